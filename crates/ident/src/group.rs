@@ -1,0 +1,204 @@
+//! Service groups (`service.group[@organization]`) and binds (`name:service.group`).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The group of services that run the same package for the same purpose. Held as its text
+/// form, which is the key of every rumor and document; parts are views into it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceGroup(String);
+
+/// Text that is not a service group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Invalid service group: {0}. A valid service group string is in the form service.group \
+     (example: redis.production)"
+)]
+pub struct ServiceGroupError(pub String);
+
+/// A part may hold anything but the separators, and is not empty.
+fn is_part(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['#', '@', '.'])
+}
+
+/// The pattern behind an optional legacy prefix: `service.group[@organization]`.
+fn is_group(text: &str) -> bool {
+    let (group, organization) = match text.split_once('@') {
+        Some((group, organization)) => (group, Some(organization)),
+        None => (text, None),
+    };
+    let Some((service, group)) = group.split_once('.') else { return false };
+    is_part(service) && is_part(group) && organization.is_none_or(is_part)
+}
+
+impl ServiceGroup {
+    /// Forms a group of its parts.
+    ///
+    /// # Errors
+    /// When a part is empty or holds `.`, `@` or `#`.
+    pub fn new(
+        service: &str,
+        group: &str,
+        organization: Option<&str>,
+    ) -> Result<Self, ServiceGroupError> {
+        let text = match organization {
+            Some(organization) => format!("{service}.{group}@{organization}"),
+            None => format!("{service}.{group}"),
+        };
+        let fine = is_part(service) && is_part(group) && organization.is_none_or(is_part);
+        if fine { Ok(Self(text)) } else { Err(ServiceGroupError(text)) }
+    }
+
+    /// The text form, `service.group[@organization]`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Name of the service, which is the name of its package.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.0.split_once('.').map_or("", |(service, _)| service)
+    }
+
+    /// Name of the group, `default` unless the user chose another.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        let group = self.0.split_once('.').map_or("", |(_, group)| group);
+        group.split_once('@').map_or(group, |(group, _)| group)
+    }
+
+    /// The organization, when the Supervisor was started with one.
+    #[must_use]
+    pub fn organization(&self) -> Option<&str> {
+        self.0.split_once('@').map(|(_, organization)| organization)
+    }
+}
+
+impl FromStr for ServiceGroup {
+    type Err = ServiceGroupError;
+
+    /// Accepts a legacy prefix `application.environment#` and drops it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || ServiceGroupError(text.into());
+        let group = match text.split_once('#') {
+            Some((prefix, group)) if !prefix.is_empty() && !prefix.contains('@') => group,
+            Some(_) => return Err(invalid()),
+            None => text,
+        };
+        if is_group(group) { Ok(Self(group.into())) } else { Err(invalid()) }
+    }
+}
+
+impl TryFrom<String> for ServiceGroup {
+    type Error = ServiceGroupError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ServiceGroup> for String {
+    fn from(group: ServiceGroup) -> Self {
+        group.0
+    }
+}
+
+impl fmt::Display for ServiceGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A bind: the name a package uses for a service it needs, and the group that provides it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceBind {
+    /// Name of the bind in the package's `BINDS` or `BINDS_OPTIONAL`.
+    pub name: String,
+    /// The group that provides it.
+    pub group: ServiceGroup,
+}
+
+/// Text that is not a bind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Invalid binding '{0}', must be of the form <NAME>:<SERVICE_GROUP> where <NAME> is a service \
+     name, and <SERVICE_GROUP> is a valid service group"
+)]
+pub struct BindError(pub String);
+
+impl FromStr for ServiceBind {
+    type Err = BindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || BindError(text.into());
+        let (name, group) = text.split_once(':').ok_or_else(invalid)?;
+        if group.contains(':') {
+            return Err(invalid());
+        }
+        Ok(Self { name: name.into(), group: group.parse().map_err(|_| invalid())? })
+    }
+}
+
+impl TryFrom<String> for ServiceBind {
+    type Error = BindError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ServiceBind> for String {
+    fn from(bind: ServiceBind) -> Self {
+        bind.to_string()
+    }
+}
+
+impl fmt::Display for ServiceBind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.group)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_two_parts_and_an_optional_organization() {
+        let group: ServiceGroup = "redis.default@acme".parse().expect("a group");
+        assert_eq!(
+            (group.service(), group.group(), group.organization()),
+            ("redis", "default", Some("acme"))
+        );
+        let group: ServiceGroup = "shop.prod#redis.default".parse().expect("a legacy group");
+        assert_eq!((group.as_str(), group.organization()), ("redis.default", None));
+        for text in
+            ["redis", "redis.default@", "a.b.c", "#x.y", "a.b@c.d", "", ".", "a.", "x@y#a.b"]
+        {
+            assert!(text.parse::<ServiceGroup>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_with_separators_form_no_group() {
+        assert!(ServiceGroup::new("we.b", "default", None).is_err());
+        assert!(ServiceGroup::new("web", "default", Some("a@b")).is_err());
+        assert!(ServiceGroup::new("web", "", None).is_err());
+        let group = ServiceGroup::new("web x", "default", Some("acme")).expect("a group");
+        assert_eq!(group.as_str(), "web x.default@acme");
+    }
+
+    #[test]
+    fn binds_have_exactly_one_colon() {
+        let bind: ServiceBind = "db:postgres.default@acme".parse().expect("a bind");
+        assert_eq!((bind.name.as_str(), bind.group.service()), ("db", "postgres"));
+        assert_eq!(bind.to_string(), "db:postgres.default@acme");
+        for text in ["db", "db:", "db:postgres", "a:b:c.d", "db:x.y:z"] {
+            assert!(text.parse::<ServiceBind>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Names and words shared by every part of Roost: package identifiers, service groups, binds,
+//! and the enumerations that appear in documents, specs and messages, each with its spellings.
+//!
+//! A leaf: plain values, no input or output, no clock. Facts are those of Habitat 2.1.78.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`package`] | `origin/name/version/release`, fuzzy match, ordering of releases |
+//! | [`target`] | the platform a package was built for |
+//! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
+//! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
+
+pub mod group;
+pub mod package;
+pub mod target;
+pub mod version;
+pub mod words;
+
+pub use group::{BindError, ServiceBind, ServiceGroup, ServiceGroupError};
+pub use package::{PackageIdent, PackageIdentError};
+pub use target::{PackageTarget, PackageTargetError};
+pub use words::{
+    BindingMode, DesiredState, ElectionStatus, HealthStatus, MemberHealth, ProcessState,
+    ShutdownSignal, TerminationReason, Topology, UnknownWord, UpdateCondition, UpdateStrategy,
+};

@@ -1,0 +1,95 @@
+//! Comparison of package versions.
+//!
+//! The rule is Habitat's own, not semantic versioning: a leading run of digits and dots is
+//! compared number by number, what follows it is compared as text, and a version without such
+//! a suffix is newer than one with it.
+
+use std::cmp::Ordering;
+
+/// A version cut into its numeric part and the extension behind it.
+///
+/// Text before the first digit or dot is ignored, so `v2.0` is read like `2.0`.
+fn split(version: &str) -> Option<(&str, Option<&str>)> {
+    let numeric = |c: char| c.is_ascii_digit() || c == '.';
+    let start = version.find(numeric)?;
+    let rest = &version[start..];
+    let end = rest.find(|c| !numeric(c)).unwrap_or(rest.len());
+    // `.` in the extension stops at a line end in the original pattern; so does this.
+    let extension = rest[end..].split('\n').next().unwrap_or_default();
+    let extension = match extension {
+        "" => None,
+        text if text.len() > 1 => Some(text.strip_prefix('-').unwrap_or(text)),
+        text => Some(text),
+    };
+    Some((&rest[..end], extension))
+}
+
+/// Compares two numeric parts piece by piece; the shorter one is padded with zeros.
+/// `None` when a piece that decides is not an unsigned 64-bit number.
+fn compare_numbers(a: &str, b: &str) -> Option<Ordering> {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        let (left, right) = match (a.next(), b.next()) {
+            (None, None) => return Some(Ordering::Equal),
+            (left, right) => (left.unwrap_or("0"), right.unwrap_or("0")),
+        };
+        let left: u64 = left.parse().ok()?;
+        let right: u64 = right.parse().ok()?;
+        if left != right {
+            return Some(left.cmp(&right));
+        }
+    }
+}
+
+/// Orders two versions, or `None` when one of them is not numeric where it matters.
+#[must_use]
+pub fn compare(a: &str, b: &str) -> Option<Ordering> {
+    let (a_numbers, a_extension) = split(a)?;
+    let (b_numbers, b_extension) = split(b)?;
+    Some(compare_numbers(a_numbers, b_numbers)?.then_with(|| match (a_extension, b_extension) {
+        (None, None) => Ordering::Equal,
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+        (Some(a), Some(b)) => a.cmp(b),
+    }))
+}
+
+/// [`compare`] with a bytewise comparison where the versions are not comparable as numbers.
+/// This is a total order, used wherever the newest of several releases is chosen.
+#[must_use]
+pub fn compare_or_text(a: &str, b: &str) -> Ordering {
+    compare(a, b).unwrap_or_else(|| a.cmp(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recorded_examples_compare_as_recorded() {
+        use Ordering::{Equal, Greater};
+        for (a, b, expected) in [
+            ("1.0.0", "1.0.0-alpha", Some(Greater)),
+            ("10.0", "9.0", Some(Greater)),
+            ("1.0.0-rc.9", "1.0.0-rc.10", Some(Greater)),
+            ("2016j", "2016i", Some(Greater)),
+            ("1.2.3", "1.2.3+b1", Some(Greater)),
+            ("1.0.0", "1.0.0_1", Some(Greater)),
+            ("1.0", "1.0.0", Some(Equal)),
+            ("v2.0", "1.9", Some(Greater)),
+            ("1.1", "1.0.", Some(Greater)),
+            ("abc", "1.0", None),
+            ("99999999999999999999", "2.0", None),
+            ("1..0", "1.1", None),
+        ] {
+            assert_eq!(compare(a, b), expected, "{a} against {b}");
+            assert_eq!(compare(b, a), expected.map(Ordering::reverse), "{b} against {a}");
+        }
+    }
+
+    #[test]
+    fn versions_without_digits_compare_as_text() {
+        assert_eq!(compare_or_text("master", "0.5"), Ordering::Greater);
+        assert_eq!(compare_or_text("abc", "1.0"), Ordering::Greater);
+    }
+}
