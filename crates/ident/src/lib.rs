@@ -8,15 +8,18 @@
 //! | [`package`] | `origin/name/version/release`, fuzzy match, ordering of releases |
 //! | [`target`] | the platform a package was built for |
 //! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
+//! | [`hook`] | names of hooks |
 //! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
 
 pub mod group;
+pub mod hook;
 pub mod package;
 pub mod target;
 pub mod version;
 pub mod words;
 
 pub use group::{BindError, ServiceBind, ServiceGroup, ServiceGroupError};
+pub use hook::Hook;
 pub use package::{PackageIdent, PackageIdentError};
 pub use target::{PackageTarget, PackageTargetError};
 pub use words::{
