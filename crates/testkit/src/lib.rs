@@ -1,1 +1,38 @@
-//! (skeleton)
+//! For tests that start the real program: temporary roots, packages from literals, Supervisors
+//! on addresses of their own, and everything cleaned up whatever happens.
+//!
+//! ```no_run
+//! let root = testkit::Root::new("/path/to/hab");
+//! root.package("acme/web/1.0/20250101000000", &[("hooks/run", "#!/bin/sh\nexec sleep 1000\n")]);
+//! let sup = root.supervisor().args(["acme/web"]).start();
+//! sup.wait_json("/services/web/default", |service| service["process"]["state"] == "up");
+//! ```
+
+mod http;
+mod root;
+mod supervisor;
+
+pub use http::{Answer, request};
+pub use root::Root;
+pub use supervisor::{Builder, Supervisor};
+
+use std::time::{Duration, Instant};
+
+/// How long a condition may take on a busy machine before a test gives up. No test depends on
+/// how fast something is; only a failing one waits this long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks again and again until `look` finds something.
+///
+/// # Panics
+/// When it does not within [`PATIENCE`]; the message is `what`.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "gave up waiting for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,89 @@
+//! A few lines of HTTP: one request per connection, any bytes, everything of the answer kept.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status line without its line end.
+    pub status_line: String,
+    /// Header names and values, in the order and spelling received.
+    pub headers: Vec<(String, String)>,
+    /// What followed the head.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The status code, 0 when the answer was no HTTP.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+    }
+
+    /// The first header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON, `null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// Sends bytes on a new connection and reads until the answer is complete; `None` when nobody
+/// listens or nothing comes.
+#[must_use]
+pub fn request(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.write_all(bytes).ok()?;
+    let mut received = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        if let Some(answer) = parse(&received, bytes.starts_with(b"HEAD ")) {
+            return Some(answer);
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(n) => received.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+fn parse(bytes: &[u8], head_only: bool) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let status_line = lines.next()?.to_owned();
+    if status_line.contains(" 100 ") {
+        return parse(&bytes[end + 4..], head_only);
+    }
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect();
+    let length = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.parse::<usize>().ok())
+        .filter(|_| !head_only)
+        .unwrap_or(0);
+    let body = bytes[end + 4..].get(..length)?.to_vec();
+    Some(Answer { status_line, headers, body })
+}

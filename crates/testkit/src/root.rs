@@ -1,0 +1,125 @@
+//! A root directory of one's own, with packages made of literals.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::supervisor::Builder;
+
+/// A temporary `FS_ROOT`. Dropping it kills every process that was started with it, removes
+/// everything below it.
+#[derive(Debug)]
+pub struct Root {
+    directory: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Root {
+    /// Makes an empty root for the given `hab` program
+    /// (`env!("CARGO_BIN_EXE_hab")` in tests of its crate).
+    ///
+    /// # Panics
+    /// When the directory cannot be made.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        let directory = tempfile::Builder::new().prefix("roost-").tempdir().expect("a directory");
+        // Services that run as another user must be able to reach their files.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        Self { directory, program: program.into() }
+    }
+
+    /// The directory that stands for `/`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program under test.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// A path below the root.
+    #[must_use]
+    pub fn join(&self, relative: &str) -> PathBuf {
+        self.path().join(relative)
+    }
+
+    /// Writes a file below the root, with its directories; a rename, as careful editors do.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write(&self, relative: &str, content: &str) {
+        let path = self.join(relative);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        let temporary = path.with_extension("testkit-new");
+        fs::write(&temporary, content).expect("a file");
+        fs::rename(&temporary, &path).expect("a rename");
+    }
+
+    /// Reads a file below the root; empty when there is none.
+    #[must_use]
+    pub fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.join(relative)).unwrap_or_default()
+    }
+
+    /// Installs a package: `TARGET`, `IDENT` and the given files. It runs as the user of the
+    /// test unless `SVC_USER` and `SVC_GROUP` are among them.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    pub fn package(&self, ident: &str, files: &[(&str, &str)]) {
+        let base = format!("hab/pkgs/{ident}");
+        self.write(&format!("{base}/IDENT"), ident);
+        self.write(&format!("{base}/TARGET"), &format!("{}-linux", std::env::consts::ARCH));
+        if rustix::process::geteuid().is_root() {
+            self.write(&format!("{base}/SVC_USER"), "root");
+            self.write(&format!("{base}/SVC_GROUP"), "root");
+        }
+        for (name, content) in files {
+            self.write(&format!("{base}/{name}"), content);
+        }
+    }
+
+    /// Drops a spec file, so that the service is loaded: `ident = …` and further lines.
+    pub fn spec(&self, name: &str, content: &str) {
+        self.write(&format!("hab/sup/default/specs/{name}.spec"), content);
+    }
+
+    /// A Supervisor to be started in this root.
+    #[must_use]
+    pub fn supervisor(&self) -> Builder<'_> {
+        Builder::new(self)
+    }
+
+    /// Processes that were started with this root as `FS_ROOT`.
+    #[must_use]
+    pub fn processes(&self) -> Vec<rustix::process::Pid> {
+        let mark = format!("FS_ROOT={}", self.path().display());
+        let has_mark = |environ: &[u8]| environ.split(|b| *b == 0).any(|e| e == mark.as_bytes());
+        let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+        numbers
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+            .filter(|pid| fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| has_mark(&e)))
+            .filter_map(rustix::process::Pid::from_raw)
+            .collect()
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        // A Supervisor could start a process while the list is read.
+        for _ in 0..20 {
+            let processes = self.processes();
+            if processes.is_empty() {
+                return;
+            }
+            for pid in processes {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}

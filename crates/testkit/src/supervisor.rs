@@ -1,0 +1,294 @@
+//! A running Supervisor.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::{Answer, Root, http, wait_for};
+
+/// A Supervisor about to be started: `hab sup run` with free listen addresses, an environment
+/// of its own and the given arguments.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    root: &'a Root,
+    address: Ipv4Addr,
+    port: u16,
+    args: Vec<OsString>,
+    env: BTreeMap<String, String>,
+    http_args: bool,
+}
+
+/// Ports of Supervisors of this test process: three in a row each.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
+
+/// A loopback address that belongs to this test process alone.
+fn own_address() -> Ipv4Addr {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 | (a & 0x3f), b, c)
+}
+
+/// The first of three ports that are free on the address.
+fn free_ports(address: Ipv4Addr) -> u16 {
+    wait_for("free ports", || {
+        let first = NEXT_PORT.fetch_add(3, Ordering::Relaxed);
+        let free = |port| TcpListener::bind((address, port)).is_ok();
+        (first..first + 3).all(free).then_some(first)
+    })
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(root: &'a Root) -> Self {
+        let address = own_address();
+        let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
+        Self {
+            root,
+            address,
+            port: free_ports(address),
+            args: Vec::new(),
+            env: env.map(|(name, value)| (name.into(), value.into())).into(),
+            http_args: true,
+        }
+    }
+
+    /// Adds arguments of `hab sup run`.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the environment; there are no others but `PATH`, `LANG`, `FS_ROOT`.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Leaves the HTTP listen address to the arguments.
+    #[must_use]
+    pub fn without_http_address(mut self) -> Self {
+        self.http_args = false;
+        self
+    }
+
+    /// Starts it without waiting for anything.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn spawn(self) -> Supervisor {
+        let at = |offset| SocketAddr::new(IpAddr::V4(self.address), self.port + offset);
+        let (http, ctl, gossip) = (at(0), at(1), at(2));
+        let log = self.root.join(&format!("console-{}.txt", self.port));
+        let file = File::create(&log).expect("a log file");
+        let mut command = Command::new(self.root.program());
+        command.args(["sup", "run", "--no-color", "--sys-ip-address", "127.0.0.1"]);
+        command.args(["--listen-gossip", &gossip.to_string(), "--listen-ctl", &ctl.to_string()]);
+        if self.http_args {
+            command.args(["--listen-http", &http.to_string()]);
+        }
+        command.args(&self.args).env_clear().envs(&self.env);
+        command.env("FS_ROOT", self.root.path()).stdin(Stdio::null());
+        command.stdout(file.try_clone().expect("a second handle")).stderr(file);
+        let child = command.spawn().expect("the program starts");
+        Supervisor {
+            child,
+            program: self.root.program().into(),
+            root: self.root.path().into(),
+            log,
+            http,
+            ctl,
+            gossip,
+        }
+    }
+
+    /// Starts it and waits until its API answers 200.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn start(self) -> Supervisor {
+        let token = self.env.get("HAB_SUP_GATEWAY_AUTH_TOKEN").cloned();
+        let mut supervisor = self.spawn();
+        let header = token.map(|token| ("authorization", format!("Bearer {token}")));
+        let headers: Vec<_> = header.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        wait_for("the first 200 of the API", || {
+            assert!(supervisor.exit_code_now().is_none(), "it ended:\n{}", supervisor.log());
+            let answer = supervisor.send("GET", "/services", &headers)?;
+            (answer.status() == 200).then_some(())
+        });
+        supervisor
+    }
+}
+
+/// A running Supervisor. Dropping it stops it the hard way; its root cleans up the services.
+#[derive(Debug)]
+pub struct Supervisor {
+    child: Child,
+    program: PathBuf,
+    root: PathBuf,
+    log: PathBuf,
+    /// Address of the HTTP gateway.
+    pub http: SocketAddr,
+    /// Address of the control gateway.
+    pub ctl: SocketAddr,
+    /// Address of the gossip listener.
+    pub gossip: SocketAddr,
+}
+
+impl Supervisor {
+    /// Sends a request; `None` when nobody answers.
+    #[must_use]
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.http);
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        http::request(self.http, format!("{text}\r\n").as_bytes())
+    }
+
+    /// The answer to a GET.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[])
+            .unwrap_or_else(|| panic!("no answer for {path}:\n{}", self.log()))
+    }
+
+    /// Waits until the JSON at a path is as wanted, and returns it.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub fn wait_json(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let deadline = std::time::Instant::now() + crate::PATIENCE;
+        while std::time::Instant::now() < deadline {
+            if let Some(answer) = self.send("GET", path, &[]) {
+                last = answer.json();
+                if wanted(&last) {
+                    return last;
+                }
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{path} never was as wanted; at last {last:#}\nlog:\n{}", self.log());
+    }
+
+    /// Waits until the service runs and returns its pid.
+    pub fn wait_up(&self, name: &str) -> i32 {
+        let path = format!("/services/{name}/default");
+        let service = self.wait_json(&path, |service| service["process"]["state"] == "up");
+        service["process"]["pid"].as_i64().and_then(|pid| pid.try_into().ok()).unwrap_or_default()
+    }
+
+    /// What it and its launcher and services printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until the log holds a text at least `times` times.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn wait_log_times(&self, text: &str, times: usize) {
+        let deadline = std::time::Instant::now() + crate::PATIENCE;
+        while self.log().matches(text).count() < times {
+            assert!(std::time::Instant::now() < deadline, "no '{text}' in:\n{}", self.log());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the log holds a text.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn wait_log(&self, text: &str) {
+        self.wait_log_times(text, 1);
+    }
+
+    /// Pid of the launcher, which is the process that was started.
+    ///
+    /// # Panics
+    /// Never for a process that runs.
+    #[must_use]
+    pub fn launcher_pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("a pid")).expect("not zero")
+    }
+
+    /// Pid of the Supervisor proper, the launcher's child of that name.
+    #[must_use]
+    pub fn supervisor_pid(&self) -> Option<Pid> {
+        let launcher = self.launcher_pid().as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children"));
+        let is_supervisor = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "hab-sup\n")
+        };
+        let children = children.unwrap_or_default();
+        let pids = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.into_iter().find(is_supervisor).and_then(Pid::from_raw)
+    }
+
+    /// Sends a signal to the launcher.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.launcher_pid(), signal).expect("the launcher lives");
+    }
+
+    /// The exit code if it has ended; a death by signal is its negative number.
+    pub fn exit_code_now(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(status.code().unwrap_or_else(|| -status.signal().unwrap_or_default()))
+    }
+
+    /// Waits for its end.
+    pub fn wait_exit(&mut self) -> i32 {
+        wait_for("the end of the Supervisor", || self.exit_code_now())
+    }
+
+    /// Asks it to stop and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) -> i32 {
+        self.signal(Signal::TERM);
+        self.wait_exit()
+    }
+
+    /// Runs `hab` with arguments in the same root.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn hab<A: Into<OsString>>(&self, args: impl IntoIterator<Item = A>) -> Output {
+        Command::new(&self.program)
+            .args(args.into_iter().map(Into::into))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("FS_ROOT", &self.root)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts")
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
