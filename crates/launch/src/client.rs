@@ -1,0 +1,122 @@
+//! The Supervisor's end of the connection to its launcher.
+//!
+//! Nothing here waits: [`Client::into_stream`] gives the socket (already non-blocking) to whatever
+//! drives it, [`encode`] makes bytes of requests, and a [`Decoder`] makes events of bytes.
+//!
+//! ```no_run
+//! use roost_launch::client::{self, Client, Decoder};
+//! use roost_launch::wire::{PROTOCOL_VERSION, Request};
+//!
+//! let stream = Client::from_env()?.into_stream();
+//! let hello = Request::Hello { version: PROTOCOL_VERSION, style: Default::default() };
+//! let bytes = client::encode(&hello)?; // write them to the stream
+//! let mut decoder = Decoder::new(); // push what is read, then take `next()` until it is `None`
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::io;
+use std::os::fd::FromRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::codec;
+use crate::wire::{Event, Request};
+
+/// Makes events of what the launcher wrote.
+pub type Decoder = codec::Decoder<Event>;
+
+/// Environment variable with the number of the inherited socket.
+pub const LAUNCHER_FD_VAR: &str = "ROOST_LAUNCHER_FD";
+
+/// The connection to the launcher.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum ClientError {
+    /// The program was not started by a launcher: the variable is missing. Habitat's text.
+    NoLauncher,
+    /// The variable does not name an open socket.
+    BadDescriptor(String),
+    /// The connection was taken before; there is only one.
+    AlreadyTaken,
+    /// The system refused.
+    Io(io::Error),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::NoLauncher => f.write_str("Supervisor must be run from `hab-launch`"),
+            ClientError::BadDescriptor(value) => write!(
+                f,
+                "{LAUNCHER_FD_VAR}={value:?} is not the number of an open socket; \
+                 start the Supervisor with `hab sup run`"
+            ),
+            ClientError::AlreadyTaken => f.write_str("the launcher's connection is already in use"),
+            ClientError::Io(error) => write!(f, "cannot use the launcher's connection: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// The descriptor may be owned only once.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+impl Client {
+    /// Takes the socket that the launcher left open, marks it close-on-exec and non-blocking.
+    ///
+    /// The variable itself stays (changing the environment is not safe once threads run); the
+    /// launcher takes it out of every child's environment.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn from_env() -> Result<Client, ClientError> {
+        let value = std::env::var_os(LAUNCHER_FD_VAR)
+            .filter(|value| !value.is_empty())
+            .ok_or(ClientError::NoLauncher)?;
+        let bad = || ClientError::BadDescriptor(value.to_string_lossy().into_owned());
+        let fd: i32 = value.to_str().and_then(|v| v.parse().ok()).ok_or_else(bad)?;
+        if fd <= 2 {
+            return Err(bad());
+        }
+        if TAKEN.swap(true, Ordering::SeqCst) {
+            return Err(ClientError::AlreadyTaken);
+        }
+        // SAFETY: the launcher opened this descriptor for this process and nobody else in it knows
+        // the number; TAKEN makes sure that it gets only one owner. Whether it is open and a
+        // socket is checked by the first calls below.
+        let stream = unsafe { UnixStream::from_raw_fd(fd) };
+        let checked = rustix::io::fcntl_setfd(&stream, rustix::io::FdFlags::CLOEXEC)
+            .map_err(io::Error::from)
+            .and_then(|()| stream.local_addr().map(|_| ()));
+        if checked.is_err() {
+            // not ours to close
+            std::mem::forget(stream);
+            return Err(bad());
+        }
+        stream.set_nonblocking(true).map_err(ClientError::Io)?;
+        Ok(Client { stream })
+    }
+
+    /// The socket, non-blocking, for the caller's event loop. Its end means that the launcher died.
+    #[must_use]
+    pub fn into_stream(self) -> UnixStream {
+        self.stream
+    }
+}
+
+/// The bytes of one request.
+///
+/// # Errors
+/// [`codec::EncodeError`] when it is larger than [`crate::wire::MAX_MESSAGE_BYTES`].
+pub fn encode(request: &Request) -> Result<Vec<u8>, codec::EncodeError> {
+    let mut out = Vec::new();
+    codec::append_request(&mut out, request)?;
+    Ok(out)
+}
