@@ -1,1 +1,35 @@
-//! (skeleton)
+//! Configuration of a service and the template language that its files are written in.
+//!
+//! A pure core: texts and values come in as arguments, texts and values go out; no files, no
+//! environment, no clock. Facts are those of Habitat 2.1.78 (configuration and templates chapter).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | the four layers of a service's configuration and their merge |
+//! | [`exports`] | what of the configuration is gossiped |
+//! | [`value`] | TOML as the JSON value that templates and documents see |
+//! | [`context`] | the document that a template is rendered with |
+//! | [`set`] | parsed templates of one `config/` tree or one hook, and their rendering |
+//! | [`deprecation`] | warnings about old syntax |
+//! | [`plan_render`] | the pure part of `hab plan render` |
+//! | [`limits`] | every limit on input and output |
+
+mod budget;
+mod compile;
+pub mod config;
+pub mod context;
+pub mod deprecation;
+mod environment;
+pub mod error;
+pub mod exports;
+mod helpers;
+pub mod limits;
+pub mod plan_render;
+pub mod set;
+pub mod value;
+
+pub use config::{Layers, MergeError};
+pub use context::{Pkg, Sys, install_context, service_context};
+pub use deprecation::{Deprecation, deprecations};
+pub use error::{ConfigError, RenderError, TemplateError};
+pub use set::TemplateSet;

@@ -1,0 +1,76 @@
+//! What one rendering may spend: loop rounds, nested partials, bytes of output.
+
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use handlebars::{Output, RenderError, RenderErrorReason};
+
+use crate::limits::{MAX_PARTIAL_STACK_BYTES, MAX_RENDERED_BYTES, MAX_STEPS};
+
+/// Work left for one rendering. Helpers must be `Sync`, hence the atomic; one thread uses it.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    steps_left: AtomicU64,
+    stack_at_start: usize,
+}
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self { steps_left: AtomicU64::new(MAX_STEPS), stack_at_start: stack_position() }
+    }
+
+    /// Pays for one use of a repeated body or a partial.
+    ///
+    /// Depth of partials is measured as stack in use, since the engine tells a helper when a partial
+    /// begins but not when it ends.
+    pub(crate) fn spend(&self, steps: u64) -> Result<(), RenderError> {
+        if self.stack_at_start.abs_diff(stack_position()) > MAX_PARTIAL_STACK_BYTES {
+            return Err(refusal("partials include each other too deeply".into()));
+        }
+        let left =
+            self.steps_left.load(Relaxed).checked_sub(steps).ok_or_else(|| {
+                refusal(format!("more than {MAX_STEPS} loop rounds and partials"))
+            })?;
+        self.steps_left.store(left, Relaxed);
+        Ok(())
+    }
+}
+
+/// Roughly the stack pointer: the address of a local variable.
+#[inline(never)]
+fn stack_position() -> usize {
+    let marker = 0_u8;
+    std::hint::black_box(&raw const marker) as usize
+}
+
+pub(crate) fn refusal(reason: String) -> RenderError {
+    RenderErrorReason::Other(reason).into()
+}
+
+/// Collects rendered text up to [`MAX_RENDERED_BYTES`].
+#[derive(Debug, Default)]
+pub(crate) struct BoundedOutput(String);
+
+impl BoundedOutput {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl Output for BoundedOutput {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        if self.0.len() + text.len() > MAX_RENDERED_BYTES {
+            return Err(io::Error::other(format!(
+                "the rendered text is longer than {MAX_RENDERED_BYTES} bytes"
+            )));
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}

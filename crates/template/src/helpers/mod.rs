@@ -1,0 +1,48 @@
+//! The helpers that Habitat adds to Handlebars (configuration chapter 5), one idea per file.
+
+mod count_use;
+mod each_alive;
+mod pkg_path_for;
+mod serialise;
+mod text;
+
+use handlebars::{Handlebars, Helper, RenderError, RenderErrorReason};
+use serde_json::Value;
+
+pub(crate) use self::count_use::COUNT_USE;
+use self::{count_use::CountUse, each_alive::EachAlive, pkg_path_for::PkgPathFor};
+use crate::budget::Budget;
+
+/// An engine without templates, made for one rendering: some thirty small allocations, none of
+/// which stay.
+pub(crate) fn registry<'a>(root: &'a str, budget: &'a Budget) -> Handlebars<'a> {
+    let mut registry = Handlebars::new();
+    registry.register_escape_fn(handlebars::no_escape);
+    registry.register_helper(COUNT_USE, Box::new(CountUse(budget)));
+    registry.register_helper("eachAlive", Box::new(EachAlive));
+    registry.register_helper("pkgPathFor", Box::new(PkgPathFor { root }));
+    registry.register_helper("strConcat", Box::new(text::str_concat));
+    registry.register_helper("strJoin", Box::new(text::str_join));
+    registry.register_helper("strReplace", Box::new(text::str_replace));
+    registry.register_helper("toLowercase", Box::new(text::to_lowercase));
+    registry.register_helper("toUppercase", Box::new(text::to_uppercase));
+    registry.register_helper("toJson", Box::new(serialise::to_json));
+    registry.register_helper("toToml", Box::new(serialise::to_toml));
+    registry.register_helper("toYaml", Box::new(serialise::to_yaml));
+    registry
+}
+
+/// A parameter's value; a missing value is `null`, an absent parameter `None`.
+fn value<'a>(helper: &'a Helper<'_>, index: usize) -> Option<&'a Value> {
+    helper.param(index).map(handlebars::PathAndJson::value)
+}
+
+fn text<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a str, RenderError> {
+    value(helper, index).and_then(Value::as_str).ok_or_else(type_mismatch)
+}
+
+/// Habitat prints the placeholder of its macro literally, whatever helper and parameter it was.
+fn type_mismatch() -> RenderError {
+    RenderErrorReason::ParamTypeMismatchForName("$helper_fn_name", "0".into(), "string".into())
+        .into()
+}

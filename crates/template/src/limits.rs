@@ -1,0 +1,33 @@
+//! Every limit of this crate, in one place.
+
+/// Longest accepted TOML or JSON text of one configuration source, in bytes.
+pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
+
+/// Deepest merge of two layers: with 30 shared nested tables the merge works, with 31 it fails
+/// (configuration chapter 1.3).
+pub const MAX_MERGE_DEPTH: usize = 30;
+
+/// Longest accepted template, in bytes.
+pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
+
+/// Deepest nesting of blocks, `else if` links and subexpressions in one template. Public templates stay below 10.
+/// Every level costs a few KiB of stack while rendering.
+pub const MAX_NESTING: usize = 64;
+
+/// Most `{{else if ...}}` links in one template. The parser links them before a depth can be
+/// measured, and taking a longer chain apart would cost a stack frame per link.
+pub const MAX_ELSE_LINKS: usize = 256;
+
+/// Longest rendered text of one file, in bytes.
+pub const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Work units that the rendering of one file may spend on loop rounds and partials. One round
+/// costs 1 and 1 more per [`TEXT_BYTES_PER_STEP`] of literal text in the loop's body.
+pub const MAX_STEPS: u64 = 1_000_000;
+
+/// Bytes of literal text in a repeated body that count as one work unit.
+pub const TEXT_BYTES_PER_STEP: usize = 16;
+
+/// Stack that nested partials of one rendering may use, in bytes. Ends partials that include
+/// each other without end; real ones nest two or three deep. What lies between two partials is bounded by [`MAX_NESTING`].
+pub const MAX_PARTIAL_STACK_BYTES: usize = 256 * 1024;

@@ -1,0 +1,73 @@
+//! The pure part of `hab plan render`: one template, no Supervisor (configuration chapter 9.1).
+
+use serde_json::{Value, json};
+
+use crate::{
+    config::{check_size, parse_toml},
+    error::{ConfigError, RenderError, TemplateError},
+    set::TemplateSet,
+    value::{merge_json, to_json},
+};
+
+/// Why a template could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanRenderError {
+    /// `default.toml` or `user.toml` is not valid.
+    #[error("{}", toml_text(.0))]
+    Toml(ConfigError),
+    /// The mock data is not valid JSON.
+    #[error("Can't deserialize JSON: {0}")]
+    Json(serde_json::Error),
+    /// The mock data is too long.
+    #[error(transparent)]
+    TooLarge(ConfigError),
+    /// The template cannot be loaded.
+    #[error("{}", .0.explain())]
+    Template(TemplateError),
+    /// The template cannot be rendered.
+    #[error(transparent)]
+    Render(RenderError),
+}
+
+/// The command has words of its own for the error that a Supervisor calls `Failed to parse TOML`.
+fn toml_text(error: &ConfigError) -> String {
+    match error {
+        ConfigError::Toml(text) => format!("Can't deserialize TOML: {text}"),
+        other => other.to_string(),
+    }
+}
+
+/// The context: `{"cfg": <default.toml>}`, merged with `{"cfg": <user.toml>}`, merged with the mock
+/// document. Objects merge by key, everything else replaces. There is no `sys`, `pkg`, `svc` or
+/// `bind` unless the mock data has them.
+///
+/// # Errors
+/// A source that is not valid or too long.
+pub fn context(
+    default_toml: &str,
+    user_toml: Option<&str>,
+    mock_json: Option<&str>,
+) -> Result<Value, PlanRenderError> {
+    let cfg = |text| parse_toml(text).map(|table| json!({ "cfg": to_json(&table) }));
+    let mut context = cfg(default_toml).map_err(PlanRenderError::Toml)?;
+    if let Some(text) = user_toml {
+        merge_json(&mut context, cfg(text).map_err(PlanRenderError::Toml)?);
+    }
+    if let Some(text) = mock_json {
+        check_size(text).map_err(PlanRenderError::TooLarge)?;
+        merge_json(&mut context, serde_json::from_str(text).map_err(PlanRenderError::Json)?);
+    }
+    Ok(context)
+}
+
+/// Renders one template; in messages its text serves as its name, as in Habitat. `root` is put
+/// before the paths that `pkgPathFor` prints.
+///
+/// # Errors
+/// A template that cannot be loaded or rendered.
+pub fn render(root: &str, template: &str, context: &Value) -> Result<String, PlanRenderError> {
+    TemplateSet::with_root(root, [(template.to_owned(), template.to_owned())])
+        .map_err(PlanRenderError::Template)?
+        .render(template, context)
+        .map_err(PlanRenderError::Render)
+}
