@@ -1,0 +1,319 @@
+//! The client side of one conversation, on blocking sockets: a command line needs no more, and
+//! starts faster without a runtime.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::{
+    frame::{Decoder, Frame, FrameError, MAX_BODY_BYTES, Transaction},
+    message::{self, Named},
+    reply::{Color, Console, Failure, ServiceStatus, StatusError},
+    request::Request,
+    tls::ClientTls,
+};
+
+/// Time for the connection, for TLS and for the answer to the handshake, each.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a conversation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("Unable to contact the Supervisor.")]
+    NotRunning,
+    /// Another error of the connection.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// No answer to the handshake in time.
+    #[error("client timed out")]
+    TimedOut,
+    /// The Supervisor closed the connection before it answered.
+    #[error("The connection was unexpectedly closed.")]
+    Closed,
+    /// The Supervisor closed the connection inside an answer.
+    #[error("bytes remaining on stream")]
+    Rest,
+    /// The Supervisor answered a plain handshake with TLS.
+    #[error(
+        "The Supervisor wants TLS. Set ctl_server_ca_certificate in cli.toml to the file or \
+         directory of its certificate."
+    )]
+    WantsTls,
+    /// TLS failed.
+    #[error("TLS with the Supervisor failed: {0}")]
+    Tls(String),
+    /// The Supervisor refused.
+    #[error(transparent)]
+    Refused(#[from] Failure),
+    /// What came is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// What came is not the message it says it is.
+    #[error("answer {id} of the Supervisor cannot be read: {error}")]
+    Body {
+        /// Message id.
+        id: String,
+        /// What is wrong.
+        error: String,
+    },
+    /// A service status that makes no sense.
+    #[error("[Err: 7] {0}")]
+    Status(#[from] StatusError),
+    /// A colour that does not exist.
+    #[error("unknown colour '{0}' in an answer of the Supervisor")]
+    Color(String),
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A piece of console text.
+    Console(Console),
+    /// How far a download is.
+    Progress {
+        /// Bytes in all.
+        total_bytes: u64,
+        /// Bytes so far.
+        position_bytes: u64,
+    },
+    /// State of one service.
+    Status(Box<ServiceStatus>),
+    /// Default configuration as TOML.
+    Config(String),
+    /// Done.
+    Ok,
+    /// A message this client does not know.
+    Other(String),
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(stream) => match stream.read(buffer) {
+                // Closed without close_notify. A cut answer is noticed by its missing last frame.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                other => other,
+            },
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.write_all(bytes),
+            Self::Tls(stream) => {
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+}
+
+/// A connection on which the handshake was done; takes one request.
+pub struct Client {
+    stream: Stream,
+    decoder: Decoder,
+    finished: bool,
+}
+
+impl Client {
+    /// Connects and does the handshake.
+    ///
+    /// # Errors
+    /// When nobody listens, TLS fails, the secret is refused, or there is no answer in time.
+    pub fn connect(
+        address: SocketAddr,
+        tls: Option<ClientTls>,
+        secret: &str,
+    ) -> Result<Self, ClientError> {
+        let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
+                _ => ClientError::Io(error),
+            }
+        })?;
+        Self::start(socket, tls, secret)
+    }
+
+    /// Does TLS and the handshake on a connection that is open already.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn start(
+        socket: TcpStream,
+        tls: Option<ClientTls>,
+        secret: &str,
+    ) -> Result<Self, ClientError> {
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+        let stream = match tls {
+            None => Stream::Plain(socket),
+            Some(tls) => Stream::Tls(Box::new(start_tls(socket, tls)?)),
+        };
+        let decoder = Decoder::new(MAX_BODY_BYTES);
+        let mut client = Self { stream, decoder, finished: false };
+        let handshake = message::Handshake { secret_key: Some(secret.into()) };
+        client.send(message::Handshake::ID, handshake.encode_to_vec().into(), 0)?;
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        let frame = client.read_frame(Some(deadline))?.ok_or(ClientError::Closed)?;
+        if frame.id == message::NetErr::ID {
+            return Err(failure(&frame)?.into());
+        }
+        Ok(client)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn request(&mut self, request: &Request) -> Result<(), ClientError> {
+        self.send(request.id(), request.encode(), 1)?;
+        // Work may take its time.
+        self.stream.socket().set_read_timeout(None)?;
+        Ok(())
+    }
+
+    /// The next answer; `None` after the last one, or when the Supervisor closed the connection
+    /// instead of answering: then [`Client::is_finished`] is false.
+    ///
+    /// # Errors
+    /// When the Supervisor refuses, the connection fails or an answer cannot be read.
+    pub fn next_answer(&mut self) -> Result<Option<Answer>, ClientError> {
+        if self.finished {
+            return Ok(None);
+        }
+        let Some(frame) = self.read_frame(None)? else { return Ok(None) };
+        self.finished = frame.transaction.is_some_and(|transaction| transaction.last);
+        answer(&frame).map(Some)
+    }
+
+    /// True when the last answer was read.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn send(&mut self, id: &str, body: Bytes, number: u32) -> Result<(), ClientError> {
+        let transaction = Some(Transaction::request(number));
+        let mut bytes = BytesMut::new();
+        Frame { transaction, id: id.into(), body }.encode(&mut bytes)?;
+        self.stream.write(&bytes)?;
+        Ok(())
+    }
+
+    fn read_frame(&mut self, deadline: Option<Instant>) -> Result<Option<Frame>, ClientError> {
+        let mut buffer = [0; 8192];
+        loop {
+            if matches!(self.stream, Stream::Plain(_)) && self.decoder.rest().starts_with(TLS_ALERT)
+            {
+                return Err(ClientError::WantsTls);
+            }
+            if let Some(frame) = self.decoder.next_frame()? {
+                return Ok(Some(frame));
+            }
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ClientError::TimedOut);
+                }
+                self.stream.socket().set_read_timeout(Some(left))?;
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) if self.decoder.rest().is_empty() => return Ok(None),
+                Ok(0) => return Err(ClientError::Rest),
+                Ok(count) => self.decoder.push(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(io_error(error)),
+            }
+        }
+    }
+}
+
+/// First bytes of a TLS alert, which a gateway with TLS sends to a client without.
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
+fn io_error(error: io::Error) -> ClientError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ClientError::Closed,
+        io::ErrorKind::InvalidData => ClientError::Tls(error.to_string()),
+        _ => ClientError::Io(error),
+    }
+}
+
+fn start_tls(
+    socket: TcpStream,
+    tls: ClientTls,
+) -> Result<StreamOwned<ClientConnection, TcpStream>, ClientError> {
+    let connection = ClientConnection::new(tls.config, tls.name)
+        .map_err(|error| ClientError::Tls(error.to_string()))?;
+    let mut stream = StreamOwned::new(connection, socket);
+    while stream.conn.is_handshaking() {
+        match stream.conn.complete_io(&mut stream.sock) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let text = "tls handshake eof; perhaps this Supervisor's gateway has no TLS";
+                return Err(ClientError::Tls(text.into()));
+            }
+            Err(error) => return Err(io_error(error)),
+        }
+    }
+    Ok(stream)
+}
+
+fn answer(frame: &Frame) -> Result<Answer, ClientError> {
+    Ok(match frame.id.as_str() {
+        message::NetOk::ID => Answer::Ok,
+        message::NetErr::ID => return Err(failure(frame)?.into()),
+        message::ConsoleLine::ID => {
+            let line: message::ConsoleLine = read(frame)?;
+            let color = line
+                .color
+                .map(|name| Color::from_name(&name).ok_or(ClientError::Color(name)))
+                .transpose()?;
+            Answer::Console(Console { text: line.line, color, bold: line.bold })
+        }
+        message::NetProgress::ID => {
+            let progress: message::NetProgress = read(frame)?;
+            Answer::Progress { total_bytes: progress.total, position_bytes: progress.position }
+        }
+        message::ServiceStatus::ID => {
+            let status: message::ServiceStatus = read(frame)?;
+            Answer::Status(Box::new(status.try_into()?))
+        }
+        message::ServiceCfg::ID => {
+            let config: message::ServiceCfg = read(frame)?;
+            Answer::Config(config.default.unwrap_or_default())
+        }
+        other => Answer::Other(other.into()),
+    })
+}
+
+fn failure(frame: &Frame) -> Result<Failure, ClientError> {
+    let error: message::NetErr = read(frame)?;
+    Ok(Failure { code: error.code, text: error.msg })
+}
+
+fn read<M: Named>(frame: &Frame) -> Result<M, ClientError> {
+    M::decode(frame.body.clone())
+        .map_err(|error| ClientError::Body { id: frame.id.clone(), error: error.to_string() })
+}

@@ -1,0 +1,78 @@
+//! The end of a conversation that the Supervisor's task holds.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::reply::{Color, Console, Failure, Partial, Reply};
+
+/// Pieces that may wait for a slow client; what comes beyond is dropped, the reply never is.
+const MAX_WAITING_PARTIALS: usize = 1024;
+
+/// Answers one request. Nothing here waits. Dropped without [`Responder::finish`], the
+/// connection closes without an answer, which a client shows as a failure.
+#[derive(Debug)]
+pub struct Responder {
+    partials: mpsc::Sender<Partial>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// The other end of a [`Responder`].
+#[derive(Debug)]
+pub struct Answers {
+    pub(crate) partials: mpsc::Receiver<Partial>,
+    pub(crate) reply: oneshot::Receiver<Reply>,
+}
+
+impl Responder {
+    /// A responder and the end that receives what is said to it.
+    #[must_use]
+    pub fn channel() -> (Self, Answers) {
+        let (partial_sender, partials) = mpsc::channel(MAX_WAITING_PARTIALS);
+        let (reply_sender, reply) = oneshot::channel();
+        (Self { partials: partial_sender, reply: reply_sender }, Answers { partials, reply })
+    }
+
+    /// Shows a line; its newline is added.
+    pub fn line(&self, text: impl Into<String>) {
+        let mut text = text.into();
+        text.push('\n');
+        self.partial(Partial::Console(Console { text, color: None, bold: false }));
+    }
+
+    /// Shows a piece of text as it is. A newline after it is a piece of its own, without colour.
+    pub fn colored(&self, text: impl Into<String>, color: Option<Color>, bold: bool) {
+        self.partial(Partial::Console(Console { text: text.into(), color, bold }));
+    }
+
+    /// Shows how far a download is.
+    pub fn progress(&self, total_bytes: u64, position_bytes: u64) {
+        self.partial(Partial::Progress { total_bytes, position_bytes });
+    }
+
+    /// Ends the conversation.
+    pub fn finish(self, reply: impl Into<Reply>) {
+        // The client may be gone; what it asked for is done all the same.
+        let _ = self.reply.send(reply.into());
+    }
+
+    /// Ends the conversation with `Ok` or the failure.
+    pub fn finish_with(self, result: Result<(), Failure>) {
+        self.finish(result.map_or_else(Reply::Failed, |()| Reply::Ok));
+    }
+
+    fn partial(&self, partial: Partial) {
+        // Full when the client does not read, closed when it is gone: neither is our concern.
+        let _ = self.partials.try_send(partial);
+    }
+}
+
+impl Answers {
+    /// The next piece, or `None` when the reply is there or will never come.
+    pub async fn next_partial(&mut self) -> Option<Partial> {
+        self.partials.recv().await
+    }
+
+    /// The reply; [`Reply::Close`] when the responder was dropped.
+    pub async fn reply(self) -> Reply {
+        self.reply.await.unwrap_or(Reply::Close)
+    }
+}

@@ -1,0 +1,252 @@
+//! TLS settings of both sides (control chapter 4), read from PEM files or directories of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    server::WebPkiClientVerifier,
+};
+use rustls_pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject,
+};
+
+const NAME_PREFIX: &str = "ctl-gateway-";
+const CERTIFICATE_SUFFIX: &str = ".crt.pem";
+const KEY_SUFFIX: &str = ".key.pem";
+
+/// Settings that cannot be used; the text names the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// A file or directory cannot be read.
+    #[error("failed to read file {}, err: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// A directory without a file of the pattern.
+    #[error("ctl gateway TLS file lookup failed when trying to match files {0}")]
+    Lookup(String),
+    /// A file without usable certificates.
+    #[error("failed to read PEM certificates from file {}", .0.display())]
+    Certificates(PathBuf),
+    /// A file whose keys cannot be read.
+    #[error("failed to read PEM, PKCS8 private keys from file {}", .0.display())]
+    Keys(PathBuf),
+    /// A file without a key.
+    #[error("no PEM, PKCS8 private keys in file {}", .0.display())]
+    NoKey(PathBuf),
+    /// Certificates that are no authorities.
+    #[error("failed to read {count} certificates from PEM root certificate store file {}",
+            path.display())]
+    Roots {
+        /// How many.
+        count: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key without certificate: the gateway could not answer anybody.
+    #[error(
+        "the control gateway has a TLS key but no certificate; give --ctl-server-certificate too"
+    )]
+    NoCertificate,
+    /// Key and certificate do not fit, or the like.
+    #[error("TLS settings cannot be used: {0}")]
+    Settings(String),
+    /// A name that no certificate can have.
+    #[error("invalid DNS name '{0}'")]
+    Name(String),
+}
+
+/// TLS of a client: settings, and the name the server's certificate must have.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    /// Settings
+    pub config: Arc<ClientConfig>,
+    /// Name for SNI and verification.
+    pub name: ServerName<'static>,
+}
+
+/// Files of the client side; each a file or a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTlsFiles {
+    /// Authorities that the server's certificate must come from; switches TLS on.
+    pub server_ca: Option<PathBuf>,
+    /// Key of the client's certificate.
+    pub key: Option<PathBuf>,
+    /// The client's certificate.
+    pub certificate: Option<PathBuf>,
+}
+
+/// Reads the settings of a server; `None` without a key, whatever else is given.
+///
+/// # Errors
+/// When a file cannot be read or used.
+pub fn server_config(
+    key: Option<&Path>,
+    certificate: Option<&Path>,
+    client_ca: Option<&Path>,
+) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+    let Some(key) = key else { return Ok(None) };
+    let key = read_key(key)?;
+    let certificates = read_certificates(certificate.ok_or(TlsError::NoCertificate)?)?;
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(settings)?;
+    let builder = match client_ca {
+        Some(path) => {
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(read_roots(path)?.into(), provider())
+                    .build()
+                    .map_err(|error| TlsError::Settings(error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let config = builder.with_single_cert(certificates, key).map_err(settings)?;
+    Ok(Some(Arc::new(config)))
+}
+
+/// Reads the settings of a client that calls `host`; `None` without authorities for the
+/// server's certificate.
+///
+/// # Errors
+/// When a file cannot be read or used, or `host` is no name a certificate can have.
+pub fn client_config(files: &ClientTlsFiles, host: &str) -> Result<Option<ClientTls>, TlsError> {
+    let Some(server_ca) = &files.server_ca else { return Ok(None) };
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(settings)?
+        .with_root_certificates(read_roots(server_ca)?);
+    let config = match (&files.key, &files.certificate) {
+        (Some(key), Some(certificate)) => builder
+            .with_client_auth_cert(read_certificates(certificate)?, read_key(key)?)
+            .map_err(settings)?,
+        _ => builder.with_no_client_auth(),
+    };
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
+    Ok(Some(ClientTls { config: Arc::new(config), name }))
+}
+
+/// Stated here instead of installed for the whole process.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+fn settings(error: rustls::Error) -> TlsError {
+    TlsError::Settings(error.to_string())
+}
+
+/// The path itself, or in a directory the greatest `ctl-gateway-*` with this suffix: names
+/// carry a stamp, so that is the newest.
+fn find(path: &Path, suffix: &str) -> Result<PathBuf, TlsError> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let entries = fs::read_dir(path)
+        .map_err(|error| TlsError::Read { path: path.to_owned(), error: error.to_string() })?;
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| {
+            let stamp = name.strip_prefix(NAME_PREFIX);
+            stamp.is_some_and(|rest| rest.ends_with(suffix))
+        })
+        .max()
+        .map(|name| path.join(name))
+        .ok_or_else(|| TlsError::Lookup(format!("{}/{NAME_PREFIX}*{suffix}", path.display())))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path)
+        .map_err(|error| TlsError::Read { path: path.to_owned(), error: error.to_string() })
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let path = find(path, CERTIFICATE_SUFFIX)?;
+    let text = read(&path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(TlsError::Certificates(path)),
+    }
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let path = find(path, KEY_SUFFIX)?;
+    let text = read(&path)?;
+    let keys: Result<Vec<_>, _> = PrivatePkcs8KeyDer::pem_slice_iter(&text).collect();
+    let mut keys = keys.map_err(|_| TlsError::Keys(path.clone()))?;
+    keys.pop().map(Into::into).ok_or(TlsError::NoKey(path))
+}
+
+fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(read_certificates(path)?);
+    if unusable > 0 {
+        return Err(TlsError::Roots { count: unusable, path: path.to_owned() });
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_means_the_greatest_name_that_matches() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in [
+            "ctl-gateway-20260101000000.key.pem",
+            "ctl-gateway-20270101000000.key.pem",
+            "ctl-gateway-20280101000000.crt.pem",
+            "zzz.key.pem",
+        ] {
+            fs::write(directory.path().join(name), "").expect("a file");
+        }
+        let key = find(directory.path(), KEY_SUFFIX).expect("a key");
+        assert_eq!(key, directory.path().join("ctl-gateway-20270101000000.key.pem"));
+    }
+
+    #[test]
+    fn errors_name_the_file_as_the_reference_does() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let dir = directory.path().display();
+        let error = |path: &Path| read_key(path).expect_err("no key").to_string();
+        assert_eq!(
+            error(directory.path()),
+            format!(
+                "ctl gateway TLS file lookup failed when trying to match files \
+                 {dir}/ctl-gateway-*.key.pem"
+            )
+        );
+        let empty = directory.path().join("empty");
+        fs::write(&empty, "").expect("a file");
+        assert_eq!(error(&empty), format!("no PEM, PKCS8 private keys in file {dir}/empty"));
+        assert!(error(&directory.path().join("none")).starts_with("failed to read file "));
+        assert_eq!(
+            read_certificates(&empty).expect_err("none").to_string(),
+            format!("failed to read PEM certificates from file {dir}/empty")
+        );
+    }
+
+    #[test]
+    fn a_certificate_alone_leaves_tls_off_and_a_key_alone_is_refused() {
+        assert!(matches!(server_config(None, Some(Path::new("/nonexistent")), None), Ok(None)));
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("key.pem");
+        fs::write(&path, key.serialize_pem()).expect("a file");
+        assert_eq!(
+            server_config(Some(&path), None, None).expect_err("refused"),
+            TlsError::NoCertificate
+        );
+    }
+}
