@@ -1,1 +1,36 @@
-//! (skeleton)
+//! Packages on disk: where things lie, what a package says about itself, and how a plain
+//! directory becomes a package.
+//!
+//! Reads and writes files with `std`; knows no tokio, no clock and no sockets. What a package
+//! says leaves this crate as plain values ([`Package`]); the Supervisor decides what to do.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`root`] | the `/hab` tree below `FS_ROOT`: [`FsRoot`], [`SvcPaths`], [`SupPaths`] |
+//! | [`install`] | which releases are installed, and which one an identifier means |
+//! | [`package`] | the facts of one installed release: [`Package`] |
+//! | [`metafile`] | syntax of the metafiles |
+//! | [`env`](mod@env) | run-time environment of a package and its hooks |
+//! | [`sources`] | templates: hooks, `config/`, `default.toml` |
+//! | [`user`] | service user and group, capabilities of this process |
+//! | [`dirs`] | the service directory below `/hab/svc` |
+//! | [`write`](mod@write) | rendered files and state files, replaced in one step |
+//!
+//! Facts are those of Habitat 2.1.78 (packages chapter sections 3, 4 and 13; services chapter
+//! sections 5 and 6).
+
+pub mod dirs;
+pub mod env;
+pub mod install;
+pub mod metafile;
+pub mod package;
+pub mod read;
+pub mod root;
+pub mod sources;
+pub mod user;
+pub mod write;
+
+pub use install::{Installed, ResolveError};
+pub use metafile::MetafileError;
+pub use package::Package;
+pub use root::{FsRoot, SupPaths, SvcPaths};

@@ -1,0 +1,107 @@
+//! The service directory below `hab/svc` (services chapter 5.3, packages chapter 3.3).
+
+use std::{
+    fs::{self, DirBuilder, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    root::SvcPaths,
+    user::{self, Credentials},
+};
+
+/// Mode of the Supervisor's own directories.
+const OURS: u32 = 0o755;
+/// Mode of the directories that belong to the service user.
+const THEIRS: u32 = 0o770;
+
+/// A directory of a service could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("Can't create directory {}: {source}", dir.display())]
+pub struct DirError {
+    /// The directory.
+    pub dir: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl DirError {
+    /// What to do, for a second line.
+    pub const HINT: &'static str = "If this Supervisor does not run as root, make sure that its \
+        user may write there, or set FS_ROOT to a directory of its own";
+}
+
+/// Makes the directories of a service. The service directory itself, `hooks` and `logs` are the
+/// Supervisor's, 0755, and get that mode each time, as does `hab/svc` if it is the Supervisor's.
+/// The others are the service user's, 0770; they get mode and owner when they are made and are
+/// left alone later. `owner` is `None` when this process is not [`user::capable`].
+///
+/// # Errors
+/// When one cannot be made; those before it are there then.
+pub fn prepare(svc: &SvcPaths, owner: Option<&Credentials>) -> Result<(), DirError> {
+    let failed = |dir: &Path| {
+        let dir = dir.to_path_buf();
+        move |source| DirError { dir, source }
+    };
+    for dir in [svc.root.clone(), svc.hooks(), svc.logs()] {
+        create_ours(&dir).map_err(failed(&dir))?;
+        open_ancestors(&dir).map_err(failed(&dir))?;
+    }
+    let theirs =
+        [svc.config(), svc.config_install(), svc.data(), svc.files(), svc.var(), svc.static_()];
+    for dir in theirs {
+        create_theirs(&dir, owner).map_err(failed(&dir))?;
+    }
+    Ok(())
+}
+
+/// Makes a directory and what is missing above it, each 0755 whatever the umask.
+pub(crate) fn create_ours(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        create_ours(parent)?;
+    }
+    match fs::create_dir(dir) {
+        Ok(()) => fs::set_permissions(dir, Permissions::from_mode(OURS)),
+        // Someone else was faster, or a file is in the way.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Forces 0755 on a directory and on those above it, below the one named `hab`, as far as they
+/// belong to this process: services must be able to reach their files under any umask.
+fn open_ancestors(dir: &Path) -> io::Result<()> {
+    let ours = user::effective_ids();
+    for dir in dir.ancestors().take_while(|dir| dir.file_name().is_some_and(|name| name != "hab")) {
+        let found = fs::metadata(dir)?;
+        if (found.uid(), found.gid()) == ours && found.mode() & 0o7777 != OURS {
+            fs::set_permissions(dir, Permissions::from_mode(OURS))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a directory with mode and owner in one step: made under another name and renamed, so
+/// that a crash in between cannot leave one that the service may not use.
+fn create_theirs(dir: &Path, owner: Option<&Credentials>) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = dir.with_file_name(format!(".{name}.tmp"));
+    match fs::remove_dir(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(&temporary)?;
+    if let Some(owner) = owner {
+        chown(&temporary, Some(owner.uid), Some(owner.gid))?;
+    }
+    fs::set_permissions(&temporary, Permissions::from_mode(THEIRS))?;
+    fs::rename(&temporary, dir)
+}

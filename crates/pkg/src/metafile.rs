@@ -1,0 +1,326 @@
+//! Syntax of metafiles, the small text files in a package's root (packages chapter 4.5 to 4.7).
+//!
+//! Pure parsers: text in, facts or the faulty line out. White space around the whole content does
+//! not count; inside, lines are taken as they are.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use roost_ident::{PackageIdent, ShutdownSignal};
+
+use crate::read::ReadError;
+
+/// Largest metafile, and largest `default.toml`, in bytes.
+pub const MAX_METAFILE_BYTES: u64 = 1024 * 1024;
+
+/// Seconds a service gets to end when its package does not say.
+pub const DEFAULT_SHUTDOWN_TIMEOUT_S: u32 = 8;
+
+/// Why the facts of a package could not be read. The text names file, line and remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum MetafileError {
+    /// A metafile cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A metafile says what it cannot say.
+    #[error("{}:{line}: {problem}", path.display())]
+    Syntax {
+        /// The metafile.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A dependency is needed to compute the environment and is not installed.
+    #[error("{}:{line}: Cannot find package: {ident}; install it", path.display())]
+    MissingDependency {
+        /// The metafile that names it.
+        path: PathBuf,
+        /// The line that names it, from 1.
+        line: usize,
+        /// The dependency.
+        ident: String,
+    },
+    /// The identifier names no single release, or could not be a path.
+    #[error(
+        "Fully-qualified package identifier was expected, but found: \"{0}\"; \
+         write origin/name/version/release"
+    )]
+    NotARelease(String),
+}
+
+/// A fault in the text of a metafile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Fault {
+    /// Adds the file.
+    #[must_use]
+    pub fn within(self, path: &Path) -> MetafileError {
+        MetafileError::Syntax { path: path.into(), line: self.line, problem: self.problem }
+    }
+}
+
+/// A bind as a package declares it: a name, and the keys the other side must export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageBind {
+    /// Name of the bind.
+    pub name: String,
+    /// Keys that are needed; empty when any service will do.
+    pub exports: Vec<String>,
+}
+
+/// Whether hooks of a package may rely on the interpreter package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PackageType {
+    /// The interpreter's directories are in `PATH`.
+    #[default]
+    Standard,
+    /// Only what the machine has.
+    Native,
+}
+
+/// Lines with their numbers in the file, without white space around the whole.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let body = text.trim_start();
+    let skipped = text[..text.len() - body.len()].matches('\n').count();
+    body.trim_end().lines().enumerate().map(move |(index, line)| (skipped + index + 1, line))
+}
+
+/// One word for the whole file, with its line. The word may hold blanks.
+fn word(text: &str) -> (usize, &str) {
+    let line = lines(text).next().map_or(1, |(line, _)| line);
+    (line, text.trim())
+}
+
+/// `DEPS`, `TDEPS`: one fully qualified identifier per line.
+///
+/// # Errors
+/// A line that is none; also an empty line in the middle.
+pub fn parse_idents(text: &str) -> Result<Vec<(usize, PackageIdent)>, Fault> {
+    lines(text)
+        .map(|(line, entry)| {
+            let ident = entry.parse::<PackageIdent>().and_then(PackageIdent::validate);
+            let problem = match ident {
+                Ok(ident) if ident.is_fully_qualified() => return Ok((line, ident)),
+                Ok(_) => "Fully-qualified package identifier was expected, but found",
+                Err(_) => "Invalid package identifier",
+            };
+            let problem = format!("{problem}: \"{entry}\"; write origin/name/version/release");
+            Err(Fault { line, problem })
+        })
+        .collect()
+}
+
+/// `BINDS`, `BINDS_OPTIONAL`: `name=key key` per line, in file order. What follows a second `=`
+/// is ignored.
+///
+/// # Errors
+/// A line without `=`; also an empty line in the middle.
+pub fn parse_binds(text: &str) -> Result<Vec<PackageBind>, Fault> {
+    lines(text)
+        .map(|(line, entry)| {
+            let mut pieces = entry.split('=');
+            let (Some(name), Some(keys)) = (pieces.next(), pieces.next()) else {
+                let problem = format!("'{entry}' is no bind; write name=key key");
+                return Err(Fault { line, problem });
+            };
+            Ok(PackageBind {
+                name: name.into(),
+                exports: keys.split_whitespace().map(Into::into).collect(),
+            })
+        })
+        .collect()
+}
+
+/// `EXPORTS`, `RUNTIME_ENVIRONMENT`, `RUNTIME_ENVIRONMENT_PATHS`: `key=value` per line, split at
+/// the first `=`; the later of two equal keys wins. `form` is what a line should look like.
+///
+/// # Errors
+/// A line without `=`.
+pub fn parse_pairs(text: &str, form: &str) -> Result<BTreeMap<String, String>, Fault> {
+    lines(text)
+        .map(|(line, entry)| {
+            let (key, value) = entry.split_once('=').ok_or_else(|| Fault {
+                line,
+                problem: format!("'{entry}' has no '='; write {form}"),
+            })?;
+            Ok((key.into(), value.into()))
+        })
+        .collect()
+}
+
+/// `EXPOSES`: words; they are not checked.
+#[must_use]
+pub fn parse_exposes(text: &str) -> Vec<String> {
+    text.split_whitespace().map(Into::into).collect()
+}
+
+/// `PATH`: the entries that lie inside `/hab/pkgs/O/N/V/R` of the package itself. Both sides are
+/// logical paths, without `FS_ROOT`.
+#[must_use]
+pub fn parse_path(text: &str, ident: &PackageIdent) -> Vec<String> {
+    let own = Path::new("/hab/pkgs").join(ident.to_string());
+    let inside = |entry: &&str| Path::new(entry).starts_with(&own);
+    text.trim().split(':').filter(inside).map(Into::into).collect()
+}
+
+/// `PACKAGE_TYPE`.
+///
+/// # Errors
+/// Another word than `standard` and `native`.
+pub fn parse_type(text: &str) -> Result<PackageType, Fault> {
+    match word(text) {
+        (_, "standard") => Ok(PackageType::Standard),
+        (_, "native") => Ok(PackageType::Native),
+        (line, other) => {
+            let problem = format!("Invalid package type: {other}. Write standard or native");
+            Err(Fault { line, problem })
+        }
+    }
+}
+
+/// `SHUTDOWN_SIGNAL`.
+///
+/// # Errors
+/// A word that is no signal name in upper case without `SIG`.
+pub fn parse_signal(text: &str) -> Result<ShutdownSignal, Fault> {
+    let (line, name) = word(text);
+    name.parse().map_err(|_| {
+        let known: Vec<_> = ShutdownSignal::ALL.iter().map(|signal| signal.as_str()).collect();
+        let known = known.join(", ");
+        Fault { line, problem: format!("Failed to parse '{name}' as a signal; use one of {known}") }
+    })
+}
+
+/// `SHUTDOWN_TIMEOUT`: seconds.
+///
+/// # Errors
+/// Not an unsigned 32-bit number.
+pub fn parse_timeout_s(text: &str) -> Result<u32, Fault> {
+    let (line, number) = word(text);
+    number.parse().map_err(|error| Fault {
+        line,
+        problem: format!("'{number}' is no number of seconds ({error}); write a decimal number"),
+    })
+}
+
+/// `INSTALL_HOOK_STATUS`: the exit code with which the install hook ended.
+///
+/// # Errors
+/// Not a number.
+pub fn parse_hook_status(text: &str) -> Result<i32, Fault> {
+    let (line, number) = word(text);
+    number.parse().map_err(|error| Fault {
+        line,
+        problem: format!(
+            "'{number}' is no exit code ({error}); remove the file to run the install hook again"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn white_space_around_the_content_does_not_count() {
+        let idents = parse_idents("\n\n a/b/1/2\nc/d/3/4 \n\n").unwrap();
+        assert_eq!(idents[0], (3, "a/b/1/2".parse().unwrap()));
+        assert_eq!(idents[1], (4, "c/d/3/4".parse().unwrap()));
+        assert_eq!(parse_idents(" \n").unwrap(), []);
+        assert_eq!(parse_binds("").unwrap(), []);
+        assert!(parse_pairs("\n", "k=v").unwrap().is_empty());
+    }
+
+    #[test]
+    fn dependencies_are_fully_qualified() {
+        let fault = parse_idents("a/b/1/2\na/b/1").unwrap_err();
+        assert_eq!(
+            fault,
+            Fault {
+                line: 2,
+                problem: "Fully-qualified package identifier was expected, but found: \"a/b/1\"; \
+                          write origin/name/version/release"
+                    .into()
+            }
+        );
+        assert_eq!(parse_idents("a/b/1/2\n\na/b/1/3").unwrap_err().line, 2);
+        assert_eq!(parse_idents("a/../1/2").unwrap_err().line, 1);
+    }
+
+    #[test]
+    fn binds_may_need_nothing_and_end_at_the_second_equals_sign() {
+        let binds = parse_binds("db=port  host=ignored\nany=\n").unwrap();
+        assert_eq!(binds[0].exports, ["port", "host"]);
+        assert_eq!(binds[1], PackageBind { name: "any".into(), exports: vec![] });
+        assert_eq!(parse_binds("db=port\n\nx=y").unwrap_err().line, 2);
+        assert_eq!(parse_binds("db").unwrap_err().problem, "'db' is no bind; write name=key key");
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_equals_sign_and_the_later_wins() {
+        let pairs = parse_pairs("b=1\na=x=y\nb=2", "k=v").unwrap();
+        assert_eq!(
+            pairs.into_iter().collect::<Vec<_>>(),
+            [("a".to_owned(), "x=y".to_owned()), ("b".to_owned(), "2".to_owned())]
+        );
+        let fault = parse_pairs("a=1\nport", "key=path.in.config").unwrap_err();
+        assert_eq!(fault.line, 2);
+        assert_eq!(fault.problem, "'port' has no '='; write key=path.in.config");
+    }
+
+    #[test]
+    fn path_entries_of_others_are_dropped() {
+        let ident = "a/b/1/2".parse().unwrap();
+        let text = "/hab/pkgs/a/b/1/2/bin:/usr/bin::/hab/pkgs/a/b/1/22/bin:/r/hab/pkgs/a/b/1/2\n";
+        assert_eq!(parse_path(text, &ident), ["/hab/pkgs/a/b/1/2/bin"]);
+    }
+
+    #[test]
+    fn single_words_are_checked() {
+        assert_eq!(parse_type("native\n").unwrap(), PackageType::Native);
+        let fault = parse_type("\nNative").unwrap_err();
+        assert_eq!(fault.line, 2);
+        assert_eq!(fault.problem, "Invalid package type: Native. Write standard or native");
+        assert_eq!(parse_signal("HUP\n").unwrap(), ShutdownSignal::Hup);
+        let fault = parse_signal("SIGHUP").unwrap_err();
+        assert!(fault.problem.starts_with("Failed to parse 'SIGHUP' as a signal"));
+        assert_eq!(parse_timeout_s("3\n").unwrap(), 3);
+        for bad in ["", "-1", "3s", "4294967296"] {
+            assert!(parse_timeout_s(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_hook_status("-1\n").unwrap(), -1);
+        assert!(parse_hook_status("ok").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in "[a-z/=: \n\r\t0-9\u{85}ü]{0,60}") {
+            let ident = "a/b/1/2".parse().unwrap();
+            let _ = (parse_idents(&text), parse_binds(&text), parse_pairs(&text, "k=v"));
+            let _ = (parse_type(&text), parse_signal(&text), parse_timeout_s(&text));
+            let _ = (parse_hook_status(&text), parse_exposes(&text), parse_path(&text, &ident));
+        }
+
+        #[test]
+        fn a_fault_names_a_line_of_the_file(text in "[a=\n/ ]{0,30}") {
+            let count = text.lines().count().max(1);
+            for fault in [parse_idents(&text).err(), parse_binds(&text).err(),
+                          parse_pairs(&text, "k=v").err(), parse_timeout_s(&text).err()] {
+                let Some(fault) = fault else { continue };
+                prop_assert!(fault.line >= 1 && fault.line <= count, "{fault:?}");
+            }
+        }
+    }
+}

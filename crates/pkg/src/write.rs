@@ -1,0 +1,273 @@
+//! Files replaced in one step: a reader sees the old content or the new, never a part.
+//!
+//! Rendered files lie in directories that belong to the service's user. A Supervisor with more
+//! rights than that user must not be led out of them by a symbolic link put there, so every
+//! directory below the service's own is opened by descriptor, without following links.
+
+use std::{
+    ffi::OsStr,
+    fs::{File, Permissions},
+    io::{self, Read, Write},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{PermissionsExt, fchown},
+    },
+    path::{Component, Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use roost_ident::Hook;
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, renameat, unlinkat},
+    io::Errno,
+};
+
+use crate::{dirs, root::SvcPaths, user::Credentials};
+
+/// What writing a rendered file did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The file had this content already; it was not touched, nor its mode and owner.
+    Unchanged,
+    /// There was no file.
+    Created,
+    /// There was another content, or something that is no regular file.
+    Modified,
+}
+
+impl Change {
+    /// True when the content on disk is now another.
+    #[must_use]
+    pub fn is_change(self) -> bool {
+        self != Self::Unchanged
+    }
+}
+
+/// A rendered file of a service: where it lies, and with it its mode and owner (services
+/// chapter 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendered<'a> {
+    /// `config/PATH`, 0740, the service user's.
+    Config(&'a str),
+    /// `config_install/PATH`, 0740, the service user's.
+    ConfigInstall(&'a str),
+    /// `files/NAME`, 0640, the service user's.
+    File(&'a str),
+    /// `hooks/HOOK`, 0755, the Supervisor's.
+    Hook(Hook),
+    /// `run`, 0755, the Supervisor's.
+    Run,
+}
+
+impl Rendered<'_> {
+    /// The path in the service's directory.
+    #[must_use]
+    pub fn path(&self, svc: &SvcPaths) -> PathBuf {
+        svc.root.join(self.relative())
+    }
+
+    fn relative(&self) -> PathBuf {
+        let (dir, rest) = match self {
+            Self::Config(rest) => ("config", *rest),
+            Self::ConfigInstall(rest) => ("config_install", *rest),
+            Self::File(name) => ("files", *name),
+            Self::Hook(hook) => ("hooks", hook.as_str()),
+            Self::Run => return PathBuf::from("run"),
+        };
+        Path::new(dir).join(rest)
+    }
+
+    fn mode(&self) -> u32 {
+        match self {
+            Self::Config(_) | Self::ConfigInstall(_) => 0o740,
+            Self::File(_) => 0o640,
+            Self::Hook(_) | Self::Run => 0o755,
+        }
+    }
+
+    fn is_the_services(&self) -> bool {
+        !matches!(self, Self::Hook(_) | Self::Run)
+    }
+}
+
+/// A file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}; the old content is in place", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Writes a rendered file if its content on disk is another. Missing directories are made. The
+/// mode does not depend on the umask. `owner` is `None` when this process is not
+/// [`crate::user::capable`]: the file is then its own.
+///
+/// The file is renamed into its place, so a program that has it open keeps the old content. It is
+/// not fsynced: it is made anew from its template at each start, and compared with the disk then,
+/// so what a power cut damages is repaired.
+///
+/// # Errors
+/// When the path climbs out of its directory, a directory on it is a symbolic link, or the system
+/// refuses.
+pub fn write_rendered(
+    svc: &SvcPaths,
+    file: Rendered<'_>,
+    content: &[u8],
+    owner: Option<&Credentials>,
+) -> Result<Change, WriteError> {
+    let owner = owner.filter(|_| file.is_the_services());
+    let write = || {
+        let relative = file.relative();
+        let (parent, name) = split(&relative)?;
+        dirs::create_ours(&svc.root)?;
+        let dir = open_directory(&svc.root, parent, file.is_the_services(), owner)?;
+        let before = compare(&dir, name, content);
+        if before == Change::Unchanged {
+            return Ok(before);
+        }
+        replace(&dir, name, content, file.mode(), owner, Durability::Cache)?;
+        Ok(before)
+    };
+    write().map_err(|source| WriteError { path: file.path(svc), source })
+}
+
+/// Writes a state file: temporary file in the same directory, explicit mode, fsync, rename, fsync
+/// of the directory. The directory must exist.
+///
+/// # Errors
+/// What the system says; the old content is then still in place, except when the very last step,
+/// the fsync of the directory, failed.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let dir = openat(CWD, parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    replace(&dir, name, bytes, mode, None, Durability::State)
+}
+
+/// Whether a file must survive a power cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    State,
+    Cache,
+}
+
+/// Directories and name of a relative path that does not climb.
+fn split(relative: &Path) -> io::Result<(&Path, &OsStr)> {
+    let climbs = relative.components().any(|part| !matches!(part, Component::Normal(_)));
+    match (relative.parent(), relative.file_name()) {
+        (Some(parent), Some(name)) if !climbs => Ok((parent, name)),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "climbs out of its directory")),
+    }
+}
+
+/// Opens `base/relative`, making what is missing. `base` belongs to this process's user, who may
+/// have put a symbolic link directly into it; below, links are refused.
+fn open_directory(
+    base: &Path,
+    relative: &Path,
+    private: bool,
+    owner: Option<&Credentials>,
+) -> io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut dir = openat(CWD, base, flags, Mode::empty())?;
+    for (depth, part) in relative.components().enumerate() {
+        let part = part.as_os_str();
+        let flags = if depth == 0 { flags } else { flags | OFlags::NOFOLLOW };
+        let open = |dir: &OwnedFd| openat(dir, part, flags, Mode::empty());
+        dir = match open(&dir) {
+            Ok(found) => found,
+            Err(Errno::NOENT) => {
+                mkdirat(&dir, part, Mode::RWXU)?;
+                let made = File::from(openat(&dir, part, flags | OFlags::NOFOLLOW, Mode::empty())?);
+                dress(&made, if private { 0o770 } else { 0o755 }, owner)?;
+                made.into()
+            }
+            Err(Errno::LOOP | Errno::NOTDIR) if depth > 0 => {
+                let text = format!("{} on the way is no directory; remove it", part.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
+            }
+            Err(error) => return Err(error.into()),
+        };
+    }
+    Ok(dir)
+}
+
+/// Sets owner, then mode: a change of owner can take bits off the mode.
+fn dress(file: &File, mode: u32, owner: Option<&Credentials>) -> io::Result<()> {
+    if let Some(owner) = owner {
+        fchown(file, Some(owner.uid), Some(owner.gid))?;
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// What writing this content would be.
+fn compare(dir: &OwnedFd, name: &OsStr, content: &[u8]) -> Change {
+    // NONBLOCK: a pipe that someone put there must not hold us up.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(dir, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Change::Created,
+        Err(_) => return Change::Modified,
+    };
+    let same_size =
+        file.metadata().is_ok_and(|found| found.is_file() && found.len() == content.len() as u64);
+    let mut found = Vec::new();
+    let same = same_size
+        && file.take(content.len() as u64 + 1).read_to_end(&mut found).is_ok()
+        && found == content;
+    if same { Change::Unchanged } else { Change::Modified }
+}
+
+fn replace(
+    dir: &OwnedFd,
+    name: &OsStr,
+    content: &[u8],
+    mode: u32,
+    owner: Option<&Credentials>,
+    durability: Durability,
+) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Hidden and with an ending of its own, so that a service that reads `*.conf` never sees it.
+    let temporary = format!(".roost-{}-{count}.tmp", process::id());
+    let write = || {
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let private = Mode::RUSR | Mode::WUSR;
+        let file = match openat(dir, &temporary, flags, private) {
+            // Left by a process of this id that died.
+            Err(Errno::EXIST) => {
+                unlinkat(dir, &temporary, AtFlags::empty())?;
+                openat(dir, &temporary, flags, private)?
+            }
+            other => other?,
+        };
+        let mut file = File::from(file);
+        file.write_all(content)?;
+        dress(&file, mode, owner)?;
+        if durability == Durability::State {
+            file.sync_all()?;
+        }
+        renameat(dir, &temporary, dir, name)?;
+        Ok(())
+    };
+    let written: io::Result<()> = write();
+    if written.is_err() {
+        // Best effort: the error that matters is the one at hand.
+        let _ = unlinkat(dir, &temporary, AtFlags::empty());
+    }
+    written?;
+    if durability == Durability::Cache {
+        return Ok(());
+    }
+    match rustix::fs::fsync(dir) {
+        // Some file systems cannot sync a directory.
+        Ok(()) | Err(Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
