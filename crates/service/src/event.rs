@@ -1,0 +1,218 @@
+//! What the machine is told.
+
+use roost_ident::{ElectionStatus, Hook, ServiceGroup, ShutdownSignal};
+
+use crate::{binds::BindReport, spec::ServiceSpec};
+
+/// The time of a call. Only differences of `mono_ms` matter; `unix_ms` is shown to users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Milliseconds of a clock that never goes back.
+    pub mono_ms: u64,
+    /// Milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+/// The facts of a built service that the machine decides by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Fully qualified identifier of the release, as text.
+    pub ident: String,
+    /// The hooks that exist and whose templates could be read.
+    pub hooks: Vec<Hook>,
+    /// True when an `install` hook of the package or of a dependency has not succeeded yet.
+    pub installs: bool,
+    /// User the process runs as, for the log line; `None` is shown as `<anonymous>`.
+    pub user: Option<String>,
+    /// Group the process runs as, likewise.
+    pub group: Option<String>,
+    /// Name of the Supervisor's own user when it cannot change users; a line warns of it.
+    pub incapable_user: Option<String>,
+    /// The signal that asks the process to end.
+    pub shutdown_signal: ShutdownSignal,
+    /// The package's `SHUTDOWN_TIMEOUT` in seconds.
+    pub shutdown_timeout_s: Option<u32>,
+}
+
+impl Plan {
+    /// A plan with nothing but a release: no hooks, TERM, the default timeout.
+    #[must_use]
+    pub fn bare(ident: &str) -> Self {
+        Self {
+            ident: ident.into(),
+            hooks: Vec::new(),
+            installs: false,
+            user: None,
+            group: None,
+            incapable_user: None,
+            shutdown_signal: ShutdownSignal::default(),
+            shutdown_timeout_s: None,
+        }
+    }
+
+    /// True when the package has this hook.
+    #[must_use]
+    pub fn has(&self, hook: Hook) -> bool {
+        self.hooks.contains(&hook)
+    }
+}
+
+/// Why a service could not be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildFailure {
+    /// Package, binds, user, configuration or a config template is missing or bad.
+    Refused(String),
+    /// A directory could not be made.
+    Directory {
+        /// The directory.
+        path: String,
+        /// The system's text.
+        error: String,
+    },
+}
+
+/// What a file written by a rendering is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenderedKind {
+    /// A hook.
+    Hook(Hook),
+    /// A configuration file that already existed.
+    ConfigModified,
+    /// A configuration file that did not exist.
+    ConfigCreated,
+}
+
+/// A file whose rendered text differed from the file on disk and was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    /// What it is.
+    pub kind: RenderedKind,
+    /// Where it is, as shown to users.
+    pub path: String,
+}
+
+/// A part of a rendering that failed; the old file stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenderFailure {
+    /// A hook did not render or could not be written.
+    Hook(Hook, String),
+    /// A configuration file did not.
+    Config(String),
+    /// There is no program to run: neither a `run` hook nor the package's own `run` file.
+    RunFile(String),
+}
+
+/// The result of rendering hooks and configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rendering {
+    /// What was written, hooks first, in the order of writing.
+    pub files: Vec<RenderedFile>,
+    /// What failed.
+    pub failures: Vec<RenderFailure>,
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookOutcome {
+    /// It exited with this code.
+    Exit(i32),
+    /// It was killed by this signal.
+    Signal(i32),
+    /// It could not be started; the system's text.
+    CouldNotRun(String),
+}
+
+/// What the machine is told. Every effect that asks for an answer (see [`crate::Effect`]) is
+/// answered exactly once, whatever happened in between; the machine never has two of a kind
+/// outstanding. Events that have no meaning in a phase are ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The spec was written anew. Decides by itself whether to start, stop, restart or only
+    /// take over the new values. While an unload is under way it revives the service: it is
+    /// stopped and started again instead of going away.
+    SpecChanged {
+        /// The new spec; the same name as before.
+        spec: ServiceSpec,
+        /// The service group it belongs to.
+        group: ServiceGroup,
+    },
+    /// The user wants it up.
+    Start,
+    /// The user wants it down.
+    Stop {
+        /// Seconds until KILL, for this one stop.
+        timeout_s: Option<u32>,
+    },
+    /// The spec was deleted: stop, then [`crate::Effect::Gone`].
+    Unload {
+        /// Seconds until KILL, for this one stop.
+        timeout_s: Option<u32>,
+    },
+    /// The Supervisor ends: stop, then [`crate::Effect::Gone`]. What the user wants of the
+    /// service does not change.
+    Shutdown,
+    /// The Supervisor is replaced: hooks are ended, the process is left alone,
+    /// [`crate::Effect::Gone`] follows at once.
+    Detach,
+    /// Answer to [`crate::Effect::Build`].
+    Built(Plan),
+    /// Answer to [`crate::Effect::Build`].
+    BuildFailed(BuildFailure),
+    /// A file that a failed build, install hook or rendering read has changed: try again.
+    FilesChanged,
+    /// Answer to [`crate::Effect::RunInstallHooks`].
+    Installed,
+    /// Answer to [`crate::Effect::RunInstallHooks`].
+    InstallFailed(String),
+    /// What the templates of the service can see has changed.
+    ContextChanged,
+    /// Answer to [`crate::Effect::Render`].
+    Rendered(Rendering),
+    /// State of every mapped bind; to be sent after each `Built` and when it changed. Before
+    /// the first one a service with binds counts as unsatisfied.
+    Binds(Vec<BindReport>),
+    /// State of the group's election; ignored without leader topology.
+    Election {
+        /// Its status.
+        status: ElectionStatus,
+        /// Member id of the leader, once it is in the census. A finished election whose
+        /// leader is not known counts as in progress.
+        leader: Option<String>,
+    },
+    /// Answer to [`crate::Effect::Spawn`].
+    Spawned {
+        /// Id of the process, which leads a process group of its own.
+        pid: u32,
+    },
+    /// Answer to [`crate::Effect::Spawn`].
+    SpawnFailed(String),
+    /// The process was reaped.
+    Exited {
+        /// Which.
+        pid: u32,
+        /// True when other processes of its group still live; [`Event::GroupEnded`] follows.
+        group_alive: bool,
+    },
+    /// The last process of the group is gone.
+    GroupEnded {
+        /// The leader's id.
+        pid: u32,
+    },
+    /// Answer to [`crate::Effect::RunHook`]; also for a hook that was ended.
+    HookEnded {
+        /// Which.
+        hook: Hook,
+        /// How.
+        outcome: HookOutcome,
+    },
+    /// Gossiped files were written.
+    FilesUpdated(
+        /// Their names.
+        Vec<String>,
+    ),
+    /// A newer release is to run.
+    PackageUpdated(
+        /// Its fully qualified identifier.
+        String,
+    ),
+}

@@ -1,0 +1,201 @@
+//! What the user wants of one service.
+
+use roost_ident::{
+    BindingMode, DesiredState, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
+};
+
+/// The group a service belongs to unless the user names one.
+pub const GROUP_DEFAULT: &str = "default";
+/// Where packages come from unless the user says otherwise.
+pub const BLDR_URL_DEFAULT: &str = "https://bldr.habitat.sh";
+/// The channel packages come from unless the user says otherwise.
+pub const CHANNEL_DEFAULT: &str = "base";
+/// Time between health checks unless the user sets one.
+pub const HEALTH_CHECK_INTERVAL_DEFAULT: Interval = Interval { secs: 30, nanos: 0 };
+
+/// A duration as spec files and documents spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Interval {
+    /// Whole seconds.
+    pub secs: u64,
+    /// The rest, in nanoseconds.
+    pub nanos: u32,
+}
+
+impl Interval {
+    /// An interval of whole seconds.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self { secs, nanos: 0 }
+    }
+
+    /// In milliseconds, rounded down, capped where the number ends.
+    #[must_use]
+    pub const fn as_ms(self) -> u64 {
+        self.secs.saturating_mul(1_000).saturating_add(self.nanos as u64 / 1_000_000)
+    }
+}
+
+/// What the user wants of one service: the content of a spec file (services chapter 2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSpec {
+    /// The package; any part after the name may be missing.
+    pub ident: PackageIdent,
+    /// Name of the group.
+    pub group: String,
+    /// Where packages come from.
+    pub bldr_url: String,
+    /// The channel they come from.
+    pub channel: String,
+    /// How members of the group relate.
+    pub topology: Topology,
+    /// How to follow new releases.
+    pub update_strategy: UpdateStrategy,
+    /// Which release an update goes to.
+    pub update_condition: UpdateCondition,
+    /// Groups that provide what the package needs.
+    pub binds: Vec<ServiceBind>,
+    /// Whether to wait for them.
+    pub binding_mode: BindingMode,
+    /// A directory whose configuration and hooks replace those of the package.
+    pub config_from: Option<String>,
+    /// Whether it shall run.
+    pub desired_state: DesiredState,
+    /// Seconds until KILL.
+    pub shutdown_timeout_s: Option<u32>,
+    /// Encrypted password, meaningful on Windows only.
+    pub svc_encrypted_password: Option<String>,
+    /// Time between health checks.
+    pub health_check_interval: Interval,
+}
+
+/// How two specs of one service differ, apart from the desired state (services chapter 4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// Not at all.
+    None,
+    /// Only in where and how updates are looked for: the process is not touched.
+    Swap,
+    /// In something the process depends on: it is restarted.
+    Restart,
+}
+
+impl ServiceSpec {
+    /// The spec of a package with the default of everything else.
+    #[must_use]
+    pub fn new(ident: PackageIdent) -> Self {
+        Self {
+            ident,
+            group: GROUP_DEFAULT.into(),
+            bldr_url: BLDR_URL_DEFAULT.into(),
+            channel: CHANNEL_DEFAULT.into(),
+            topology: Topology::default(),
+            update_strategy: UpdateStrategy::default(),
+            update_condition: UpdateCondition::default(),
+            binds: Vec::new(),
+            binding_mode: BindingMode::default(),
+            config_from: None,
+            desired_state: DesiredState::default(),
+            shutdown_timeout_s: None,
+            svc_encrypted_password: None,
+            health_check_interval: HEALTH_CHECK_INTERVAL_DEFAULT,
+        }
+    }
+
+    /// The name of its file in the `specs` directory.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}.spec", self.ident.name)
+    }
+
+    /// What a change to `new` asks of a running service.
+    #[must_use]
+    pub fn difference(&self, new: &Self) -> Difference {
+        // Taken apart in full, so that a new field cannot be forgotten here.
+        let Self {
+            ident,
+            group,
+            bldr_url,
+            channel,
+            topology,
+            update_strategy,
+            update_condition,
+            binds,
+            binding_mode,
+            config_from,
+            desired_state: _,
+            shutdown_timeout_s,
+            svc_encrypted_password,
+            health_check_interval,
+        } = self;
+        let same_process = *ident == new.ident
+            && *group == new.group
+            && *topology == new.topology
+            && *binds == new.binds
+            && *binding_mode == new.binding_mode
+            && *config_from == new.config_from
+            && *shutdown_timeout_s == new.shutdown_timeout_s
+            && *svc_encrypted_password == new.svc_encrypted_password
+            && *health_check_interval == new.health_check_interval;
+        let same_updates = *bldr_url == new.bldr_url
+            && *channel == new.channel
+            && *update_strategy == new.update_strategy
+            && *update_condition == new.update_condition;
+        match (same_process, same_updates) {
+            (true, true) => Difference::None,
+            (true, false) => Difference::Swap,
+            (false, _) => Difference::Restart,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Edit = fn(&mut ServiceSpec);
+
+    #[test]
+    fn changes_of_what_the_process_depends_on_restart_it() {
+        let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
+        let edits: [Edit; 9] = [
+            |spec| spec.ident.version = Some("1".into()),
+            |spec| spec.group = "prod".into(),
+            |spec| spec.topology = Topology::Leader,
+            |spec| spec.binds = vec!["db:pg.default".parse().expect("a bind")],
+            |spec| spec.binding_mode = BindingMode::Relaxed,
+            |spec| spec.config_from = Some("/src".into()),
+            |spec| spec.shutdown_timeout_s = Some(3),
+            |spec| spec.svc_encrypted_password = Some("x".into()),
+            |spec| spec.health_check_interval = Interval::from_secs(1),
+        ];
+        for edit in edits {
+            let mut new = old.clone();
+            edit(&mut new);
+            assert_eq!(old.difference(&new), Difference::Restart, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn changes_of_updates_only_swap_the_spec() {
+        let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
+        let edits: [Edit; 4] = [
+            |spec| spec.bldr_url = "http://x".into(),
+            |spec| spec.channel = "dev".into(),
+            |spec| spec.update_strategy = UpdateStrategy::AtOnce,
+            |spec| spec.update_condition = UpdateCondition::TrackChannel,
+        ];
+        for edit in edits {
+            let mut new = old.clone();
+            edit(&mut new);
+            assert_eq!(old.difference(&new), Difference::Swap, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn the_desired_state_is_no_difference() {
+        let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
+        let new = ServiceSpec { desired_state: DesiredState::Down, ..old.clone() };
+        assert_eq!(old.difference(&new), Difference::None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What documents and the status table show of a service.
+
+use roost_ident::{DesiredState, ElectionStatus, HealthStatus, ProcessState, TerminationReason};
+
+/// Where a service is in its life, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseName {
+    /// Not wanted.
+    Stopped,
+    /// Waits before the next start.
+    Waiting,
+    /// Its package and templates are being read.
+    Building,
+    /// It could not be built; the reason is in [`Status::reason`].
+    Broken,
+    /// `install` hooks run.
+    Installing,
+    /// Waits for its binds.
+    WaitingForBinds,
+    /// Waits for a leader.
+    WaitingForElection,
+    /// Files are being rendered.
+    Rendering,
+    /// The `init` hook runs.
+    Initializing,
+    /// The process is being started.
+    Starting,
+    /// The process runs.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// The machine is done.
+    Gone,
+}
+
+impl PhaseName {
+    /// The name in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+            Self::Building => "building",
+            Self::Broken => "broken",
+            Self::Installing => "installing",
+            Self::WaitingForBinds => "waiting-for-binds",
+            Self::WaitingForElection => "waiting-for-election",
+            Self::Rendering => "rendering",
+            Self::Initializing => "initializing",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// The process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessStatus {
+    /// Up or down.
+    pub state: ProcessState,
+    /// Its id while up.
+    pub pid: Option<u32>,
+    /// Unix seconds of the last change of `state`.
+    pub state_entered_s: u64,
+}
+
+/// Why and when the service was last marked for a restart (HTTP API chapter 9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastProcess {
+    /// Id of the process; `None` when none ran.
+    pub pid: Option<u32>,
+    /// Why.
+    pub reason: TerminationReason,
+    /// Unix seconds.
+    pub terminated_at_s: u64,
+}
+
+/// The state of a service as shown to users and machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What the user wants.
+    pub desired_state: DesiredState,
+    /// The process.
+    pub process: ProcessStatus,
+    /// Last result; unknown while the process is down.
+    pub health: HealthStatus,
+    /// Why the service is down or its health unknown, when there is more to say than the hook
+    /// itself did.
+    pub reason: Option<String>,
+    /// The process was started after `init`, or taken back.
+    pub initialized: bool,
+    /// Last election status acted on; `None` without leader topology.
+    pub last_election_status: ElectionStatus,
+    /// The last restart.
+    pub last_process_state: Option<LastProcess>,
+    /// Unix seconds of the next start while a failed service waits for it.
+    pub next_restart_at_s: Option<u64>,
+    /// Restarts after failures.
+    pub restart_count: u64,
+    /// Fully qualified identifier of the release in use.
+    pub release: Option<String>,
+    /// Where it is in its life.
+    pub phase: PhaseName,
+}
