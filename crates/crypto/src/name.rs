@@ -1,0 +1,185 @@
+//! Names of keys: `<name>-<revision>`, where a revision is a UTC stamp of 14 digits.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// Digits of a revision.
+pub const REVISION_DIGITS: usize = 14;
+
+/// Longest name of a key, so that name, revision and suffix still fit a file name.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// When a key was made: `YYYYMMDDhhmmss`. Any 14 digits are accepted; they order as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Revision(String);
+
+impl Revision {
+    /// Reads exactly 14 ASCII digits.
+    ///
+    /// # Errors
+    /// When the text is anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.len() == REVISION_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(Error::BadRevision(text.into()))
+        }
+    }
+
+    /// The revision of a key made at this time, in seconds since 1970. Times beyond the year
+    /// 9999 become its last second.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: u64) -> Self {
+        const LAST: u64 = 253_402_300_799;
+        let seconds = seconds.min(LAST);
+        let (year, month, day) = civil(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+        Self(format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}"))
+    }
+
+    /// The 14 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are
+/// counted from March, so that the leap day is the last of a year.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// Name and revision of a key, as the second line of its file has them.
+///
+/// A name becomes part of a file name, and names come in with messages from the ring; so one
+/// that holds `/`, NUL or a line end is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamedRevision {
+    name: String,
+    revision: Revision,
+}
+
+impl NamedRevision {
+    /// Puts name and revision together.
+    ///
+    /// # Errors
+    /// When the name is empty, too long or cannot be part of a file name.
+    pub fn new(name: &str, revision: Revision) -> Result<Self> {
+        let fine = !name.is_empty()
+            && name.len() <= NAME_BYTES_MAX
+            && !name.contains(['/', '\0', '\n', '\r']);
+        if fine {
+            Ok(Self { name: name.into(), revision })
+        } else {
+            Err(Error::BadNamedRevision(format!("{name}-{revision}")))
+        }
+    }
+
+    /// Reads `<name>-<14 digits>`; the name may itself hold `-`.
+    ///
+    /// # Errors
+    /// When the text has another form, or the name cannot be part of a file name.
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = || Error::BadNamedRevision(text.into());
+        let (name, revision) = text.rsplit_once('-').ok_or_else(bad)?;
+        let revision = Revision::parse(revision).map_err(|_| bad())?;
+        Self::new(name, revision)
+    }
+
+    /// The part before the revision.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the key was made.
+    #[must_use]
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+}
+
+impl fmt::Display for NamedRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.name, self.revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_revision_is_the_utc_stamp_of_a_time() {
+        for (seconds, expected) in [
+            (0, "19700101000000"),
+            (951_782_400, "20000229000000"),
+            (951_868_799, "20000229235959"),
+            (951_868_800, "20000301000000"),
+            (1_795_365_860, "20261122164420"),
+            (4_107_542_399, "21000228235959"),
+            (4_107_542_400, "21000301000000"),
+            (u64::MAX, "99991231235959"),
+        ] {
+            assert_eq!(Revision::from_unix_seconds(seconds).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn names_may_hold_dashes_dots_and_organizations() {
+        for name in ["acme", "acme-corp", "web.default@acme", "x-20240102030405"] {
+            let text = format!("{name}-20240102030405");
+            let named = NamedRevision::parse(&text).expect(name);
+            assert_eq!((named.name(), named.to_string()), (name, text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_with_revision_is_refused() {
+        for text in [
+            "",
+            "acme",
+            "-20240102030405",
+            "acme-2024010203040",
+            "acme-202401020304055",
+            "acme-2024010203040x",
+            "acme-٢٠٢٤٠١٠٢٠٣٠٤٠٥",
+            "../acme-20240102030405",
+            "a\nb-20240102030405",
+        ] {
+            let error = NamedRevision::parse(text).expect_err(text);
+            assert_eq!(
+                error.to_string(),
+                format!("Crypto error: Cannot parse named revision '{text}'")
+            );
+        }
+        assert!(NamedRevision::parse(&format!("{}-20240102030405", "x".repeat(201))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,40}(-[0-9]{14})?") {
+            if let Ok(named) = NamedRevision::parse(&text) {
+                prop_assert_eq!(named.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Randomness of the operating system.
+
+use crate::error::{Error, Result};
+
+/// Bytes of a nonce of secretbox and box.
+pub const NONCE_BYTES: usize = 24;
+
+/// A number used once: one for each message, random because nobody counts.
+pub type Nonce = [u8; NONCE_BYTES];
+
+/// Random bytes fit for keys.
+///
+/// # Errors
+/// When the operating system has none to give.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::NoRandomness(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// A fresh nonce.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn random_nonce() -> Result<Nonce> {
+    random_bytes()
+}
