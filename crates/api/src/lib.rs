@@ -1,1 +1,66 @@
-//! (skeleton)
+//! The HTTP monitoring API, port 9631: what runs on this Supervisor, how healthy it is, and
+//! what it knows about its ring. Read-only; it never changes state. Facts: HTTP API chapter.
+//!
+//! The Supervisor hands in numbered, immutable [`Snapshot`]s through a `watch` channel; the
+//! [`Gateway`] renders each document at most once per snapshot and format, on the first
+//! request, and answers from the shared bytes. A request takes no lock that the Supervisor
+//! waits for.
+//!
+//! ```no_run
+//! # async fn start(registry: prometheus::Registry) -> Result<(), Box<dyn std::error::Error>> {
+//! use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, Token, bind};
+//! let listener = bind("0.0.0.0:9631".parse()?)?;
+//! let (publish, snapshots) = tokio::sync::watch::channel(None);
+//! let config = GatewayConfig {
+//!     token: Token::from_environment(std::env::var_os("HAB_SUP_GATEWAY_AUTH_TOKEN"))?,
+//!     redact: false,
+//!     version: "2.1.78".into(),
+//!     limits: Limits::default(),
+//!     tls: None,
+//! };
+//! let gateway = Gateway::new(config, snapshots, MetricsSource::new(registry))?;
+//! let shutdown = tokio_util::sync::CancellationToken::new();
+//! tokio::spawn(gateway.serve(listener, shutdown.clone()));
+//! // From now on the documents are answered with 503; the first snapshot opens them:
+//! publish.send_replace(Some(Snapshot::empty(1, "the member id").into()));
+//! # Ok(()) }
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`documents`] | the documents as plain values |
+//! | [`document`] | a value and its rendered forms |
+//! | [`snapshot`] | all documents of one moment |
+//! | [`gateway`] | configuration and the answer to one request |
+//! | `path`, `accept`, `token` | the three things a request is asked for |
+//! | `serve`, `table`, `stream` | connections: accept loop, limits, time-outs |
+//! | [`tls`], [`listen`] | certificates and the port |
+//! | [`metrics`] | `/metrics` |
+
+mod accept;
+mod answer;
+pub mod document;
+pub mod documents;
+pub mod gateway;
+pub mod limits;
+pub mod listen;
+pub mod metrics;
+mod page;
+mod path;
+mod serve;
+pub mod snapshot;
+mod stream;
+mod table;
+pub mod tls;
+mod token;
+mod toml_form;
+
+pub use document::{Document, Format};
+pub use gateway::{Gateway, GatewayConfig};
+pub use limits::Limits;
+pub use listen::{BindError, bind};
+pub use metrics::MetricsSource;
+pub use page::OPENAPI_JSON;
+pub use snapshot::{ServiceEntry, Snapshot};
+pub use tls::{TlsConfig, TlsError};
+pub use token::{Token, TokenError};

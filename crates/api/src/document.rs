@@ -1,0 +1,141 @@
+//! A value and its rendered forms: each form is made at most once, when it is first asked for,
+//! and shared from then on.
+
+use std::{fmt, sync::OnceLock};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::Serialize;
+
+use crate::{
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument},
+    toml_form,
+};
+
+/// A form a document can be rendered in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Compact JSON, the default.
+    Json,
+    /// TOML, on request.
+    Toml,
+    /// Plain text, on request, where there is such a form.
+    Text,
+}
+
+/// Bytes of a document, with their length ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    pub(crate) bytes: Bytes,
+    pub(crate) length: HeaderValue,
+}
+
+impl Rendered {
+    pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { length: HeaderValue::from(bytes.len()), bytes }
+    }
+
+    /// The bytes; cheap to clone.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+/// An immutable value and its forms.
+pub struct Document<T> {
+    value: T,
+    forms: Forms,
+}
+
+/// The forms of a document, each empty until it is asked for.
+#[derive(Default)]
+pub(crate) struct Forms {
+    json: OnceLock<Rendered>,
+    toml: OnceLock<Rendered>,
+    text: OnceLock<Rendered>,
+}
+
+impl Forms {
+    pub(crate) fn get_or_render(
+        &self,
+        format: Format,
+        render: impl FnOnce() -> Rendered,
+    ) -> &Rendered {
+        let form = match format {
+            Format::Json => &self.json,
+            Format::Toml => &self.toml,
+            Format::Text => &self.text,
+        };
+        form.get_or_init(render)
+    }
+}
+
+impl<T> Document<T> {
+    /// Takes a value; nothing is rendered yet.
+    pub const fn new(value: T) -> Self {
+        let forms = Forms { json: OnceLock::new(), toml: OnceLock::new(), text: OnceLock::new() };
+        Self { value, forms }
+    }
+
+    /// The value.
+    pub const fn value(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Render> Document<T> {
+    /// The bytes of a form, rendered when it is first asked for.
+    pub fn render(&self, format: Format) -> &Rendered {
+        self.forms.get_or_render(format, || Rendered::new(self.value.to_form(format)))
+    }
+}
+
+impl<T> From<T> for Document<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Document<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+/// A value that has the three forms. One without a text form of its own gives its JSON.
+pub trait Render {
+    /// The bytes of one form.
+    fn to_form(&self, format: Format) -> Vec<u8>;
+}
+
+macro_rules! structured {
+    ($($document:ty),+) => {
+        $(impl Render for $document {
+            fn to_form(&self, format: Format) -> Vec<u8> {
+                match format {
+                    Format::Json | Format::Text => to_json(self),
+                    Format::Toml => toml_form::of(self).into_bytes(),
+                }
+            }
+        })+
+    };
+}
+
+structured!(ServiceDocument, Census, Butterfly);
+
+impl Render for HealthDocument {
+    fn to_form(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Json => to_json(self),
+            Format::Toml => toml_form::of(self).into_bytes(),
+            Format::Text => self.to_text().into_bytes(),
+        }
+    }
+}
+
+/// Compact JSON of one of our documents.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("documents have string keys and no failing serializers")
+}

@@ -1,0 +1,19 @@
+//! The documents that the API publishes, as plain values: the exact keys, order, types and
+//! spellings of Habitat 2.1.78 (HTTP API chapters 8 to 13).
+//!
+//! Each document also reads what it writes, so that tests and clients can take recorded
+//! documents apart. Unknown keys are refused: a document that grows by accident is noticed.
+
+pub mod butterfly;
+pub mod census;
+pub mod config;
+pub mod health;
+pub mod service;
+pub mod sys;
+
+pub use butterfly::Butterfly;
+pub use census::Census;
+pub use config::ConfigTable;
+pub use health::HealthDocument;
+pub use service::ServiceDocument;
+pub use sys::RingSys;

@@ -1,0 +1,57 @@
+//! Bounds on what a client may cost us. Each is checked at the first byte.
+
+use std::time::Duration;
+
+/// Longest request head, in bytes. Longer ones are answered with 431.
+pub(crate) const HEAD_BYTES: usize = 32 * 1024;
+
+/// Most headers in a request; one more is answered with 431, as Habitat does.
+pub(crate) const HEADERS: usize = 96;
+
+/// Most requests at the same time on one HTTP/2 connection.
+pub(crate) const HTTP2_STREAMS: u32 = 64;
+
+/// Connections that wait to be accepted.
+pub(crate) const BACKLOG: u32 = 1024;
+
+/// Longest `Accept` that is looked at, in bytes; longer ones count as absent.
+pub(crate) const ACCEPT_BYTES: usize = 1024;
+
+/// Most media ranges in an `Accept`; more count as absent.
+pub(crate) const ACCEPT_RANGES: usize = 32;
+
+/// Largest key or certificate file, in bytes.
+pub(crate) const PEM_BYTES: u64 = 1024 * 1024;
+
+/// Most that is read from a client and thrown away after the last answer, in bytes.
+pub(crate) const LINGER_BYTES: usize = 256 * 1024;
+
+/// Limits that an operator may want to move.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections open at the same time. When there are more, the oldest is asked to leave: it
+    /// may finish the request it is in. Keep it well below the limit of open files.
+    pub connections: usize,
+    /// Time for a request head to arrive; also how long a connection may be idle.
+    pub head_timeout: Duration,
+    /// Time for a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// Time that open requests are given at shutdown.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// Times of Habitat (HTTP API chapter 2.4); 400 connections fit into the usual 1,024 open
+    /// files and leave room for the services.
+    fn default() -> Self {
+        Self {
+            connections: 400,
+            head_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(3),
+            write_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(2),
+        }
+    }
+}

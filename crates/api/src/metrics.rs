@@ -1,0 +1,272 @@
+//! `/metrics`, and the figures that the gateway adds to it (HTTP API chapter 14).
+//!
+//! Every request is counted under the path of the resource it reached. What reached none is
+//! counted under one of two fixed words, and the series of a service are dropped when it is
+//! unloaded: the number of series is bounded by what is loaded, whatever clients send.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    TextEncoder,
+};
+use roost_ident::ServiceGroup;
+
+use crate::{
+    path::{Part, Route},
+    snapshot::Snapshot,
+};
+
+/// Bounds of all duration histograms of `/metrics`, in seconds.
+pub const DURATION_BOUNDS: [f64; 11] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Where the figures of `/metrics` come from.
+#[derive(Clone)]
+pub struct MetricsSource {
+    registry: Registry,
+    refresh: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl MetricsSource {
+    /// Shows what is in this registry.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, refresh: Arc::new(|| ()) }
+    }
+
+    /// Calls this before each answer, for figures that are measured on demand, such as open
+    /// file descriptors. It must be quick and must not block.
+    #[must_use]
+    pub fn with_refresh(self, refresh: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { refresh: Arc::new(refresh), ..self }
+    }
+
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The page, in the Prometheus text format 0.0.4.
+    pub(crate) fn render(&self) -> Vec<u8> {
+        (self.refresh)();
+        let mut page = Vec::with_capacity(16 * 1024);
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
+            tracing::error!("/metrics is incomplete: {error}");
+        }
+        page
+    }
+}
+
+impl fmt::Debug for MetricsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsSource").finish_non_exhaustive()
+    }
+}
+
+/// Why a connection was closed before its client wanted it; a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// There were too many, and it was the oldest.
+    Oldest,
+    /// There were too many, and those asked to leave had not left yet.
+    Refused,
+    /// The TLS handshake failed or took too long.
+    Handshake,
+    /// No request came, or not all of it, in time.
+    Idle,
+    /// It took no byte of the answer in time.
+    Stalled,
+    /// What it sent is no request.
+    Malformed,
+}
+
+impl Closed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Refused => "refused",
+            Self::Handshake => "handshake",
+            Self::Idle => "idle",
+            Self::Stalled => "stalled",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// The handles of one value of `path`.
+#[derive(Clone)]
+pub(crate) struct Series {
+    requests: IntCounter,
+    seconds: Histogram,
+}
+
+impl Series {
+    /// Counts a request that begins.
+    pub(crate) fn begin(&self) {
+        self.requests.inc();
+    }
+
+    /// Adds the time it took.
+    pub(crate) fn end(&self, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+    }
+}
+
+/// What a request is counted under.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Label<'a> {
+    /// It had no valid token.
+    Unauthorized,
+    /// It reached no resource.
+    Other,
+    /// One of the fixed resources.
+    Fixed(&'a Route),
+    /// A loaded service, by its group.
+    Service(&'a ServiceGroup, Part),
+}
+
+/// The gateway's own figures.
+pub(crate) struct GatewayMetrics {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    closed: IntCounterVec,
+    fixed: [OnceLock<Series>; FIXED.len()],
+    services: RwLock<HashMap<String, Arc<[OnceLock<Series>; 3]>>>,
+    /// Number of the snapshot that `services` was last compared with.
+    compared: AtomicU64,
+}
+
+const FIXED: [&str; 8] = [
+    "<unauthorized>",
+    "<other>",
+    "/",
+    "/openapi.json",
+    "/services",
+    "/census",
+    "/butterfly",
+    "/metrics",
+];
+
+impl GatewayMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "hab_sup_http_gateway_requests_total",
+                "Total number of HTTP gateway requests",
+            ),
+            &["path"],
+        )?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "hab_sup_http_gateway_request_duration_seconds",
+                "The latency for HTTP gateway requests",
+            )
+            .buckets(DURATION_BOUNDS.to_vec()),
+            &["path"],
+        )?;
+        let closed = IntCounterVec::new(
+            Opts::new(
+                "hab_sup_http_gateway_closed_connections_total",
+                "Connections that the HTTP gateway closed because a limit was hit",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(closed.clone()))?;
+        Ok(Self {
+            requests,
+            seconds,
+            closed,
+            fixed: Default::default(),
+            services: RwLock::default(),
+            compared: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn count_closed(&self, why: Closed) {
+        self.closed.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// The handles of a label. Looked up without making a string once they exist.
+    pub(crate) fn series(&self, label: Label<'_>) -> Series {
+        let index = match label {
+            Label::Unauthorized => 0,
+            Label::Other | Label::Fixed(Route::Service { .. }) => 1,
+            Label::Fixed(Route::Start) => 2,
+            Label::Fixed(Route::OpenApi) => 3,
+            Label::Fixed(Route::Services) => 4,
+            Label::Fixed(Route::Census) => 5,
+            Label::Fixed(Route::Butterfly) => 6,
+            Label::Fixed(Route::Metrics) => 7,
+            Label::Service(group, part) => {
+                let parts = self.parts(group);
+                return parts[part as usize].get_or_init(|| self.make(&path(group, part))).clone();
+            }
+        };
+        self.fixed[index].get_or_init(|| self.make(FIXED[index])).clone()
+    }
+
+    fn parts(&self, group: &ServiceGroup) -> Arc<[OnceLock<Series>; 3]> {
+        let known = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parts) = known.get(group.as_str()) {
+            return Arc::clone(parts);
+        }
+        drop(known);
+        let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(services.entry(group.to_string()).or_default())
+    }
+
+    fn make(&self, path: &str) -> Series {
+        Series {
+            requests: self.requests.with_label_values(&[path]),
+            seconds: self.seconds.with_label_values(&[path]),
+        }
+    }
+
+    /// Drops the series of services that are no longer loaded. Does nothing when this snapshot
+    /// was seen before.
+    pub(crate) fn follow(&self, snapshot: &Snapshot) {
+        if self.compared.swap(snapshot.number(), Ordering::Relaxed) == snapshot.number() {
+            return;
+        }
+        let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
+        services.retain(|text, parts| {
+            let loaded = snapshot.service(text).is_some();
+            if let (false, Ok(group)) = (loaded, text.parse()) {
+                for part in [Part::Object, Part::Config, Part::Health] {
+                    if parts[part as usize].get().is_some() {
+                        let path = path(&group, part);
+                        // Both exist: they were made together.
+                        let _ = self.requests.remove_label_values(&[&path]);
+                        let _ = self.seconds.remove_label_values(&[&path]);
+                    }
+                }
+            }
+            loaded
+        });
+    }
+}
+
+/// The path of a part of a service, without escapes.
+fn path(group: &ServiceGroup, part: Part) -> String {
+    let mut path = format!("/services/{}/{}", group.service(), group.group());
+    if let Some(organization) = group.organization() {
+        path.push('/');
+        path.push_str(organization);
+    }
+    path.push_str(match part {
+        Part::Object => "",
+        Part::Config => "/config",
+        Part::Health => "/health",
+    });
+    path
+}

@@ -1,0 +1,116 @@
+//! The open connections. When there are too many the oldest has to leave, so that a flood of
+//! idle connections does not lock out the operator who comes last.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio_util::sync::CancellationToken;
+
+/// All connections, oldest first.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Above this the oldest is asked to leave.
+    capacity: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    staying: BTreeMap<u64, CancellationToken>,
+    leaving: usize,
+    next: u64,
+}
+
+/// A place in the table, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    table: Arc<Table>,
+    number: u64,
+}
+
+impl Table {
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self { capacity: capacity.max(1), state: Mutex::default() })
+    }
+
+    /// Takes a seat. `leave` is cancelled when this connection has to go. `None` when a quarter
+    /// more than the capacity is taken by those who have been asked to leave and have not left.
+    pub(crate) fn enter(self: &Arc<Self>, leave: CancellationToken) -> Option<Seat> {
+        let mut state = self.lock();
+        if state.staying.len() + state.leaving > self.capacity + self.capacity / 4 {
+            return None;
+        }
+        let number = state.next;
+        state.next += 1;
+        state.staying.insert(number, leave);
+        Some(Seat { table: Arc::clone(self), number })
+    }
+
+    /// Asks the oldest connection to leave if there are too many; tells whether it did.
+    pub(crate) fn make_room(&self) -> bool {
+        let mut state = self.lock();
+        state.staying.len() > self.capacity && state.ask_oldest()
+    }
+
+    /// Asks the oldest connection to leave, whatever their number.
+    pub(crate) fn dismiss_oldest(&self) -> bool {
+        self.lock().ask_oldest()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn ask_oldest(&mut self) -> bool {
+        let Some((_, leave)) = self.staying.pop_first() else { return false };
+        leave.cancel();
+        self.leaving += 1;
+        true
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.table.lock();
+        if state.staying.remove(&self.number).is_none() {
+            state.leaving -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_is_asked_to_leave_when_there_are_too_many() {
+        let table = Table::new(4);
+        let tokens: Vec<_> = (0..5).map(|_| CancellationToken::new()).collect();
+        let seats: Vec<_> =
+            tokens.iter().map(|token| table.enter(token.clone()).expect("a seat")).collect();
+        assert!(table.make_room());
+        assert!(!table.make_room());
+        let asked: Vec<_> = tokens.iter().map(CancellationToken::is_cancelled).collect();
+        assert_eq!(asked, [true, false, false, false, false]);
+        drop(seats);
+        assert_eq!((table.lock().staying.len(), table.lock().leaving), (0, 0));
+    }
+
+    #[test]
+    fn those_who_do_not_leave_keep_others_out_in_the_end() {
+        let table = Table::new(4);
+        let mut seats = Vec::new();
+        while let Some(seat) = table.enter(CancellationToken::new()) {
+            table.make_room();
+            seats.push(seat);
+            assert!(seats.len() < 100, "somebody has to be kept out");
+        }
+        assert_eq!(seats.len(), 6);
+        seats.remove(0);
+        assert!(table.enter(CancellationToken::new()).is_some());
+    }
+}

@@ -1,0 +1,119 @@
+//! Certificates (HTTP API chapter 2.2). Files are read once, at start.
+
+use std::{
+    fmt, fs, io,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring::default_provider,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use crate::limits;
+
+/// Everything a TLS handshake needs.
+#[derive(Clone)]
+pub struct TlsConfig(pub(crate) Arc<ServerConfig>);
+
+/// A TLS file that cannot be used. Displays Habitat's line; the cause is its source.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The private key is missing, unreadable, or does not belong to the certificate.
+    #[error("Invalid key file: {}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A certificate is missing or unreadable.
+    #[error("Invalid cert file: {}", path.display())]
+    Cert {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl TlsConfig {
+    /// Reads a PEM private key (PKCS#8, PKCS#1 or SEC1; the last one in the file counts), a PEM
+    /// certificate chain, leaf first, and, if given, the authorities one of which must have
+    /// signed the certificate that every client then has to show.
+    ///
+    /// # Errors
+    /// When a file cannot be read, holds nothing usable, or key and certificate do not match.
+    pub fn load(key: &Path, certs: &Path, ca_certs: Option<&Path>) -> Result<Self, TlsError> {
+        let key_error = |source| TlsError::Key { path: key.into(), source };
+        let private_key = read_key(key).map_err(key_error)?;
+        let chain = read_certs(certs)?;
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| key_error(error.into()))?;
+        let builder = match ca_certs {
+            None => builder.with_no_client_auth(),
+            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+        };
+        let mut config = builder
+            .with_single_cert(chain, private_key)
+            .map_err(|error| key_error(error.into()))?;
+        config.ignore_client_order = true;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfig").finish_non_exhaustive()
+    }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Cause> {
+    let pem = read(path)?;
+    let keys: Vec<_> = PrivateKeyDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?;
+    keys.into_iter().next_back().ok_or_else(|| "it holds no private key".into())
+}
+
+fn read_certs(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certs = || -> Result<Vec<_>, Cause> {
+        let pem = read(path)?;
+        let certs: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?;
+        if certs.is_empty() {
+            return Err("it holds no certificate".into());
+        }
+        Ok(certs)
+    };
+    certs().map_err(|source| TlsError::Cert { path: path.into(), source })
+}
+
+fn client_verifier(
+    path: &Path,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let wrong = |source| TlsError::Cert { path: path.into(), source };
+    let mut roots = RootCertStore::empty();
+    for cert in read_certs(path)? {
+        roots.add(cert).map_err(|error| wrong(error.into()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .map_err(|error| wrong(error.into()))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limits::PEM_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limits::PEM_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
