@@ -52,7 +52,8 @@ fn else_links(source: &str) -> usize {
         .count()
 }
 
-/// Visits everything in a parsed template down to [`MAX_NESTING`].
+/// Visits everything in a parsed template down to [`MAX_NESTING`], and gives back the room that
+/// the parser's lists keep for growing.
 ///
 /// Going deeper is not needed: the parser recurses with far larger frames and refuses what does
 /// not fit its stack, so dropping what it made is safe.
@@ -108,19 +109,16 @@ impl Walk {
         }
     }
 
-    fn parameters(&mut self, name: &mut Parameter, params: &mut Vec<Parameter>, depth: usize) {
+    fn parameters(&mut self, name: &mut Parameter, params: &mut [Parameter], depth: usize) {
         self.parameter(name, depth);
         params.iter_mut().for_each(|param| self.parameter(param, depth));
-        params.shrink_to_fit();
     }
 
     fn parameter(&mut self, parameter: &mut Parameter, depth: usize) {
-        if let Parameter::Subexpression(inner) = parameter {
-            if depth >= MAX_NESTING {
-                self.too_deep = true;
-            } else {
-                self.element(&mut inner.element, depth + 1);
-            }
+        match parameter {
+            Parameter::Subexpression(_) if depth >= MAX_NESTING => self.too_deep = true,
+            Parameter::Subexpression(inner) => self.element(&mut inner.element, depth + 1),
+            _ => {}
         }
     }
 }

@@ -23,11 +23,11 @@ pub const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Work units that the rendering of one file may spend on loop rounds and partials. One round
 /// costs 1 and 1 more per [`TEXT_BYTES_PER_STEP`] of literal text in the loop's body.
-pub const MAX_STEPS: u64 = 1_000_000;
+pub const MAX_STEPS: u64 = 200_000;
 
 /// Bytes of literal text in a repeated body that count as one work unit.
 pub const TEXT_BYTES_PER_STEP: usize = 16;
 
 /// Stack that nested partials of one rendering may use, in bytes. Ends partials that include
 /// each other without end; real ones nest two or three deep. What lies between two partials is bounded by [`MAX_NESTING`].
-pub const MAX_PARTIAL_STACK_BYTES: usize = 256 * 1024;
+pub const MAX_PARTIAL_STACK_BYTES: usize = 512 * 1024;

@@ -22,7 +22,7 @@ pub enum PlanRenderError {
     #[error(transparent)]
     TooLarge(ConfigError),
     /// The template cannot be loaded.
-    #[error("{}", .0.explain())]
+    #[error("{}", template_text(.0))]
     Template(TemplateError),
     /// The template cannot be rendered.
     #[error(transparent)]
@@ -37,6 +37,12 @@ fn toml_text(error: &ConfigError) -> String {
     }
 }
 
+/// The template's own text serves as its name, so the name is left out.
+fn template_text(error: &TemplateError) -> String {
+    let place = error.position().map_or(String::new(), |(l, c)| format!(" line {l}, col {c}"));
+    format!("Error in template{place}: {}", error.reason())
+}
+
 /// The context: `{"cfg": <default.toml>}`, merged with `{"cfg": <user.toml>}`, merged with the mock
 /// document. Objects merge by key, everything else replaces. There is no `sys`, `pkg`, `svc` or
 /// `bind` unless the mock data has them.
@@ -48,16 +54,23 @@ pub fn context(
     user_toml: Option<&str>,
     mock_json: Option<&str>,
 ) -> Result<Value, PlanRenderError> {
-    let cfg = |text| parse_toml(text).map(|table| json!({ "cfg": to_json(&table) }));
-    let mut context = cfg(default_toml).map_err(PlanRenderError::Toml)?;
+    let mut context = cfg(default_toml)?;
     if let Some(text) = user_toml {
-        merge_json(&mut context, cfg(text).map_err(PlanRenderError::Toml)?);
+        merge_json(&mut context, cfg(text)?);
     }
     if let Some(text) = mock_json {
         check_size(text).map_err(PlanRenderError::TooLarge)?;
         merge_json(&mut context, serde_json::from_str(text).map_err(PlanRenderError::Json)?);
     }
     Ok(context)
+}
+
+/// `{"cfg": <table>}`. The detour through JSON text is Habitat's and shows: floats of 17 digits
+/// lose their last one, which they do not in a Supervisor.
+fn cfg(text: &str) -> Result<Value, PlanRenderError> {
+    let table = parse_toml(text).map_err(PlanRenderError::Toml)?;
+    let json = to_json(&table).to_string();
+    Ok(json!({ "cfg": serde_json::from_str::<Value>(&json).map_err(PlanRenderError::Json)? }))
 }
 
 /// Renders one template; in messages its text serves as its name, as in Habitat. `root` is put

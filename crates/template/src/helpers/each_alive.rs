@@ -2,7 +2,7 @@
 
 use handlebars::{
     BlockContext, BlockParams, Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy,
-    Output, PathAndJson, RenderContext, RenderError, RenderErrorReason, Renderable, Template,
+    Output, RenderContext, RenderError, RenderErrorReason, Renderable,
 };
 use serde_json::Value;
 
@@ -12,9 +12,14 @@ pub(super) struct EachAlive;
 struct Round<'a> {
     /// Last segment of the element's path in the list or object.
     segment: String,
-    /// What `@index` or `@key` and the second block parameter show.
-    label: Value,
     element: &'a Value,
+    /// `index` or `key`: name of the loop variable that tells the round.
+    label_name: &'static str,
+    /// What that variable and the second block parameter show.
+    label: Value,
+    is_first: bool,
+    /// Known for lists only.
+    is_last: Option<bool>,
 }
 
 impl HelperDef for EachAlive {
@@ -29,68 +34,69 @@ impl HelperDef for EachAlive {
         let param =
             helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("eachAlive", 0))?;
         let Some(body) = helper.template() else { return Ok(()) };
-        let list = param.value();
-        match list {
-            empty if !empty.is_truthy(false) => helper
+        if !param.value().is_truthy(false) {
+            return helper
                 .inverse()
-                .map_or(Ok(()), |inverse| inverse.render(registry, context, rc, out)),
-            Value::Array(members) => {
-                // Counted from 1, unlike `each`, and over the living only.
-                let rounds: Vec<_> = members
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, member)| is_alive(member))
-                    .zip(1_u64..)
-                    .map(|((place, element), number)| Round {
-                        segment: place.to_string(),
-                        label: number.into(),
-                        element,
-                    })
-                    .collect();
-                let last = rounds.len().saturating_sub(1);
-                run(
-                    helper,
-                    param,
-                    rounds,
-                    body,
-                    registry,
-                    context,
-                    rc,
-                    out,
-                    |block, index, label| {
-                        block.set_local_var("first", (index == 0).into());
-                        block.set_local_var("last", (index == last).into());
-                        block.set_local_var("index", label);
-                    },
-                )
-            }
-            Value::Object(members) if is_alive(list) => {
-                let rounds = members
-                    .iter()
-                    .map(|(key, element)| Round {
-                        segment: key.clone(),
-                        label: key.as_str().into(),
-                        element,
-                    })
-                    .collect();
-                run(
-                    helper,
-                    param,
-                    rounds,
-                    body,
-                    registry,
-                    context,
-                    rc,
-                    out,
-                    |block, index, label| {
-                        block.set_local_var("first", (index == 0).into());
-                        block.set_local_var("key", label);
-                    },
-                )
-            }
-            Value::Object(_) => Ok(()),
-            _ => Err(RenderErrorReason::InvalidParamType("Param type is not iterable.").into()),
+                .map_or(Ok(()), |inverse| inverse.render(registry, context, rc, out));
         }
+        // One scope for all rounds. It refers to the element by path where the list has one, and
+        // holds a copy where the list was computed.
+        let base = param.context_path();
+        rc.push_block(BlockContext::new());
+        for round in rounds(param.value())? {
+            if let Some(block) = rc.block_mut() {
+                if let Some(params) = block_params(helper, base.is_some(), &round)? {
+                    block.set_block_params(params);
+                }
+                if let Some(base) = base {
+                    *block.base_path_mut() = base.iter().cloned().chain([round.segment]).collect();
+                } else {
+                    block.set_base_value(round.element.clone());
+                }
+                block.set_local_var("first", round.is_first.into());
+                if let Some(is_last) = round.is_last {
+                    block.set_local_var("last", is_last.into());
+                }
+                block.set_local_var(round.label_name, round.label);
+            }
+            body.render(registry, context, rc, out)?;
+        }
+        rc.pop_block();
+        Ok(())
+    }
+}
+
+/// The living of a list, counted from 1, unlike `each`; or the entries of an object that is
+/// itself a living member.
+fn rounds(list: &Value) -> Result<Vec<Round<'_>>, RenderError> {
+    match list {
+        Value::Array(members) => {
+            let alive: Vec<_> =
+                members.iter().enumerate().filter(|(_, member)| is_alive(member)).collect();
+            let count = alive.len();
+            let rounds = alive.into_iter().zip(1..).map(|((place, element), number)| Round {
+                segment: place.to_string(),
+                element,
+                label_name: "index",
+                label: number.into(),
+                is_first: number == 1,
+                is_last: Some(number == count),
+            });
+            Ok(rounds.collect())
+        }
+        Value::Object(entries) if is_alive(list) => {
+            let rounds = entries.iter().enumerate().map(|(place, (key, element))| Round {
+                segment: key.clone(),
+                element,
+                label_name: "key",
+                label: key.as_str().into(),
+                is_first: place == 0,
+                is_last: None,
+            });
+            Ok(rounds.collect())
+        }
+        Value::Object(_) => Ok(Vec::new()),
+        _ => Err(RenderErrorReason::InvalidParamType("Param type is not iterable.").into()),
     }
 }
 
@@ -99,45 +105,11 @@ fn is_alive(member: &Value) -> bool {
     member.get("alive") == Some(&Value::Bool(true))
 }
 
-/// Renders the body once per round, in one scope of its own.
-fn run<'reg: 'rc, 'rc>(
-    helper: &Helper<'rc>,
-    param: &PathAndJson<'rc>,
-    rounds: Vec<Round<'_>>,
-    body: &'rc Template,
-    registry: &'reg Handlebars<'reg>,
-    context: &'rc Context,
-    rc: &mut RenderContext<'reg, 'rc>,
-    out: &mut dyn Output,
-    set_variables: impl Fn(&mut BlockContext<'rc>, usize, Value),
-) -> HelperResult {
-    rc.push_block(BlockContext::new());
-    for (index, round) in rounds.into_iter().enumerate() {
-        if let Some(block) = rc.block_mut() {
-            let base = param.context_path();
-            if let Some(base) = base {
-                *block.base_path_mut() = base.iter().cloned().chain([round.segment]).collect();
-            } else {
-                block.set_base_value(round.element.clone());
-            }
-            if let Some(params) = block_params(helper, base.is_some(), &round.label, round.element)?
-            {
-                block.set_block_params(params);
-            }
-            set_variables(block, index, round.label);
-        }
-        body.render(registry, context, rc, out)?;
-    }
-    rc.pop_block();
-    Ok(())
-}
-
-/// `as |value|` or `as |value label|`; the value by reference where the scope has a path.
+/// `as |element|` or `as |element label|`; the element by reference where the scope has a path.
 fn block_params<'rc>(
     helper: &Helper<'rc>,
     has_path: bool,
-    label: &Value,
-    element: &Value,
+    round: &Round<'_>,
 ) -> Result<Option<BlockParams<'rc>>, RenderError> {
     let (name, label_name) = match (helper.block_param(), helper.block_param_pair()) {
         (Some(name), _) => (name, None),
@@ -148,10 +120,10 @@ fn block_params<'rc>(
     if has_path {
         params.add_path(name, Vec::new())?;
     } else {
-        params.add_value(name, element.clone())?;
+        params.add_value(name, round.element.clone())?;
     }
     if let Some(label_name) = label_name {
-        params.add_value(label_name, label.clone())?;
+        params.add_value(label_name, round.label.clone())?;
     }
     Ok(Some(params))
 }

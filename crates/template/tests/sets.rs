@@ -1,0 +1,96 @@
+//! Sets of templates: partials, all-or-nothing rendering, roots.
+
+use roost_template::{RenderError, TemplateError, TemplateSet};
+use serde_json::{Value, json};
+
+fn set(sources: &[(&str, &str)]) -> Result<TemplateSet, TemplateError> {
+    TemplateSet::new(sources.iter().map(|(name, text)| ((*name).into(), (*text).into())))
+}
+
+fn render(sources: &[(&str, &str)], context: &Value) -> Result<Vec<(String, String)>, RenderError> {
+    set(sources).expect("valid templates").render_all(context)
+}
+
+#[test]
+fn files_come_out_sorted_and_include_each_other_with_their_indentation() {
+    let files = render(
+        &[("z", "x\n  {{> sub/inc.txt}}\ny\n"), ("sub/inc.txt", "a {{cfg.v}}\nb\n")],
+        &json!({"cfg": {"v": 1}}),
+    )
+    .expect("renders");
+    assert_eq!(
+        files,
+        [
+            ("sub/inc.txt".to_owned(), "a 1\nb\n".to_owned()),
+            ("z".to_owned(), "x\n  a 1\n  b\ny\n".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn an_inline_partial_hides_a_file_of_that_name_and_blocks_reach_partials() {
+    let files = render(
+        &[
+            ("p", "file"),
+            ("q", "[{{> @partial-block}}]"),
+            (
+                "t",
+                "{{> p}}{{#*inline \"p\"}}inline{{/inline}}{{> p}}{{#> q}}in{{/q}}{{#> none}}else{{/none}}",
+            ),
+        ],
+        &json!({}),
+    );
+    // `q` alone has no block to show, so the set as a whole does not render.
+    assert_eq!(files.expect_err("q fails").template, "q");
+    let set = set(&[
+        ("p", "file"),
+        ("q", "[{{> @partial-block}}]"),
+        ("t", "{{> p}}{{#*inline \"p\"}}inline{{/inline}}{{> p}}{{#> q}}in{{/q}}{{#> none}}else{{/none}}"),
+    ])
+    .expect("valid");
+    assert_eq!(set.render("t", &json!({})).expect("renders"), "fileinline[in]else");
+}
+
+#[test]
+fn one_failing_file_means_no_files_and_is_named() {
+    let error =
+        render(&[("a", "fine"), ("b", "x\n {{toUppercase cfg.n}}")], &json!({"cfg": {"n": 1}}))
+            .expect_err("b fails");
+    assert_eq!(
+        error.to_string(),
+        "Error rendering \"b\" line 2, col 2: Helper/Decorator $helper_fn_name param with name 0 \
+         type mismatch for string"
+    );
+}
+
+#[test]
+fn a_template_that_cannot_be_loaded_is_told_in_habitats_debug_form() {
+    let error = set(&[("a.conf", "x\n{{#if cfg.t}}y")]).expect_err("no end");
+    let text = error.to_string();
+    assert!(text.starts_with("TemplateError { reason: InvalidSyntax(\"expected "), "{text}");
+    assert!(text.contains("template_name: Some(\"a.conf\"), line_no: Some(2)"), "{text}");
+    assert_eq!((error.name(), error.position().map(|at| at.0)), (Some("a.conf"), Some(2)));
+}
+
+#[test]
+fn the_root_is_put_before_package_paths() {
+    let source = || [("t".to_owned(), "{{pkgPathFor \"core/zlib\"}}".to_owned())];
+    let context = json!({"pkg": {"deps": [
+        "nonsense",
+        {"origin": "core", "name": "zlib", "version": "1.2", "release": "20240101000000"},
+    ]}});
+    for (root, wanted) in [
+        ("/", "/hab/pkgs/core/zlib/1.2/20240101000000"),
+        ("/mnt/x", "/mnt/x/hab/pkgs/core/zlib/1.2/20240101000000"),
+        ("/mnt/x/", "/mnt/x/hab/pkgs/core/zlib/1.2/20240101000000"),
+    ] {
+        let set = TemplateSet::with_root(root, source()).expect("valid");
+        assert_eq!(set.render("t", &context).expect("renders"), wanted);
+    }
+}
+
+#[test]
+fn an_unknown_name_is_an_error() {
+    let error = set(&[]).expect("empty").render("x", &json!({})).expect_err("unknown");
+    assert_eq!(error.to_string(), "Error rendering \"x\": Template not found x");
+}
