@@ -1,35 +1,53 @@
 //! The census: what the ring's rumors add up to. Service groups, their members, leaders, binds,
 //! and what templates see of them (`svc`, `bind`).
 //!
-//! Pure: the caller hands in a view of the rumor stores, the census keeps what lasts (groups
-//! and members are never removed, a leader is kept during a re-election) and answers questions.
-//! Facts are those of the HTTP API chapter 12, the ring chapter 15.1, the templates chapter 3
-//! and the services chapter 11.1.
+//! Pure: the caller hands in a view of the rumor stores ([`Input`]), the census keeps what
+//! lasts (groups and members are never removed, a leader is kept during a re-election) and
+//! answers questions. Facts are those of the HTTP API chapter 12, the ring chapter 15.1, the
+//! templates chapter 3 and the services chapter 11.1.
 //!
-//! ```text
-//! struct Input<'a> { services: Vec<ServiceFact<'a>>, elections: Vec<ElectionFact<'a>>, update_elections: Vec<ElectionFact<'a>>,
-//!                    configs: Vec<ConfigFact<'a>>, files: Vec<FileFact<'a>>, members: Vec<MemberFact<'a>>, counters: Counters }
-//! ServiceFact  { member_id, group: &ServiceGroup, incarnation, pkg_incarnation, pkg: &str, cfg: &[u8], sys: SysInfo (cloned) }
-//! ElectionFact { group: &str, candidate: &str, status: ElectionStatus }
-//! ConfigFact   { group: &ServiceGroup, incarnation, encrypted: bool, config: &[u8] }
-//! FileFact     { group: &ServiceGroup, filename, incarnation, encrypted: bool, body: &[u8] }
-//! MemberFact   { member_id, address, gossip_port: u16, health: MemberHealth }
-//! Counters     { service, election, update_election, membership, service_config, service_file: u64 }
+//! | module | holds |
+//! |---|---|
+//! | [`input`] | the view of the rumor stores that the census is made of |
+//! | [`census`] | [`Census`]: update, groups, what a service can see |
+//! | [`group`], [`member`] | the state of groups and members |
+//! | [`bind`] | whether a group gives what a bind needs |
 //!
-//! Census::new(local_member_id) -> Census
-//! Census::update(&mut self, &Input, decrypt: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>) -> Update { changed, warnings: Vec<String> }
-//! .local_member_id() .counters() .groups() -> iterator of &Group in name order   .group(&ServiceGroup) -> Option<&Group>
-//!
-//! Group  { service_group, election_status, update_election_status, pkg_incarnation, leader_id, update_leader_id,
-//!          service_config: Option<Arc<ServiceConfig>>, population: BTreeMap<String, Arc<Member>>,
-//!          changed_service_files: Vec<String>, service_files: BTreeMap<String, Arc<ServiceFile>> }
-//!   .leader() .update_leader() .first() .active_members() .previous_peer(member_id) -> Option<&Arc<Member>>
-//! Member { member_id, pkg: PackageIdent, package: String, pkg_incarnation, service_group, persistent, leader, follower, update_leader,
-//!          update_follower, election_status, update_election_status, sys: SysInfo, health: Option<MemberHealth>, cfg: serde_json::Map }
-//! ServiceConfig { incarnation, value: toml::Table }      ServiceFile { filename, incarnation, body: Vec<u8> }
-//!
-//! .svc_value(&ServiceGroup) -> Option<Value>     None until the own service rumor has been taken in
-//! .bind_value(&[Bind { name, group: &ServiceGroup, exports: &[String] }]) -> Value     satisfied binds only, sorted by name
-//! .check_bind(&Bind) -> BindState { Satisfied, GroupMissing, NoActiveMember, MissingExports(BTreeSet<String>) };  bind.report(&BindState) -> String
-//! .sight(&ServiceGroup own, bound: impl Iterator<&ServiceGroup>) -> Sight       equal Sights: templates see the same
 //! ```
+//! use roost_census::{Census, Input, ServiceFact, SysFact};
+//!
+//! let group = "web.default".parse().expect("a group");
+//! let mut census = Census::new("me");
+//! let service = ServiceFact {
+//!     member_id: "me",
+//!     group: &group,
+//!     incarnation: 1,
+//!     pkg_incarnation: 0,
+//!     pkg: "acme/web/1.0.0/20250101000000",
+//!     cfg: b"port = 80",
+//!     sys: SysFact::default(),
+//! };
+//! let input = Input { services: vec![service], ..Input::default() };
+//! let update = census.update(&input, &mut |_| Err("no keys".into()));
+//! assert!(update.changed);
+//! let svc = census.svc_value(&group).expect("the own rumor is in");
+//! assert_eq!(svc["me"]["cfg"]["port"], 80);
+//! ```
+
+pub mod bind;
+pub mod census;
+mod content;
+pub mod group;
+pub mod input;
+pub mod member;
+mod rebuild;
+mod view;
+
+pub use bind::{Bind, BindState};
+pub use census::{Census, Sight, Update};
+pub use group::{Group, ServiceConfig, ServiceFile};
+pub use input::{
+    ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
+};
+pub use member::{Member, Standing, SysInfo};
+pub use rebuild::Decrypt;

@@ -1,0 +1,145 @@
+//! A member of a service group: one Supervisor that ran the service at some time.
+
+use std::{str::FromStr, sync::Arc};
+
+use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup};
+use serde::Serialize;
+
+use crate::input::{MemberFact, ServiceFact, SysFact};
+
+/// A member of a service group (HTTP API chapter 12.3). Health is that of its Supervisor; a
+/// service that was stopped or unloaded stays in the group.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its id.
+    pub member_id: String,
+    /// The package it runs; all parts empty when the rumor held no identifier.
+    pub pkg: PackageIdent,
+    /// The same as text.
+    pub package: String,
+    /// Version of the package in a rolling update.
+    pub pkg_incarnation: u64,
+    /// The group.
+    pub service_group: ServiceGroup,
+    /// Addresses. Gossip's are those of the member list once it knows the member.
+    pub sys: SysInfo,
+    /// What it exports, in the order of its rumor; empty when that is no TOML.
+    pub cfg: Arc<toml::Table>,
+    /// What the ring thinks of it.
+    pub standing: Standing,
+    /// Of the service rumor that the fields above come from.
+    pub(crate) incarnation: u64,
+}
+
+/// What the ring thinks of a member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Health in the member list. Before that knows it: alive for this Supervisor itself,
+    /// `None` for others.
+    pub health: Option<MemberHealth>,
+    /// In the member list. (The document calls it "persistent", whatever the real flag is.)
+    pub persistent: bool,
+    /// Won the last finished election.
+    pub leader: bool,
+    /// Did not win the last finished election.
+    pub follower: bool,
+    /// Won the last finished update election.
+    pub update_leader: bool,
+    /// Did not win the last finished update election.
+    pub update_follower: bool,
+    /// How far the group's election is.
+    pub election_status: ElectionStatus,
+    /// How far the group's update election is.
+    pub update_election_status: ElectionStatus,
+}
+
+/// Addresses of a Supervisor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SysInfo {
+    /// Advertised address.
+    pub ip: String,
+    /// Host name.
+    pub hostname: String,
+    /// Where gossip reaches it.
+    pub gossip_ip: String,
+    /// Port of gossip.
+    pub gossip_port: u16,
+    /// Where its HTTP API listens.
+    pub http_gateway_ip: String,
+    /// Port of its HTTP API.
+    pub http_gateway_port: u16,
+    /// Where its control gateway listens.
+    pub ctl_gateway_ip: String,
+    /// Port of its control gateway.
+    pub ctl_gateway_port: u16,
+}
+
+impl std::ops::Deref for Member {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        &self.standing
+    }
+}
+
+impl Member {
+    pub(crate) fn new(fact: &ServiceFact<'_>, standing: Standing) -> Self {
+        let pkg = PackageIdent::from_str(fact.pkg)
+            .unwrap_or_else(|_| PackageIdent::new("", "", None, None));
+        Self {
+            member_id: fact.member_id.into(),
+            package: pkg.to_string(),
+            pkg,
+            pkg_incarnation: fact.pkg_incarnation,
+            service_group: fact.group.clone(),
+            sys: fact.sys.into(),
+            cfg: Arc::new(parse(fact.cfg)),
+            standing,
+            incarnation: fact.incarnation,
+        }
+    }
+
+    /// True when its Supervisor is alive or suspect.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self.standing.health, Some(MemberHealth::Alive | MemberHealth::Suspect))
+    }
+}
+
+/// Takes the address from the member list, and copies the member only if it is another one.
+pub(crate) fn set_gossip_address(member: &mut Arc<Member>, fact: &MemberFact<'_>) {
+    let is_news =
+        member.sys.gossip_ip != fact.address || member.sys.gossip_port != fact.gossip_port;
+    if is_news && !fact.address.is_empty() {
+        let sys = &mut Arc::make_mut(member).sys;
+        sys.gossip_ip = fact.address.into();
+        sys.gossip_port = fact.gossip_port;
+    }
+}
+
+/// Sets the standing, and copies the member only if it is another one.
+pub(crate) fn set_standing(member: &mut Arc<Member>, standing: Standing) {
+    if member.standing != standing {
+        Arc::make_mut(member).standing = standing;
+    }
+}
+
+/// Exports as a table; what is no TOML counts as nothing exported.
+fn parse(cfg: &[u8]) -> toml::Table {
+    std::str::from_utf8(cfg).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+impl From<SysFact<'_>> for SysInfo {
+    fn from(fact: SysFact<'_>) -> Self {
+        Self {
+            ip: fact.ip.into(),
+            hostname: fact.hostname.into(),
+            gossip_ip: fact.gossip_ip.into(),
+            gossip_port: fact.gossip_port,
+            http_gateway_ip: fact.http_gateway_ip.into(),
+            http_gateway_port: fact.http_gateway_port,
+            ctl_gateway_ip: fact.ctl_gateway_ip.into(),
+            ctl_gateway_port: fact.ctl_gateway_port,
+        }
+    }
+}

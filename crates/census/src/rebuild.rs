@@ -1,0 +1,126 @@
+//! One rebuild of all groups: old groups and the state of the ring give new groups.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use roost_ident::{ElectionStatus, MemberHealth};
+
+use crate::{
+    census::Entry,
+    content,
+    group::Group,
+    input::{ElectionFact, Input, MemberFact},
+    member::{Member, Standing, set_gossip_address, set_standing},
+};
+
+/// Opens a BOX-1 message, or says why it cannot.
+pub type Decrypt<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>;
+
+/// Applies the state of the ring; gives lines for the log.
+pub(crate) fn rebuild(
+    groups: &mut BTreeMap<String, Entry>,
+    local_member_id: &str,
+    input: &Input<'_>,
+    decrypt: Decrypt<'_>,
+) -> Vec<String> {
+    // A group comes to be by a service or a file; a config or an election makes none.
+    let services = input.services.iter().map(|fact| fact.group);
+    for group in services.chain(input.files.iter().map(|fact| fact.group)) {
+        if !groups.contains_key(group.as_str()) {
+            groups.insert(group.as_str().into(), Entry::new(group));
+        }
+    }
+    for entry in groups.values_mut() {
+        Arc::make_mut(&mut entry.group).changed_service_files.clear();
+    }
+    take_services(groups, input);
+    let members = input.members.iter().map(|fact| (fact.member_id, fact)).collect();
+    let elections = by_group(&input.elections);
+    let update_elections = by_group(&input.update_elections);
+    for (name, entry) in groups.iter_mut() {
+        let group = Arc::make_mut(&mut entry.group);
+        let election = elections.get(name.as_str()).copied();
+        let update_election = update_elections.get(name.as_str()).copied();
+        if let Some(election) = election {
+            group.election_status = election.status;
+        }
+        if let Some(election) = update_election {
+            group.update_election_status = election.status;
+        }
+        judge_members(group, local_member_id, &members, election, update_election);
+        find_leaders(group);
+    }
+    let mut warnings = Vec::new();
+    content::take_configs(groups, input, decrypt, &mut warnings);
+    content::take_files(groups, input, decrypt, &mut warnings);
+    warnings
+}
+
+fn by_group<'a>(facts: &'a [ElectionFact<'a>]) -> HashMap<&'a str, &'a ElectionFact<'a>> {
+    facts.iter().map(|fact| (fact.group, fact)).collect()
+}
+
+fn take_services(groups: &mut BTreeMap<String, Entry>, input: &Input<'_>) {
+    for fact in &input.services {
+        let Some(entry) = groups.get_mut(fact.group.as_str()) else { continue };
+        let group = Arc::make_mut(&mut entry.group);
+        group.pkg_incarnation = group.pkg_incarnation.max(fact.pkg_incarnation);
+        match group.population.get_mut(fact.member_id) {
+            Some(member) if member.incarnation == fact.incarnation => {}
+            Some(member) => *member = Arc::new(Member::new(fact, member.standing)),
+            None => {
+                let member = Member::new(fact, Standing::default());
+                group.population.insert(fact.member_id.into(), Arc::new(member));
+            }
+        }
+    }
+}
+
+fn judge_members(
+    group: &mut Group,
+    local_member_id: &str,
+    members: &HashMap<&str, &MemberFact<'_>>,
+    election: Option<&ElectionFact<'_>>,
+    update_election: Option<&ElectionFact<'_>>,
+) {
+    for member in group.population.values_mut() {
+        let mut standing = Standing {
+            election_status: group.election_status,
+            update_election_status: group.update_election_status,
+            ..member.standing
+        };
+        if let Some(fact) = members.get(member.member_id.as_str()) {
+            standing.health = Some(fact.health);
+            standing.persistent = true;
+            set_gossip_address(member, fact);
+        } else if standing.health.is_none() && member.member_id == local_member_id {
+            standing.health = Some(MemberHealth::Alive);
+        }
+        if let Some(is_winner) = is_winner(election, member) {
+            (standing.leader, standing.follower) = (is_winner, !is_winner);
+        }
+        if let Some(is_winner) = is_winner(update_election, member) {
+            (standing.update_leader, standing.update_follower) = (is_winner, !is_winner);
+        }
+        set_standing(member, standing);
+    }
+}
+
+/// Whether this member won the election; `None` while it is not finished.
+fn is_winner(election: Option<&ElectionFact<'_>>, member: &Member) -> Option<bool> {
+    let election = election.filter(|fact| fact.status == ElectionStatus::Finished)?;
+    Some(election.candidate == member.member_id)
+}
+
+fn find_leaders(group: &mut Group) {
+    let last = |is_leader: fn(&Member) -> bool| {
+        let leader = group.population.values().rfind(|member| is_leader(member));
+        leader.map(|member| member.member_id.clone())
+    };
+    let (leader_id, update_leader_id) =
+        (last(|member| member.leader), last(|member| member.update_leader));
+    group.leader_id = leader_id;
+    group.update_leader_id = update_leader_id;
+}

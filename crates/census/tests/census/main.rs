@@ -1,0 +1,5 @@
+//! Tests of the census through its public face.
+
+mod laws;
+mod recorded;
+mod ring;
