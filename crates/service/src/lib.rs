@@ -1,25 +1,35 @@
 //! One supervised service as a pure state machine, and the spec files that say what to run.
 //!
-//! No clock, no files, no processes, no randomness of its own: `handle` and
-//! `wake` take the time, `poll` gives what is to be done, and everything
+//! No clock, no files, no processes, no randomness of its own: [`Machine::handle`] and
+//! [`Machine::wake`] take the time, [`Machine::poll`] gives what is to be done, and everything
 //! done is answered by an [`Event`]. Behaviour is that of Habitat 2.1.78 (services chapter)
 //! but for the places named in `docs/compatibility.md`.
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`machine`] | the machine: what each event does in each phase |
 //! | [`event`], [`effect`] | what goes in, what comes out |
 //! | [`status`] | what documents and the status table show |
+//! | [`remembered`] | what outlives the Supervisor |
 //! | [`spec`], [`spec_file`], [`spec_fields`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
+//! | [`backoff`], [`health`] | restart back-off and health check schedule |
 
+pub mod backoff;
 pub mod binds;
 pub mod effect;
 pub mod event;
+pub mod health;
+mod hooks;
+pub mod machine;
+mod phase;
+pub mod remembered;
 pub mod settings;
 pub mod spec;
 pub mod spec_fields;
 pub mod spec_file;
 pub mod status;
+mod text;
 
 pub use binds::{BindReport, BindState, BindsError, validate_binds};
 pub use effect::{Effect, LogKey, Preamble};
@@ -27,6 +37,8 @@ pub use event::{
     BuildFailure, Event, HookOutcome, Now, Plan, RenderFailure, RenderedFile, RenderedKind,
     Rendering,
 };
+pub use machine::Machine;
+pub use remembered::{Remembered, RememberedError};
 pub use settings::{BackoffSettings, Settings};
 pub use spec::{Difference, ServiceSpec};
 pub use spec_fields::SpecFields;

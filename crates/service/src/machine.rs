@@ -1,0 +1,467 @@
+//! One supervised service, from its spec to its end.
+//!
+//! ```text
+//! Stopped ─► Pausing ─► Building ─► Installing ─► Preparing ─► Initializing ─► Initialized
+//!               ▲          │ ▲                       │                             │
+//!               │          ▼ │                       ▼                             ▼
+//!               │         Broken ◄───────────────────┘      Running ◄────────── Spawning
+//!               │                                              │
+//!               └────────── PostStop ◄── Stopping ◄────────────┴── from every phase above
+//! ```
+//!
+//! Two rules keep it simple. A stop waits for everything: the process and its group, hooks that
+//! were ended, answers that were asked for; so nothing late ever meets a new start, and there
+//! are never two copies. And starts have a floor: an attempt, an `init` or a spawn is followed
+//! by the next attempt no sooner than [`Settings::start_floor_ms`] later, unless the process ran
+//! that long.
+
+mod attempt;
+mod command;
+mod rendering;
+mod restart;
+mod running;
+mod stopping;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use roost_ident::{
+    BindingMode, DesiredState, ElectionStatus, Hook, ProcessState, ServiceGroup, Topology,
+};
+
+use crate::{
+    backoff::Backoff,
+    binds::{BindReport, BindState},
+    effect::{Effect, LogKey, Preamble},
+    event::{Event, Now, Plan, RenderFailure},
+    health::Health,
+    hooks::Hooks,
+    phase::{After, Phase},
+    remembered::Remembered,
+    settings::Settings,
+    spec::ServiceSpec,
+    status::{LastProcess, PhaseName, ProcessStatus, Status},
+    text,
+};
+
+/// Answers that are outstanding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Asked {
+    build: bool,
+    install: bool,
+    render: bool,
+    spawn: bool,
+}
+
+impl Asked {
+    fn any(self) -> bool {
+        self.build || self.install || self.render || self.spawn
+    }
+}
+
+/// The process of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    pid: u32,
+    up_since_ms: u64,
+    /// It is gone itself, but others of its group live.
+    left_behind: bool,
+}
+
+/// What has changed on disk and was not acted on yet (services chapter 12.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Pending {
+    init: bool,
+    run: bool,
+    post_run: bool,
+    reconfigure: bool,
+    config: bool,
+}
+
+/// What belongs to one attempt to run the service, from building to the end of its stop.
+#[derive(Debug, Default)]
+struct Attempt {
+    /// What was built; for a process that was taken back, what was remembered.
+    plan: Option<Plan>,
+    /// The caller holds the built service: hooks can run.
+    built: bool,
+    /// Hooks are on disk.
+    rendered: bool,
+    /// What templates see has changed since the last rendering was asked for.
+    dirty: bool,
+    /// Changes that wait for the process or the election.
+    pending: Pending,
+    /// The line `Starting …` was printed.
+    told_starting: bool,
+    /// The lines after preparation were printed.
+    told_prepared: bool,
+    /// `Waiting for service binds...` was printed for the present wait.
+    told_waiting: bool,
+    /// The service rumor was gossiped.
+    announced: bool,
+    /// The election status last acted on.
+    election: ElectionStatus,
+    /// The process was started or taken back.
+    initialized: bool,
+    /// `post-run` failed and runs again at this time.
+    post_run_at_ms: Option<u64>,
+    /// When `post-run` was started last.
+    post_run_started_ms: u64,
+    /// `reconfigure` is wanted once more when it ends.
+    reconfigure_again: bool,
+    /// `file-updated` is wanted once more when it ends.
+    file_updated_again: bool,
+    /// A process was taken back, but its service could not be built: tried again then.
+    rebuild_at_ms: Option<u64>,
+}
+
+/// Lines already printed, so that they are not repeated until something changes.
+#[derive(Debug, Default)]
+struct Told {
+    /// Why the last attempts did not get as far as `init`.
+    failure: Option<String>,
+    render: Vec<RenderFailure>,
+    binds: BTreeMap<String, BindState>,
+    hooks: BTreeMap<Hook, Vec<Effect>>,
+}
+
+/// One supervised service as a state machine.
+#[derive(Debug)]
+pub struct Machine {
+    group: ServiceGroup,
+    spec: ServiceSpec,
+    /// A spec that comes into force when the present stop has finished.
+    next: Option<(ServiceSpec, ServiceGroup)>,
+    settings: Settings,
+    rng: ChaCha8Rng,
+    phase: Phase,
+    attempt: Attempt,
+    asked: Asked,
+    hooks: Hooks,
+    process: Option<Process>,
+    state_entered_s: u64,
+    health: Health,
+    backoff: Backoff,
+    /// A failed service does not start before this time.
+    not_before_ms: Option<u64>,
+    /// When the last attempt, `init` or spawn began, unless its process ran long enough.
+    last_start_ms: Option<u64>,
+    /// The next attempt is a restart, not a fresh start.
+    restarting: bool,
+    restart_count: u64,
+    last_process_state: Option<LastProcess>,
+    next_restart_at_s: Option<u64>,
+    binds: Option<Vec<BindReport>>,
+    election: ElectionStatus,
+    leader: Option<String>,
+    /// Something a build reads has changed while it was under way.
+    files_changed: bool,
+    /// Why the service is down.
+    reason: Option<String>,
+    told: Told,
+    /// Difference between Unix time and the caller's clock, for what is remembered.
+    unix_minus_mono_ms: u64,
+    remembered: Remembered,
+    effects: VecDeque<Effect>,
+}
+
+impl Machine {
+    /// A service whose spec was just read; begins to start if it is wanted up. `seed` decides
+    /// back-off and splay.
+    #[must_use]
+    pub fn new(
+        now: Now,
+        group: ServiceGroup,
+        spec: ServiceSpec,
+        settings: Settings,
+        seed: u64,
+    ) -> Self {
+        let mut machine = Self::idle(now, group, spec, settings, seed);
+        if machine.spec.desired_state == DesiredState::Up {
+            machine.begin(now);
+        }
+        machine.settle();
+        machine
+    }
+
+    /// A service whose process outlived the former Supervisor. Its process is neither started
+    /// nor initialized again; its health is checked anew. The service is built for its
+    /// records, of the release that the process was started from.
+    #[must_use]
+    pub fn adopt(
+        now: Now,
+        group: ServiceGroup,
+        spec: ServiceSpec,
+        settings: Settings,
+        seed: u64,
+        pid: u32,
+        started_unix_ms: u64,
+        remembered: Remembered,
+    ) -> Self {
+        let mut machine = Self::idle(now, group, spec, settings, seed);
+        machine.take_back(now, pid, started_unix_ms, remembered);
+        machine.settle();
+        machine
+    }
+
+    fn idle(
+        now: Now,
+        group: ServiceGroup,
+        spec: ServiceSpec,
+        settings: Settings,
+        seed: u64,
+    ) -> Self {
+        Self {
+            group,
+            spec,
+            next: None,
+            settings,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            phase: Phase::Stopped,
+            attempt: Attempt::default(),
+            asked: Asked::default(),
+            hooks: Hooks::default(),
+            process: None,
+            state_entered_s: now.unix_ms / 1_000,
+            health: Health::default(),
+            backoff: Backoff::new(settings.backoff),
+            not_before_ms: None,
+            last_start_ms: None,
+            restarting: false,
+            restart_count: 0,
+            last_process_state: None,
+            next_restart_at_s: None,
+            binds: None,
+            election: ElectionStatus::None,
+            leader: None,
+            files_changed: false,
+            reason: None,
+            told: Told::default(),
+            unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
+            remembered: Remembered::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened. Effects are then to be drawn with [`Machine::poll`].
+    pub fn handle(&mut self, now: Now, event: Event) {
+        match event {
+            Event::SpecChanged { spec, group } => self.change_spec(now, spec, group),
+            Event::Start => self.start(now),
+            Event::Stop { timeout_s } => self.stop(now, After::Down, timeout_s),
+            Event::Unload { timeout_s } => self.stop(now, After::Unload, timeout_s),
+            Event::Shutdown => self.stop(now, After::Shutdown, None),
+            Event::Detach => self.detach(),
+            Event::Built(plan) => self.built(now, plan),
+            Event::BuildFailed(failure) => self.build_failed(now, &failure),
+            Event::FilesChanged => self.note_files(now),
+            Event::Installed => self.installed(now),
+            Event::InstallFailed(error) => self.install_failed(now, &error),
+            Event::ContextChanged => self.note_context(now),
+            Event::Rendered(rendering) => self.rendered(now, &rendering),
+            Event::Binds(reports) => self.note_binds(now, reports),
+            Event::Election { status, leader } => self.note_election(now, status, leader),
+            Event::Spawned { pid } => self.spawned(now, pid),
+            Event::SpawnFailed(error) => self.spawn_failed(now, &error),
+            Event::Exited { pid, group_alive } => self.exited(now, pid, group_alive),
+            Event::GroupEnded { pid } => self.group_ended(now, pid),
+            Event::HookEnded { hook, outcome } => self.hook_ended(now, hook, &outcome),
+            Event::FilesUpdated(names) => self.files_updated(&names),
+            Event::PackageUpdated(ident) => self.package_updated(now, &ident),
+        }
+        self.settle();
+    }
+
+    /// Does what is due. To be called at [`Machine::next_wake_ms`]; earlier does no harm.
+    pub fn wake(&mut self, now: Now) {
+        match self.phase {
+            Phase::Pausing { until_ms: at_ms } | Phase::Broken { retry_at_ms: at_ms, .. } => {
+                if at_ms <= now.mono_ms {
+                    self.begin(now);
+                }
+            }
+            Phase::Running => self.wake_running(now),
+            Phase::Stopping(_) | Phase::PostStop { .. } => self.wake_stopping(now),
+            Phase::Stopped
+            | Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Gone => {}
+        }
+        self.settle();
+    }
+
+    /// When [`Machine::wake`] is due, on the clock of [`Now::mono_ms`].
+    #[must_use]
+    pub fn next_wake_ms(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Pausing { until_ms: at_ms } | Phase::Broken { retry_at_ms: at_ms, .. } => {
+                Some(at_ms)
+            }
+            Phase::Running => {
+                let attempt = &self.attempt;
+                [self.health.next_wake_ms(), attempt.post_run_at_ms, attempt.rebuild_at_ms]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+            // Without a process only answers are awaited.
+            Phase::Stopping(stopping) => {
+                stopping.kill_at_ms.filter(|_| !stopping.killed && self.process.is_some())
+            }
+            // Once it was ended there is nothing to do but to see its end.
+            Phase::PostStop { end_at_ms, .. } => {
+                (!self.hooks.is_ended(Hook::PostStop)).then_some(end_at_ms)
+            }
+            Phase::Stopped
+            | Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Gone => None,
+        }
+    }
+
+    /// The next thing to be done.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The group in force: that of the process while there is one.
+    #[must_use]
+    pub fn group(&self) -> &ServiceGroup {
+        &self.group
+    }
+
+    /// The newest spec, which may not be in force yet.
+    #[must_use]
+    pub fn spec(&self) -> &ServiceSpec {
+        self.next.as_ref().map_or(&self.spec, |(spec, _)| spec)
+    }
+
+    /// The release in use.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        self.attempt.plan.as_ref()
+    }
+
+    /// What documents and the status table show.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let up = self.process.filter(|process| !process.left_behind);
+        let reason = self.reason.as_deref().or_else(|| self.health.reason());
+        Status {
+            desired_state: self.spec().desired_state,
+            process: ProcessStatus {
+                state: if up.is_some() { ProcessState::Up } else { ProcessState::Down },
+                pid: up.map(|process| process.pid),
+                state_entered_s: self.state_entered_s,
+            },
+            health: self.health.status(),
+            reason: reason.map(Into::into),
+            initialized: self.attempt.initialized && up.is_some(),
+            last_election_status: self.attempt.election,
+            last_process_state: self.last_process_state,
+            next_restart_at_s: self.next_restart_at_s,
+            restart_count: self.restart_count,
+            release: self.plan().map(|plan| plan.ident.clone()),
+            phase: self.phase_name(),
+        }
+    }
+
+    fn phase_name(&self) -> PhaseName {
+        match self.phase {
+            Phase::Stopped => PhaseName::Stopped,
+            Phase::Pausing { .. } => PhaseName::Waiting,
+            Phase::Building => PhaseName::Building,
+            Phase::Broken { .. } => PhaseName::Broken,
+            Phase::Installing => PhaseName::Installing,
+            Phase::Preparing if !self.may_initialize() => PhaseName::WaitingForBinds,
+            Phase::Preparing | Phase::Initialized if self.asked.render => PhaseName::Rendering,
+            Phase::Preparing | Phase::Initialized => PhaseName::WaitingForElection,
+            Phase::Initializing => PhaseName::Initializing,
+            Phase::Spawning => PhaseName::Starting,
+            Phase::Running => PhaseName::Running,
+            Phase::Stopping(_) | Phase::PostStop { .. } => PhaseName::Stopping,
+            Phase::Gone => PhaseName::Gone,
+        }
+    }
+
+    /// What the next Supervisor has to know; see [`Effect::Remember`].
+    #[must_use]
+    pub fn remember(&self) -> Remembered {
+        Remembered {
+            restart_count: self.restart_count,
+            last_process_state: self.last_process_state,
+            health: self.health.status(),
+            backoff_ms: self.backoff.previous_ms(),
+            restarted_at_unix_ms: self
+                .backoff
+                .restarted_at_ms()
+                .map(|at_ms| at_ms.saturating_add(self.unix_minus_mono_ms)),
+            stopping: matches!(self.phase, Phase::Stopping(_) | Phase::PostStop { .. }),
+            plan: self.attempt.plan.clone(),
+        }
+    }
+
+    /// The end of every call: asks that what changed be kept.
+    fn settle(&mut self) {
+        if self.phase == Phase::Gone {
+            return;
+        }
+        let remembered = self.remember();
+        if remembered != self.remembered {
+            self.remembered = remembered;
+            self.push(Effect::Remember);
+        }
+    }
+
+    fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    fn log(&mut self, preamble: Preamble, key: LogKey, text: impl Into<String>) {
+        self.push(text::line(preamble, key, text));
+    }
+
+    fn has_hook(&self, hook: Hook) -> bool {
+        self.attempt.plan.as_ref().is_some_and(|plan| plan.has(hook))
+    }
+
+    /// Starts a hook that the package has; false when it has none, or an instance still runs.
+    fn run_hook(&mut self, hook: Hook) -> bool {
+        let starts = self.has_hook(hook) && self.hooks.start(hook);
+        if starts {
+            self.push(Effect::RunHook(hook));
+        }
+        starts
+    }
+
+    /// True when all binds of a strict service are satisfied.
+    fn may_initialize(&self) -> bool {
+        match self.spec.binding_mode {
+            BindingMode::Relaxed => true,
+            BindingMode::Strict => {
+                self.spec.binds.is_empty()
+                    || self.binds.as_ref().is_some_and(|reports| {
+                        reports.len() >= self.spec.binds.len()
+                            && reports.iter().all(BindReport::is_satisfied)
+                    })
+            }
+        }
+    }
+
+    /// True when the group allows its members to act (services chapter 11.3).
+    fn may_act(&self) -> bool {
+        match self.spec.topology {
+            Topology::Standalone => true,
+            Topology::Leader => self.election == ElectionStatus::Finished,
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! From the wish to run to the spawned process: build, install, prepare, init, spawn
+//! (services chapter 5 and 7).
+
+use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
+
+use super::{Attempt, Machine, Process};
+use crate::{
+    binds::{BindReport, BindState},
+    effect::{Effect, LogKey, Preamble},
+    event::{BuildFailure, Now, Plan},
+    phase::Phase,
+    text,
+};
+
+impl Machine {
+    /// Begins an attempt, or waits until it may. Nothing runs and nothing is asked for.
+    pub(super) fn begin(&mut self, now: Now) {
+        self.adopt_next_spec();
+        self.attempt = Attempt::default();
+        let due_ms = self.floor_ms().max(self.not_before_ms.unwrap_or(0));
+        if due_ms > now.mono_ms {
+            self.phase = Phase::Pausing { until_ms: due_ms };
+            if self.restarts_after_failure() {
+                let wait_ms = due_ms - now.mono_ms;
+                self.next_restart_at_s = Some(now.unix_ms.saturating_add(wait_ms) / 1_000);
+            }
+            return;
+        }
+        self.not_before_ms = None;
+        self.next_restart_at_s = None;
+        self.last_start_ms = Some(now.mono_ms);
+        self.files_changed = false;
+        self.phase = Phase::Building;
+        self.asked.build = true;
+        self.push(Effect::Build { pin: None });
+    }
+
+    /// The next attempt begins no sooner.
+    fn floor_ms(&self) -> u64 {
+        let floor_ms = self.settings.start_floor_ms;
+        self.last_start_ms.map_or(0, |at_ms| at_ms.saturating_add(floor_ms))
+    }
+
+    pub(super) fn built(&mut self, now: Now, plan: Plan) {
+        if !std::mem::take(&mut self.asked.build) {
+            return;
+        }
+        match self.phase {
+            Phase::Building => {
+                let installs = plan.installs;
+                self.attempt.plan = Some(plan);
+                self.attempt.built = true;
+                // After a failure the line waits until there is something new to tell.
+                if self.told.failure.is_none() {
+                    self.tell_starting();
+                }
+                if installs {
+                    self.phase = Phase::Installing;
+                    self.asked.install = true;
+                    self.push(Effect::RunInstallHooks);
+                } else {
+                    self.prepare(now);
+                }
+            }
+            Phase::Running => self.built_again(now, plan),
+            Phase::Stopping(_) => {
+                // A process that was taken back is being stopped: now post-stop can run.
+                self.attempt.plan = Some(plan);
+                self.attempt.built = true;
+                self.advance_stop(now);
+            }
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    pub(super) fn build_failed(&mut self, now: Now, failure: &BuildFailure) {
+        if !std::mem::take(&mut self.asked.build) {
+            return;
+        }
+        match self.phase {
+            Phase::Building => {
+                let lines = text::build_failed(&self.spec.ident.to_string(), failure);
+                self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                self.break_down(now, false);
+            }
+            Phase::Running => {
+                let lines = text::build_failed(&self.spec.ident.to_string(), failure);
+                self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                let pause_ms = self.settings.rebuild_pause_ms;
+                let at_ms = if std::mem::take(&mut self.files_changed) {
+                    self.floor_ms().max(now.mono_ms)
+                } else {
+                    now.mono_ms.saturating_add(pause_ms)
+                };
+                self.attempt.rebuild_at_ms = Some(at_ms);
+            }
+            Phase::Stopping(_) => self.advance_stop(now),
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    pub(super) fn installed(&mut self, now: Now) {
+        if !std::mem::take(&mut self.asked.install) {
+            return;
+        }
+        if self.phase == Phase::Installing {
+            self.prepare(now);
+        } else {
+            self.advance_stop(now);
+        }
+    }
+
+    pub(super) fn install_failed(&mut self, now: Now, error: &str) {
+        if !std::mem::take(&mut self.asked.install) {
+            return;
+        }
+        if self.phase == Phase::Installing {
+            let ident = &self.spec.ident;
+            let line = format!("Failed to run install hook for {ident}, {error}");
+            self.tell_failure(Preamble::Sup, LogKey::Mr, &[line]);
+            // Not one of the failures that are counted, so not one the back-off grows by.
+            let pause_ms = self.backoff.first_ms();
+            self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
+            self.begin(now);
+        } else {
+            self.advance_stop(now);
+        }
+    }
+
+    /// Prints why an attempt came to nothing, unless the last one did for the same reason.
+    fn tell_failure(&mut self, preamble: Preamble, key: LogKey, lines: &[String]) {
+        let reason = lines.first().cloned().unwrap_or_default();
+        if self.told.failure.as_ref() != Some(&reason) {
+            for line in lines {
+                self.log(preamble, key, line);
+            }
+        }
+        self.told.failure = Some(reason.clone());
+        self.reason = Some(reason);
+    }
+
+    /// The attempt came to nothing; waits for a change.
+    pub(super) fn break_down(&mut self, now: Now, by_context: bool) {
+        if std::mem::take(&mut self.files_changed) {
+            self.begin(now);
+        } else {
+            let retry_at_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
+            self.phase = Phase::Broken { retry_at_ms, by_context };
+        }
+    }
+
+    fn tell_starting(&mut self) {
+        if std::mem::replace(&mut self.attempt.told_starting, true) {
+            return;
+        }
+        if let Some(plan) = &self.attempt.plan {
+            let text = format!("Starting {} ({})", self.spec.ident, plan.ident);
+            self.log(Preamble::Sup, LogKey::Mr, text);
+        }
+    }
+
+    fn tell_prepared(&mut self) {
+        if std::mem::replace(&mut self.attempt.told_prepared, true) {
+            return;
+        }
+        self.log(Preamble::Group, LogKey::Ucw, "Watching user.toml");
+        if std::mem::take(&mut self.restarting) {
+            self.push(text::service("Restarted"));
+        }
+    }
+
+    /// The service exists from here on: the ring hears of it, files can be rendered.
+    fn prepare(&mut self, now: Now) {
+        self.phase = Phase::Preparing;
+        if self.restarting {
+            self.backoff.restarted(now.mono_ms);
+        }
+        if self.told.failure.is_none() {
+            self.tell_prepared();
+        }
+        self.announce();
+        self.attempt.dirty = true;
+        self.tell_binds();
+        self.advance(now);
+    }
+
+    /// Makes the service known to the ring.
+    pub(super) fn announce(&mut self) {
+        self.attempt.announced = true;
+        self.push(Effect::Announce);
+        if self.spec.topology == Topology::Leader {
+            self.push(Effect::StartElection);
+        }
+    }
+
+    /// Goes on as far as binds, rendering and election allow.
+    pub(super) fn advance(&mut self, now: Now) {
+        match self.phase {
+            Phase::Preparing => {
+                if !self.may_initialize() {
+                    if !std::mem::replace(&mut self.attempt.told_waiting, true) {
+                        self.push(text::service("Waiting for service binds..."));
+                    }
+                    return;
+                }
+                self.attempt.told_waiting = false;
+                if self.is_rendered() && self.may_act_now() {
+                    self.initialize(now);
+                }
+            }
+            Phase::Initialized => {
+                if self.is_rendered() && self.may_act_now() {
+                    self.spawn(now);
+                }
+            }
+            Phase::Running => {
+                if self.attempt.built && self.is_rendered() && self.may_act_now() {
+                    self.apply_pending(now);
+                }
+            }
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Initializing
+            | Phase::Spawning
+            | Phase::Stopping(_)
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    /// Takes the election's status in and says so when it has changed.
+    fn may_act_now(&mut self) -> bool {
+        if self.spec.topology == Topology::Leader && self.attempt.election != self.election {
+            self.attempt.election = self.election;
+            self.push(text::election(self.election, self.leader.as_deref()));
+        }
+        self.may_act()
+    }
+
+    pub(super) fn note_election(
+        &mut self,
+        now: Now,
+        status: ElectionStatus,
+        leader: Option<String>,
+    ) {
+        self.election = match (status, &leader) {
+            (ElectionStatus::Finished, None) => ElectionStatus::InProgress,
+            (status, _) => status,
+        };
+        self.leader = leader;
+        self.advance(now);
+    }
+
+    pub(super) fn note_binds(&mut self, now: Now, reports: Vec<BindReport>) {
+        self.binds = Some(reports);
+        match self.phase {
+            Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running => {
+                self.tell_binds();
+                self.advance(now);
+            }
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Stopping(_)
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    /// Prints what has changed about the binds; a bind satisfied from the start is not news.
+    fn tell_binds(&mut self) {
+        for report in self.binds.clone().unwrap_or_default() {
+            let told = self.told.binds.insert(report.name.clone(), report.state.clone());
+            let is_news = match &told {
+                Some(told) => *told != report.state,
+                None => report.state != BindState::Satisfied,
+            };
+            if is_news {
+                self.push(text::service(report.line()));
+            }
+        }
+    }
+
+    pub(super) fn note_files(&mut self, now: Now) {
+        match self.phase {
+            Phase::Broken { .. } => self.begin(now),
+            Phase::Building | Phase::Installing | Phase::Preparing => self.files_changed = true,
+            Phase::Running => {
+                if self.asked.build {
+                    self.files_changed = true;
+                } else if self.attempt.rebuild_at_ms.is_some() {
+                    self.attempt.rebuild_at_ms = Some(self.floor_ms().max(now.mono_ms));
+                }
+            }
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Stopping(_)
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    fn initialize(&mut self, now: Now) {
+        self.tell_starting();
+        self.tell_prepared();
+        self.told.failure = None;
+        self.reason = None;
+        self.push(text::service("Initializing"));
+        self.last_start_ms = Some(now.mono_ms);
+        if self.run_hook(Hook::Init) {
+            self.phase = Phase::Initializing;
+        } else {
+            self.phase = Phase::Initialized;
+            self.advance(now);
+        }
+    }
+
+    fn spawn(&mut self, now: Now) {
+        if let Some(plan) = &self.attempt.plan {
+            let user = plan.user.as_deref().unwrap_or("<anonymous>");
+            let group = plan.group.as_deref().unwrap_or("<anonymous>");
+            let starting = format!("Starting service as user={user}, group={group}");
+            if let Some(user) = &plan.incapable_user {
+                let text = format!(
+                    "Current user ({user}) lacks sufficient capabilites to run services as a \
+                     different user; running as self!"
+                );
+                self.log(Preamble::Group, LogKey::Sv, text);
+            }
+            self.log(Preamble::Group, LogKey::Sv, starting);
+        }
+        self.last_start_ms = Some(now.mono_ms);
+        self.asked.spawn = true;
+        self.phase = Phase::Spawning;
+        self.push(Effect::Spawn);
+    }
+
+    pub(super) fn spawned(&mut self, now: Now, pid: u32) {
+        if !std::mem::take(&mut self.asked.spawn) {
+            return;
+        }
+        self.process = Some(Process { pid, up_since_ms: now.mono_ms, left_behind: false });
+        self.state_entered_s = now.unix_ms / 1_000;
+        self.push(Effect::WritePid(pid));
+        if self.phase == Phase::Spawning {
+            self.run(now);
+        } else {
+            self.terminate(now);
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, now: Now, error: &str) {
+        if !std::mem::take(&mut self.asked.spawn) {
+            return;
+        }
+        if self.phase == Phase::Spawning {
+            let text = format!("Service start failed: {error}");
+            self.push(text::service(text.clone()));
+            self.reason = Some(text);
+            self.fail(now, TerminationReason::RunHookFailed, None);
+        } else {
+            self.advance_stop(now);
+        }
+    }
+
+    /// The spec that waited for the end of the stop comes into force.
+    pub(super) fn adopt_next_spec(&mut self) {
+        if let Some((spec, group)) = self.next.take() {
+            self.replace_spec(spec, group);
+        }
+    }
+
+    /// `init` has ended.
+    pub(super) fn init_ended(&mut self, now: Now, succeeded: bool) {
+        if succeeded {
+            self.phase = Phase::Initialized;
+            self.advance(now);
+        } else {
+            self.fail(now, TerminationReason::InitHookFailed, None);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What the user wants: start, stop, unload, a changed spec; and the end of the Supervisor
+//! (services chapter 4).
+
+use roost_ident::{DesiredState, Hook, ServiceGroup};
+
+use super::Machine;
+use crate::{
+    effect::Effect,
+    event::Now,
+    phase::{After, Phase},
+    spec::{Difference, ServiceSpec},
+};
+
+impl Machine {
+    fn want(&mut self, desired_state: DesiredState) {
+        self.spec.desired_state = desired_state;
+        if let Some((spec, _)) = &mut self.next {
+            spec.desired_state = desired_state;
+        }
+    }
+
+    /// A stop under way leads to something else.
+    fn redirect(&mut self, after: After) {
+        match &mut self.phase {
+            Phase::Stopping(stopping) => stopping.after = after,
+            Phase::PostStop { after: place, .. } => *place = after,
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running
+            | Phase::Gone => {}
+        }
+    }
+
+    /// Where the stop under way leads, if there is one.
+    fn after(&self) -> Option<After> {
+        match self.phase {
+            Phase::Stopping(stopping) => Some(stopping.after),
+            Phase::PostStop { after, .. } => Some(after),
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running
+            | Phase::Gone => None,
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Now) {
+        match (self.phase, self.after()) {
+            // There is no spec any more, or no Supervisor.
+            (Phase::Gone, _) | (_, Some(After::Unload | After::Shutdown)) => {}
+            (Phase::Stopped, _) => {
+                self.want(DesiredState::Up);
+                self.begin(now);
+            }
+            (_, Some(After::Down)) => {
+                self.want(DesiredState::Up);
+                self.forget();
+                self.redirect(After::Start);
+            }
+            // It is up, or about to be.
+            (_, Some(After::Start | After::Restart) | None) => {}
+        }
+    }
+
+    /// Stops for good: `after` is one of `Down`, `Unload`, `Shutdown`.
+    pub(super) fn stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
+        if after == After::Down && self.after() != Some(After::Shutdown) {
+            self.want(DesiredState::Down);
+        }
+        match self.phase {
+            Phase::Gone => {}
+            Phase::Stopped => {
+                if after != After::Down {
+                    self.phase = Phase::Gone;
+                    self.push(Effect::Gone);
+                }
+            }
+            // Nothing runs, so there is nothing to wait for.
+            Phase::Pausing { .. } | Phase::Broken { .. } => {
+                self.health.stop();
+                self.finish_stop(now, after);
+            }
+            Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running => self.enter_stop(now, after, timeout_s),
+            Phase::Stopping(_) | Phase::PostStop { .. } => {
+                let stronger = match (self.after(), after) {
+                    (Some(After::Shutdown), _) => After::Shutdown,
+                    (Some(After::Unload), After::Down) => After::Unload,
+                    (_, after) => after,
+                };
+                self.redirect(stronger);
+                self.hasten(now, timeout_s);
+            }
+        }
+    }
+
+    /// The Supervisor is replaced: the next one takes the process back.
+    pub(super) fn detach(&mut self) {
+        if self.phase == Phase::Gone {
+            return;
+        }
+        for hook in self.hooks.end_all() {
+            self.push(Effect::EndHook(hook));
+        }
+        if self.asked.install {
+            self.push(Effect::EndHook(Hook::Install));
+        }
+        self.settle();
+        self.phase = Phase::Gone;
+        self.push(Effect::Gone);
+    }
+
+    /// The spec in force is replaced by another.
+    pub(super) fn replace_spec(&mut self, spec: ServiceSpec, group: ServiceGroup) {
+        if spec.binds != self.spec.binds {
+            self.binds = None;
+            self.told.binds.clear();
+        }
+        self.spec = spec;
+        self.group = group;
+    }
+
+    pub(super) fn change_spec(&mut self, now: Now, spec: ServiceSpec, group: ServiceGroup) {
+        let up = spec.desired_state == DesiredState::Up;
+        let difference = match self.spec().difference(&spec) {
+            Difference::None | Difference::Swap if group != *self.newest_group() => {
+                Difference::Restart
+            }
+            difference => difference,
+        };
+        match self.phase {
+            Phase::Gone => {}
+            Phase::Stopped => {
+                self.replace_spec(spec, group);
+                if up {
+                    self.begin(now);
+                }
+            }
+            Phase::Pausing { .. } | Phase::Broken { .. } => {
+                self.replace_spec(spec, group);
+                if !up {
+                    self.finish_stop(now, After::Down);
+                } else if difference == Difference::Restart {
+                    self.forget();
+                    self.begin(now);
+                }
+            }
+            Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running => self.change_live_spec(now, spec, group, difference),
+            Phase::Stopping(_) | Phase::PostStop { .. } => {
+                let after = match self.after() {
+                    Some(After::Shutdown) => After::Shutdown,
+                    Some(After::Restart) if up && difference != Difference::Restart => {
+                        After::Restart
+                    }
+                    Some(After::Start | After::Restart | After::Unload | After::Down) | None => {
+                        if up {
+                            After::Start
+                        } else {
+                            After::Down
+                        }
+                    }
+                };
+                self.next = Some((spec, group));
+                if after == After::Start {
+                    self.forget();
+                }
+                self.redirect(after);
+            }
+        }
+    }
+
+    fn newest_group(&self) -> &ServiceGroup {
+        self.next.as_ref().map_or(&self.group, |(_, group)| group)
+    }
+
+    /// The spec of a service that is up or on its way has changed.
+    fn change_live_spec(
+        &mut self,
+        now: Now,
+        spec: ServiceSpec,
+        group: ServiceGroup,
+        difference: Difference,
+    ) {
+        if spec.desired_state == DesiredState::Down {
+            self.next = Some((spec, group));
+            self.enter_stop(now, After::Down, None);
+            return;
+        }
+        match difference {
+            Difference::None => {}
+            Difference::Swap => {
+                self.replace_spec(spec, group);
+                if self.attempt.announced {
+                    self.push(Effect::Announce);
+                }
+            }
+            Difference::Restart => {
+                self.next = Some((spec, group));
+                self.forget();
+                self.enter_stop(now, After::Start, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Rendered files: when they are wanted, and what a change of them does to a running process
+//! (services chapter 12, templates chapter 7).
+
+use roost_ident::{Hook, TerminationReason};
+
+use super::{Machine, Pending};
+use crate::{
+    effect::Effect,
+    event::{Now, RenderFailure, RenderedFile, RenderedKind, Rendering},
+    phase::Phase,
+    text,
+};
+
+impl Machine {
+    pub(super) fn note_context(&mut self, now: Now) {
+        match self.phase {
+            Phase::Preparing | Phase::Initialized | Phase::Running => {
+                self.attempt.dirty = true;
+                self.advance(now);
+            }
+            // Rendered once init has ended or the process is up; files do not change below
+            // what is just starting.
+            Phase::Initializing | Phase::Spawning => self.attempt.dirty = true,
+            Phase::Broken { by_context: true, .. } => self.begin(now),
+            // A rendering follows anyway, or none is wanted.
+            Phase::Broken { by_context: false, .. }
+            | Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Installing
+            | Phase::Stopping(_)
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    pub(super) fn rendered(&mut self, now: Now, rendering: &Rendering) {
+        if !std::mem::take(&mut self.asked.render) {
+            return;
+        }
+        self.tell_rendering(rendering);
+        match self.phase {
+            Phase::Preparing => {
+                let fatal = rendering.failures.iter().find(|failure| match failure {
+                    RenderFailure::Hook(hook, _) => matches!(hook, Hook::Init | Hook::Run),
+                    RenderFailure::RunFile(_) => true,
+                    RenderFailure::Config(_) => false,
+                });
+                if let Some(failure) = fatal {
+                    // What is on disk is of another release or missing: it is not run.
+                    let reason = text::render_failed(failure);
+                    self.told.failure = Some(reason.clone());
+                    self.reason = Some(reason);
+                    self.break_down(now, true);
+                } else {
+                    self.attempt.rendered = true;
+                    self.advance(now);
+                }
+            }
+            Phase::Initialized => {
+                // The process has not started yet and will see the rest; only init has run.
+                self.attempt.pending.init |= changes(&rendering.files).init;
+                self.advance(now);
+            }
+            Phase::Running => {
+                let changes = changes(&rendering.files);
+                let pending = &mut self.attempt.pending;
+                pending.init |= changes.init;
+                pending.run |= changes.run;
+                pending.post_run |= changes.post_run;
+                pending.reconfigure |= changes.reconfigure;
+                pending.config |= changes.config;
+                self.advance(now);
+            }
+            Phase::Stopping(_) => self.advance_stop(now),
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Initializing
+            | Phase::Spawning
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    fn tell_rendering(&mut self, rendering: &Rendering) {
+        let is_hook = |file: &&RenderedFile| matches!(file.kind, RenderedKind::Hook(_));
+        for file in rendering.files.iter().filter(is_hook) {
+            self.push(text::rendered(file));
+        }
+        if rendering.files.iter().any(|file| is_hook(&file)) {
+            self.push(text::service("Hooks recompiled"));
+        }
+        for file in rendering.files.iter().filter(|file| !is_hook(file)) {
+            self.push(text::rendered(file));
+        }
+        for failure in &rendering.failures {
+            if !self.told.render.contains(failure) {
+                self.push(text::service(text::render_failed(failure)));
+            }
+        }
+        self.told.render.clone_from(&rendering.failures);
+    }
+
+    /// True when files are as templates and context want them; else asks for that.
+    pub(super) fn is_rendered(&mut self) -> bool {
+        if self.attempt.dirty && !self.asked.render {
+            self.attempt.dirty = false;
+            self.asked.render = true;
+            self.push(Effect::Render);
+        }
+        !self.asked.render
+    }
+
+    /// Acts on changed files: the first that matches (services chapter 12.2).
+    pub(super) fn apply_pending(&mut self, now: Now) {
+        let Pending { init, run, post_run, reconfigure, config } =
+            std::mem::take(&mut self.attempt.pending);
+        let has_reconfigure = self.has_hook(Hook::Reconfigure);
+        if init {
+            self.restart(now, TerminationReason::InitHookUpdated);
+        } else if run {
+            self.restart(now, TerminationReason::RunHookUpdated);
+        } else if post_run {
+            self.restart(now, TerminationReason::PostRunHookUpdated);
+        } else if config && !has_reconfigure {
+            self.restart(now, TerminationReason::AppConfigUpdated);
+        } else if (config || reconfigure) && !self.run_hook(Hook::Reconfigure) {
+            self.attempt.reconfigure_again = has_reconfigure;
+        }
+    }
+}
+
+/// What files that were written mean for a running process.
+fn changes(files: &[RenderedFile]) -> Pending {
+    let mut changes = Pending::default();
+    for file in files {
+        match file.kind {
+            RenderedKind::Hook(Hook::Init) => changes.init = true,
+            RenderedKind::Hook(Hook::Run) => changes.run = true,
+            RenderedKind::Hook(Hook::PostRun) => changes.post_run = true,
+            RenderedKind::Hook(Hook::Reconfigure) => changes.reconfigure = true,
+            RenderedKind::ConfigModified | RenderedKind::ConfigCreated => changes.config = true,
+            // Take effect the next time they run.
+            RenderedKind::Hook(
+                Hook::Install
+                | Hook::Uninstall
+                | Hook::PostStop
+                | Hook::HealthCheck
+                | Hook::FileUpdated
+                | Hook::Suitability,
+            ) => {}
+        }
+    }
+    changes
+}

@@ -1,0 +1,70 @@
+//! Restarts: failures, which wait, and intended ones, which do not (services chapter 9).
+
+use roost_ident::TerminationReason;
+
+use super::Machine;
+use crate::{
+    effect::{LogKey, Preamble},
+    event::Now,
+    phase::{After, Phase},
+    status::LastProcess,
+    text,
+};
+
+impl Machine {
+    pub(super) fn restarts_after_failure(&self) -> bool {
+        self.restarting && self.last_process_state.is_some_and(|last| last.reason.is_failure())
+    }
+
+    /// A newer release is to run (services chapter 13.1).
+    pub(super) fn package_updated(&mut self, now: Now, ident: &str) {
+        match self.phase {
+            Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running => {
+                let text = format!("Restarting {} with package {ident}", self.spec.ident);
+                self.log(Preamble::Sup, LogKey::Mr, text);
+                self.restart(now, TerminationReason::PackageUpdated);
+            }
+            Phase::Broken { .. } => self.begin(now),
+            // The next build finds it.
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Stopping(_)
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    /// A failure: counted, and followed by the back-off (services chapter 9).
+    pub(super) fn fail(&mut self, now: Now, reason: TerminationReason, pid: Option<u32>) {
+        self.mark(now, reason, pid);
+        let pause_ms = self.backoff.fail(now.mono_ms, &mut self.rng);
+        self.restart_count += 1;
+        self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
+        self.next_restart_at_s =
+            (pause_ms > 0).then(|| now.unix_ms.saturating_add(pause_ms) / 1_000);
+        self.push(text::service(text::will_restart(pause_ms)));
+        self.enter_stop(now, After::Restart, None);
+    }
+
+    /// An intended restart: at once, and failures are forgotten (services chapter 9).
+    pub(super) fn restart(&mut self, now: Now, reason: TerminationReason) {
+        let pid = self.process.map(|process| process.pid);
+        self.mark(now, reason, pid);
+        self.restart_count = 0;
+        self.backoff.reset();
+        self.push(text::service(text::will_restart(0)));
+        self.enter_stop(now, After::Restart, None);
+    }
+
+    fn mark(&mut self, now: Now, reason: TerminationReason, pid: Option<u32>) {
+        let terminated_at_s = now.unix_ms / 1_000;
+        self.last_process_state = Some(LastProcess { pid, reason, terminated_at_s });
+        self.restarting = true;
+    }
+}

@@ -1,0 +1,284 @@
+//! While the process is up: hooks beside it, health, changes of its files.
+
+use roost_ident::{HealthStatus, Hook, TerminationReason};
+
+use super::{Machine, Process};
+use crate::{
+    effect::{Effect, LogKey, Preamble},
+    event::{HookOutcome, Now, Plan},
+    phase::{After, Phase},
+    remembered::Remembered,
+    text,
+};
+
+impl Machine {
+    /// The process is up.
+    pub(super) fn run(&mut self, now: Now) {
+        self.phase = Phase::Running;
+        self.attempt.initialized = true;
+        self.reason = None;
+        self.run_post_run(now);
+        self.begin_health(now);
+        self.advance(now);
+    }
+
+    /// A process of the former Supervisor (services chapter 1.7).
+    pub(super) fn take_back(
+        &mut self,
+        now: Now,
+        pid: u32,
+        started_unix_ms: u64,
+        remembered: Remembered,
+    ) {
+        let mono_of =
+            |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
+        self.log(Preamble::Sup, LogKey::Sr, format!("Reattaching to {}", self.group));
+        self.restart_count = remembered.restart_count;
+        self.last_process_state = remembered.last_process_state;
+        let restarted_at_ms = remembered.restarted_at_unix_ms.map(mono_of);
+        self.backoff.restore(remembered.backoff_ms, restarted_at_ms);
+        self.health.restore(remembered.health);
+        self.state_entered_s = started_unix_ms / 1_000;
+        let up_since_ms = mono_of(started_unix_ms);
+        self.last_start_ms = Some(up_since_ms);
+        self.process = Some(Process { pid, up_since_ms, left_behind: false });
+        self.push(Effect::WritePid(pid));
+        let pin = remembered.plan.as_ref().map(|plan| plan.ident.clone());
+        self.attempt.plan = remembered.plan;
+        self.attempt.initialized = true;
+        self.attempt.rendered = true;
+        self.phase = Phase::Running;
+        self.asked.build = true;
+        self.push(Effect::Build { pin });
+        if self.spec.desired_state == roost_ident::DesiredState::Down {
+            self.enter_stop(now, After::Down, None);
+        } else if remembered.stopping {
+            self.restarting = true;
+            self.enter_stop(now, After::Restart, None);
+        }
+    }
+
+    /// The service of a process that was taken back is built.
+    pub(super) fn built_again(&mut self, now: Now, plan: Plan) {
+        self.attempt.plan = Some(plan);
+        self.attempt.built = true;
+        self.attempt.rebuild_at_ms = None;
+        self.attempt.dirty = true;
+        self.told.failure = None;
+        self.reason = None;
+        self.log(Preamble::Group, LogKey::Ucw, "Watching user.toml");
+        self.announce();
+        self.begin_health(now);
+        self.advance(now);
+    }
+
+    fn begin_health(&mut self, now: Now) {
+        if self.has_hook(Hook::HealthCheck) {
+            self.health.begin(now.mono_ms);
+            self.check_health(now);
+        } else {
+            self.health.begin_without_hook();
+            self.push(Effect::Health {
+                status: self.health.status(),
+                reason: None,
+                pause_ms: None,
+            });
+        }
+    }
+
+    pub(super) fn wake_running(&mut self, now: Now) {
+        let is_due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now.mono_ms);
+        if is_due(self.attempt.post_run_at_ms) {
+            self.run_post_run(now);
+        }
+        if is_due(self.attempt.rebuild_at_ms) {
+            self.attempt.rebuild_at_ms = None;
+            self.asked.build = true;
+            let pin = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
+            self.last_start_ms = Some(now.mono_ms);
+            self.push(Effect::Build { pin });
+        }
+        self.check_health(now);
+        if self.health.is_overdue(now.mono_ms) {
+            self.time_out_health();
+        }
+    }
+
+    fn run_post_run(&mut self, now: Now) {
+        self.attempt.post_run_at_ms = None;
+        self.attempt.post_run_started_ms = now.mono_ms;
+        self.run_hook(Hook::PostRun);
+    }
+
+    fn check_health(&mut self, now: Now) {
+        if self.health.is_due(now.mono_ms) && self.run_hook(Hook::HealthCheck) {
+            self.health.check_started(now.mono_ms, self.settings.health_timeout_ms);
+        }
+    }
+
+    fn time_out_health(&mut self) {
+        self.hooks.end(Hook::HealthCheck);
+        self.push(Effect::EndHook(Hook::HealthCheck));
+        let timeout_s = text::seconds(self.settings.health_timeout_ms);
+        let reason = format!("health-check ran longer than {timeout_s} secs and was ended");
+        let line = text::line(Preamble::Package, LogKey::Hk, reason.clone());
+        self.tell_hook(Hook::HealthCheck, vec![line]);
+        self.health.time_out(reason.clone());
+        self.push(Effect::Health {
+            status: HealthStatus::Unknown,
+            reason: Some(reason),
+            pause_ms: None,
+        });
+    }
+
+    /// Prints lines about a hook unless they are the same as the last time it ended.
+    fn tell_hook(&mut self, hook: Hook, lines: Vec<Effect>) {
+        if self.told.hooks.get(&hook) != Some(&lines) {
+            self.effects.extend(lines.iter().cloned());
+            self.told.hooks.insert(hook, lines);
+        }
+    }
+
+    pub(super) fn hook_ended(&mut self, now: Now, hook: Hook, outcome: &HookOutcome) {
+        let Some(was_ended) = self.hooks.finish(hook) else { return };
+        match self.phase {
+            Phase::Initializing => {
+                if hook == Hook::Init {
+                    self.effects.extend(text::hook_ended(hook, outcome));
+                    self.init_ended(now, *outcome == HookOutcome::Exit(0));
+                }
+            }
+            Phase::Running => self.hook_ended_beside(now, hook, outcome, was_ended),
+            Phase::Stopping(_) => self.advance_stop(now),
+            Phase::PostStop { after, .. } => {
+                if !was_ended {
+                    self.effects.extend(text::hook_ended(hook, outcome));
+                }
+                self.finish_stop(now, after);
+            }
+            // No hook runs in these.
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Gone => {}
+        }
+    }
+
+    /// A hook that ran beside the process has ended.
+    fn hook_ended_beside(&mut self, now: Now, hook: Hook, outcome: &HookOutcome, was_ended: bool) {
+        if !was_ended {
+            self.tell_hook(hook, text::hook_ended(hook, outcome));
+        }
+        match hook {
+            Hook::PostRun => {
+                if *outcome != HookOutcome::Exit(0) {
+                    let at_ms = self.attempt.post_run_started_ms + self.settings.start_floor_ms;
+                    self.attempt.post_run_at_ms = Some(at_ms.max(now.mono_ms));
+                    self.wake_running(now);
+                }
+            }
+            Hook::HealthCheck => self.health_ended(now, outcome),
+            Hook::Reconfigure => {
+                self.health.restart(now.mono_ms);
+                if std::mem::take(&mut self.attempt.reconfigure_again) {
+                    self.run_hook(Hook::Reconfigure);
+                }
+                self.check_health(now);
+            }
+            Hook::FileUpdated => {
+                if std::mem::take(&mut self.attempt.file_updated_again) {
+                    self.run_hook(Hook::FileUpdated);
+                }
+            }
+            // Not started while the process is up, or not by the machine.
+            Hook::Install
+            | Hook::Uninstall
+            | Hook::Init
+            | Hook::Run
+            | Hook::PostStop
+            | Hook::Suitability => {}
+        }
+    }
+
+    fn health_ended(&mut self, now: Now, outcome: &HookOutcome) {
+        let status = match outcome {
+            HookOutcome::Exit(code) => {
+                HealthStatus::from_exit_code(*code).unwrap_or(HealthStatus::Unknown)
+            }
+            HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => HealthStatus::Unknown,
+        };
+        let interval = self.spec.health_check_interval;
+        let pause_ms = self.health.ended(now.mono_ms, status, interval, &mut self.rng);
+        self.push(Effect::Health {
+            status: self.health.status(),
+            reason: self.health.reason().map(Into::into),
+            pause_ms: Some(pause_ms),
+        });
+        self.check_health(now);
+    }
+
+    /// Gossiped files were written (services chapter 12.3).
+    pub(super) fn files_updated(&mut self, names: &[String]) {
+        for name in names {
+            self.push(text::service(format!("Service file updated, {name}")));
+        }
+        let runs = self.phase == Phase::Running && self.attempt.built;
+        if runs && !names.is_empty() && !self.run_hook(Hook::FileUpdated) {
+            self.attempt.file_updated_again = self.hooks.is_running(Hook::FileUpdated);
+        }
+    }
+
+    /// The process has ended, or left others of its group behind.
+    pub(super) fn exited(&mut self, now: Now, pid: u32, group_alive: bool) {
+        let Some(process) = self.process.filter(|process| process.pid == pid) else { return };
+        if process.left_behind {
+            return;
+        }
+        let ran_ms = now.mono_ms.saturating_sub(process.up_since_ms);
+        if ran_ms >= self.settings.start_floor_ms {
+            self.last_start_ms = None;
+        }
+        self.process = group_alive.then_some(Process { left_behind: true, ..process });
+        self.state_entered_s = now.unix_ms / 1_000;
+        self.push(Effect::RemovePid);
+        match self.phase {
+            Phase::Running => self.fail(now, TerminationReason::RunHookFailed, Some(pid)),
+            Phase::Stopping(stopping) => {
+                if !group_alive {
+                    self.tell_terminated(pid, stopping);
+                    self.advance_stop(now);
+                }
+            }
+            // There is no process in these.
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::PostStop { .. }
+            | Phase::Gone => {}
+        }
+    }
+
+    /// The last of the process group is gone.
+    pub(super) fn group_ended(&mut self, now: Now, pid: u32) {
+        let is_ours = |process: &Process| process.pid == pid && process.left_behind;
+        if !self.process.as_ref().is_some_and(is_ours) {
+            return;
+        }
+        self.process = None;
+        if let Phase::Stopping(stopping) = self.phase {
+            self.tell_terminated(pid, stopping);
+            self.advance_stop(now);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Stopping: hooks are ended, the process is asked to end and killed when it does not,
+//! `post-stop` runs when it is gone (services chapter 8).
+
+use roost_ident::Hook;
+
+use super::Machine;
+use crate::{
+    effect::{Effect, LogKey, Preamble},
+    event::Now,
+    phase::{After, Phase, Stopping},
+    text,
+};
+
+/// Seconds between the signal and KILL when nobody says otherwise.
+pub(super) const SHUTDOWN_TIMEOUT_DEFAULT_S: u32 = 8;
+
+impl Machine {
+    /// Begins to stop, from any phase in which something may run or be asked for.
+    pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
+        let package_s = self.attempt.plan.as_ref().and_then(|plan| plan.shutdown_timeout_s);
+        let timeout_s = timeout_s
+            .or(self.spec.shutdown_timeout_s)
+            .or(package_s)
+            .unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S);
+        self.health.stop();
+        self.attempt.post_run_at_ms = None;
+        self.attempt.rebuild_at_ms = None;
+        for hook in self.hooks.end_all() {
+            self.push(Effect::EndHook(hook));
+        }
+        if self.asked.install {
+            self.push(Effect::EndHook(Hook::Install));
+        }
+        let timeout_ms = u64::from(timeout_s) * 1_000;
+        self.phase =
+            Phase::Stopping(Stopping { after, timeout_ms, kill_at_ms: None, killed: false });
+        self.terminate(now);
+        self.advance_stop(now);
+    }
+
+    /// Asks the process, or what it left behind, to end.
+    pub(super) fn terminate(&mut self, now: Now) {
+        let (Some(process), Phase::Stopping(mut stopping)) = (self.process, self.phase) else {
+            return;
+        };
+        let pid = process.pid;
+        let signal =
+            self.attempt.plan.as_ref().map_or_else(Default::default, |plan| plan.shutdown_signal);
+        self.log(Preamble::Group, LogKey::St, format!("Terminating service (PID: {pid})"));
+        self.push(Effect::Signal { pid, signal });
+        stopping.kill_at_ms = Some(now.mono_ms.saturating_add(stopping.timeout_ms));
+        self.phase = Phase::Stopping(stopping);
+        self.wake_stopping(now);
+    }
+
+    /// A second wish to stop may shorten the time that is left.
+    pub(super) fn hasten(&mut self, now: Now, timeout_s: Option<u32>) {
+        let (Some(timeout_s), Phase::Stopping(mut stopping)) = (timeout_s, self.phase) else {
+            return;
+        };
+        let timeout_ms = u64::from(timeout_s) * 1_000;
+        stopping.timeout_ms = stopping.timeout_ms.min(timeout_ms);
+        let kill_at_ms = now.mono_ms.saturating_add(timeout_ms);
+        stopping.kill_at_ms = stopping.kill_at_ms.map(|at_ms| at_ms.min(kill_at_ms));
+        self.phase = Phase::Stopping(stopping);
+        self.wake_stopping(now);
+    }
+
+    pub(super) fn wake_stopping(&mut self, now: Now) {
+        match self.phase {
+            Phase::Stopping(mut stopping) => {
+                let is_due = stopping.kill_at_ms.is_some_and(|at_ms| at_ms <= now.mono_ms);
+                if let (Some(process), true, false) = (self.process, is_due, stopping.killed) {
+                    stopping.killed = true;
+                    self.phase = Phase::Stopping(stopping);
+                    self.push(Effect::Kill { pid: process.pid });
+                }
+            }
+            Phase::PostStop { end_at_ms, .. } => {
+                if end_at_ms <= now.mono_ms && self.hooks.end(Hook::PostStop) {
+                    self.push(Effect::EndHook(Hook::PostStop));
+                    let timeout_s = text::seconds(self.settings.post_stop_timeout_ms);
+                    let text = format!("post-stop ran longer than {timeout_s} secs and was ended");
+                    self.log(Preamble::Package, LogKey::Hk, text);
+                }
+            }
+            Phase::Stopped
+            | Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning
+            | Phase::Running
+            | Phase::Gone => {}
+        }
+    }
+
+    pub(super) fn tell_terminated(&mut self, pid: u32, stopping: Stopping) {
+        let text = if stopping.killed {
+            format!("Service killed (PID: {pid})")
+        } else {
+            format!("Service gracefully terminated (PID: {pid})")
+        };
+        self.log(Preamble::Group, LogKey::St, text);
+    }
+
+    /// Goes on when nothing runs any more and no answer is outstanding.
+    pub(super) fn advance_stop(&mut self, now: Now) {
+        let Phase::Stopping(stopping) = self.phase else { return };
+        if self.process.is_some() || self.asked.any() || !self.hooks.is_empty() {
+            return;
+        }
+        let can_run_hooks = self.attempt.built && self.attempt.rendered;
+        if can_run_hooks && self.run_hook(Hook::PostStop) {
+            let end_at_ms = now.mono_ms.saturating_add(self.settings.post_stop_timeout_ms);
+            self.phase = Phase::PostStop { after: stopping.after, end_at_ms };
+        } else {
+            self.finish_stop(now, stopping.after);
+        }
+    }
+
+    /// The stop is over.
+    pub(super) fn finish_stop(&mut self, now: Now, after: After) {
+        self.push(Effect::Stopped);
+        match after {
+            After::Down => self.rest(),
+            After::Unload | After::Shutdown => {
+                self.phase = Phase::Gone;
+                self.push(Effect::Gone);
+            }
+            After::Start | After::Restart => self.begin(now),
+        }
+    }
+
+    /// Nothing runs and nothing is wanted.
+    pub(super) fn rest(&mut self) {
+        self.adopt_next_spec();
+        self.forget();
+        self.attempt = super::Attempt::default();
+        self.phase = Phase::Stopped;
+    }
+
+    /// Forgets restarts and failures: the next start is the first one.
+    pub(super) fn forget(&mut self) {
+        self.restarting = false;
+        self.restart_count = 0;
+        self.last_process_state = None;
+        self.next_restart_at_s = None;
+        self.not_before_ms = None;
+        self.backoff.reset();
+        self.reason = None;
+        self.told = super::Told::default();
+    }
+}

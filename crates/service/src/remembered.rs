@@ -1,0 +1,214 @@
+//! What is kept of a service outside the Supervisor, so that the next one can take its process
+//! back with nothing lost. A few lines of text, `key value` each; unknown keys are skipped, so
+//! that an older Supervisor reads what a newer one wrote.
+
+use roost_ident::{HealthStatus, Hook, ShutdownSignal, TerminationReason};
+
+use crate::{event::Plan, status::LastProcess};
+
+/// [`Remembered::encode`] never gives more.
+pub const REMEMBERED_SIZE_MAX_BYTES: usize = 4_096;
+
+/// The first line, with the version of the form.
+const HEADER: &str = "roost-service 1";
+
+/// Text that was not written by [`Remembered::encode`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RememberedError {
+    /// It has more than [`REMEMBERED_SIZE_MAX_BYTES`].
+    #[error("remembered state has {0} bytes, more than the {REMEMBERED_SIZE_MAX_BYTES} allowed")]
+    TooLarge(usize),
+    /// It does not begin with the header of a known version.
+    #[error("remembered state does not begin with '{HEADER}'")]
+    Header,
+}
+
+/// What is kept of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remembered {
+    /// Restarts after failures.
+    pub restart_count: u64,
+    /// The last restart.
+    pub last_process_state: Option<LastProcess>,
+    /// Last health result.
+    pub health: HealthStatus,
+    /// The last back-off drawn, in milliseconds.
+    pub backoff_ms: Option<u64>,
+    /// When the last restart began, Unix milliseconds.
+    pub restarted_at_unix_ms: Option<u64>,
+    /// The process is being stopped.
+    pub stopping: bool,
+    /// What the process was started from.
+    pub plan: Option<Plan>,
+}
+
+impl Remembered {
+    /// As text of at most [`REMEMBERED_SIZE_MAX_BYTES`]: what does not fit is left out.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = format!("{HEADER}\n");
+        let mut line = |key: &str, value: &str| {
+            let fits = text.len() + key.len() + value.len() + 2 <= REMEMBERED_SIZE_MAX_BYTES;
+            if fits && !value.contains('\n') {
+                text.push_str(key);
+                text.push(' ');
+                text.push_str(value);
+                text.push('\n');
+            }
+        };
+        line("restart_count", &self.restart_count.to_string());
+        if let Some(LastProcess { pid, reason, terminated_at_s }) = &self.last_process_state {
+            // A restart without a process has pid 0, which no process has.
+            let pid = pid.unwrap_or(0);
+            line("last_process", &format!("{pid} {reason} {terminated_at_s}"));
+        }
+        line("health", self.health.as_str());
+        if let Some(backoff_ms) = self.backoff_ms {
+            line("backoff_ms", &backoff_ms.to_string());
+        }
+        if let Some(at_ms) = self.restarted_at_unix_ms {
+            line("restarted_at_unix_ms", &at_ms.to_string());
+        }
+        if self.stopping {
+            line("stopping", "yes");
+        }
+        if let Some(plan) = &self.plan {
+            line("ident", &plan.ident);
+            let hooks: Vec<&str> = plan.hooks.iter().map(|hook| hook.as_str()).collect();
+            line("hooks", &hooks.join(" "));
+            line("signal", plan.shutdown_signal.as_str());
+            if let Some(timeout_s) = plan.shutdown_timeout_s {
+                line("timeout_s", &timeout_s.to_string());
+            }
+        }
+        text
+    }
+
+    /// Reads what [`Remembered::encode`] wrote. Lines it does not understand are skipped.
+    ///
+    /// # Errors
+    /// When it is too large or of another version.
+    pub fn decode(text: &str) -> Result<Self, RememberedError> {
+        if text.len() > REMEMBERED_SIZE_MAX_BYTES {
+            return Err(RememberedError::TooLarge(text.len()));
+        }
+        let mut lines = text.lines();
+        if lines.next() != Some(HEADER) {
+            return Err(RememberedError::Header);
+        }
+        let mut remembered = Self::default();
+        for (key, value) in lines.filter_map(|line| line.split_once(' ')) {
+            remembered.take(key, value);
+        }
+        Ok(remembered)
+    }
+
+    fn take(&mut self, key: &str, value: &str) {
+        match key {
+            "restart_count" => self.restart_count = value.parse().unwrap_or_default(),
+            "last_process" => self.last_process_state = last_process(value),
+            "health" => self.health = value.parse().unwrap_or_default(),
+            "backoff_ms" => self.backoff_ms = value.parse().ok(),
+            "restarted_at_unix_ms" => self.restarted_at_unix_ms = value.parse().ok(),
+            "stopping" => self.stopping = value == "yes",
+            "ident" => self.plan = Some(Plan::bare(value)),
+            _ => {
+                if let Some(plan) = &mut self.plan {
+                    take_plan(plan, key, value);
+                }
+            }
+        }
+    }
+}
+
+fn take_plan(plan: &mut Plan, key: &str, value: &str) {
+    match key {
+        "hooks" => {
+            plan.hooks = value.split(' ').filter_map(|name| name.parse::<Hook>().ok()).collect();
+        }
+        "signal" => plan.shutdown_signal = value.parse::<ShutdownSignal>().unwrap_or_default(),
+        "timeout_s" => plan.shutdown_timeout_s = value.parse().ok(),
+        _ => {}
+    }
+}
+
+fn last_process(value: &str) -> Option<LastProcess> {
+    let mut parts = value.split(' ');
+    let pid: u32 = parts.next()?.parse().ok()?;
+    let reason: TerminationReason = parts.next()?.parse().ok()?;
+    let terminated_at_s = parts.next()?.parse().ok()?;
+    Some(LastProcess { pid: (pid != 0).then_some(pid), reason, terminated_at_s })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some() -> Remembered {
+        Remembered {
+            restart_count: 3,
+            last_process_state: Some(LastProcess {
+                pid: Some(42),
+                reason: TerminationReason::RunHookFailed,
+                terminated_at_s: 1_795_362_328,
+            }),
+            health: HealthStatus::Warning,
+            backoff_ms: Some(6_960),
+            restarted_at_unix_ms: Some(1_795_362_330_123),
+            stopping: true,
+            plan: Some(Plan {
+                hooks: vec![Hook::Run, Hook::PostStop, Hook::HealthCheck],
+                shutdown_signal: ShutdownSignal::Int,
+                shutdown_timeout_s: Some(20),
+                ..Plan::bare("o/n/1.0/20250101000000")
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_a_few_plain_lines() {
+        assert_eq!(
+            some().encode(),
+            "roost-service 1\nrestart_count 3\nlast_process 42 run_hook_failed 1795362328\n\
+             health Warning\nbackoff_ms 6960\nrestarted_at_unix_ms 1795362330123\nstopping yes\n\
+             ident o/n/1.0/20250101000000\nhooks run post-stop health-check\nsignal INT\n\
+             timeout_s 20\n"
+        );
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_unknown_lines_are_skipped() {
+        assert_eq!(Remembered::decode(&some().encode()), Ok(some()));
+        let text = some().encode().replace("health Warning", "future thing\nhealth Warning");
+        assert_eq!(Remembered::decode(&text), Ok(some()));
+        let none = Remembered::default();
+        assert_eq!(Remembered::decode(&none.encode()), Ok(none));
+    }
+
+    #[test]
+    fn other_versions_and_large_texts_are_refused() {
+        assert_eq!(Remembered::decode("roost-service 2\n"), Err(RememberedError::Header));
+        assert_eq!(Remembered::decode(""), Err(RememberedError::Header));
+        let large = format!("{HEADER}\nx {}", "y".repeat(REMEMBERED_SIZE_MAX_BYTES));
+        assert_eq!(Remembered::decode(&large), Err(RememberedError::TooLarge(large.len())));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let mut remembered = some();
+        remembered.plan = Some(Plan::bare(&"x".repeat(REMEMBERED_SIZE_MAX_BYTES)));
+        let text = remembered.encode();
+        assert!(text.len() <= REMEMBERED_SIZE_MAX_BYTES);
+        assert_eq!(Remembered::decode(&text), Ok(Remembered { plan: None, ..some() }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_reader(text in "(\\PC|\n){0,200}") {
+            let _ = Remembered::decode(&format!("{HEADER}\n{text}"));
+            let _ = Remembered::decode(&text);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The lines a user reads about a service, word for word as Habitat prints them where it has
+//! one (services chapter, control chapter 20).
+
+use roost_ident::{ElectionStatus, HealthStatus, Hook};
+
+use crate::{
+    effect::{Effect, LogKey, Preamble},
+    event::{BuildFailure, HookOutcome, RenderFailure, RenderedFile, RenderedKind},
+};
+
+/// A log line.
+pub(crate) fn line(preamble: Preamble, key: LogKey, text: impl Into<String>) -> Effect {
+    Effect::Log { preamble, key, text: text.into() }
+}
+
+/// A line about the service, key `SR`.
+pub(crate) fn service(text: impl Into<String>) -> Effect {
+    line(Preamble::Group, LogKey::Sr, text)
+}
+
+/// The lines about a hook that did not succeed, or whose success means nothing.
+pub(crate) fn hook_ended(hook: Hook, outcome: &HookOutcome) -> Vec<Effect> {
+    let package = |text: String| vec![line(Preamble::Package, LogKey::Hk, text)];
+    match (hook, outcome) {
+        (hook, HookOutcome::CouldNotRun(error)) => {
+            let text = format!("Hook failed to run, {hook}, {error}");
+            let mut lines = vec![line(Preamble::Group, LogKey::Hk, text)];
+            match hook {
+                Hook::Init => {
+                    lines.push(service(format!("Service initialization failed: {error}")));
+                }
+                Hook::PostStop => lines.push(service(format!("Service stop failed: {error}"))),
+                Hook::Install
+                | Hook::Uninstall
+                | Hook::Run
+                | Hook::PostRun
+                | Hook::HealthCheck
+                | Hook::Reconfigure
+                | Hook::FileUpdated
+                | Hook::Suitability => {}
+            }
+            lines
+        }
+        (Hook::Init, HookOutcome::Signal(_)) => {
+            package("Initialization failed! 'init' exited without a status code".into())
+        }
+        (hook, HookOutcome::Signal(number)) => {
+            package(format!("{hook} was terminated by signal Some({number})"))
+        }
+        (Hook::HealthCheck, HookOutcome::Exit(code)) => {
+            if HealthStatus::from_exit_code(*code).is_some() {
+                return Vec::new();
+            }
+            package(format!(
+                "Health check exited with an unknown status code, Invalid health check result: \
+                 {code}"
+            ))
+        }
+        (_, HookOutcome::Exit(0)) => Vec::new(),
+        (Hook::Init, HookOutcome::Exit(code)) => {
+            package(format!("Initialization failed! 'init' exited with status code {code}"))
+        }
+        (Hook::PostStop, HookOutcome::Exit(code)) => {
+            package(format!("Post stop failed! 'post-stop' exited with status code {code}"))
+        }
+        (Hook::PostRun, HookOutcome::Exit(code)) => {
+            package(format!("'post-run' exited with status code {code}, will run again"))
+        }
+        (
+            Hook::Install
+            | Hook::Uninstall
+            | Hook::Run
+            | Hook::Reconfigure
+            | Hook::FileUpdated
+            | Hook::Suitability,
+            HookOutcome::Exit(_),
+        ) => Vec::new(),
+    }
+}
+
+/// The lines about a service that could not be built.
+pub(crate) fn build_failed(ident: &str, failure: &BuildFailure) -> Vec<String> {
+    match failure {
+        BuildFailure::Refused(error) => vec![format!("Unable to start {ident}, {error}")],
+        BuildFailure::Directory { path, error } => vec![
+            format!("Can't create directory {path}: {error}"),
+            format!(
+                "A Supervisor that does not run as root needs leave to write there: create {path} \
+                 and give it to the Supervisor's user"
+            ),
+            format!("{ident} failed to start"),
+        ],
+    }
+}
+
+/// The line about a file that was rendered.
+pub(crate) fn rendered(file: &RenderedFile) -> Effect {
+    let path = &file.path;
+    match file.kind {
+        RenderedKind::Hook(_) => {
+            line(Preamble::Group, LogKey::Hk, format!("Modified hook content in {path}"))
+        }
+        RenderedKind::ConfigCreated => {
+            line(Preamble::Group, LogKey::Cf, format!("Created configuration file {path}"))
+        }
+        RenderedKind::ConfigModified => {
+            line(Preamble::Group, LogKey::Cf, format!("Modified configuration file {path}"))
+        }
+    }
+}
+
+/// The text about a part of a rendering that failed.
+pub(crate) fn render_failed(failure: &RenderFailure) -> String {
+    match failure {
+        RenderFailure::Hook(hook, error) => format!("Failed to compile {hook} hook: {error}"),
+        RenderFailure::Config(error) => format!("Failed to compile configuration: {error}"),
+        RenderFailure::RunFile(error) => format!("Error finding run file: {error}"),
+    }
+}
+
+/// The line about an election whose status has changed.
+pub(crate) fn election(status: ElectionStatus, leader: Option<&str>) -> Effect {
+    service(match status {
+        ElectionStatus::None => "Waiting to execute hooks; election hasn't started".to_owned(),
+        ElectionStatus::InProgress => "Waiting to execute hooks; election in progress.".to_owned(),
+        ElectionStatus::NoQuorum => {
+            "Waiting to execute hooks; election in progress, and we have no quorum.".to_owned()
+        }
+        ElectionStatus::Finished => {
+            format!("Executing hooks; {} is the leader", leader.unwrap_or_default())
+        }
+    })
+}
+
+/// A time in seconds for the user: whole where it is whole.
+pub(crate) fn seconds(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) {
+        format!("{}", ms / 1_000)
+    } else {
+        format!("{}.{:03}", ms / 1_000, ms % 1_000)
+    }
+}
+
+/// What is said when a failed service waits.
+pub(crate) fn will_restart(pause_ms: u64) -> String {
+    if pause_ms == 0 {
+        "Stopping service, will restart immediately".into()
+    } else {
+        // Two decimals, in whole numbers: 6 960 ms are 6.96 secs.
+        let hundredths = pause_ms.saturating_add(5) / 10;
+        format!(
+            "Stopping service, will restart after {}.{:02} secs",
+            hundredths / 100,
+            hundredths % 100
+        )
+    }
+}
