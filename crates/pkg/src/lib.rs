@@ -15,6 +15,7 @@
 //! | [`user`] | service user and group, capabilities of this process |
 //! | [`dirs`] | the service directory below `/hab/svc` |
 //! | [`write`](mod@write) | rendered files and state files, replaced in one step |
+//! | [`stage`] | plain directories as releases |
 //!
 //! Facts are those of Habitat 2.1.78 (packages chapter sections 3, 4 and 13; services chapter
 //! sections 5 and 6).
@@ -27,6 +28,7 @@ pub mod package;
 pub mod read;
 pub mod root;
 pub mod sources;
+pub mod stage;
 pub mod user;
 pub mod write;
 

@@ -1,0 +1,157 @@
+//! The metafiles of a staged release, from the facts of its directory.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use roost_ident::{PackageIdent, PackageTarget};
+
+use super::{
+    facts::{Expose, Facts},
+    tree::StagedFile,
+};
+use crate::user;
+
+/// Longest part of an identifier in bytes: one file name.
+const MAX_PART_BYTES: usize = 255;
+
+/// What is wrong with the facts, without the file.
+type Problem = String;
+
+/// Origin, name and version of the release to be.
+pub(super) fn ident(
+    facts: &Facts,
+    origin_env: Option<&str>,
+    directory_name: Option<&str>,
+) -> Result<PackageIdent, Problem> {
+    let origin = facts.origin.as_deref().or(origin_env.filter(|origin| !origin.is_empty()));
+    let origin = origin.unwrap_or("local");
+    let name = facts.name.as_deref().or(directory_name).unwrap_or_default();
+    let version = facts.version.as_deref().unwrap_or("0.1.0");
+    for (what, part) in [("origin", origin), ("name", name)] {
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if part.is_empty() || part.len() > MAX_PART_BYTES || !part.chars().all(fine) {
+            return Err(format!(
+                "the {what} '{part}' may only hold a-z, A-Z, 0-9, _ and -; \
+                 set '{what} = \"...\"' in roost.toml"
+            ));
+        }
+    }
+    let odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    let dots = matches!(version, "." | "..");
+    if version.is_empty() || version.len() > MAX_PART_BYTES || dots || version.contains(odd) {
+        return Err(format!(
+            "the version '{version}' is empty, too long or holds blanks or '/'; \
+             set 'version = \"1.0\"' in roost.toml"
+        ));
+    }
+    Ok(PackageIdent::new(origin, name, Some(version), None))
+}
+
+/// All metafiles but `IDENT`, which names the release. `native`: no plan asks for the interpreter
+/// package. `run` is set when the directory itself has nothing to run.
+pub(super) fn files(
+    facts: &Facts,
+    native: bool,
+    default_toml: Option<&str>,
+) -> Result<BTreeMap<String, StagedFile>, Problem> {
+    let mut files = BTreeMap::new();
+    let mut add = |name: &str, text: String| {
+        if !text.is_empty() {
+            files.insert(name.to_owned(), StagedFile::public(text + "\n"));
+        }
+    };
+    add("TARGET", PackageTarget::active().to_string());
+    add("PACKAGE_TYPE", if native { "native".into() } else { String::new() });
+    if let Some(user) = &facts.user {
+        let group = facts.group.clone().or_else(|| user::primary_group(user));
+        let group = group.unwrap_or_else(|| user.clone());
+        for (what, name) in [("user", user), ("group", &group)] {
+            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == ':') {
+                return Err(format!("the {what} '{name}' is no name"));
+            }
+        }
+        add("SVC_USER", user.clone());
+        add("SVC_GROUP", group);
+    } else if let Some(group) = &facts.group {
+        return Err(format!("the group '{group}' needs a user; set 'user' too"));
+    }
+    let exports = facts.exports.clone().unwrap_or_default();
+    add("EXPORTS", pairs("export", &exports)?);
+    add("EXPOSES", exposes(facts, &exports, default_toml)?);
+    add("BINDS", binds(facts.binds.as_ref())?);
+    add("BINDS_OPTIONAL", binds(facts.binds_optional.as_ref())?);
+    let mut environment = facts.environment.clone().unwrap_or_default();
+    // Readers take the search path from its own metafile.
+    add("RUNTIME_PATH", environment.remove("PATH").unwrap_or_default());
+    add("RUNTIME_ENVIRONMENT", pairs("environment variable", &environment)?);
+    add("SHUTDOWN_SIGNAL", facts.shutdown_signal.map_or_else(String::new, |s| s.to_string()));
+    add("SHUTDOWN_TIMEOUT", facts.shutdown_timeout.map_or_else(String::new, |s| s.to_string()));
+    Ok(files)
+}
+
+/// The file `run` for a plan's `pkg_svc_run` (packages chapter 13.3). The Supervisor starts it as
+/// the service's user already.
+pub(super) fn run_script(command: &str, svc_path: &str, data_path: &str) -> String {
+    let quoted = |path: &str| format!("'{}'", path.replace('\'', "'\\''"));
+    let (svc, data) = (quoted(svc_path), quoted(data_path));
+    format!("#!/bin/sh\nexport HOME={data}\ncd {svc} || exit 1\nexec {command} 2>&1\n")
+}
+
+fn pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<String, Problem> {
+    let mut text = String::new();
+    for (key, value) in pairs {
+        let odd = key.is_empty() || key.contains(|c: char| c == '=' || c.is_whitespace());
+        if odd || value.contains(['\n', '\r', '\0']) || value != value.trim() {
+            return Err(format!(
+                "the {what} '{key}' cannot be written as one line key=value; \
+                 use a key without blanks and '=', and a value without line ends"
+            ));
+        }
+        let _ = writeln!(text, "{key}={value}");
+    }
+    Ok(text.trim_end().into())
+}
+
+fn binds(binds: Option<&BTreeMap<String, Vec<String>>>) -> Result<String, Problem> {
+    let mut joined = BTreeMap::new();
+    for (name, keys) in binds.into_iter().flatten() {
+        if keys.iter().any(|key| key.is_empty() || key.contains(char::is_whitespace)) {
+            return Err(format!("the keys of the bind '{name}' must be words without blanks"));
+        }
+        joined.insert(name.clone(), keys.join(" "));
+    }
+    if joined.values().any(|keys| keys.contains('=')) {
+        return Err("the keys of a bind must not hold '='".into());
+    }
+    pairs("bind", &joined)
+}
+
+/// Ports, joined by blanks: as they are, or what the default configuration has for an export.
+fn exposes(
+    facts: &Facts,
+    exports: &BTreeMap<String, String>,
+    default_toml: Option<&str>,
+) -> Result<String, Problem> {
+    let defaults: toml::Table = default_toml.unwrap_or_default().parse().unwrap_or_default();
+    let mut ports = Vec::new();
+    for expose in facts.exposes.iter().flatten() {
+        let port = match expose {
+            Expose::Port(port) => i64::from(*port),
+            Expose::Export(key) => {
+                let path = exports.get(key).ok_or_else(|| {
+                    format!("Bad value in pkg_exposes; No pkg_export found matching key: {key}")
+                })?;
+                let mut steps = path.split('.');
+                let first = steps.next().and_then(|step| defaults.get(step));
+                let value = steps.fold(first, |value, step| value?.get(step));
+                value.and_then(toml::Value::as_integer).unwrap_or(0)
+            }
+        };
+        if !(1..=65535).contains(&port) {
+            return Err(format!(
+                "Bad pkg_export in pkg_exposes; {expose} is no port from 1 to 65535 in default.toml"
+            ));
+        }
+        ports.push(port.to_string());
+    }
+    Ok(ports.join(" "))
+}

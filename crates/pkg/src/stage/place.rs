@@ -1,0 +1,194 @@
+//! Putting a release into the package tree in one step, and taking old ones out.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use blake2::{Blake2b, Digest, digest::consts::U32};
+use roost_ident::PackageIdent;
+
+use super::{StageError, stamp, tree::StagedFile};
+use crate::{
+    dirs,
+    install::{self, Installed, STAGING_PREFIX},
+    read::read_text,
+    root::FsRoot,
+};
+
+/// Metafile that marks a staged release: the digest of what it was made from.
+const MARK: &str = "STAGED";
+/// Begins the digest, so that another way of making releases makes them anew.
+const FORMAT: &[u8] = b"roost staged release 1\n";
+/// Staged releases kept besides the newest one and those asked for.
+const KEPT: usize = 2;
+/// How often a release is tried anew when another process takes its stamp.
+const TRIES: usize = 8;
+/// Between the prefix and the process id in names of directories being made.
+const OURS: &str = "-roost-";
+
+/// Puts the files into the tree unless the newest release of this version holds just them.
+/// Gives the release and whether it is new.
+pub(super) fn place(
+    root: &FsRoot,
+    ident: &PackageIdent,
+    mut files: BTreeMap<String, StagedFile>,
+    newest_s: i64,
+) -> Result<(PackageIdent, bool), StageError> {
+    let digest = digest(&files);
+    files.insert(MARK.into(), StagedFile::public(digest.clone() + "\n"));
+    let parent = root.pkg_path(ident);
+    dirs::create_ours(&parent).map_err(|error| StageError::io(&parent, error))?;
+    remove_abandoned(&parent);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let newest = newest(root, ident);
+        if let Some(newest) = &newest
+            && mark(&newest.path).as_deref() == Some(&digest)
+        {
+            return Ok((newest.ident.clone(), false));
+        }
+        let release = release(newest.as_ref(), newest_s)?;
+        let ident = PackageIdent { release: Some(release), ..ident.clone() };
+        files.insert("IDENT".into(), StagedFile::public(format!("{ident}\n")));
+        let path = root.pkg_path(&ident);
+        match make(&parent, &path, &files) {
+            Ok(()) => return Ok((ident, true)),
+            // Another process was faster with this stamp: look again.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < TRIES => {}
+            Err(error) => return Err(StageError::io(&path, error)),
+        }
+    }
+}
+
+/// The newest installed release of a version. By release text alone: the version is one and the
+/// same.
+fn newest(root: &FsRoot, ident: &PackageIdent) -> Option<Installed> {
+    install::matching(root, ident).into_iter().max_by(|a, b| a.ident.release.cmp(&b.ident.release))
+}
+
+/// The stamp of the newest content, or one second after the newest release if that is later.
+fn release(newest: Option<&Installed>, newest_s: i64) -> Result<String, StageError> {
+    let Some(newest) = newest else { return Ok(stamp::format(newest_s)) };
+    let before = newest.ident.release.as_deref().unwrap_or_default();
+    let next_s = stamp::parse(before).map_or(newest_s, |before_s| newest_s.max(before_s + 1));
+    let release = stamp::format(next_s);
+    if release.as_str() <= before {
+        return Err(StageError::NotNewer { path: newest.path.clone() });
+    }
+    Ok(release)
+}
+
+fn digest(files: &BTreeMap<String, StagedFile>) -> String {
+    let mut hash = Blake2b::<U32>::new();
+    hash.update(FORMAT);
+    for (name, file) in files {
+        // Lengths keep the boundaries: no two trees give the same bytes.
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name);
+        hash.update(file.mode.to_le_bytes());
+        hash.update((file.text.len() as u64).to_le_bytes());
+        hash.update(&file.text);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn mark(release: &Path) -> Option<String> {
+    let text = read_text(&release.join(MARK), 4096).ok().flatten()?;
+    Some(text.trim().to_owned())
+}
+
+/// Writes all files beside the release and renames them into place. Everything is on disk before
+/// that: a spec may name this release after a power cut.
+fn make(parent: &Path, path: &Path, files: &BTreeMap<String, StagedFile>) -> io::Result<()> {
+    let temporary = temporary(parent);
+    let write = || {
+        make_directory(&temporary)?;
+        for (name, file) in files {
+            let mut below = temporary.clone();
+            let steps: Vec<_> = name.split('/').collect();
+            for step in &steps[..steps.len() - 1] {
+                below.push(step);
+                if !below.is_dir() {
+                    make_directory(&below)?;
+                }
+            }
+            let mut options = OpenOptions::new();
+            let mut out =
+                options.write(true).create_new(true).mode(0o600).open(temporary.join(name))?;
+            out.write_all(file.text.as_bytes())?;
+            out.set_permissions(Permissions::from_mode(file.mode))?;
+            out.sync_all()?;
+        }
+        File::open(&temporary)?.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(parent)?.sync_all()
+    };
+    let made = write();
+    if made.is_err() {
+        // Best effort: what stays does not count as installed and is removed by the next staging.
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    made
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+}
+
+fn temporary(parent: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    parent.join(format!("{STAGING_PREFIX}{OURS}{}-{count}", process::id()))
+}
+
+/// Removes what a process that is gone left half made.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(STAGING_PREFIX)?.strip_prefix(OURS))
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Removes staged releases of the package but the given one, the newest few and those to keep.
+/// Releases that were installed are never touched. Gives what could not be removed.
+pub(super) fn prune(root: &FsRoot, ident: &PackageIdent, keep: &[PackageIdent]) -> Vec<String> {
+    let any = PackageIdent::new(&ident.origin, &ident.name, None, None);
+    let mut staged = install::matching(root, &any);
+    staged.retain(|found| found.ident != *ident && mark(&found.path).is_some());
+    staged.sort_by(|a, b| b.ident.compare_age(&a.ident));
+    let mut warnings = Vec::new();
+    for old in staged.into_iter().skip(KEPT).filter(|old| !keep.contains(&old.ident)) {
+        if let Err(error) = remove(&old.path) {
+            warnings.push(format!("{}: old release not removed: {error}", old.path.display()));
+        }
+    }
+    warnings
+}
+
+/// Removes a release; it stops counting as installed in one step.
+fn remove(path: &Path) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    let aside = temporary(parent);
+    fs::rename(path, &aside)?;
+    fs::remove_dir_all(&aside)?;
+    match fs::remove_dir(parent) {
+        // Only a version without releases goes.
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+        _ => Ok(()),
+    }
+}
