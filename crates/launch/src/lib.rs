@@ -4,18 +4,59 @@
 //! and starts, signals and reaps services and hooks on its behalf, so that services outlive a
 //! Supervisor that crashes, restarts or is upgraded. Single-threaded, one `poll` loop, no runtime.
 //!
+//! One program plays all parts; its `main` looks at the first argument before anything else:
+//!
+//! | first argument | does |
+//! |---|---|
+//! | [`LAUNCHER_ARG`] | `return roost_launch::run(args)` with the arguments after it |
+//! | [`SUPERVISOR_ARG`] | the Supervisor, which takes its connection with [`client::Client::from_env`] |
+//! | anything else | the command line; `hab sup run ARGS` ends in [`exec_launcher`] |
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`wire`], [`codec`] | messages between launcher and Supervisor, and their bytes |
 //! | [`client`] | the Supervisor's end |
 //! | [`line`] | the look of a line of output, shared with the Supervisor |
+//! | [`lock`] | the lock file, and what `hab sup term` does with it |
+//!
+//! The launcher makes itself the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were
+//! process 1: whatever a service leaves behind stays below the launcher, is reaped, and is known to
+//! belong to a group that still has to be stopped.
 
+mod backoff;
+mod child;
 pub mod client;
+mod clock;
 pub mod codec;
+mod launcher;
 pub mod line;
+mod link;
+pub mod lock;
+mod printer;
+mod proc;
+mod program;
+mod shebang;
+mod signals;
+mod spawn;
+mod splitter;
+mod start;
+mod table;
 pub mod wire;
+
+pub use program::{exec_launcher, name_process};
+pub use start::run;
 
 /// First argument of the program when it is to be the launcher.
 pub const LAUNCHER_ARG: &str = "--roost-launcher";
 /// First argument of the program when it is to be the Supervisor.
 pub const SUPERVISOR_ARG: &str = "--roost-supervisor";
+
+/// Exit code of a Supervisor that wants everything to end well: the launcher ends with 0.
+pub const EXIT_SHUT_DOWN: i32 = 84;
+/// Exit code of a Supervisor that cannot go on: the launcher stops the services and ends with it.
+pub const EXIT_FATAL: i32 = 86;
+
+/// Environment variable of the Supervisor with the launcher's process id.
+pub const LAUNCHER_PID_VAR: &str = "HAB_LAUNCHER_PID";
+/// Tells the launcher where the program is that it and the Supervisor are started from.
+const PROGRAM_VAR: &str = "ROOST_PROGRAM";

@@ -230,8 +230,8 @@ mod tests {
             }
         };
         let xterm = env(&[("TERM", "xterm")]);
-        assert!(Style::choose(false, false, false, &xterm).color);
-        assert!(!Style::choose(true, false, false, &xterm).color);
+        assert!(Style::choose(false, false, false, xterm).color);
+        assert!(!Style::choose(true, false, false, xterm).color);
         assert!(!Style::choose(false, false, false, env(&[])).color);
         assert!(!Style::choose(false, false, false, env(&[("TERM", "dumb")])).color);
         let refused = env(&[("TERM", "xterm"), ("NO_COLOR", "1")]);

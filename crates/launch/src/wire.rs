@@ -57,7 +57,8 @@ pub enum Request {
     },
     /// Keep these bytes for the next Supervisor; they replace the earlier ones of that name. Kept
     /// in memory only, whether or not a process of that name runs. Longer than
-    /// [`MAX_STATE_BYTES`] or too many names: dropped with a line on the launcher's stderr.
+    /// [`MAX_STATE_BYTES`], more than [`MAX_ENTRIES`] names, or no name that fits into a line: not
+    /// kept, with a line on the launcher's stderr.
     Remember {
         /// The service group.
         name: String,
@@ -163,7 +164,8 @@ pub enum Event {
         /// Wall clock at the start, milliseconds since 1970.
         started_unix_ms: u64,
     },
-    /// Nothing was started.
+    /// Nothing was started. Also for a service that [`Welcome::running`] lists, when its start was
+    /// under way. Nothing else is told of this id.
     SpawnFailed {
         /// Id of the request.
         id: u64,

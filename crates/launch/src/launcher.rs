@@ -1,0 +1,333 @@
+//! The loop: wait for something to happen, handle it, write what came of it.
+//!
+//! One thread, one `poll`. The parts of the work are in the modules below: starting
+//! processes in `processes`, their output in `outputs`, their ends in `ends`, the Supervisor in
+//! `supervising`, the orderly end of everything in `stopping`.
+
+mod ends;
+mod outputs;
+mod processes;
+mod stopping;
+mod supervising;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Rlimit;
+
+use crate::backoff::Backoff;
+use crate::child::{Child, State};
+use crate::link::Link;
+use crate::printer::Printer;
+use crate::signals::Signals;
+use crate::splitter::Splitter;
+use crate::table::Table;
+use crate::wire::{Ended, Event, Kind, Stream};
+
+/// How often it is looked whether a group without its first process still lives. Mostly a child
+/// signal tells it sooner.
+const LINGER_CHECK: Duration = Duration::from_millis(200);
+
+/// What stays the same over the life of the launcher.
+pub(crate) struct Setup {
+    /// Arguments of the Supervisor.
+    pub(crate) args: Vec<OsString>,
+    /// The program that the Supervisor is started from.
+    pub(crate) program: PathBuf,
+    pub(crate) boot_id: String,
+    /// Limit of open files at the start.
+    pub(crate) open_files: Rlimit,
+    pub(crate) services: Table,
+    pub(crate) hooks: Table,
+}
+
+/// Everything the launcher knows.
+pub(crate) struct Launcher {
+    setup: Setup,
+    signals: Signals,
+    printer: Printer,
+    link: Option<Link>,
+    /// The next start of a Supervisor, while there is none.
+    start_at: Option<Instant>,
+    /// No longer than that it is waited for killed hooks.
+    hooks_until: Instant,
+    backoff: Backoff,
+    ever_started: bool,
+    restart_wanted: bool,
+    children: Vec<Child>,
+    pipes: Vec<Pipe>,
+    hook_ends: Vec<HookEnd>,
+    ended: BTreeMap<String, Ended>,
+    remembered: BTreeMap<String, Vec<u8>>,
+    next_id: u64,
+    phase: Phase,
+    /// The tables on disk differ: services, hooks.
+    unsaved: (bool, bool),
+    save_failed: bool,
+}
+
+/// What the launcher is about.
+enum Phase {
+    Running,
+    /// The Supervisor was asked to stop everything.
+    Leaving {
+        signal: i32,
+        /// How many times.
+        asked: u32,
+    },
+    /// What the Supervisor left is being stopped.
+    Stopping {
+        code: u8,
+        farewell: bool,
+        kill_at: Instant,
+        killed: bool,
+    },
+    Done {
+        code: u8,
+    },
+}
+
+/// One output of a process.
+struct Pipe {
+    /// Of the process.
+    id: u64,
+    /// `None` once it ended; swept at the end of the turn.
+    fd: Option<OwnedFd>,
+    stream: Stream,
+    sink: Sink,
+}
+
+/// Where output goes.
+enum Sink {
+    /// Lines to the launcher's own output.
+    Service { group: String, splitter: Splitter },
+    /// Pieces to the Supervisor.
+    Hook,
+}
+
+/// Decides when a hook has said all.
+struct HookEnd {
+    id: u64,
+    open: u8,
+    /// The hook ended; what is left in its pipes is awaited until then.
+    until: Option<Instant>,
+}
+
+/// What `poll` waits for.
+#[derive(Clone, Copy)]
+enum Token {
+    Signals,
+    Link,
+    /// Status pipe of a process that starts.
+    Status(u64),
+    /// Descriptor of a survivor.
+    Survivor(u64),
+    Pipe(usize),
+    /// stdout or stderr takes bytes again; the flush of each turn does it.
+    Output,
+}
+
+impl Launcher {
+    pub(crate) fn new(setup: Setup, signals: Signals, printer: Printer) -> Launcher {
+        let now = Instant::now();
+        Launcher {
+            setup,
+            signals,
+            printer,
+            link: None,
+            start_at: Some(now),
+            hooks_until: now,
+            backoff: Backoff::default(),
+            ever_started: false,
+            restart_wanted: false,
+            children: Vec::new(),
+            pipes: Vec::new(),
+            hook_ends: Vec::new(),
+            ended: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            next_id: 1,
+            phase: Phase::Running,
+            unsaved: (true, true),
+            save_failed: false,
+        }
+    }
+
+    /// Runs until the end; gives the exit code.
+    pub(crate) fn run(mut self) -> u8 {
+        self.adopt_survivors();
+        loop {
+            let now = Instant::now();
+            self.on_time(now);
+            self.save_tables();
+            self.printer.flush();
+            if let Some(link) = &mut self.link {
+                link.flush();
+            }
+            if let Phase::Done { code } = self.phase {
+                if self.children.is_empty() {
+                    self.setup.services.remove();
+                    self.setup.hooks.remove();
+                }
+                self.printer.finish();
+                return code;
+            }
+            for token in self.wait() {
+                self.on_ready(token);
+            }
+            self.pipes.retain(|pipe| pipe.fd.is_some());
+        }
+    }
+
+    fn on_ready(&mut self, token: Token) {
+        match token {
+            Token::Signals => self.on_signals(),
+            Token::Link => self.on_link(),
+            Token::Status(id) => self.on_exec(id),
+            Token::Survivor(id) => self.on_survivor_end(id),
+            Token::Pipe(at) => self.on_pipe(at),
+            Token::Output => (),
+        }
+    }
+
+    /// Waits for the next thing, at most until the next deadline.
+    fn wait(&self) -> Vec<Token> {
+        let mut tokens = Vec::with_capacity(self.pipes.len() + 4);
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.pipes.len() + 4);
+        let mut add = |token, fd, flags| {
+            tokens.push(token);
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+        };
+        // requests before signals: what a Supervisor asked for precedes its end
+        if let Some((fd, reads, writes)) = self.link.as_ref().and_then(Link::interest) {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, reads);
+            flags.set(PollFlags::OUT, writes);
+            add(Token::Link, fd, flags);
+        }
+        for child in &self.children {
+            let id = child.entry.id;
+            match &child.state {
+                State::Starting { status, .. } => {
+                    add(Token::Status(id), status.as_fd(), PollFlags::IN);
+                }
+                State::Survivor { pidfd: Some(pidfd) } => {
+                    add(Token::Survivor(id), pidfd.as_fd(), PollFlags::IN);
+                }
+                _ => (),
+            }
+        }
+        for (at, pipe) in self.pipes.iter().enumerate() {
+            if let Some(fd) = &pipe.fd
+                && self.may_read(pipe)
+            {
+                add(Token::Pipe(at), fd.as_fd(), PollFlags::IN);
+            }
+        }
+        for fd in self.printer.pending() {
+            add(Token::Output, fd, PollFlags::OUT);
+        }
+        add(Token::Signals, self.signals.as_fd(), PollFlags::IN);
+        let timeout = self.timeout();
+        if rustix::event::poll(&mut fds, timeout.as_ref()).is_err() {
+            return Vec::new();
+        }
+        tokens
+            .iter()
+            .zip(&fds)
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|(token, _)| *token)
+            .collect()
+    }
+
+    /// Time to the next deadline; `None` when there is none.
+    fn timeout(&self) -> Option<Timespec> {
+        let now = Instant::now();
+        let start = self
+            .start_at
+            .filter(|_| self.link.is_none())
+            .map(|at| if self.has_hooks() { at.max(self.hooks_until) } else { at });
+        let stop = match self.phase {
+            Phase::Stopping { kill_at, .. } => Some(kill_at),
+            _ => None,
+        };
+        let looked_after = |child: &Child| {
+            matches!(child.state, State::Lingering | State::Survivor { pidfd: None })
+        };
+        let linger = self.children.iter().any(looked_after).then(|| now + LINGER_CHECK);
+        let link = self.link.as_ref().and_then(|link| link.kill_at);
+        let hooks = self.hook_ends.iter().filter_map(|end| end.until).min();
+        [start, stop, linger, link, hooks, self.printer.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+            // one millisecond more, so that the deadline is over when we wake
+            .map(|at| at.saturating_duration_since(now) + Duration::from_millis(1))
+            .and_then(|left| Timespec::try_from(left).ok())
+    }
+
+    /// Does what is due.
+    fn on_time(&mut self, now: Instant) {
+        self.printer.on_time(now);
+        self.check_groups();
+        self.end_hook_outputs(now);
+        self.check_link(now);
+        self.check_stopping(now);
+        self.start_if_due(now);
+    }
+
+    fn on_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                libc::SIGCHLD => self.reap(),
+                libc::SIGHUP => self.restart_supervisor(),
+                libc::SIGINT | libc::SIGTERM => self.leave(signal),
+                _ => (),
+            }
+        }
+    }
+
+    fn has_hooks(&self) -> bool {
+        self.children.iter().any(|child| child.kind == Kind::Hook)
+    }
+
+    /// Tells the Supervisor; without one that said Hello, what counts is kept for its Welcome.
+    fn tell(&mut self, event: &Event) {
+        if let Some(link) = &mut self.link
+            && link.greeted
+        {
+            link.send(event);
+        }
+    }
+
+    fn save_tables(&mut self) {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        let mut result = Ok(());
+        for (changed, kind, table) in [
+            (unsaved.0, Kind::Service, &self.setup.services),
+            (unsaved.1, Kind::Hook, &self.setup.hooks),
+        ] {
+            if changed {
+                let entries = self
+                    .children
+                    .iter()
+                    .filter(|child| child.kind == kind && !matches!(child.state, State::Lingering));
+                let written = table.write(&self.setup.boot_id, entries.map(|child| &child.entry));
+                result = result.and(written);
+            }
+        }
+        // a full disk must not keep services from running; it is said once
+        if let Err(error) = &result
+            && !self.save_failed
+        {
+            self.printer.own(&format!(
+                "The process table below hab/launcher cannot be written ({error}); if this \
+                 launcher is killed, the next one will not find running services"
+            ));
+        }
+        self.save_failed = result.is_err();
+    }
+}

@@ -1,0 +1,141 @@
+//! Ends of processes and of their groups.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use rustix::process::{WaitOptions, WaitStatus};
+
+use super::{Launcher, Phase};
+use crate::child::{Child, State, Stop};
+use crate::clock;
+use crate::table::Entry;
+use crate::wire::{Ended, Event, Kind, Status};
+
+impl Launcher {
+    /// Collects every process that ended: children, and orphans that came to us.
+    pub(super) fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            let pid = pid.as_raw_pid().cast_unsigned();
+            if self.link.as_ref().is_some_and(|link| link.pid == pid) {
+                self.on_supervisor_end(status);
+            } else {
+                self.on_child_end(pid, status);
+            }
+        }
+        self.check_groups();
+    }
+
+    fn position_of_own(&self, pid: u32) -> Option<usize> {
+        self.children.iter().position(|child| {
+            child.entry.pid == pid && matches!(child.state, State::Running | State::Starting { .. })
+        })
+    }
+
+    fn on_child_end(&mut self, pid: u32, raw: WaitStatus) {
+        let Some(at) = self.position_of_own(pid) else {
+            return; // an orphan
+        };
+        if let State::Starting { .. } = self.children[at].state {
+            // what its status pipe says comes first
+            let id = self.children[at].entry.id;
+            self.on_exec(id);
+        }
+        let Some(at) = self.position_of_own(pid) else {
+            return; // it never executed anything, and that is told
+        };
+        let entry = self.children[at].entry.clone();
+        let status = decode(raw);
+        match self.children[at].kind {
+            Kind::Hook => {
+                self.await_output_end(entry.id);
+                self.children.swap_remove(at);
+                self.mark_unsaved(Kind::Hook);
+                self.tell_exit(&entry, status);
+            }
+            Kind::Service => {
+                self.read_last_words(entry.id);
+                if self.children[at].stop == Stop::No {
+                    self.printer.own(&format!(
+                        "Child for service '{}' with PID {pid} exited with code {}",
+                        entry.name,
+                        ExitStatus::from_raw(raw.as_raw())
+                    ));
+                }
+                self.on_service_end(at, status);
+            }
+        }
+    }
+
+    /// A survivor's descriptor says that it ended.
+    pub(super) fn on_survivor_end(&mut self, id: u64) {
+        if let Some(at) = self.children.iter().position(|child| child.entry.id == id) {
+            let child = &self.children[at];
+            if child.stop == Stop::No {
+                self.printer.own(&format!(
+                    "Service '{}' with PID {} of an earlier launcher ended",
+                    child.entry.name, child.entry.pid
+                ));
+            }
+            self.on_service_end(at, Status::Unknown);
+        }
+    }
+
+    /// Told at once; its group stays in our care until nothing of it lives.
+    fn on_service_end(&mut self, at: usize, status: Status) {
+        let child = &mut self.children[at];
+        child.state = State::Lingering;
+        let entry = child.entry.clone();
+        self.mark_unsaved(Kind::Service);
+        self.tell_exit(&entry, status);
+        self.keep_end(entry, status);
+    }
+
+    fn tell_exit(&mut self, entry: &Entry, status: Status) {
+        self.tell(&Event::Exited {
+            id: entry.id,
+            pid: entry.pid,
+            status,
+            at_unix_ms: clock::unix_ms(),
+        });
+    }
+
+    /// Keeps the last end of a service for the next Supervisor.
+    pub(super) fn keep_end(&mut self, entry: Entry, status: Status) {
+        let ended = Ended {
+            id: entry.id,
+            name: entry.name.clone(),
+            pid: entry.pid,
+            status,
+            at_unix_ms: clock::unix_ms(),
+        };
+        self.ended.insert(entry.name, ended);
+    }
+
+    /// Lets go of groups that are empty, and notices survivors that ended unseen.
+    pub(super) fn check_groups(&mut self) {
+        let ended_unseen = |child: &Child| {
+            matches!(child.state, State::Survivor { pidfd: None }) && !child.is_same_process()
+        };
+        while let Some(at) = self.children.iter().position(ended_unseen) {
+            self.on_survivor_end(self.children[at].entry.id);
+        }
+        let is_gone =
+            |child: &Child| matches!(child.state, State::Lingering) && !child.group_lives();
+        while let Some(at) = self.children.iter().position(is_gone) {
+            let child = self.children.swap_remove(at);
+            self.tell(&Event::GroupGone { id: child.entry.id });
+            if matches!(self.phase, Phase::Stopping { .. }) {
+                let text = format!("Shutdown OK: {}", child.stop.text());
+                self.printer.about(&child.entry.name, &text);
+            }
+        }
+    }
+}
+
+fn decode(status: WaitStatus) -> Status {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Status::Code(code),
+        (None, Some(signal)) => Status::Signal(signal),
+        (None, None) => Status::Unknown,
+    }
+}

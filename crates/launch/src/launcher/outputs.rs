@@ -1,0 +1,120 @@
+//! What processes print: lines of services to our own output, pieces of hooks to the Supervisor.
+
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{Launcher, Pipe, Sink};
+use crate::link::Link;
+use crate::wire::{Event, MAX_OUTPUT_BYTES};
+
+/// After the end of a hook its pipes are read for so long, if something keeps them open.
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+/// Most that is read at the end of a process: more than a pipe usually holds.
+const LAST_WORDS_BYTES: usize = 1024 * 1024;
+
+impl Launcher {
+    /// Whether there is room for what this pipe may bring.
+    pub(super) fn may_read(&self, pipe: &Pipe) -> bool {
+        match &pipe.sink {
+            Sink::Service { .. } => !self.printer.is_congested(pipe.stream),
+            Sink::Hook => self.link.as_ref().is_some_and(Link::takes_output),
+        }
+    }
+
+    /// A pipe has something.
+    pub(super) fn on_pipe(&mut self, at: usize) {
+        // one before it in the same turn may have filled what there was room for
+        if self.pipes.get(at).is_some_and(|pipe| self.may_read(pipe)) {
+            self.read_pipe(at);
+        }
+    }
+
+    /// Reads once; gives the number of bytes, 0 when there is nothing (now or any more).
+    fn read_pipe(&mut self, at: usize) -> usize {
+        let Some(Pipe { id, fd: fd @ Some(_), stream, sink }) = self.pipes.get_mut(at) else {
+            return 0;
+        };
+        let (id, stream) = (*id, *stream);
+        let mut buffer = [0; MAX_OUTPUT_BYTES];
+        let count = match fd.as_ref().map(|fd| rustix::io::read(fd, &mut buffer)) {
+            Some(Ok(count)) => count,
+            Some(Err(Errno::AGAIN | Errno::INTR)) => return 0,
+            _ => 0,
+        };
+        let printer = &mut self.printer;
+        match sink {
+            Sink::Service { group, splitter } => {
+                let print = |line: &str| printer.service(stream, group, line);
+                if count > 0 {
+                    splitter.push(&buffer[..count], print);
+                } else {
+                    splitter.end(print);
+                    *fd = None;
+                }
+                self.printer.flush();
+            }
+            Sink::Hook if count > 0 => {
+                let bytes = buffer[..count].to_vec();
+                self.tell(&Event::Output { id, stream, bytes });
+            }
+            Sink::Hook => {
+                *fd = None;
+                self.hook_pipe_ended(id);
+            }
+        }
+        count
+    }
+
+    fn hook_pipe_ended(&mut self, id: u64) {
+        if let Some(at) = self.hook_ends.iter().position(|end| end.id == id) {
+            self.hook_ends[at].open -= 1;
+            if self.hook_ends[at].open == 0 {
+                self.hook_ends.swap_remove(at);
+                self.tell(&Event::OutputEnd { id });
+            }
+        }
+    }
+
+    /// Reads what a process left in its pipes, without waiting for more.
+    pub(super) fn read_last_words(&mut self, id: u64) {
+        for at in 0..self.pipes.len() {
+            let mut left = LAST_WORDS_BYTES;
+            while self.pipes[at].id == id && left > 0 {
+                let count = self.read_pipe(at);
+                left = if count == 0 { 0 } else { left.saturating_sub(count) };
+            }
+        }
+    }
+
+    /// A hook ended: its output may go on for a little while.
+    pub(super) fn await_output_end(&mut self, id: u64) {
+        if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
+            end.until = Some(Instant::now() + OUTPUT_GRACE);
+        }
+    }
+
+    /// Tells the end of outputs that were awaited long enough. Their pipes stay open: what runs on
+    /// in the background must not die of printing something.
+    pub(super) fn end_hook_outputs(&mut self, now: Instant) {
+        let due = |until: Option<Instant>| until.is_some_and(|until| now >= until);
+        while let Some(at) = self.hook_ends.iter().position(|end| due(end.until)) {
+            let id = self.hook_ends[at].id;
+            if self.link.as_ref().is_some_and(Link::takes_output) {
+                self.hook_ends.swap_remove(at);
+                self.tell(&Event::OutputEnd { id });
+            } else {
+                // what the hook printed may still wait in the pipe for a slow Supervisor
+                self.hook_ends[at].until = Some(now + OUTPUT_GRACE);
+            }
+        }
+    }
+
+    /// Lets go of the outputs of a process without a word.
+    pub(super) fn close_outputs(&mut self, id: u64) {
+        for pipe in self.pipes.iter_mut().filter(|pipe| pipe.id == id) {
+            pipe.fd = None;
+        }
+        self.hook_ends.retain(|end| end.id != id);
+    }
+}

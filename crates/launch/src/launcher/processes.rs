@@ -1,0 +1,276 @@
+//! Requests of the Supervisor, above all: start a process.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::{HookEnd, Launcher, Pipe, Sink};
+use crate::child::{Child, State, Stop};
+use crate::client::LAUNCHER_FD_VAR;
+use crate::clock;
+use crate::proc;
+use crate::shebang::{self, Fallback};
+use crate::spawn::{self, Failure, Program, Role, Step};
+use crate::splitter::Splitter;
+use crate::table::{Entry, Loaded, is_name};
+use crate::wire::{
+    Event, Kind, MAX_ENTRIES, MAX_STATE_BYTES, Request, Scope, Spawn, Status, Stream,
+};
+
+/// Exit code told for a program that could not be executed while nobody listened.
+const NOT_EXECUTED: i32 = 127;
+/// Variables no child gets: the token of the HTTP API and what concerns only the Supervisor.
+const PRIVATE_VARS: [&str; 3] = ["HAB_SUP_GATEWAY_AUTH_TOKEN", LAUNCHER_FD_VAR, crate::PROGRAM_VAR];
+
+impl Launcher {
+    /// Finds what an earlier launcher left: its services are announced, its hooks killed.
+    pub(super) fn adopt_survivors(&mut self) {
+        for kind in [Kind::Service, Kind::Hook] {
+            let table = match kind {
+                Kind::Service => &self.setup.services,
+                Kind::Hook => &self.setup.hooks,
+            };
+            let entries = match table.load(&self.setup.boot_id) {
+                Loaded::Entries(entries) => entries,
+                Loaded::Corrupt(line) => {
+                    self.printer.own(&line);
+                    continue;
+                }
+            };
+            for entry in entries {
+                self.next_id = self.next_id.max(entry.id.saturating_add(1));
+                let Some(child) = Child::survivor(entry, kind) else {
+                    continue;
+                };
+                if kind == Kind::Hook {
+                    // gone in between is as good
+                    let _ = child.signal(libc::SIGKILL, Scope::Group);
+                    continue;
+                }
+                self.printer.own(&format!(
+                    "Service '{}' with PID {} still runs since an earlier launcher",
+                    child.entry.name, child.entry.pid
+                ));
+                self.children.push(child);
+            }
+        }
+    }
+
+    pub(super) fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Hello { version: _, style } => self.welcome(style),
+            Request::Spawn(spawn) => self.on_spawn(spawn),
+            Request::Signal { id, signal, scope } => {
+                if let Some(child) = self.children.iter().find(|child| child.entry.id == id) {
+                    // nobody there: its end is told already or about to be
+                    let _ = child.signal(signal, scope);
+                }
+            }
+            Request::Remember { name, bytes } => {
+                let is_new = !self.remembered.contains_key(&name);
+                if bytes.len() > MAX_STATE_BYTES || !is_name(&name) {
+                    self.printer.log_error(&format!(
+                        "State of {name:?} not kept: {} bytes, the limit is {MAX_STATE_BYTES}",
+                        bytes.len()
+                    ));
+                } else if is_new && self.remembered.len() >= MAX_ENTRIES {
+                    self.printer.log_error(&format!(
+                        "State of {name:?} not kept: {MAX_ENTRIES} services are remembered already"
+                    ));
+                } else {
+                    self.remembered.insert(name, bytes);
+                }
+            }
+            Request::Forget { name } => {
+                self.remembered.remove(&name);
+                self.ended.remove(&name);
+            }
+        }
+    }
+
+    fn on_spawn(&mut self, spawn: Spawn) {
+        let first_id = self.link.as_ref().map_or(0, |link| link.first_id);
+        let taken = self.children.iter().any(|child| {
+            child.entry.id == spawn.id
+                || spawn.kind == Kind::Service && child.holds_name(&spawn.name)
+        });
+        let refusal = if !is_name(&spawn.name) {
+            Some((libc::EINVAL, format!("{:?} is no name", spawn.name)))
+        } else if taken || spawn.id < first_id {
+            let text = format!("'{}' runs already, or id {} was used", spawn.name, spawn.id);
+            Some((libc::EEXIST, text))
+        } else if self.children.len() >= MAX_ENTRIES {
+            let text = format!("{MAX_ENTRIES} processes run already");
+            Some((libc::EAGAIN, text))
+        } else {
+            None
+        };
+        if let Some((errno, message)) = refusal {
+            let id = spawn.id;
+            self.tell(&Event::SpawnFailed { id, errno, message });
+            return;
+        }
+        self.next_id = self.next_id.max(spawn.id.saturating_add(1));
+        if spawn.kind == Kind::Service {
+            self.ended.remove(&spawn.name);
+        }
+        self.start(Box::new(spawn), None);
+    }
+
+    /// Starts a process; with a fallback, the second attempt.
+    fn start(&mut self, spawn: Box<Spawn>, fallback: Option<Fallback>) {
+        let (program, leading, is_second) = match fallback {
+            Some(fallback) => (fallback.program.into_os_string(), fallback.args, true),
+            None => (spawn.program.clone(), Vec::new(), false),
+        };
+        let forked = prepare(&spawn, &program, &leading).and_then(|prepared| {
+            let role = Role::Child { user: spawn.user.as_ref() };
+            spawn::fork(&prepared, &role, &self.setup.open_files)
+        });
+        let mut forked = match forked {
+            Ok(forked) => forked,
+            Err(error) => {
+                let message = format!("{}: {error}", Path::new(&program).display());
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                let id = spawn.id;
+                self.tell(&Event::SpawnFailed { id, errno, message });
+                return;
+            }
+        };
+        let (id, kind) = (spawn.id, spawn.kind);
+        if let Some((stdout, stderr)) = forked.outputs.take() {
+            self.add_pipes(&spawn, stdout, stderr);
+        }
+        self.children.push(Child {
+            entry: Entry {
+                id,
+                pid: forked.pid,
+                start_ticks: proc::start_ticks(forked.pid).unwrap_or(0),
+                started_unix_ms: clock::unix_ms(),
+                name: spawn.name.clone(),
+            },
+            kind,
+            state: State::Running,
+            stop: Stop::No,
+        });
+        // recorded before it executes anything: a launcher killed right now leaves no unknown child
+        self.mark_unsaved(kind);
+        self.save_tables();
+        let status = forked.go();
+        let retry = (!is_second).then_some(spawn);
+        if let Some(child) = self.children.last_mut() {
+            child.state = State::Starting { status, retry };
+        }
+    }
+
+    fn add_pipes(&mut self, spawn: &Spawn, stdout: OwnedFd, stderr: OwnedFd) {
+        for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+            let sink = match spawn.kind {
+                Kind::Hook => Sink::Hook,
+                Kind::Service => {
+                    Sink::Service { group: spawn.name.clone(), splitter: Splitter::default() }
+                }
+            };
+            self.pipes.push(Pipe { id: spawn.id, fd: Some(fd), stream, sink });
+        }
+        if spawn.kind == Kind::Hook {
+            self.hook_ends.push(HookEnd { id: spawn.id, open: 2, until: None });
+        }
+    }
+
+    /// The status pipe of a starting process has news.
+    pub(super) fn on_exec(&mut self, id: u64) {
+        let Some(at) = self.children.iter().position(|child| child.entry.id == id) else {
+            return;
+        };
+        let State::Starting { status, retry } = &mut self.children[at].state else {
+            return;
+        };
+        match spawn::outcome(status) {
+            None => (),
+            Some(Ok(())) => self.confirm_start(at),
+            Some(Err(failure)) => {
+                let retry = retry.take();
+                // it ends by itself and is reaped like an orphan
+                let child = self.children.swap_remove(at);
+                self.mark_unsaved(child.kind);
+                self.close_outputs(id);
+                self.start_failed(child, retry, failure);
+            }
+        }
+    }
+
+    fn confirm_start(&mut self, at: usize) {
+        let child = &mut self.children[at];
+        child.state = State::Running;
+        let event = Event::Spawned {
+            id: child.entry.id,
+            pid: child.entry.pid,
+            started_unix_ms: child.entry.started_unix_ms,
+        };
+        self.tell(&event);
+    }
+
+    fn start_failed(&mut self, child: Child, retry: Option<Box<Spawn>>, failure: Failure) {
+        let id = child.entry.id;
+        let mut message = None;
+        let program = retry.as_ref().map(|spawn| spawn.program.clone());
+        if let Some(spawn) = retry
+            && failure.step == Step::Exec
+            && child.stop == Stop::No
+        {
+            let path =
+                spawn.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
+            match shebang::find(Path::new(&spawn.program), failure.errno, path) {
+                Ok(mut fallback) => {
+                    if let Some(text) = fallback.notice.take() {
+                        self.tell(&Event::Notice { id, text });
+                    }
+                    self.start(spawn, Some(fallback));
+                    return;
+                }
+                Err(reason) => message = reason,
+            }
+        }
+        let error = std::io::Error::from_raw_os_error(failure.errno);
+        let what = match failure.step {
+            Step::Prepare => "preparing the process".to_owned(),
+            Step::Groups => "setting the supplementary groups".to_owned(),
+            Step::Group => "setting the group".to_owned(),
+            Step::User => "setting the user".to_owned(),
+            Step::Exec => program.map_or_else(
+                || "executing the interpreter".to_owned(),
+                |program| Path::new(&program).display().to_string(),
+            ),
+        };
+        let message = match message {
+            Some(reason) => format!("{what}: {error}: {reason}"),
+            None => format!("{what}: {error}"),
+        };
+        if self.link.as_ref().is_some_and(|link| link.greeted) {
+            let errno = failure.errno;
+            self.tell(&Event::SpawnFailed { id, errno, message });
+        } else if child.kind == Kind::Service {
+            self.keep_end(child.entry, Status::Code(NOT_EXECUTED));
+        }
+    }
+
+    pub(super) fn mark_unsaved(&mut self, kind: Kind) {
+        match kind {
+            Kind::Service => self.unsaved.0 = true,
+            Kind::Hook => self.unsaved.1 = true,
+        }
+    }
+}
+
+/// Everything exec needs, private variables taken out.
+fn prepare(spawn: &Spawn, program: &OsStr, leading: &[OsString]) -> std::io::Result<Program> {
+    let own_name = std::iter::once(program);
+    let args = leading.iter().chain(&spawn.args).map(OsString::as_os_str);
+    let env = spawn
+        .env
+        .iter()
+        .filter(|(key, _)| !PRIVATE_VARS.iter().any(|private| key == private))
+        .map(|(key, value)| (key.as_os_str(), value.as_os_str()));
+    Program::new(program, own_name.chain(args), env)
+}

@@ -1,0 +1,98 @@
+//! The orderly end: first the Supervisor stops what it knows, then the launcher what is left
+//! (services chapter 1.6).
+//!
+//! The Supervisor owns the stop timeouts of services, so it gets no limit here. Should it hang, it
+//! can be killed, or TERM (or INT) sent to the launcher for the third time: that kills the
+//! Supervisor and leaves the services to the launcher. The second one does nothing.
+
+use std::time::{Duration, Instant};
+
+use super::supervising::kill;
+use super::{Launcher, Phase};
+use crate::child::Stop;
+use crate::wire::{Event, Kind, Scope};
+
+/// A service the launcher stops by itself gets so long between TERM and KILL.
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+/// After KILL, a process that the kernel does not let die is waited for so long.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A Supervisor that is still starting has so long to say Hello when everything is to end.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many requests to end mean that the Supervisor hangs.
+const REQUESTS_TO_FORCE: u32 = 3;
+
+impl Launcher {
+    /// TERM or INT.
+    pub(super) fn leave(&mut self, signal: i32) {
+        match &mut self.phase {
+            Phase::Running => {
+                self.phase = Phase::Leaving { signal, asked: 1 };
+                match &mut self.link {
+                    None => self.stop_services(0, true),
+                    Some(link) if link.greeted => self.tell(&Event::Shutdown { signal }),
+                    // told in the answer to its Hello
+                    Some(link) => link.kill_at = Some(Instant::now() + HELLO_TIMEOUT),
+                }
+            }
+            Phase::Leaving { asked, .. } => {
+                *asked += 1;
+                if *asked == REQUESTS_TO_FORCE
+                    && let Some(link) = &self.link
+                {
+                    self.printer
+                        .own("Killing the Supervisor, which has not ended; stopping services now");
+                    kill(link);
+                }
+            }
+            Phase::Stopping { .. } | Phase::Done { .. } => (),
+        }
+    }
+
+    /// Stops what is left; then the launcher ends with this code.
+    pub(super) fn stop_services(&mut self, code: u8, farewell: bool) {
+        self.start_at = None;
+        self.phase = Phase::Stopping {
+            code,
+            farewell,
+            kill_at: Instant::now() + STOP_TIMEOUT,
+            killed: false,
+        };
+        self.kill_hooks();
+        for child in self.children.iter_mut().filter(|c| c.kind == Kind::Service) {
+            self.printer.about(&child.entry.name, "Stopping...");
+            child.stop = match child.signal(libc::SIGTERM, Scope::Group) {
+                Ok(()) => Stop::Asked,
+                Err(_) => Stop::AlreadyExited,
+            };
+        }
+    }
+
+    /// Kills what did not stop in time, and ends when nothing is left.
+    pub(super) fn check_stopping(&mut self, now: Instant) {
+        let Phase::Stopping { code, farewell, kill_at, killed } = &mut self.phase else {
+            return;
+        };
+        let overdue = now >= *kill_at;
+        if overdue && !*killed {
+            *killed = true;
+            *kill_at = now + KILL_TIMEOUT;
+            for child in self.children.iter_mut().filter(|c| c.kind == Kind::Service) {
+                if child.signal(libc::SIGKILL, Scope::Group).is_ok() {
+                    child.stop = Stop::Killed;
+                }
+            }
+        } else if self.children.is_empty() || overdue {
+            for child in &self.children {
+                let text = format!("Still running as PID {}, not to be killed", child.entry.pid);
+                self.printer.about(&child.entry.name, &text);
+            }
+            if *farewell {
+                self.printer.own("Hasta la vista, services.");
+            } else if *code != 0 {
+                let text = format!("Launcher exiting with code {code}");
+                self.printer.log_error(&text);
+            }
+            self.phase = Phase::Done { code: *code };
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The Supervisor: started, greeted, restarted.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitStatus};
+
+use super::{Launcher, Phase};
+use crate::child::{State, Stop};
+use crate::client::LAUNCHER_FD_VAR;
+use crate::line::Style;
+use crate::link::{self, Link, Read};
+use crate::shebang;
+use crate::spawn::{self, Program, Role};
+use crate::wire::{
+    Event, Kind, PROTOCOL_VERSION, Remembered, Request, Running, Scope, Survivor, Welcome,
+};
+use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, PROGRAM_VAR, SUPERVISOR_ARG};
+
+/// A Supervisor that closed its connection has so long to end by itself.
+const CLOSED_GRACE: Duration = Duration::from_secs(5);
+/// Killed hooks are waited for so long before the next Supervisor starts. Only a process that the
+/// kernel itself holds (a dead network file system) takes longer.
+const HOOKS_GRACE: Duration = Duration::from_secs(5);
+
+impl Launcher {
+    pub(super) fn start_if_due(&mut self, now: Instant) {
+        let due = self.start_at.is_some_and(|at| now >= at)
+            && self.link.is_none()
+            && matches!(self.phase, Phase::Running)
+            && (!self.has_hooks() || now >= self.hooks_until);
+        if !due {
+            return;
+        }
+        self.start_at = None;
+        if let Err(error) = self.start_supervisor() {
+            self.not_started(&error, now);
+        }
+    }
+
+    fn start_supervisor(&mut self) -> io::Result<()> {
+        let (ours, theirs) = link::socket_pair()?;
+        let program = self.supervisor_program();
+        let name = OsStr::new(crate::line::SUPERVISOR);
+        let first = [name, OsStr::new(SUPERVISOR_ARG)];
+        let args = self.setup.args.iter().map(OsString::as_os_str);
+        let socket = theirs.as_raw_fd();
+        let own = [
+            (LAUNCHER_FD_VAR, socket.to_string()),
+            (LAUNCHER_PID_VAR, std::process::id().to_string()),
+        ];
+        let inherited: Vec<(OsString, OsString)> = std::env::vars_os()
+            .filter(|(key, _)| key != PROGRAM_VAR && !own.iter().any(|(ours, _)| key == ours))
+            .collect();
+        let env = inherited
+            .iter()
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+            .chain(own.iter().map(|(key, value)| (OsStr::new(key), OsStr::new(value))));
+        let prepared = Program::new(program.as_os_str(), first.into_iter().chain(args), env)?;
+        let role = Role::Supervisor { socket };
+        let forked = spawn::fork(&prepared, &role, &self.setup.open_files)?;
+        let pid = forked.pid;
+        self.link = Some(Link::new(pid, ours, forked.go(), self.next_id));
+        Ok(())
+    }
+
+    /// `HAB_SUP_BINARY` (a path, or a name searched in PATH), else the launcher's own program.
+    fn supervisor_program(&self) -> PathBuf {
+        let Some(named) = std::env::var_os("HAB_SUP_BINARY").filter(|name| !name.is_empty()) else {
+            return self.setup.program.clone();
+        };
+        let is_name = !named.as_encoded_bytes().contains(&b'/');
+        let found =
+            is_name.then(|| shebang::search(&named, std::env::var_os("PATH").as_deref())).flatten();
+        found.unwrap_or_else(|| PathBuf::from(named))
+    }
+
+    fn not_started(&mut self, error: &io::Error, now: Instant) {
+        let program = self.supervisor_program();
+        self.printer.log_error(&format!(
+            "Supervisor could not be started from '{}': {error}",
+            program.display()
+        ));
+        if self.ever_started {
+            self.start_at = Some(now + self.backoff.failed(Duration::ZERO));
+        } else {
+            self.phase = Phase::Done { code: 1 };
+        }
+    }
+
+    /// The socket has news, or takes more.
+    pub(super) fn on_link(&mut self) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        link.flush();
+        if !link.interest().is_some_and(|(_, reads, _)| reads) {
+            return;
+        }
+        match link.read() {
+            Read::Nothing => (),
+            Read::Requests(requests) => {
+                for request in requests {
+                    self.on_request(request);
+                }
+            }
+            Read::Closed => link.kill_at = Some(Instant::now() + CLOSED_GRACE),
+            Read::Garbage(reason) => {
+                link.kill_at = Some(Instant::now());
+                self.printer.log_error(&format!(
+                    "The Supervisor sent something unreadable ({reason}); starting it anew"
+                ));
+            }
+        }
+    }
+
+    /// Kills a Supervisor that had its time.
+    pub(super) fn check_link(&mut self, now: Instant) {
+        if let Some(link) = &mut self.link
+            && link.kill_at.is_some_and(|at| now >= at)
+        {
+            link.kill_at = None;
+            kill(link);
+        }
+    }
+
+    /// Answers Hello with everything that lives.
+    pub(super) fn welcome(&mut self, style: Style) {
+        self.printer.set_style(style);
+        self.ever_started = true;
+        let mut welcome = Welcome {
+            version: PROTOCOL_VERSION,
+            launcher_pid: std::process::id(),
+            next_id: self.next_id,
+            ended: self.ended.values().cloned().collect(),
+            ..Welcome::default()
+        };
+        for (name, bytes) in &self.remembered {
+            welcome.remembered.push(Remembered { name: name.clone(), bytes: bytes.clone() });
+        }
+        let services = self.children.iter().filter(|c| c.kind == Kind::Service);
+        for child in services {
+            let entry = &child.entry;
+            match child.state {
+                State::Lingering => (),
+                State::Survivor { .. } => welcome.survivors.push(Survivor {
+                    id: entry.id,
+                    name: entry.name.clone(),
+                    pid: entry.pid,
+                    started_unix_ms: entry.started_unix_ms,
+                }),
+                State::Starting { .. } | State::Running => welcome.running.push(Running {
+                    id: entry.id,
+                    name: entry.name.clone(),
+                    pid: entry.pid,
+                    start_ticks: entry.start_ticks,
+                    started_unix_ms: entry.started_unix_ms,
+                }),
+            }
+        }
+        if let Some(link) = &mut self.link {
+            link.greeted = true;
+            link.kill_at = None;
+            link.send(&Event::Welcome(welcome));
+        }
+        if std::mem::take(&mut self.restart_wanted) {
+            self.tell(&Event::Restart);
+        }
+        if let Phase::Leaving { signal, .. } = self.phase {
+            self.tell(&Event::Shutdown { signal });
+        }
+    }
+
+    /// HUP: a new Supervisor, services untouched.
+    pub(super) fn restart_supervisor(&mut self) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        match &self.link {
+            Some(link) if link.greeted => self.tell(&Event::Restart),
+            Some(_) => self.restart_wanted = true,
+            None => {
+                if let Some(at) = &mut self.start_at {
+                    *at = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// The Supervisor process ended (services chapter 1.5; death by a signal is treated like any
+    /// other unexpected end).
+    pub(super) fn on_supervisor_end(&mut self, status: WaitStatus) {
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        // what it wanted kept still counts; nobody would look after what it wanted started
+        for request in link.drain() {
+            if !matches!(request, Request::Spawn(_) | Request::Hello { .. }) {
+                self.on_request(request);
+            }
+        }
+        self.kill_hooks();
+        if !matches!(self.phase, Phase::Running) {
+            self.stop_services(0, true);
+            return;
+        }
+        let now = Instant::now();
+        if let Some(Err(failure)) = spawn::outcome(&link.status) {
+            let error = io::Error::from_raw_os_error(failure.errno);
+            self.not_started(&error, now);
+            return;
+        }
+        let ran = link.started.elapsed();
+        match status.exit_status() {
+            Some(EXIT_SHUT_DOWN) => self.stop_services(0, false),
+            Some(EXIT_FATAL) => self.stop_services(EXIT_FATAL as u8, false),
+            Some(0) if link.greeted => self.start_at = Some(now),
+            Some(code) => {
+                self.printer.log_error(&format!(
+                    "Launcher will attempt to reload the supervisor: Supervisor process exited \
+                     with an unexpected exit code: {code}"
+                ));
+                self.start_at = Some(now + self.backoff.failed(ran));
+            }
+            None => {
+                let signal = status.terminating_signal().unwrap_or(0);
+                self.printer.own(&format!(
+                    "Supervisor process killed by signal {signal}; starting it again, services \
+                     keep running"
+                ));
+                self.start_at = Some(now + self.backoff.failed(ran));
+            }
+        }
+    }
+
+    /// Ends every hook with its group: the next Supervisor decides anew what to run.
+    pub(super) fn kill_hooks(&mut self) {
+        self.hooks_until = Instant::now() + HOOKS_GRACE;
+        let hooks = self.children.iter_mut().filter(|c| c.kind == Kind::Hook);
+        let ids: Vec<u64> = hooks
+            .map(|child| {
+                // gone in between is as good
+                let _ = child.signal(libc::SIGKILL, Scope::Group);
+                child.stop = Stop::Killed;
+                child.entry.id
+            })
+            .collect();
+        for id in ids {
+            self.close_outputs(id);
+        }
+        self.hook_ends.clear();
+    }
+}
+
+pub(super) fn kill(link: &Link) {
+    if let Some(pid) = Pid::from_raw(link.pid.cast_signed()) {
+        // not reaped, so it is still that process
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}

@@ -1,0 +1,153 @@
+//! The Supervisor as the launcher sees it: a process and a socket.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use rustix::net::SendFlags;
+
+use crate::codec::{self, Decoder};
+use crate::wire::{Event, Request};
+
+/// While more than this waits to be sent, hooks' pipes are left unread.
+const OUTPUT_HIGH_BYTES: usize = 64 * 1024;
+/// While more than this waits to be sent, no more requests are read.
+const ALL_HIGH_BYTES: usize = 1024 * 1024;
+/// Read at once.
+const READ_BYTES: usize = 16 * 1024;
+/// Room kept by an empty queue.
+const KEPT_BYTES: usize = 4096;
+
+/// One Supervisor from its start to its end.
+pub(crate) struct Link {
+    pub(crate) pid: u32,
+    pub(crate) started: Instant,
+    /// It said Hello.
+    pub(crate) greeted: bool,
+    /// When it is killed, for not doing what it must.
+    pub(crate) kill_at: Option<Instant>,
+    /// Smallest id it may give to a process.
+    pub(crate) first_id: u64,
+    /// Tells whether exec succeeded.
+    pub(crate) status: OwnedFd,
+    socket: UnixStream,
+    closed: bool,
+    decoder: Decoder<Request>,
+    out: Vec<u8>,
+    sent: usize,
+}
+
+/// What reading gave.
+pub(crate) enum Read {
+    Requests(Vec<Request>),
+    /// There is nothing now.
+    Nothing,
+    /// The socket ended.
+    Closed,
+    /// It sends what nobody understands; a reason.
+    Garbage(String),
+}
+
+impl Link {
+    pub(crate) fn new(pid: u32, socket: UnixStream, status: OwnedFd, first_id: u64) -> Link {
+        Link {
+            pid,
+            started: Instant::now(),
+            greeted: false,
+            kill_at: None,
+            first_id,
+            status,
+            socket,
+            closed: false,
+            decoder: Decoder::new(),
+            out: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// The socket with what to wait for; `None` when it ended.
+    pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, bool, bool)> {
+        let waiting = self.out.len() - self.sent;
+        (!self.closed).then(|| (self.socket.as_fd(), waiting < ALL_HIGH_BYTES, waiting > 0))
+    }
+
+    /// Whether output of hooks may be added.
+    pub(crate) fn takes_output(&self) -> bool {
+        self.greeted && !self.closed && self.out.len() - self.sent < OUTPUT_HIGH_BYTES
+    }
+
+    /// Queues an event. One that is too large to be sent is a fault of ours: it cannot be, as
+    /// texts are short and output comes in pieces.
+    pub(crate) fn send(&mut self, event: &Event) {
+        if !self.closed && codec::append_event(&mut self.out, event).is_err() {
+            self.closed = true;
+        }
+    }
+
+    /// Sends what the socket takes.
+    pub(crate) fn flush(&mut self) {
+        while self.sent < self.out.len() && !self.closed {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            match rustix::net::send(&self.socket, &self.out[self.sent..], flags) {
+                Ok(count) => self.sent += count,
+                Err(rustix::io::Errno::INTR) => (),
+                Err(rustix::io::Errno::AGAIN) => break,
+                // its end is seen by reading
+                Err(_) => self.sent = self.out.len(),
+            }
+        }
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.out.shrink_to(KEPT_BYTES);
+            self.sent = 0;
+        } else if self.sent > self.out.len() / 2 {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Reads what came, one buffer full.
+    pub(crate) fn read(&mut self) -> Read {
+        let mut buffer = [0; READ_BYTES];
+        let count = match rustix::io::read(&self.socket, &mut buffer) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {
+                return Read::Nothing;
+            }
+            Err(_) => 0,
+        };
+        if count == 0 {
+            self.closed = true;
+            return Read::Closed;
+        }
+        self.decoder.push(&buffer[..count]);
+        let mut requests = Vec::new();
+        loop {
+            match self.decoder.next() {
+                Ok(Some(request)) => requests.push(request),
+                Ok(None) => return Read::Requests(requests),
+                Err(error) => {
+                    self.closed = true;
+                    return Read::Garbage(error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Reads all that is left of a Supervisor that ended.
+    pub(crate) fn drain(&mut self) -> Vec<Request> {
+        let mut all = Vec::new();
+        while let Read::Requests(requests) = self.read() {
+            all.extend(requests);
+        }
+        all
+    }
+}
+
+/// A pair of connected sockets, close-on-exec; ours does not wait.
+pub(crate) fn socket_pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs))
+}

@@ -1,0 +1,349 @@
+//! The launcher's stdout and stderr, which must never stop the launcher.
+//!
+//! A slow reader slows the services down, as a pipe would: while more than [`HIGH_BYTES`] wait,
+//! their pipes are left unread ([`Printer::is_congested`]). A reader that takes nothing for
+//! [`STALL`] is given up: lines are dropped and counted until it reads again, and the count is
+//! printed then. An output that is closed or fails loses its lines in the same way.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::FileType;
+use rustix::net::SendFlags;
+
+use crate::clock;
+use crate::line::{self, Style};
+use crate::wire::Stream;
+
+/// As much may wait before services are slowed down.
+const HIGH_BYTES: usize = 64 * 1024;
+/// Lines of the launcher itself come through up to here.
+const MOST_BYTES: usize = 4 * HIGH_BYTES;
+/// A reader that takes nothing for so long is given up.
+const STALL: Duration = Duration::from_secs(1);
+/// Bytes the kernel writes into a pipe as a whole (pipe(7)): lines of ours and of the Supervisor,
+/// which shares the output, do not mix as long as they are within.
+const WHOLE_BYTES: usize = libc::PIPE_BUF;
+
+/// Both outputs and the style of lines.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    style: Style,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl Printer {
+    pub(crate) fn new(style: Style) -> Printer {
+        Printer { style, stdout: Output::new(Stream::Stdout), stderr: Output::new(Stream::Stderr) }
+    }
+
+    pub(crate) fn set_style(&mut self, style: Style) {
+        self.style = style;
+    }
+
+    /// A line of the launcher about itself, `hab-launch(SV): TEXT`.
+    #[track_caller]
+    pub(crate) fn own(&mut self, text: &str) {
+        self.about(line::LAUNCHER, text);
+    }
+
+    /// A line of the launcher about a service, `GROUP(SV): TEXT`.
+    #[track_caller]
+    pub(crate) fn about(&mut self, preamble: &str, text: &str) {
+        let place = std::panic::Location::caller();
+        self.stdout.line(self.style, preamble, "SV", Some(place), text);
+        self.stdout.flush(self.style);
+    }
+
+    /// A line that a service printed. Call [`Printer::flush`] after the last of a bunch.
+    pub(crate) fn service(&mut self, stream: Stream, group: &str, text: &str) {
+        let key = match stream {
+            Stream::Stdout => "O",
+            Stream::Stderr => "E",
+        };
+        let style = self.style;
+        self.output(stream).line(style, group, key, None, text);
+    }
+
+    /// A line of the diagnostic log on stderr (control chapter 20.4).
+    pub(crate) fn log_error(&mut self, text: &str) {
+        let text = format!("[{} ERROR hab_launch] {text}\n", clock::rfc3339(clock::unix_ms()));
+        self.stderr.push(&text);
+        self.stderr.flush(self.style);
+    }
+
+    /// Text without preamble on stdout, as fatal errors are printed (control chapter 19).
+    pub(crate) fn plain(&mut self, text: &str) {
+        self.stdout.push(&format!("{text}\n"));
+        self.stdout.flush(self.style);
+    }
+
+    /// Writes what the outputs take now.
+    pub(crate) fn flush(&mut self) {
+        self.stdout.flush(self.style);
+        self.stderr.flush(self.style);
+    }
+
+    /// Whether services that print to this output should wait.
+    pub(crate) fn is_congested(&self, stream: Stream) -> bool {
+        let output = match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        output.waiting.len() > HIGH_BYTES && !output.given_up
+    }
+
+    /// The outputs that have something to write, for `poll`.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter(|output| !output.waiting.is_empty())
+            .map(|output| output.sink.fd())
+    }
+
+    /// When a stalled output is to be given up.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter(|output| !output.given_up)
+            .filter_map(|output| output.stalled_since.map(|since| since + STALL))
+            .min()
+    }
+
+    /// Gives up what is stalled for too long.
+    pub(crate) fn on_time(&mut self, now: Instant) {
+        for output in [&mut self.stdout, &mut self.stderr] {
+            output.given_up |= output.stalled_since.is_some_and(|since| now >= since + STALL);
+        }
+    }
+
+    /// Writes the rest before the end, at most for as long as a stall.
+    pub(crate) fn finish(&mut self) {
+        let end = Instant::now() + STALL;
+        loop {
+            self.flush();
+            let left = end.saturating_duration_since(Instant::now());
+            let mut fds: Vec<PollFd<'_>> =
+                self.pending().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)).collect();
+            if fds.is_empty() || left.is_zero() {
+                return;
+            }
+            let timeout = rustix::event::Timespec::try_from(left).ok();
+            let _ = rustix::event::poll(&mut fds, timeout.as_ref());
+        }
+    }
+
+    fn output(&mut self, stream: Stream) -> &mut Output {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+}
+
+/// One of the two.
+#[derive(Debug)]
+struct Output {
+    sink: Sink,
+    is_terminal: bool,
+    /// Whole lines, but for the first that may be half written.
+    waiting: Vec<u8>,
+    stalled_since: Option<Instant>,
+    given_up: bool,
+    dropped_lines: u64,
+}
+
+impl Output {
+    fn new(stream: Stream) -> Output {
+        let is_terminal = match stream {
+            Stream::Stdout => io::stdout().is_terminal(),
+            Stream::Stderr => io::stderr().is_terminal(),
+        };
+        Output {
+            sink: Sink::open(stream),
+            is_terminal,
+            waiting: Vec::new(),
+            stalled_since: None,
+            given_up: false,
+            dropped_lines: 0,
+        }
+    }
+
+    fn line(
+        &mut self,
+        style: Style,
+        preamble: &str,
+        key: &str,
+        place: Option<&std::panic::Location<'_>>,
+        text: &str,
+    ) {
+        let style = style.on(self.is_terminal);
+        self.push(&line::format_line(style, preamble, key, place, text));
+    }
+
+    fn push(&mut self, line: &str) {
+        if self.given_up || self.waiting.len() > MOST_BYTES {
+            self.dropped_lines += 1;
+        } else {
+            self.waiting.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    fn flush(&mut self, style: Style) {
+        loop {
+            self.write_waiting();
+            if !self.waiting.is_empty() {
+                return;
+            }
+            self.given_up = false;
+            self.stalled_since = None;
+            if self.dropped_lines == 0 || self.sink.failed {
+                return;
+            }
+            let text = format!(
+                "{} lines of output could not be written and are lost",
+                std::mem::take(&mut self.dropped_lines)
+            );
+            self.line(style, line::LAUNCHER, "SV", None, &text);
+        }
+    }
+
+    fn write_waiting(&mut self) {
+        let mut done = 0;
+        while done < self.waiting.len() {
+            let rest = &self.waiting[done..];
+            match self.sink.write(&rest[..chunk_len(rest)]) {
+                Ok(count) if count > 0 => {
+                    done += count;
+                    self.stalled_since = None;
+                    self.sink.failed = false;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    // gone or full: nothing that waits can be written, later lines try again
+                    let lost = rest.iter().filter(|b| **b == b'\n').count();
+                    self.dropped_lines += lost as u64;
+                    self.sink.failed = true;
+                    done = self.waiting.len();
+                }
+            }
+        }
+        if done == self.waiting.len() {
+            self.waiting.clear();
+            self.waiting.shrink_to(WHOLE_BYTES);
+        } else {
+            self.waiting.drain(..done);
+            self.stalled_since.get_or_insert_with(Instant::now);
+        }
+    }
+}
+
+/// As many whole lines as the kernel writes undivided, at least one line.
+fn chunk_len(bytes: &[u8]) -> usize {
+    let head = &bytes[..bytes.len().min(WHOLE_BYTES)];
+    let line_end = |bytes: &[u8]| bytes.iter().position(|b| *b == b'\n').map(|at| at + 1);
+    match head.iter().rposition(|b| *b == b'\n') {
+        Some(at) => at + 1,
+        None => line_end(bytes).unwrap_or(bytes.len()),
+    }
+}
+
+/// How to write to an output without waiting. Its own flags stay as they are: they belong to
+/// everybody who shares it (the Supervisor, the shell).
+#[derive(Debug)]
+struct Sink {
+    stream: Stream,
+    way: Way,
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// A file or device that does not make writers wait.
+    Direct,
+    /// A socket: send without waiting.
+    Socket,
+    /// A pipe or terminal, opened a second time with flags of its own.
+    Reopened(OwnedFd),
+    /// The same where opening is not allowed: ask first, then write little.
+    Ask,
+}
+
+impl Sink {
+    fn open(stream: Stream) -> Sink {
+        let mut sink = Sink { stream, way: Way::Direct, failed: false };
+        let kind = rustix::fs::fstat(sink.fd()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        sink.way = match kind {
+            Ok(FileType::Socket) => Way::Socket,
+            Ok(FileType::Fifo | FileType::CharacterDevice) => {
+                reopen(stream).map_or(Way::Ask, Way::Reopened)
+            }
+            _ => Way::Direct,
+        };
+        sink
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match (&self.way, self.stream) {
+            (Way::Reopened(fd), _) => fd.as_fd(),
+            (_, Stream::Stdout) => rustix::stdio::stdout(),
+            (_, Stream::Stderr) => rustix::stdio::stderr(),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let fd = self.fd();
+        let count = match &self.way {
+            Way::Direct | Way::Reopened(_) => rustix::io::write(fd, bytes)?,
+            Way::Socket => rustix::net::send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?,
+            Way::Ask => {
+                let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+                let none = rustix::event::Timespec::default();
+                if rustix::event::poll(&mut fds, Some(&none))? == 0 {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                // a pipe that is writable takes so much without waiting
+                rustix::io::write(fd, &bytes[..bytes.len().min(WHOLE_BYTES)])?
+            }
+        };
+        Ok(count)
+    }
+}
+
+fn reopen(stream: Stream) -> Option<OwnedFd> {
+    let number = match stream {
+        Stream::Stdout => 1,
+        Stream::Stderr => 2,
+    };
+    let opened: io::Result<File> = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(format!("/proc/self/fd/{number}"));
+    opened.ok().map(OwnedFd::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_end_with_lines_and_are_small_when_they_can_be() {
+        assert_eq!(chunk_len(b"a\nb\n"), 4);
+        assert_eq!(chunk_len(b"a\nb"), 2);
+        assert_eq!(chunk_len(b"a"), 1);
+        let many = b"0123456789abcde\n".repeat(1000);
+        assert_eq!(chunk_len(&many), WHOLE_BYTES);
+        let odd = b"0123456789abcd\n".repeat(1000);
+        assert_eq!(chunk_len(&odd), WHOLE_BYTES / 15 * 15);
+        let mut long = vec![b'x'; 10_000];
+        long.extend_from_slice(b"\nnext\n");
+        assert_eq!(chunk_len(&long), 10_001);
+    }
+}

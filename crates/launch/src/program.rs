@@ -1,0 +1,66 @@
+//! Which file this program is, and becoming the launcher.
+
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::line::LAUNCHER;
+use crate::{LAUNCHER_ARG, PROGRAM_VAR, shebang};
+
+/// Replaces this process by the launcher, which passes `args` on to the Supervisor.
+///
+/// Returns only when that fails, with the reason. Nothing has happened then.
+#[must_use]
+pub fn exec_launcher(args: impl IntoIterator<Item = OsString>) -> io::Error {
+    let program = match first_resolved() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    Command::new(&program)
+        .arg0(LAUNCHER)
+        .arg(LAUNCHER_ARG)
+        .args(args)
+        .env(PROGRAM_VAR, &program)
+        .exec()
+}
+
+/// The path by which this program was called, before links are followed: when the file or a link
+/// on the way is replaced by a newer release, the next start by this path takes that one.
+fn first_resolved() -> io::Result<PathBuf> {
+    let exact = env::current_exe()?;
+    let called = env::args_os().next().unwrap_or_default();
+    let by_name = if called.as_encoded_bytes().contains(&b'/') {
+        std::path::absolute(&called).ok()
+    } else {
+        shebang::search(&called, env::var_os("PATH").as_deref())
+    };
+    Ok(by_name.filter(|path| is_same_file(path, Path::new("/proc/self/exe"))).unwrap_or(exact))
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// The program for the Supervisor, as [`exec_launcher`] found it.
+pub(crate) fn known() -> io::Result<PathBuf> {
+    match env::var_os(PROGRAM_VAR).filter(|path| !path.is_empty()) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => env::current_exe(),
+    }
+}
+
+/// Names this process (`ps -o comm`); at most 15 bytes show.
+pub fn name_process(name: &str) {
+    if let Ok(name) = CString::new(OsStr::new(name).as_encoded_bytes()) {
+        // only looks depend on it
+        let _ = rustix::thread::set_name(&name);
+    }
+}

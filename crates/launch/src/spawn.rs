@@ -1,0 +1,286 @@
+//! Starting a process: fork, wait for the word, execute.
+//!
+//! The child does nothing until the launcher has recorded it and says go; when the launcher dies
+//! before, the child ends without having executed anything. An error on the way to exec comes back
+//! through a pipe that exec closes.
+
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Rlimit;
+
+use crate::wire::Ids;
+
+/// Program, arguments and environment in the form exec wants, made before the fork.
+pub(crate) struct Program {
+    path: CString,
+    argv: Vec<CString>,
+    envp: Vec<CString>,
+}
+
+impl Program {
+    /// `argv` includes the program's own name. Fails when something holds a zero byte.
+    pub(crate) fn new<'a>(
+        path: &OsStr,
+        argv: impl Iterator<Item = &'a OsStr>,
+        env: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+    ) -> io::Result<Program> {
+        let cstring = |bytes: Vec<u8>| {
+            CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+        };
+        Ok(Program {
+            path: cstring(path.as_bytes().to_vec())?,
+            argv: argv.map(|arg| cstring(arg.as_bytes().to_vec())).collect::<Result<_, _>>()?,
+            envp: env
+                .map(|(key, value)| cstring([key.as_bytes(), b"=", value.as_bytes()].concat()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What the process gets besides its program.
+pub(crate) enum Role<'a> {
+    /// A service or hook: own process group, no input, outputs into pipes.
+    Child { user: Option<&'a Ids> },
+    /// The Supervisor: the launcher's own input, outputs and group, and one more descriptor.
+    Supervisor { socket: RawFd },
+}
+
+/// A forked process that has not been told to go.
+pub(crate) struct Forked {
+    pub(crate) pid: u32,
+    /// What it prints; `None` for the Supervisor.
+    pub(crate) outputs: Option<(OwnedFd, OwnedFd)>,
+    /// Where its failure comes from; at its end without a word the program runs.
+    status: OwnedFd,
+    go: OwnedFd,
+}
+
+impl Forked {
+    /// Lets it execute; gives the status pipe, see [`outcome`].
+    pub(crate) fn go(self) -> OwnedFd {
+        // it can only fail when the child is dead, which is seen elsewhere
+        let _ = rustix::io::write(&self.go, b"!");
+        self.status
+    }
+}
+
+/// What failed between fork and exec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    pub(crate) errno: i32,
+}
+
+/// The steps of a child that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Step {
+    Prepare = 1,
+    Groups = 2,
+    Group = 3,
+    User = 4,
+    Exec = 5,
+}
+
+impl Failure {
+    const BYTES: usize = 5;
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let [a, b, c, d] = self.errno.to_ne_bytes();
+        [self.step as u8, a, b, c, d]
+    }
+
+    fn from_bytes(bytes: [u8; Self::BYTES]) -> Failure {
+        let [step, a, b, c, d] = bytes;
+        let step = match step {
+            2 => Step::Groups,
+            3 => Step::Group,
+            4 => Step::User,
+            5 => Step::Exec,
+            _ => Step::Prepare,
+        };
+        Failure { step, errno: i32::from_ne_bytes([a, b, c, d]) }
+    }
+}
+
+/// Looks at the status pipe: `None` as long as nothing is known, then whether exec failed.
+pub(crate) fn outcome(status: &OwnedFd) -> Option<Result<(), Failure>> {
+    let mut bytes = [0; Failure::BYTES];
+    match rustix::io::read(status, &mut bytes) {
+        Ok(Failure::BYTES) => Some(Err(Failure::from_bytes(bytes))),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
+        _ => Some(Ok(())),
+    }
+}
+
+/// Raw pieces for the child: nothing in here allocates or frees.
+struct Plan {
+    path: *const libc::c_char,
+    argv: *const *const libc::c_char,
+    envp: *const *const libc::c_char,
+    go: RawFd,
+    go_writer: RawFd,
+    status: RawFd,
+    /// null device and the two pipes; without them the launcher's own are kept
+    stdio: Option<[RawFd; 3]>,
+    keep: Option<RawFd>,
+    user: Option<(u32, u32)>,
+    /// `None` keeps the groups there are
+    groups: Option<(usize, *const libc::gid_t)>,
+    open_files: libc::rlimit,
+}
+
+/// Forks. `open_files` is the limit that the launcher itself was started with.
+pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> io::Result<Forked> {
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        let end = std::iter::once(std::ptr::null());
+        strings.iter().map(|s| s.as_ptr()).chain(end).collect()
+    };
+    let (argv, envp) = (pointers(&program.argv), pointers(&program.envp));
+    let (go_reader, go_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (status_reader, status_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&status_reader, true)?;
+    let (stdio, outputs) = match role {
+        Role::Supervisor { .. } => (None, None),
+        Role::Child { .. } => {
+            let null = std::fs::File::open("/dev/null")?;
+            let (stdout, stdout_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            let (stderr, stderr_writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            rustix::io::ioctl_fionbio(&stdout, true)?;
+            rustix::io::ioctl_fionbio(&stderr, true)?;
+            let stdio = (OwnedFd::from(null), stdout_writer, stderr_writer);
+            (Some(stdio), Some((stdout, stderr)))
+        }
+    };
+    let user = match role {
+        Role::Child { user } => *user,
+        Role::Supervisor { .. } => None,
+    };
+    let limit = |value: Option<u64>| value.unwrap_or(libc::RLIM_INFINITY);
+    let plan = Plan {
+        path: program.path.as_ptr(),
+        argv: argv.as_ptr(),
+        envp: envp.as_ptr(),
+        go: go_reader.as_raw_fd(),
+        go_writer: go_writer.as_raw_fd(),
+        status: status_writer.as_raw_fd(),
+        stdio: stdio.as_ref().map(|(a, b, c)| [a.as_raw_fd(), b.as_raw_fd(), c.as_raw_fd()]),
+        keep: match role {
+            Role::Supervisor { socket } => Some(*socket),
+            Role::Child { .. } => None,
+        },
+        user: user.map(|ids| (ids.uid, ids.gid)),
+        groups: user
+            .and_then(|ids| ids.groups.as_deref())
+            .map(|groups| (groups.len(), groups.as_ptr())),
+        open_files: libc::rlimit {
+            rlim_cur: limit(open_files.current),
+            rlim_max: limit(open_files.maximum),
+        },
+    };
+    // SAFETY: the launcher has one thread, so the child is a full copy with no lock held by anyone;
+    // even so `run_child` makes only async-signal-safe calls on memory prepared above, all of which
+    // (argv, envp, program, ids) outlives this call, and never returns.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: as above; this is the child.
+        unsafe { run_child(&plan) }
+    }
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if plan.stdio.is_some() {
+        // the child does the same; whoever comes first, the group exists when fork() returns
+        let child = rustix::process::Pid::from_raw(pid);
+        let _ = rustix::process::setpgid(child, child);
+    }
+    Ok(Forked { pid: pid.cast_unsigned(), outputs, status: status_reader, go: go_writer })
+}
+
+/// Becomes the program.
+///
+/// # Safety
+/// Only in the child of a fork, with a plan whose pointers are valid and whose lists end with null.
+unsafe fn run_child(plan: &Plan) -> ! {
+    // SAFETY: all calls are async-signal-safe (signal-safety(7)) or bare system calls, on
+    // descriptors and memory that the plan keeps valid.
+    unsafe {
+        // without our own copy of its writer the pipe ends when the launcher dies
+        libc::close(plan.go_writer);
+        if plan.stdio.is_some() {
+            libc::setpgid(0, 0);
+        }
+        let mut word = 0_u8;
+        loop {
+            let count = libc::read(plan.go, (&raw mut word).cast(), 1);
+            if count == 1 {
+                break;
+            }
+            if count == 0 || *libc::__errno_location() != libc::EINTR {
+                libc::_exit(127);
+            }
+        }
+        let step = match prepare(plan) {
+            Ok(()) => {
+                libc::execve(plan.path, plan.argv, plan.envp);
+                Step::Exec
+            }
+            Err(step) => step,
+        };
+        let failure = Failure { step, errno: *libc::__errno_location() };
+        let bytes = failure.to_bytes();
+        libc::write(plan.status, bytes.as_ptr().cast(), bytes.len());
+        libc::_exit(127)
+    }
+}
+
+/// Everything between the word and exec; the failed step's errno stays in `errno`.
+///
+/// # Safety
+/// As [`run_child`].
+unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
+    // SAFETY: as in `run_child`.
+    unsafe {
+        if let Some(stdio) = plan.stdio {
+            for (target, source) in (0..).zip(stdio) {
+                if libc::dup2(source, target) < 0 {
+                    return Err(Step::Prepare);
+                }
+            }
+        }
+        // nothing but the first three goes along; errors mean a kernel without the call (before
+        // 5.11), where what we opened is marked one by one and what we inherited at start-up
+        libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        if let Some(keep) = plan.keep
+            && libc::fcntl(keep, libc::F_SETFD, 0) < 0
+        {
+            return Err(Step::Prepare);
+        }
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const plan.open_files);
+        // signals that were ignored would stay so over exec
+        for signal in 1..=64 {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        if let Some((count, groups)) = plan.groups
+            && libc::setgroups(count, groups) < 0
+        {
+            return Err(Step::Groups);
+        }
+        if let Some((uid, gid)) = plan.user {
+            if libc::setgid(gid) < 0 {
+                return Err(Step::Group);
+            }
+            if libc::setuid(uid) < 0 {
+                return Err(Step::User);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Cuts the output of a service into lines.
+
+/// Longest line that is kept together; a longer one is broken here.
+pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// Holds what came after the last line feed.
+#[derive(Debug, Default)]
+pub(crate) struct Splitter {
+    partial: Vec<u8>,
+}
+
+impl Splitter {
+    /// Gives every line that `bytes` completes, without its LF or CR LF, invalid UTF-8 replaced.
+    pub(crate) fn push(&mut self, mut bytes: &[u8], mut line: impl FnMut(&str)) {
+        while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
+            self.extend(&bytes[..at], &mut line);
+            bytes = &bytes[at + 1..];
+            self.finish(&mut line);
+        }
+        self.extend(bytes, &mut line);
+    }
+
+    /// Gives the last line when it had no line feed.
+    pub(crate) fn end(&mut self, mut line: impl FnMut(&str)) {
+        if !self.partial.is_empty() {
+            self.finish(&mut line);
+        }
+    }
+
+    fn extend(&mut self, mut bytes: &[u8], line: &mut impl FnMut(&str)) {
+        while self.partial.len() + bytes.len() > MAX_LINE_BYTES {
+            let (now, rest) = bytes.split_at(MAX_LINE_BYTES - self.partial.len());
+            self.partial.extend_from_slice(now);
+            // break before a character rather than within it
+            let cut = whole_characters(&self.partial);
+            let carried = self.partial.split_off(cut);
+            self.finish(line);
+            self.partial = carried;
+            bytes = rest;
+        }
+        self.partial.extend_from_slice(bytes);
+    }
+
+    fn finish(&mut self, line: &mut impl FnMut(&str)) {
+        let whole = std::mem::take(&mut self.partial);
+        let text = whole.strip_suffix(b"\r").unwrap_or(&whole);
+        line(&String::from_utf8_lossy(text));
+        // room of a usual line is kept, that of a huge one given back
+        if whole.capacity() <= 512 {
+            self.partial = whole;
+            self.partial.clear();
+        }
+    }
+}
+
+/// Length without a character that is cut off at the end.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let tail = bytes.len().saturating_sub(3);
+    for at in (tail..bytes.len()).rev() {
+        let needed = match bytes[at] {
+            0b1111_0000.. => 4,
+            0b1110_0000.. => 3,
+            0b1100_0000.. => 2,
+            0b1000_0000.. => continue,
+            _ => 1,
+        };
+        return if at + needed > bytes.len() { at } else { bytes.len() };
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split(pieces: &[&[u8]]) -> Vec<String> {
+        let mut splitter = Splitter::default();
+        let mut lines = Vec::new();
+        for piece in pieces {
+            splitter.push(piece, |line| lines.push(line.to_owned()));
+        }
+        splitter.end(|line| lines.push(line.to_owned()));
+        lines
+    }
+
+    #[test]
+    fn lines_lose_their_ends_and_keep_everything_else() {
+        assert_eq!(split(&[b"a\nb\r\n\nc\rd\n"]), ["a", "b", "", "c\rd"]);
+        assert_eq!(split(&[b"no line feed"]), ["no line feed"]);
+        assert_eq!(split(&[b"a\r", b"\nb"]), ["a", "b"]);
+        assert_eq!(split(&[b"bad \xff\n"]), ["bad \u{fffd}"]);
+        assert_eq!(split(&[b"\xc3", b"\xa9\n"]), ["é"]);
+        assert!(split(&[b""]).is_empty());
+    }
+
+    #[test]
+    fn a_huge_line_is_broken_at_the_limit_between_characters() {
+        let text = "é".repeat(MAX_LINE_BYTES); // twice the limit in bytes
+        let shifted = format!("a{text}");
+        let lines = split(&[shifted.as_bytes(), b"\n"]);
+        assert_eq!(lines.concat(), shifted);
+        assert!(lines.iter().all(|line| line.len() <= MAX_LINE_BYTES));
+        assert_eq!(lines.len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_arrive_does_not_matter(
+            bytes in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..300),
+            size in 1..40_usize,
+        ) {
+            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+            prop_assert_eq!(split(&pieces), split(&[&bytes]));
+        }
+    }
+}

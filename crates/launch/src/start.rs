@@ -1,0 +1,120 @@
+//! From the first instruction of the launcher to its loop.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustix::process::{Pid, Resource, Rlimit};
+
+use crate::launcher::{Launcher, Setup};
+use crate::line::{LAUNCHER, Style};
+use crate::lock::Lock;
+use crate::printer::Printer;
+use crate::signals::Signals;
+use crate::table::{Table, replace_file};
+use crate::{EXIT_FATAL, program};
+
+/// The launcher's whole life. `args` are those of the Supervisor (what followed `hab sup run`).
+///
+/// Exit codes (control chapter 19): 0 after an orderly shutdown, 86 when the lock is held or the
+/// Supervisor cannot go on, 1 when there is nothing to start it from or the system refuses.
+#[must_use]
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    program::name_process(LAUNCHER);
+    let args: Vec<OsString> = args.into_iter().collect();
+    let mut printer = Printer::new(style_of(&args));
+    let signals = match Signals::block() {
+        Ok(signals) => signals,
+        Err(error) => {
+            printer.log_error(&format!("Signals cannot be set up: {error}"));
+            printer.finish();
+            return ExitCode::FAILURE;
+        }
+    };
+    let root = root();
+    let launcher_dir = root.join("hab/launcher");
+    for dir in [root.join("hab/sup/default"), launcher_dir.clone()] {
+        if let Err(error) = fs::create_dir_all(&dir) {
+            let shown = dir.display();
+            printer.plain(&format!("Can't create directory '{shown}': {error}"));
+            printer.finish();
+            return ExitCode::from(EXIT_FATAL as u8);
+        }
+    }
+    let _lock = match Lock::acquire(&root) {
+        Ok(lock) => lock,
+        Err(error) => {
+            printer.plain(&error.to_string());
+            printer.log_error(&format!("Launcher exiting with code {EXIT_FATAL}"));
+            printer.finish();
+            return ExitCode::from(EXIT_FATAL as u8);
+        }
+    };
+    let pid_file = launcher_dir.join("PID");
+    let own_pid = std::process::id().to_string();
+    if let Err(error) = replace_file(&pid_file, own_pid.as_bytes()) {
+        let shown = pid_file.display();
+        printer.log_error(&format!("'{shown}' cannot be written: {error}"));
+    }
+    let setup = program::known().map(|program| Setup {
+        args,
+        program,
+        boot_id: crate::proc::boot_id(),
+        open_files: raise_open_files(),
+        services: Table::new(launcher_dir.join("processes")),
+        hooks: Table::new(launcher_dir.join("hooks")),
+    });
+    let code = match setup {
+        Ok(setup) => {
+            become_reaper();
+            Launcher::new(setup, signals, printer).run()
+        }
+        Err(error) => {
+            printer.log_error(&format!("The launcher's own program is not known: {error}"));
+            printer.finish();
+            1
+        }
+    };
+    // gone already is as good
+    let _ = fs::remove_file(&pid_file);
+    ExitCode::from(code)
+}
+
+/// `FS_ROOT`, `/` when unset or empty, made absolute.
+fn root() -> PathBuf {
+    let root = env::var_os("FS_ROOT").filter(|root| !root.is_empty());
+    let root = root.map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    std::path::absolute(&root).unwrap_or(root)
+}
+
+/// The style asked for by the Supervisor's options, until the Supervisor says what counts.
+fn style_of(args: &[OsString]) -> Style {
+    let has = |names: &[&str]| {
+        args.iter().take_while(|arg| *arg != "--").any(|arg| names.iter().any(|name| arg == name))
+    };
+    Style::choose(
+        has(&["--no-color"]),
+        has(&["--json-logging"]),
+        has(&["-v", "--verbose"]),
+        |name| env::var(name).ok(),
+    )
+}
+
+/// Each service takes two pipes, so the launcher allows itself as many files as it may. Gives the
+/// limit that was, which every child gets back.
+fn raise_open_files() -> Rlimit {
+    let original = rustix::process::getrlimit(Resource::Nofile);
+    let all = Rlimit { current: original.maximum, maximum: original.maximum };
+    // refused: as many as there were
+    let _ = rustix::process::setrlimit(Resource::Nofile, all);
+    original
+}
+
+/// Orphans of services come to the launcher, as they would if it were process 1.
+fn become_reaper() {
+    let _: io::Result<()> =
+        rustix::process::set_child_subreaper(Some(Pid::INIT)).map_err(io::Error::from);
+}

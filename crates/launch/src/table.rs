@@ -1,0 +1,213 @@
+//! The process table on disk: what a next launcher needs to find the processes of one that was
+//! killed.
+//!
+//! Two files below `<root>/hab/launcher`: `processes` for services, `hooks` for hooks (apart,
+//! because hooks come and go all the time). Each is written whole to a temporary file and renamed,
+//! before the process it names executes anything. No fsync: the table only matters while the
+//! kernel that runs the processes runs, and that kernel sees a renamed file at once. After a power
+//! loss no process is left and the boot id in the file is another one, so its content is ignored
+//! however much of it reached the disk.
+
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES};
+
+const FIRST_LINE: &str = "roost-processes 1";
+/// Largest file that is read: every entry at its longest.
+const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 90) + 256) as u64;
+
+/// A process, as good as can be told apart from any other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: u64,
+    pub(crate) pid: u32,
+    pub(crate) start_ticks: u64,
+    pub(crate) started_unix_ms: u64,
+    pub(crate) name: String,
+}
+
+/// One of the two files.
+#[derive(Debug)]
+pub(crate) struct Table {
+    path: PathBuf,
+}
+
+/// What was found at the start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// Entries of this boot; also when there is no file.
+    Entries(Vec<Entry>),
+    /// The file made no sense and was put aside; a line for the operator.
+    Corrupt(String),
+}
+
+impl Table {
+    pub(crate) fn new(path: PathBuf) -> Table {
+        Table { path }
+    }
+
+    /// Replaces the content.
+    pub(crate) fn write<'a>(
+        &self,
+        boot_id: &str,
+        entries: impl Iterator<Item = &'a Entry>,
+    ) -> io::Result<()> {
+        let mut text = format!("{FIRST_LINE}\nboot {boot_id}\n");
+        for e in entries {
+            let line =
+                format!("{} {} {} {} {}\n", e.id, e.pid, e.start_ticks, e.started_unix_ms, e.name);
+            text.push_str(&line);
+        }
+        replace_file(&self.path, text.as_bytes())
+    }
+
+    /// Reads what an earlier launcher left. A file that cannot be understood is renamed to
+    /// `NAME.corrupt`.
+    pub(crate) fn load(&self, boot_id: &str) -> Loaded {
+        let problem = match read_limited(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Loaded::Entries(Vec::new());
+            }
+            Err(error) => error.to_string(),
+            Ok(text) => match parse(&text, boot_id) {
+                Ok(entries) => return Loaded::Entries(entries),
+                Err(problem) => problem,
+            },
+        };
+        let aside = self.path.with_extension("corrupt");
+        let kept = match fs::rename(&self.path, &aside) {
+            Ok(()) => format!("kept as '{}'", aside.display()),
+            Err(error) => format!("and cannot be put aside: {error}"),
+        };
+        Loaded::Corrupt(format!(
+            "Process table '{}' is not readable ({problem}); {kept}. Services of an earlier \
+             launcher, if any still run, are not known; look for them with `ps`",
+            self.path.display()
+        ))
+    }
+
+    /// Removes the file: nothing is left to find.
+    pub(crate) fn remove(&self) {
+        // missing is as good as removed, and an old one is harmless: its processes are gone
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Writes a small file so that readers see the old or the new content, never a part.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let mut file = fs::File::create(&temporary)?;
+    file.write_all(bytes)?;
+    drop(file);
+    fs::rename(&temporary, path)
+}
+
+fn read_limited(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_FILE_BYTES {
+        let text = format!("{size} bytes, the limit is {MAX_FILE_BYTES}");
+        return Err(io::Error::other(text));
+    }
+    fs::read_to_string(path)
+}
+
+fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
+    let mut lines = text.lines();
+    if lines.next() != Some(FIRST_LINE) {
+        return Err(format!("line 1 is not \"{FIRST_LINE}\""));
+    }
+    let boot =
+        lines.next().and_then(|line| line.strip_prefix("boot ")).ok_or("line 2 has no boot id")?;
+    let entries = lines
+        .enumerate()
+        .map(|(at, line)| parse_entry(line).ok_or(format!("line {} is no process", at + 3)))
+        .collect::<Result<Vec<_>, _>>()?;
+    if entries.len() > MAX_ENTRIES {
+        return Err(format!("more than {MAX_ENTRIES} processes"));
+    }
+    if boot != boot_id || boot_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(entries)
+}
+
+fn parse_entry(line: &str) -> Option<Entry> {
+    let mut parts = line.splitn(5, ' ');
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    let (id, pid, start_ticks, started_unix_ms) = (number()?, number()?, number()?, number()?);
+    // 0 and 1 as targets of kill() would mean a whole session or everything
+    let pid = u32::try_from(pid).ok().filter(|pid| (2..=i32::MAX as u32).contains(pid))?;
+    let name = parts.next().filter(|name| is_name(name))?.to_owned();
+    Some(Entry { id, pid, start_ticks, started_unix_ms, name })
+}
+
+/// Names are one line, so that they fit into the table and into lines of output.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let name = "[a-z][a-z. @\\[\\]é-]{0,30}";
+        (any::<u64>(), 2..=i32::MAX as u32, any::<u64>(), any::<u64>(), name).prop_map(
+            |(id, pid, start_ticks, started_unix_ms, name)| Entry {
+                id,
+                pid,
+                start_ticks,
+                started_unix_ms,
+                name,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(entries in prop::collection::vec(entry(), 0..8)) {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let table = Table::new(dir.path().join("processes"));
+            table.write("boot-1", entries.iter()).expect("written");
+            prop_assert_eq!(table.load("boot-1"), Loaded::Entries(entries));
+            prop_assert_eq!(table.load("boot-2"), Loaded::Entries(Vec::new()));
+            prop_assert_eq!(table.load(""), Loaded::Entries(Vec::new()));
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text in ".{0,200}") {
+            let _ = parse(&text, "boot-1");
+            let _ = parse(&format!("{FIRST_LINE}\nboot boot-1\n{text}"), "boot-1");
+        }
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_kept_aside_and_named() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("processes");
+        let table = Table::new(path.clone());
+        for bad in [
+            &b"\xff\xfe"[..],
+            b"",
+            b"roost-processes 1\nboot b\n1 2 3\n",
+            b"roost-processes 1\nboot b\n1 0 3 4 a.b\n",
+            b"roost-processes 1\nboot b\n1 1 3 4 a.b\n",
+            b"roost-processes 1\nboot b\n1 4294967295 3 4 a.b\n",
+        ] {
+            fs::write(&path, bad).expect("written");
+            let Loaded::Corrupt(line) = table.load("b") else {
+                panic!("{bad:?} was accepted");
+            };
+            assert!(line.contains("processes.corrupt"), "{line}");
+            assert!(!path.exists());
+            assert_eq!(fs::read(dir.path().join("processes.corrupt")).expect("kept"), bad);
+        }
+        assert_eq!(table.load("b"), Loaded::Entries(Vec::new()));
+    }
+}
