@@ -59,6 +59,8 @@ pub(super) struct Read {
     pub(super) plan: Option<PathBuf>,
     /// `roost.toml`, if there is one.
     pub(super) toml: Option<PathBuf>,
+    /// What of the plan has no effect, for the user.
+    pub(super) warning: Option<String>,
 }
 
 /// Reads the facts of a directory. Where both files say something, `roost.toml` is right.
@@ -71,11 +73,18 @@ pub(super) fn read(root: &FsRoot, dir: &Path, target: &str) -> Result<Read, Stag
         || Ok(Facts::default()),
         |text| parse_toml(text).map_err(|fault| StageError::fault(&toml, fault)),
     )?;
+    let mut warning = None;
     if let Some(plan) = &plan {
         let text = read_text(plan, MAX_METAFILE_BYTES)?.unwrap_or_default();
         merge_plan(&mut facts, root, &text).map_err(|fault| StageError::fault(plan, fault))?;
+        // A directory is run with what the machine has; its programs are not built or installed.
+        if text.lines().any(|line| line.starts_with("pkg_deps=(") && line != "pkg_deps=()") {
+            let plan = plan.display();
+            warning =
+                Some(format!("{plan}: pkg_deps has no effect here; hooks find programs in PATH"));
+        }
     }
-    Ok(Read { facts, context, plan, toml: text.map(|_| toml) })
+    Ok(Read { facts, context, plan, toml: text.map(|_| toml), warning })
 }
 
 /// The plan of a directory (packages chapter 13.1); a directory needs none.

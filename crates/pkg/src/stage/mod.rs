@@ -199,6 +199,7 @@ pub fn stage_directory(
 
     let (ident, changed) = place::place(root, &ident, tree.files, tree.newest_s)?;
     let mut warnings = tree.warnings;
+    warnings.extend(read.warning);
     if changed {
         warnings.extend(place::prune(root, &ident, &options.keep));
     }

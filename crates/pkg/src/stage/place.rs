@@ -61,10 +61,15 @@ pub(super) fn place(
         match make(&parent, &path, &files) {
             Ok(()) => return Ok((ident, true)),
             // Another process was faster with this stamp: look again.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries < TRIES => {}
+            Err(error) if is_taken(&error) && tries < TRIES => {}
             Err(error) => return Err(StageError::io(&path, error)),
         }
     }
+}
+
+/// True when there is a directory in the place of the new one: file systems say it in two ways.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
 }
 
 /// The newest installed release of a version. By release text alone: the version is one and the
