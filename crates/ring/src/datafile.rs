@@ -1,0 +1,182 @@
+//! The data file `<member id>.rst` (ring chapter 12.3): reads versions 1 and 2, writes 2.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::{Departure, Dropped, Membership, Rumor, RumorKind, Stores, member::MembershipWire};
+
+/// Version that is written.
+const VERSION: u8 = 2;
+/// Header size of version 2, counted from offset 1.
+const HEADER_BYTES: u64 = 64;
+/// Size of the largest file that is read, in bytes.
+pub const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A data file that cannot be used. The caller keeps a copy aside and starts empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DataFileError {
+    /// Neither version 1 nor 2.
+    #[error("invalid header version: {0}")]
+    Version(u8),
+    /// It ends within its header.
+    #[error("failed to fill whole buffer: the header is cut short")]
+    ShortHeader,
+    /// It ends within a section, or a record is longer than its section.
+    #[error("the section of {section} ends too early, at byte {offset}")]
+    ShortSection {
+        /// Which section.
+        section: &'static str,
+        /// Where in the file.
+        offset: usize,
+    },
+    /// A record is no message, or one that does not belong into its section.
+    #[error("a record in the section of {section} at byte {offset} is unusable: {reason}")]
+    Record {
+        /// Which section.
+        section: &'static str,
+        /// Where in the file.
+        offset: usize,
+        /// What is wrong with it.
+        reason: Dropped,
+    },
+    /// Larger than any ring needs.
+    #[error("the file has {0} bytes, more than the {FILE_BYTES_MAX} that are read")]
+    TooLarge(usize),
+}
+
+/// Sections in the order of the file. Version 1 lacks the last.
+const SECTIONS: [RumorKind; 7] = RumorKind::ALL;
+
+/// The bytes of a file that holds `stores`.
+#[must_use]
+pub fn encode(stores: &Stores) -> Vec<u8> {
+    let mut sections = SECTIONS.map(|_| Vec::new());
+    let [members, services, configs, files, elections, updates, departures] = &mut sections;
+    for member in &stores.members {
+        add_record(members, &member.to_wire().encode_to_vec());
+    }
+    for service in &stores.services {
+        add_record(services, &Rumor::Service(service.clone()).encode());
+    }
+    for config in &stores.service_configs {
+        add_record(configs, &Rumor::ServiceConfig(config.clone()).encode());
+    }
+    for file in &stores.service_files {
+        add_record(files, &Rumor::ServiceFile(file.clone()).encode());
+    }
+    for election in &stores.elections {
+        add_record(elections, &Rumor::Election(election.clone()).encode());
+    }
+    for election in &stores.update_elections {
+        add_record(updates, &Rumor::ElectionUpdate(election.clone()).encode());
+    }
+    for member_id in &stores.departures {
+        let departure = Departure { member_id: member_id.clone() };
+        add_record(departures, &Rumor::Departure(departure).encode());
+    }
+    let mut file = vec![VERSION];
+    file.extend(HEADER_BYTES.to_le_bytes());
+    for section in &sections {
+        file.extend((section.len() as u64).to_le_bytes());
+    }
+    for section in &sections {
+        file.extend(section);
+    }
+    file
+}
+
+fn add_record(section: &mut Vec<u8>, record: &[u8]) {
+    section.extend((record.len() as u64).to_le_bytes());
+    section.extend(record);
+}
+
+/// Reads a file. An empty one holds nothing.
+///
+/// # Errors
+/// When it is damaged. Nothing of it is used then.
+pub fn decode(file: &[u8]) -> Result<Stores, DataFileError> {
+    let mut stores = Stores::default();
+    if file.is_empty() {
+        return Ok(stores);
+    }
+    if file.len() > FILE_BYTES_MAX {
+        return Err(DataFileError::TooLarge(file.len()));
+    }
+    let (lengths_at, sections_at, sections) = match file[0] {
+        1 => (1, 1 + 6 * 8, &SECTIONS[..6]),
+        2 => {
+            let header = number_at(file, 1).ok_or(DataFileError::ShortHeader)?;
+            let header = usize::try_from(header).ok().filter(|header| *header >= 64);
+            let header = header.ok_or(DataFileError::ShortHeader)?;
+            (9, header.saturating_add(1), &SECTIONS[..])
+        }
+        version => return Err(DataFileError::Version(version)),
+    };
+    if file.len() < sections_at {
+        return Err(DataFileError::ShortHeader);
+    }
+    let mut offset = sections_at;
+    for (number, kind) in sections.iter().enumerate() {
+        let length = number_at(file, lengths_at + number * 8).ok_or(DataFileError::ShortHeader)?;
+        let short = DataFileError::ShortSection { section: kind.as_str(), offset };
+        let length = usize::try_from(length).map_err(|_| short.clone())?;
+        let end = offset.checked_add(length).filter(|end| *end <= file.len()).ok_or(short)?;
+        read_section(&mut stores, *kind, &file[..end], offset)?;
+        offset = end;
+    }
+    Ok(stores)
+}
+
+fn number_at(file: &[u8], offset: usize) -> Option<u64> {
+    let bytes = file.get(offset..offset.checked_add(8)?)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// Reads the records from `offset` to the end of `file`.
+fn read_section(
+    stores: &mut Stores,
+    kind: RumorKind,
+    file: &[u8],
+    mut offset: usize,
+) -> Result<(), DataFileError> {
+    let section = kind.as_str();
+    while offset < file.len() {
+        let short = DataFileError::ShortSection { section, offset };
+        let length = number_at(file, offset).and_then(|length| usize::try_from(length).ok());
+        let start = offset + 8;
+        let end = length.and_then(|length| start.checked_add(length)).ok_or(short.clone())?;
+        let record = file.get(start..end).ok_or(short)?;
+        read_record(stores, kind, record).map_err(|reason| DataFileError::Record {
+            section,
+            offset,
+            reason,
+        })?;
+        offset = end;
+    }
+    Ok(())
+}
+
+fn read_record(stores: &mut Stores, kind: RumorKind, record: &[u8]) -> Result<(), Dropped> {
+    if kind == RumorKind::Member {
+        let wire = MembershipWire::decode(record)
+            .map_err(|error| Dropped::Undecodable(error.to_string()))?;
+        stores.members.push(Membership::from_wire(wire)?);
+        return Ok(());
+    }
+    match (kind, Rumor::decode(Bytes::copy_from_slice(record))?) {
+        (RumorKind::Service, Rumor::Service(service)) => stores.services.push(service),
+        (RumorKind::ServiceConfig, Rumor::ServiceConfig(config)) => {
+            stores.service_configs.push(config);
+        }
+        (RumorKind::ServiceFile, Rumor::ServiceFile(file)) => stores.service_files.push(file),
+        (RumorKind::Election, Rumor::Election(election)) => stores.elections.push(election),
+        (RumorKind::ElectionUpdate, Rumor::ElectionUpdate(election)) => {
+            stores.update_elections.push(election);
+        }
+        (RumorKind::Departure, Rumor::Departure(departure)) => {
+            stores.departures.push(departure.member_id);
+        }
+        _ => return Err(Dropped::TypeMismatch),
+    }
+    Ok(())
+}

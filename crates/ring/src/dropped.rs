@@ -1,0 +1,106 @@
+//! Why an input had no effect. Every reason is counted ([`crate::Counters::dropped`]).
+
+/// An input that was dropped. The ring's state did not change unless a variant says so; nothing
+/// has to be done about it beyond logging. Texts are those of Habitat 2.1.78 (ring chapter 17)
+/// where it has one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Dropped {
+    /// The bytes are no envelope.
+    #[error("Failed to decode protocol message: {0}")]
+    BadEnvelope(String),
+    /// An envelope without payload.
+    #[error("Received an unsupported or bad protocol message. Missing field: missing payload")]
+    MissingPayload,
+    /// There is a ring key here and the message is not encrypted.
+    #[error("Received an unsupported or bad protocol message. Missing field: missing nonce")]
+    MissingNonce,
+    /// The nonce does not have 24 bytes.
+    #[error("Crypto error: nonce must be exactly 24 bytes")]
+    BadNonce,
+    /// Encrypted with another key, or damaged.
+    #[error("Crypto error: Secret key and nonce could not decrypt ciphertext")]
+    Undecryptable,
+    /// The message is encrypted and there is no ring key here.
+    #[error("the message is encrypted, and this Supervisor has no ring key")]
+    EncryptedWithoutKey,
+    /// The payload is no message of the ring.
+    #[error("Failed to decode protocol message: {0}")]
+    Undecodable(String),
+    /// A mandatory field is absent or out of range.
+    #[error("Received an unsupported or bad protocol message. Missing field: {0}")]
+    MissingField(&'static str),
+    /// Type and content disagree; it would kill a real Supervisor.
+    #[error("type and content of the message disagree")]
+    TypeMismatch,
+    /// A rumor type that only Habitat's own tests use; it would kill a real Supervisor.
+    #[error("rumor types 6 and 7 are for tests")]
+    TestRumor,
+    /// A group name that is none.
+    #[error("InvalidServiceGroup({0:?})")]
+    InvalidServiceGroup(String),
+    /// An address that is not IPv4; it would kill the prober of a real Supervisor. The rest of
+    /// a SWIM message is still used.
+    #[error("the address of a member is not an IPv4 address")]
+    AddressNotIpv4,
+    /// More bytes than any message of the ring may have.
+    #[error("the message is too long")]
+    TooLong,
+    /// An id, a group or a file name that is too long.
+    #[error("a name in the message is too long")]
+    NameTooLong,
+    /// An election with too many votes.
+    #[error("the election has too many votes")]
+    TooManyVotes,
+    /// The member list is full.
+    #[error("the member list is full")]
+    TooManyMembers,
+    /// The rumor stores are full.
+    #[error("the rumor stores are full")]
+    TooManyRumors,
+    /// Too many elections wait for a suitability.
+    #[error("too many elections wait for a suitability")]
+    TooManyDeferred,
+    /// An indirect probe for a member that is not in the list.
+    #[error("PingReq request for invalid target")]
+    UnknownTarget,
+    /// A new term that neither comes from nor is about the current leader.
+    #[error("Received a New Term Election, but not from the current leader, ignoring!")]
+    ForeignTerm,
+    /// A candidacy in a group that this member has no service in.
+    #[error("this member has no service in the group of the election")]
+    NoOwnService,
+    /// Outputs are not fetched fast enough, an answer was dropped. The state did change.
+    #[error("too many outputs wait to be fetched")]
+    OutputsFull,
+}
+
+impl Dropped {
+    /// A short name for metrics; few values.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::BadEnvelope(_) => "bad-envelope",
+            Self::MissingPayload => "missing-payload",
+            Self::MissingNonce => "missing-nonce",
+            Self::BadNonce => "bad-nonce",
+            Self::Undecryptable => "undecryptable",
+            Self::EncryptedWithoutKey => "encrypted-without-key",
+            Self::Undecodable(_) => "undecodable",
+            Self::MissingField(_) => "missing-field",
+            Self::TypeMismatch => "type-mismatch",
+            Self::TestRumor => "test-rumor",
+            Self::InvalidServiceGroup(_) => "invalid-group",
+            Self::AddressNotIpv4 => "address-not-ipv4",
+            Self::TooLong => "too-long",
+            Self::NameTooLong => "name-too-long",
+            Self::TooManyVotes => "too-many-votes",
+            Self::TooManyMembers => "too-many-members",
+            Self::TooManyRumors => "too-many-rumors",
+            Self::TooManyDeferred => "too-many-deferred",
+            Self::UnknownTarget => "unknown-target",
+            Self::ForeignTerm => "foreign-term",
+            Self::NoOwnService => "no-own-service",
+            Self::OutputsFull => "outputs-full",
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The envelope around every message, and its encryption with the ring key (ring chapter 2).
+
+use bytes::Bytes;
+use prost::Message;
+use rand::RngCore;
+use roost_crypto::{NONCE_BYTES, RingKey};
+
+use crate::Dropped;
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct EnvelopeWire {
+    #[prost(bool, optional, tag = "1")]
+    encrypted: Option<bool>,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    nonce: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    payload: Option<Bytes>,
+}
+
+/// Wraps and unwraps messages, with the ring key if there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    key: Option<RingKey>,
+}
+
+impl Envelope {
+    /// An envelope with `key`, or a plain one.
+    #[must_use]
+    pub const fn new(key: Option<RingKey>) -> Self {
+        Self { key }
+    }
+
+    /// By how much a small envelope is longer than its payload, at most, in bytes.
+    pub(crate) const fn overhead_bytes(&self) -> usize {
+        let payload_field = 4;
+        match self.key {
+            None => payload_field,
+            Some(_) => payload_field + 2 + (2 + NONCE_BYTES) + 16,
+        }
+    }
+
+    /// Wraps `payload`; the nonce comes from `random`.
+    #[must_use]
+    pub fn wrap(&self, payload: Vec<u8>, random: &mut impl RngCore) -> Bytes {
+        let wire = match &self.key {
+            None => {
+                EnvelopeWire { encrypted: None, nonce: None, payload: Some(Bytes::from(payload)) }
+            }
+            Some(key) => {
+                let mut nonce = [0; NONCE_BYTES];
+                random.fill_bytes(&mut nonce);
+                EnvelopeWire {
+                    encrypted: Some(true),
+                    payload: Some(Bytes::from(key.seal(&nonce, &payload))),
+                    nonce: Some(Bytes::copy_from_slice(&nonce)),
+                }
+            }
+        };
+        Bytes::from(wire.encode_to_vec())
+    }
+
+    /// The payload of an envelope.
+    ///
+    /// # Errors
+    /// When the bytes are no envelope or it does not fit the key. A message that says it is
+    /// encrypted is refused without a key.
+    pub fn unwrap(&self, bytes: &[u8]) -> Result<Bytes, Dropped> {
+        let wire =
+            EnvelopeWire::decode(bytes).map_err(|error| Dropped::BadEnvelope(error.to_string()))?;
+        let payload = wire.payload.ok_or(Dropped::MissingPayload)?;
+        let Some(key) = &self.key else {
+            let encrypted = wire.encrypted.unwrap_or_default();
+            return if encrypted { Err(Dropped::EncryptedWithoutKey) } else { Ok(payload) };
+        };
+        let nonce = wire.nonce.ok_or(Dropped::MissingNonce)?;
+        if nonce.len() != NONCE_BYTES {
+            return Err(Dropped::BadNonce);
+        }
+        key.open(&nonce, &payload).map(Bytes::from).map_err(|_| Dropped::Undecryptable)
+    }
+}

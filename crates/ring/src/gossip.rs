@@ -1,0 +1,425 @@
+//! The gossip half: whom to send rumors, which, and what is learnt from those that arrive (ring
+//! chapters 7, 8).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use rand::seq::SliceRandom;
+
+use crate::{
+    Departure, Dropped, Health, Now, Output, OwnService, Ring, Rumor, RumorKind, Service,
+    heat::{Cursor, Hot},
+    limits::GOSSIP_BYTES_MAX,
+    membership::SMALL_RING_MAX,
+    rumor::{DEPARTURE_KEY, SERVICE_CONFIG_ID, checked_group},
+    table::Place,
+};
+
+/// From one turn to the next.
+pub(crate) const TURN_MS: u64 = 1_000;
+/// Members that are sent rumors in one turn.
+const FAN_OUT: usize = 5;
+/// Rumors of one class in one push; the rest follows at the next turn.
+const PUSH_MESSAGES_MAX: usize = 1_000;
+/// Size of one push beyond which no further rumor is added.
+const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A push whose end is not told within this time counts as failed.
+const PUSH_MS: u64 = 60_000;
+/// A member that has just come to a large ring passes on what it learns only to members it has
+/// heard from directly: the others know it all. It lasts at least this long after first contact …
+const JOINING_MS: u64 = 30_000;
+/// … and until it learnt nothing new for this long.
+const JOINING_QUIET_MS: u64 = 10_000;
+
+/// A push that has not ended yet, and what its member had been sent before.
+#[derive(Debug)]
+struct InFlight {
+    place: Place,
+    members: Cursor,
+    others: Cursor,
+    started: Now,
+}
+
+/// This member is new to the ring.
+#[derive(Debug, Default)]
+struct Joining {
+    /// When it may end, once somebody was heard from.
+    ends: Option<Now>,
+    /// Something was delivered to somebody.
+    delivered: bool,
+}
+
+/// State of the sending side.
+#[derive(Debug)]
+pub(crate) struct Gossiper {
+    /// Members still to be served in this round.
+    round: Vec<Place>,
+    /// Members to be served before.
+    hurried: Vec<Place>,
+    in_flight: BTreeMap<u64, InFlight>,
+    last_push: u64,
+    joining: Option<Joining>,
+    next: Now,
+}
+
+impl Default for Gossiper {
+    fn default() -> Self {
+        Self {
+            round: Vec::new(),
+            hurried: Vec::new(),
+            in_flight: BTreeMap::new(),
+            last_push: 0,
+            joining: Some(Joining::default()),
+            next: Now::NEVER,
+        }
+    }
+}
+
+impl Gossiper {
+    pub(crate) const fn next(&self) -> Now {
+        self.next
+    }
+
+    /// There is somebody to gossip with.
+    pub(crate) fn somebody_there(&mut self, now: Now) {
+        self.next = self.next.min(now.plus_ms(TURN_MS));
+        if let Some(Joining { ends: Some(ends), .. }) = &mut self.joining {
+            *ends = (*ends).max(now.plus_ms(JOINING_QUIET_MS));
+        }
+    }
+
+    /// Serves this member at the next turn.
+    pub(crate) fn hurry(&mut self, place: Place) {
+        if !self.hurried.contains(&place) {
+            self.hurried.push(place);
+        }
+    }
+
+    /// Somebody was heard from directly.
+    pub(crate) fn contact(&mut self, now: Now) {
+        if let Some(joining) = &mut self.joining {
+            joining.ends.get_or_insert(now.plus_ms(JOINING_MS));
+        }
+    }
+
+    /// The member knows the ring from its data file.
+    pub(crate) fn is_at_home(&mut self) {
+        self.joining = None;
+    }
+}
+
+impl Ring {
+    /// Serves the next members when it is time.
+    pub(crate) fn run_gossiper(&mut self, now: Now) {
+        if self.gossiper.next > now {
+            return;
+        }
+        self.give_up_old_pushes(now);
+        self.end_joining(now);
+        let mut served = 0;
+        while served < FAN_OUT
+            && let Some(place) = self.gossiper.hurried.pop()
+        {
+            served += usize::from(self.push_to(now, place));
+        }
+        // those that cannot be served take no slot; in Habitat they do
+        while served < FAN_OUT
+            && let Some(place) = self.gossiper.round.pop()
+        {
+            let eligible = self.is_served(place);
+            self.push_to(now, place);
+            served += usize::from(eligible);
+        }
+        if self.gossiper.round.is_empty() {
+            self.begin_round();
+        }
+        let nobody = self.gossiper.round.is_empty() && self.gossiper.hurried.is_empty();
+        self.gossiper.next = if nobody { Now::NEVER } else { now.plus_ms(TURN_MS) };
+    }
+
+    fn begin_round(&mut self) {
+        let me = &self.me.id;
+        let others = (0..).zip(&self.table.entries).filter(|(_, entry)| entry.id != *me);
+        self.gossiper.round.clear();
+        self.gossiper.round.extend(others.map(|(place, _)| place));
+        self.gossiper.round.shuffle(&mut self.rng);
+    }
+
+    fn is_served(&self, place: Place) -> bool {
+        let entry = self.table.at(place);
+        let spoken_to =
+            self.gossiper.joining.is_none() || self.table.len() <= SMALL_RING_MAX || entry.contact;
+        entry.is_pingable() && !entry.is_persistent_and_confirmed() && !entry.pushing && spoken_to
+    }
+
+    /// Sends a member what is hot for it. False when there is nothing to send.
+    fn push_to(&mut self, now: Now, place: Place) -> bool {
+        if !self.is_served(place) {
+            return false;
+        }
+        let entry = self.table.at(place);
+        let Some(to) = entry.member().gossip_addr() else { return false };
+        let (members_before, others_before) = (entry.sent_members, entry.sent_others);
+        let limit = self.config.share_limit;
+        let members: Vec<Hot> =
+            self.table.heat.hot(members_before, limit).take(PUSH_MESSAGES_MAX).collect();
+        let others: Vec<Hot> =
+            self.rumors.heat.hot(others_before, limit).take(PUSH_MESSAGES_MAX).collect();
+        if members.is_empty() && others.is_empty() {
+            return false;
+        }
+        let mut messages = Vec::with_capacity(members.len() + others.len());
+        let from_id = self.me.id.to_string();
+        for hot in &members {
+            let membership = self.table.at(hot.rumor).membership();
+            self.add_message(&mut messages, &Rumor::Member(from_id.clone(), membership));
+        }
+        let mut others_after = others_before;
+        let mut size: usize = messages.iter().map(Bytes::len).sum();
+        let mut elections = Vec::new();
+        let mut included = 0;
+        for hot in &others {
+            if size > PUSH_BYTES_MAX {
+                break;
+            }
+            others_after = hot.after;
+            included += 1;
+            let Some(rumor) = self.rumors.rumor(hot.rumor) else { continue };
+            if matches!(rumor, Rumor::Election(_) | Rumor::ElectionUpdate(_)) {
+                elections.push(rumor);
+            } else {
+                self.add_message(&mut messages, &rumor);
+                size += messages.last().map_or(0, Bytes::len);
+            }
+        }
+        // A real Supervisor that learns of a leader before it knows the leader's service dies.
+        // So elections come last, and if this push was cut short, with the services they name.
+        let cut = included < others.len() || others.len() == PUSH_MESSAGES_MAX;
+        for rumor in elections {
+            if cut && let Some(service) = self.service_of_candidate(&rumor) {
+                self.add_message(&mut messages, &Rumor::Service(service));
+            }
+            self.add_message(&mut messages, &rumor);
+        }
+        let more = cut || members.len() == PUSH_MESSAGES_MAX;
+        if more {
+            self.gossiper.hurry(place);
+        }
+        let entry = self.table.at_mut(place);
+        entry.sent_members = members.last().map_or(members_before, |hot| hot.after);
+        entry.sent_others = others_after;
+        entry.pushing = true;
+        self.gossiper.last_push += 1;
+        let push = self.gossiper.last_push;
+        let in_flight =
+            InFlight { place, members: members_before, others: others_before, started: now };
+        self.gossiper.in_flight.insert(push, in_flight);
+        self.queue(Output::Push { push, to, messages });
+        true
+    }
+
+    fn service_of_candidate(&self, rumor: &Rumor) -> Option<Service> {
+        let (Rumor::Election(election) | Rumor::ElectionUpdate(election)) = rumor else {
+            return None;
+        };
+        let id = election.member_id.to_string();
+        self.rumors.services.get(&election.group, &id).map(|service| (**service).clone())
+    }
+
+    fn add_message(&mut self, messages: &mut Vec<Bytes>, rumor: &Rumor) {
+        let message = self.envelope.wrap(rumor.encode(), &mut self.rng);
+        self.counters.gossip_sent.entry(rumor.kind()).or_default().add(message.len());
+        messages.push(message);
+    }
+
+    /// A push has ended. What was not sent is offered again.
+    pub(crate) fn push_ended(&mut self, push: u64, sent: bool) {
+        let Some(in_flight) = self.gossiper.in_flight.remove(&push) else { return };
+        let entry = self.table.at_mut(in_flight.place);
+        entry.pushing = false;
+        if sent {
+            if let Some(joining) = &mut self.gossiper.joining {
+                joining.delivered = true;
+            }
+        } else {
+            entry.sent_members.back_to(in_flight.members);
+            entry.sent_others.back_to(in_flight.others);
+            self.counters.pushes_failed += 1;
+        }
+    }
+
+    fn give_up_old_pushes(&mut self, now: Now) {
+        let old: Vec<u64> = self
+            .gossiper
+            .in_flight
+            .iter()
+            .filter(|(_, in_flight)| in_flight.started.plus_ms(PUSH_MS) <= now)
+            .map(|(push, _)| *push)
+            .collect();
+        for push in old {
+            self.push_ended(push, false);
+        }
+    }
+
+    /// From now on everybody is told the news; what was learnt while joining, they know.
+    fn end_joining(&mut self, now: Now) {
+        let Some(Joining { ends: Some(ends), delivered: true }) = &self.gossiper.joining else {
+            return;
+        };
+        if *ends > now {
+            return;
+        }
+        self.gossiper.joining = None;
+        if self.table.len() > SMALL_RING_MAX {
+            self.forget_old_news(|contact| !contact);
+        }
+    }
+
+    /// Takes the members that are chosen for having been sent all there is.
+    pub(crate) fn forget_old_news(&mut self, chosen: impl Fn(bool) -> bool) {
+        let (members, others) = (self.table.heat.all_sent(), self.rumors.heat.all_sent());
+        for entry in self.table.entries.iter_mut().filter(|entry| chosen(entry.contact)) {
+            (entry.sent_members, entry.sent_others) = (members, others);
+        }
+    }
+
+    /// Takes a gossip message.
+    pub(crate) fn receive_gossip(&mut self, now: Now, bytes: &[u8]) -> Result<(), Dropped> {
+        if bytes.len() > GOSSIP_BYTES_MAX {
+            self.counters.gossip_unwrap_failed.add(bytes.len());
+            return Err(Dropped::TooLong);
+        }
+        let payload = self
+            .envelope
+            .unwrap(bytes)
+            .inspect_err(|_| self.counters.gossip_unwrap_failed.add(bytes.len()))?;
+        let size = payload.len();
+        let rumor =
+            Rumor::decode(payload).inspect_err(|_| self.counters.gossip_undecodable.add(size))?;
+        self.counters.gossip_received.entry(rumor.kind()).or_default().add(size);
+        self.receive_rumor(now, rumor)
+    }
+
+    /// Takes a rumor, whoever brings it.
+    pub(crate) fn receive_rumor(&mut self, now: Now, rumor: Rumor) -> Result<(), Dropped> {
+        let kind = rumor.kind();
+        let news = match rumor {
+            Rumor::Member(_, membership) => return self.apply_membership(now, membership),
+            Rumor::Service(service) => self.take_service(service)?,
+            Rumor::ServiceConfig(config) => {
+                let group = config.group.clone();
+                let old = self.rumors.service_configs.get(&group, SERVICE_CONFIG_ID);
+                let news = old.is_none_or(|old| old.yields_to(&config));
+                if news {
+                    self.rumors.put_service_config(config)?;
+                    self.start_hot(kind, &group, SERVICE_CONFIG_ID);
+                }
+                news
+            }
+            Rumor::ServiceFile(file) => {
+                let (group, name) = (file.group.clone(), file.filename.clone());
+                let old = self.rumors.service_files.get(&group, &name);
+                let news = old.is_none_or(|old| old.yields_to(&file));
+                if news {
+                    self.rumors.put_service_file(file)?;
+                    self.start_hot(kind, &group, &name);
+                }
+                news
+            }
+            Rumor::Election(election) | Rumor::ElectionUpdate(election) => {
+                self.receive_election(now, kind, election, None)?
+            }
+            Rumor::Departure(departure) => self.take_departure(departure)?,
+        };
+        if news {
+            self.changed();
+            self.elections.look();
+        } else {
+            *self.counters.rumors_ignored.entry(kind).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Stores a service (ring chapter 8.2).
+    pub(crate) fn take_service(&mut self, service: Service) -> Result<bool, Dropped> {
+        let (group, member_id) = (service.group.clone(), service.member_id.clone());
+        let id = member_id.to_string();
+        let old: Option<&Arc<Service>> = self.rumors.services.get(&group, &id);
+        if old.is_some_and(|old| !old.yields_to(&service)) {
+            return Ok(false);
+        }
+        let new_member = old.is_none();
+        let known_group = self.rumors.services.list.contains_key(group.as_str());
+        self.rumors.put_service(service)?;
+        self.start_hot(RumorKind::Service, &group, &id);
+        if new_member {
+            // elections that name it may have been withheld meanwhile by nobody but us
+            self.announce_candidate(&group, &member_id);
+        }
+        if new_member && known_group && !self.restoring && !self.has_quorum(&group) {
+            self.replace_dead_member(&group);
+        }
+        Ok(true)
+    }
+
+    /// Elections must reach others after the service of their candidate.
+    fn announce_candidate(&mut self, group: &str, candidate: &crate::MemberId) {
+        for kind in [RumorKind::Election, RumorKind::ElectionUpdate] {
+            let election = self.rumors.election(kind, group);
+            if election.is_some_and(|election| election.member_id == *candidate) {
+                self.start_hot(kind, group, crate::rumor::ELECTION_ID);
+            }
+        }
+    }
+
+    /// A group that lacks quorum got a new member: it takes the place of a dead one.
+    fn replace_dead_member(&mut self, group: &str) {
+        let dead = self
+            .rumors
+            .population(group)
+            .filter(|id| self.health_of(id) == Some(Health::Confirmed))
+            .min()
+            .cloned();
+        if let Some(dead) = dead {
+            self.force_departed(&dead);
+        }
+    }
+
+    /// Takes a manual departure (ring chapter 8.6).
+    fn take_departure(&mut self, departure: Departure) -> Result<bool, Dropped> {
+        let id = departure.member_id.clone();
+        if id == self.me.id {
+            self.learn_own_departure();
+        }
+        self.force_departed(&id);
+        let id_text = id.to_string();
+        if self.rumors.departures.get(DEPARTURE_KEY, &id_text).is_some() {
+            return Ok(false);
+        }
+        self.rumors.put_departure(departure)?;
+        self.start_hot(RumorKind::Departure, DEPARTURE_KEY, &id_text);
+        Ok(true)
+    }
+
+    /// Publishes a service of this member.
+    pub(crate) fn publish_service(
+        &mut self,
+        now: Now,
+        OwnService { group, pkg, cfg, sys, pkg_incarnation }: OwnService,
+    ) -> Result<(), Dropped> {
+        let group = checked_group(Some(group))?;
+        let member_id = self.me.id.clone();
+        let old = self.rumors.services.get(&group, &member_id.to_string());
+        let service = Service {
+            incarnation: old.map_or(1, |old| old.incarnation.saturating_add(1)),
+            pkg_incarnation: old.map_or(0, |old| old.pkg_incarnation).max(pkg_incarnation),
+            initialized: false,
+            member_id,
+            group,
+            pkg,
+            cfg,
+            sys,
+        };
+        self.receive_rumor(now, Rumor::Service(service))
+    }
+}

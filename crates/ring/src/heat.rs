@@ -1,0 +1,215 @@
+//! How often each rumor was sent to each member (ring chapter 9), in space that grows with
+//! rumors plus members and not with their product.
+//!
+//! Every change of a rumor gets the next number. A member's [`Cursor`] says up to which number
+//! it has been sent everything once, and up to which number twice. Rumors are sent in the order
+//! of their numbers, so two cursors per member tell all counts. Habitat leaves the order among
+//! equally cool rumors open; ours is the order of change.
+
+/// What one member has been sent: everything up to `once` at least once, up to `twice` twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cursor {
+    pub(crate) once: u32,
+    pub(crate) twice: u32,
+}
+
+impl Cursor {
+    /// The further back of both, when messages turn out not to have been sent.
+    pub(crate) fn back_to(&mut self, before: Self) {
+        self.once = self.once.min(before.once);
+        self.twice = self.twice.min(before.twice);
+    }
+}
+
+/// A rumor to be sent, and the member's cursor once it and all before it were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hot {
+    pub(crate) rumor: u32,
+    pub(crate) after: Cursor,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    number: u32,
+    rumor: u32,
+}
+
+/// Rumors of one class in the order of their last change. Rumors are small dense numbers that
+/// the owner of this structure hands out.
+#[derive(Debug, Default)]
+pub(crate) struct Heat {
+    /// Sorted by number; a slot counts only while it is its rumor's current one.
+    slots: Vec<Slot>,
+    /// By rumor: the number of its last change, 0 when it is offered to nobody.
+    current: Vec<u32>,
+    /// The number given last.
+    last: u32,
+    stale: usize,
+}
+
+/// Stale slots that are tolerated before they are swept out.
+const STALE_MAX: usize = 64;
+
+impl Heat {
+    /// Starts a rumor hot: it is new to everybody again. False when the numbers are used up;
+    /// then [`Heat::renumber`] is due first.
+    #[must_use]
+    pub(crate) fn start(&mut self, rumor: u32) -> bool {
+        let Some(number) = self.last.checked_add(1) else { return false };
+        self.cool(rumor);
+        self.last = number;
+        self.slots.push(Slot { number, rumor });
+        self.current[rumor as usize] = number;
+        if self.stale > STALE_MAX + self.slots.len() / 4 {
+            let current = &self.current;
+            self.slots.retain(|slot| current[slot.rumor as usize] == slot.number);
+            self.stale = 0;
+        }
+        true
+    }
+
+    /// Offers a rumor to nobody until it is started again.
+    pub(crate) fn cool(&mut self, rumor: u32) {
+        let place = rumor as usize;
+        if self.current.len() <= place {
+            self.current.resize(place + 1, 0);
+        }
+        if self.current[place] != 0 {
+            self.stale += 1;
+            self.current[place] = 0;
+        }
+    }
+
+    /// The cursor of a member that was sent everything.
+    pub(crate) const fn all_sent(&self) -> Cursor {
+        Cursor { once: self.last, twice: self.last }
+    }
+
+    /// Live slots with numbers in `(after, up_to]`.
+    fn between(&self, after: u32, up_to: u32) -> impl Iterator<Item = Slot> {
+        let start = self.slots.partition_point(|slot| slot.number <= after);
+        self.slots[start..]
+            .iter()
+            .take_while(move |slot| slot.number <= up_to)
+            .filter(|slot| self.current[slot.rumor as usize] == slot.number)
+            .copied()
+    }
+
+    /// What is hot for a member, those sent once first. To be taken in this order; after the
+    /// last one taken its `after` becomes the member's cursor.
+    pub(crate) fn hot(&self, cursor: Cursor, share_limit: u32) -> impl Iterator<Item = Hot> {
+        let once_end = if share_limit >= 2 { cursor.once } else { cursor.twice };
+        let never_end = if share_limit >= 1 { u32::MAX } else { cursor.once };
+        let mut after = cursor;
+        let sent_once = self.between(cursor.twice, once_end).map(|slot| (slot, false));
+        let never_sent = self.between(cursor.once, never_end).map(|slot| (slot, true));
+        sent_once.chain(never_sent).map(move |(slot, never)| {
+            if never {
+                after.once = slot.number;
+            } else {
+                after.twice = slot.number;
+            }
+            Hot { rumor: slot.rumor, after }
+        })
+    }
+
+    /// Gives the live slots the numbers 1, 2, 3 … and moves all cursors along. Needed once in
+    /// four thousand million changes.
+    pub(crate) fn renumber<'a>(&mut self, cursors: impl Iterator<Item = &'a mut Cursor>) {
+        let current = &self.current;
+        self.slots.retain(|slot| current[slot.rumor as usize] == slot.number);
+        self.stale = 0;
+        let slots = &self.slots;
+        let renumbered =
+            |old: u32| slots.partition_point(|slot| slot.number <= old).try_into().unwrap_or(0);
+        for cursor in cursors {
+            *cursor = Cursor { once: renumbered(cursor.once), twice: renumbered(cursor.twice) };
+        }
+        self.last = 0;
+        for slot in &mut self.slots {
+            self.last += 1;
+            slot.number = self.last;
+            self.current[slot.rumor as usize] = self.last;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Habitat's table of counts, for comparison.
+    #[derive(Default)]
+    struct Counts(BTreeMap<u32, u32>);
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Start(u32),
+        Cool(u32),
+        Take(usize),
+        Renumber,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..8u32).prop_map(Step::Start),
+            1 => (0..8u32).prop_map(Step::Cool),
+            3 => (1..6usize).prop_map(Step::Take),
+            1 => Just(Step::Renumber),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn two_cursors_count_like_a_table(limit in 0..3u32, steps in prop::collection::vec(step(), 0..200)) {
+            let (mut heat, mut cursor, mut counts) = (Heat::default(), Cursor::default(), Counts::default());
+            for step in steps {
+                match step {
+                    Step::Start(rumor) => {
+                        prop_assert!(heat.start(rumor));
+                        counts.0.insert(rumor, 0);
+                    }
+                    Step::Cool(rumor) => {
+                        heat.cool(rumor);
+                        counts.0.remove(&rumor);
+                    }
+                    Step::Renumber => heat.renumber(std::iter::once(&mut cursor)),
+                    Step::Take(wanted) => {
+                        let taken: Vec<Hot> = heat.hot(cursor, limit).take(wanted).collect();
+                        let hot = counts.0.values().filter(|count| **count < limit).count();
+                        prop_assert_eq!(taken.len(), hot.min(wanted));
+                        // sent once first: nobody left behind is nearer to the limit
+                        let lowest = taken.iter().map(|hot| counts.0[&hot.rumor]).min();
+                        let taken_rumors: Vec<u32> = taken.iter().map(|hot| hot.rumor).collect();
+                        for (rumor, count) in &counts.0 {
+                            if *count < limit && !taken_rumors.contains(rumor) {
+                                prop_assert!(Some(*count) <= lowest);
+                            }
+                        }
+                        for hot in taken {
+                            *counts.0.get_mut(&hot.rumor).unwrap() += 1;
+                            cursor = hot.after;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_used_up_are_given_anew() {
+        let mut heat = Heat::default();
+        assert!(heat.start(0) && heat.start(1));
+        heat.last = u32::MAX;
+        assert!(!heat.start(0));
+        let mut cursor = Cursor { once: 1, twice: 0 };
+        heat.renumber(std::iter::once(&mut cursor));
+        assert!(heat.start(0));
+        let hot: Vec<u32> = heat.hot(cursor, 2).map(|hot| hot.rumor).collect();
+        assert_eq!(hot, [1, 0], "0 changed after 1");
+    }
+}

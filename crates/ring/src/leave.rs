@@ -1,0 +1,32 @@
+//! Leaving on purpose (ring chapter 11.2).
+
+use rand::seq::SliceRandom;
+
+use crate::{Event, Ring, SwimKind, table::Place};
+
+/// Members that are told at once.
+const GOODBYES: usize = 10;
+
+impl Ring {
+    /// Tells the ring that this member leaves (ring chapter 11.2).
+    pub(crate) fn leave(&mut self) {
+        if self.leaving {
+            return;
+        }
+        self.set_incarnation(self.me.incarnation.saturating_add(1));
+        self.leaving = true;
+        let me = self.me.id.clone();
+        self.force_departed(&me);
+        let mut others: Vec<Place> = (0..).zip(&self.table.entries).map(|(at, _)| at).collect();
+        others.retain(|place| self.table.at(*place).id != me);
+        others.shuffle(&mut self.rng);
+        for place in others.into_iter().take(GOODBYES) {
+            let member = self.table.at(place).member();
+            if let Some(to) = member.swim_addr() {
+                let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
+                self.say_swim(to, ack, Some(&member.id));
+            }
+        }
+        self.note(Event::Leaving);
+    }
+}

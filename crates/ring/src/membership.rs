@@ -1,0 +1,251 @@
+//! Who is in the ring and how they are: which news is taken and what follows (ring chapter 5).
+
+use std::net::Ipv4Addr;
+
+use crate::{
+    Dropped, Event, Health, Member, Membership, Now, Ring,
+    heat::Cursor,
+    limits::PROBE_SET_MAX,
+    table::{Entry, Place},
+};
+
+/// How long a member is suspected before it counts as dead (three probe intervals).
+pub(crate) const SUSPECT_MS: u64 = 9_300;
+/// How long a dead member stays Confirmed: three days.
+pub(crate) const CONFIRMED_MS: u64 = 259_200_000;
+
+/// Up to this size a ring treats newcomers as Habitat does: everybody tells them everything.
+pub(crate) const SMALL_RING_MAX: usize = 16;
+/// In larger rings this many members tell a newcomer what they know. Which ones follows from the
+/// ids, so that all agree without talking.
+const GREETERS: usize = 4;
+
+impl Ring {
+    /// The normal rule (ring chapter 5.2). True when the record was taken.
+    pub(crate) fn insert(
+        &mut self,
+        now: Now,
+        member: &Member,
+        address: Ipv4Addr,
+        health: Health,
+    ) -> Result<bool, Dropped> {
+        self.insert_if(now, member, address, health, None, |known| {
+            member.incarnation > known.incarnation
+                || (member.incarnation == known.incarnation && health > known.health)
+        })
+    }
+
+    /// The rule for a member that was heard from directly (ring chapter 5.4): whoever talks is
+    /// alive. `told` is what a stranger was already sent in the answer.
+    pub(crate) fn hear_from(
+        &mut self,
+        now: Now,
+        member: &Member,
+        address: Ipv4Addr,
+        told: Cursor,
+    ) -> Result<(), Dropped> {
+        if member.departed {
+            self.insert(now, member, address, Health::Departed)?;
+            return Ok(());
+        }
+        self.insert_if(now, member, address, Health::Alive, Some(told), |known| {
+            member.incarnation > known.incarnation || known.health != Health::Alive
+        })?;
+        if let Some(place) = self.table.find(&member.id) {
+            self.table.at_mut(place).contact = true;
+            self.gossiper.contact(now);
+        }
+        Ok(())
+    }
+
+    fn insert_if(
+        &mut self,
+        now: Now,
+        member: &Member,
+        address: Ipv4Addr,
+        health: Health,
+        told: Option<Cursor>,
+        accept: impl FnOnce(&Entry) -> bool,
+    ) -> Result<bool, Dropped> {
+        let known = self.table.get(&member.id);
+        if known.is_some_and(|known| !accept(known)) {
+            return Ok(false);
+        }
+        let before = known.map(|known| known.health);
+        if before.is_none() && self.table.len() >= self.config.members_max {
+            return Err(Dropped::TooManyMembers);
+        }
+        let place = self.table.put(member, address, health);
+        self.table.update_counter += 1;
+        self.plan_health(now, place);
+        self.members_changed();
+        if health == Health::Departed {
+            self.purge(place);
+        }
+        self.table.start_hot(place);
+        self.counters.health = self.table.tally();
+        if member.id != self.me.id && !self.restoring {
+            match before {
+                None => self.greet_newcomer(now, place, told),
+                Some(Health::Departed) if health == Health::Alive => self.greet_returned(place),
+                Some(_) => {}
+            }
+        }
+        Ok(true)
+    }
+
+    fn plan_health(&mut self, now: Now, place: Place) {
+        let due = match self.table.at(place).health {
+            Health::Suspect => Some(now.plus_ms(self.awareness.stretch_ms(SUSPECT_MS))),
+            Health::Confirmed => Some(now.plus_ms(CONFIRMED_MS)),
+            Health::Alive | Health::Departed => None,
+        };
+        self.table.plan(place, due);
+    }
+
+    /// Decides what a member that was not in the list will be sent.
+    fn greet_newcomer(&mut self, now: Now, place: Place, told: Option<Cursor>) {
+        let greeter =
+            told.is_some() || self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place);
+        let (members, others) = if greeter {
+            self.gossiper.hurry(place);
+            (told.unwrap_or_default(), Cursor::default())
+        } else {
+            (self.table.heat.all_sent(), self.rumors.heat.all_sent())
+        };
+        let entry = self.table.at_mut(place);
+        (entry.sent_members, entry.sent_others) = (members, others);
+        self.prober.somebody_there(now);
+        self.gossiper.somebody_there(now);
+    }
+
+    /// A member that was Departed talks again; what it was sent before is forgotten.
+    fn greet_returned(&mut self, place: Place) {
+        if self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place) {
+            let entry = self.table.at_mut(place);
+            (entry.sent_members, entry.sent_others) = (Cursor::default(), Cursor::default());
+            self.gossiper.hurry(place);
+        }
+    }
+
+    /// True when this member is among the few whose ids lie nearest to the newcomer's, by a hash
+    /// that all members compute alike.
+    fn is_greeter_of(&self, place: Place) -> bool {
+        let newcomer = &self.table.at(place).id;
+        let mine = distance(&self.me.id, newcomer);
+        let nearer = self
+            .table
+            .entries
+            .iter()
+            .filter(|other| other.health == Health::Alive)
+            .filter(|other| other.id != *newcomer && other.id != self.me.id)
+            .filter(|other| distance(&other.id, newcomer) < mine);
+        nearer.take(GREETERS).count() < GREETERS
+    }
+
+    /// Takes what another member says about a member (ring chapter 5.3).
+    pub(crate) fn apply_membership(
+        &mut self,
+        now: Now,
+        Membership { member, health }: Membership,
+    ) -> Result<(), Dropped> {
+        if member.id == self.me.id {
+            return self.apply_own_membership(now, &member, health);
+        }
+        // a record without a usable address would kill the prober of a real Supervisor
+        let address = member.address.ok_or(Dropped::AddressNotIpv4)?;
+        if health == Health::Confirmed
+            && let Some(known) = self.table.get(&member.id)
+            && matches!(known.health, Health::Alive | Health::Suspect)
+            && member.incarnation >= known.incarnation
+        {
+            let event = Event::AskingConfirmed { id: member.id.clone(), health: known.health };
+            if self.prober.ask_later(member, PROBE_SET_MAX) {
+                self.note(event);
+            }
+            return Ok(());
+        }
+        self.insert(now, &member, address, health).map(|_| ())
+    }
+
+    fn apply_own_membership(
+        &mut self,
+        now: Now,
+        member: &Member,
+        health: Health,
+    ) -> Result<(), Dropped> {
+        // a member that leaves does not contradict those who say so
+        let refute =
+            health != Health::Alive && member.incarnation >= self.me.incarnation && !self.leaving;
+        if refute {
+            let incarnation = member.incarnation.saturating_add(1);
+            self.set_incarnation(incarnation);
+            self.note(Event::Refuted { incarnation });
+        }
+        let address = member.address.ok_or(Dropped::AddressNotIpv4)?;
+        if self.leaving {
+            return Ok(());
+        }
+        self.insert(now, member, address, Health::Alive)?;
+        if refute && let Some(known) = self.table.get(&self.me.id) {
+            // Habitat lets the new incarnation travel with pings alone. The own address is
+            // known here, so the news may spread as a rumor at once.
+            let address = known.address;
+            let own = Member { address: Some(address), ..self.own_member() };
+            self.insert(now, &own, address, Health::Alive)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a member Departed without a change of its record (ring chapter 5.5).
+    pub(crate) fn force_departed(&mut self, id: &crate::MemberId) {
+        let Some(place) = self.table.find(id) else { return };
+        self.table.set_health(place, Health::Departed);
+        self.table.plan(place, None);
+        self.purge(place);
+        self.table.start_hot(place);
+        self.members_changed();
+    }
+
+    /// The services of a departed member are offered to nobody until they change (ring chapter
+    /// 9.3). What the member was sent is forgotten when it comes back.
+    fn purge(&mut self, place: Place) {
+        let id = self.table.at(place).id.to_string();
+        self.rumors.cool_services_of(&id);
+    }
+
+    /// Makes those worse whose time is over (ring chapter 5.6).
+    pub(crate) fn expire(&mut self, now: Now) {
+        let due = self.table.take_due(now);
+        for place in &due {
+            let place = *place;
+            let health = match self.table.at(place).health {
+                Health::Suspect => Health::Confirmed,
+                _ => Health::Departed,
+            };
+            self.table.set_health(place, health);
+            self.plan_health(now, place);
+            if health == Health::Departed {
+                self.purge(place);
+            }
+            self.table.start_hot(place);
+        }
+        if !due.is_empty() {
+            self.table.update_counter += 1;
+            self.members_changed();
+        }
+    }
+}
+
+/// A number that looks random but is the same everywhere: FNV-1a over both ids, mixed.
+fn distance(member: &crate::MemberId, newcomer: &crate::MemberId) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |text: &str| {
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    member.with_text(&mut add);
+    newcomer.with_text(&mut add);
+    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

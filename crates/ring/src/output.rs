@@ -1,0 +1,153 @@
+//! What comes out of a ring.
+
+use std::{fmt, net::SocketAddr};
+
+use bytes::Bytes;
+
+use crate::{Health, MemberId};
+
+/// Something to be done by the caller, in the order of [`crate::Ring::poll`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a datagram from the socket that listens.
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// The whole datagram.
+        bytes: Bytes,
+    },
+    /// Send gossip messages over one connection, in this order, then answer with
+    /// [`crate::Input::PushResult`].
+    Push {
+        /// Names this push in the answer.
+        push: u64,
+        /// Where to.
+        to: SocketAddr,
+        /// One frame each.
+        messages: Vec<Bytes>,
+    },
+    /// Write this incarnation to disk, then answer with [`crate::Input::IncarnationStored`].
+    /// The ring holds back everything for the network until then.
+    PersistIncarnation(u64),
+    /// Something in the [`crate::View`] is different.
+    Changed,
+    /// This member was departed by hand: leave the ring, stop all services, end with code 86
+    /// (ring chapter 11.4). Said once.
+    Departed,
+    /// Run the suitability hook of the service in this group and answer with
+    /// [`crate::Command::Suitability`]. The election of the group waits for it.
+    NeedSuitability {
+        /// The group.
+        group: String,
+        /// The term of the election to come.
+        term: u64,
+    },
+    /// A line for the log.
+    Event(Event),
+    /// Something took this long.
+    Took(Duration),
+}
+
+/// Observations for histograms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Duration {
+    /// From a ping to its answer, in microseconds (`hab_butterfly_swim_probe_duration_seconds`).
+    Probe {
+        /// The answer came through, or after asking, another member.
+        indirect: bool,
+        /// How long.
+        took_us: u64,
+    },
+    /// From joining an election to its end, in microseconds
+    /// (`hab_butterfly_election_duration_seconds`).
+    Election {
+        /// The group.
+        group: String,
+        /// How long.
+        took_us: u64,
+    },
+}
+
+/// Worth a line in the log. The texts are those of Habitat 2.1.78 where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the texts below say it
+pub enum Event {
+    ProbeTimedOut { id: MemberId, to: SocketAddr },
+    Suspected { id: MemberId },
+    ProbePingFailed { id: MemberId },
+    AskingConfirmed { id: MemberId, health: Health },
+    QuorumLost { group: String, term: u64 },
+    LeaderDead { me: MemberId, leader: MemberId, group: String, term: u64 },
+    ElectionStarted { group: String, term: u64 },
+    NoQuorum { group: String, alive: usize, total: usize },
+    AckAbandoned { id: MemberId },
+    Refuted { incarnation: u64 },
+    Lagged { late_us: u64 },
+    Leaving,
+}
+
+impl Event {
+    /// True for what an operator should see; the rest is for debugging.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        matches!(
+            self,
+            Self::AskingConfirmed { .. }
+                | Self::ProbePingFailed { .. }
+                | Self::QuorumLost { .. }
+                | Self::LeaderDead { .. }
+        )
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProbeTimedOut { id, to } => {
+                write!(f, "Timed out waiting for Ack from {id}@{to}")
+            }
+            Self::Suspected { id } => write!(f, "Marking {id} as Suspect"),
+            Self::ProbePingFailed { id } => {
+                write!(f, "Probe failed for Member: {id}, Marking as Confirmed")
+            }
+            Self::AskingConfirmed { id, health } => write!(
+                f,
+                "Member: {id}, Our Information about the member is '{}', Incoming information is \
+                 'confirmed'. Will Send a `ProbePing` to the member.",
+                health.lower()
+            ),
+            Self::QuorumLost { group, term } => write!(
+                f,
+                "Restarting election with a new term as the leader has lost quorum: {group} term \
+                 {term}"
+            ),
+            Self::LeaderDead { me, leader, group, term } => write!(
+                f,
+                "Restarting election with a new term as the leader is dead {me}: {group} term \
+                 {term}, leader {leader}"
+            ),
+            Self::ElectionStarted { group, term } => {
+                write!(f, "Starting a new election for {group} {term}")
+            }
+            Self::NoQuorum { group, alive, total } => {
+                write!(f, "check_quorum({group}): {alive}/{total} alive/total => false")
+            }
+            Self::AckAbandoned { id } => {
+                write!(f, "Abandoning Ack forward: cannot parse member address of {id}")
+            }
+            Self::Refuted { incarnation } => {
+                write!(
+                    f,
+                    "Others think this member is not alive; its incarnation is {incarnation} now"
+                )
+            }
+            Self::Lagged { late_us } => write!(
+                f,
+                "This Supervisor was stopped for {} ms; it gives the members it suspects as much \
+                 time again",
+                late_us / 1000
+            ),
+            Self::Leaving => f.write_str("Gracefully departing from butterfly network."),
+        }
+    }
+}

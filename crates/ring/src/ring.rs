@@ -1,0 +1,398 @@
+//! The member as a whole: what it holds, how inputs and time reach its parts, how outputs leave.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    Command, Config, Counters, Departure, Dropped, Envelope, Event, Input, Me, Member, MemberList,
+    Now, Output, Rumor, RumorKind, ServiceConfig, ServiceFile, Stores, View,
+    awareness::Awareness,
+    election::Elections,
+    gossip::Gossiper,
+    limits::OUTPUTS_MAX,
+    probe::Prober,
+    rumor::{CLIENT_ID, checked_group},
+    stores::RumorStores,
+    table::Table,
+};
+
+/// One member of a ring. See the [crate's documentation](crate).
+#[derive(Debug)]
+pub struct Ring {
+    pub(crate) config: Config,
+    pub(crate) me: Me,
+    /// This member announced its shutdown.
+    pub(crate) leaving: bool,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) envelope: Envelope,
+    pub(crate) table: Table,
+    pub(crate) rumors: RumorStores,
+    pub(crate) prober: Prober,
+    pub(crate) gossiper: Gossiper,
+    pub(crate) elections: Elections,
+    pub(crate) awareness: Awareness,
+    pub(crate) counters: Counters,
+    /// The data file is being read: rules that judge by what is there so far are off.
+    pub(crate) restoring: bool,
+    started: Now,
+    /// When the caller was to wake the ring, to notice own lag.
+    planned: Now,
+    out: Outputs,
+    member_list: Option<Arc<MemberList>>,
+}
+
+/// Outputs that wait for the caller.
+#[derive(Debug, Default)]
+struct Outputs {
+    persist: Option<u64>,
+    /// The incarnation that must be on disk before anything goes to the network.
+    unstored: Option<u64>,
+    changed: bool,
+    departed: bool,
+    departed_said: bool,
+    suitabilities: VecDeque<Output>,
+    notes: VecDeque<Output>,
+    network: VecDeque<Output>,
+}
+
+/// Grid of the expiry pass, in milliseconds (ring chapter 5.6).
+const EXPIRY_MS: u64 = 500;
+
+impl Ring {
+    /// A member that starts now, with what its data file holds. `seed` must come from the
+    /// operating system's randomness when there is a ring key: nonces depend on it.
+    #[must_use]
+    pub fn new(config: Config, me: Me, restored: Option<Stores>, seed: u64, now: Now) -> Self {
+        let mut rng = ChaCha8Rng::from_seed(mix_seed(seed, &me));
+        let hash_key = rand::RngCore::next_u64(&mut rng);
+        let mut ring = Self {
+            envelope: Envelope::new(config.key.clone()),
+            leaving: false,
+            table: Table::new(hash_key),
+            rumors: RumorStores::default(),
+            prober: Prober::new(now, &config.initial_peers),
+            gossiper: Gossiper::default(),
+            elections: Elections::default(),
+            awareness: Awareness::default(),
+            counters: Counters::default(),
+            restoring: false,
+            started: now,
+            planned: Now::NEVER,
+            out: Outputs::default(),
+            member_list: None,
+            rng,
+            config,
+            me,
+        };
+        if let Some(stores) = restored {
+            ring.restore(now, stores);
+        }
+        ring.plan();
+        ring
+    }
+
+    /// Takes something that happened.
+    ///
+    /// # Errors
+    /// When the input had no effect; it is counted. Nothing else has to be done about it.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Dropped> {
+        self.notice_lag(now);
+        let result = match input {
+            Input::Datagram { from, bytes } => self.receive_datagram(now, from, bytes),
+            Input::Gossip { bytes } => self.receive_gossip(now, bytes),
+            Input::PushResult { push, sent } => {
+                self.push_ended(push, sent);
+                Ok(())
+            }
+            Input::IncarnationStored(incarnation) => {
+                if self.out.unstored.is_some_and(|unstored| unstored <= incarnation) {
+                    self.out.unstored = None;
+                }
+                Ok(())
+            }
+            Input::Command(command) => self.obey(now, command),
+        };
+        if let Err(dropped) = &result {
+            self.count_drop(dropped);
+        }
+        self.plan();
+        result
+    }
+
+    /// Does whatever is due. To be called at [`Ring::next_wake`]; earlier or later is harmless.
+    pub fn wake(&mut self, now: Now) {
+        self.notice_lag(now);
+        if self.next_expiry() <= now {
+            self.expire(now);
+        }
+        self.run_prober(now);
+        self.run_gossiper(now);
+        self.run_elections(now);
+        self.plan();
+    }
+
+    /// When [`Ring::wake`] is due.
+    #[must_use]
+    pub const fn next_wake(&self) -> Now {
+        self.planned
+    }
+
+    fn plan(&mut self) {
+        self.planned = self
+            .next_expiry()
+            .min(self.prober.next())
+            .min(self.gossiper.next())
+            .min(self.elections.next());
+    }
+
+    /// The next pass on the grid that has something to do.
+    fn next_expiry(&self) -> Now {
+        let Some(due) = self.table.next_due() else { return Now::NEVER };
+        let grid_us = EXPIRY_MS * 1000;
+        let passes = due.micros_since(self.started).div_ceil(grid_us);
+        Now(self.started.0.saturating_add(passes.saturating_mul(grid_us)))
+    }
+
+    /// The next thing for the caller to do. To be drained after every call.
+    pub fn poll(&mut self) -> Option<Output> {
+        let out = &mut self.out;
+        if let Some(incarnation) = out.persist.take() {
+            return Some(Output::PersistIncarnation(incarnation));
+        }
+        if let Some(note) = out.notes.pop_front().or_else(|| out.suitabilities.pop_front()) {
+            return Some(note);
+        }
+        if out.departed && !out.departed_said {
+            out.departed_said = true;
+            return Some(Output::Departed);
+        }
+        if std::mem::take(&mut out.changed) {
+            return Some(Output::Changed);
+        }
+        if out.unstored.is_some() { None } else { out.network.pop_front() }
+    }
+
+    /// A picture of what is known. Parts that did not change since the last one are shared.
+    pub fn view(&mut self) -> View {
+        let table = &self.table;
+        let members = self.member_list.get_or_insert_with(|| {
+            let mut members: Vec<_> =
+                table.entries.iter().map(|entry| (entry.member(), entry.health)).collect();
+            members.sort_unstable_by(|a, b| a.0.id.cmp(&b.0.id));
+            Arc::new(MemberList { members, update_counter: table.update_counter })
+        });
+        View {
+            id: self.me.id.clone(),
+            incarnation: self.me.incarnation,
+            members: Arc::clone(members),
+            services: Arc::clone(&self.rumors.services),
+            service_configs: Arc::clone(&self.rumors.service_configs),
+            service_files: Arc::clone(&self.rumors.service_files),
+            elections: Arc::clone(&self.rumors.elections),
+            update_elections: Arc::clone(&self.rumors.update_elections),
+            departures: Arc::clone(&self.rumors.departures),
+            counters: Counters { awareness: self.awareness.score(), ..self.counters.clone() },
+        }
+    }
+
+    fn obey(&mut self, now: Now, command: Command) -> Result<(), Dropped> {
+        match command {
+            Command::PublishService(service) => self.publish_service(now, service),
+            Command::StartElection { group, suitability } => {
+                self.start_election(now, RumorKind::Election, &group, 0, suitability)
+            }
+            Command::StartUpdateElection { group, suitability } => {
+                self.start_election(now, RumorKind::ElectionUpdate, &group, 0, suitability)
+            }
+            Command::Suitability { group, term, value } => {
+                self.suitability_known(now, &group, term, value);
+                Ok(())
+            }
+            Command::TriggerElection { group } => {
+                self.trigger_election(now, &group);
+                Ok(())
+            }
+            Command::SetServiceConfig { group, incarnation, encrypted, config } => {
+                let group = checked_group(Some(group))?;
+                let from_id = CLIENT_ID.into();
+                let config = ServiceConfig { from_id, group, incarnation, encrypted, config };
+                self.receive_rumor(now, Rumor::ServiceConfig(config))
+            }
+            Command::SetServiceFile { group, incarnation, encrypted, filename, body } => {
+                let group = checked_group(Some(group))?;
+                let from_id = CLIENT_ID.into();
+                let file = ServiceFile { from_id, group, incarnation, encrypted, filename, body };
+                self.receive_rumor(now, Rumor::ServiceFile(file))
+            }
+            Command::DepartMember(member_id) => {
+                self.receive_rumor(now, Rumor::Departure(Departure { member_id }))
+            }
+            Command::LeaveGracefully => {
+                self.leave();
+                Ok(())
+            }
+            Command::SetInitialPeers(peers) => {
+                self.prober.set_initial_peers(now, &peers);
+                Ok(())
+            }
+        }
+    }
+
+    /// This member's record as it tells it to others (ring chapter 4.1).
+    pub(crate) fn own_member(&self) -> Member {
+        Member {
+            id: self.me.id.clone(),
+            incarnation: self.me.incarnation,
+            address: None,
+            swim_port: self.me.port,
+            gossip_port: self.me.port,
+            persistent: self.me.permanent,
+            departed: self.leaving,
+            probe_ping: false,
+        }
+    }
+
+    /// Raises the own incarnation; it must be on disk before others hear of it.
+    pub(crate) fn set_incarnation(&mut self, incarnation: u64) {
+        debug_assert!(incarnation >= self.me.incarnation);
+        self.me.incarnation = incarnation;
+        self.out.persist = Some(incarnation);
+        self.out.unstored = Some(incarnation);
+        self.changed();
+    }
+
+    pub(crate) fn changed(&mut self) {
+        self.out.changed = true;
+    }
+
+    /// The member list is different.
+    pub(crate) fn members_changed(&mut self) {
+        self.member_list = None;
+        self.out.changed = true;
+        self.elections.look();
+    }
+
+    /// This member learnt of its own manual departure.
+    pub(crate) fn learn_own_departure(&mut self) {
+        self.out.departed = true;
+    }
+
+    pub(crate) fn note(&mut self, event: Event) {
+        self.say(Output::Event(event));
+    }
+
+    /// Hands out something that may get lost when the caller does not fetch it.
+    pub(crate) fn say(&mut self, output: Output) {
+        if self.out.notes.len() < OUTPUTS_MAX {
+            self.out.notes.push_back(output);
+        } else {
+            self.count_drop(&Dropped::OutputsFull);
+        }
+    }
+
+    pub(crate) fn ask_suitability(&mut self, group: &str, term: u64) {
+        // bounded: one per group that this member has a service in
+        self.out.suitabilities.push_back(Output::NeedSuitability { group: group.into(), term });
+    }
+
+    pub(crate) fn send(&mut self, to: std::net::SocketAddr, bytes: Bytes) {
+        self.queue(Output::Send { to, bytes });
+    }
+
+    /// Queues a message to the network. When the caller does not keep up, for example while an
+    /// incarnation is being written, the oldest is lost like any other datagram.
+    pub(crate) fn queue(&mut self, output: Output) {
+        if self.out.network.len() >= OUTPUTS_MAX {
+            self.count_drop(&Dropped::OutputsFull);
+            if let Some(Output::Push { push, .. }) = self.out.network.pop_front() {
+                self.push_ended(push, false);
+            }
+        }
+        self.out.network.push_back(output);
+    }
+
+    pub(crate) fn count_drop(&mut self, dropped: &Dropped) {
+        *self.counters.dropped.entry(dropped.reason()).or_default() += 1;
+    }
+
+    /// Starts a rumor hot (ring chapter 9.1).
+    pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) {
+        if !self.rumors.start_hot(kind, key, id) {
+            let cursors = self.table.entries.iter_mut().map(|entry| &mut entry.sent_others);
+            self.rumors.heat.renumber(cursors);
+            // cannot fail: numbers are as few as rumors now
+            let _ = self.rumors.start_hot(kind, key, id);
+        }
+    }
+
+    /// Everything that the data file keeps.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        fn all<T: Clone>(store: &crate::Rumors<T>) -> Vec<T> {
+            store.iter().map(|rumor| (**rumor).clone()).collect()
+        }
+        Stores {
+            members: self.table.entries.iter().map(crate::table::Entry::membership).collect(),
+            services: all(&self.rumors.services),
+            service_configs: all(&self.rumors.service_configs),
+            service_files: all(&self.rumors.service_files),
+            elections: all(&self.rumors.elections),
+            update_elections: all(&self.rumors.update_elections),
+            departures: self
+                .rumors
+                .departures
+                .iter()
+                .map(|departure| departure.member_id.clone())
+                .collect(),
+        }
+    }
+
+    /// Notices that this member was not woken when it was due: it was stopped, or starved. What
+    /// others failed to answer meanwhile is not held against them.
+    fn notice_lag(&mut self, now: Now) {
+        let late_us = now.micros_since(self.planned);
+        if self.planned == Now::NEVER || !self.awareness.is_lag(late_us) {
+            return;
+        }
+        self.planned = now;
+        self.awareness.lagged();
+        self.table.postpone_suspects(late_us);
+        self.prober.wait_anew(now);
+        self.note(Event::Lagged { late_us });
+    }
+
+    /// Members in the list and how many of them have which health. Cheaper than a view.
+    #[must_use]
+    pub fn tally(&self) -> (usize, crate::HealthTally) {
+        (self.table.len(), self.table.tally())
+    }
+
+    /// The health of a member. Cheaper than a view.
+    #[must_use]
+    pub fn health_of(&self, id: &crate::MemberId) -> Option<crate::Health> {
+        self.table.get(id).map(|entry| entry.health)
+    }
+
+    /// This member's own incarnation.
+    #[must_use]
+    pub const fn incarnation(&self) -> u64 {
+        self.me.incarnation
+    }
+}
+
+/// Different members and different lives of a member never share a stream of random numbers,
+/// even with the same seed.
+fn mix_seed(seed: u64, me: &Me) -> [u8; 32] {
+    let mut mixed = [0; 32];
+    mixed[..8].copy_from_slice(&seed.to_le_bytes());
+    mixed[8..16].copy_from_slice(&me.incarnation.to_le_bytes());
+    me.id.with_text(|id| {
+        for (place, byte) in (0..16).cycle().zip(id.bytes()) {
+            mixed[16 + place] = mixed[16 + place].rotate_left(3) ^ byte;
+        }
+    });
+    mixed
+}

@@ -1,0 +1,63 @@
+//! Configuration that a user applied to a whole group. Newer wins by incarnation.
+
+use bytes::Bytes;
+
+use crate::Dropped;
+
+/// Wire form (ring chapter 3.2).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ServiceConfigWire {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) service_group: Option<String>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) incarnation: Option<u64>,
+    #[prost(bool, optional, tag = "3")]
+    pub(crate) encrypted: Option<bool>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub(crate) config: Option<Bytes>,
+}
+
+/// The second level key of every configuration.
+pub const SERVICE_CONFIG_ID: &str = "service_config";
+
+/// Configuration for a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// Who injected it; kept while others forward it.
+    pub from_id: String,
+    /// The group it is for.
+    pub group: String,
+    /// Version number that the user gave.
+    pub incarnation: u64,
+    /// True when `config` is a box for the key of the service.
+    pub encrypted: bool,
+    /// TOML text or its box; never looked into by the ring.
+    pub config: Bytes,
+}
+
+impl ServiceConfig {
+    /// True when `incoming` takes the place of this one.
+    #[must_use]
+    pub const fn yields_to(&self, incoming: &Self) -> bool {
+        incoming.incarnation > self.incarnation
+    }
+
+    pub(crate) fn to_wire(&self) -> ServiceConfigWire {
+        ServiceConfigWire {
+            service_group: Some(self.group.clone()),
+            incarnation: Some(self.incarnation),
+            encrypted: Some(self.encrypted),
+            config: Some(self.config.clone()),
+        }
+    }
+
+    pub(crate) fn from_wire(from_id: String, wire: ServiceConfigWire) -> Result<Self, Dropped> {
+        Ok(Self {
+            from_id,
+            group: super::checked_group(wire.service_group)?,
+            incarnation: wire.incarnation.unwrap_or_default(),
+            encrypted: wire.encrypted.unwrap_or_default(),
+            config: wire.config.unwrap_or_default(),
+        })
+    }
+}

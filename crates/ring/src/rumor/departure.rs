@@ -1,0 +1,18 @@
+//! A manual departure: the named member must not come back. Never replaced, never removed.
+
+/// Wire form (ring chapter 3.2).
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct DepartureWire {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) member_id: Option<String>,
+}
+
+/// The first level key of the store of departures.
+pub const DEPARTURE_KEY: &str = "departure";
+
+/// The rumor that a member was departed by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// The member that left.
+    pub member_id: crate::MemberId,
+}

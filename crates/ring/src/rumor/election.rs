@@ -1,0 +1,124 @@
+//! Who leads a group: the fields of an election, and how two views of it merge. How a member
+//! takes part is in [`crate::election`]'s file.
+
+use crate::{Dropped, MemberId};
+
+/// Wire form (ring chapter 3.2), for both kinds of elections.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ElectionWire {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) member_id: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) service_group: Option<String>,
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) term: Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) suitability: Option<u64>,
+    #[prost(int32, optional, tag = "5")]
+    pub(crate) status: Option<i32>,
+    #[prost(string, repeated, tag = "6")]
+    pub(crate) votes: Vec<String>,
+}
+
+/// The second level key of every election.
+pub const ELECTION_ID: &str = "election";
+
+/// How far an election is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Votes are being gathered.
+    Running = 1,
+    /// Too few members of the group are alive.
+    NoQuorum = 2,
+    /// The candidate is the leader.
+    Finished = 3,
+}
+
+/// One election of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Election {
+    /// The candidate that is ahead, the leader once it is finished.
+    pub member_id: MemberId,
+    /// The group, not checked to be one.
+    pub group: String,
+    /// Number of the election, raised with each new one.
+    pub term: u64,
+    /// How fit the candidate is.
+    pub suitability: u64,
+    /// How far it is.
+    pub status: Status,
+    /// Who voted, in the order of arrival.
+    pub votes: Vec<MemberId>,
+}
+
+impl Election {
+    /// Merges `incoming` into this one and tells whether the result is to be spread (ring
+    /// chapter 10.4). True is also said where nothing changed: the candidate can finish only
+    /// when others echo its election.
+    pub fn merge(&mut self, incoming: Self) -> bool {
+        if *self == incoming {
+            return false;
+        }
+        let replace = if incoming.term >= self.term && incoming.status == Status::Finished {
+            *self = incoming;
+            return true;
+        } else if incoming.term == self.term && self.status == Status::Finished {
+            false
+        } else if self.term > incoming.term {
+            return true;
+        } else if self.suitability != incoming.suitability {
+            incoming.suitability > self.suitability
+        } else {
+            incoming.member_id > self.member_id
+        };
+        if replace {
+            let mine = std::mem::replace(self, incoming);
+            self.take_votes(mine.votes);
+        } else {
+            self.take_votes(incoming.votes);
+        }
+        true
+    }
+
+    fn take_votes(&mut self, votes: Vec<MemberId>) {
+        for vote in votes {
+            if !self.votes.contains(&vote) {
+                self.votes.push(vote);
+            }
+        }
+    }
+
+    pub(crate) fn to_wire(&self) -> ElectionWire {
+        ElectionWire {
+            member_id: Some(self.member_id.to_string()),
+            service_group: Some(self.group.clone()),
+            term: Some(self.term),
+            suitability: Some(self.suitability),
+            status: Some(self.status as i32),
+            votes: self.votes.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The candidate is who the envelope names, not who the election names (ring chapter 3.4).
+    pub(crate) fn from_wire(from_id: &str, wire: ElectionWire) -> Result<Self, Dropped> {
+        if wire.votes.len() > crate::limits::VOTES_MAX {
+            return Err(Dropped::TooManyVotes);
+        }
+        Ok(Self {
+            member_id: super::member_id(Some(from_id.into()), "from-id")?,
+            group: super::group_name(wire.service_group)?,
+            term: wire.term.unwrap_or_default(),
+            suitability: wire.suitability.unwrap_or_default(),
+            status: match wire.status {
+                Some(2) => Status::NoQuorum,
+                Some(3) => Status::Finished,
+                _ => Status::Running,
+            },
+            votes: wire
+                .votes
+                .into_iter()
+                .map(|vote| super::member_id(Some(vote), "votes"))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}

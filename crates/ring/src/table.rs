@@ -1,0 +1,247 @@
+//! The member list: dense, never shrinking, found by id (ring chapter 5). Members are known
+//! elsewhere by their place in it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    net::Ipv4Addr,
+};
+
+use hashbrown::HashTable;
+
+use crate::{
+    Health, HealthTally, Member, MemberId, Membership, Now,
+    heat::{Cursor, Heat},
+};
+
+/// Place of a member in the list.
+pub(crate) type Place = u32;
+
+/// A member. Rings of ten thousand are simulated in one process, so each byte counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: MemberId,
+    pub(crate) incarnation: u64,
+    pub(crate) address: Ipv4Addr,
+    /// Which member rumors this member has been sent.
+    pub(crate) sent_members: Cursor,
+    /// Which other rumors this member has been sent.
+    pub(crate) sent_others: Cursor,
+    pub(crate) swim_port: u16,
+    pub(crate) gossip_port: u16,
+    pub(crate) health: Health,
+    pub(crate) persistent: bool,
+    pub(crate) departed: bool,
+    pub(crate) probe_ping: bool,
+    /// It is one of the first that this member heard from directly.
+    pub(crate) contact: bool,
+    /// A push to it has not ended yet.
+    pub(crate) pushing: bool,
+}
+
+impl Entry {
+    pub(crate) fn member(&self) -> Member {
+        Member {
+            id: self.id.clone(),
+            incarnation: self.incarnation,
+            address: Some(self.address),
+            swim_port: self.swim_port,
+            gossip_port: self.gossip_port,
+            persistent: self.persistent,
+            departed: self.departed,
+            probe_ping: self.probe_ping,
+        }
+    }
+
+    pub(crate) fn membership(&self) -> Membership {
+        Membership { member: self.member(), health: self.health }
+    }
+
+    /// Worth a ping and gossip (ring chapter 5.7).
+    pub(crate) const fn is_pingable(&self) -> bool {
+        self.persistent || matches!(self.health, Health::Alive | Health::Suspect)
+    }
+
+    pub(crate) const fn is_persistent_and_confirmed(&self) -> bool {
+        self.persistent && matches!(self.health, Health::Confirmed)
+    }
+}
+
+/// The member list.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) entries: Vec<Entry>,
+    /// Which member rumors are how hot; a rumor's number is the member's place.
+    pub(crate) heat: Heat,
+    /// Accepted changes since the start.
+    pub(crate) update_counter: u64,
+    index: HashTable<Place>,
+    hash_key: u64,
+    /// When suspects and confirmed ones are due for the next worse health.
+    due: BTreeSet<(Now, Place)>,
+    due_of: BTreeMap<Place, Now>,
+    tally: HealthTally,
+}
+
+impl Table {
+    /// An empty list; `hash_key` keeps strangers from choosing ids that collide.
+    pub(crate) fn new(hash_key: u64) -> Self {
+        Self {
+            entries: Vec::new(),
+            heat: Heat::default(),
+            update_counter: 0,
+            index: HashTable::new(),
+            hash_key,
+            due: BTreeSet::new(),
+            due_of: BTreeMap::new(),
+            tally: HealthTally::default(),
+        }
+    }
+
+    fn hash(hash_key: u64, id: &MemberId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hash_key.hash(&mut hasher);
+        id.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn find(&self, id: &MemberId) -> Option<Place> {
+        let hash = Self::hash(self.hash_key, id);
+        self.index.find(hash, |place| self.entries[*place as usize].id == *id).copied()
+    }
+
+    pub(crate) fn get(&self, id: &MemberId) -> Option<&Entry> {
+        self.find(id).map(|place| &self.entries[place as usize])
+    }
+
+    pub(crate) fn at(&self, place: Place) -> &Entry {
+        &self.entries[place as usize]
+    }
+
+    pub(crate) fn at_mut(&mut self, place: Place) -> &mut Entry {
+        &mut self.entries[place as usize]
+    }
+
+    /// Writes a record, new or in place of the old one.
+    pub(crate) fn put(&mut self, member: &Member, address: Ipv4Addr, health: Health) -> Place {
+        let place = self.find(&member.id).unwrap_or_else(|| self.push(&member.id));
+        self.count(place, -1);
+        let entry = self.at_mut(place);
+        entry.incarnation = member.incarnation;
+        entry.address = address;
+        entry.swim_port = member.swim_port;
+        entry.gossip_port = member.gossip_port;
+        entry.persistent = member.persistent;
+        entry.departed = member.departed;
+        entry.probe_ping = member.probe_ping;
+        entry.health = health;
+        self.count(place, 1);
+        place
+    }
+
+    fn push(&mut self, id: &MemberId) -> Place {
+        let place = Place::try_from(self.entries.len()).expect("members_max is far below");
+        self.entries.push(Entry {
+            id: id.clone(),
+            incarnation: 0,
+            address: Ipv4Addr::UNSPECIFIED,
+            sent_members: Cursor::default(),
+            sent_others: Cursor::default(),
+            swim_port: 0,
+            gossip_port: 0,
+            health: Health::Alive,
+            persistent: false,
+            departed: false,
+            probe_ping: false,
+            contact: false,
+            pushing: false,
+        });
+        self.count(place, 1);
+        let (entries, hash_key) = (&self.entries, self.hash_key);
+        let hash_of = |place: &Place| Self::hash(hash_key, &entries[*place as usize].id);
+        self.index.insert_unique(hash_of(&place), place, hash_of);
+        place
+    }
+
+    pub(crate) fn set_health(&mut self, place: Place, health: Health) {
+        self.count(place, -1);
+        self.at_mut(place).health = health;
+        self.count(place, 1);
+    }
+
+    fn count(&mut self, place: Place, by: isize) {
+        let tally = match self.entries[place as usize].health {
+            Health::Alive => &mut self.tally.alive,
+            Health::Suspect => &mut self.tally.suspect,
+            Health::Confirmed => &mut self.tally.confirmed,
+            Health::Departed => &mut self.tally.departed,
+        };
+        *tally = tally.saturating_add_signed(by);
+    }
+
+    pub(crate) const fn tally(&self) -> HealthTally {
+        self.tally
+    }
+
+    /// Plans the next worse health of a member, or none.
+    pub(crate) fn plan(&mut self, place: Place, due: Option<Now>) {
+        if let Some(old) = self.due_of.remove(&place) {
+            self.due.remove(&(old, place));
+        }
+        if let Some(due) = due {
+            self.due_of.insert(place, due);
+            self.due.insert((due, place));
+        }
+    }
+
+    /// When the first member is due for a worse health.
+    pub(crate) fn next_due(&self) -> Option<Now> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The members that are due, and plans nothing for them any more.
+    pub(crate) fn take_due(&mut self, now: Now) -> Vec<Place> {
+        let mut places = Vec::new();
+        while let Some((_, place)) = self.due.first().filter(|(due, _)| *due <= now).copied() {
+            self.plan(place, None);
+            places.push(place);
+        }
+        places
+    }
+
+    /// Gives all suspects `us` microseconds more.
+    pub(crate) fn postpone_suspects(&mut self, us: u64) {
+        let suspects: Vec<(Place, Now)> = self
+            .due_of
+            .iter()
+            .filter(|(place, _)| self.at(**place).health == Health::Suspect)
+            .map(|(place, due)| (*place, *due))
+            .collect();
+        for (place, due) in suspects {
+            self.plan(place, Some(Now(due.0.saturating_add(us))));
+        }
+    }
+
+    /// Starts the rumor about a member hot.
+    pub(crate) fn start_hot(&mut self, place: Place) {
+        if !self.heat.start(place) {
+            self.heat.renumber(self.entries.iter_mut().map(|entry| &mut entry.sent_members));
+            // cannot fail: numbers are as few as members now
+            let _ = self.heat.start(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_stays_small() {
+        assert!(size_of::<Entry>() <= 64, "{}", size_of::<Entry>());
+    }
+}
