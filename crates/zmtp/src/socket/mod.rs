@@ -1,0 +1,16 @@
+//! Sockets on tokio: a [`Listener`] that receives and a [`Pool`] of connections that send.
+//!
+//! Wire order holds only within one connection; libzmq gives no more than that either.
+
+mod link;
+mod listener;
+mod peer;
+mod pool;
+mod report;
+mod serve;
+mod stats;
+
+pub use listener::{ListenLimits, Listener, Received};
+pub use pool::{Pool, PoolLimits};
+pub use report::{BatchId, Refused, Report, Reports, SendError, Step};
+pub use stats::{ListenStats, PoolStats};

@@ -1,0 +1,142 @@
+//! The task that sends to one peer. It ends by itself when it has had nothing to do for long.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Notify, mpsc},
+    time::sleep,
+};
+
+use super::{
+    link::Link,
+    pool::PoolLimits,
+    report::{BatchId, Report, SendError, Step},
+    stats::{Gauge, PoolCounters, add},
+};
+
+/// Messages on their way to one peer.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) id: BatchId,
+    pub(crate) messages: Vec<Bytes>,
+}
+
+pub(crate) fn bytes_of(messages: &[Bytes]) -> usize {
+    messages.iter().map(Bytes::len).sum()
+}
+
+/// What the tasks of a pool have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: PoolLimits,
+    pub(crate) counters: Arc<PoolCounters>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    /// Told when descriptors run out: idle connections are to be given up.
+    pub(crate) scarce: Notify,
+}
+
+pub(crate) struct Peer {
+    pub(crate) to: SocketAddr,
+    pub(crate) batches: mpsc::Receiver<Batch>,
+    pub(crate) queued_bytes: Arc<AtomicUsize>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Peer {
+    pub(crate) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut link: Option<(Link, Gauge<'_>)> = None;
+        while let Some(batch) = self.next(&mut link).await {
+            if link.as_mut().is_some_and(|(link, _)| link.has_ended()) {
+                link = None;
+            }
+            let report = self.deliver(&mut link, &batch, &shared).await;
+            self.queued_bytes.fetch_sub(bytes_of(&batch.messages), Ordering::Relaxed);
+            // Nobody listens: nobody wants to know.
+            let _ = shared.reports.send(report).await;
+        }
+        if let Some((link, _open)) = link {
+            link.linger(shared.limits.linger).await;
+        }
+    }
+
+    /// The next batch. `None` after the last one: when nothing came for long, or there is no
+    /// connection worth keeping. From then on the pool starts a new task for this peer.
+    async fn next(&mut self, link: &mut Option<(Link, Gauge<'_>)>) -> Option<Batch> {
+        if let Some((connection, _)) = link {
+            tokio::select! {
+                biased;
+                batch = self.batches.recv() => return batch,
+                () = connection.watch() => *link = None,
+                () = sleep(self.shared.limits.idle_timeout) => {}
+                () = self.shared.scarce.notified() => {}
+            }
+        }
+        if let Ok(batch) = self.batches.try_recv() {
+            return Some(batch);
+        }
+        // What the pool has put in before this call still comes out of `recv`.
+        self.batches.close();
+        self.batches.recv().await
+    }
+
+    async fn deliver<'a>(
+        &self,
+        link: &mut Option<(Link, Gauge<'a>)>,
+        batch: &Batch,
+        shared: &'a Shared,
+    ) -> Report {
+        let (mut sent, mut outcome) = (0, Ok(()));
+        let is_reused = link.is_some();
+        // A connection that was there may have been dead without our knowing; a new one tells.
+        for attempt in 0..=usize::from(is_reused) {
+            (sent, outcome) = self.attempt(link, batch, shared).await;
+            if outcome.is_ok() {
+                if is_reused && attempt == 0 {
+                    add(&shared.counters.reused, 1);
+                }
+                break;
+            }
+            *link = None;
+        }
+        let messages = batch.messages.get(..sent).unwrap_or_default();
+        add(&shared.counters.messages, sent as u64);
+        add(&shared.counters.message_bytes, bytes_of(messages) as u64);
+        add(&shared.counters.failed, u64::from(outcome.is_err()));
+        Report { batch: batch.id, to: self.to, sent, error: outcome.err() }
+    }
+
+    async fn attempt<'a>(
+        &self,
+        link: &mut Option<(Link, Gauge<'a>)>,
+        batch: &Batch,
+        shared: &'a Shared,
+    ) -> (usize, Result<(), SendError>) {
+        let (link, _) = match link {
+            Some(link) => link,
+            None => match Link::connect(self.to, &shared.limits).await {
+                Ok(connection) => {
+                    add(&shared.counters.connects, 1);
+                    link.insert((connection, Gauge::new(&shared.counters.open)))
+                }
+                Err(error) => {
+                    if error.step == Step::Create {
+                        shared.scarce.notify_waiters();
+                    }
+                    return (0, Err(error));
+                }
+            },
+        };
+        match link.send(&batch.messages, shared.limits.send_timeout).await {
+            Ok(()) => (batch.messages.len(), Ok(())),
+            Err((sent, error)) => (sent, Err(SendError::new(Step::Send, error))),
+        }
+    }
+}

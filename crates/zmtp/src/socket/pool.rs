@@ -1,0 +1,185 @@
+//! The sending side: batches of messages to many peers, over connections that are kept for
+//! some seconds, because the next round of gossip often goes to the same peers.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    peer::{Batch, Peer, Shared, bytes_of},
+    report::{BatchId, Refused, Reports},
+    stats::{PoolCounters, PoolStats, add},
+};
+
+/// Limits of a [`Pool`].
+#[derive(Debug, Clone)]
+pub struct PoolLimits {
+    /// Peers that are being sent to or whose connections are kept.
+    pub peers_max: usize,
+    /// Batches that wait for one peer.
+    pub peer_batches_max: usize,
+    /// Bytes that wait for one peer.
+    pub peer_bytes_max: usize,
+    /// Longest message; peers refuse longer ones.
+    pub message_bytes_max: usize,
+    /// Reports that wait to be taken.
+    pub reports_max: usize,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for the handshake.
+    pub handshake_timeout: Duration,
+    /// Time without progress after which sending fails.
+    pub send_timeout: Duration,
+    /// Time that a connection without work is kept.
+    pub idle_timeout: Duration,
+    /// Time for messages to arrive when a connection is closed.
+    pub linger: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            peers_max: 1024,
+            peer_batches_max: 16,
+            peer_bytes_max: 32 * 1024 * 1024,
+            message_bytes_max: 16 * 1024 * 1024,
+            reports_max: 4096,
+            connect_timeout: Duration::from_millis(500),
+            handshake_timeout: Duration::from_millis(500),
+            send_timeout: Duration::from_millis(500),
+            idle_timeout: Duration::from_secs(15),
+            linger: Duration::from_millis(1000),
+        }
+    }
+}
+
+/// PUSH connections to many peers. Dropping it breaks them off; [`Pool::close`] does not.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    counters: Arc<PoolCounters>,
+    peers: HashMap<SocketAddr, Handle>,
+    tasks: JoinSet<()>,
+    next_batch: u64,
+}
+
+#[derive(Debug)]
+struct Handle {
+    batches: mpsc::Sender<Batch>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+impl Pool {
+    /// A pool without connections, and the reports it will give. Its tasks run on the tokio
+    /// runtime in which [`Pool::send`] is called.
+    #[must_use]
+    pub fn new(limits: PoolLimits) -> (Self, Reports) {
+        let (sender, reports) = mpsc::channel(limits.reports_max.max(1));
+        let counters = Arc::new(PoolCounters::default());
+        let shared = Shared {
+            limits,
+            counters: Arc::clone(&counters),
+            reports: sender,
+            scarce: Notify::new(),
+        };
+        let pool = Self {
+            shared: Arc::new(shared),
+            counters,
+            peers: HashMap::new(),
+            tasks: JoinSet::new(),
+            next_batch: 0,
+        };
+        (pool, Reports(reports))
+    }
+
+    /// Queues messages for a peer and returns at once. They are sent in this order over one
+    /// connection; each accepted batch is reported once. A batch can arrive twice, in whole or
+    /// in part, when a connection breaks; rumors do not mind.
+    ///
+    /// # Errors
+    /// When a limit is reached; then nothing is queued.
+    pub fn send(&mut self, to: SocketAddr, messages: Vec<Bytes>) -> Result<BatchId, Refused> {
+        let result = self.queue(to, messages);
+        add(&self.counters.refused, u64::from(result.is_err()));
+        result
+    }
+
+    fn queue(&mut self, to: SocketAddr, messages: Vec<Bytes>) -> Result<BatchId, Refused> {
+        let limits = &self.shared.limits;
+        if messages.iter().any(|message| message.len() > limits.message_bytes_max) {
+            return Err(Refused::MessageTooLong);
+        }
+        let bytes = bytes_of(&messages);
+        let id = BatchId(self.next_batch);
+        let mut batch = Batch { id, messages };
+        if let Some(peer) = self.peers.get(&to) {
+            if peer.queued_bytes.load(Ordering::Relaxed) + bytes > limits.peer_bytes_max {
+                return Err(Refused::PeerBusy);
+            }
+            peer.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+            match peer.batches.try_send(batch) {
+                Ok(()) => {
+                    self.next_batch += 1;
+                    return Ok(id);
+                }
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    peer.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                    return Err(Refused::PeerBusy);
+                }
+                // It is about to end, or has ended: a new task takes over.
+                Err(mpsc::error::TrySendError::Closed(returned)) => batch = returned,
+            }
+        }
+        self.start(to, batch, bytes)?;
+        self.next_batch += 1;
+        Ok(id)
+    }
+
+    fn start(&mut self, to: SocketAddr, batch: Batch, bytes: usize) -> Result<(), Refused> {
+        while self.tasks.try_join_next().is_some() {}
+        self.peers.retain(|_, peer| !peer.batches.is_closed());
+        let limits = &self.shared.limits;
+        if self.tasks.len() >= limits.peers_max {
+            return Err(Refused::TooManyPeers);
+        }
+        if bytes > limits.peer_bytes_max {
+            return Err(Refused::PeerBusy);
+        }
+        let (sender, batches) = mpsc::channel(limits.peer_batches_max.max(1));
+        sender.try_send(batch).expect("a new queue has room for one");
+        let queued_bytes = Arc::new(AtomicUsize::new(bytes));
+        let shared = Arc::clone(&self.shared);
+        let peer = Peer { to, batches, queued_bytes: Arc::clone(&queued_bytes), shared };
+        self.tasks.spawn(peer.run());
+        self.peers.insert(to, Handle { batches: sender, queued_bytes });
+        Ok(())
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.counters.copy()
+    }
+
+    /// Sends what is queued and closes all connections properly, within the linger time.
+    pub async fn close(mut self) {
+        let linger = self.shared.limits.linger;
+        self.peers.clear();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // Who is not done by now is broken off when the tasks are dropped.
+        let _ = timeout(linger, all).await;
+    }
+}
