@@ -338,3 +338,24 @@ fn watched_places_are_those_that_are_staged() {
         [("", false), ("habitat", false), ("habitat/hooks", false), ("habitat/config", true)];
     assert_eq!(found, expected.map(|(path, recursive)| (PathBuf::from(path), recursive)));
 }
+
+#[test]
+fn the_examples_are_service_directories() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for (name, exposes, user) in [
+        ("hello", None, None),
+        ("redis", Some("6379"), None),
+        ("nginx", Some("8080"), Some("www-data")),
+        ("postgresql", Some("5432"), Some("postgres")),
+    ] {
+        let root = Root::new();
+        let staged = stage(&root, &examples.join(name));
+        assert_eq!(staged.warnings, [""; 0], "{name}");
+        let package = Package::load(&root.fs, staged.ident).unwrap();
+        assert_eq!(package.exposes.first().map(String::as_str), exposes, "{name}");
+        assert_eq!(package.svc_user.as_deref(), user, "{name}");
+        for hook in ["run", "health-check", "reconfigure"] {
+            assert!(package.path.join("hooks").join(hook).is_file(), "{name}: {hook}");
+        }
+    }
+}
