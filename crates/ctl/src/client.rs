@@ -135,29 +135,22 @@ pub struct Client {
     finished: bool,
 }
 
-impl Client {
-    /// Connects and does the handshake.
-    ///
-    /// # Errors
-    /// When nobody listens, TLS fails, the secret is refused, or there is no answer in time.
-    pub fn connect(
-        address: SocketAddr,
-        tls: Option<ClientTls>,
-        secret: &str,
-    ) -> Result<Self, ClientError> {
-        let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| {
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
-                _ => ClientError::Io(error),
-            }
-        })?;
-        Self::start(socket, tls, secret)
-    }
+/// Connects.
+///
+/// # Errors
+/// When nobody listens, or the machine cannot be reached in time.
+pub fn dial(address: SocketAddr) -> Result<TcpStream, ClientError> {
+    TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
+        _ => ClientError::Io(error),
+    })
+}
 
+impl Client {
     /// Does TLS and the handshake on a connection that is open already.
     ///
     /// # Errors
-    /// As [`Client::connect`].
+    /// When TLS fails, the secret is refused, or there is no answer in time.
     pub fn start(
         socket: TcpStream,
         tls: Option<ClientTls>,

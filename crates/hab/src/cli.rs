@@ -1,0 +1,208 @@
+//! The tree of commands. Each command has a file of its own in [`crate::cmd`].
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{cmd, context::Context, exit::Exit};
+
+/// Runs services and tells what is going on
+#[derive(Debug, Parser)]
+#[command(name = "hab", version = roost_sup::VERSION, propagate_version = false)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Defines a group of commands: an enum of its members and their dispatch.
+macro_rules! group {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $variant:ident($kind:ty),)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Subcommand)]
+        enum $name { $($(#[$attribute])* $variant($kind),)+ }
+
+        impl Run for $name {
+            fn run(self, context: &Context) -> anyhow::Result<Exit> {
+                match self { $(Self::$variant(command) => command.run(context),)+ }
+            }
+        }
+    };
+}
+
+/// Something that can be run.
+pub(crate) trait Run {
+    /// Runs it.
+    fn run(self, context: &Context) -> anyhow::Result<Exit>;
+}
+
+/// A command that only holds other commands.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Group<T: Subcommand> {
+    #[command(subcommand)]
+    command: T,
+}
+
+impl<T: Subcommand + Run> Run for Group<T> {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        self.command.run(context)
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        self.command.run(context)
+    }
+}
+
+group! {
+    /// Top-level commands.
+    Command {
+        /// Commands relating to the command line itself
+        Cli(Group<CliCommand>),
+        /// Commands relating to a service's runtime config
+        Config(Group<ConfigCommand>),
+        /// Commands relating to files of services
+        File(Group<FileCommand>),
+        /// Commands relating to the licence
+        License(Group<LicenseCommand>),
+        /// Commands relating to gossip rings
+        Ring(Group<RingCommand>),
+        /// Commands relating to the Supervisor
+        #[command(version = roost_sup::VERSION)]
+        Sup(Group<SupCommand>),
+        /// Commands relating to services
+        Svc(Group<SvcCommand>),
+        /// Commands relating to users
+        User(Group<UserCommand>),
+    }
+}
+
+group! {
+    CliCommand {
+        /// Set up the command line, with questions
+        Setup(cmd::cli_setup::Arguments),
+        /// Print a completion script
+        Completers(cmd::cli_completers::Arguments),
+        /// Write man pages of all commands into a directory
+        #[command(hide = true)]
+        Man(cmd::cli_man::Arguments),
+    }
+}
+
+group! {
+    ConfigCommand {
+        /// Set the configuration of a service group
+        Apply(cmd::config_apply::Arguments),
+        /// Print the default configuration of a loaded service
+        Show(cmd::config_show::Arguments),
+    }
+}
+
+group! {
+    FileCommand {
+        /// Give a file to a service group
+        Upload(cmd::file_upload::Arguments),
+    }
+}
+
+group! {
+    LicenseCommand {
+        /// Record that the licence was accepted
+        Accept(cmd::license_accept::Arguments),
+    }
+}
+
+group! {
+    RingCommand {
+        /// Commands relating to ring keys
+        Key(Group<RingKeyCommand>),
+    }
+}
+
+group! {
+    RingKeyCommand {
+        /// Print the newest key of a ring
+        Export(cmd::ring_key_export::Arguments),
+        /// Generate a ring key
+        Generate(cmd::ring_key_generate::Arguments),
+        /// Take a ring key from standard input
+        Import(cmd::ring_key_import::Arguments),
+    }
+}
+
+group! {
+    SupCommand {
+        /// Start an interactive Bourne-like shell
+        Bash(cmd::sup_shell::Bash),
+        /// Declare a member of the ring departed
+        Depart(cmd::sup_depart::Arguments),
+        /// Restart a Supervisor; its services keep running
+        Restart(cmd::sup_restart::Arguments),
+        /// Run a Supervisor
+        Run(Box<cmd::sup_run::Arguments>),
+        /// Commands relating to the secret of the control gateway
+        Secret(Group<SupSecretCommand>),
+        /// Start an interactive Bourne shell
+        Sh(cmd::sup_shell::Sh),
+        /// Stop the Supervisor of this machine and its services
+        Term(cmd::sup_term::Arguments),
+    }
+}
+
+group! {
+    SupSecretCommand {
+        /// Print a new secret
+        Generate(cmd::sup_secret_generate::Arguments),
+        /// Generate a private key and a certificate for the control gateway
+        GenerateTls(cmd::sup_secret_generate_tls::Arguments),
+    }
+}
+
+group! {
+    SvcCommand {
+        /// Check the health of a service, as a plugin of a monitoring system
+        Check(cmd::svc_check::Arguments),
+        /// Commands relating to keys of service groups
+        Key(Group<SvcKeyCommand>),
+        /// Load a service and start it; it is started again with the Supervisor
+        Load(Box<cmd::svc_load::Arguments>),
+        /// Start a loaded, but stopped, service
+        Start(cmd::svc_start::Arguments),
+        /// Show the state of services
+        Status(cmd::svc_status::Arguments),
+        /// Stop a running service; it stays loaded
+        Stop(cmd::svc_stop::Arguments),
+        /// Unload a service; a running one is stopped
+        Unload(cmd::svc_unload::Arguments),
+        /// Change how a loaded service is run
+        Update(Box<cmd::svc_update::Arguments>),
+    }
+}
+
+group! {
+    SvcKeyCommand {
+        /// Generate a pair of keys of a service group
+        Generate(cmd::svc_key_generate::Arguments),
+    }
+}
+
+group! {
+    UserCommand {
+        /// Commands relating to keys of users
+        Key(Group<UserKeyCommand>),
+    }
+}
+
+group! {
+    UserKeyCommand {
+        /// Generate a pair of keys of a user
+        Generate(cmd::user_key_generate::Arguments),
+    }
+}
+
+impl<T: Run> Run for Box<T> {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        (*self).run(context)
+    }
+}

@@ -1,0 +1,81 @@
+//! What commands about keys share: the cache, names with the revision of now, encryption.
+
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use roost_crypto::{
+    BoxPublicKey, BoxSecretKey, Error, KeyCache, KeyFile, NamedRevision, Revision, boxed,
+    random_nonce,
+};
+use roost_ident::ServiceGroup;
+
+use crate::context::Context;
+
+/// The option that names the key cache.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct CacheArg {
+    /// Cache for creating and searching for encryption keys
+    #[arg(long, env = "HAB_CACHE_KEY_PATH")]
+    cache_key_path: Option<PathBuf>,
+}
+
+impl CacheArg {
+    /// The cache.
+    pub(crate) fn open(&self, context: &Context) -> KeyCache {
+        context.key_cache(self.cache_key_path.as_deref())
+    }
+}
+
+/// The name with the revision of now.
+pub(crate) fn new_revision(name: &str) -> Result<NamedRevision, Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    NamedRevision::new(name, Revision::from_unix_seconds(now))
+}
+
+/// Makes a pair for boxes and keeps it.
+pub(crate) fn generate_pair(cache: &KeyCache, name: &str) -> Result<NamedRevision, Error> {
+    let secret = BoxSecretKey::generate(new_revision(name)?)?;
+    cache.write_pair(&secret.public_key(), &secret)?;
+    Ok(secret.named_revision().clone())
+}
+
+/// An encrypted payload and the keys it was made with.
+pub(crate) struct Encrypted {
+    /// The message.
+    pub(crate) text: Vec<u8>,
+    /// The user's key.
+    pub(crate) sender: NamedRevision,
+    /// The group's key.
+    pub(crate) recipient: NamedRevision,
+}
+
+/// Encrypts with the newest key of the user for the newest key of the group, each from the first
+/// cache that has one.
+pub(crate) fn encrypt(
+    caches: &[KeyCache],
+    user: &str,
+    group: &ServiceGroup,
+    plain: &[u8],
+) -> Result<Encrypted, Error> {
+    let sender: BoxSecretKey = newest(caches, user)?;
+    let recipient: BoxPublicKey = newest(caches, group.as_str())?;
+    let text = boxed::encrypt(plain, &sender, &recipient, &random_nonce()?);
+    Ok(Encrypted {
+        text: text.into_bytes(),
+        sender: sender.named_revision().clone(),
+        recipient: recipient.named_revision().clone(),
+    })
+}
+
+fn newest<K: KeyFile>(caches: &[KeyCache], name: &str) -> Result<K, Error> {
+    let mut result = Err(Error::NoRevisions(name.into()));
+    for cache in caches {
+        result = cache.latest(name);
+        if !matches!(result, Err(Error::NoRevisions(_))) {
+            break;
+        }
+    }
+    result
+}

@@ -1,0 +1,95 @@
+//! `hab sup run`: checks its options, then becomes the launcher, which starts this program once
+//! more as Supervisor with the same options.
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Parser;
+use roost_launch::exec_launcher;
+use roost_sup::SupConfig;
+
+use crate::{
+    cli::Run,
+    context::Context,
+    exit::{self, Exit, StartError},
+    options::{
+        fill::Fill as _,
+        generate,
+        run::{GENERATED_KEYS, RunArgs, RunOptions},
+        service::ServiceArgs,
+    },
+    ui::Ui,
+};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.run.generate_config {
+            return print_config(self.run, context);
+        }
+        // Built once here, so that what is wrong is said before anything happens.
+        self.run.merged(context)?.into_config(context)?;
+        Err(exec_launcher(own_arguments())).context("cannot start the launcher")
+    }
+}
+
+/// Arguments after `hab sup run`.
+fn own_arguments() -> impl Iterator<Item = OsString> {
+    env::args_os().skip_while(|argument| argument != "run").skip(1)
+}
+
+fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
+    let mut options = run.merged(context)?;
+    options.fill(RunOptions::defaults());
+    options.service.fill(ServiceArgs::defaults());
+    let mut values = toml::Table::try_from(&options)?;
+    // One package is a text, as Habitat reads it.
+    match options.pkg_ident_or_artifact.as_slice() {
+        [] => drop(values.remove("pkg_ident_or_artifact")),
+        [one] => drop(values.insert("pkg_ident_or_artifact".into(), one.clone().into())),
+        _ => {}
+    }
+    values.insert("config_files".into(), toml::Value::Array(Vec::new()));
+    values.insert("generate_config".into(), true.into());
+    let command = <RunArgs as clap::Args>::augment_args(clap::Command::new("run"));
+    context.ui.raw(&generate::render(&command, GENERATED_KEYS, &values));
+    Ok(Exit::Success)
+}
+
+/// This process is to be the launcher; the arguments are those of `hab sup run`.
+pub(crate) fn launcher() -> ExitCode {
+    roost_launch::run(env::args_os().skip(2))
+}
+
+/// This process is to be the Supervisor; the arguments are those of `hab sup run`.
+pub(crate) fn supervisor() -> ExitCode {
+    let ui = Ui::new();
+    match Context::new(ui).and_then(|context| configuration(&context)) {
+        Ok(config) => {
+            let text =
+                format!("The Supervisor of {} is not built in yet.", config.root.path().display());
+            exit::report(&StartError(text).into(), &ui).into()
+        }
+        // The options were fine when `hab sup run` read them: a file or an address has changed.
+        Err(error) => exit::report(&StartError(format!("{error:#}")).into(), &ui).into(),
+    }
+}
+
+fn configuration(context: &Context) -> anyhow::Result<SupConfig> {
+    /// The options alone.
+    #[derive(Parser)]
+    #[command(name = "hab sup run")]
+    struct Options {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+    let arguments = env::args_os().skip(2);
+    let options = Options::try_parse_from(std::iter::once("hab sup run".into()).chain(arguments))?;
+    options.run.merged(context)?.into_config(context)
+}

@@ -1,0 +1,208 @@
+//! `hab svc check`: the health of a service by the HTTP API, with the exit codes and the one
+//! line that monitoring systems expect of a plugin (Nagios Plugin Development Guidelines):
+//! 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use roost_ident::{ServiceGroup, ServiceGroupError};
+use serde_json::Value;
+use ureq::{
+    Agent,
+    tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem},
+};
+
+use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit};
+
+/// Longest health document that is read.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Address of the HTTP gateway
+    #[arg(long, default_value = "http://127.0.0.1:9631", value_name = "URL")]
+    url: String,
+    /// Bearer token of the HTTP gateway
+    #[arg(long, env = "HAB_SUP_GATEWAY_AUTH_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Authorities that the gateway's certificate must come from, a PEM file
+    #[arg(long)]
+    ca_certs: Option<PathBuf>,
+    /// Private key of the client's certificate, a PEM file
+    #[arg(long, requires = "certs")]
+    key: Option<PathBuf>,
+    /// The client's certificate, a PEM file
+    #[arg(long, requires = "key")]
+    certs: Option<PathBuf>,
+    /// Seconds to wait for the answer
+    #[arg(long, default_value_t = 10)]
+    timeout: u64,
+    /// Name of the service (redis), or its group (redis.production, redis.production@acme)
+    #[arg(value_name = "NAME", value_parser = parse_name)]
+    group: ServiceGroup,
+}
+
+/// A group, or the name of a service in the group `default`.
+fn parse_name(text: &str) -> Result<ServiceGroup, ServiceGroupError> {
+    if text.contains('.') { text.parse() } else { ServiceGroup::new(text, "default", None) }
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let (exit, text) = self.fetch().map_or_else(
+            |error| (Exit::Unknown, format!("{error:#}")),
+            |(c, body)| judge(c, &body),
+        );
+        let word = match exit {
+            Exit::Success => "OK",
+            Exit::Failure => "WARNING",
+            Exit::Usage => "CRITICAL",
+            Exit::Unknown | Exit::SupervisorFailed => "UNKNOWN",
+        };
+        let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
+        // A bar would begin performance data.
+        let line = line.trim().replace('|', "/");
+        context.ui.info(&format!("{word}: {} - {line}", self.group));
+        Ok(exit)
+    }
+}
+
+/// Status and body of an answer, turned into a result and its text.
+fn judge(code: u16, body: &str) -> (Exit, String) {
+    let document: Value = serde_json::from_str(body).unwrap_or_default();
+    let exit = match document["status"].as_str() {
+        Some("OK") => Exit::Success,
+        Some("WARNING") => Exit::Failure,
+        Some("CRITICAL") => Exit::Usage,
+        Some(_) => Exit::Unknown,
+        None => return no_document(code),
+    };
+    let said = |stream: &str| document[stream].as_str().unwrap_or_default().trim().to_owned();
+    let (stdout, stderr) = (said("stdout"), said("stderr"));
+    let text = if stdout.is_empty() { stderr } else { stdout };
+    (exit, if text.is_empty() { format!("HTTP {code}") } else { text })
+}
+
+fn no_document(code: u16) -> (Exit, String) {
+    match code {
+        401 => (Exit::Unknown, "the gateway wants another token; give --token".into()),
+        404 => (Exit::Usage, "service not loaded".into()),
+        503 => (Exit::Unknown, "the Supervisor has not fully started".into()),
+        _ => (Exit::Unknown, format!("unexpected answer, HTTP {code}")),
+    }
+}
+
+impl Arguments {
+    fn fetch(&self) -> anyhow::Result<(u16, String)> {
+        let agent: Agent = Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(self.timeout)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .tls_config(self.tls()?)
+            .build()
+            .into();
+        let mut url = format!("{}/services/", self.url.trim_end_matches('/'));
+        url.push_str(&escape(self.group.service()));
+        for part in [Some(self.group.group()), self.group.organization()].into_iter().flatten() {
+            url.push('/');
+            url.push_str(&escape(part));
+        }
+        url.push_str("/health");
+        let mut request = agent.get(&url);
+        if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.call().with_context(|| format!("cannot get {url}"))?;
+        let body = answer.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_string()?;
+        Ok((answer.status().as_u16(), body))
+    }
+
+    fn tls(&self) -> anyhow::Result<TlsConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut builder = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(provider);
+        if let Some(path) = &self.ca_certs {
+            let roots = certificates(path)?;
+            builder = builder.root_certs(RootCerts::new_with_certs(&roots));
+        } else if self.url.starts_with("https://") {
+            bail!(
+                "--ca-certs is needed for https: the file of the gateway's certificate authority"
+            );
+        }
+        if let (Some(key), Some(certs)) = (&self.key, &self.certs) {
+            let key = PrivateKey::from_pem(pem(key)?.as_bytes())?;
+            builder =
+                builder.client_cert(Some(ClientCert::new_with_certs(&certificates(certs)?, key)));
+        }
+        Ok(builder.build())
+    }
+}
+
+fn pem(path: &std::path::Path) -> anyhow::Result<String> {
+    read_text(path)?.with_context(|| format!("{} does not exist", path.display()))
+}
+
+fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<Certificate<'static>>> {
+    let text = pem(path)?;
+    let mut found = Vec::new();
+    for item in parse_pem(text.as_bytes()) {
+        if let ureq::tls::PemItem::Certificate(certificate) = item? {
+            found.push(certificate);
+        }
+    }
+    if found.is_empty() {
+        bail!("{} holds no certificate", path.display());
+    }
+    Ok(found)
+}
+
+/// Percent-encodes a part of a path (RFC 3986 section 2.3).
+fn escape(part: &str) -> String {
+    let mut out = String::new();
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_health_checks_are_those_of_plugins() {
+        let body =
+            |status: &str| format!(r#"{{"status":"{status}","stdout":"\nfine|x\n","stderr":""}}"#);
+        for (code, body, expected) in [
+            (200, body("OK"), Exit::Success),
+            (200, body("WARNING"), Exit::Failure),
+            (503, body("CRITICAL"), Exit::Usage),
+            (500, body("UNKNOWN"), Exit::Unknown),
+            (503, String::new(), Exit::Unknown),
+            (404, String::new(), Exit::Usage),
+            (401, String::new(), Exit::Unknown),
+            (200, "<html>".into(), Exit::Unknown),
+        ] {
+            assert_eq!(judge(code, &body).0, expected, "{code} {body}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_means_the_group_default() {
+        assert_eq!(parse_name("redis").expect("a group").as_str(), "redis.default");
+        assert_eq!(parse_name("redis.prod@acme").expect("a group").as_str(), "redis.prod@acme");
+        assert!(parse_name("").is_err());
+    }
+
+    #[test]
+    fn parts_of_the_path_are_escaped() {
+        assert_eq!(escape("a b/ü"), "a%20b%2F%C3%BC");
+    }
+}

@@ -1,0 +1,40 @@
+//! `hab svc key generate`
+
+use anyhow::bail;
+use roost_ident::ServiceGroup;
+
+use crate::{
+    cli::Run,
+    cmd::keys::{CacheArg, generate_pair},
+    context::Context,
+    exit::Exit,
+};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    cache: CacheArg,
+    /// Target service group (redis.production), without organization
+    service_group: ServiceGroup,
+    /// The organization of the group
+    #[arg(env = "HABITAT_ORG")]
+    org: String,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let group = &self.service_group;
+        if group.organization().is_some() {
+            bail!(
+                "{group} names its organization already, and a key with two would fit no group. \
+                 Leave out what follows the @."
+            );
+        }
+        let full = ServiceGroup::new(group.service(), group.group(), Some(&self.org))?;
+        context.ui.begin(&format!("Generating service key for {group} in {}", self.org));
+        let named = generate_pair(&self.cache.open(context), full.as_str())?;
+        context.ui.end(&format!("Generated service key pair {named}."));
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,110 @@
+//! `hab svc load`
+
+use std::path::Path;
+
+use roost_ctl::Request;
+use roost_ident::PackageIdent;
+use roost_pkg::stage::{StageOptions, stage_directory};
+
+use crate::{
+    cli::Run,
+    context::{Context, variable},
+    control::{RemoteArg, command},
+    exit::{Exit, UsageError},
+    options::{
+        fill::Fill as _, generate, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
+    },
+    wait::WaitUp,
+};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Load or reload an already loaded service
+    #[arg(short = 'f', long)]
+    force: bool,
+    #[command(flatten)]
+    remote: RemoteArg,
+    #[command(flatten)]
+    options: ServiceArgs,
+    #[command(flatten)]
+    wait: WaitUp,
+    /// Print the settings in force as a configuration file and exit
+    #[arg(long, hide = true)]
+    generate_config: bool,
+    /// A package identifier (core/redis), or a directory on the Supervisor's machine
+    #[arg(value_name = "PKG_IDENT", required_unless_present = "generate_config")]
+    pkg_ident: Option<String>,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.generate_config {
+            return self.print_config(context);
+        }
+        let text = self.pkg_ident.unwrap_or_default();
+        let ident = match Source::parse(&text, &context.root) {
+            Ok(Source::Ident(ident)) => ident,
+            Ok(Source::Directory(path)) => stage(context, &path)?,
+            Err(error) => {
+                let text = format!("invalid value '{text}' for '[PKG_IDENT]': {error}");
+                return Err(UsageError(text).into());
+            }
+        };
+        let remote = self.remote.address(context);
+        let request = Request::Load {
+            ident: ident.clone(),
+            force: self.force,
+            options: self.options.to_load(),
+        };
+        command(context, &remote, &request)?;
+        self.wait.run(context, &remote, &ident)?;
+        Ok(Exit::Success)
+    }
+}
+
+/// Keys of a generated configuration, in its order.
+const GENERATED_KEYS: &[&str] = &[
+    "pkg_ident",
+    "force",
+    "remote_sup",
+    "channel",
+    "bldr_url",
+    "group",
+    "topology",
+    "strategy",
+    "update_condition",
+    "bind",
+    "binding_mode",
+    "health_check_interval",
+    "shutdown_timeout",
+    "config_from",
+];
+
+impl Arguments {
+    fn print_config(self, context: &Context) -> anyhow::Result<Exit> {
+        let mut options = self.options.clone();
+        options.fill(ServiceArgs::defaults());
+        let mut values = toml::Table::try_from(&options)?;
+        let url = self.options.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into());
+        values.insert("bldr_url".into(), url.into());
+        values.insert("force".into(), self.force.into());
+        values.insert("remote_sup".into(), self.remote.address(context).to_string().into());
+        if let Some(ident) = self.pkg_ident {
+            values.insert("pkg_ident".into(), ident.into());
+        }
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("load"));
+        context.ui.info(&generate::render(&command, GENERATED_KEYS, &values));
+        Ok(Exit::Success)
+    }
+}
+
+/// Makes a release of a plain directory, in the tree of this machine.
+fn stage(context: &Context, path: &Path) -> anyhow::Result<PackageIdent> {
+    let options = StageOptions { origin_env: variable("HAB_ORIGIN"), ..StageOptions::default() };
+    let staged = stage_directory(&context.root, path, &options)?;
+    for warning in &staged.warnings {
+        context.ui.warn(warning);
+    }
+    Ok(staged.ident)
+}

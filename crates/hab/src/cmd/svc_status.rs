@@ -1,0 +1,218 @@
+//! `hab svc status`
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use roost_ctl::{Answer, Request, ServiceStatus};
+use roost_ident::{DesiredState, PackageIdent};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::Run,
+    cmd::payload::parse_ident,
+    context::Context,
+    control::{RemoteArg, ask, expect_answer},
+    exit::Exit,
+};
+
+/// Forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// The table that scripts know
+    Table,
+    /// A table with health, restarts and more
+    Wide,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+}
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    remote: RemoteArg,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// A package identifier (core/redis, core/busybox-static/1.42.2)
+    #[arg(value_parser = parse_ident)]
+    pkg_ident: Option<PackageIdent>,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let remote = self.remote.address(context);
+        let mut statuses = Vec::new();
+        let request = Request::Status { ident: self.pkg_ident };
+        let ended = ask(context, &remote, &request, |answer| {
+            match answer {
+                Answer::Status(status) => statuses.push(*status),
+                Answer::Other(id) => tracing::warn!("unexpected answer {id}"),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        // Only now: of a broken answer nothing is shown.
+        expect_answer(ended)?;
+        let text = match self.format {
+            Format::Table | Format::Wide if statuses.is_empty() => "No services loaded.\n".into(),
+            Format::Table => columns(&table(&statuses)),
+            Format::Wide => columns(&wide(&statuses, now_unix_s())),
+            Format::Json => format!("{:#}\n", document(&statuses)),
+            Format::Yaml => serde_yaml::to_string(&document(&statuses))?,
+        };
+        context.ui.raw(&text);
+        Ok(Exit::Success)
+    }
+}
+
+fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+const HEADER: [&str; 7] = ["package", "type", "desired", "state", "elapsed (s)", "pid", "group"];
+const WIDE_HEADER: [&str; 6] = ["health", "restarts", "since (s)", "phase", "update", "leader"];
+/// What a missing fact is shown as in the wide columns.
+const UNKNOWN: &str = "-";
+
+fn table(statuses: &[ServiceStatus]) -> Vec<Vec<String>> {
+    let header = HEADER.map(String::from).to_vec();
+    std::iter::once(header).chain(statuses.iter().map(row)).collect()
+}
+
+fn row(status: &ServiceStatus) -> Vec<String> {
+    vec![
+        status.ident.to_string(),
+        // Nothing else was ever sent; the column stays for scripts.
+        "standalone".into(),
+        status.desired.map_or("<none>", DesiredState::spec_word).into(),
+        status.state.to_string(),
+        status.elapsed_s.to_string(),
+        status.pid.map_or_else(|| "<none>".into(), |pid| pid.to_string()),
+        status.group.to_string(),
+    ]
+}
+
+fn wide(statuses: &[ServiceStatus], now_unix_s: u64) -> Vec<Vec<String>> {
+    let mut rows = table(statuses);
+    rows[0].extend(WIDE_HEADER.map(String::from));
+    for (row, status) in rows.iter_mut().skip(1).zip(statuses) {
+        let extra = &status.extra;
+        let text = |fact: &Option<String>| fact.clone().unwrap_or_else(|| UNKNOWN.into());
+        let number = |fact: Option<u64>| fact.map_or_else(|| UNKNOWN.into(), |n| n.to_string());
+        row.extend([
+            text(&extra.health),
+            number(extra.restarts),
+            number(extra.since_unix_s.map(|since| now_unix_s.saturating_sub(since))),
+            text(&extra.phase),
+            text(&extra.update),
+            text(&extra.leader),
+        ]);
+    }
+    rows
+}
+
+/// Left-aligned columns, two blanks between them, none at the end of a line.
+fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in rows {
+        for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            if index + 1 == count {
+                out.push_str(cell);
+            } else {
+                out.push_str(&format!("{cell:<width$}  "));
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn document(statuses: &[ServiceStatus]) -> Value {
+    let service = |status: &ServiceStatus| {
+        let extra = &status.extra;
+        json!({
+            "package": status.ident.to_string(),
+            "group": status.group.to_string(),
+            "desired": status.desired.map(DesiredState::spec_word),
+            "state": status.state.as_str(),
+            "elapsed_s": status.elapsed_s,
+            "pid": status.pid,
+            "health": extra.health,
+            "restarts": extra.restarts,
+            "since_unix_s": extra.since_unix_s,
+            "phase": extra.phase,
+            "reason": extra.reason,
+            "update": extra.update,
+            "leader": extra.leader,
+        })
+    };
+    statuses.iter().map(service).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use roost_ctl::reply::StatusExtra;
+    use roost_ident::ProcessState;
+
+    use super::*;
+
+    fn demo() -> Vec<ServiceStatus> {
+        let service = |ident: &str, group: &str, up: bool, elapsed_s| ServiceStatus {
+            ident: ident.parse().expect("an identifier"),
+            group: group.parse().expect("a group"),
+            desired: Some(if up { DesiredState::Up } else { DesiredState::Down }),
+            state: if up { ProcessState::Up } else { ProcessState::Down },
+            elapsed_s,
+            pid: up.then_some(9579),
+            extra: StatusExtra::default(),
+        };
+        vec![
+            service("acme/demo/1.2.3/20240102030405", "demo.default", true, 8),
+            service("acme/second/0.1.0/20240102030405", "second.blue", false, 3),
+        ]
+    }
+
+    #[test]
+    fn the_table_is_the_one_of_the_control_chapter() {
+        // Control chapter 9, byte for byte.
+        let expected = "\
+package                           type        desired  state  elapsed (s)  pid     group
+acme/demo/1.2.3/20240102030405    standalone  up       up     8            9579    demo.default
+acme/second/0.1.0/20240102030405  standalone  down     down   3            <none>  second.blue
+";
+        assert_eq!(columns(&table(&demo())), expected);
+    }
+
+    #[test]
+    fn facts_that_only_roost_tells_are_dashes_without_it() {
+        let mut statuses = demo();
+        statuses[0].extra = StatusExtra {
+            health: Some("OK".into()),
+            restarts: Some(2),
+            since_unix_s: Some(90),
+            ..StatusExtra::default()
+        };
+        let text = columns(&wide(&statuses, 100));
+        let cells = |line: usize| -> Vec<_> {
+            text.lines().nth(line).expect("a line").split_whitespace().skip(7).collect()
+        };
+        assert_eq!(cells(1), ["OK", "2", "10", "-", "-", "-"]);
+        assert_eq!(cells(2), ["-"; 6]);
+    }
+
+    #[test]
+    fn a_document_has_every_fact_and_null_for_what_is_not_known() {
+        let document = document(&demo());
+        assert_eq!(document[0]["pid"], 9579);
+        assert_eq!(document[1]["pid"], Value::Null);
+        assert_eq!(document[1]["health"], Value::Null);
+        assert_eq!(document[1]["desired"], "down");
+    }
+}

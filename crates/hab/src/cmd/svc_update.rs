@@ -1,0 +1,86 @@
+//! `hab svc update`
+
+use anyhow::bail;
+use roost_ctl::{Request, ServiceOptions};
+use roost_ident::{
+    BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
+};
+
+use crate::{
+    cli::Run,
+    cmd::payload::parse_ident,
+    context::Context,
+    control::{RemoteArg, command},
+    exit::Exit,
+    options::{service::word, url::BldrUrl},
+    wait::WaitUp,
+};
+
+/// Arguments of the command. Only what is given is sent and changed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    remote: RemoteArg,
+    /// Receive updates from the specified release channel
+    #[arg(long)]
+    channel: Option<String>,
+    /// Specify an alternate Builder endpoint
+    #[arg(short = 'u', long)]
+    url: Option<BldrUrl>,
+    /// The service group with shared config and topology
+    #[arg(long)]
+    group: Option<String>,
+    /// Service topology
+    #[arg(short = 't', long, value_parser = word!(Topology))]
+    topology: Option<Topology>,
+    /// The update strategy
+    #[arg(short = 's', long, value_parser = word!(UpdateStrategy))]
+    strategy: Option<UpdateStrategy>,
+    /// The condition dictating when this service should update
+    #[arg(long, value_parser = word!(UpdateCondition))]
+    update_condition: Option<UpdateCondition>,
+    /// One or more service groups to bind to, NAME:SERVICE.GROUP[@ORG]; without value: no binds
+    #[arg(long, num_args = 0..)]
+    bind: Option<Vec<ServiceBind>>,
+    /// Governs how the presence or absence of binds affects service startup
+    #[arg(long, value_parser = word!(BindingMode))]
+    binding_mode: Option<BindingMode>,
+    /// The interval in seconds on which to run health checks
+    #[arg(short = 'i', long)]
+    health_check_interval: Option<u64>,
+    /// The delay in seconds after sending the shutdown signal to wait before killing the service
+    /// process
+    #[arg(long)]
+    shutdown_timeout: Option<u32>,
+    #[command(flatten)]
+    wait: WaitUp,
+    /// A package identifier (core/redis, core/busybox-static/1.42.2)
+    #[arg(value_parser = parse_ident)]
+    pkg_ident: PackageIdent,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let options = ServiceOptions {
+            group: self.group,
+            topology: self.topology,
+            update_strategy: self.strategy,
+            update_condition: self.update_condition,
+            binds: self.bind,
+            binding_mode: self.binding_mode,
+            bldr_url: self.url.map(String::from),
+            bldr_channel: self.channel,
+            health_check_interval_s: self.health_check_interval,
+            shutdown_timeout_s: self.shutdown_timeout,
+            config_from: None,
+            encrypted_password: None,
+        };
+        if options == ServiceOptions::default() {
+            bail!("No fields specified for update");
+        }
+        let remote = self.remote.address(context);
+        command(context, &remote, &Request::Update { ident: self.pkg_ident.clone(), options })?;
+        self.wait.run(context, &remote, &self.pkg_ident)?;
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,77 @@
+//! What every command knows of its surroundings: the root, the user, the terminal.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use roost_crypto::KeyCache;
+use roost_pkg::FsRoot;
+
+use crate::ui::Ui;
+
+/// Surroundings of a command.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The root that `hab/` lies in, from `FS_ROOT`.
+    pub(crate) root: FsRoot,
+    /// Home of a user other than root.
+    home: Option<PathBuf>,
+    /// Prints.
+    pub(crate) ui: Ui,
+}
+
+impl Context {
+    /// Looks at the environment.
+    pub(crate) fn new(ui: Ui) -> anyhow::Result<Self> {
+        let root = FsRoot::from_env_value(env::var_os("FS_ROOT"))
+            .context("FS_ROOT is relative and there is no working directory")?;
+        let is_root = rustix::process::geteuid().is_root();
+        let home = env::var_os("HOME").filter(|home| !is_root && !home.is_empty());
+        Ok(Self { root, home: home.map(PathBuf::from), ui })
+    }
+
+    /// Configuration of the command line: one per machine for root, one per home for others.
+    pub(crate) fn cli_toml(&self) -> PathBuf {
+        self.own("etc/cli.toml").unwrap_or_else(|| self.root.cli_toml())
+    }
+
+    /// The directory of keys when no other is given.
+    pub(crate) fn key_cache_dir(&self) -> PathBuf {
+        self.own("cache/keys").unwrap_or_else(|| self.root.cache_keys())
+    }
+
+    /// The key cache in the given directory, or in the usual one.
+    pub(crate) fn key_cache(&self, given: Option<&Path>) -> KeyCache {
+        KeyCache::new(given.map_or_else(|| self.key_cache_dir(), Path::to_owned))
+    }
+
+    /// Directory of the file that tells that a licence was accepted.
+    pub(crate) fn licenses(&self) -> PathBuf {
+        self.own("accepted-licenses")
+            .unwrap_or_else(|| self.root.path().join("hab/accepted-licenses"))
+    }
+
+    /// Path of TLS material as given, with the usual directory under the root.
+    pub(crate) fn tls_path(&self, given: &Path) -> PathBuf {
+        if given == Path::new(TLS_DIRECTORY) {
+            self.root.cache_keys_ctl()
+        } else {
+            given.to_owned()
+        }
+    }
+
+    fn own(&self, place: &str) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.join(".hab").join(place))
+    }
+}
+
+/// What a TLS option without value means, and the default of `sup secret generate-tls`; taken
+/// from the root.
+pub(crate) const TLS_DIRECTORY: &str = "/hab/cache/keys/ctl";
+
+/// A variable of the environment; empty or not text counts as not set.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,157 @@
+//! How commands talk to a Supervisor: which one, with which secret, and what they do with the
+//! answers (control chapter 10).
+
+use std::{fs, io, path::Path};
+
+use anyhow::{anyhow, bail};
+use roost_ctl::{
+    Answer, Client, ClientError, Request,
+    client::dial,
+    reply::ErrorCode,
+    tls::{ClientTlsFiles, client_config},
+};
+
+use crate::{
+    address::CtlAddress,
+    cli_toml::CliToml,
+    context::{Context, variable},
+};
+
+/// The option that names the Supervisor.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct RemoteArg {
+    /// Address of the Supervisor's control gateway, HOST[:PORT] [default: listen_ctl of cli.toml,
+    /// or 127.0.0.1:9632]
+    #[arg(short = 'r', long, value_name = "REMOTE_SUP")]
+    remote_sup: Option<CtlAddress>,
+}
+
+impl RemoteArg {
+    /// The Supervisor meant. A broken `cli.toml` is no reason to stop here.
+    pub(crate) fn address(&self, context: &Context) -> CtlAddress {
+        self.remote_sup.clone().unwrap_or_else(|| {
+            let settings = CliToml::read(&context.cli_toml()).unwrap_or_default();
+            settings.listen_ctl.unwrap_or_default()
+        })
+    }
+}
+
+/// How a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// With an answer.
+    Answered,
+    /// The Supervisor closed the connection instead.
+    Closed,
+}
+
+/// Asks one thing; `on_answer` sees every answer but failures, which are errors.
+pub(crate) fn ask(
+    context: &Context,
+    remote: &CtlAddress,
+    request: &Request,
+    mut on_answer: impl FnMut(Answer) -> anyhow::Result<()>,
+) -> anyhow::Result<Ended> {
+    let explained = |error| explain(error);
+    // Settings are read after connecting: that nobody listens is the better news.
+    let socket = dial(remote.address()).map_err(explained)?;
+    let settings = CliToml::read(&context.cli_toml())?;
+    let host = settings.ctl_server_name_indication.as_deref().unwrap_or(remote.host());
+    let files = ClientTlsFiles {
+        server_ca: settings.ctl_server_ca_certificate.as_deref().map(|p| context.tls_path(p)),
+        key: settings.ctl_client_key.as_deref().map(|path| context.tls_path(path)),
+        certificate: settings.ctl_client_certificate.as_deref().map(|p| context.tls_path(p)),
+    };
+    let tls = client_config(&files, host)?;
+    let secret = find_secret(context, settings.ctl_secret)?;
+    let mut client = Client::start(socket, tls, &secret).map_err(explained)?;
+    client.request(request).map_err(explained)?;
+    while let Some(answer) = client.next_answer().map_err(explained)? {
+        on_answer(answer)?;
+    }
+    Ok(if client.is_finished() { Ended::Answered } else { Ended::Closed })
+}
+
+/// Asks one thing and shows what the Supervisor says on the way. That it closes the connection
+/// without an answer is an error.
+pub(crate) fn command(
+    context: &Context,
+    remote: &CtlAddress,
+    request: &Request,
+) -> anyhow::Result<()> {
+    let ended = ask(context, remote, request, |answer| {
+        if let Answer::Console(piece) = answer {
+            context.ui.console(&piece);
+        }
+        Ok(())
+    })?;
+    expect_answer(ended)
+}
+
+/// Turns a missing answer into an error.
+pub(crate) fn expect_answer(ended: Ended) -> anyhow::Result<()> {
+    if ended == Ended::Closed {
+        bail!("{CLOSED}");
+    }
+    Ok(())
+}
+
+/// The failure code when a Supervisor refused.
+pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Refused(failure)) => Some(failure.code),
+        _ => None,
+    }
+}
+
+/// True when nobody listens at the address.
+pub(crate) fn is_not_running(error: &anyhow::Error) -> bool {
+    error.is::<NotRunning>()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Unable to contact the Supervisor.\n\nIf it should run on this machine, it probably does not. \
+     Run one in the foreground with:\n\nhab sup run\n\nOr restart it through the init process of \
+     the system, if that started it."
+)]
+struct NotRunning;
+
+const CLOSED: &str = "The connection was unexpectedly closed.\n\nThe Supervisor may be shutting \
+                      down or restarting, for example\nbecause it was asked to. Its own output \
+                      tells.";
+
+fn explain(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::NotRunning => NotRunning.into(),
+        ClientError::Closed => anyhow!("{CLOSED}"),
+        other => other.into(),
+    }
+}
+
+/// The secret: environment, then `cli.toml`, then the file of a Supervisor on this machine.
+fn find_secret(context: &Context, configured: Option<String>) -> anyhow::Result<String> {
+    if let Some(secret) = variable("HAB_CTL_SECRET").or(configured) {
+        return Ok(secret);
+    }
+    let path = context.root.sup().ctl_secret();
+    match read_secret(&path) {
+        Ok(secret) => Ok(secret.trim_end().into()),
+        // Without a secret the Supervisor answers that it does not match.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => {
+            let code = ErrorCode::Io as i32;
+            if path.is_dir() {
+                bail!(
+                    "[Err: {code}] Expected file but found directory when reading ctl secret, {}",
+                    path.display()
+                );
+            }
+            bail!("[Err: {code}] cannot read ctl secret, {}: {error}", path.display())
+        }
+    }
+}
+
+fn read_secret(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
+}

@@ -1,0 +1,25 @@
+//! `--generate-config`: the settings in force as a commented TOML file (control chapter 12.2).
+
+use clap::Command;
+use toml::{Table, Value};
+
+/// One entry per key, in this order, with the help text of its option above. A key without value
+/// is a comment.
+pub(crate) fn render(command: &Command, keys: &[&str], values: &Table) -> String {
+    let mut out = String::new();
+    for key in keys {
+        let option = command.get_arguments().find(|option| option.get_id() == *key);
+        let help = option.and_then(|option| option.get_help()).map(ToString::to_string);
+        out.push_str(&format!("###  {}\n", help.unwrap_or_default()));
+        match values.get(*key) {
+            Some(value) => out.push_str(&format!("{key} = {}\n\n", inline(value))),
+            None => out.push_str(&format!("# {key} = \n\n")),
+        }
+    }
+    out
+}
+
+/// A value on one line.
+fn inline(value: &Value) -> String {
+    value.to_string()
+}

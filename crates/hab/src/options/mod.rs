@@ -1,0 +1,10 @@
+//! Options that are more than a few flags: those of `sup run` and of a service, which can come
+//! from the command line, the environment and configuration files.
+
+pub(crate) mod fill;
+pub(crate) mod generate;
+pub(crate) mod run;
+pub(crate) mod run_config;
+pub(crate) mod service;
+pub(crate) mod source;
+pub(crate) mod url;

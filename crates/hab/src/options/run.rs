@@ -1,0 +1,340 @@
+//! Options of `hab sup run` (control chapter 12.1), from the command line, the environment and
+//! configuration files. Names of fields are the keys of the files.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use roost_sup::config::defaults;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    fill::{Fill, fill_fields},
+    service::ServiceArgs,
+};
+use crate::{
+    address::{CtlAddress, PeerAddress, parse_ipv4_listen},
+    cli_toml::read_text,
+    context::{Context, TLS_DIRECTORY},
+    exit::StartError,
+};
+
+/// Seconds between looks for updates.
+pub(crate) const UPDATE_PERIOD_S: u64 = 60;
+
+/// Options that only the command line has.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RunArgs {
+    /// Paths to configuration files; the last one wins
+    #[arg(long, value_name = "CONFIG_FILES", num_args = 1.., value_delimiter = ' ')]
+    config_files: Vec<PathBuf>,
+    /// Print the settings in force as a configuration file and exit
+    #[arg(long)]
+    pub(crate) generate_config: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// Options that configuration files have too.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunOptions {
+    /// The listen address for the Gossip Gateway [default: 0.0.0.0:9638]
+    #[arg(long, env = "HAB_LISTEN_GOSSIP", value_parser = parse_ipv4_listen)]
+    pub(crate) listen_gossip: Option<SocketAddr>,
+    /// The listen address of one or more initial peers, HOST[:PORT]
+    #[arg(long, num_args = 1.., value_delimiter = ' ')]
+    pub(crate) peer: Vec<PeerAddress>,
+    /// File to watch for connecting to the ring
+    #[arg(long, conflicts_with = "peer")]
+    pub(crate) peer_watch_file: Option<PathBuf>,
+    /// Start the Supervisor in local gossip mode
+    #[arg(long, conflicts_with_all = ["listen_gossip", "peer", "peer_watch_file"])]
+    pub(crate) local_gossip_mode: bool,
+    /// The listen address for the HTTP Gateway [default: 0.0.0.0:9631]
+    #[arg(long, env = "HAB_LISTEN_HTTP")]
+    pub(crate) listen_http: Option<SocketAddr>,
+    /// Disable the HTTP Gateway completely
+    #[arg(short = 'D', long)]
+    pub(crate) http_disable: bool,
+    /// The listen address for the Control Gateway [default: 127.0.0.1:9632]
+    #[arg(long, env = "HAB_LISTEN_CTL")]
+    pub(crate) listen_ctl: Option<CtlAddress>,
+    /// The control gateway server's TLS certificate, a file or a directory
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    pub(crate) ctl_server_certificate: Option<PathBuf>,
+    /// The control gateway server's private key, a file or a directory; enables TLS
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    pub(crate) ctl_server_key: Option<PathBuf>,
+    /// The CA certificate that clients of the control gateway must have theirs from, a file or a
+    /// directory
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    pub(crate) ctl_client_ca_certificate: Option<PathBuf>,
+    /// The organization the Supervisor and its services are part of
+    #[arg(long = "org")]
+    pub(crate) organization: Option<String>,
+    /// Make this Supervisor a permanent peer
+    #[arg(short = 'I', long)]
+    pub(crate) permanent_peer: bool,
+    /// Cache for creating and searching for encryption keys
+    #[arg(long, env = "HAB_CACHE_KEY_PATH")]
+    pub(crate) cache_key_path: Option<PathBuf>,
+    /// The contents of the ring key when running with wire encryption
+    #[arg(
+        long,
+        env = "HAB_RING_KEY",
+        hide = true,
+        hide_env_values = true,
+        conflicts_with = "ring"
+    )]
+    pub(crate) ring_key: Option<String>,
+    /// The name of the ring used by the Supervisor when running with wire encryption
+    #[arg(short = 'r', long, env = "HAB_RING")]
+    pub(crate) ring: Option<String>,
+    /// Enable automatic updates for the Supervisor itself (not supported yet)
+    #[arg(short = 'A', long)]
+    pub(crate) auto_update: bool,
+    /// The period of time in seconds between Supervisor update checks (not supported yet)
+    #[arg(long)]
+    pub(crate) auto_update_period: Option<u64>,
+    /// The period of time in seconds between service update checks (not supported yet)
+    #[arg(long)]
+    pub(crate) service_update_period: Option<u64>,
+    /// The minimum period of time in seconds to wait before attempting to restart a service that
+    /// failed [default: 0]
+    #[arg(long)]
+    pub(crate) service_min_backoff_period: Option<u64>,
+    /// The maximum period of time in seconds to wait before attempting to restart a service that
+    /// failed [default: 0]
+    #[arg(long)]
+    pub(crate) service_max_backoff_period: Option<u64>,
+    /// The period of time in seconds without restarts after which the back-off starts anew
+    /// [default: 300]
+    #[arg(long)]
+    pub(crate) service_restart_cooldown_period: Option<u64>,
+    /// The private key for HTTP Gateway TLS encryption
+    #[arg(long = "key")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The server certificates for HTTP Gateway TLS encryption
+    #[arg(long = "certs", requires = "key_file")]
+    pub(crate) cert_file: Option<PathBuf>,
+    /// The CA certificate for HTTP Gateway TLS encryption
+    #[arg(long = "ca-certs", requires_all = ["cert_file", "key_file"])]
+    pub(crate) ca_cert_file: Option<PathBuf>,
+    /// Packages or directories to load at start; several can be given
+    #[arg(value_name = "IDENT or DIRECTORY")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub(crate) pkg_ident_or_artifact: Vec<String>,
+    /// Verbose output showing file and line/column numbers
+    #[arg(short = 'v')]
+    pub(crate) verbose: bool,
+    /// Turn ANSI color off
+    #[arg(long)]
+    pub(crate) no_color: bool,
+    /// Use structured JSON logging for the Supervisor
+    #[arg(long)]
+    pub(crate) json_logging: bool,
+    /// The IP address to use as the sys.ip value
+    #[arg(long)]
+    pub(crate) sys_ip_address: Option<IpAddr>,
+    /// The name of the application for event stream purposes (not supported yet)
+    #[arg(long)]
+    pub(crate) event_stream_application: Option<String>,
+    /// The name of the environment for event stream purposes (not supported yet)
+    #[arg(long)]
+    pub(crate) event_stream_environment: Option<String>,
+    /// Seconds to wait for an event stream connection (not supported yet)
+    #[arg(long, env = "HAB_EVENT_STREAM_CONNECT_TIMEOUT")]
+    pub(crate) event_stream_connect_timeout: Option<u64>,
+    /// The authentication token of the event stream (not supported yet)
+    #[arg(long, env = "HAB_AUTOMATE_AUTH_TOKEN", hide_env_values = true)]
+    pub(crate) event_stream_token: Option<String>,
+    /// The address of the event stream (not supported yet)
+    #[arg(long)]
+    pub(crate) event_stream_url: Option<String>,
+    /// The site where this Supervisor is running for event stream purposes (not supported yet)
+    #[arg(long)]
+    pub(crate) event_stream_site: Option<String>,
+    /// Key-value pairs to add to each event (not supported yet)
+    #[arg(long, num_args = 1..)]
+    pub(crate) event_meta: Vec<String>,
+    /// The certificate of the event stream's server (not supported yet)
+    #[arg(long)]
+    pub(crate) event_stream_server_certificate: Option<PathBuf>,
+    /// Remove all but the newest packages (not supported yet)
+    #[arg(long, env = "HAB_KEEP_LATEST_PACKAGES")]
+    pub(crate) keep_latest_packages: Option<u32>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) service: ServiceArgs,
+}
+
+fill_fields!(RunOptions {
+    listen_gossip,
+    peer,
+    peer_watch_file,
+    local_gossip_mode,
+    listen_http,
+    http_disable,
+    listen_ctl,
+    ctl_server_certificate,
+    ctl_server_key,
+    ctl_client_ca_certificate,
+    organization,
+    permanent_peer,
+    cache_key_path,
+    ring_key,
+    ring,
+    auto_update,
+    auto_update_period,
+    service_update_period,
+    service_min_backoff_period,
+    service_max_backoff_period,
+    service_restart_cooldown_period,
+    key_file,
+    cert_file,
+    ca_cert_file,
+    pkg_ident_or_artifact,
+    verbose,
+    no_color,
+    json_logging,
+    sys_ip_address,
+    event_stream_application,
+    event_stream_environment,
+    event_stream_connect_timeout,
+    event_stream_token,
+    event_stream_url,
+    event_stream_site,
+    event_meta,
+    event_stream_server_certificate,
+    keep_latest_packages,
+    service,
+});
+
+/// Keys of a generated configuration, in its order.
+pub(crate) const GENERATED_KEYS: &[&str] = &[
+    "listen_gossip",
+    "peer",
+    "peer_watch_file",
+    "local_gossip_mode",
+    "listen_http",
+    "http_disable",
+    "listen_ctl",
+    "ctl_server_certificate",
+    "ctl_server_key",
+    "ctl_client_ca_certificate",
+    "organization",
+    "permanent_peer",
+    "cache_key_path",
+    "ring",
+    "auto_update",
+    "auto_update_period",
+    "service_update_period",
+    "service_min_backoff_period",
+    "service_max_backoff_period",
+    "service_restart_cooldown_period",
+    "key_file",
+    "cert_file",
+    "ca_cert_file",
+    "pkg_ident_or_artifact",
+    "verbose",
+    "no_color",
+    "json_logging",
+    "sys_ip_address",
+    "event_stream_application",
+    "event_stream_environment",
+    "event_stream_connect_timeout",
+    "event_stream_token",
+    "event_stream_url",
+    "event_stream_site",
+    "event_meta",
+    "event_stream_server_certificate",
+    "keep_latest_packages",
+    "config_files",
+    "generate_config",
+    "channel",
+    "bldr_url",
+    "group",
+    "topology",
+    "strategy",
+    "update_condition",
+    "bind",
+    "binding_mode",
+    "health_check_interval",
+    "shutdown_timeout",
+    "config_from",
+];
+
+impl RunOptions {
+    /// What is in force when nobody says anything.
+    pub(crate) fn defaults() -> Self {
+        Self {
+            listen_gossip: Some(defaults::LISTEN_GOSSIP),
+            listen_http: Some(defaults::LISTEN_HTTP),
+            listen_ctl: Some(CtlAddress::default()),
+            auto_update_period: Some(UPDATE_PERIOD_S),
+            service_update_period: Some(UPDATE_PERIOD_S),
+            service_min_backoff_period: Some(0),
+            service_max_backoff_period: Some(0),
+            service_restart_cooldown_period: Some(300),
+            event_stream_connect_timeout: Some(0),
+            ..Self::default()
+        }
+    }
+}
+
+impl RunArgs {
+    /// The options given, the later configuration file before the earlier one. Without
+    /// `--config-files` the default file counts, if there is one.
+    ///
+    /// # Errors
+    /// When a file cannot be used.
+    pub(crate) fn merged(self, context: &Context) -> anyhow::Result<RunOptions> {
+        let mut options = self.options;
+        if self.config_files.is_empty() {
+            if let Some(file) = read_config(&context.root.sup().sup_toml())? {
+                options.fill(file);
+            }
+            return Ok(options);
+        }
+        for path in self.config_files.iter().rev() {
+            let file = read_config(path)?.ok_or_else(|| {
+                StartError(format!("Config file '{}' not found.", path.display()))
+            })?;
+            options.fill(file);
+        }
+        Ok(options)
+    }
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Option<RunOptions>> {
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        let text = format!("'{}' is not a valid toml config file.", path.display());
+        return Err(StartError(text).into());
+    }
+    let text = read_text(path).map_err(|error| StartError(format!("{error:#}")))?;
+    let Some(text) = text else { return Ok(None) };
+    match toml::from_str(&text) {
+        Ok(options) => Ok(Some(options)),
+        Err(error) => {
+            let text = format!("Can't deserialize TOML: {error}(in {})", path.display());
+            Err(StartError(text).into())
+        }
+    }
+}
+
+/// One text, as Habitat writes it, or a list of texts.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(text) => vec![text],
+        OneOrMore::More(texts) => texts,
+    })
+}

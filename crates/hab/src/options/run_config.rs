@@ -1,0 +1,177 @@
+//! Turns the options of `hab sup run` into the plain configuration of a Supervisor.
+
+use std::{env, ffi::OsString, path::PathBuf, time::Duration};
+
+use roost_ident::{PackageIdent, UpdateStrategy};
+use roost_launch::line::Style;
+use roost_sup::config::{
+    BackoffConfig, CtlConfig, HttpConfig, LoadOptions, LoadSource, RingConfig, RingKeySource,
+    SupConfig, defaults,
+};
+
+use super::{
+    run::{RunOptions, UPDATE_PERIOD_S},
+    service::ServiceArgs,
+    source::Source,
+};
+use crate::{
+    address::{CtlAddress, PeerAddress},
+    context::{Context, variable},
+    exit::{StartError, UsageError},
+};
+
+/// Interpreter package of Habitat's hooks.
+const DEFAULT_INTERPRETER: &str = "core/busybox-static";
+/// Longest run of a health check. Habitat has no limit, so checks that take minutes must live.
+const DEFAULT_CHECK_TIMEOUT_S: u64 = 300;
+/// Worker threads of the HTTP gateway.
+const DEFAULT_HTTP_THREADS: usize = 2;
+
+impl RunOptions {
+    /// The look of lines.
+    pub(crate) fn style(&self) -> Style {
+        Style::choose(self.no_color, self.json_logging, self.verbose, variable)
+    }
+
+    /// The configuration of a Supervisor with these options.
+    ///
+    /// # Errors
+    /// When options do not fit each other, or ask for what does not exist yet.
+    pub(crate) fn into_config(self, context: &Context) -> anyhow::Result<SupConfig> {
+        self.check_supported()?;
+        let style = self.style();
+        if self.key_file.is_some() != self.cert_file.is_some() {
+            let text = "HTTP TLS needs both a key and certificates: give --key and --certs.";
+            return Err(StartError(text.into()).into());
+        }
+        let load = self
+            .pkg_ident_or_artifact
+            .iter()
+            .map(|text| match Source::parse(text, &context.root) {
+                Ok(Source::Ident(ident)) => Ok(LoadSource::Ident(ident)),
+                Ok(Source::Directory(path)) => Ok(LoadSource::Directory(path)),
+                Err(error) => Err(UsageError(format!(
+                    "invalid value '{text}' for '[IDENT or DIRECTORY]...': {error}"
+                ))),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let backoff = BackoffConfig::default();
+        let tls_path = |path: Option<PathBuf>| path.map(|path| context.tls_path(&path));
+        let listen_gossip = if self.local_gossip_mode {
+            defaults::LISTEN_GOSSIP_LOCAL
+        } else {
+            self.listen_gossip.unwrap_or(defaults::LISTEN_GOSSIP)
+        };
+        Ok(SupConfig {
+            root: context.root.clone(),
+            style,
+            http: HttpConfig {
+                listen: self.listen_http.unwrap_or(defaults::LISTEN_HTTP),
+                disabled: self.http_disable,
+                tls_key: self.key_file,
+                tls_certs: self.cert_file,
+                tls_client_ca: self.ca_cert_file,
+                token: gateway_token(),
+                redact: variable("HAB_FEAT_REDACT_HTTP").is_some(),
+                threads: http_threads(),
+            },
+            ctl: CtlConfig {
+                listen: self
+                    .listen_ctl
+                    .map_or(defaults::LISTEN_CTL, |ctl: CtlAddress| ctl.address()),
+                tls_key: tls_path(self.ctl_server_key),
+                tls_certs: tls_path(self.ctl_server_certificate),
+                tls_client_ca: tls_path(self.ctl_client_ca_certificate),
+            },
+            ring: RingConfig {
+                listen: listen_gossip,
+                peers: self.peer.iter().map(PeerAddress::address).collect(),
+                peer_watch_file: self.peer_watch_file,
+                permanent: self.permanent_peer,
+                key: match (self.ring_key, self.ring) {
+                    (Some(text), _) => RingKeySource::Text(text),
+                    (None, Some(name)) => RingKeySource::Name(name),
+                    (None, None) => RingKeySource::None,
+                },
+            },
+            sys_ip: self.sys_ip_address,
+            organization: self.organization,
+            backoff: BackoffConfig {
+                min: seconds(self.service_min_backoff_period, backoff.min),
+                max: seconds(self.service_max_backoff_period, backoff.max),
+                cooldown: seconds(self.service_restart_cooldown_period, backoff.cooldown),
+            },
+            health_check_timeout: health_check_timeout(),
+            load,
+            load_options: load_options(self.service),
+            interpreter: interpreter()?,
+            key_cache: self.cache_key_path.unwrap_or_else(|| context.key_cache_dir()),
+        })
+    }
+
+    /// Refuses what would silently do nothing.
+    fn check_supported(&self) -> Result<(), UsageError> {
+        let period = |given: Option<u64>| given.is_some_and(|seconds| seconds != UPDATE_PERIOD_S);
+        let updates = self.service.strategy.is_some_and(|word| word != UpdateStrategy::None);
+        let asked_for = [
+            (self.auto_update, "--auto-update"),
+            (period(self.auto_update_period), "--auto-update-period"),
+            (period(self.service_update_period), "--service-update-period"),
+            (updates, "--strategy at-once or rolling"),
+            (self.event_stream_application.is_some(), "--event-stream-application"),
+            (self.event_stream_environment.is_some(), "--event-stream-environment"),
+            (
+                self.event_stream_connect_timeout.is_some_and(|seconds| seconds != 0),
+                "--event-stream-connect-timeout",
+            ),
+            (self.event_stream_token.is_some(), "--event-stream-token"),
+            (self.event_stream_url.is_some(), "--event-stream-url"),
+            (self.event_stream_site.is_some(), "--event-stream-site"),
+            (!self.event_meta.is_empty(), "--event-meta"),
+            (self.event_stream_server_certificate.is_some(), "--event-stream-server-certificate"),
+            (self.keep_latest_packages.is_some(), "--keep-latest-packages"),
+        ];
+        match asked_for.into_iter().find(|(asked, _)| *asked) {
+            Some((_, option)) => Err(UsageError(format!("{option} is not supported yet"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn load_options(service: ServiceArgs) -> LoadOptions {
+    LoadOptions {
+        bldr_url: service.bldr_url_or_env(),
+        group: service.group,
+        topology: service.topology,
+        update_strategy: service.strategy,
+        update_condition: service.update_condition,
+        binds: (!service.bind.is_empty()).then_some(service.bind),
+        binding_mode: service.binding_mode,
+        channel: service.channel,
+        health_check_interval: service.health_check_interval.map(Duration::from_secs),
+        shutdown_timeout: service.shutdown_timeout,
+        config_from: service.config_from,
+    }
+}
+
+/// Taken as bytes: a token need not be text.
+fn gateway_token() -> Option<OsString> {
+    env::var_os("HAB_SUP_GATEWAY_AUTH_TOKEN").filter(|token| !token.is_empty())
+}
+
+fn health_check_timeout() -> Duration {
+    let given = variable("HAB_HEALTH_CHECK_TIMEOUT_SECS").and_then(|text| text.parse().ok());
+    Duration::from_secs(given.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CHECK_TIMEOUT_S))
+}
+
+fn http_threads() -> usize {
+    let given = variable("HAB_SUP_HTTP_THREADS").and_then(|text| text.parse().ok());
+    given.filter(|threads| *threads > 0).unwrap_or(DEFAULT_HTTP_THREADS)
+}
+
+pub(crate) fn interpreter() -> Result<PackageIdent, StartError> {
+    let text = variable("HAB_INTERPRETER_IDENT").unwrap_or_else(|| DEFAULT_INTERPRETER.into());
+    let ident = text.parse::<PackageIdent>().and_then(PackageIdent::validate);
+    ident.map_err(|error| StartError(format!("HAB_INTERPRETER_IDENT: {error}")))
+}

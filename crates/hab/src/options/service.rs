@@ -1,0 +1,121 @@
+//! Options of a service: of `svc load`, `svc update` and, for the package to start, of
+//! `sup run` (control chapter 14.1).
+
+use std::path::PathBuf;
+
+use clap::Args;
+use roost_ctl::ServiceOptions;
+use roost_ident::{BindingMode, ServiceBind, Topology, UpdateCondition, UpdateStrategy};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    fill::fill_fields,
+    url::{BldrUrl, DEFAULT_BLDR_URL},
+};
+use crate::context::variable;
+
+/// A parser of the words of an enumeration, which are case-sensitive.
+macro_rules! word {
+    ($kind:ident) => {
+        clap::builder::TypedValueParser::try_map(
+            clap::builder::PossibleValuesParser::new($kind::ALL.iter().map(|word| word.as_str())),
+            |text| text.parse::<$kind>(),
+        )
+    };
+}
+pub(crate) use word;
+
+/// Options of a load; what is not given is left open.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServiceArgs {
+    /// Receive updates from the specified release channel
+    #[arg(long)]
+    pub(crate) channel: Option<String>,
+    /// Specify an alternate Builder endpoint
+    #[arg(short = 'u', long = "url", value_name = "BLDR_URL")]
+    pub(crate) bldr_url: Option<BldrUrl>,
+    /// The service group with shared config and topology [default: default]
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Service topology
+    #[arg(short = 't', long, value_parser = word!(Topology))]
+    pub(crate) topology: Option<Topology>,
+    /// The update strategy [default: none]
+    #[arg(short = 's', long, value_parser = word!(UpdateStrategy))]
+    pub(crate) strategy: Option<UpdateStrategy>,
+    /// The condition dictating when this service should update [default: latest]
+    #[arg(long, value_parser = word!(UpdateCondition))]
+    pub(crate) update_condition: Option<UpdateCondition>,
+    /// One or more service groups to bind to, NAME:SERVICE.GROUP[@ORG]
+    #[arg(long, num_args = 1.., value_delimiter = ' ')]
+    pub(crate) bind: Vec<ServiceBind>,
+    /// Governs how the presence or absence of binds affects service startup [default: strict]
+    #[arg(long, value_parser = word!(BindingMode))]
+    pub(crate) binding_mode: Option<BindingMode>,
+    /// The interval in seconds on which to run health checks [default: 30]
+    #[arg(long)]
+    pub(crate) health_check_interval: Option<u64>,
+    /// The delay in seconds after sending the shutdown signal to wait before killing the service
+    /// process
+    #[arg(long)]
+    pub(crate) shutdown_timeout: Option<u32>,
+    /// Use the package config from this path rather than the package itself
+    #[arg(long)]
+    pub(crate) config_from: Option<PathBuf>,
+}
+
+fill_fields!(ServiceArgs {
+    channel,
+    bldr_url,
+    group,
+    topology,
+    strategy,
+    update_condition,
+    bind,
+    binding_mode,
+    health_check_interval,
+    shutdown_timeout,
+    config_from,
+});
+
+impl ServiceArgs {
+    /// What a load has when nothing is given.
+    pub(crate) fn defaults() -> Self {
+        Self {
+            group: Some("default".into()),
+            strategy: Some(UpdateStrategy::None),
+            update_condition: Some(UpdateCondition::Latest),
+            binding_mode: Some(BindingMode::Strict),
+            health_check_interval: Some(30),
+            ..Self::default()
+        }
+    }
+
+    /// Address of Builder: as given, else from the environment.
+    pub(crate) fn bldr_url_or_env(&self) -> Option<String> {
+        let given = self.bldr_url.clone().map(String::from);
+        given.or_else(|| variable("HAB_BLDR_URL")).or_else(|| variable("HAB_DEPOT_URL"))
+    }
+
+    /// The options of a load request. The reference client always sends most of them, whether
+    /// given or not.
+    pub(crate) fn to_load(&self) -> ServiceOptions {
+        let mut given = self.clone();
+        super::fill::Fill::fill(&mut given, Self::defaults());
+        ServiceOptions {
+            group: given.group,
+            topology: given.topology,
+            update_strategy: given.strategy,
+            update_condition: given.update_condition,
+            binds: (!given.bind.is_empty()).then_some(given.bind),
+            binding_mode: given.binding_mode,
+            bldr_url: Some(self.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into())),
+            bldr_channel: Some(given.channel.unwrap_or_else(|| "base".into())),
+            health_check_interval_s: given.health_check_interval,
+            shutdown_timeout_s: given.shutdown_timeout,
+            config_from: given.config_from.map(|path| path.to_string_lossy().into_owned()),
+            encrypted_password: None,
+        }
+    }
+}

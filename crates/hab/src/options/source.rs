@@ -1,0 +1,92 @@
+//! What is to be loaded: an installed package, or a plain directory.
+
+use std::path::{Path, PathBuf};
+
+use roost_ident::PackageIdent;
+use roost_pkg::FsRoot;
+
+/// Something that can be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An installed package.
+    Ident(PackageIdent),
+    /// A plain directory.
+    Directory(PathBuf),
+}
+
+/// Suffix of package archives.
+const ARCHIVE_SUFFIX: &str = ".hart";
+
+impl Source {
+    /// Reads what the user wrote. A path that shows itself as one (`.`, `./web`, `../web`,
+    /// `/srv/web`) is a directory. `examples/web` may be both: it is the package if one of that
+    /// name is installed, else the directory if there is one, else the package.
+    ///
+    /// # Errors
+    /// For archives, for what is no directory and no identifier.
+    pub(crate) fn parse(text: &str, root: &FsRoot) -> Result<Self, String> {
+        let path = Path::new(text);
+        let is_path = text.starts_with('/') || text.split('/').next().is_some_and(is_dots);
+        let ident = text.parse::<PackageIdent>().and_then(PackageIdent::validate);
+        if text.ends_with(ARCHIVE_SUFFIX) || path.is_file() {
+            return Err(if path.is_file() {
+                format!("{text}: loading a package archive is not supported yet")
+            } else {
+                format!("File not found at: {text}")
+            });
+        }
+        match ident {
+            Ok(ident) if !is_path && (root.pkg_path(&ident).is_dir() || !path.is_dir()) => {
+                Ok(Self::Ident(ident))
+            }
+            _ if path.is_dir() => std::path::absolute(path)
+                .map(Self::Directory)
+                .map_err(|error| format!("{text}: {error}")),
+            _ if is_path => Err(format!("Directory not found at: {text}")),
+            Err(error) => Err(error.to_string()),
+            Ok(ident) => Ok(Self::Ident(ident)),
+        }
+    }
+}
+
+fn is_dots(part: &str) -> bool {
+    part == "." || part == ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_taken_unless_such_a_package_is_installed() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = FsRoot::new(place.path().join("root")).expect("absolute");
+        let web = place.path().join("web");
+        fs::create_dir(&web).expect("a directory");
+        let text = web.to_str().expect("text");
+        assert_eq!(Source::parse(text, &root), Ok(Source::Directory(web.clone())));
+        let ident = PackageIdent::new("acme", "web", None, None);
+        assert_eq!(Source::parse("acme/web", &root), Ok(Source::Ident(ident)));
+        // The sources of this crate, seen from where its tests run.
+        assert!(matches!(Source::parse("src/cmd", &root), Ok(Source::Directory(_))));
+        fs::create_dir_all(root.pkg_path(&PackageIdent::new("src", "cmd", None, None)))
+            .expect("a package");
+        assert!(matches!(Source::parse("src/cmd", &root), Ok(Source::Ident(_))));
+        assert!(matches!(Source::parse("./src/cmd", &root), Ok(Source::Directory(_))));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_the_reason() {
+        let root = FsRoot::new("/nonexistent".into()).expect("absolute");
+        let error = |text| Source::parse(text, &root).expect_err(text);
+        assert_eq!(
+            error("a-b-1-2-x86_64-linux.hart"),
+            "File not found at: a-b-1-2-x86_64-linux.hart"
+        );
+        assert_eq!(error("./none"), "Directory not found at: ./none");
+        assert!(error("noslash").starts_with("Invalid package identifier: \"noslash\"."));
+        assert!(error("Cargo.toml").contains("not supported yet"));
+    }
+}

@@ -1,0 +1,179 @@
+//! What commands print: headings, status lines, errors, with glyphs and colours (control chapter
+//! 11.2). Normal messages go to standard output, warnings and errors to standard error.
+//!
+//! Colour is shown only on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+
+use roost_ctl::reply::{Color, Console};
+
+use crate::context::variable;
+
+/// Styles of glyphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GlyphStyle {
+    Full,
+    Limited,
+    Ascii,
+}
+
+/// Glyphs, in their three styles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Glyph([&'static str; 3]);
+
+const BEGIN: Glyph = Glyph(["»", "»", " >>"]);
+const END: Glyph = Glyph(["★", "≡", "***"]);
+const WARN: Glyph = Glyph(["Ø", "Ø", "  0"]);
+const FATAL: Glyph = Glyph(["✗✗✗", "XXX", "XXX"]);
+
+/// Verbs of status lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Something is sent.
+    Applying,
+    /// Something is made.
+    Creating,
+    /// Something is encrypted.
+    Encrypting,
+}
+
+impl Verb {
+    const fn parts(self) -> (Glyph, &'static str) {
+        match self {
+            Self::Applying => (Glyph(["↑", "↑", "/^\\"]), "Applying"),
+            Self::Creating => (Glyph(["Ω", "Ω", "-->"]), "Creating"),
+            Self::Encrypting => (Glyph(["☛", "→", "-->"]), "Encrypting"),
+        }
+    }
+}
+
+/// Prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    glyphs: GlyphStyle,
+    color_out: bool,
+    color_err: bool,
+}
+
+impl Ui {
+    /// Looks at environment and terminals.
+    pub(crate) fn new() -> Self {
+        let color = color_wanted();
+        Self {
+            glyphs: glyph_style(),
+            color_out: color && io::stdout().is_terminal(),
+            color_err: color && io::stderr().is_terminal(),
+        }
+    }
+
+    /// A heading.
+    pub(crate) fn begin(&self, text: &str) {
+        let line = format!("{} {text}", self.glyph(BEGIN));
+        self.out(&format!("{}\n", paint(&line, Color::Yellow, self.color_out)));
+    }
+
+    /// The end of what a heading began.
+    pub(crate) fn end(&self, text: &str) {
+        let line = format!("{} {text}", self.glyph(END));
+        self.out(&format!("{}\n", paint(&line, Color::Magenta, self.color_out)));
+    }
+
+    /// A step on the way.
+    pub(crate) fn status(&self, verb: Verb, text: &str) {
+        let (glyph, word) = verb.parts();
+        let head = format!("{} {word}", self.glyph(glyph));
+        self.out(&format!("{} {text}\n", paint(&head, Color::Green, self.color_out)));
+    }
+
+    /// A line of plain text.
+    pub(crate) fn info(&self, text: &str) {
+        self.out(&format!("{text}\n"));
+    }
+
+    /// Text as it is, without a line end of its own.
+    pub(crate) fn raw(&self, text: &str) {
+        self.out(text);
+    }
+
+    /// A warning.
+    pub(crate) fn warn(&self, text: &str) {
+        let line = format!("{} {text}", self.glyph(WARN));
+        self.err(&format!("{}\n", paint(&line, Color::Yellow, self.color_err)));
+    }
+
+    /// The error that ends the command.
+    pub(crate) fn fatal(&self, text: &str) {
+        let glyph = self.glyph(FATAL);
+        let mut block = format!("{}\n", paint(glyph, Color::Red, self.color_err));
+        for line in text.lines() {
+            let line = format!("{glyph} {line}");
+            block.push_str(&paint(&line, Color::Red, self.color_err));
+            block.push('\n');
+        }
+        block.push_str(&paint(glyph, Color::Red, self.color_err));
+        block.push('\n');
+        self.err(&block);
+    }
+
+    /// A wrong command line.
+    pub(crate) fn usage(&self, text: &str) {
+        self.err(&format!("error: {text}\n\nFor more information, try '--help'.\n"));
+    }
+
+    /// A piece of text from a Supervisor.
+    pub(crate) fn console(&self, piece: &Console) {
+        if !self.color_out {
+            return self.out(&piece.text);
+        }
+        let bold = if piece.bold { "\x1b[1m" } else { "" };
+        let color = piece.color.map(|color| format!("\x1b[{}m", color.ansi()));
+        let color = color.unwrap_or_default();
+        self.out(&format!("\x1b[0m\x1b[0m{bold}{color}{}\x1b[0m", piece.text));
+    }
+
+    fn glyph(&self, glyph: Glyph) -> &'static str {
+        glyph.0[self.glyphs as usize]
+    }
+
+    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
+    fn out(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        // Nobody reads any more: there is nobody to tell either.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
+    fn err(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn paint(text: &str, color: Color, on: bool) -> String {
+    if on {
+        format!("\x1b[0m\x1b[0m\x1b[1m\x1b[{}m{text}\x1b[0m", color.ansi())
+    } else {
+        text.into()
+    }
+}
+
+fn color_wanted() -> bool {
+    let refused = variable("HAB_NOCOLORING").is_some_and(|value| value == "1" || value == "true");
+    let capable = variable("TERM").is_some_and(|term| term != "dumb");
+    capable && !refused && variable("NO_COLOR").is_none()
+}
+
+/// Here an empty variable counts: it is an unknown style.
+fn glyph_style() -> GlyphStyle {
+    let Some(value) = std::env::var_os("HAB_GLYPH_STYLE") else { return GlyphStyle::Full };
+    let value = value.to_string_lossy();
+    match value.to_lowercase().as_str() {
+        "full" => GlyphStyle::Full,
+        "limited" => GlyphStyle::Limited,
+        "ascii" => GlyphStyle::Ascii,
+        _ => {
+            let text = format!("Unknown symbol style '{value}'\nSetting GlyphStyle to full\n");
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+            GlyphStyle::Full
+        }
+    }
+}
