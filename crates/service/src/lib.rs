@@ -38,7 +38,7 @@ pub use event::{
     Rendering,
 };
 pub use machine::Machine;
-pub use remembered::{Remembered, RememberedError};
+pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, Settings};
 pub use spec::{Difference, ServiceSpec};
 pub use spec_fields::SpecFields;

@@ -27,7 +27,8 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_ident::{
-    BindingMode, DesiredState, ElectionStatus, Hook, ProcessState, ServiceGroup, Topology,
+    BindingMode, DesiredState, ElectionStatus, Hook, ProcessState, ServiceBind, ServiceGroup,
+    Topology,
 };
 
 use crate::{
@@ -38,7 +39,7 @@ use crate::{
     health::Health,
     hooks::Hooks,
     phase::{After, Phase},
-    remembered::Remembered,
+    remembered::{Remembered, Survivor},
     settings::Settings,
     spec::ServiceSpec,
     status::{LastProcess, PhaseName, ProcessStatus, Status},
@@ -152,7 +153,7 @@ pub struct Machine {
     restart_count: u64,
     last_process_state: Option<LastProcess>,
     next_restart_at_s: Option<u64>,
-    binds: Option<Vec<BindReport>>,
+    binds: Vec<BindReport>,
     election: ElectionStatus,
     leader: Option<String>,
     /// Something a build reads has changed while it was under way.
@@ -195,12 +196,10 @@ impl Machine {
         spec: ServiceSpec,
         settings: Settings,
         seed: u64,
-        pid: u32,
-        started_unix_ms: u64,
-        remembered: Remembered,
+        survivor: Survivor,
     ) -> Self {
         let mut machine = Self::idle(now, group, spec, settings, seed);
-        machine.take_back(now, pid, started_unix_ms, remembered);
+        machine.take_back(now, survivor);
         machine.settle();
         machine
     }
@@ -232,7 +231,7 @@ impl Machine {
             restart_count: 0,
             last_process_state: None,
             next_restart_at_s: None,
-            binds: None,
+            binds: Vec::new(),
             election: ElectionStatus::None,
             leader: None,
             files_changed: false,
@@ -246,6 +245,9 @@ impl Machine {
 
     /// Takes in what happened. Effects are then to be drawn with [`Machine::poll`].
     pub fn handle(&mut self, now: Now, event: Event) {
+        if self.phase == Phase::Gone {
+            return;
+        }
         match event {
             Event::SpecChanged { spec, group } => self.change_spec(now, spec, group),
             Event::Start => self.start(now),
@@ -443,17 +445,22 @@ impl Machine {
         starts
     }
 
+    /// What was last heard of a bind, as the spec maps it.
+    fn bind_report(&self, bind: &ServiceBind) -> Option<&BindReport> {
+        self.binds
+            .iter()
+            .find(|report| report.name == bind.name && report.group == bind.group.as_str())
+    }
+
     /// True when all binds of a strict service are satisfied.
     fn may_initialize(&self) -> bool {
         match self.spec.binding_mode {
             BindingMode::Relaxed => true,
-            BindingMode::Strict => {
-                self.spec.binds.is_empty()
-                    || self.binds.as_ref().is_some_and(|reports| {
-                        reports.len() >= self.spec.binds.len()
-                            && reports.iter().all(BindReport::is_satisfied)
-                    })
-            }
+            BindingMode::Strict => self
+                .spec
+                .binds
+                .iter()
+                .all(|bind| self.bind_report(bind).is_some_and(BindReport::is_satisfied)),
         }
     }
 

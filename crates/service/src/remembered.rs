@@ -38,8 +38,19 @@ pub struct Remembered {
     pub restarted_at_unix_ms: Option<u64>,
     /// The process is being stopped.
     pub stopping: bool,
-    /// What the process was started from.
+    /// What the process was started from. Only release, hooks, signal and timeout are kept.
     pub plan: Option<Plan>,
+}
+
+/// A process that outlived its Supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survivor {
+    /// Its id.
+    pub pid: u32,
+    /// When it was started.
+    pub started_unix_ms: u64,
+    /// What was kept of its service; the default when nothing was.
+    pub remembered: Remembered,
 }
 
 impl Remembered {

@@ -216,7 +216,10 @@ impl Machine {
         match self.phase {
             Phase::Preparing => {
                 if !self.may_initialize() {
-                    if !std::mem::replace(&mut self.attempt.told_waiting, true) {
+                    // The reports come first: they say what is waited for.
+                    let is_known =
+                        self.spec.binds.iter().all(|bind| self.bind_report(bind).is_some());
+                    if is_known && !std::mem::replace(&mut self.attempt.told_waiting, true) {
                         self.push(text::service("Waiting for service binds..."));
                     }
                     return;
@@ -273,7 +276,7 @@ impl Machine {
     }
 
     pub(super) fn note_binds(&mut self, now: Now, reports: Vec<BindReport>) {
-        self.binds = Some(reports);
+        self.binds = reports;
         match self.phase {
             Phase::Preparing
             | Phase::Initializing
@@ -296,7 +299,8 @@ impl Machine {
 
     /// Prints what has changed about the binds; a bind satisfied from the start is not news.
     fn tell_binds(&mut self) {
-        for report in self.binds.clone().unwrap_or_default() {
+        let reports = self.spec.binds.iter().filter_map(|bind| self.bind_report(bind));
+        for report in reports.cloned().collect::<Vec<_>>() {
             let told = self.told.binds.insert(report.name.clone(), report.state.clone());
             let is_news = match &told {
                 Some(told) => *told != report.state,

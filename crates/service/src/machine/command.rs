@@ -120,7 +120,8 @@ impl Machine {
         for hook in self.hooks.end_all() {
             self.push(Effect::EndHook(hook));
         }
-        if self.asked.install {
+        // In a stop under way they were ended before.
+        if self.phase == Phase::Installing {
             self.push(Effect::EndHook(Hook::Install));
         }
         self.settle();
@@ -131,7 +132,6 @@ impl Machine {
     /// The spec in force is replaced by another.
     pub(super) fn replace_spec(&mut self, spec: ServiceSpec, group: ServiceGroup) {
         if spec.binds != self.spec.binds {
-            self.binds = None;
             self.told.binds.clear();
         }
         self.spec = spec;

@@ -7,7 +7,7 @@ use crate::{
     effect::{Effect, LogKey, Preamble},
     event::{HookOutcome, Now, Plan},
     phase::{After, Phase},
-    remembered::Remembered,
+    remembered::Survivor,
     text,
 };
 
@@ -23,13 +23,8 @@ impl Machine {
     }
 
     /// A process of the former Supervisor (services chapter 1.7).
-    pub(super) fn take_back(
-        &mut self,
-        now: Now,
-        pid: u32,
-        started_unix_ms: u64,
-        remembered: Remembered,
-    ) {
+    pub(super) fn take_back(&mut self, now: Now, survivor: Survivor) {
+        let Survivor { pid, started_unix_ms, remembered } = survivor;
         let mono_of =
             |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
         self.log(Preamble::Sup, LogKey::Sr, format!("Reattaching to {}", self.group));

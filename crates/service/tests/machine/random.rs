@@ -1,0 +1,465 @@
+//! Whatever happens in whatever order: what the machine asks for stays sane, and it always
+//! comes to an end.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use roost_ident::{BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology};
+use roost_service::{
+    BackoffSettings, BindReport, BindState, BuildFailure, Effect, Event, HookOutcome, Machine,
+    Plan, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Survivor,
+};
+
+use crate::support::{START_MS, group, now, plan, spec};
+
+/// A step of a random caller. Numbers choose among what is possible at that moment.
+#[derive(Debug, Clone)]
+enum Step {
+    Pass(u64),
+    Wake,
+    Answer { which: usize, choice: u8 },
+    Exit { group_alive: bool },
+    GroupEnd,
+    Tell(Box<Event>),
+}
+
+const HOOKS: [Hook; 7] = [
+    Hook::Init,
+    Hook::Run,
+    Hook::PostRun,
+    Hook::PostStop,
+    Hook::HealthCheck,
+    Hook::Reconfigure,
+    Hook::FileUpdated,
+];
+
+fn specs() -> impl Strategy<Value = ServiceSpec> {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..2u32, 0..4u64).prop_map(
+        |(leader, bound, relaxed, down, timeout_s, interval_s)| {
+            let mut spec = spec("web");
+            if leader {
+                spec.topology = Topology::Leader;
+            }
+            if bound {
+                spec.binds = vec!["db:pg.default".parse().expect("a bind")];
+            }
+            if relaxed {
+                spec.binding_mode = BindingMode::Relaxed;
+            }
+            if down {
+                spec.desired_state = DesiredState::Down;
+            }
+            spec.shutdown_timeout_s = (timeout_s > 0).then_some(timeout_s);
+            spec.channel = format!("c{interval_s}");
+            spec.health_check_interval.secs = interval_s;
+            spec
+        },
+    )
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let binds = |state| {
+        Event::Binds(vec![BindReport { name: "db".into(), group: "pg.default".into(), state }])
+    };
+    let election =
+        |status, leader: Option<&str>| Event::Election { status, leader: leader.map(Into::into) };
+    prop_oneof![
+        specs().prop_map(|spec| Event::SpecChanged { spec, group: group("web") }),
+        Just(Event::Start),
+        proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Stop { timeout_s }),
+        Just(Event::ContextChanged),
+        Just(Event::FilesChanged),
+        Just(binds(BindState::Satisfied)),
+        Just(binds(BindState::Inactive)),
+        Just(election(ElectionStatus::Finished, Some("abc"))),
+        Just(election(ElectionStatus::Finished, None)),
+        Just(election(ElectionStatus::InProgress, None)),
+        Just(Event::FilesUpdated(vec!["a".into()])),
+        Just(Event::PackageUpdated("example/web/2/3".into())),
+        // The end of a process that is not ours.
+        Just(Event::Exited { pid: 7, group_alive: false }),
+        Just(Event::GroupEnded { pid: 7 }),
+    ]
+}
+
+fn rare_events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Unload { timeout_s }),
+        Just(Event::Shutdown),
+        Just(Event::Detach),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (any::<usize>(), any::<u8>()).prop_map(|(which, choice)| Step::Answer { which, choice }),
+        3 => prop_oneof![0..50u64, 0..2_000u64, 0..40_000u64].prop_map(Step::Pass),
+        2 => Just(Step::Wake),
+        1 => any::<bool>().prop_map(|group_alive| Step::Exit { group_alive }),
+        1 => Just(Step::GroupEnd),
+        4 => events().prop_map(|event| Step::Tell(Box::new(event))),
+    ];
+    let rare = rare_events().prop_map(|event| Step::Tell(Box::new(event)));
+    (proptest::collection::vec(step, 0..120), proptest::option::weighted(0.3, (rare, 0..120usize)))
+        .prop_map(|(mut steps, rare)| {
+            if let Some((step, place)) = rare {
+                steps.insert(place.min(steps.len()), step);
+            }
+            steps
+        })
+}
+
+/// What the machine waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Build,
+    Install,
+    Render,
+    Spawn,
+    Hook(Hook),
+}
+
+/// The caller: what really runs, and whether that is allowed.
+struct Model {
+    machine: Machine,
+    now_ms: u64,
+    asked: BTreeSet<Asked>,
+    ended: BTreeSet<Asked>,
+    process: Option<(u32, u64)>,
+    left_behind: Option<u32>,
+    next_pid: u32,
+    plan: Plan,
+    /// When an attempt, an init and a spawn may come again, at the earliest.
+    floors: [u64; 3],
+    gone: bool,
+    signalled: bool,
+}
+
+impl Model {
+    fn new(machine: Machine, plan: Plan) -> Self {
+        let mut model = Self {
+            machine,
+            now_ms: START_MS,
+            asked: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            process: None,
+            left_behind: None,
+            next_pid: 1_000,
+            plan,
+            floors: [0; 3],
+            gone: false,
+            signalled: false,
+        };
+        model.drain();
+        model
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.machine.handle(now(self.now_ms), event);
+        self.drain();
+    }
+
+    fn wake(&mut self) {
+        self.machine.wake(now(self.now_ms));
+        self.drain();
+        let next_ms = self.machine.next_wake_ms();
+        assert!(next_ms.is_none_or(|at_ms| at_ms > self.now_ms), "wakes again without end");
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Pass(ms) => self.now_ms += ms,
+            Step::Wake => {
+                if let Some(at_ms) = self.machine.next_wake_ms() {
+                    self.now_ms = self.now_ms.max(at_ms);
+                    self.wake();
+                }
+            }
+            Step::Answer { which, choice } => self.answer(which, choice),
+            Step::Exit { group_alive } => self.exit(group_alive),
+            Step::GroupEnd => self.end_group(),
+            Step::Tell(event) => self.tell(*event),
+        }
+    }
+
+    fn answer(&mut self, which: usize, choice: u8) {
+        let count = self.asked.len().max(1);
+        let Some(asked) = self.asked.iter().nth(which % count).copied() else { return };
+        self.asked.remove(&asked);
+        let was_ended = self.ended.remove(&asked);
+        let fails = choice % 4 == 0 || was_ended;
+        let event = match asked {
+            Asked::Build if fails => Event::BuildFailed(BuildFailure::Refused("bad".into())),
+            Asked::Build => {
+                let installs = choice % 3 == 0;
+                Event::Built(Plan { installs, ..self.plan.clone() })
+            }
+            Asked::Install if fails => Event::InstallFailed("bad".into()),
+            Asked::Install => Event::Installed,
+            Asked::Render => Event::Rendered(rendering(choice)),
+            Asked::Spawn if fails => Event::SpawnFailed("bad".into()),
+            Asked::Spawn => {
+                self.next_pid += 1;
+                self.process = Some((self.next_pid, self.now_ms));
+                Event::Spawned { pid: self.next_pid }
+            }
+            Asked::Hook(hook) => {
+                let outcome = match choice % 4 {
+                    _ if was_ended => HookOutcome::Signal(9),
+                    0 => HookOutcome::CouldNotRun("bad".into()),
+                    1 => HookOutcome::Exit(i32::from(choice)),
+                    _ => HookOutcome::Exit(0),
+                };
+                Event::HookEnded { hook, outcome }
+            }
+        };
+        self.tell(event);
+    }
+
+    fn exit(&mut self, group_alive: bool) {
+        let Some((pid, since_ms)) = self.process.take() else { return };
+        if self.now_ms - since_ms >= 1_000 {
+            self.floors = [0; 3];
+        }
+        if group_alive {
+            self.left_behind = Some(pid);
+        }
+        self.tell(Event::Exited { pid, group_alive });
+    }
+
+    fn end_group(&mut self) {
+        if let Some(pid) = self.left_behind.take() {
+            self.tell(Event::GroupEnded { pid });
+        }
+    }
+
+    fn nothing_runs(&self) -> bool {
+        self.process.is_none() && self.left_behind.is_none() && self.asked.is_empty()
+    }
+
+    /// Starts are a second apart unless the process ran that long.
+    fn keep_floor(&mut self, kind: usize) {
+        assert!(self.now_ms >= self.floors[kind], "too soon after the last one");
+        self.floors[kind] = self.now_ms + 1_000;
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        assert!(self.asked.insert(asked), "two of {asked:?} at once");
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.machine.poll() {
+            assert!(!self.gone, "{effect:?} after the end");
+            match effect {
+                Effect::Build { pin } => {
+                    let is_new = self.process.is_none();
+                    assert!(is_new || pin.is_some(), "a new attempt beside a process");
+                    assert!(self.left_behind.is_none());
+                    if is_new {
+                        assert!(self.nothing_runs(), "{:?}", self.asked);
+                        self.keep_floor(0);
+                    }
+                    self.ask(Asked::Build);
+                }
+                Effect::RunInstallHooks => self.ask(Asked::Install),
+                Effect::Render => self.ask(Asked::Render),
+                Effect::Spawn => {
+                    assert!(self.nothing_runs(), "{:?}", self.asked);
+                    self.keep_floor(2);
+                    self.signalled = false;
+                    self.ask(Asked::Spawn);
+                }
+                Effect::RunHook(hook) => {
+                    assert!(self.plan.has(hook), "{hook} does not exist");
+                    match hook {
+                        Hook::Init => {
+                            assert!(self.nothing_runs());
+                            self.keep_floor(1);
+                        }
+                        Hook::PostStop => assert!(self.nothing_runs()),
+                        _ => assert!(self.process.is_some(), "{hook} without a process"),
+                    }
+                    self.ask(Asked::Hook(hook));
+                }
+                Effect::EndHook(hook) => {
+                    let asked = match hook {
+                        Hook::Install => Asked::Install,
+                        hook => Asked::Hook(hook),
+                    };
+                    assert!(self.asked.contains(&asked), "{hook} does not run");
+                    assert!(self.ended.insert(asked), "{hook} was ended before");
+                }
+                Effect::Signal { pid, .. } => {
+                    assert!(self.is_alive(pid));
+                    assert!(!self.signalled, "asked to end twice");
+                    self.signalled = true;
+                }
+                Effect::Kill { pid } => assert!(self.is_alive(pid) && self.signalled),
+                Effect::Stopped => assert!(self.nothing_runs(), "{:?}", self.asked),
+                Effect::Gone => self.gone = true,
+                Effect::Announce
+                | Effect::StartElection
+                | Effect::WritePid(_)
+                | Effect::RemovePid
+                | Effect::Health { .. }
+                | Effect::Remember
+                | Effect::Log { .. } => {}
+            }
+        }
+        if self.gone {
+            return;
+        }
+        let status = self.machine.status();
+        assert_eq!(status.process.pid, self.process.map(|(pid, _)| pid), "status lies");
+        if self.process.is_none() {
+            assert_eq!(status.health, HealthStatus::Unknown);
+        }
+        assert!(self.machine.remember().encode().len() <= 4_096);
+    }
+
+    fn is_alive(&self, pid: u32) -> bool {
+        self.process.is_some_and(|(alive, _)| alive == pid) || self.left_behind == Some(pid)
+    }
+
+    /// A world in which everything works: answers come, signalled processes end.
+    fn work(&mut self, is_done: impl Fn(&Self) -> bool) {
+        for _ in 0..2_000 {
+            if is_done(self) {
+                return;
+            }
+            if self.signalled && self.process.is_some() {
+                self.exit(false);
+            } else if self.left_behind.is_some() {
+                self.end_group();
+            } else if let Some(place) = self.asked.iter().position(|asked| *asked != Asked::Render)
+            {
+                self.answer(place, 2);
+            } else if !self.asked.is_empty() {
+                self.answer(0, 255);
+            } else {
+                self.step(Step::Wake);
+            }
+        }
+        panic!("never done: {:?}", self.machine.status());
+    }
+}
+
+fn rendering(choice: u8) -> Rendering {
+    let file = |kind| Rendering {
+        files: vec![RenderedFile { kind, path: "p".into() }],
+        failures: Vec::new(),
+    };
+    match choice {
+        0..20 => file(RenderedKind::ConfigModified),
+        20..40 => file(RenderedKind::Hook(Hook::Run)),
+        40..60 => file(RenderedKind::Hook(Hook::Init)),
+        60..80 => file(RenderedKind::Hook(Hook::Reconfigure)),
+        80..100 => Rendering {
+            files: Vec::new(),
+            failures: vec![RenderFailure::Hook(Hook::Run, "bad".into())],
+        },
+        100..120 => {
+            Rendering { files: Vec::new(), failures: vec![RenderFailure::Config("bad".into())] }
+        }
+        _ => Rendering::default(),
+    }
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    proptest::sample::subsequence(HOOKS.to_vec(), 0..=HOOKS.len())
+        .prop_map(|hooks| plan("web", &hooks))
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (0..3_000u64, 0..9_000u64).prop_map(|(min_ms, max_ms)| Settings {
+        backoff: BackoffSettings { min_ms, max_ms, cooldown_ms: 60_000 },
+        ..Settings::default()
+    })
+}
+
+fn started(spec: ServiceSpec, plan: Plan, settings: Settings, seed: u64, adopted: bool) -> Model {
+    if !adopted {
+        let machine = Machine::new(now(START_MS), group("web"), spec, settings, seed);
+        return Model::new(machine, plan);
+    }
+    let remembered = roost_service::Remembered {
+        plan: Some(plan.clone()),
+        stopping: seed % 5 == 0,
+        ..roost_service::Remembered::default()
+    };
+    let started_unix_ms = now(START_MS).unix_ms - 5_000;
+    let survivor = Survivor { pid: 999, started_unix_ms, remembered };
+    let machine = Machine::adopt(now(START_MS), group("web"), spec, settings, seed, survivor);
+    // The model must know the process before it looks at the first effects.
+    let idle = Machine::new(
+        now(START_MS),
+        group("web"),
+        ServiceSpec { desired_state: DesiredState::Down, ..crate::support::spec("web") },
+        settings,
+        seed,
+    );
+    let mut model = Model::new(idle, plan);
+    model.machine = machine;
+    model.process = Some((999, START_MS - 5_000));
+    model.drain();
+    model
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_events_ends_sanely(
+        spec in specs(), plan in plans(), settings in settings(), seed: u64, adopted: bool,
+        steps in steps(),
+    ) {
+        let mut model = started(spec, plan, settings, seed, adopted);
+        for step in steps {
+            model.step(step);
+        }
+        model.tell(Event::Unload { timeout_s: None });
+        model.work(|model| model.gone);
+        prop_assert_eq!(model.machine.next_wake_ms(), None);
+        model.tell(Event::Start);
+        model.tell(Event::Shutdown);
+        model.wake();
+    }
+
+    #[test]
+    fn any_order_of_events_leads_to_a_running_service_if_the_world_allows(
+        spec in specs(), plan in plans(), settings in settings(), seed: u64, adopted: bool,
+        steps in steps(),
+    ) {
+        let mut model = started(spec, plan, settings, seed, adopted);
+        for step in steps {
+            model.step(step);
+        }
+        let mut wanted = crate::support::spec("web");
+        wanted.topology = Topology::Leader;
+        wanted.binds = vec!["db:pg.default".parse().expect("a bind")];
+        let group = group("web");
+        model.tell(Event::SpecChanged { spec: wanted, group });
+        // A departed machine, or one whose Supervisor ends, does not come back.
+        let ends = |model: &Model| model.gone;
+        if !ends(&model) {
+            model.work(|model| {
+                ends(model) || model.asked.is_empty() && model.machine.next_wake_ms().is_none()
+                    || model.machine.status().phase == roost_service::PhaseName::WaitingForBinds
+                    || model.process.is_some() && !model.signalled
+            });
+            model.tell(Event::Election {
+                status: ElectionStatus::Finished,
+                leader: Some("abc".into()),
+            });
+            model.tell(Event::Binds(vec![BindReport {
+                name: "db".into(),
+                group: "pg.default".into(),
+                state: BindState::Satisfied,
+            }]));
+            model.work(|model| {
+                ends(model)
+                    || model.process.is_some()
+                        && !model.signalled
+                        && model.machine.status().initialized
+            });
+        }
+    }
+}

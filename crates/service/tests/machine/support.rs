@@ -1,0 +1,271 @@
+//! A caller of the machine on a simulated clock: it answers every effect after a time that a
+//! script decides, and writes down what it was asked.
+
+use std::collections::BTreeMap;
+
+use roost_ident::{Hook, PackageIdent, ServiceGroup};
+use roost_service::{
+    Effect, Event, HookOutcome, Machine, Now, Plan, Preamble, Rendering, ServiceSpec, Settings,
+    Status, Survivor,
+};
+
+/// Unix time of the beginning.
+pub(crate) const EPOCH_MS: u64 = 1_795_362_000_000;
+/// The simulated clock begins here, so that nothing can hide behind zero.
+pub(crate) const START_MS: u64 = 100_000;
+
+pub(crate) fn now(mono_ms: u64) -> Now {
+    Now { mono_ms, unix_ms: EPOCH_MS + mono_ms - START_MS }
+}
+
+pub(crate) fn spec(name: &str) -> ServiceSpec {
+    ServiceSpec::new(PackageIdent::new("example", name, None, None))
+}
+
+pub(crate) fn group(name: &str) -> ServiceGroup {
+    ServiceGroup::new(name, "default", None).expect("fine by construction")
+}
+
+pub(crate) fn plan(name: &str, hooks: &[Hook]) -> Plan {
+    Plan {
+        hooks: hooks.to_vec(),
+        user: Some("root".into()),
+        group: Some("root".into()),
+        ..Plan::bare(&format!("example/{name}/1.0.0/20250101000000"))
+    }
+}
+
+/// How the simulated world behaves.
+#[derive(Clone)]
+pub(crate) struct Script {
+    pub(crate) plan: Plan,
+    pub(crate) build: Result<(), roost_service::BuildFailure>,
+    pub(crate) install: Result<(), String>,
+    /// Renderings in order; nothing changes after the last.
+    pub(crate) renderings: Vec<Rendering>,
+    pub(crate) spawn: Result<(), String>,
+    /// The process ends by itself after this time.
+    pub(crate) runs_ms: Option<u64>,
+    /// The process ends this long after a signal; `None`: it does not care.
+    pub(crate) ends_ms: Option<u64>,
+    /// What a hook does; without an entry it succeeds after a millisecond.
+    pub(crate) hooks: BTreeMap<Hook, (Option<u64>, HookOutcome)>,
+}
+
+impl Script {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            build: Ok(()),
+            install: Ok(()),
+            renderings: Vec::new(),
+            spawn: Ok(()),
+            runs_ms: None,
+            ends_ms: Some(10),
+            hooks: BTreeMap::new(),
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    pub(crate) script: Script,
+    pub(crate) now_ms: u64,
+    /// Effects but for log lines and `Remember`, with their time.
+    pub(crate) effects: Vec<(u64, Effect)>,
+    pub(crate) lines: Vec<String>,
+    /// The status after each step in which it changed.
+    pub(crate) statuses: Vec<Status>,
+    name: String,
+    queue: BTreeMap<(u64, u64), Event>,
+    sequence: u64,
+    next_pid: u32,
+    alive: Option<u32>,
+}
+
+impl World {
+    pub(crate) fn new(name: &str, script: Script, settings: Settings) -> Self {
+        Self::with_spec(spec(name), script, settings)
+    }
+
+    pub(crate) fn with_spec(spec: ServiceSpec, script: Script, settings: Settings) -> Self {
+        let name = spec.ident.name.clone();
+        let machine = Machine::new(now(START_MS), group(&name), spec, settings, 7);
+        Self::around(machine, name, script)
+    }
+
+    pub(crate) fn adopted(name: &str, script: Script, survivor: Survivor) -> Self {
+        let pid = survivor.pid;
+        let machine = Machine::adopt(
+            now(START_MS),
+            group(name),
+            spec(name),
+            Settings::default(),
+            7,
+            survivor,
+        );
+        let mut world = Self::around(machine, name.into(), script);
+        world.alive = Some(pid);
+        world
+    }
+
+    fn around(machine: Machine, name: String, script: Script) -> Self {
+        let mut world = Self {
+            machine,
+            script,
+            now_ms: START_MS,
+            effects: Vec::new(),
+            lines: Vec::new(),
+            statuses: Vec::new(),
+            name,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            next_pid: 1_000,
+            alive: None,
+        };
+        world.drain();
+        world
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        if matches!(event, Event::Exited { .. }) {
+            self.alive = None;
+        }
+        self.machine.handle(now(self.now_ms), event);
+        self.drain();
+    }
+
+    /// Lets this many milliseconds pass.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        let end_ms = self.now_ms + ms;
+        loop {
+            let event_ms = self.queue.first_key_value().map(|((at_ms, _), _)| *at_ms);
+            let wake_ms = self.machine.next_wake_ms();
+            let due_ms = [event_ms, wake_ms].into_iter().flatten().min();
+            let Some(due_ms) = due_ms.filter(|due_ms| *due_ms <= end_ms) else { break };
+            self.now_ms = self.now_ms.max(due_ms);
+            if event_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
+                let (_, event) = self.queue.pop_first().expect("fine by construction");
+                if let Event::Exited { pid, .. } = event {
+                    if self.alive != Some(pid) {
+                        continue;
+                    }
+                    self.alive = None;
+                }
+                self.machine.handle(now(self.now_ms), event);
+            } else {
+                self.machine.wake(now(self.now_ms));
+                let next_ms = self.machine.next_wake_ms();
+                assert!(next_ms.is_none_or(|at_ms| at_ms > self.now_ms), "a busy loop");
+            }
+            self.drain();
+        }
+        self.now_ms = end_ms;
+    }
+
+    fn later(&mut self, ms: u64, event: Event) {
+        self.sequence += 1;
+        self.queue.insert((self.now_ms + ms, self.sequence), event);
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.machine.poll() {
+            self.answer(&effect);
+            match effect {
+                Effect::Log { preamble, key, text } => {
+                    let preamble = match preamble {
+                        Preamble::Group => format!("{}.default", self.name),
+                        Preamble::Package => self.name.clone(),
+                        Preamble::Sup => "hab-sup".into(),
+                    };
+                    self.lines.push(format!("{preamble}({}): {text}", key.as_str()));
+                }
+                Effect::Remember => {}
+                effect => self.effects.push((self.now_ms, effect)),
+            }
+        }
+        let status = self.machine.status();
+        if self.statuses.last() != Some(&status) {
+            self.statuses.push(status);
+        }
+    }
+
+    fn answer(&mut self, effect: &Effect) {
+        let script = self.script.clone();
+        match effect {
+            Effect::Build { .. } => match script.build {
+                Ok(()) => self.later(1, Event::Built(script.plan)),
+                Err(failure) => self.later(1, Event::BuildFailed(failure)),
+            },
+            Effect::RunInstallHooks => match script.install {
+                Ok(()) => self.later(1, Event::Installed),
+                Err(error) => self.later(1, Event::InstallFailed(error)),
+            },
+            Effect::Render => {
+                let rendering = if script.renderings.is_empty() {
+                    Rendering::default()
+                } else {
+                    self.script.renderings.remove(0)
+                };
+                self.later(1, Event::Rendered(rendering));
+            }
+            Effect::RunHook(hook) => {
+                let (after_ms, outcome) =
+                    script.hooks.get(hook).cloned().unwrap_or((Some(1), HookOutcome::Exit(0)));
+                if let Some(after_ms) = after_ms {
+                    self.later(after_ms, Event::HookEnded { hook: *hook, outcome });
+                }
+            }
+            Effect::EndHook(hook) => {
+                // What it would have answered by itself comes no more.
+                self.queue.retain(
+                    |_, event| !matches!(event, Event::HookEnded { hook: other, .. } if other == hook),
+                );
+                self.later(1, Event::HookEnded { hook: *hook, outcome: HookOutcome::Signal(9) });
+            }
+            Effect::Spawn => match script.spawn {
+                Ok(()) => {
+                    assert_eq!(self.alive, None, "two copies");
+                    self.next_pid += 1;
+                    let pid = self.next_pid;
+                    self.alive = Some(pid);
+                    self.later(1, Event::Spawned { pid });
+                    if let Some(runs_ms) = script.runs_ms {
+                        self.later(1 + runs_ms, Event::Exited { pid, group_alive: false });
+                    }
+                }
+                Err(error) => self.later(1, Event::SpawnFailed(error)),
+            },
+            Effect::Signal { pid, .. } => {
+                if let Some(ends_ms) = script.ends_ms {
+                    self.later(ends_ms, Event::Exited { pid: *pid, group_alive: false });
+                }
+            }
+            Effect::Kill { pid } => self.later(1, Event::Exited { pid: *pid, group_alive: false }),
+            Effect::Announce
+            | Effect::StartElection
+            | Effect::WritePid(_)
+            | Effect::RemovePid
+            | Effect::Health { .. }
+            | Effect::Remember
+            | Effect::Log { .. }
+            | Effect::Stopped
+            | Effect::Gone => {}
+        }
+    }
+
+    /// When effects of a kind came, relative to the beginning.
+    pub(crate) fn times(&self, is_wanted: impl Fn(&Effect) -> bool) -> Vec<u64> {
+        self.effects
+            .iter()
+            .filter(|(_, effect)| is_wanted(effect))
+            .map(|(at_ms, _)| at_ms - START_MS)
+            .collect()
+    }
+
+    /// Where effects of a kind stand among all effects.
+    pub(crate) fn places(&self, is_wanted: impl Fn(&Effect) -> bool) -> Vec<usize> {
+        let effects = self.effects.iter().enumerate();
+        effects.filter(|(_, (_, effect))| is_wanted(effect)).map(|(place, _)| place).collect()
+    }
+}
