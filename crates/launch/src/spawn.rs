@@ -14,6 +14,9 @@ use rustix::process::Rlimit;
 
 use crate::wire::Ids;
 
+/// Largest signal number of Linux on the machines we know.
+const LAST_SIGNAL: i32 = 64;
+
 /// Program, arguments and environment in the form exec wants, made before the fork.
 pub(crate) struct Program {
     path: CString,
@@ -261,9 +264,18 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
             return Err(Step::Prepare);
         }
         libc::setrlimit(libc::RLIMIT_NOFILE, &raw const plan.open_files);
-        // signals that were ignored would stay so over exec
-        for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+        // signals that were ignored would stay so over exec; the bare call, because the library's
+        // refuses the two it keeps for itself, and all zero is the default action everywhere
+        let default = [0_u64; 4];
+        for signal in 1..=LAST_SIGNAL {
+            let nothing = std::ptr::null_mut::<libc::c_void>();
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                nothing,
+                size_of::<u64>(),
+            );
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

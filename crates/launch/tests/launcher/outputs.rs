@@ -1,0 +1,186 @@
+//! What processes print reaches its place, whatever the reader does.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use roost_launch::line::Style;
+use roost_launch::wire::{Event, Kind, PROTOCOL_VERSION, Request, Scope, Status, Stream};
+
+use crate::Test;
+use crate::rig::{Rig, Text, status_kb};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("lines_of_services_carry_their_group", lines_of_services_carry_their_group),
+    ("the_supervisor_decides_the_style", the_supervisor_decides_the_style),
+    ("output_of_hooks_goes_to_the_supervisor", output_of_hooks_goes_to_the_supervisor),
+    (
+        "a_background_process_does_not_hold_up_the_end_of_output",
+        a_background_process_does_not_hold_up_the_end_of_output,
+    ),
+    ("a_hook_that_prints_200_mb_takes_no_memory", a_hook_that_prints_200_mb_takes_no_memory),
+    ("a_reader_that_went_away_stops_nothing", a_reader_that_went_away_stops_nothing),
+    (
+        "a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed",
+        a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed,
+    ),
+    ("a_slow_reader_misses_nothing", a_slow_reader_misses_nothing),
+];
+
+fn lines_of_services_carry_their_group() {
+    let (rig, mut sup) = Rig::started();
+    let script = "echo out; echo err >&2; printf 'cr\\r\\n\\n\\377\\nlast'";
+    sup.spawn(1, Kind::Service, "a.default", script);
+    sup.exited(1);
+    rig.stderr.wait("a.default(E): err\n");
+    let text = rig.stdout.wait("a.default(O): last\n");
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("a.")).collect();
+    assert_eq!(
+        lines,
+        [
+            "a.default(O): out",
+            "a.default(O): cr",
+            "a.default(O): ",
+            "a.default(O): \u{fffd}",
+            "a.default(O): last"
+        ]
+    );
+    let end = text.find("Child for service").unwrap_or(text.len());
+    assert!(text.find("(O): out").expect("there") < end, "{text}");
+}
+
+fn the_supervisor_decides_the_style() {
+    let mut rig = Rig::new();
+    rig.start();
+    let mut sup = rig.accept();
+    let style = Style { color: true, json: true, verbose: false };
+    sup.send(&Request::Hello { version: PROTOCOL_VERSION, style });
+    sup.spawn(1, Kind::Service, "a.default", "echo '\"x\"'");
+    rig.stdout.wait("{\"preamble\":\"a.default\",\"logkey\":\"O\",\"content\":\"\\\"x\\\"\"}\n");
+}
+
+fn output_of_hooks_goes_to_the_supervisor() {
+    let (rig, mut sup) = Rig::started();
+    sup.spawn(1, Kind::Hook, "a hook[init]", "printf out; printf err >&2");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    sup.until(|event| match event {
+        Event::Output { stream: Stream::Stdout, bytes, .. } => {
+            out.extend(bytes);
+            None
+        }
+        Event::Output { stream: Stream::Stderr, bytes, .. } => {
+            err.extend(bytes);
+            None
+        }
+        Event::OutputEnd { id: 1 } => Some(()),
+        _ => None,
+    });
+    assert_eq!((out.as_slice(), err.as_slice()), (&b"out"[..], &b"err"[..]));
+    assert_eq!(rig.stdout.get(), "");
+}
+
+fn a_background_process_does_not_hold_up_the_end_of_output() {
+    let (rig, mut sup) = Rig::started();
+    let script = "echo before; (read line < $ROOST_TEST_ROOT/fifo; echo after) &";
+    let fifo = rig.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo").success());
+    sup.spawn(1, Kind::Hook, "a hook[post-run]", script);
+    assert_eq!(sup.output(1), "before\n");
+    // what it prints later still comes: it must not die of it
+    std::fs::write(&fifo, "go\n").expect("written");
+    let late = sup.until(|event| match event {
+        Event::Output { id: 1, bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    assert_eq!(late, b"after\n");
+}
+
+fn a_hook_that_prints_200_mb_takes_no_memory() {
+    let (rig, mut sup) = Rig::started();
+    sup.spawn(1, Kind::Hook, "a hook[init]", "head -c 200000000 /dev/zero");
+    sup.spawned(1);
+    // a service in between is not held up for long
+    let mut count = 0_usize;
+    let mut exited = false;
+    let mut ended = false;
+    while !(exited && ended) {
+        match sup.next() {
+            Event::Output { bytes, .. } => count += bytes.len(),
+            Event::OutputEnd { id: 1 } => ended = true,
+            Event::Exited { id: 1, status, .. } => {
+                assert_eq!(status, Status::Code(0));
+                exited = true;
+            }
+            _ => (),
+        }
+    }
+    assert_eq!(count, 200_000_000);
+    let peak_kb = status_kb(rig.pid(), "VmHWM");
+    assert!(peak_kb < 10_000, "{peak_kb} kB");
+}
+
+fn a_reader_that_went_away_stops_nothing() {
+    let mut rig = Rig::new();
+    let command = rig.command();
+    rig.start_with(command);
+    let launcher = rig.launcher.as_mut().expect("started");
+    drop(launcher.stdout.take());
+    drop(launcher.stderr.take());
+    let mut sup = rig.accept();
+    sup.hello();
+    let script = "i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done; exit 5";
+    sup.spawn(1, Kind::Service, "a.default", script);
+    assert_eq!(sup.exited(1), Status::Code(5));
+    sup.sleeper(2, "a.default");
+    rig.signal(libc::SIGTERM);
+    sup.until(|event| matches!(event, Event::Shutdown { .. }).then_some(()));
+    sup.end(0);
+    assert_eq!(rig.wait().code(), Some(0));
+}
+
+fn a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed() {
+    let mut rig = Rig::new();
+    let mut command = rig.command();
+    command.stderr(Stdio::null());
+    rig.start_with(command);
+    let stdout = rig.launcher.as_mut().expect("started").stdout.take().expect("piped");
+    let mut sup = rig.accept();
+    sup.hello();
+    sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 400000");
+    assert_eq!(sup.exited(1), Status::Code(0));
+    assert!(status_kb(rig.pid(), "VmRSS") < 10_000);
+    // it wakes up
+    let text = Text::default();
+    text.collect(stdout);
+    let text = text.wait("lines of output could not be written and are lost\n");
+    assert!(text.starts_with("a.default(O): 0123456789\n"), "lines that were taken are kept");
+    let lost = text.lines().find(|line| line.contains("are lost")).expect("there");
+    let lost: usize = lost.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    let printed = text.matches("(O): 0123456789\n").count();
+    // the one line about the end may be among the lost
+    assert!((400_000..=400_001).contains(&(printed + lost)), "{printed} + {lost}");
+}
+
+fn a_slow_reader_misses_nothing() {
+    let mut rig = Rig::new();
+    let command = rig.command();
+    rig.start_with(command);
+    let launcher = rig.launcher.as_mut().expect("started");
+    let mut stdout = launcher.stdout.take().expect("piped");
+    let mut sup = rig.accept();
+    sup.hello();
+    sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 100000; exec sleep 1000");
+    // one small read at a time: the service is slowed down instead of losing lines
+    let mut text = Vec::new();
+    let mut buffer = [0; 700];
+    let wanted = 100_000 * "a.default(O): 0123456789\n".len();
+    while text.len() < wanted {
+        let count = stdout.read(&mut buffer).expect("readable");
+        assert!(count > 0);
+        text.extend_from_slice(&buffer[..count]);
+    }
+    let text = String::from_utf8(text).expect("text");
+    assert_eq!(text.matches("a.default(O): 0123456789\n").count(), 100_000);
+    sup.signal(1, libc::SIGKILL, Scope::Group);
+    sup.group_gone(1);
+}

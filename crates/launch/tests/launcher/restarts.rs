@@ -1,0 +1,259 @@
+//! Supervisors come and go; services stay.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use roost_launch::wire::{Ended, Event, Kind, Remembered, Request, Scope, Status};
+
+use crate::Test;
+use crate::rig::{Rig, kill, lives, wait_for};
+
+pub(crate) const TESTS: &[Test] = &[
+    (
+        "a_killed_supervisor_leaves_services_and_state_but_no_hook",
+        a_killed_supervisor_leaves_services_and_state_but_no_hook,
+    ),
+    (
+        "an_end_without_supervisor_is_told_to_the_next",
+        an_end_without_supervisor_is_told_to_the_next,
+    ),
+    ("what_a_supervisor_wrote_last_counts", what_a_supervisor_wrote_last_counts),
+    (
+        "hup_asks_for_a_restart_without_touching_services",
+        hup_asks_for_a_restart_without_touching_services,
+    ),
+    ("hup_before_hello_is_not_lost", hup_before_hello_is_not_lost),
+    ("a_failing_supervisor_is_started_again", a_failing_supervisor_is_started_again),
+    (
+        "a_supervisor_that_talks_nonsense_is_started_anew",
+        a_supervisor_that_talks_nonsense_is_started_anew,
+    ),
+    (
+        "a_killed_launcher_leaves_survivors_that_the_next_one_finds",
+        a_killed_launcher_leaves_survivors_that_the_next_one_finds,
+    ),
+    ("a_table_of_another_boot_finds_nobody", a_table_of_another_boot_finds_nobody),
+    ("a_corrupt_table_is_put_aside", a_corrupt_table_is_put_aside),
+    (
+        "a_replaced_program_takes_effect_at_the_next_restart",
+        a_replaced_program_takes_effect_at_the_next_restart,
+    ),
+];
+
+fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
+    let (rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    let (name, bytes) = ("a.default".to_owned(), b"anything \0\xff".to_vec());
+    sup.send(&Request::Remember { name: name.clone(), bytes: bytes.clone() });
+    sup.send(&Request::Remember { name: "big.default".into(), bytes: vec![0; 4097] });
+    sup.spawn(2, Kind::Hook, "a hook[init]", "sleep 1000 & echo $!; wait");
+    let hook = sup.spawned(2);
+    let text = sup.until(|event| match event {
+        Event::Output { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    let grandchild: u32 = String::from_utf8_lossy(&text).trim().parse().expect("a number");
+    sup.kill();
+
+    let mut sup = rig.accept();
+    // ended before the new Supervisor was started
+    assert!(!lives(hook) && !lives(grandchild));
+    let welcome = sup.hello();
+    assert_eq!(welcome.launcher_pid, rig.pid());
+    assert_eq!(welcome.next_id, 3);
+    assert_eq!(welcome.remembered, [Remembered { name, bytes }]);
+    assert_eq!(welcome.state_of("a.default"), Some(&b"anything \0\xff"[..]));
+    let running: Vec<_> = welcome.running.iter().map(|r| (r.id, r.name.as_str(), r.pid)).collect();
+    assert_eq!(running, [(1, "a.default", pid)]);
+    assert!(welcome.running[0].start_ticks > 0 && welcome.running[0].started_unix_ms > 0);
+    assert!(welcome.ended.is_empty() && welcome.survivors.is_empty());
+    let text = rig.stdout.wait("Supervisor process killed by signal 9");
+    assert!(!text.contains("Child for service"), "{text}");
+    rig.stderr.wait("State of \"big.default\" not kept");
+    // taken back in full: it can be signalled
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+}
+
+fn an_end_without_supervisor_is_told_to_the_next() {
+    let (rig, mut sup) = Rig::started();
+    let first = sup.sleeper(1, "a.default");
+    sup.sleeper(2, "b.default");
+    sup.signal(2, libc::SIGTERM, Scope::Group);
+    sup.group_gone(2);
+    sup.send(&Request::Forget { name: "b.default".into() });
+    // once this is answered, that was read
+    sup.spawn(3, Kind::Hook, "sync", "true");
+    sup.exited(3);
+    sup.kill();
+    // this one does not say Hello yet
+    let mut sup = rig.accept();
+    kill(first, libc::SIGKILL);
+    rig.stdout.wait(&format!("'a.default' with PID {first} exited"));
+    let welcome = sup.hello();
+    assert!(welcome.running.is_empty());
+    let [Ended { id: 1, name, pid, status: Status::Signal(9), at_unix_ms }] = &welcome.ended[..]
+    else {
+        panic!("{:?}", welcome.ended);
+    };
+    assert_eq!((name.as_str(), *pid), ("a.default", first));
+    assert!(*at_unix_ms > 1_600_000_000_000);
+    // started again, it is no longer an end to be told
+    sup.sleeper(4, "a.default");
+    sup.end(0);
+    let welcome = rig.accept().hello();
+    assert!(welcome.ended.is_empty());
+    assert_eq!(welcome.running.len(), 1);
+}
+
+fn what_a_supervisor_wrote_last_counts() {
+    let (rig, mut sup) = Rig::started();
+    sup.send(&Request::Remember { name: "a.default".into(), bytes: b"1".to_vec() });
+    sup.send(&Request::Remember { name: "a.default".into(), bytes: b"2".to_vec() });
+    sup.end(1);
+    let welcome = rig.accept().hello();
+    assert_eq!(welcome.state_of("a.default"), Some(&b"2"[..]));
+}
+
+fn hup_asks_for_a_restart_without_touching_services() {
+    let (rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    rig.signal(libc::SIGHUP);
+    sup.until(|event| (event == Event::Restart).then_some(()));
+    sup.end(0);
+    let welcome = rig.accept().hello();
+    assert_eq!(welcome.running[0].pid, pid);
+    assert!(!rig.stderr.get().contains("unexpected exit code"));
+}
+
+fn hup_before_hello_is_not_lost() {
+    let mut rig = Rig::new();
+    rig.start();
+    let mut sup = rig.accept();
+    rig.signal(libc::SIGHUP);
+    sup.hello();
+    sup.until(|event| (event == Event::Restart).then_some(()));
+}
+
+fn a_failing_supervisor_is_started_again() {
+    let (rig, sup) = Rig::started();
+    sup.end(101);
+    rig.stderr.wait(
+        "Launcher will attempt to reload the supervisor: Supervisor process exited with an \
+         unexpected exit code: 101\n",
+    );
+    rig.accept().end(1);
+    rig.stderr.wait("unexpected exit code: 1\n");
+    // now it waits; HUP starts the next one at once
+    rig.signal(libc::SIGHUP);
+    rig.accept().hello();
+}
+
+fn a_supervisor_that_talks_nonsense_is_started_anew() {
+    let (rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    sup.send_raw(&[0; 8]);
+    let welcome = rig.accept().hello();
+    assert_eq!(welcome.running[0].pid, pid);
+    rig.stderr.wait("The Supervisor sent something unreadable");
+}
+
+fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
+    let (mut rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(5, "a.default");
+    sup.spawn(6, Kind::Hook, "a hook[init]", "exec sleep 1000");
+    let hook = sup.spawned(6);
+    sup.spawn(7, Kind::Service, "b.default", "trap '' TERM; sleep 1000 & wait; sleep 1000");
+    let other = sup.spawned(7);
+    rig.signal(libc::SIGKILL);
+    rig.wait();
+    assert!(lives(pid) && lives(hook));
+
+    rig.start();
+    let mut sup = rig.accept();
+    let mut welcome = sup.hello();
+    welcome.survivors.sort_by_key(|survivor| survivor.id);
+    let found: Vec<_> = welcome.survivors.iter().map(|s| (s.id, s.name.as_str(), s.pid)).collect();
+    assert_eq!(found, [(5, "a.default", pid), (7, "b.default", other)]);
+    assert!(welcome.running.is_empty() && welcome.ended.is_empty());
+    assert_eq!(welcome.next_id, 8);
+    wait_for("the hook's end", || (!lives(hook)).then_some(()));
+
+    // never two copies
+    sup.spawn(8, Kind::Service, "a.default", "true");
+    assert_eq!(sup.failed(8).0, libc::EEXIST);
+    sup.signal(5, libc::SIGTERM, Scope::Group);
+    assert_eq!(sup.exited(5), Status::Unknown);
+    sup.group_gone(5);
+    sup.sleeper(9, "a.default");
+    // a Supervisor's restart changes nothing for them
+    sup.end(0);
+    let mut sup = rig.accept();
+    let welcome = sup.hello();
+    assert_eq!(welcome.survivors.len(), 1);
+    sup.signal(7, libc::SIGKILL, Scope::Group);
+    sup.group_gone(7);
+    assert!(!lives(other));
+}
+
+fn a_table_of_another_boot_finds_nobody() {
+    let (mut rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    rig.signal(libc::SIGKILL);
+    rig.wait();
+    let table = rig.path("hab/launcher/processes");
+    let text = fs::read_to_string(&table).expect("readable");
+    assert!(text.contains(&format!("1 {pid} ")), "{text}");
+    let boot = text.lines().nth(1).expect("a line");
+    fs::write(&table, text.replace(boot, "boot 0")).expect("written");
+    rig.start();
+    assert!(rig.accept().hello().survivors.is_empty());
+    assert!(lives(pid));
+}
+
+fn a_corrupt_table_is_put_aside() {
+    let mut rig = Rig::new();
+    fs::create_dir_all(rig.path("hab/launcher")).expect("created");
+    fs::write(rig.path("hab/launcher/processes"), "rubbish").expect("written");
+    rig.start();
+    let mut sup = rig.accept();
+    assert!(sup.hello().survivors.is_empty());
+    rig.stdout.wait("hab/launcher/processes.corrupt'");
+    let kept = fs::read_to_string(rig.path("hab/launcher/processes.corrupt"));
+    assert_eq!(kept.expect("kept"), "rubbish");
+    sup.sleeper(1, "a.default");
+}
+
+fn a_replaced_program_takes_effect_at_the_next_restart() {
+    let mut rig = Rig::new();
+    let link = rig.path("hab-link");
+    let exe = std::env::current_exe().expect("known");
+    std::os::unix::fs::symlink(&exe, &link).expect("linked");
+    let mut command = Command::new(&link);
+    command.arg("become-launcher").env("FS_ROOT", rig.root());
+    rig.start_with(command);
+    let sup = {
+        let mut sup = rig.accept();
+        sup.hello();
+        sup
+    };
+    // the launcher kept the process id
+    assert_eq!(
+        fs::read_to_string(rig.path("hab/launcher/PID")).expect("written"),
+        rig.pid().to_string()
+    );
+    let comm = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).expect("runs");
+    assert_eq!(comm(rig.pid()), "hab-launch\n");
+    assert_eq!(comm(sup.pid), "hab-sup\n");
+    let new = rig.path("new-release");
+    let mark = rig.path("new-release-ran");
+    let script =
+        format!("#!/bin/sh\necho \"$@\" > {}\nexec {} \"$@\"\n", mark.display(), exe.display());
+    fs::write(&new, script).expect("written");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("set");
+    fs::rename(&new, &link).expect("replaced");
+    sup.end(0);
+    rig.accept().hello();
+    assert_eq!(fs::read_to_string(&mark).expect("written"), "--roost-supervisor\n");
+}

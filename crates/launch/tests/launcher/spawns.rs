@@ -1,0 +1,198 @@
+//! Processes are started as asked, or a reason is told.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use roost_launch::wire::{Event, Ids, Kind, Request, Scope, Status};
+
+use crate::Test;
+use crate::rig::{Rig, lives, wait_for};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("exit_codes_and_signals_are_told", exit_codes_and_signals_are_told),
+    ("a_child_starts_from_a_clean_slate", a_child_starts_from_a_clean_slate),
+    ("a_child_becomes_the_user_it_is_given", a_child_becomes_the_user_it_is_given),
+    ("a_failed_exec_is_told_with_file_and_reason", a_failed_exec_is_told_with_file_and_reason),
+    ("a_missing_interpreter_is_found_in_path", a_missing_interpreter_is_found_in_path),
+    (
+        "a_script_without_interpreter_is_run_by_the_shell",
+        a_script_without_interpreter_is_run_by_the_shell,
+    ),
+    ("a_name_and_an_id_are_used_once", a_name_and_an_id_are_used_once),
+    (
+        "a_group_is_signalled_and_watched_to_its_last_process",
+        a_group_is_signalled_and_watched_to_its_last_process,
+    ),
+    ("orphans_are_reaped", orphans_are_reaped),
+    ("unknown_messages_are_skipped", unknown_messages_are_skipped),
+];
+
+fn exit_codes_and_signals_are_told() {
+    let (rig, mut sup) = Rig::started();
+    sup.spawn(1, Kind::Service, "a.default", "exit 7");
+    let pid = sup.spawned(1);
+    assert_eq!(sup.exited(1), Status::Code(7));
+    sup.group_gone(1);
+    rig.stdout.wait(&format!(
+        "hab-launch(SV): Child for service 'a.default' with PID {pid} exited with code exit status: 7\n"
+    ));
+    sup.spawn(2, Kind::Service, "a.default", "kill -9 $$");
+    assert_eq!(sup.exited(2), Status::Signal(9));
+    rig.stdout.wait("exited with code signal: 9 (SIGKILL)\n");
+    sup.spawn(3, Kind::Hook, "a.default hook[init]", "exit 3");
+    assert_eq!(sup.exited(3), Status::Code(3));
+}
+
+fn a_child_starts_from_a_clean_slate() {
+    let (_rig, mut sup) = Rig::started();
+    let script = "env; ls -l /proc/self/fd; grep Sig /proc/self/status; \
+                  cut -d' ' -f5 /proc/$$/stat; echo pid=$$ stdin=$(readlink /proc/$$/fd/0)";
+    let mut request = sup.shell(1, Kind::Hook, "a", script);
+    for name in ["HAB_SUP_GATEWAY_AUTH_TOKEN", "ROOST_LAUNCHER_FD", "MINE"] {
+        request.env.push((name.into(), "secret".into()));
+    }
+    sup.send(&Request::Spawn(request));
+    let text = sup.output(1);
+    assert!(text.contains("MINE=secret"), "{text}");
+    assert!(!text.contains("AUTH_TOKEN") && !text.contains("LAUNCHER_FD"), "{text}");
+    assert!(!text.contains("FS_ROOT"), "nothing of the launcher's own: {text}");
+    // 0, 1, 2 and the directory that ls itself reads
+    assert_eq!(text.matches(" -> ").count(), 4, "{text}");
+    for set in ["SigBlk", "SigIgn"] {
+        assert!(text.contains(&format!("{set}:\t0000000000000000")), "{text}");
+    }
+    let last = text.lines().last().expect("a line");
+    let group = text.lines().rev().nth(1).expect("a line");
+    assert_eq!(last, format!("pid={group} stdin=/dev/null"));
+}
+
+fn a_child_becomes_the_user_it_is_given() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let (_rig, mut sup) = Rig::started();
+    let script = "id -u; id -g; id -G";
+    let mut request = sup.shell(1, Kind::Hook, "a", script);
+    let groups = Some(vec![65_533, 100, 101]);
+    request.user = Some(Ids { uid: 65_534, gid: 65_533, groups });
+    sup.send(&Request::Spawn(request));
+    assert_eq!(sup.output(1), "65534\n65533\n65533 100 101\n");
+}
+
+fn a_failed_exec_is_told_with_file_and_reason() {
+    let (rig, mut sup) = Rig::started();
+    let missing = rig.path("missing");
+    sup.send(&Request::Spawn(sup.program(1, Kind::Service, "a.b", &missing)));
+    let (errno, message) = sup.failed(1);
+    assert_eq!(errno, libc::ENOENT);
+    let expected = format!("{}: No such file or directory (os error 2)", missing.display());
+    assert_eq!(message, expected);
+
+    let script = write_script(&rig, "#!/nowhere/nothing-has-this-name\n");
+    sup.send(&Request::Spawn(sup.program(2, Kind::Service, "a.b", &script)));
+    let (errno, message) = sup.failed(2);
+    assert_eq!(errno, libc::ENOENT);
+    assert!(message.contains("/nowhere/nothing-has-this-name"), "{message}");
+
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o644)).expect("set");
+    sup.send(&Request::Spawn(sup.program(3, Kind::Hook, "a.b", &script)));
+    assert_eq!(sup.failed(3).0, libc::EACCES);
+    // and the launcher goes on
+    sup.sleeper(4, "a.b");
+}
+
+fn a_missing_interpreter_is_found_in_path() {
+    let (rig, mut sup) = Rig::started();
+    let script = write_script(&rig, "#!/nowhere/bin/sh -e\necho $0 $1; false; echo never\n");
+    let mut request = sup.program(1, Kind::Hook, "a", &script);
+    request.args = vec!["argument".into()];
+    sup.send(&Request::Spawn(request));
+    let notice = sup.until(|event| match event {
+        Event::Notice { id: 1, text } => Some(text),
+        _ => None,
+    });
+    let shown = script.display();
+    assert!(
+        notice.starts_with(&format!(
+            "Interpreter /nowhere/bin/sh of {shown} does not exist; using /"
+        )),
+        "{notice}"
+    );
+    assert_eq!(sup.output(1), format!("{shown} argument\n"));
+}
+
+fn a_script_without_interpreter_is_run_by_the_shell() {
+    let (rig, mut sup) = Rig::started();
+    let script = write_script(&rig, "echo hello from $0\n");
+    sup.send(&Request::Spawn(sup.program(1, Kind::Hook, "a", &script)));
+    assert_eq!(sup.output(1), format!("hello from {}\n", script.display()));
+}
+
+fn a_name_and_an_id_are_used_once() {
+    let (_rig, mut sup) = Rig::started();
+    sup.sleeper(1, "a.default");
+    sup.spawn(2, Kind::Service, "a.default", "true");
+    assert_eq!(sup.failed(2).0, libc::EEXIST);
+    sup.spawn(1, Kind::Service, "b.default", "true");
+    assert_eq!(sup.failed(1).0, libc::EEXIST);
+    sup.spawn(3, Kind::Service, "two\nlines", "true");
+    assert_eq!(sup.failed(3).0, libc::EINVAL);
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+    sup.sleeper(4, "a.default");
+}
+
+fn a_group_is_signalled_and_watched_to_its_last_process() {
+    let (rig, mut sup) = Rig::started();
+    // both ignore TERM, so that only the signal meant for them ends them
+    let script = "trap '' TERM; sleep 1000 & echo $! > $ROOST_TEST_ROOT/child; wait";
+    sup.spawn(1, Kind::Service, "a.default", script);
+    sup.spawned(1);
+    let path = rig.path("child");
+    let child: u32 = wait_for("the child", || fs::read_to_string(&path).ok()?.trim().parse().ok());
+    sup.signal(1, libc::SIGKILL, Scope::Process);
+    assert_eq!(sup.exited(1), Status::Signal(libc::SIGKILL));
+    assert!(lives(child));
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    sup.signal(1, libc::SIGKILL, Scope::Process);
+    // answered after both signals
+    sup.sleeper(2, "b.default");
+    assert!(lives(child));
+    sup.signal(1, libc::SIGKILL, Scope::Group);
+    sup.group_gone(1);
+    assert!(!lives(child));
+}
+
+fn orphans_are_reaped() {
+    let (rig, mut sup) = Rig::started();
+    // each inner shell dies at once and leaves its sleep to the launcher
+    let script =
+        "for i in 1 2 3; do (sleep 0.01 & ) ; (setsid sleep 0.01 & ) ; done; exec sleep 1000";
+    sup.spawn(1, Kind::Service, "a.default", script);
+    let pid = sup.spawned(1);
+    let children = format!("/proc/{0}/task/{0}/children", rig.pid());
+    let expected = [sup.pid, pid];
+    wait_for("the orphans' end", || {
+        let listed = fs::read_to_string(&children).expect("readable");
+        let listed: Vec<u32> =
+            listed.split_whitespace().map(|pid| pid.parse().expect("a number")).collect();
+        let is_sleep = fs::read_to_string(format!("/proc/{pid}/comm")).expect("runs") == "sleep\n";
+        (is_sleep && listed == expected).then_some(())
+    });
+}
+
+fn unknown_messages_are_skipped() {
+    let (_rig, mut sup) = Rig::started();
+    // length, an unknown kind, nothing
+    sup.send_raw(&[2, 0, 0, 0, 0xff, 0x7f]);
+    sup.sleeper(1, "a.default");
+}
+
+fn write_script(rig: &Rig, text: &str) -> PathBuf {
+    let path = rig.path("script");
+    fs::write(&path, text).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+    path
+}
