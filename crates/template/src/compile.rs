@@ -5,7 +5,9 @@ use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement}
 use crate::{
     error::TemplateError,
     helpers::COUNT_USE,
-    limits::{MAX_ELSE_LINKS, MAX_NESTING, MAX_TEMPLATE_BYTES, TEXT_BYTES_PER_STEP},
+    limits::{
+        MAX_ELSE_LINKS, MAX_NESTING, MAX_PARSE_WORK, MAX_TEMPLATE_BYTES, TEXT_BYTES_PER_STEP,
+    },
 };
 
 /// A parsed template.
@@ -22,6 +24,16 @@ pub(crate) fn compile(name: &str, source: &str) -> Result<Compiled, TemplateErro
             name,
             format!("{} bytes are too long, allowed are {MAX_TEMPLATE_BYTES}", source.len()),
         ));
+    }
+    if source.len().saturating_mul(source.matches("{{").count()) > MAX_PARSE_WORK {
+        return Err(TemplateError::refused(
+            name,
+            format!("too many tags for {} bytes; split the file by {{{{> name}}}}", source.len()),
+        ));
+    }
+    if source.split(|c| c != '\\').any(|run| run.len() > MAX_BACKSLASHES) {
+        let reason = format!("more than {MAX_BACKSLASHES} backslashes in a row");
+        return Err(TemplateError::refused(name, reason));
     }
     if else_links(source) > MAX_ELSE_LINKS {
         return Err(TemplateError::refused(

@@ -10,6 +10,14 @@ pub const MAX_MERGE_DEPTH: usize = 30;
 /// Longest accepted template, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
 
+/// Largest product of a template's bytes and tags. The parser counts lines from the beginning for
+/// every tag, so its time grows with this product; at the limit it is about a second.
+pub const MAX_PARSE_WORK: usize = 500_000_000;
+
+/// Longest run of backslashes in a template. Looking for an escaped tag, the parser reads the
+/// rest of the run again for each of them.
+pub const MAX_BACKSLASHES: usize = 256;
+
 /// Deepest nesting of blocks, `else if` links and subexpressions in one template. Public templates stay below 10.
 /// Every level costs a few KiB of stack while rendering.
 pub const MAX_NESTING: usize = 64;

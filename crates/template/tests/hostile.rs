@@ -59,8 +59,10 @@ fn nesting_far_beyond_any_stack_is_refused() {
 }
 
 #[test]
-fn a_template_that_is_too_long_is_refused() {
+fn a_template_that_would_take_long_to_parse_is_refused() {
     refused(&"x".repeat(MAX_TEMPLATE_BYTES + 1), "too long");
+    refused(&"port {{cfg.port}}\n".repeat(10_000), "too many tags");
+    refused(&"\\".repeat(1_000_000), "backslashes in a row");
 }
 
 #[test]
