@@ -6,7 +6,8 @@ use crate::{
     error::TemplateError,
     helpers::COUNT_USE,
     limits::{
-        MAX_ELSE_LINKS, MAX_NESTING, MAX_PARSE_WORK, MAX_TEMPLATE_BYTES, TEXT_BYTES_PER_STEP,
+        MAX_BACKSLASHES, MAX_ELSE_LINKS, MAX_NESTING, MAX_PARSE_WORK, MAX_TEMPLATE_BYTES,
+        TEXT_BYTES_PER_STEP,
     },
 };
 
