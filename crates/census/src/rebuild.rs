@@ -95,7 +95,7 @@ fn judge_members(
             standing.health = Some(fact.health);
             standing.persistent = true;
             set_gossip_address(member, fact);
-        } else if standing.health.is_none() && member.member_id == local_member_id {
+        } else if member.member_id == local_member_id {
             standing.health = Some(MemberHealth::Alive);
         }
         if let Some(is_winner) = is_winner(election, member) {

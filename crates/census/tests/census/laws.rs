@@ -215,7 +215,9 @@ fn configs_are_taken_by_incarnation_and_kept_when_the_next_one_is_unreadable() {
     let config = |incarnation, text| content("web.default", "", incarnation, text);
     assert_eq!(apply(config(0, "a = 0")), (Some((0, Some(0))), vec![]), "the first may have 0");
     assert_eq!(apply(config(5, "a = 1")), (Some((5, Some(1))), vec![]));
-    assert_eq!(apply(config(4, "a = 2")), (Some((5, Some(1))), vec![]));
+    for incarnation in [4, 5] {
+        assert_eq!(apply(config(incarnation, "a = 2")), (Some((5, Some(1))), vec![]));
+    }
     let warning = "Configuration 6 of service group 'web.default' is ignored: invalid TOML, \
                    line 2: key with no value, expected `=`";
     let bad = || config(6, "a = 3\nsecret\n");
@@ -322,6 +324,28 @@ fn a_sight_changes_with_what_templates_see_and_with_nothing_else() {
     assert_ne!(third.0, second.0, "a bound group");
     elect(&mut ring, "c", ElectionStatus::Finished);
     assert_ne!(look(&ring).0, third.0);
+}
+
+#[test]
+fn dead_members_are_in_sight_where_templates_show_them() {
+    let (mut ring, _) = trio();
+    let mut census = Census::new("b");
+    for member in &mut ring.members[1..] {
+        member.3 = MemberHealth::Confirmed;
+    }
+    elect(&mut ring, "a", ElectionStatus::Finished);
+    ring.update_elections = vec![("web.default".into(), "c".into(), ElectionStatus::Finished)];
+    let name = group("web.default");
+    let mut look = |ring: &Ring| {
+        ring.update(&mut census);
+        census.sight(&name, [])
+    };
+    let first = look(&ring);
+    ring.update_elections[0].1 = "nobody".into(); // only what `c` thinks of itself changes
+    let second = look(&ring);
+    assert_ne!(second, first, "the update leader");
+    ring.services[1].incarnation = 2;
+    assert_ne!(look(&ring), second, "this Supervisor itself");
 }
 
 fn any_health() -> impl Strategy<Value = MemberHealth> {

@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     sync::{Notify, mpsc},
+    task::yield_now,
     time::sleep,
 };
 
@@ -54,6 +55,8 @@ impl Peer {
         let shared = Arc::clone(&self.shared);
         let mut link: Option<(Link, Gauge<'_>)> = None;
         while let Some(batch) = self.next(&mut link).await {
+            // Lets the runtime look at its sockets, else an end that is already there goes unseen.
+            yield_now().await;
             if link.as_mut().is_some_and(|(link, _)| link.has_ended()) {
                 link = None;
             }
