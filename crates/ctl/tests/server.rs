@@ -1,0 +1,258 @@
+//! Limits, TLS and ends of the server, with the project's own client where one is needed.
+
+use std::{
+    future::pending,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use roost_ctl::{
+    Answer, Client, ClientError, Incoming, Reply, Request, Responder, Secret, ServerConfig,
+    client::dial,
+    server::{Observer, serve},
+    tls::{ClientTls, ClientTlsFiles, client_config, server_config},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+
+/// Only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Server {
+    address: SocketAddr,
+    requests: mpsc::Receiver<Incoming>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+    log: Arc<Log>,
+}
+
+/// What was counted.
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    fn add(&self, what: String) {
+        self.0.lock().expect("no panic").push(what);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+impl Observer for Log {
+    fn called(&self, name: &'static str) {
+        self.add(format!("called {name}"));
+    }
+    fn answered(&self, name: &'static str, _: Duration) {
+        self.add(format!("answered {name}"));
+    }
+    fn refused(&self, why: &'static str) {
+        self.add(format!("refused {why}"));
+    }
+}
+
+async fn server(tls: Option<Arc<rustls::ServerConfig>>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let log = Arc::new(Log::default());
+    let secret = Secret::new("s3cret").expect("a secret");
+    let config = ServerConfig { secret, tls, observer: log.clone() };
+    let (sender, requests) = mpsc::channel(8);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async move {
+        if stopped.await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    let task = tokio::spawn(serve(listener, config, sender, shutdown));
+    Server { address, requests, stop, task, log }
+}
+
+/// Answers every request alike.
+fn answering(
+    mut requests: mpsc::Receiver<Incoming>,
+    answer: impl Fn(Responder) + Send + 'static,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Some((_, responder)) = requests.recv().await {
+            answer(responder);
+        }
+    })
+}
+
+/// A whole conversation: all answers, and whether there was a last one.
+async fn ask(
+    address: SocketAddr,
+    tls: Option<ClientTls>,
+    secret: &'static str,
+) -> Result<(Vec<Answer>, bool), ClientError> {
+    let conversation = spawn_blocking(move || {
+        let mut client = Client::start(dial(address)?, tls, secret)?;
+        client.request(&Request::Status { ident: None })?;
+        let mut answers = Vec::new();
+        while let Some(answer) = client.next_answer()? {
+            answers.push(answer);
+        }
+        Ok((answers, client.is_finished()))
+    });
+    timeout(PATIENCE, conversation).await.expect("an end").expect("no panic")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_come_before_the_reply_and_in_order() {
+    let server = server(None).await;
+    answering(server.requests, |responder| {
+        responder.line("one");
+        responder.progress(10, 5);
+        responder.line("two");
+        responder.finish(Reply::Ok);
+    });
+    let (answers, finished) = ask(server.address, None, "s3cret").await.expect("answers");
+    let shown: Vec<_> = answers
+        .iter()
+        .map(|answer| match answer {
+            Answer::Console(piece) => piece.text.clone(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(shown, ["one\n", "Progress { total_bytes: 10, position_bytes: 5 }", "two\n", "Ok"]);
+    assert!(finished);
+    assert_eq!(server.log.all(), ["called SvcStatus", "answered SvcStatus"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_is_refused() {
+    let server = server(None).await;
+    let error = ask(server.address, None, "wrong").await.expect_err("refused");
+    assert_eq!(error.to_string(), "[Err: 4] secret key mismatch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_responder_closes_without_an_answer() {
+    let server = server(None).await;
+    answering(server.requests, drop);
+    let (answers, finished) = ask(server.address, None, "s3cret").await.expect("closed");
+    assert_eq!((answers.len(), finished), (0, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_clients_block_nobody_and_the_oldest_makes_room() {
+    let server = server(None).await;
+    answering(server.requests, |responder| responder.finish(Reply::Ok));
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(server.address).await.expect("connected"));
+    }
+    ask(server.address, None, "s3cret").await.expect("answered all the same");
+    assert_eq!(server.log.all()[0], "refused capacity");
+    let mut byte = [0];
+    let end = timeout(PATIENCE, silent[0].read(&mut byte)).await.expect("closed");
+    assert!(matches!(end, Ok(0) | Err(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_handshake_is_refused_from_its_header() {
+    let server = server(None).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    // A handshake of 4097 bytes, of which none is sent.
+    client.write_all(&[0x80, 0x90, 0x10, 0x01]).await.expect("written");
+    let mut said = Vec::new();
+    let _ = timeout(PATIENCE, client.read_to_end(&mut said)).await.expect("closed");
+    assert!(said.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_ends_the_server_although_a_client_hangs_on() {
+    let server = server(None).await;
+    let _silent = TcpStream::connect(server.address).await.expect("connected");
+    server.stop.send(()).expect("it listens");
+    timeout(PATIENCE, server.task).await.expect("it ends").expect("no panic");
+}
+
+/// A certificate for both sides, and its own authority, as `hab sup secret generate-tls` makes.
+fn make_pair(directory: &Path) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["localhost".to_owned()];
+    let params = rcgen::CertificateParams::new(names).expect("names");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let file = |name: &str| directory.join(format!("ctl-gateway-20260101000000.{name}.pem"));
+    std::fs::write(file("crt"), certificate.pem()).expect("written");
+    std::fs::write(file("key"), key.serialize_pem()).expect("written");
+}
+
+fn client_tls(directory: &Path, with_certificate: bool, host: &str) -> Option<ClientTls> {
+    let own = with_certificate.then(|| directory.to_owned());
+    let files = ClientTlsFiles {
+        server_ca: Some(directory.to_owned()),
+        key: own.clone(),
+        certificate: own,
+    };
+    client_config(&files, host).expect("settings")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_can_show_certificates() {
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path();
+    make_pair(path);
+    let config = server_config(Some(path), Some(path), Some(path)).expect("settings");
+    let server = server(config).await;
+    answering(server.requests, |responder| responder.finish(Reply::Ok));
+    let tls = client_tls(path, true, "localhost");
+    let (answers, finished) = ask(server.address, tls, "s3cret").await.expect("answered");
+    assert_eq!((answers, finished), (vec![Answer::Ok], true));
+    let without = client_tls(path, false, "localhost");
+    let error = ask(server.address, without, "s3cret").await.expect_err("no certificate");
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    let other = client_tls(path, true, "127.0.0.1");
+    let error = ask(server.address, other, "s3cret").await.expect_err("another name");
+    assert!(error.to_string().contains("certificate"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_client_is_told_in_clear_that_tls_is_wanted() {
+    let place = tempfile::tempdir().expect("a directory");
+    make_pair(place.path());
+    let config = server_config(Some(place.path()), Some(place.path()), None).expect("settings");
+    let server = server(config).await;
+    let mut client = TcpStream::connect(server.address).await.expect("connected");
+    let handshake = b"\x80\x90\x00\x08\x00\x00\x00\x00Handshake\x0a\x06s3cret";
+    client.write_all(handshake).await.expect("written");
+    let mut said = Vec::new();
+    let _ = timeout(PATIENCE, client.read_to_end(&mut said)).await.expect("closed");
+    // Control chapter 4.1, byte for byte.
+    let mut expected = vec![0x15, 3, 3, 0, 2, 2, 0x32, 0, 0x60, 0, 0x52];
+    expected.extend(b"NetErr\x08\x0a\x12\x4e");
+    expected.extend(b"TLS handshake failed, err: received corrupt message of type ");
+    expected.extend(b"InvalidContentType");
+    assert_eq!(said, expected);
+    let error = ask(server.address, None, "s3cret").await.expect_err("TLS is wanted");
+    assert!(matches!(error, ClientError::WantsTls), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_client_of_a_plain_server_learns_what_is_wrong() {
+    let place = tempfile::tempdir().expect("a directory");
+    make_pair(place.path());
+    let server = server(None).await;
+    let tls = client_tls(place.path(), false, "localhost");
+    let error = ask(server.address, tls, "s3cret").await.expect_err("no TLS");
+    assert!(matches!(error, ClientError::Tls(_) | ClientError::Closed), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_an_error_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let error = ask(address, None, "s3cret").await.expect_err("nobody");
+    assert!(matches!(error, ClientError::NotRunning), "{error}");
+}
