@@ -88,7 +88,8 @@ pub fn matching(root: &FsRoot, wanted: &PackageIdent) -> Vec<Installed> {
     if wanted.clone().validate().is_err() {
         return Vec::new();
     }
-    releases(root, wanted, &mut MAX_ENTRIES.clone())
+    let mut budget = MAX_ENTRIES;
+    releases(root, wanted, &mut budget)
 }
 
 fn releases(root: &FsRoot, wanted: &PackageIdent, budget: &mut usize) -> Vec<Installed> {

@@ -464,6 +464,7 @@ mod tests {
                     pkg_deps=(core/glibc\n pkg_name=$x\n)\n\
                     pkg_license='x\n'\n# pkg_name=$y\nfoo # pkg_name=$z\n\
                     do_build() {\n  make \"$pkg_name\" --x=${pkg_name}\n  return 0\n}\n\
+                    echo ${pkg_version[0]} ${pkg_name=x}; ./configure --pkg_name=x\n\
                     pkg_source=http://x/${pkg_name}-$(uname).tgz\n\
                     my_pkg_name=$1\npkg_name=app";
         let read = read(text).unwrap();

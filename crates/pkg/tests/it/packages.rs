@@ -124,6 +124,9 @@ fn the_newest_release_is_meant() {
     ] {
         assert_eq!(resolve(&root.fs, &ident(wanted)).unwrap_err().to_string(), text);
     }
+    // An identifier from elsewhere does not lead out of the tree.
+    write(&root.fs.path().join("hab/evil/TARGET"), "x86_64-linux");
+    assert!(resolve(&root.fs, &ident("o/../../evil")).is_err());
     assert!(resolve(&Root::new().fs, &ident("o/n")).is_err(), "no hab/pkgs");
     assert!(list(&Root::new().fs).is_empty());
 }
@@ -208,6 +211,7 @@ fn the_environment_is_layered_as_recorded() {
             ("PACKAGE_TYPE", "native\n"),
             ("PATH", "/hab/pkgs/o/native/1/1/bin"),
             ("RUNTIME_PATH", "\n"),
+            ("RUNTIME_ENVIRONMENT", "PATH=/ignored"),
         ],
     );
     let package = Package::load(&root.fs, native).unwrap();
