@@ -1,16 +1,59 @@
 //! Responses, header by header in the order that Habitat sends them: `content-length`,
 //! `connection` if needed, then the rest; hyper adds `date` at the end.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY},
 };
-use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::document::Rendered;
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Payload>;
+
+/// A body of known bytes. Unlike the ready-made ones it is not at its end before it was asked,
+/// even if it is empty: for a body that is, hyper moves `content-length` behind other headers.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    bytes: Bytes,
+    taken: bool,
+}
+
+impl Payload {
+    /// Leaves the bytes away, for HEAD.
+    pub(crate) fn clear(&mut self) {
+        self.bytes = Bytes::new();
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.taken = true;
+        let bytes = std::mem::take(&mut self.bytes);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.taken
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
 
 /// What the answer says about its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +82,7 @@ pub(crate) fn document(
     if vary {
         headers.insert(VARY, HeaderValue::from_static("accept"));
     }
-    *answer.body_mut() = Full::new(body.bytes.clone());
+    answer.body_mut().bytes = body.bytes.clone();
     answer
 }
 
@@ -58,7 +101,7 @@ pub(crate) fn empty(status: StatusCode, persistence: Persistence) -> Answer {
 }
 
 fn start(status: StatusCode, length: HeaderValue, persistence: Persistence) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(Payload::default());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.reserve(5);

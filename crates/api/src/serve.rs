@@ -159,6 +159,7 @@ where
         .header_read_timeout(terms.limits.head_timeout)
         .half_close(true)
         .max_headers(limits::HEADERS)
+        .max_header_size(limits::HEAD_BYTES)
         .max_buf_size(limits::HEAD_BYTES)
         .serve_connection(io, service!(terms, answering, leave));
     attend(terms, connection, http1::Connection::graceful_shutdown, answering, leave).await;

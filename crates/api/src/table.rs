@@ -97,7 +97,8 @@ mod tests {
         let asked: Vec<_> = tokens.iter().map(CancellationToken::is_cancelled).collect();
         assert_eq!(asked, [true, false, false, false, false]);
         drop(seats);
-        assert_eq!((table.lock().staying.len(), table.lock().leaving), (0, 0));
+        let state = table.lock();
+        assert_eq!((state.staying.len(), state.leaving), (0, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Value;
 
 /// A TOML table, cheap to clone. In JSON a date becomes
 /// `{"$__toml_private_datetime":"2025-03-01T12:00:00Z"}` and `nan` and `inf` become `null`, as
@@ -39,7 +40,32 @@ impl Serialize for ConfigTable {
 
 impl<'de> Deserialize<'de> for ConfigTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        toml::Table::deserialize(deserializer).map(Into::into)
+        let fields = serde_json::Map::deserialize(deserializer)?;
+        let table: toml::Table =
+            fields.into_iter().map(|(key, value)| (key, from_json(value))).collect();
+        Ok(table.into())
+    }
+}
+
+/// Reads back what JSON shows. What became `null` was `nan` or infinite: it is read as `nan`.
+fn from_json(json: serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::Float(f64::NAN),
+        Json::Bool(flag) => Value::Boolean(flag),
+        Json::String(text) => Value::String(text),
+        Json::Array(items) => Value::Array(items.into_iter().map(from_json).collect()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Value::Integer(integer),
+            (None, float) => Value::Float(float.unwrap_or(f64::NAN)),
+        },
+        Json::Object(fields) => {
+            let date = fields.get("$__toml_private_datetime").and_then(Json::as_str);
+            if let Some(date) = date.and_then(|date| date.parse().ok()) {
+                return Value::Datetime(date);
+            }
+            Value::Table(fields.into_iter().map(|(key, value)| (key, from_json(value))).collect())
+        }
     }
 }
 
