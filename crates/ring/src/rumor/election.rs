@@ -122,3 +122,116 @@ impl Election {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn election(id: u8, term: u64, suitability: u64, status: Status, votes: &[u8]) -> Election {
+        Election {
+            member_id: MemberId::from_bits(id.into()),
+            group: "a.b".into(),
+            term,
+            suitability,
+            status,
+            votes: votes.iter().map(|vote| MemberId::from_bits((*vote).into())).collect(),
+        }
+    }
+
+    #[test]
+    fn each_line_of_the_merge_table_is_followed() {
+        use Status::{Finished, NoQuorum, Running};
+        // line, stored, incoming, result, spread
+        let lines = [
+            (1, election(1, 0, 0, Running, &[1]), election(1, 0, 0, Running, &[1]), None, false),
+            (
+                2,
+                election(2, 0, 9, Running, &[2]),
+                election(1, 0, 0, Finished, &[1]),
+                Some(&[1][..]),
+                true,
+            ),
+            (
+                2,
+                election(2, 0, 9, Finished, &[2]),
+                election(1, 1, 0, Finished, &[1]),
+                Some(&[1]),
+                true,
+            ),
+            (3, election(2, 0, 0, Finished, &[2]), election(3, 0, 9, Running, &[3]), None, true),
+            (4, election(1, 2, 0, Running, &[1]), election(2, 1, 9, Finished, &[2]), None, true),
+            (5, election(1, 0, 9, Running, &[1]), election(2, 0, 0, NoQuorum, &[2]), None, true),
+            (
+                6,
+                election(2, 0, 0, Running, &[2]),
+                election(1, 0, 9, NoQuorum, &[1]),
+                Some(&[1, 2]),
+                true,
+            ),
+            (7, election(2, 0, 0, Running, &[2]), election(1, 0, 0, Running, &[1]), None, true),
+            (
+                8,
+                election(1, 0, 0, Running, &[1]),
+                election(2, 0, 0, Running, &[2]),
+                Some(&[2, 1]),
+                true,
+            ),
+            // an older term that is more suitable stays until the newer one is finished
+            (5, election(1, 0, 9, Running, &[1]), election(2, 1, 0, Running, &[2]), None, true),
+        ];
+        for (line, stored, incoming, replaced_by, spread) in lines {
+            let mut merged = stored.clone();
+            assert_eq!(merged.merge(incoming.clone()), spread, "line {line}");
+            let keeps_votes_only = match line {
+                1 | 4 => false,
+                _ => replaced_by.is_none(),
+            };
+            let mut expected = match replaced_by {
+                Some(votes) => Election {
+                    votes: votes.iter().map(|vote| MemberId::from_bits((*vote).into())).collect(),
+                    ..incoming.clone()
+                },
+                None => stored,
+            };
+            if keeps_votes_only {
+                expected.votes.extend(incoming.votes);
+            }
+            assert_eq!(merged, expected, "line {line}");
+        }
+    }
+
+    fn running() -> impl Strategy<Value = Election> {
+        (0..4u8, 0..3u64, prop::collection::btree_set(0..4u8, 0..4)).prop_map(
+            |(id, suitability, votes)| {
+                let votes: Vec<u8> = votes.into_iter().collect();
+                election(id, 0, suitability, Status::Running, &votes)
+            },
+        )
+    }
+
+    proptest! {
+        /// Within a term, as long as nobody has won, all orders lead to one candidate with the
+        /// same votes.
+        #[test]
+        fn candidacies_of_a_term_merge_in_any_order(mut all in prop::collection::vec(running(), 1..6), rotate in 0..6usize) {
+            let outcome = |all: &[Election]| {
+                let mut merged = all[0].clone();
+                for other in &all[1..] {
+                    merged.merge(other.clone());
+                    let before = merged.clone();
+                    merged.merge(other.clone());
+                    assert_eq!(merged, before, "telling it twice changes nothing");
+                }
+                let mut votes = merged.votes.clone();
+                votes.sort();
+                (merged.member_id, merged.suitability, votes)
+            };
+            let first = outcome(&all);
+            let middle = rotate % all.len();
+            all.rotate_left(middle);
+            prop_assert_eq!(outcome(&all), first);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Members on a virtual network: what they say, learn and decide.
+
+#![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod elections;
+mod input;
+mod membership;
+mod net;
+mod rumors;
