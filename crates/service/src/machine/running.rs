@@ -174,7 +174,6 @@ impl Machine {
                 if *outcome != HookOutcome::Exit(0) {
                     let at_ms = self.attempt.post_run_started_ms + self.settings.start_floor_ms;
                     self.attempt.post_run_at_ms = Some(at_ms.max(now.mono_ms));
-                    self.wake_running(now);
                 }
             }
             Hook::HealthCheck => self.health_ended(now, outcome),
@@ -236,6 +235,7 @@ impl Machine {
         }
         let ran_ms = now.mono_ms.saturating_sub(process.up_since_ms);
         if ran_ms >= self.settings.start_floor_ms {
+            // Also when a process that was taken back was just being built anew.
             self.last_start_ms = None;
         }
         self.process = group_alive.then_some(Process { left_behind: true, ..process });

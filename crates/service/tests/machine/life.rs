@@ -5,8 +5,8 @@ use roost_ident::{
     DesiredState, ElectionStatus, HealthStatus, Hook, ProcessState, ShutdownSignal, Topology,
 };
 use roost_service::{
-    BuildFailure, Effect, Event, HookOutcome, PhaseName, RenderFailure, RenderedFile, RenderedKind,
-    Rendering, Settings, Survivor,
+    BackoffSettings, BuildFailure, Effect, Event, HookOutcome, PhaseName, RenderFailure,
+    RenderedFile, RenderedKind, Rendering, Settings, Survivor,
 };
 
 fn rendering(kind: RenderedKind) -> Rendering {
@@ -53,8 +53,8 @@ fn a_process_that_dies_at_once_is_started_once_a_second() {
 
 #[test]
 fn failing_spawns_init_and_install_hooks_keep_the_floor() {
-    type Change = fn(&mut Script);
-    let cases: [(Change, fn(&Effect) -> bool); 3] = [
+    type Case = (fn(&mut Script), fn(&Effect) -> bool);
+    let cases: [Case; 3] = [
         (|script| script.spawn = Err("No such file".into()), |effect| *effect == Effect::Spawn),
         (
             |script| {
@@ -376,7 +376,7 @@ fn a_context_that_changes_while_init_runs_is_rendered_before_the_process_starts(
 }
 
 fn leader_world(renderings: Vec<Rendering>) -> World {
-    let mut script = Script::new(plan("web", &[Hook::Run]));
+    let mut script = Script::new(plan("web", &[Hook::Init, Hook::Run]));
     script.renderings = renderings;
     let mut spec = spec("web");
     spec.topology = Topology::Leader;
@@ -397,6 +397,7 @@ fn a_leader_topology_service_acts_only_under_a_known_leader() {
     world.tell(finished(None));
     world.pass(1_000);
     assert_eq!(world.machine.status().phase, PhaseName::WaitingForElection);
+    assert!(!world.effects.iter().any(|(_, effect)| matches!(effect, Effect::RunHook(_))));
     world.tell(finished(Some("abc")));
     world.pass(100);
     let status = world.machine.status();
@@ -632,4 +633,117 @@ fn a_shutdown_stops_but_does_not_change_what_the_user_wants() {
     let end: Vec<Effect> =
         world.effects.iter().rev().take(3).map(|(_, effect)| effect.clone()).collect();
     assert_eq!(end, [Effect::Gone, Effect::Stopped, Effect::RunHook(Hook::PostStop)]);
+}
+
+/// A service that crashed twice and waits; the next pause would be drawn by the second.
+fn crashed() -> World {
+    let mut script = Script::new(plan("web", &[Hook::Run]));
+    script.runs_ms = Some(1_500);
+    let backoff = BackoffSettings { min_ms: 3_000, max_ms: 90_000, cooldown_ms: 20_000 };
+    let mut world = World::new("web", script, Settings { backoff, ..Settings::default() });
+    while world.machine.status().restart_count < 2 {
+        world.pass(10);
+    }
+    world.script.runs_ms = None;
+    world.pass(10_000);
+    assert_eq!(world.machine.status().phase, PhaseName::Running);
+    world
+}
+
+/// What is printed about the pause when the process of a running service ends now.
+fn pause_after_exit(world: &mut World) -> String {
+    let pid = world.machine.status().process.pid.expect("it runs");
+    world.tell(Event::Exited { pid, group_alive: false });
+    let line = world.lines.iter().rfind(|line| line.contains("Stopping service"));
+    line.expect("it was marked").clone()
+}
+
+const FIRST_PAUSE: &str = "web.default(SR): Stopping service, will restart after 3.00 secs";
+
+#[test]
+fn the_backoff_grows_until_a_cooldown_a_restart_on_purpose_or_a_stop() {
+    let mut world = crashed();
+    assert_ne!(pause_after_exit(&mut world), FIRST_PAUSE, "it grows");
+
+    let mut world = crashed();
+    world.pass(20_000);
+    assert_eq!(pause_after_exit(&mut world), FIRST_PAUSE, "after the cooldown");
+    assert_eq!(world.machine.status().restart_count, 3, "which does not reset the count");
+
+    let mut world = crashed();
+    world.tell(Event::PackageUpdated("example/web/2/3".into()));
+    world.pass(2_000);
+    assert_eq!(pause_after_exit(&mut world), FIRST_PAUSE, "after a restart on purpose");
+    assert_eq!(world.machine.status().restart_count, 1);
+
+    for change_spec in [true, false] {
+        let mut world = crashed();
+        if change_spec {
+            let mut changed = spec("web");
+            changed.shutdown_timeout_s = Some(3);
+            world.tell(Event::SpecChanged { spec: changed, group: group("web") });
+        } else {
+            world.tell(Event::Stop { timeout_s: None });
+            world.pass(1_000);
+            world.tell(Event::Start);
+        }
+        world.pass(2_000);
+        let status = world.machine.status();
+        assert_eq!((status.restart_count, status.last_process_state), (0, None));
+        assert_eq!(pause_after_exit(&mut world), FIRST_PAUSE);
+    }
+}
+
+#[test]
+fn a_stop_during_the_backoff_is_done_at_once() {
+    let mut world = crashed();
+    pause_after_exit(&mut world);
+    assert_eq!(world.machine.status().phase, PhaseName::Waiting);
+    world.tell(Event::Stop { timeout_s: None });
+    let status = world.machine.status();
+    assert_eq!((status.phase, status.next_restart_at_s), (PhaseName::Stopped, None));
+    assert_eq!(world.machine.next_wake_ms(), None);
+}
+
+#[test]
+fn a_weaker_wish_does_not_take_back_an_unload_or_a_shutdown() {
+    for (first, second) in [
+        (Event::Unload { timeout_s: None }, Event::Stop { timeout_s: None }),
+        (Event::Unload { timeout_s: None }, Event::Start),
+        (Event::Shutdown, Event::Stop { timeout_s: None }),
+        (Event::Stop { timeout_s: None }, Event::Unload { timeout_s: None }),
+    ] {
+        let mut world = world(&[Hook::Run], |_| {});
+        world.pass(2_000);
+        world.tell(first);
+        world.tell(second);
+        world.pass(1_000);
+        assert!(matches!(world.effects.last(), Some((_, Effect::Gone))));
+    }
+}
+
+#[test]
+fn the_reason_of_a_failed_build_is_gone_while_init_runs() {
+    let mut world = world(&[Hook::Init, Hook::Run], |script| {
+        script.build = Err(BuildFailure::Refused("bad template".into()));
+        script.hooks.insert(Hook::Init, (None, HookOutcome::Exit(0)));
+    });
+    world.pass(2_000);
+    world.script.build = Ok(());
+    world.tell(Event::FilesChanged);
+    world.pass(2_000);
+    let status = world.machine.status();
+    assert_eq!((status.phase, status.reason), (PhaseName::Initializing, None));
+}
+
+#[test]
+fn a_process_taken_back_restarts_at_once_even_right_after_a_failed_build() {
+    let mut script = Script::new(plan("web", &[Hook::Run]));
+    script.build = Err(BuildFailure::Refused("no package".into()));
+    let mut world = World::adopted("web", script, survivor(|_| {}));
+    world.pass(30_300);
+    let builds = world.times(is_build);
+    assert_eq!(builds.len(), 2);
+    world.tell(Event::Exited { pid: 1_003, group_alive: false });
+    assert_eq!(world.times(is_build)[2..], [30_300]);
 }

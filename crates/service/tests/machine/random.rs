@@ -34,7 +34,8 @@ const HOOKS: [Hook; 7] = [
 ];
 
 fn specs() -> impl Strategy<Value = ServiceSpec> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..2u32, 0..4u64).prop_map(
+    let down = proptest::bool::weighted(0.2);
+    (any::<bool>(), any::<bool>(), any::<bool>(), down, 0..2u32, 0..4u64).prop_map(
         |(leader, bound, relaxed, down, timeout_s, interval_s)| {
             let mut spec = spec("web");
             if leader {
@@ -64,21 +65,21 @@ fn events() -> impl Strategy<Value = Event> {
     let election =
         |status, leader: Option<&str>| Event::Election { status, leader: leader.map(Into::into) };
     prop_oneof![
-        specs().prop_map(|spec| Event::SpecChanged { spec, group: group("web") }),
-        Just(Event::Start),
-        proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Stop { timeout_s }),
-        Just(Event::ContextChanged),
-        Just(Event::FilesChanged),
-        Just(binds(BindState::Satisfied)),
-        Just(binds(BindState::Inactive)),
-        Just(election(ElectionStatus::Finished, Some("abc"))),
-        Just(election(ElectionStatus::Finished, None)),
-        Just(election(ElectionStatus::InProgress, None)),
-        Just(Event::FilesUpdated(vec!["a".into()])),
-        Just(Event::PackageUpdated("example/web/2/3".into())),
+        1 => specs().prop_map(|spec| Event::SpecChanged { spec, group: group("web") }),
+        2 => Just(Event::Start),
+        1 => proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Stop { timeout_s }),
+        4 => Just(Event::ContextChanged),
+        1 => Just(Event::FilesChanged),
+        4 => Just(binds(BindState::Satisfied)),
+        1 => Just(binds(BindState::Inactive)),
+        4 => Just(election(ElectionStatus::Finished, Some("abc"))),
+        1 => Just(election(ElectionStatus::Finished, None)),
+        1 => Just(election(ElectionStatus::InProgress, None)),
+        1 => Just(Event::FilesUpdated(vec!["a".into()])),
+        1 => Just(Event::PackageUpdated("example/web/2/3".into())),
         // The end of a process that is not ours.
-        Just(Event::Exited { pid: 7, group_alive: false }),
-        Just(Event::GroupEnded { pid: 7 }),
+        1 => Just(Event::Exited { pid: 7, group_alive: false }),
+        1 => Just(Event::GroupEnded { pid: 7 }),
     ]
 }
 
@@ -187,11 +188,11 @@ impl Model {
         let Some(asked) = self.asked.iter().nth(which % count).copied() else { return };
         self.asked.remove(&asked);
         let was_ended = self.ended.remove(&asked);
-        let fails = choice % 4 == 0 || was_ended;
+        let fails = choice.is_multiple_of(4) || was_ended;
         let event = match asked {
             Asked::Build if fails => Event::BuildFailed(BuildFailure::Refused("bad".into())),
             Asked::Build => {
-                let installs = choice % 3 == 0;
+                let installs = choice.is_multiple_of(3);
                 Event::Built(Plan { installs, ..self.plan.clone() })
             }
             Asked::Install if fails => Event::InstallFailed("bad".into()),
@@ -384,7 +385,7 @@ fn started(spec: ServiceSpec, plan: Plan, settings: Settings, seed: u64, adopted
     }
     let remembered = roost_service::Remembered {
         plan: Some(plan.clone()),
-        stopping: seed % 5 == 0,
+        stopping: seed.is_multiple_of(5),
         ..roost_service::Remembered::default()
     };
     let started_unix_ms = now(START_MS).unix_ms - 5_000;
