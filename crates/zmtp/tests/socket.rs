@@ -113,7 +113,7 @@ async fn a_restarted_listener_gets_the_next_batch() {
     pool.send(to, messages(&["one"])).expect("room");
     assert_eq!(report(&mut reports).await.sent, 1);
     assert_eq!(first.recv().await.expect("a message").bytes, "one");
-    drop(first);
+    first.close().await;
 
     // Down: refused, by the connection that is gone or by the port.
     let down = loop {

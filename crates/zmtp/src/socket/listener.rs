@@ -75,13 +75,13 @@ pub struct Received {
     pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
-/// A bound PULL socket. Dropping it closes all its connections.
+/// A bound PULL socket. Dropping it closes the port and all its connections, a moment later.
 #[derive(Debug)]
 pub struct Listener {
     local_addr: SocketAddr,
     counters: Arc<ListenCounters>,
     received: mpsc::Receiver<Received>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Listener {
@@ -115,7 +115,7 @@ impl Listener {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::new(shared)));
-        Ok(Self { local_addr, counters, received, _tasks: tasks })
+        Ok(Self { local_addr, counters, received, tasks })
     }
 
     /// Where it listens.
@@ -132,6 +132,11 @@ impl Listener {
     /// The next message, if one is there already.
     pub fn try_recv(&mut self) -> Option<Received> {
         self.received.try_recv().ok()
+    }
+
+    /// Stops listening; the port is free when this returns. Messages that wait are lost.
+    pub async fn close(mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// What it has done so far.
