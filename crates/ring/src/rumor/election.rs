@@ -150,7 +150,7 @@ mod tests {
                 2,
                 election(2, 0, 9, Running, &[2]),
                 election(1, 0, 0, Finished, &[1]),
-                Some(&[1][..]),
+                Some(&[1u8][..]),
                 true,
             ),
             (
