@@ -40,7 +40,7 @@ pub use event::{
 pub use machine::Machine;
 pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, Settings};
-pub use spec::{Difference, ServiceSpec};
+pub use spec::{Difference, Interval, ServiceSpec};
 pub use spec_fields::SpecFields;
 pub use spec_file::SpecError;
 pub use status::{LastProcess, PhaseName, ProcessStatus, Status};

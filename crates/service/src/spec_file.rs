@@ -160,6 +160,8 @@ impl ServiceSpec {
             key("svc_encrypted_password", quote(password));
         }
         let Interval { secs, nanos } = self.health_check_interval;
+        // TOML has no larger numbers; a control command may.
+        let secs = secs.min(i64::MAX as u64);
         text.push_str(&format!("\n[health_check_interval]\nsecs = {secs}\nnanos = {nanos}\n"));
         text
     }
@@ -260,6 +262,14 @@ mod tests {
             "Error when loading service spec file '/hab/sup/default/specs/n.spec' (Missing \
              required ident field: (example: ident = \"core/redis\")). This file will be skipped."
         );
+    }
+
+    #[test]
+    fn an_interval_larger_than_toml_can_say_is_written_as_the_largest() {
+        let mut spec = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
+        spec.health_check_interval = Interval::from_secs(u64::MAX);
+        let read = parse(&spec.to_toml()).expect("a spec");
+        assert_eq!(read.health_check_interval.secs, i64::MAX as u64);
     }
 
     prop_compose! {
