@@ -1,0 +1,34 @@
+//! `hab pkg config`: the default configuration of an installed package (configuration and templates
+//! chapter 9.2). Other layers are not shown.
+
+use roost_ident::PackageIdent;
+use roost_pkg::{install, read::read_text};
+use roost_template::{config::parse_toml, limits::MAX_CONFIG_BYTES};
+
+use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A package identifier (core/redis, core/busybox-static/1.42.2)
+    #[arg(value_parser = parse_ident)]
+    pkg_ident: PackageIdent,
+}
+
+impl Run for Arguments {
+    /// A `default.toml` that is missing or cannot be read as configuration is told on standard
+    /// error, and is no failure.
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let package = install::resolve(&context.root, &self.pkg_ident)?;
+        let config = read_text(&package.path.join("default.toml"), MAX_CONFIG_BYTES as u64)
+            .ok()
+            .flatten()
+            .and_then(|text| parse_toml(&text).ok())
+            .and_then(|table| toml::to_string(&table).ok());
+        match config {
+            Some(text) => context.ui.info(&text),
+            None => eprintln!("No 'default.toml' found for {}", package.ident),
+        }
+        Ok(Exit::Success)
+    }
+}
