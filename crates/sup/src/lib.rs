@@ -1,1 +1,93 @@
-//! (skeleton)
+//! The running Supervisor: it owns the state, drives the cores, and shows what is going on.
+//!
+//! Decisions are made in the pure crates (`service`, `ring`, `census`, `template`); here is the
+//! shell around them: sockets, files, timers, processes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | what a Supervisor is told at its start |
+//! | `app` | the composition root |
+//! | `supervisor` | the one task that owns the state |
+//! | `services` | what a service is made of, its hooks and its files |
+//! | `documents` | from state to the documents of the API |
+//! | `ring`, `census_input`, `peers` | the ring's shell, and what the census takes from it |
+//! | `control`, `load`, `http` | the gateways, and commands that change specs |
+//! | `launcher` | the connection to the launcher |
+//! | `files` | identity, state files, specs, watching |
+//! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
+
+pub mod app;
+mod census_input;
+mod clock;
+pub mod config;
+mod control;
+mod documents;
+mod files;
+mod http;
+mod launcher;
+mod load;
+mod metrics;
+mod output;
+mod peers;
+mod ring;
+mod services;
+mod supervisor;
+mod system;
+mod systemd;
+
+pub use app::StartError;
+pub use config::{SupConfig, VERSION};
+
+use output::Output;
+
+/// How a Supervisor process ends; the launcher acts on it (services chapter 1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// After an orderly shutdown, or to be started again with services left running.
+    Done,
+    /// A failure that a new start would meet again; the launcher stops all services.
+    Failed,
+    /// This member was departed by hand and may not come back.
+    Departed,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed | Self::Departed => 86,
+        }
+    }
+}
+
+/// Runs a Supervisor under its launcher until it ends. A start that fails is told on standard
+/// output.
+#[must_use]
+pub fn run(config: SupConfig) -> Exit {
+    let Ok(output) = Output::start(config.style) else { return Exit::Failed };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.http.threads.max(1))
+        .thread_stack_size(512 * 1024)
+        .thread_name("hab-worker")
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Err(error) => {
+            output.text(&format!("Unable to start threads: {error}\n"));
+            Exit::Failed
+        }
+        Ok(runtime) => {
+            let exit = runtime.block_on(app::run(config, &output)).unwrap_or_else(|error| {
+                output.text(&format!("{error}\n"));
+                Exit::Failed
+            });
+            // Work beside the Supervisor's task may hang on a disk; nobody waits for it now.
+            runtime.shutdown_background();
+            exit
+        }
+    };
+    output.flush();
+    exit
+}

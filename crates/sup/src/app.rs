@@ -1,0 +1,357 @@
+//! The composition root: everything is made here, in the order of the Supervisor's start
+//! (services chapter 3.1), and handed to the tasks that own it.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use roost_api::documents::service::Sys as ServiceSys;
+use roost_ident::PackageIdent;
+use roost_launch::wire::{Request, Welcome};
+use roost_ring::SysInfo;
+use roost_service::{SpecFields, spec::Interval};
+use roost_template::context::Sys;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Exit, VERSION,
+    clock::Clock,
+    config::{LoadOptions, LoadSource, SupConfig},
+    control::{self, Control, ControlError},
+    documents::service::Common,
+    files::{
+        identity::{self, IdentityError},
+        store::Store,
+        watch::Watcher,
+    },
+    http::{Http, HttpError},
+    launcher::{Launcher, LauncherError},
+    load::{self, SpecCommands, SpecWriter},
+    metrics::Metrics,
+    output::Output,
+    peers,
+    ring::{self, RingError, RingHandle},
+    services::hook_log::HookLog,
+    supervisor::{Supervisor, World, event::Event},
+    system, systemd,
+};
+
+/// Under this name the launcher keeps for later Supervisors that what was named at the start
+/// has been loaded.
+const LOADED: &str = "hab-sup";
+
+/// Why a Supervisor cannot start. The text is for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no launcher, or it is gone.
+    #[error(transparent)]
+    Launcher(#[from] LauncherError),
+    /// A directory or thread of the Supervisor's own.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Who this member is.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The HTTP gateway.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The control gateway.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The ring.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// A service named at the start cannot be loaded.
+    #[error("{0}")]
+    Load(String),
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    let what = what.into();
+    move |source| StartError::System { what, source }
+}
+
+/// Runs a Supervisor from its start to its end.
+pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, StartError> {
+    let clock = Clock::start();
+    let config = Arc::new(config);
+    let (launcher, welcome, from_launcher) = Launcher::connect(config.style).await?;
+    let shutdown = CancellationToken::new();
+    let _ends_with_us = shutdown.clone().drop_guard();
+    prepare_directories(&config)?;
+
+    output.sup(&format!("chef/hab-sup (chef/hab-sup/{VERSION})"));
+    let member_id = identity::member_id(&config.root.sup().member_id())?;
+    output.sup(&format!("Supervisor Member-ID {member_id}"));
+
+    // The ports come first: one that is taken ends the start before any service is touched.
+    let metrics = Metrics::new(prometheus::Registry::new());
+    let (publish, snapshots) = watch::channel(None);
+    let http = match config.http.disabled {
+        true => None,
+        false => Some(Http::prepare(&config.http, snapshots, &metrics)?),
+    };
+    let control = Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone())?;
+    let takes_back = !welcome.running.is_empty();
+    let http_address = match http {
+        None => config.http.listen,
+        Some(http) => http.open(takes_back, output, shutdown.clone())?,
+    };
+    let ctl_listener = control::bind(config.ctl.listen).await?;
+    let ctl_address = ctl_listener.local_addr().unwrap_or(config.ctl.listen);
+    let sockets = ring::bind(config.ring.listen).await?;
+    let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
+    let addresses = Addresses { http: http_address, ctl: ctl_address, gossip: gossip_address };
+
+    let store = Store::start().map_err(system("Unable to start the writer of state files"))?;
+    let writer =
+        SpecWriter { config: Arc::clone(&config), store: store.clone(), output: output.clone() };
+    let directories = load_given(&config, &writer, &welcome, output).await?;
+    launcher.send(&Request::Remember { name: LOADED.into(), bytes: b"loaded".to_vec() });
+
+    output.sup(&format!("Starting gossip-listener on {gossip_address}"));
+    let (events, inbox) = mpsc::unbounded_channel();
+    let parts = ring::Parts {
+        member_id: member_id.clone(),
+        config: config.ring.clone(),
+        key: ring::key(&config.ring.key, config.key_cache.clone())?,
+        data: config.root.sup().data(),
+        store: store.clone(),
+        metrics: metrics.clone(),
+        events: events.clone(),
+    };
+    let (ring, view) = ring::start(parts, sockets).await?;
+    read_peers(&config, output, &ring);
+
+    let me = Me::find(&config, member_id, &addresses);
+    let watched = events.clone();
+    let watcher = Watcher::start(move |watch| watched.send(Event::Changed(watch)).is_ok())
+        .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
+    let world = World {
+        common: Common::new(&config.root, me.service(), &config.backoff, config.http.redact),
+        sys: me.template(),
+        ring_sys: me.ring(),
+        specs: SpecCommands::start(writer, events.clone()),
+        config: Arc::clone(&config),
+        output: output.clone(),
+        store: store.clone(),
+        watcher,
+        launcher,
+        ring: ring.clone(),
+        metrics,
+        clock,
+        events: events.clone(),
+    };
+    let hook_log = HookLog::start().map_err(system("Unable to start the writer of hook logs"))?;
+    let (started, all_read) = oneshot::channel();
+    let supervisor = Supervisor::new(world, welcome, view, hook_log, directories, publish, started);
+
+    let opening = {
+        let (output, shutdown) = (output.clone(), shutdown.clone());
+        let http_disabled = config.http.disabled;
+        async move {
+            // An end before everything is read opens nothing.
+            if all_read.await.is_ok() {
+                output.sup(&format!("Starting ctl-gateway on {}", addresses.ctl));
+                control.serve(ctl_listener, events, shutdown);
+                if !http_disabled {
+                    output.sup(&format!("Starting http-gateway on {}", addresses.http));
+                }
+                systemd::ready("running");
+            }
+        }
+    };
+    tokio::spawn(opening);
+    let exit = supervisor.run(inbox, from_launcher).await;
+    ring.end().await;
+    // What could not be written was told.
+    let _ = store.flush().await;
+    if exit == Exit::Departed {
+        output.text(&departure_notice(&config.root.sup().root));
+    }
+    Ok(exit)
+}
+
+fn read_peers(config: &SupConfig, output: &Output, ring: &RingHandle) {
+    if let Some(path) = config.ring.peer_watch_file.clone() {
+        let (output, ring) = (output.clone(), ring.clone());
+        tokio::task::spawn_blocking(move || peers::read(&path, &output, &ring));
+    }
+}
+
+/// Makes the directories of the Supervisor, and clears what a former one left half-written.
+fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
+    let sup = config.root.sup();
+    for directory in [sup.data(), sup.specs()] {
+        fs::create_dir_all(&directory)
+            .map_err(system(format!("Can't create directory {}", directory.display())))?;
+    }
+    let left = |path: &Path| path.extension().is_some_and(|e| e == "tmp" || e == "health");
+    for entry in fs::read_dir(sup.data()).into_iter().flatten().flatten() {
+        if left(&entry.path()) {
+            // Harmless when it stays.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Loads what was named at the start. After a restart of the Supervisor it is loaded already,
+/// and the user may have changed or unloaded it since.
+async fn load_given(
+    config: &SupConfig,
+    writer: &SpecWriter,
+    welcome: &Welcome,
+    output: &Output,
+) -> Result<BTreeMap<PathBuf, PackageIdent>, StartError> {
+    let mut directories = BTreeMap::new();
+    let keep: Vec<PackageIdent> = welcome
+        .running
+        .iter()
+        .filter_map(|running| {
+            let state = std::str::from_utf8(welcome.state_of(&running.name)?).ok()?;
+            roost_service::Remembered::decode(state).ok()?.plan?.ident.parse().ok()
+        })
+        .collect();
+    let again = welcome.state_of(LOADED).is_some();
+    for source in &config.load {
+        let ident = match source {
+            LoadSource::Ident(ident) => ident.clone(),
+            LoadSource::Directory(directory) => {
+                let staged =
+                    load::stage(&config.root, directory, &keep).map_err(StartError::Load)?;
+                directories.insert(directory.clone(), staged.clone());
+                // Without version and release: a change of the directory is a new release.
+                PackageIdent { version: None, release: None, ..staged }
+            }
+        };
+        if again {
+            continue;
+        }
+        let fields = fields(&config.load_options);
+        let loaded = writer.load(&ident, true, fields, None).await;
+        let line = loaded.map_err(|failure| StartError::Load(failure.to_string()))?;
+        output.line("hab-sup", "AG", &line);
+    }
+    Ok(directories)
+}
+
+fn fields(options: &LoadOptions) -> SpecFields {
+    SpecFields {
+        group: options.group.clone(),
+        bldr_url: options.bldr_url.clone(),
+        channel: options.channel.clone(),
+        topology: options.topology,
+        update_strategy: options.update_strategy,
+        update_condition: options.update_condition,
+        binds: options.binds.clone(),
+        binding_mode: options.binding_mode,
+        config_from: options.config_from.as_ref().map(|path| path.display().to_string()),
+        shutdown_timeout_s: options.shutdown_timeout,
+        svc_encrypted_password: None,
+        health_check_interval: options
+            .health_check_interval
+            .map(|interval| Interval { secs: interval.as_secs(), nanos: interval.subsec_nanos() }),
+    }
+}
+
+/// Where the three listeners listen.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    http: SocketAddr,
+    ctl: SocketAddr,
+    gossip: SocketAddr,
+}
+
+/// This Supervisor as others see it: in documents, templates and rumors.
+struct Me {
+    member_id: String,
+    ip: String,
+    hostname: String,
+    permanent: bool,
+    addresses: Addresses,
+}
+
+impl Me {
+    fn find(config: &SupConfig, member_id: String, addresses: &Addresses) -> Self {
+        let lookup = env::var("HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR").ok();
+        let ip = config.sys_ip.unwrap_or_else(|| system::outbound_ip(lookup.as_deref()));
+        Self {
+            member_id,
+            ip: ip.to_string(),
+            hostname: system::hostname(),
+            permanent: config.ring.permanent,
+            addresses: *addresses,
+        }
+    }
+
+    fn service(&self) -> ServiceSys {
+        let Addresses { http, ctl, gossip } = self.addresses;
+        ServiceSys {
+            version: VERSION.into(),
+            member_id: self.member_id.clone(),
+            ip: self.ip.clone(),
+            hostname: self.hostname.clone(),
+            gossip_ip: gossip.ip().to_string(),
+            gossip_port: gossip.port(),
+            ctl_gateway_ip: ctl.ip().to_string(),
+            ctl_gateway_port: ctl.port(),
+            http_gateway_ip: http.ip().to_string(),
+            http_gateway_port: http.port(),
+            permanent: self.permanent,
+        }
+    }
+
+    fn template(&self) -> Sys {
+        let sys = self.service();
+        Sys {
+            version: sys.version,
+            member_id: sys.member_id,
+            ip: sys.ip,
+            hostname: sys.hostname,
+            gossip_ip: sys.gossip_ip,
+            gossip_port: sys.gossip_port,
+            http_gateway_ip: sys.http_gateway_ip,
+            http_gateway_port: sys.http_gateway_port,
+            ctl_gateway_ip: sys.ctl_gateway_ip,
+            ctl_gateway_port: sys.ctl_gateway_port,
+            permanent: sys.permanent,
+        }
+    }
+
+    fn ring(&self) -> SysInfo {
+        let sys = self.service();
+        SysInfo {
+            ip: sys.ip,
+            hostname: sys.hostname,
+            gossip_ip: sys.gossip_ip,
+            gossip_port: sys.gossip_port.into(),
+            http_gateway_ip: sys.http_gateway_ip,
+            http_gateway_port: sys.http_gateway_port.into(),
+            ctl_gateway_ip: sys.ctl_gateway_ip,
+            ctl_gateway_port: sys.ctl_gateway_port.into(),
+        }
+    }
+}
+
+/// What a member reads that was departed by hand.
+fn departure_notice(sup: &Path) -> String {
+    format!(
+        "This Supervisor has been manually departed.\n\n\
+         For the safety of the system, this Supervisor cannot be started (if it were, it might \
+         receive gossip about services that it no longer takes part in). To rejoin the ring as \
+         a new member, remove its identity and its ring data:\n\n    \
+         rm -rf {0}/MEMBER_ID {0}/data\n",
+        sup.display()
+    )
+}

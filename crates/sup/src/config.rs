@@ -1,0 +1,183 @@
+//! What a Supervisor is told at its start, as plain values.
+//!
+//! The command line, the environment and the configuration files are read elsewhere (crate
+//! `hab`); here is only their sum. Options of `hab sup run`: control chapter 12.1.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use roost_ident::{
+    BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
+};
+use roost_launch::line::Style;
+use roost_pkg::root::FsRoot;
+
+/// The version of Habitat that Roost is compatible with, followed by its own.
+pub const VERSION: &str = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
+
+/// Everything that decides how a Supervisor behaves.
+#[derive(Debug, Clone)]
+pub struct SupConfig {
+    /// Root of the file system that `hab/` lies in.
+    pub root: FsRoot,
+    /// How lines of the Supervisor look.
+    pub style: Style,
+    /// The HTTP gateway.
+    pub http: HttpConfig,
+    /// The control gateway.
+    pub ctl: CtlConfig,
+    /// The ring.
+    pub ring: RingConfig,
+    /// `--sys-ip-address`; found out when not given.
+    pub sys_ip: Option<IpAddr>,
+    /// `--org`.
+    pub organization: Option<String>,
+    /// Restart back-off of services.
+    pub backoff: BackoffConfig,
+    /// Longest run of a health check before it is ended and counts as unknown.
+    pub health_check_timeout: Duration,
+    /// Packages and plain directories to load before the listeners open.
+    pub load: Vec<LoadSource>,
+    /// How the packages of [`SupConfig::load`] are loaded.
+    pub load_options: LoadOptions,
+    /// `HAB_INTERPRETER_IDENT`; default `core/busybox-static`.
+    pub interpreter: PackageIdent,
+    /// Directory of the key cache.
+    pub key_cache: PathBuf,
+}
+
+/// The HTTP gateway (HTTP API chapter 2).
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// `--listen-http`, default `0.0.0.0:9631`.
+    pub listen: SocketAddr,
+    /// `--http-disable`.
+    pub disabled: bool,
+    /// `--key`: private key file; switches TLS on.
+    pub tls_key: Option<PathBuf>,
+    /// `--certs`: certificate chain.
+    pub tls_certs: Option<PathBuf>,
+    /// `--ca-certs`: authorities of client certificates, which are then mandatory.
+    pub tls_client_ca: Option<PathBuf>,
+    /// `HAB_SUP_GATEWAY_AUTH_TOKEN`, as raw text; empty counts as not set.
+    pub token: Option<std::ffi::OsString>,
+    /// `HAB_FEAT_REDACT_HTTP` is set to anything.
+    pub redact: bool,
+    /// `HAB_SUP_HTTP_THREADS`: worker threads, at least 1, default 2.
+    pub threads: usize,
+}
+
+/// The control gateway (control chapter 2).
+#[derive(Debug, Clone)]
+pub struct CtlConfig {
+    /// `--listen-ctl`, resolved to IPv4, default `127.0.0.1:9632`.
+    pub listen: SocketAddr,
+    /// `--ctl-server-key`: file or directory; switches TLS on.
+    pub tls_key: Option<PathBuf>,
+    /// `--ctl-server-certificate`: file or directory.
+    pub tls_certs: Option<PathBuf>,
+    /// `--ctl-client-ca-certificate`: file or directory.
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+/// The ring (ring chapter 1, 2, 13, 14).
+#[derive(Debug, Clone)]
+pub struct RingConfig {
+    /// `--listen-gossip`, default `0.0.0.0:9638`; `127.0.0.2:9638` in local gossip mode.
+    pub listen: SocketAddr,
+    /// `--peer`, resolved.
+    pub peers: Vec<SocketAddr>,
+    /// `--peer-watch-file`.
+    pub peer_watch_file: Option<PathBuf>,
+    /// `--permanent-peer`.
+    pub permanent: bool,
+    /// Where the ring key comes from.
+    pub key: RingKeySource,
+}
+
+/// Where the ring key comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RingKeySource {
+    /// The ring is not encrypted.
+    #[default]
+    None,
+    /// `--ring NAME`: the newest revision in the key cache.
+    Name(String),
+    /// `--ring-key TEXT`: the content of a key file; it is also written to the key cache.
+    Text(String),
+}
+
+/// Restart back-off (services chapter 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackoffConfig {
+    /// `--service-min-backoff-period`, default 0 s.
+    pub min: Duration,
+    /// `--service-max-backoff-period`, default 0 s.
+    pub max: Duration,
+    /// `--service-restart-cooldown-period`, default 300 s.
+    pub cooldown: Duration,
+}
+
+impl Default for BackoffConfig {
+    fn default() -> Self {
+        Self { min: Duration::ZERO, max: Duration::ZERO, cooldown: Duration::from_secs(300) }
+    }
+}
+
+/// What to load at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadSource {
+    /// An installed package.
+    Ident(PackageIdent),
+    /// A plain directory, staged as a release and watched for changes.
+    Directory(PathBuf),
+}
+
+/// Options of a load (control chapter 14.1); `None` where nothing was given, so that a load
+/// changes only what was said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// `--group`
+    pub group: Option<String>,
+    /// `--topology`
+    pub topology: Option<Topology>,
+    /// `--strategy`
+    pub update_strategy: Option<UpdateStrategy>,
+    /// `--update-condition`
+    pub update_condition: Option<UpdateCondition>,
+    /// `--bind`
+    pub binds: Option<Vec<ServiceBind>>,
+    /// `--binding-mode`
+    pub binding_mode: Option<BindingMode>,
+    /// `--url`
+    pub bldr_url: Option<String>,
+    /// `--channel`
+    pub channel: Option<String>,
+    /// `--health-check-interval`
+    pub health_check_interval: Option<Duration>,
+    /// `--shutdown-timeout`
+    pub shutdown_timeout: Option<u32>,
+    /// `--config-from`
+    pub config_from: Option<PathBuf>,
+}
+
+/// Default listen addresses.
+pub mod defaults {
+    use super::{IpAddr, Ipv4Addr, SocketAddr};
+
+    const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// HTTP gateway.
+    pub const LISTEN_HTTP: SocketAddr = SocketAddr::new(ANY, 9631);
+    /// Control gateway.
+    pub const LISTEN_CTL: SocketAddr = SocketAddr::new(LOCALHOST, 9632);
+    /// Gossip, both UDP and TCP.
+    pub const LISTEN_GOSSIP: SocketAddr = SocketAddr::new(ANY, 9638);
+    /// Gossip in local gossip mode.
+    pub const LISTEN_GOSSIP_LOCAL: SocketAddr =
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 9638);
+}

@@ -1,0 +1,130 @@
+//! `/butterfly` from the ring's view (ring chapter 15.2).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use roost_api::documents::{
+    RingSys,
+    butterfly::{
+        Butterfly, Election, Member, RumorElectionStatus, Service, ServiceConfig, ServiceFile,
+        Store,
+    },
+};
+use roost_ring::{Rumors, SysInfo, View, rumor};
+use roost_template::exports::parse_rumor_cfg;
+
+/// Makes the document of a view.
+pub(crate) fn document(view: &View) -> Butterfly {
+    Butterfly {
+        members: Store {
+            list: view.members.members.iter().map(member).collect(),
+            update_counter: view.members.update_counter,
+        },
+        services: store(&view.services, |rumors| {
+            rumors.iter().map(|(id, rumor)| (id.to_string(), Arc::new(service(rumor)))).collect()
+        }),
+        service_configs: store(&view.service_configs, |rumors| first(rumors).map(service_config)),
+        service_files: store(&view.service_files, |rumors| {
+            rumors.iter().map(|(name, rumor)| (name.to_string(), service_file(rumor))).collect()
+        }),
+        elections: store(&view.elections, |rumors| first(rumors).map(election)),
+        update_elections: store(&view.update_elections, |rumors| first(rumors).map(election)),
+        departures: view.departures.iter().map(|rumor| rumor.member_id.to_string()).collect(),
+        departure_counter: view.departures.update_counter,
+    }
+}
+
+type Group<T> = BTreeMap<Arc<str>, Arc<T>>;
+
+fn store<T, U>(rumors: &Rumors<T>, group: impl Fn(&Group<T>) -> U) -> Store<U> {
+    let list = rumors.list.iter().map(|(key, rumors)| (key.to_string(), group(rumors))).collect();
+    Store { list, update_counter: rumors.update_counter }
+}
+
+/// Kinds with one rumor per group; a purged group has none.
+fn first<T>(rumors: &Group<T>) -> Option<&T> {
+    rumors.values().next().map(Arc::as_ref)
+}
+
+fn member(entry: &(roost_ring::Member, roost_ring::Health)) -> (String, Member) {
+    let (member, health) = entry;
+    let shown = Member {
+        incarnation: member.incarnation,
+        address: member.address.map_or_else(String::new, |address| address.to_string()),
+        swim_port: member.swim_port,
+        gossip_port: member.gossip_port,
+        persistent: member.persistent,
+        departed: member.departed,
+        probe_ping: member.probe_ping,
+        health: *health,
+    };
+    (member.id.to_string(), shown)
+}
+
+fn service(rumor: &rumor::Service) -> Service {
+    Service {
+        member_id: rumor.member_id.to_string(),
+        service_group: rumor.group.clone(),
+        package: rumor.pkg.clone(),
+        package_incarnation: rumor.pkg_incarnation,
+        incarnation: rumor.incarnation,
+        cfg: parse_rumor_cfg(&rumor.cfg).into(),
+        sys: ring_sys(&rumor.sys),
+        initialized: rumor.initialized,
+    }
+}
+
+/// Addresses as a service rumor tells them; ports beyond 65535 are no ports.
+pub(crate) fn ring_sys(sys: &SysInfo) -> RingSys {
+    let port = |port: u32| u16::try_from(port).unwrap_or_default();
+    RingSys {
+        ip: sys.ip.clone(),
+        hostname: sys.hostname.clone(),
+        gossip_ip: sys.gossip_ip.clone(),
+        gossip_port: port(sys.gossip_port),
+        http_gateway_ip: sys.http_gateway_ip.clone(),
+        http_gateway_port: port(sys.http_gateway_port),
+        ctl_gateway_ip: sys.ctl_gateway_ip.clone(),
+        ctl_gateway_port: port(sys.ctl_gateway_port),
+    }
+}
+
+fn service_config(rumor: &rumor::ServiceConfig) -> ServiceConfig {
+    ServiceConfig {
+        from_id: rumor.from_id.clone(),
+        service_group: rumor.group.clone(),
+        incarnation: rumor.incarnation,
+        encrypted: rumor.encrypted,
+        config: shared(&rumor.config),
+    }
+}
+
+fn service_file(rumor: &rumor::ServiceFile) -> ServiceFile {
+    ServiceFile {
+        from_id: rumor.from_id.clone(),
+        service_group: rumor.group.clone(),
+        incarnation: rumor.incarnation,
+        encrypted: rumor.encrypted,
+        filename: rumor.filename.clone(),
+        body: shared(&rumor.body),
+    }
+}
+
+fn election(rumor: &rumor::Election) -> Election {
+    Election {
+        member_id: rumor.member_id.to_string(),
+        service_group: rumor.group.clone(),
+        term: rumor.term,
+        suitability: rumor.suitability,
+        status: match rumor.status {
+            rumor::Status::Running => RumorElectionStatus::Running,
+            rumor::Status::NoQuorum => RumorElectionStatus::NoQuorum,
+            rumor::Status::Finished => RumorElectionStatus::Finished,
+        },
+        votes: rumor.votes.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn shared(bytes: &Bytes) -> Arc<[u8]> {
+    Arc::from(bytes.as_ref())
+}

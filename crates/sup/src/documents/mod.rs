@@ -1,0 +1,5 @@
+//! The only place that turns state into the documents of the API; one file per document.
+
+pub(crate) mod butterfly;
+pub(crate) mod census;
+pub(crate) mod service;

@@ -1,0 +1,105 @@
+//! The spec directory: one file per service, what the user wants (services chapter 2.3).
+//!
+//! The files are the truth: commands change them, people may too, and the Supervisor follows.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use roost_service::{ServiceSpec, SpecError, spec_file::SPEC_SIZE_MAX_BYTES};
+
+/// What the directory holds.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Specs by the name of their package.
+    pub(crate) specs: BTreeMap<String, ServiceSpec>,
+    /// A line for the user for each file that cannot be used, by path.
+    pub(crate) complaints: BTreeMap<PathBuf, String>,
+    /// Packages whose file exists but cannot be used.
+    pub(crate) unusable: Vec<String>,
+    /// Files whose text is not the canonical form of what they say, with that form.
+    pub(crate) rewrites: Vec<(PathBuf, String)>,
+}
+
+/// Reads all specs.
+///
+/// # Errors
+/// When the directory cannot be listed; then nothing is known about any service.
+pub(crate) fn read_all(directory: &Path) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "spec"));
+    paths.sort();
+    for path in paths {
+        let (Some(file_name), Some(name)) =
+            (path.file_name().and_then(|n| n.to_str()), path.file_stem().and_then(|n| n.to_str()))
+        else {
+            continue;
+        };
+        match read(&path, file_name) {
+            Ok(None) => {}
+            Ok(Some((spec, text))) => {
+                let canonical = spec.to_toml();
+                if canonical != text {
+                    listing.rewrites.push((path.clone(), canonical));
+                }
+                listing.specs.insert(name.into(), spec);
+            }
+            Err(error) => {
+                listing.unusable.push(name.into());
+                let line = error.line(&path.display().to_string());
+                listing.complaints.insert(path, line);
+            }
+        }
+    }
+    Ok(listing)
+}
+
+/// Reads one spec; `None` when the file is gone.
+pub(crate) fn read(
+    path: &Path,
+    file_name: &str,
+) -> Result<Option<(ServiceSpec, String)>, SpecError> {
+    let size = match fs::metadata(path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(SpecError::Invalid(error.to_string())),
+    };
+    if size > SPEC_SIZE_MAX_BYTES as u64 {
+        return Err(SpecError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX)));
+    }
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some((ServiceSpec::parse(&text, file_name)?, text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SpecError::Invalid(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_file_is_told_and_keeps_no_other_from_being_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        write("web.spec", "ident = \"acme/web\"\n");
+        write("other.spec", "ident = \"acme/web\"\n");
+        write("broken.spec", "ident = ");
+        write("notes.txt", "not a spec");
+        let listing = read_all(directory.path()).unwrap();
+        assert_eq!(listing.specs.keys().collect::<Vec<_>>(), ["web"]);
+        assert_eq!(listing.unusable, ["broken", "other"]);
+        let complaint = &listing.complaints[&directory.path().join("other.spec")];
+        assert!(complaint.contains("it should be called 'web.spec'"), "{complaint}");
+        assert_eq!(listing.rewrites.len(), 1, "the short form is written out in full");
+    }
+
+    #[test]
+    fn without_the_directory_nothing_is_known() {
+        assert!(read_all(Path::new("/does/not/exist")).is_err());
+    }
+}

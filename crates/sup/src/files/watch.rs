@@ -1,0 +1,440 @@
+//! Watching of files: spec directory, `user.toml`, plain directories, the peer file.
+//!
+//! One thread, so that a file system that hangs never stops the Supervisor. It watches the
+//! *directories* of its targets with inotify, or the nearest one that exists, arms itself anew
+//! after each event (a watch on a directory that was removed and made again is dead), and
+//! compares fingerprints, so that it reports changes and not events. Every 30 s it looks at all
+//! targets anyway: network file systems and bind mounts send no events.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{ffi::OsStrExt, fs::MetadataExt},
+    },
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::{Timespec, inotify},
+    pipe::{PipeFlags, pipe_with},
+};
+
+/// How often every target is looked at even without an event.
+const SAFETY_POLL: Duration = Duration::from_secs(30);
+/// Most files of a tree that are looked at; what lies beyond is not watched.
+const TREE_ENTRIES_MAX: usize = 10_000;
+/// Deepest nesting of a tree that is looked at.
+const TREE_DEPTH_MAX: usize = 16;
+
+/// What is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One file: it appears, changes or disappears.
+    File(PathBuf),
+    /// The files directly inside a directory.
+    Directory(PathBuf),
+    /// All files below a directory.
+    Tree(PathBuf),
+}
+
+impl Target {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Directory(path) | Self::Tree(path) => path,
+        }
+    }
+}
+
+/// Handle of the watching thread; dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Watcher<K> {
+    commands: mpsc::Sender<Command<K>>,
+    wake: OwnedFd,
+}
+
+#[derive(Debug)]
+enum Command<K> {
+    Watch(K, Vec<Target>),
+    Unwatch(K),
+}
+
+impl<K: Ord + Clone + Send + 'static> Watcher<K> {
+    /// Starts the thread. `report` is called on it with the key of a target that changed; it
+    /// returns false when nobody listens any more.
+    ///
+    /// # Errors
+    /// When the kernel gives no inotify instance (`fs.inotify.max_user_instances`), pipe or
+    /// thread.
+    pub(crate) fn start(report: impl Fn(K) -> bool + Send + 'static) -> io::Result<Self> {
+        let inotify =
+            inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        let (woken, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (commands, inbox) = mpsc::channel();
+        let thread =
+            Thread { inotify, woken, inbox, targets: BTreeMap::new(), armed: BTreeMap::new() };
+        thread::Builder::new()
+            .name("hab-watch".into())
+            .stack_size(128 * 1024)
+            .spawn(move || thread.run(report))?;
+        Ok(Self { commands, wake })
+    }
+
+    /// Watches targets under a key; replaces what the key stood for. The state of this moment
+    /// is the one that later states are compared with.
+    pub(crate) fn watch(&self, key: K, targets: Vec<Target>) {
+        self.send(Command::Watch(key, targets));
+    }
+
+    /// Ends the watching of a key.
+    pub(crate) fn unwatch(&self, key: K) {
+        self.send(Command::Unwatch(key));
+    }
+
+    fn send(&self, command: Command<K>) {
+        // The thread ends only when this handle does, or when nobody listens to its reports.
+        if self.commands.send(command).is_ok() {
+            // A full pipe wakes just as well.
+            let _ = rustix::io::write(&self.wake, &[0]);
+        }
+    }
+}
+
+struct Watched {
+    targets: Vec<Target>,
+    fingerprint: u64,
+}
+
+struct Thread<K> {
+    inotify: OwnedFd,
+    woken: OwnedFd,
+    inbox: mpsc::Receiver<Command<K>>,
+    targets: BTreeMap<K, Watched>,
+    /// Directories that are watched, by inotify's number.
+    armed: BTreeMap<i32, PathBuf>,
+}
+
+impl<K: Ord + Clone> Thread<K> {
+    fn run(mut self, report: impl Fn(K) -> bool) {
+        let mut next_safety_poll = Instant::now() + SAFETY_POLL;
+        loop {
+            let Some(events) = self.wait(next_safety_poll) else { return };
+            let commands = match self.take_commands() {
+                Ok(commands) => commands,
+                Err(Closed) => return,
+            };
+            let safety = Instant::now() >= next_safety_poll;
+            if safety {
+                next_safety_poll = Instant::now() + SAFETY_POLL;
+            }
+            if events || commands || safety {
+                self.arm();
+            }
+            if (events || safety) && !self.report_changes(&report) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for something to do; true when there were events of the file system, `None` when
+    /// the handle is gone.
+    fn wait(&self, until: Instant) -> Option<bool> {
+        let timeout = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        let mut fds =
+            [PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
+        // An interrupted wait is a short one.
+        let _ = poll(&mut fds, Some(&timeout));
+        let woken = fds[1].revents();
+        if woken.contains(PollFlags::IN) {
+            let mut scratch = [0; 64];
+            while rustix::io::read(&self.woken, &mut scratch).is_ok_and(|n| n == scratch.len()) {}
+        } else if woken.contains(PollFlags::HUP) {
+            return None;
+        }
+        Some(self.drain_events())
+    }
+
+    /// Reads all pending events; true when one of them can mean a change.
+    fn drain_events(&self) -> bool {
+        let mut relevant = false;
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(self.inotify.as_fd(), &mut buffer);
+        while let Ok(event) = reader.next() {
+            relevant |= self.is_relevant(
+                event.wd(),
+                event.events(),
+                event.file_name().map(|name| OsStr::from_bytes(name.to_bytes())),
+            );
+        }
+        relevant
+    }
+
+    /// A regular file that was just created is still empty: its writer will close it and that
+    /// event counts. Links and directories come complete.
+    fn is_relevant(&self, wd: i32, flags: inotify::ReadFlags, name: Option<&OsStr>) -> bool {
+        if flags != inotify::ReadFlags::CREATE {
+            return true;
+        }
+        let (Some(directory), Some(name)) = (self.armed.get(&wd), name) else { return true };
+        fs::symlink_metadata(directory.join(name))
+            .map_or(true, |metadata| !metadata.is_file() || metadata.nlink() > 1)
+    }
+
+    fn take_commands(&mut self) -> Result<bool, Closed> {
+        let mut any = false;
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Command::Watch(key, targets)) => {
+                    let fingerprint = fingerprint(&targets);
+                    self.targets.insert(key, Watched { targets, fingerprint });
+                }
+                Ok(Command::Unwatch(key)) => {
+                    self.targets.remove(&key);
+                }
+                Err(mpsc::TryRecvError::Empty) => return Ok(any),
+                Err(mpsc::TryRecvError::Disconnected) => return Err(Closed),
+            }
+            any = true;
+        }
+    }
+
+    /// Makes inotify watch just the directories that the targets need now.
+    fn arm(&mut self) {
+        let mut wanted = BTreeSet::new();
+        for target in self.targets.values().flat_map(|watched| &watched.targets) {
+            directories_of(target, &mut wanted);
+        }
+        use inotify::WatchFlags as Flag;
+        let flags = Flag::CLOSE_WRITE
+            | Flag::CREATE
+            | Flag::DELETE
+            | Flag::DELETE_SELF
+            | Flag::MOVED_FROM
+            | Flag::MOVED_TO
+            | Flag::MOVE_SELF
+            | Flag::ATTRIB
+            | Flag::ONLYDIR;
+        // Adding a watch that exists returns its number; a directory that was replaced gets a
+        // new one. Where the limit of watches is reached the safety poll remains.
+        let armed: BTreeMap<i32, PathBuf> = wanted
+            .into_iter()
+            .filter_map(|path| Some((inotify::add_watch(&self.inotify, &path, flags).ok()?, path)))
+            .collect();
+        for number in self.armed.keys().filter(|number| !armed.contains_key(number)) {
+            // Fails for a directory that is gone, whose watch went with it.
+            let _ = inotify::remove_watch(&self.inotify, *number);
+        }
+        self.armed = armed;
+    }
+
+    /// Reports each key whose targets are not what they were; false when nobody listens.
+    fn report_changes(&mut self, report: &impl Fn(K) -> bool) -> bool {
+        for (key, watched) in &mut self.targets {
+            let now = fingerprint(&watched.targets);
+            if now != watched.fingerprint {
+                watched.fingerprint = now;
+                if !report(key.clone()) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+struct Closed;
+
+/// The directories in which a change of the target shows: its parent, or the nearest ancestor
+/// that exists; for trees every directory inside.
+fn directories_of(target: &Target, wanted: &mut BTreeSet<PathBuf>) {
+    let start = match target {
+        Target::File(path) => path.parent().unwrap_or(path),
+        Target::Directory(path) | Target::Tree(path) => path,
+    };
+    if let Some(existing) = start.ancestors().find(|path| path.is_dir()) {
+        wanted.insert(existing.to_owned());
+    }
+    if let Target::Tree(path) = target {
+        for entry in tree(path) {
+            if entry.1.is_dir() {
+                wanted.insert(entry.0);
+            }
+        }
+        // A tree that is replaced as a whole shows in its parent.
+        if let Some(parent) = path.parent().filter(|parent| parent.is_dir()) {
+            wanted.insert(parent.to_owned());
+        }
+    }
+}
+
+/// A number that differs when a target differs in names, sizes, times or identity of files.
+fn fingerprint(targets: &[Target]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for target in targets {
+        let path = target.path();
+        match target {
+            Target::File(_) => hash_file(fs::metadata(path).ok().as_ref(), &mut hasher),
+            Target::Directory(_) => {
+                let mut names: Vec<_> = fs::read_dir(path)
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .map(|e| e.file_name())
+                    .collect();
+                names.sort();
+                for name in names.iter().take(TREE_ENTRIES_MAX) {
+                    name.hash(&mut hasher);
+                    hash_file(fs::metadata(path.join(name)).ok().as_ref(), &mut hasher);
+                }
+            }
+            Target::Tree(_) => {
+                for (path, metadata) in tree(path) {
+                    path.hash(&mut hasher);
+                    // The time of a directory changes with temporary files of editors.
+                    hash_file((!metadata.is_dir()).then_some(&metadata), &mut hasher);
+                }
+            }
+        }
+    }
+    hasher.finish()
+}
+
+fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
+    let regular = metadata.filter(|metadata| metadata.is_file());
+    regular.map(|m| (m.mtime(), m.mtime_nsec(), m.len(), m.ino(), m.dev())).hash(hasher);
+}
+
+/// Everything below a directory, sorted, without hidden files; links are not followed.
+fn tree(root: &Path) -> Vec<(PathBuf, fs::Metadata)> {
+    let mut found = Vec::new();
+    let mut pending = vec![(root.to_owned(), 0)];
+    while let Some((directory, depth)) = pending.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            if found.len() >= TREE_ENTRIES_MAX {
+                break;
+            }
+            let hidden = entry.file_name().as_bytes().starts_with(b".");
+            let Ok(metadata) = entry.metadata() else { continue };
+            if hidden || metadata.is_symlink() {
+                continue;
+            }
+            if metadata.is_dir() && depth < TREE_DEPTH_MAX {
+                pending.push((entry.path(), depth + 1));
+            }
+            found.push((entry.path(), metadata));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far longer than any event takes: only a failing test waits this long.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    struct Fixture {
+        root: tempfile::TempDir,
+        watcher: Watcher<&'static str>,
+        reports: mpsc::Receiver<&'static str>,
+    }
+
+    fn fixture() -> Fixture {
+        let (sender, reports) = mpsc::channel();
+        Fixture {
+            root: tempfile::tempdir().unwrap(),
+            watcher: Watcher::start(move |key| sender.send(key).is_ok()).unwrap(),
+            reports,
+        }
+    }
+
+    impl Fixture {
+        /// Returns when the watcher has taken up everything said so far: it answers for a
+        /// file that it was told to watch afterwards.
+        fn settle(&self) {
+            let probe = self.root.path().join("probe");
+            self.watcher.watch("probe", vec![Target::File(probe.clone())]);
+            loop {
+                fs::write(&probe, format!("{:?}", Instant::now())).unwrap();
+                if self.reports.recv_timeout(Duration::from_millis(50)) == Ok("probe") {
+                    self.watcher.unwatch("probe");
+                    return;
+                }
+            }
+        }
+
+        fn expect(&self, key: &str) {
+            assert_eq!(self.reports.recv_timeout(PATIENCE), Ok(key));
+        }
+    }
+
+    #[test]
+    fn a_file_in_directories_that_do_not_exist_yet_is_seen() {
+        let fixture = fixture();
+        let file = fixture.root.path().join("user/web/config/user.toml");
+        fixture.watcher.watch("user", vec![Target::File(file.clone())]);
+        fixture.settle();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "port = 1").unwrap();
+        fixture.expect("user");
+    }
+
+    #[test]
+    fn a_directory_that_was_removed_and_made_again_is_still_watched() {
+        let fixture = fixture();
+        let directory = fixture.root.path().join("specs");
+        fs::create_dir(&directory).unwrap();
+        fixture.watcher.watch("specs", vec![Target::Directory(directory.clone())]);
+        fixture.settle();
+        fs::write(directory.join("a.spec"), "a").unwrap();
+        fixture.expect("specs");
+        fs::remove_dir_all(&directory).unwrap();
+        fixture.expect("specs");
+        fs::create_dir(&directory).unwrap();
+        fixture.settle();
+        fs::write(directory.join("b.spec"), "b").unwrap();
+        fixture.expect("specs");
+    }
+
+    #[test]
+    fn a_rename_over_a_file_counts_and_an_unrelated_file_does_not() {
+        let fixture = fixture();
+        let file = fixture.root.path().join("user.toml");
+        fs::write(&file, "a").unwrap();
+        fixture.watcher.watch("user", vec![Target::File(file.clone())]);
+        fixture.settle();
+        fs::write(fixture.root.path().join("other"), "x").unwrap();
+        fs::write(fixture.root.path().join("new"), "b").unwrap();
+        fs::rename(fixture.root.path().join("new"), &file).unwrap();
+        fixture.expect("user");
+        assert_eq!(fixture.reports.try_recv(), Err(mpsc::TryRecvError::Empty));
+    }
+
+    #[test]
+    fn a_tree_sees_files_in_new_directories() {
+        let fixture = fixture();
+        let tree = fixture.root.path().join("service");
+        fs::create_dir_all(tree.join("hooks")).unwrap();
+        fixture.watcher.watch("tree", vec![Target::Tree(tree.clone())]);
+        fixture.settle();
+        fs::create_dir(tree.join("config")).unwrap();
+        fixture.expect("tree");
+        fs::write(tree.join("config/app.conf"), "x").unwrap();
+        fixture.expect("tree");
+    }
+}

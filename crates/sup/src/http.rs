@@ -1,0 +1,137 @@
+//! The HTTP gateway's start: token, TLS, port (HTTP API chapter 2).
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use roost_api::{
+    BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
+    TokenError, bind,
+};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{VERSION, config::HttpConfig, metrics::Metrics, output::Output, systemd};
+
+/// Pause before a port that is taken is tried again while services are taken back.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the gateway does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// TLS files.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// `--certs` without `--key`, or the other way round.
+    #[error("HTTP TLS needs both a key and certificates: give --key and --certs.")]
+    HalfTls,
+    /// The port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A figure could not be registered.
+    #[error("{0}")]
+    Metrics(String),
+}
+
+/// A gateway that is checked and not open yet.
+#[derive(Debug)]
+pub(crate) struct Http {
+    gateway: Gateway,
+    listen: SocketAddr,
+    open_to_all: bool,
+}
+
+impl Http {
+    /// Reads the token and the TLS files.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub(crate) fn prepare(
+        config: &HttpConfig,
+        snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
+        metrics: &Metrics,
+    ) -> Result<Self, HttpError> {
+        let token = Token::from_environment(config.token.clone())?;
+        let tls = match (&config.tls_key, &config.tls_certs) {
+            (None, None) => None,
+            (Some(key), Some(certificates)) => {
+                Some(TlsConfig::load(key, certificates, config.tls_client_ca.as_deref())?)
+            }
+            _ => return Err(HttpError::HalfTls),
+        };
+        let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
+        let refresh = metrics.clone();
+        let source =
+            MetricsSource::new(metrics.registry().clone()).with_refresh(move || refresh.refresh());
+        let gateway = Gateway::new(
+            GatewayConfig {
+                token,
+                redact: config.redact,
+                version: VERSION.into(),
+                limits: Limits::default(),
+                tls,
+            },
+            snapshots,
+            source,
+        )
+        .map_err(|error| HttpError::Metrics(error.to_string()))?;
+        Ok(Self { gateway, listen: config.listen, open_to_all })
+    }
+
+    /// Opens the port; from now on documents are answered with 503 until the first snapshot.
+    ///
+    /// With services to take back, a port that is taken is tried until it is free: they must
+    /// not be stopped because somebody else is in the way. Returns the address at once, and
+    /// the real port when none was named.
+    ///
+    /// # Errors
+    /// When the port cannot be had and there is nothing to take back.
+    pub(crate) fn open(
+        self,
+        takes_back: bool,
+        output: &Output,
+        shutdown: CancellationToken,
+    ) -> Result<SocketAddr, HttpError> {
+        if self.open_to_all {
+            tracing::warn!(
+                "the HTTP API on {} shows configuration, secrets among it, to everybody who \
+                 reaches it; set HAB_SUP_GATEWAY_AUTH_TOKEN or HAB_FEAT_REDACT_HTTP",
+                self.listen
+            );
+        }
+        match bind(self.listen) {
+            Ok(listener) => {
+                let address = local_address(&listener, self.listen);
+                tokio::spawn(self.gateway.serve(listener, shutdown));
+                Ok(address)
+            }
+            Err(error) if takes_back => {
+                let listen = self.listen;
+                output.sup(&format!("{error} Trying again each second."));
+                systemd::status(&format!("HTTP port {listen} is taken; trying again"));
+                tokio::spawn(self.keep_trying(output.clone(), shutdown));
+                Ok(listen)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn keep_trying(self, output: Output, shutdown: CancellationToken) {
+        let listener = loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+            }
+            if let Ok(listener) = bind(self.listen) {
+                break listener;
+            }
+        };
+        output.sup(&format!("Starting http-gateway on {}", self.listen));
+        self.gateway.serve(listener, shutdown).await;
+    }
+}
+
+fn local_address(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
+    listener.local_addr().map_or(wanted, |local| SocketAddr::new(wanted.ip(), local.port()))
+}

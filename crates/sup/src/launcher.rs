@@ -1,0 +1,115 @@
+//! The connection to the launcher as a pair of tasks.
+//!
+//! Events go into a bounded queue: while the Supervisor is busy the launcher stops reading the
+//! output of hooks, so that a hook that prints without end costs no memory.
+
+use std::io;
+
+use roost_launch::{
+    client::{self, Client, ClientError, Decoder},
+    line::Style,
+    wire::{Event, PROTOCOL_VERSION, Request, Welcome},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+};
+
+/// Events that wait for the Supervisor's task.
+const EVENT_QUEUE: usize = 64;
+/// Bytes read at once.
+const READ_BYTES: usize = 32 * 1024;
+
+/// Why the launcher cannot be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum LauncherError {
+    /// This process was not started by a launcher.
+    #[error("{0}")]
+    NotLaunched(#[from] ClientError),
+    /// The connection broke.
+    #[error("The connection to the launcher failed: {0}")]
+    Io(#[from] io::Error),
+    /// It said something that is no message.
+    #[error("The launcher sent something that cannot be understood: {0}")]
+    Garbled(String),
+}
+
+/// What is said to the launcher. Never waits; the connection's end shows in the event queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Launcher {
+    requests: mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl Launcher {
+    /// Says hello, and returns what the launcher holds together with all later events. The
+    /// queue ends when the launcher does.
+    pub(crate) async fn connect(
+        style: Style,
+    ) -> Result<(Self, Welcome, mpsc::Receiver<Event>), LauncherError> {
+        let stream = UnixStream::from_std(Client::from_env()?.into_stream())?;
+        let (reader, writer) = stream.into_split();
+        let (requests, outbox) = mpsc::unbounded_channel();
+        let (events, mut inbox) = mpsc::channel(EVENT_QUEUE);
+        tokio::spawn(write(writer, outbox));
+        tokio::spawn(read(reader, events));
+        let launcher = Self { requests };
+        launcher.send(&Request::Hello { version: PROTOCOL_VERSION, style });
+        loop {
+            match inbox.recv().await {
+                Some(Event::Welcome(welcome)) => return Ok((launcher, welcome, inbox)),
+                // Nothing else belongs before the welcome.
+                Some(_) => {}
+                None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            }
+        }
+    }
+
+    /// Sends a request. One that is too large to send is logged and dropped: its sender made
+    /// it from bounded parts.
+    pub(crate) fn send(&self, request: &Request) {
+        match client::encode(request) {
+            // A launcher that is gone shows as the end of events.
+            Ok(bytes) => drop(self.requests.send(bytes)),
+            Err(error) => tracing::error!("A request to the launcher was dropped: {error}"),
+        }
+    }
+}
+
+async fn write(mut stream: OwnedWriteHalf, mut outbox: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(bytes) = outbox.recv().await {
+        if stream.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(mut stream: OwnedReadHalf, events: mpsc::Sender<Event>) {
+    let mut decoder = Decoder::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(n) => decoder.push(&buffer[..n]),
+        }
+        loop {
+            match decoder.next() {
+                Ok(Some(event)) => {
+                    if events.send(event).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(
+                        "The launcher sent something that cannot be understood: {error}"
+                    );
+                    return;
+                }
+            }
+        }
+    }
+}

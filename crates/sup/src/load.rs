@@ -1,0 +1,292 @@
+//! Commands that change what is wanted of a service: they change its spec file
+//! (services chapter 4.1, control chapter 6.1 to 6.3). One after the other, so that two clients
+//! never write one file at once.
+
+use std::{env, path::Path, sync::Arc};
+
+use roost_ctl::{
+    reply::{Color, ErrorCode, Failure},
+    request::{Request, ServiceOptions},
+    responder::Responder,
+};
+use roost_ident::{DesiredState, PackageIdent};
+use roost_pkg::{FsRoot, install, stage as staging};
+use roost_service::{BuildFailure, ServiceSpec, SpecFields, spec::Interval, validate_binds};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::SupConfig,
+    files::{specs, store::Store},
+    output::Output,
+    services::built::Blueprint,
+    supervisor::event::Event,
+};
+
+/// Changes spec files.
+#[derive(Debug, Clone)]
+pub(crate) struct SpecWriter {
+    pub(crate) config: Arc<SupConfig>,
+    pub(crate) store: Store,
+    pub(crate) output: Output,
+}
+
+/// Where commands wait for their turn.
+#[derive(Debug, Clone)]
+pub(crate) struct SpecCommands(mpsc::UnboundedSender<(Request, Responder)>);
+
+impl SpecCommands {
+    /// Starts the task that does one command after the other and tells the Supervisor.
+    pub(crate) fn start(writer: SpecWriter, events: mpsc::UnboundedSender<Event>) -> Self {
+        let (commands, mut inbox) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some((request, responder)) = inbox.recv().await {
+                let (result, stop) = writer.carry_out(request, &responder).await;
+                if result.is_ok() {
+                    // Without a receiver the process is ending; the files are right.
+                    let _ = events.send(Event::SpecsWritten { stop });
+                }
+                responder.finish_with(result);
+            }
+        });
+        Self(commands)
+    }
+
+    pub(crate) fn handle(&self, request: Request, responder: Responder) {
+        // Dropped with its responder, the command ends without an answer.
+        let _ = self.0.send((request, responder));
+    }
+}
+
+/// A service that is to stop, and how long that may take.
+type Stop = Option<(String, Option<u32>)>;
+
+impl SpecWriter {
+    async fn carry_out(
+        &self,
+        request: Request,
+        responder: &Responder,
+    ) -> (Result<(), Failure>, Stop) {
+        let say = |line: &str| {
+            responder.line(line);
+            self.output.line("hab-sup", "AG", line);
+        };
+        match request {
+            Request::Load { ident, force, options } => {
+                let loaded = self.load(&ident, force, fields(options), Some(responder)).await;
+                (loaded.map(|line| say(&line)), None)
+            }
+            Request::Update { ident, options } => {
+                let updated = self.update(&ident, fields(options)).await;
+                (updated.map(|()| say(&format!("Updating {ident}"))), None)
+            }
+            Request::Unload { ident, timeout_s } => {
+                let unloaded = self.unload(&ident).await;
+                let stop = Some((ident.name.clone(), timeout_s));
+                (unloaded.map(|()| say(&format!("Unloading {ident}"))), stop)
+            }
+            Request::Start { ident } => (self.turn(&ident, DesiredState::Up, say).await, None),
+            Request::Stop { ident, timeout_s } => {
+                let stop = Some((ident.name.clone(), timeout_s));
+                (self.turn(&ident, DesiredState::Down, say).await, stop)
+            }
+            // Everything else is answered from the Supervisor's state.
+            _ => (Err(Failure::new(ErrorCode::NotSupported, "Not supported")), None),
+        }
+    }
+
+    /// Loads a service: checks that it can run, then stores its spec. Returns the line for the
+    /// user. Progress of looking for a package goes to the client.
+    pub(crate) async fn load(
+        &self,
+        ident: &PackageIdent,
+        force: bool,
+        fields: SpecFields,
+        client: Option<&Responder>,
+    ) -> Result<String, Failure> {
+        let stored = self.stored(ident).await;
+        if stored.is_some() && !force {
+            return Err(Failure::new(
+                ErrorCode::Conflict,
+                format!(
+                    "Service already loaded. Unload '{ident}' and try again, or load with the \
+                     --force flag to reload and restart the service."
+                ),
+            ));
+        }
+        let mut spec = stored.unwrap_or_else(|| ServiceSpec::new(ident.clone()));
+        spec.merge_load(ident.clone(), fields);
+        self.check(&spec, client).await?;
+        self.write(&spec).await?;
+        Ok(format!("The {ident} service was successfully loaded"))
+    }
+
+    async fn update(&self, ident: &PackageIdent, fields: SpecFields) -> Result<(), Failure> {
+        let mut spec = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
+        spec.merge_update(fields);
+        self.check(&spec, None).await?;
+        self.write(&spec).await
+    }
+
+    async fn unload(&self, ident: &PackageIdent) -> Result<(), Failure> {
+        if self.stored(ident).await.is_none() {
+            return Err(not_loaded_internal(ident));
+        }
+        let path = self.config.root.sup().spec_file(&ident.name);
+        self.store.remove(&path).await.map_err(|error| internal(&path, &error))
+    }
+
+    async fn turn(
+        &self,
+        ident: &PackageIdent,
+        wanted: DesiredState,
+        say: impl Fn(&str),
+    ) -> Result<(), Failure> {
+        let mut spec = self.stored(ident).await.ok_or_else(|| Failure::not_loaded(ident))?;
+        if spec.desired_state == wanted {
+            return Ok(());
+        }
+        spec.desired_state = wanted;
+        self.write(&spec).await?;
+        let verb = match wanted {
+            DesiredState::Up => "starting",
+            DesiredState::Down => "stopping",
+        };
+        say(&format!("Supervisor {verb} {ident}. See the Supervisor output for more details."));
+        Ok(())
+    }
+
+    /// The spec that is stored under the name of the package; one that cannot be read counts as
+    /// none.
+    async fn stored(&self, ident: &PackageIdent) -> Option<ServiceSpec> {
+        // The name becomes a file name.
+        let ident = ident.clone().validate().ok()?;
+        let path = self.config.root.sup().spec_file(&ident.name);
+        let name = format!("{}.spec", ident.name);
+        let read = tokio::task::spawn_blocking(move || specs::read(&path, &name)).await;
+        read.ok()?.ok().flatten().map(|(spec, _)| spec)
+    }
+
+    /// Checks that a service with this spec could be started, so that its user hears at once.
+    async fn check(&self, spec: &ServiceSpec, client: Option<&Responder>) -> Result<(), Failure> {
+        let invalid = |text: String| Failure::new(ErrorCode::InvalidPayload, text);
+        let failed = |text: String| Failure::new(ErrorCode::Internal, text);
+        let ident = spec.ident.clone().validate().map_err(|error| failed(error.to_string()))?;
+        let organization = self.config.organization.as_deref();
+        roost_ident::ServiceGroup::new(&ident.name, &spec.group, organization)
+            .map_err(|error| invalid(error.to_string()))?;
+        let blueprint = Blueprint {
+            root: self.config.root.clone(),
+            spec: spec.clone(),
+            pin: None,
+            interpreter: self.config.interpreter.clone(),
+            prepare: false,
+        };
+        let checked = tokio::task::spawn_blocking(move || check(&blueprint)).await;
+        match checked {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Unfit::NotInstalled)) => {
+                if let Some(client) = client {
+                    tell_search(client, spec);
+                }
+                Err(failed(format!(
+                    "Cannot find a release of package: {ident}. Installing packages from Builder \
+                     is not supported yet: put the package below {}, or load a plain directory.",
+                    self.config.root.pkgs().display()
+                )))
+            }
+            Ok(Err(Unfit::NotRunnable(package))) => {
+                let text = format!("Can't start non-runnable service: {package}");
+                self.output.line("hab-sup", "UT", &text);
+                Err(failed(format!("Package is not runnable: {package}")))
+            }
+            Ok(Err(Unfit::Binds(text))) => Err(invalid(text)),
+            Ok(Err(Unfit::Other(text))) => Err(failed(text)),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    async fn write(&self, spec: &ServiceSpec) -> Result<(), Failure> {
+        let path = self.config.root.sup().spec_file(&spec.ident.name);
+        let written = self.store.write(&path, spec.to_toml().into_bytes(), 0o600).await;
+        written.map_err(|error| internal(&path, &error))
+    }
+}
+
+/// Why a service could not run.
+enum Unfit {
+    NotInstalled,
+    NotRunnable(PackageIdent),
+    Binds(String),
+    Other(String),
+}
+
+fn check(blueprint: &Blueprint) -> Result<(), Unfit> {
+    let found = install::resolve(&blueprint.root, &blueprint.spec.ident)
+        .map_err(|_| Unfit::NotInstalled)?;
+    let package = roost_pkg::Package::load(&blueprint.root, found.ident)
+        .map_err(|error| Unfit::Other(error.to_string()))?;
+    if !package.is_runnable() {
+        return Err(Unfit::NotRunnable(package.ident));
+    }
+    let names = |binds: &[roost_pkg::metafile::PackageBind]| {
+        binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>()
+    };
+    validate_binds(&blueprint.spec, &names(&package.binds), &names(&package.binds_optional))
+        .map_err(|error| Unfit::Binds(error.to_string()))?;
+    match blueprint.build() {
+        Ok(_) => Ok(()),
+        Err(BuildFailure::Refused(text)) => Err(Unfit::Other(text)),
+        Err(BuildFailure::Directory { path, error }) => {
+            Err(Unfit::Other(format!("Can't create directory {path}: {error}")))
+        }
+    }
+}
+
+/// The lines that a client sees while a package is looked for.
+fn tell_search(client: &Responder, spec: &ServiceSpec) {
+    client.colored(format!("» Installing {}", spec.ident), Some(Color::Yellow), true);
+    client.colored("\n", None, false);
+    client.colored("☁ Determining", Some(Color::Green), true);
+    let text = format!(" latest version of {} in the '{}' channel\n", spec.ident, spec.channel);
+    client.colored(text, None, false);
+}
+
+fn fields(options: ServiceOptions) -> SpecFields {
+    SpecFields {
+        group: options.group,
+        bldr_url: options.bldr_url,
+        channel: options.bldr_channel,
+        topology: options.topology,
+        update_strategy: options.update_strategy,
+        update_condition: options.update_condition,
+        binds: options.binds,
+        binding_mode: options.binding_mode,
+        config_from: options.config_from,
+        shutdown_timeout_s: options.shutdown_timeout_s,
+        svc_encrypted_password: options.encrypted_password,
+        health_check_interval: options.health_check_interval_s.map(Interval::from_secs),
+    }
+}
+
+fn not_loaded_internal(ident: &PackageIdent) -> Failure {
+    Failure::new(ErrorCode::Internal, format!("Service {ident} not loaded"))
+}
+
+fn internal(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(ErrorCode::Internal, format!("{}: {error}", path.display()))
+}
+
+/// Makes a release of a plain directory.
+///
+/// # Errors
+/// A line for the user.
+pub(crate) fn stage(
+    root: &FsRoot,
+    directory: &Path,
+    keep: &[PackageIdent],
+) -> Result<PackageIdent, String> {
+    let options =
+        staging::StageOptions { origin_env: env::var("HAB_ORIGIN").ok(), keep: keep.to_vec() };
+    let staged = staging::stage_directory(root, directory, &options);
+    staged.map(|staged| staged.ident).map_err(|error| error.to_string())
+}

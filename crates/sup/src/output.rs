@@ -1,0 +1,108 @@
+//! Lines for people: `hab-sup(MR): …`, `web.default(SR): …` (control chapter 20.1).
+//!
+//! A thread writes them, so that a terminal or log collector that stops reading never stops the
+//! Supervisor. What does not fit into the queue is counted, and the count is told once there is
+//! room again.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    panic::Location,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, SyncSender, TrySendError},
+    },
+    thread,
+    time::Duration,
+};
+
+use roost_launch::line::{SUPERVISOR, Style, format_line};
+
+/// Lines that wait for a slow reader.
+const QUEUE_LINES: usize = 4096;
+/// How long the end of the process waits for a reader that does not read.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where lines go. Cheap to clone; all clones share one queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    style: Style,
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(String),
+    Flush(SyncSender<()>),
+}
+
+impl Output {
+    /// Starts the writing thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(style: Style) -> io::Result<Self> {
+        let style = style.on(io::stdout().is_terminal());
+        let (queue, inbox) = mpsc::sync_channel(QUEUE_LINES);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&dropped);
+        thread::Builder::new().name("hab-output".into()).stack_size(64 * 1024).spawn(
+            move || {
+                for message in inbox {
+                    match message {
+                        Message::Line(line) => print(&line),
+                        Message::Flush(done) => drop(done.send(())),
+                    }
+                    let lost = counter.swap(0, Ordering::Relaxed);
+                    if lost > 0 {
+                        let text = format!("{lost} lines were lost because nobody read the output");
+                        print(&format_line(style, SUPERVISOR, "MR", None, &text));
+                    }
+                }
+            },
+        )?;
+        Ok(Self { style, queue, dropped })
+    }
+
+    /// Prints one line with the preamble (`hab-sup`, a service group, …) and key.
+    #[track_caller]
+    pub(crate) fn line(&self, preamble: &str, key: &str, text: &str) {
+        let place = Some(Location::caller());
+        self.put(format_line(self.style, preamble, key, place, text));
+    }
+
+    /// Prints text as it is: the reason why the Supervisor cannot go on.
+    pub(crate) fn text(&self, text: &str) {
+        self.put(text.into());
+    }
+
+    fn put(&self, line: String) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Message::Line(line)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A line of the Supervisor itself under the key of its main part.
+    #[track_caller]
+    pub(crate) fn sup(&self, text: &str) {
+        self.line(SUPERVISOR, "MR", text);
+    }
+
+    /// Waits until what was said is written, for at most two seconds.
+    pub(crate) fn flush(&self) {
+        let (done, answer) = mpsc::sync_channel(1);
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
+            // A reader that does not read keeps nobody from ending.
+            let _ = answer.recv_timeout(FLUSH_PATIENCE);
+        }
+    }
+}
+
+/// One write per line: lines of launcher and Supervisor share the stream.
+fn print(line: &str) {
+    let mut stdout = io::stdout().lock();
+    // Without a reader there is nobody to tell.
+    let _ = stdout.write_all(line.as_bytes());
+    let _ = stdout.flush();
+}

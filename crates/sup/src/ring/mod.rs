@@ -1,0 +1,146 @@
+//! The shell around the ring's state machine: sockets, timers, files (ring chapter).
+
+mod disk;
+mod sockets;
+mod task;
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use roost_ring::{Command, Config, Me, MemberId, Now, Ring, View};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+pub(crate) use self::sockets::{Sockets, bind};
+use self::task::Task;
+use crate::{
+    config::{RingConfig, RingKeySource},
+    files::store::Store,
+    metrics::Metrics,
+    supervisor::event::Event,
+};
+
+/// Why the ring cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum RingError {
+    /// The port cannot be had.
+    #[error("Unable to bind the gossip listener to {address}: {source}")]
+    Bind {
+        /// Where it should listen.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The incarnation on disk cannot be used.
+    #[error(
+        "Butterfly error: Error parsing value from incarnation store file {path}: {reason}. \
+         It must hold one number; write the highest incarnation that the ring has seen of this \
+         member, or remove it together with MEMBER_ID to join as a new member."
+    )]
+    Incarnation {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The ring key cannot be used.
+    #[error("{0}")]
+    Key(#[from] roost_crypto::Error),
+}
+
+/// What is said to the ring. Cheap to clone; never waits.
+#[derive(Debug, Clone)]
+pub(crate) struct RingHandle {
+    commands: mpsc::UnboundedSender<Order>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Command(Command),
+    /// Write everything, close the connections, and tell when done.
+    End(oneshot::Sender<()>),
+}
+
+impl RingHandle {
+    /// Tells the ring something.
+    pub(crate) fn command(&self, command: Command) {
+        // Without the task the process is ending.
+        let _ = self.commands.send(Order::Command(command));
+    }
+
+    /// Writes the data file and closes the connections.
+    pub(crate) async fn end(&self) {
+        let (done, answer) = oneshot::channel();
+        if self.commands.send(Order::End(done)).is_ok() {
+            // It ended already then.
+            let _ = answer.await;
+        }
+    }
+}
+
+/// What the ring is started with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) member_id: String,
+    pub(crate) config: RingConfig,
+    pub(crate) key: Option<roost_crypto::RingKey>,
+    pub(crate) data: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+/// Reads what the ring was, and starts it. Returns what it looks like at first.
+///
+/// # Errors
+/// When the incarnation on disk is damaged. A damaged data file is kept aside and the ring
+/// starts empty: others tell what was in it.
+pub(crate) async fn start(
+    parts: Parts,
+    sockets: Sockets,
+) -> Result<(RingHandle, Arc<View>), RingError> {
+    let disk = disk::Disk::new(&parts.data, &parts.member_id, parts.store.clone());
+    let incarnation = disk.read_incarnation()?;
+    let restored = disk.read_stores();
+    let me = Me {
+        id: MemberId::new(&parts.member_id),
+        incarnation,
+        port: sockets.port,
+        permanent: parts.config.permanent,
+    };
+    let config =
+        Config { key: parts.key, initial_peers: parts.config.peers.clone(), ..Config::default() };
+    let clock = Instant::now();
+    let mut ring = Ring::new(config, me, restored, seed(), Now(0));
+    let view = Arc::new(ring.view());
+    let (commands, orders) = mpsc::unbounded_channel();
+    let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events);
+    tokio::spawn(task.run(orders));
+    Ok((RingHandle { commands }, view))
+}
+
+/// Finds the ring key.
+///
+/// # Errors
+/// When the cache has no key of that name, or the text is no key.
+pub(crate) fn key(
+    source: &RingKeySource,
+    cache: PathBuf,
+) -> Result<Option<roost_crypto::RingKey>, RingError> {
+    let cache = roost_crypto::KeyCache::new(cache);
+    match source {
+        RingKeySource::None => Ok(None),
+        RingKeySource::Name(name) => Ok(Some(cache.latest(name)?)),
+        RingKeySource::Text(text) => Ok(Some(cache.import(text)?)),
+    }
+}
+
+/// Randomness for the order of probes; without the system's source, the time will do.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => std::time::UNIX_EPOCH.elapsed().map_or(0, |t| u64::from(t.subsec_nanos())),
+    }
+}

@@ -1,0 +1,207 @@
+//! The one owner of the ring: it sleeps until something arrives or is due, feeds it to the
+//! state machine, and does what comes out.
+
+use std::{collections::HashMap, env, sync::Arc, time::Duration};
+
+use roost_ring::{Input, Now, Output, Ring};
+use roost_zmtp::{BatchId, Received, Report};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
+};
+
+use super::{Order, disk::Disk, sockets::Sockets};
+use crate::{metrics::Metrics, supervisor::event::Event};
+
+/// Longest datagram that is looked at; UDP carries no longer ones.
+const DATAGRAM_BYTES_MAX: usize = 65_536;
+/// Messages and datagrams that are handled before anything else gets a turn.
+const INPUTS_PER_TURN: usize = 128;
+/// Time between writes of the data file (`HAB_PERSIST_LOOP_PERIOD_SECS`).
+const PERSIST_PERIOD_S: u64 = 30;
+/// Time between updates of the ring's figures in `/metrics`.
+const METRICS_PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) struct Task {
+    ring: Ring,
+    clock: Instant,
+    sockets: Sockets,
+    disk: Disk,
+    metrics: Metrics,
+    events: mpsc::UnboundedSender<Event>,
+    /// Pushes under way, by the number of their batch.
+    pushes: HashMap<BatchId, u64>,
+    stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
+    counted_at: Instant,
+}
+
+impl Task {
+    pub(super) fn new(
+        ring: Ring,
+        clock: Instant,
+        sockets: Sockets,
+        disk: Disk,
+        metrics: Metrics,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            ring,
+            clock,
+            sockets,
+            disk,
+            metrics,
+            events,
+            pushes: HashMap::new(),
+            stored: mpsc::unbounded_channel(),
+            counted_at: clock,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
+        let period = persist_period();
+        let mut persist = interval_at(Instant::now() + period, period);
+        persist.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.disk.write_stores(&self.ring.stores());
+        self.do_outputs();
+        loop {
+            let wake = self.instant(self.ring.next_wake());
+            tokio::select! {
+                received = self.sockets.udp.recv_from(&mut datagram) => {
+                    // An error is about an earlier datagram that could not be delivered.
+                    if let Ok((size, from)) = received {
+                        self.feed(Input::Datagram { from, bytes: &datagram[..size] });
+                    }
+                    for _ in 1..INPUTS_PER_TURN {
+                        let Ok((size, from)) = self.sockets.udp.try_recv_from(&mut datagram) else {
+                            break;
+                        };
+                        self.feed(Input::Datagram { from, bytes: &datagram[..size] });
+                    }
+                }
+                Some(message) = self.sockets.listener.recv() => self.take_gossip(&message),
+                Some(report) = self.sockets.reports.recv() => self.take_report(&report),
+                Some(incarnation) = self.stored.1.recv() => {
+                    self.feed(Input::IncarnationStored(incarnation));
+                }
+                order = orders.recv() => match order {
+                    Some(Order::Command(command)) => self.feed(Input::Command(command)),
+                    Some(Order::End(done)) => {
+                        self.end().await;
+                        // Who asked may be gone.
+                        let _ = done.send(());
+                        return;
+                    }
+                    None => return,
+                },
+                _ = persist.tick() => self.disk.write_stores(&self.ring.stores()),
+                () = sleep_until(wake) => {
+                    let now = self.now();
+                    self.ring.wake(now);
+                }
+            }
+            self.do_outputs();
+            if self.counted_at.elapsed() >= METRICS_PERIOD {
+                self.count();
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now(u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn instant(&self, time: Now) -> Instant {
+        // Far enough for "never" without running over.
+        self.clock + Duration::from_micros(time.0).min(Duration::from_secs(u32::MAX.into()))
+    }
+
+    /// Input that has no effect is counted by the ring itself.
+    fn feed(&mut self, input: Input<'_>) {
+        let now = self.now();
+        if let Err(dropped) = self.ring.handle(now, input) {
+            tracing::debug!("dropped: {dropped}");
+        }
+    }
+
+    fn take_gossip(&mut self, message: &Received) {
+        self.feed(Input::Gossip { bytes: &message.bytes });
+        for _ in 1..INPUTS_PER_TURN {
+            let Some(message) = self.sockets.listener.try_recv() else { break };
+            self.feed(Input::Gossip { bytes: &message.bytes });
+        }
+    }
+
+    fn take_report(&mut self, report: &Report) {
+        if let Some(error) = &report.error {
+            self.metrics.push_failed(error.step.as_str());
+            tracing::debug!("gossip to {} failed: {error}", report.to);
+        }
+        if let Some(push) = self.pushes.remove(&report.batch) {
+            self.feed(Input::PushResult { push, sent: report.error.is_none() });
+        }
+    }
+
+    fn do_outputs(&mut self) {
+        let mut changed = false;
+        while let Some(output) = self.ring.poll() {
+            match output {
+                Output::Send { to, bytes } => {
+                    // What the kernel has no room for is lost, as datagrams are.
+                    let _ = self.sockets.udp.try_send_to(&bytes, to);
+                }
+                Output::Push { push, to, messages } => match self.sockets.pool.send(to, messages) {
+                    Ok(batch) => drop(self.pushes.insert(batch, push)),
+                    Err(refused) => {
+                        tracing::debug!("gossip to {to} not sent: {refused}");
+                        self.feed(Input::PushResult { push, sent: false });
+                    }
+                },
+                Output::PersistIncarnation(incarnation) => {
+                    let (store, path) = self.disk.incarnation_file();
+                    let stored = self.stored.0.clone();
+                    tokio::spawn(async move {
+                        Disk::write_incarnation(store, path, incarnation).await;
+                        // Without the task the process is ending.
+                        let _ = stored.send(incarnation);
+                    });
+                }
+                Output::Changed => changed = true,
+                Output::Departed => self.tell(Event::Departed),
+                Output::NeedSuitability { group, term } => {
+                    self.tell(Event::NeedSuitability { group, term });
+                }
+                Output::Event(event) if event.is_warning() => tracing::warn!("{event}"),
+                Output::Event(event) => tracing::debug!("{event}"),
+                Output::Took(duration) => self.metrics.ring_took(&duration),
+            }
+        }
+        if changed {
+            let view = Arc::new(self.ring.view());
+            self.tell(Event::Ring(view));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Without the Supervisor's task the process is ending.
+        let _ = self.events.send(event);
+    }
+
+    fn count(&mut self) {
+        self.counted_at = Instant::now();
+        let view = self.ring.view();
+        self.metrics.ring(&view.counters, view.incarnation);
+        self.metrics.transport(&self.sockets.listener.stats(), &self.sockets.pool.stats());
+    }
+
+    async fn end(mut self) {
+        self.do_outputs();
+        self.disk.write_stores(&self.ring.stores());
+        self.sockets.pool.close().await;
+    }
+}
+
+fn persist_period() -> Duration {
+    let given = env::var("HAB_PERSIST_LOOP_PERIOD_SECS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(given.filter(|seconds| *seconds > 0).unwrap_or(PERSIST_PERIOD_S))
+}

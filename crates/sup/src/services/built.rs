@@ -1,0 +1,219 @@
+//! What a service is made of, read from disk: package, user, environment, templates, and the
+//! configuration layers that are files.
+//!
+//! Reading takes as long as the disk wants, so it runs beside the Supervisor's task. A service
+//! is read anew at each start (packages chapter 4.4); nothing is cached between starts.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
+
+use roost_ident::{Hook, PackageIdent};
+use roost_pkg::{
+    FsRoot, Package, SvcPaths, dirs,
+    env::{hook_environment, interpreter_path},
+    install,
+    package::{self, RunSource},
+    sources,
+    user::{self, Credentials, ServiceUser},
+};
+use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
+use roost_template::{TemplateSet, config};
+
+/// A service read from disk.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) package: Package,
+    pub(crate) svc: SvcPaths,
+    pub(crate) user: ServiceUser,
+    /// Whom its processes become; `None` when this process cannot become another user.
+    pub(crate) credentials: Option<Credentials>,
+    /// Laid over the environment of the Supervisor for every process of the service.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Hooks of the service by name; a template that does not parse is not among them.
+    pub(crate) hooks: BTreeMap<Hook, TemplateSet>,
+    /// The templates of `config/`.
+    pub(crate) config: TemplateSet,
+    /// Where the program to run comes from.
+    pub(crate) run: RunSource,
+    /// Layers of the configuration that come from files and the environment.
+    pub(crate) layers: config::Layers,
+    /// Packages with an `install` hook that has not succeeded yet, dependencies first.
+    pub(crate) installs: Vec<PackageIdent>,
+    /// Lines for the user, preamble package name, key `HK`.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// What is to be read, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Blueprint {
+    pub(crate) root: FsRoot,
+    pub(crate) spec: ServiceSpec,
+    /// The release of a process that was taken back.
+    pub(crate) pin: Option<String>,
+    pub(crate) interpreter: PackageIdent,
+    /// False to only look: no directory is made, nothing is changed on disk.
+    pub(crate) prepare: bool,
+}
+
+fn refuse(error: impl ToString) -> BuildFailure {
+    BuildFailure::Refused(error.to_string())
+}
+
+impl Blueprint {
+    /// Reads the service.
+    pub(crate) fn build(&self) -> Result<Built, BuildFailure> {
+        let package = self.package()?;
+        let names = |binds: &[roost_pkg::metafile::PackageBind]| {
+            binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>()
+        };
+        validate_binds(&self.spec, &names(&package.binds), &names(&package.binds_optional))
+            .map_err(refuse)?;
+        let user = user::names(&package).map_err(refuse)?;
+        let credentials = match user::capable() {
+            true => Some(user::credentials(&user).map_err(refuse)?),
+            false => None,
+        };
+        // The development directory stands in for the package's own templates.
+        let source = self.spec.config_from.as_ref().map_or(package.path.clone(), PathBuf::from);
+        let run = self.run_source(&source, &package)?;
+        let (hooks, complaints) = self.hooks(&source)?;
+        let config = TemplateSet::with_root(
+            &self.root.path().display().to_string(),
+            sources::config_tree(&source.join("config")).map_err(refuse)?,
+        )
+        .map_err(refuse)?;
+        let layers = self.layers(&source)?;
+        let svc = self.root.svc(&self.spec.ident.name);
+        if self.prepare {
+            dirs::prepare(&svc, credentials.as_ref()).map_err(|error| BuildFailure::Directory {
+                path: error.dir.display().to_string(),
+                error: error.source.to_string(),
+            })?;
+        }
+        Ok(Built {
+            environment: self.environment(&package).map_err(refuse)?,
+            installs: self.outstanding_installs(&package),
+            package,
+            svc,
+            user,
+            credentials,
+            hooks,
+            config,
+            run,
+            layers,
+            complaints,
+        })
+    }
+
+    /// The pinned release if it is still there, else the newest that satisfies the spec.
+    fn package(&self) -> Result<Package, BuildFailure> {
+        let pinned = self.pin.as_ref().and_then(|pin| pin.parse().ok());
+        let pinned = pinned.filter(|pin: &PackageIdent| pin.satisfies(&self.spec.ident));
+        let found = pinned.and_then(|pin| install::resolve(&self.root, &pin).ok());
+        let found = match found {
+            Some(found) => found,
+            None => install::resolve(&self.root, &self.spec.ident).map_err(refuse)?,
+        };
+        let package = Package::load(&self.root, found.ident).map_err(refuse)?;
+        if package.is_runnable() {
+            Ok(package)
+        } else {
+            Err(refuse(format!("Package is not runnable: {}", package.ident)))
+        }
+    }
+
+    fn run_source(&self, source: &Path, package: &Package) -> Result<RunSource, BuildFailure> {
+        match (package::run_source(source), package.run) {
+            (RunSource::Hook, _) => Ok(RunSource::Hook),
+            // The package's own `run` file, also when only the templates come from elsewhere.
+            (_, RunSource::File) => Ok(RunSource::File),
+            _ => Err(refuse(format!("{} has no hooks/run", source.display()))),
+        }
+    }
+
+    /// Hooks that parse, and a line for each that does not. A `run` hook that does not parse
+    /// refuses the service: otherwise the program of an older release would run.
+    fn hooks(
+        &self,
+        source: &Path,
+    ) -> Result<(BTreeMap<Hook, TemplateSet>, Vec<String>), BuildFailure> {
+        let root = self.root.path().display().to_string();
+        let (mut hooks, mut complaints) = (BTreeMap::new(), Vec::new());
+        for (hook, text) in sources::hooks(source).map_err(refuse)? {
+            if matches!(hook, Hook::Install | Hook::Uninstall) {
+                continue;
+            }
+            match TemplateSet::with_root(&root, [(hook.to_string(), text)]) {
+                Ok(template) => drop(hooks.insert(hook, template)),
+                Err(error) if hook == Hook::Run => return Err(refuse(error)),
+                Err(error) => complaints.push(format!("Failed to load hook: {error}")),
+            }
+        }
+        Ok((hooks, complaints))
+    }
+
+    fn layers(&self, source: &Path) -> Result<config::Layers, BuildFailure> {
+        let default = sources::default_toml(source).map_err(refuse)?;
+        let default = default.map(|text| config::parse_toml(&text)).transpose().map_err(refuse)?;
+        let name = &self.spec.ident.name;
+        let variable = config::environment_variable(name);
+        // A variable that is no text counts as not set.
+        let environment = env::var(&variable)
+            .ok()
+            .map(|text| config::parse_environment(name, &text))
+            .transpose()
+            .map_err(refuse)?;
+        let user = read_user_layer(&self.root, name).map_err(refuse)?;
+        Ok(config::Layers { default, environment, user, gossip: None })
+    }
+
+    fn environment(
+        &self,
+        package: &Package,
+    ) -> Result<BTreeMap<String, String>, roost_pkg::MetafileError> {
+        let path = env::var("PATH").ok();
+        let has_certificates = env::var_os("SSL_CERT_FILE").is_some();
+        let interpreter = interpreter_path(&self.root, &self.interpreter)?;
+        Ok(hook_environment(package, &interpreter, path.as_deref(), has_certificates))
+    }
+
+    fn outstanding_installs(&self, package: &Package) -> Vec<PackageIdent> {
+        let dependencies = package.tdeps.iter().rev();
+        let outstanding = |ident: &&PackageIdent| {
+            let path = self.root.pkg_path(ident);
+            path.join("hooks/install").is_file()
+                && package::install_hook_status(&path).ok().flatten() != Some(0)
+        };
+        dependencies.chain([&package.ident]).filter(outstanding).cloned().collect()
+    }
+}
+
+/// Reads `user.toml`; `None` when there is none.
+pub(crate) fn read_user_layer(root: &FsRoot, name: &str) -> Result<Option<toml::Table>, String> {
+    let path = root.user_toml(name);
+    let text = match roost_pkg::read::read_text(&path, roost_pkg::metafile::MAX_METAFILE_BYTES) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(format!("Failed to read 'user.toml', {error}")),
+    };
+    config::parse_toml(&text).map(Some).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+impl Built {
+    /// The facts that the state machine decides by.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            ident: self.package.ident.to_string(),
+            hooks: self.hooks.keys().copied().collect(),
+            installs: !self.installs.is_empty(),
+            user: Some(self.user.user.clone()),
+            group: Some(self.user.group.clone()),
+            incapable_user: self.credentials.is_none().then(|| self.user.user.clone()),
+            shutdown_signal: self.package.shutdown_signal,
+            shutdown_timeout_s: Some(self.package.shutdown_timeout_s),
+        }
+    }
+}

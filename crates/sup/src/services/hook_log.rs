@@ -1,0 +1,103 @@
+//! Log files of hooks: `logs/<hook>.stdout.log` and `.stderr.log` (services chapter 6.5).
+//!
+//! A thread writes them, so that a disk that hangs stops no hook and no Supervisor. Files grow
+//! to 64 KiB while a hook runs; of a hook that printed more they hold the last part once it
+//! has ended.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+    sync::mpsc,
+    thread,
+};
+
+/// Handle of the writing thread.
+#[derive(Debug, Clone)]
+pub(crate) struct HookLog {
+    messages: mpsc::Sender<Message>,
+}
+
+/// Output streams by number: 0 is stdout, 1 is stderr.
+pub(crate) type Streams<T> = [T; 2];
+
+#[derive(Debug)]
+enum Message {
+    Open { run: u64, paths: Streams<PathBuf> },
+    Line { run: u64, stream: usize, line: String },
+    Close { run: u64, whole: Streams<Option<String>> },
+}
+
+impl HookLog {
+    /// Starts the thread; it ends with the last handle.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (messages, inbox) = mpsc::channel();
+        thread::Builder::new()
+            .name("hab-hook-log".into())
+            .stack_size(64 * 1024)
+            .spawn(move || write_all(&inbox))?;
+        Ok(Self { messages })
+    }
+
+    /// Begins the files of a run anew.
+    pub(crate) fn open(&self, run: u64, paths: Streams<PathBuf>) {
+        self.say(Message::Open { run, paths });
+    }
+
+    /// Adds a line. The caller bounds how many there are.
+    pub(crate) fn line(&self, run: u64, stream: usize, line: &str) {
+        self.say(Message::Line { run, stream, line: format!("{line}\n") });
+    }
+
+    /// Ends a run. A stream that was cut is replaced by what was kept of it.
+    pub(crate) fn close(&self, run: u64, whole: Streams<Option<String>>) {
+        self.say(Message::Close { run, whole });
+    }
+
+    fn say(&self, message: Message) {
+        // Without the thread the process is ending.
+        let _ = self.messages.send(message);
+    }
+}
+
+struct LogFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+/// A file that cannot be written is left out: the same lines are in the Supervisor's output
+/// and in `/health`.
+fn write_all(inbox: &mpsc::Receiver<Message>) {
+    let mut open: BTreeMap<u64, Streams<LogFile>> = BTreeMap::new();
+    for message in inbox {
+        match message {
+            Message::Open { run, paths } => {
+                let files = paths.map(|path| LogFile {
+                    file: path.parent().and_then(|parent| {
+                        fs::create_dir_all(parent).and_then(|()| File::create(&path)).ok()
+                    }),
+                    path,
+                });
+                open.insert(run, files);
+            }
+            Message::Line { run, stream, line } => {
+                let file = open.get_mut(&run).and_then(|files| files[stream].file.as_mut());
+                if let Some(file) = file {
+                    let _ = file.write_all(line.as_bytes());
+                }
+            }
+            Message::Close { run, whole } => {
+                let files = open.remove(&run).into_iter().flatten();
+                for (log, whole) in files.zip(whole) {
+                    if let Some(whole) = whole {
+                        let _ = fs::write(&log.path, whole);
+                    }
+                }
+            }
+        }
+    }
+}

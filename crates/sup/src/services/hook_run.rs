@@ -1,0 +1,159 @@
+//! Hooks that run right now: their output, their log files, how they end.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use roost_ident::Hook;
+use roost_launch::wire::{Status, Stream};
+use roost_pkg::SvcPaths;
+use roost_service::HookOutcome;
+
+use super::{
+    capture::{Capture, KEPT_BYTES_MAX},
+    hook_log::HookLog,
+};
+use crate::output::Output;
+
+/// One run of a hook.
+#[derive(Debug)]
+pub(crate) struct HookRun {
+    /// Name of the service it runs for.
+    pub(crate) service: String,
+    /// Which hook.
+    pub(crate) hook: Hook,
+    /// When it was started.
+    pub(crate) started: Instant,
+    preamble: String,
+    captures: [Capture; 2],
+    logged_bytes: [usize; 2],
+    outcome: Option<HookOutcome>,
+    output_ended: bool,
+}
+
+/// A hook that has ended: nothing more comes from it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) service: String,
+    pub(crate) hook: Hook,
+    pub(crate) outcome: HookOutcome,
+    pub(crate) started: Instant,
+    /// What it printed to stdout and stderr, bounded.
+    pub(crate) printed: (String, String),
+}
+
+/// All runs, by the launcher's number.
+#[derive(Debug)]
+pub(crate) struct HookRuns {
+    runs: BTreeMap<u64, HookRun>,
+    output: Output,
+    log: HookLog,
+}
+
+impl HookRuns {
+    pub(crate) fn new(output: Output, log: HookLog) -> Self {
+        Self { runs: BTreeMap::new(), output, log }
+    }
+
+    /// A hook was asked to be started. `owner` begins its lines: the service group, or for
+    /// install hooks the package's name.
+    pub(crate) fn begin(
+        &mut self,
+        id: u64,
+        service: &str,
+        owner: &str,
+        hook: Hook,
+        svc: &SvcPaths,
+    ) {
+        self.log.open(id, [svc.stdout_log(hook), svc.stderr_log(hook)]);
+        let run = HookRun {
+            service: service.into(),
+            hook,
+            started: Instant::now(),
+            preamble: format!("{owner} hook[{hook}]:"),
+            captures: Default::default(),
+            logged_bytes: [0; 2],
+            outcome: None,
+            output_ended: false,
+        };
+        self.runs.insert(id, run);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&HookRun> {
+        self.runs.get(&id)
+    }
+
+    /// The number of a service's hook that runs.
+    pub(crate) fn find(&self, service: &str, hook: Hook) -> Option<u64> {
+        let mut runs = self.runs.iter();
+        runs.find(|(_, run)| run.hook == hook && run.service == service).map(|(id, _)| *id)
+    }
+
+    /// A piece of output.
+    pub(crate) fn printed(&mut self, id: u64, stream: Stream, bytes: &[u8]) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let stream = match stream {
+            Stream::Stdout => 0,
+            Stream::Stderr => 1,
+        };
+        for line in run.captures[stream].push(bytes) {
+            run.show(id, stream, &line, &self.output, &self.log);
+        }
+    }
+
+    /// Its process ended.
+    pub(crate) fn exited(&mut self, id: u64, status: Status) -> Option<Ended> {
+        let outcome = match status {
+            Status::Code(code) => HookOutcome::Exit(code),
+            Status::Signal(signal) => HookOutcome::Signal(signal),
+            Status::Unknown => HookOutcome::CouldNotRun("its end was not seen".into()),
+        };
+        self.runs.get_mut(&id)?.outcome = Some(outcome);
+        self.take_ended(id)
+    }
+
+    /// It will print no more.
+    pub(crate) fn output_ended(&mut self, id: u64) -> Option<Ended> {
+        self.runs.get_mut(&id)?.output_ended = true;
+        self.take_ended(id)
+    }
+
+    /// It was not started at all.
+    pub(crate) fn not_started(&mut self, id: u64, reason: String) -> Option<Ended> {
+        let run = self.runs.get_mut(&id)?;
+        run.outcome = Some(HookOutcome::CouldNotRun(reason));
+        run.output_ended = true;
+        self.take_ended(id)
+    }
+
+    fn take_ended(&mut self, id: u64) -> Option<Ended> {
+        let run = self.runs.get(&id)?;
+        if run.outcome.is_none() || !run.output_ended {
+            return None;
+        }
+        let mut run = self.runs.remove(&id)?;
+        for stream in 0..2 {
+            if let Some(line) = run.captures[stream].finish() {
+                run.show(id, stream, &line, &self.output, &self.log);
+            }
+        }
+        let cut = run.logged_bytes.map(|bytes| bytes > KEPT_BYTES_MAX);
+        let [stdout, stderr] = run.captures.map(Capture::into_text);
+        self.log.close(id, [cut[0].then(|| stdout.clone()), cut[1].then(|| stderr.clone())]);
+        Some(Ended {
+            service: run.service,
+            hook: run.hook,
+            outcome: run.outcome?,
+            started: run.started,
+            printed: (stdout, stderr),
+        })
+    }
+}
+
+impl HookRun {
+    fn show(&mut self, id: u64, stream: usize, line: &str, output: &Output, log: &HookLog) {
+        output.line(&self.preamble, "HK", line);
+        self.logged_bytes[stream] += line.len() + 1;
+        if self.logged_bytes[stream] <= KEPT_BYTES_MAX {
+            log.line(id, stream, line);
+        }
+    }
+}

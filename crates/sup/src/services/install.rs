@@ -1,0 +1,104 @@
+//! Install hooks, which run once per installed release before the service starts
+//! (services chapter 5.2 and 6.1).
+
+use std::{collections::BTreeMap, env, path::PathBuf};
+
+use roost_ident::{Hook, PackageIdent};
+use roost_pkg::{
+    FsRoot, Package, SvcPaths, dirs,
+    env::{hook_environment, interpreter_path},
+    sources,
+    user::{self, Credentials},
+};
+use roost_template::{
+    config::{self, Layers},
+    context::{Pkg, install_context},
+    value::to_json,
+};
+
+use super::{built::read_user_layer, rendering::render_install};
+
+/// An install hook, rendered and ready to run.
+#[derive(Debug)]
+pub(crate) struct InstallHook {
+    /// The package, whose name begins its lines.
+    pub(crate) package: PackageIdent,
+    /// Where its status is written.
+    pub(crate) package_path: PathBuf,
+    pub(crate) svc: SvcPaths,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// Renders the install hook of a release. Reads and writes files.
+pub(crate) fn prepare(
+    root: &FsRoot,
+    ident: &PackageIdent,
+    interpreter: &PackageIdent,
+) -> Result<InstallHook, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let package = Package::load(root, ident.clone()).map_err(|error| text(&error))?;
+    let names = user::names(&package).map_err(|error| text(&error))?;
+    let credentials = match user::capable() {
+        true => Some(user::credentials(&names).map_err(|error| text(&error))?),
+        false => None,
+    };
+    let svc = root.svc(&ident.name);
+    dirs::prepare(&svc, credentials.as_ref()).map_err(|error| text(&error))?;
+    let interpreter = interpreter_path(root, interpreter).map_err(|error| text(&error))?;
+    let environment = hook_environment(
+        &package,
+        &interpreter,
+        env::var("PATH").ok().as_deref(),
+        env::var_os("SSL_CERT_FILE").is_some(),
+    );
+    let (cfg, _) = layers(root, &package)?.merged();
+    let pkg = Pkg {
+        ident: ident.clone(),
+        deps: package.tdeps.clone(),
+        env: environment.clone(),
+        exposes: package.exposes.clone(),
+        exports: package.exports.clone(),
+        path: package.path.display().to_string(),
+        svc_path: svc.root.display().to_string(),
+        svc_user: names.user,
+        svc_group: names.group,
+    };
+    let context = install_context(&pkg, to_json(&cfg));
+    let prefix = root.path().display().to_string();
+    render_install(&package, &svc, credentials.as_ref(), &prefix, &context)?;
+    Ok(InstallHook {
+        package: ident.clone(),
+        package_path: package.path,
+        svc,
+        credentials,
+        environment,
+    })
+}
+
+/// Default, environment and user layers of the package itself.
+fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
+    let name = &package.ident.name;
+    let default = sources::default_toml(&package.path).map_err(|error| error.to_string())?;
+    let default = default.map(|text| config::parse_toml(&text)).transpose();
+    let environment = env::var(config::environment_variable(name)).ok();
+    let environment = environment.map(|text| config::parse_environment(name, &text)).transpose();
+    Ok(Layers {
+        default: default.map_err(|error| error.to_string())?,
+        environment: environment.map_err(|error| error.to_string())?,
+        user: read_user_layer(root, name)?,
+        gossip: None,
+    })
+}
+
+/// The line about an install hook that failed, preamble package name, key `HK`.
+pub(crate) fn failure(outcome: &roost_service::HookOutcome) -> Option<String> {
+    use roost_service::HookOutcome::{CouldNotRun, Exit, Signal};
+    let hook = Hook::Install;
+    match outcome {
+        Exit(0) => None,
+        Exit(code) => Some(format!("Installation failed! '{hook}' exited with status code {code}")),
+        Signal(_) => Some(format!("Installation failed! '{hook}' exited without a status code")),
+        CouldNotRun(reason) => Some(format!("Hook failed to run, {hook}, {reason}")),
+    }
+}

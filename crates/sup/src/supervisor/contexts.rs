@@ -1,0 +1,344 @@
+//! What templates see: the census, the configuration layers, gossiped files.
+
+use std::sync::Arc;
+
+use roost_census::Sight;
+use roost_ident::{ElectionStatus, Hook, PackageIdent};
+use roost_pkg::write::{Rendered, write_rendered};
+use roost_ring::{Command, View};
+use roost_service::{BindReport, BindState, Event as Told, HookOutcome};
+use roost_template::{
+    config::MergeError,
+    context::{Pkg, service_context},
+    value::to_json,
+};
+use serde_json::Value;
+
+use super::{
+    Supervisor,
+    event::{Event, Watch},
+    managed::Managed,
+};
+use crate::{census_input, peers, services::built::read_user_layer};
+
+impl Supervisor {
+    /// The ring looks different: the census follows, and every service that can see it.
+    pub(super) fn take_view(&mut self, view: Arc<View>) {
+        let keys = &self.keys;
+        let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
+        let update = census_input::update(&mut self.census, &view, &mut decrypt);
+        for warning in &update.warnings {
+            self.world.output.line("hab-sup", "CE", warning);
+        }
+        self.view = view;
+        self.publisher.ring_changed(update.changed);
+        if !update.changed || self.is_ending() {
+            return;
+        }
+        let services: Vec<String> = self.services.keys().cloned().collect();
+        for service in services {
+            if self.take_gossip(&service) {
+                self.announce_again(&service);
+            }
+            self.write_files(&service, false);
+            self.refresh(&service);
+        }
+    }
+
+    /// Takes a newer gossiped configuration; true when there was one.
+    pub(super) fn take_gossip(&mut self, service: &str) -> bool {
+        let Some(managed) = self.services.get_mut(service) else { return false };
+        let group = self.census.group(managed.machine.group());
+        let config = group.and_then(|group| group.service_config.as_ref());
+        let Some(config) = config else { return false };
+        if !managed.layers.take_gossip(config.incarnation, (*config.value).clone()) {
+            return false;
+        }
+        let errors = managed.merge();
+        self.touched.insert(service.into());
+        self.tell_merge_errors(service, &errors);
+        true
+    }
+
+    pub(super) fn tell_merge_errors(&self, service: &str, errors: &[MergeError]) {
+        for error in errors {
+            self.world.output.line(service, "CF", &error.to_string());
+        }
+    }
+
+    /// Publishes the rumor of a running service anew, because what it exports or how it is
+    /// updated may be different.
+    pub(super) fn announce_again(&mut self, service: &str) {
+        if let Some(mut managed) = self.services.remove(service) {
+            if managed.announced {
+                self.announce(&mut managed);
+            }
+            self.services.insert(service.into(), managed);
+        }
+    }
+
+    /// Tells a service's machine what has changed of binds, election and context.
+    pub(super) fn refresh(&mut self, service: &str) {
+        let Some(mut managed) = self.services.remove(service) else { return };
+        let now = self.world.clock.now();
+        if managed.built.is_some() {
+            let binds = self.bind_reports(&managed);
+            if managed.binds_told.as_ref() != Some(&binds) {
+                managed.binds_told = Some(binds.clone());
+                managed.machine.handle(now, Told::Binds(binds));
+            }
+            let election = self.election(&managed);
+            if managed.election_told.as_ref() != Some(&election) {
+                managed.election_told = Some(election.clone());
+                let (status, leader) = election;
+                managed.machine.handle(now, Told::Election { status, leader });
+            }
+            if managed.render_waits {
+                self.render(&mut managed);
+            } else if let Some(seen) = &managed.seen {
+                let sees = (self.sight(&managed), managed.cfg_revision);
+                if *seen != sees {
+                    managed.seen = Some(sees);
+                    managed.machine.handle(now, Told::ContextChanged);
+                }
+            }
+        }
+        self.services.insert(service.into(), managed);
+        self.drive(service);
+    }
+
+    pub(super) fn sight(&self, managed: &Managed) -> Sight {
+        let bound = managed.spec().binds.iter().map(|bind| &bind.group);
+        self.census.sight(managed.group(), bound)
+    }
+
+    fn bind_reports(&self, managed: &Managed) -> Vec<BindReport> {
+        let report = |bind: &roost_census::Bind<'_>| BindReport {
+            name: bind.name.into(),
+            group: bind.group.to_string(),
+            state: match self.census.check_bind(bind) {
+                roost_census::BindState::Satisfied => BindState::Satisfied,
+                roost_census::BindState::GroupMissing => BindState::Absent,
+                roost_census::BindState::NoActiveMember => BindState::Inactive,
+                roost_census::BindState::MissingExports(missing) => {
+                    BindState::MissingExports(missing)
+                }
+            },
+        };
+        managed.binds().iter().map(report).collect()
+    }
+
+    fn election(&self, managed: &Managed) -> (ElectionStatus, Option<String>) {
+        match self.census.group(managed.group()) {
+            None => (ElectionStatus::None, None),
+            Some(group) => (group.election_status, group.leader_id.clone()),
+        }
+    }
+
+    /// The document that templates are rendered with; `None` before the census has this
+    /// service.
+    pub(super) fn context(&self, managed: &Managed) -> Option<Value> {
+        let built = managed.built.as_ref()?;
+        let svc = self.census.svc_value(managed.group())?;
+        let bind = self.census.bind_value(&managed.binds());
+        let package = &built.package;
+        let pkg = Pkg {
+            ident: package.ident.clone(),
+            deps: package.tdeps.clone(),
+            env: built.environment.clone(),
+            exposes: package.exposes.clone(),
+            exports: package.exports.clone(),
+            path: package.path.display().to_string(),
+            svc_path: built.svc.root.display().to_string(),
+            svc_user: built.user.user.clone(),
+            svc_group: built.user.group.clone(),
+        };
+        let cfg = to_json(managed.cfg.table());
+        Some(service_context(&self.world.sys, &pkg, cfg, svc, bind))
+    }
+
+    /// Something watched on disk is different.
+    pub(super) fn file_changed(&mut self, watch: Watch) {
+        if self.is_ending() {
+            return;
+        }
+        match watch {
+            Watch::Specs => self.read_specs(),
+            Watch::Sources(service) => self.tell(&service, Told::FilesChanged),
+            Watch::User(service) => {
+                let root = self.world.config.root.clone();
+                self.beside(move || {
+                    let result = read_user_layer(&root, &service);
+                    Event::UserLayer { service, result }
+                });
+            }
+            Watch::Directory(directory) => self.stage(directory),
+            Watch::Peers => peers::reread(&self.world),
+        }
+    }
+
+    pub(super) fn take_user_layer(
+        &mut self,
+        service: &str,
+        result: Result<Option<toml::Table>, String>,
+    ) {
+        let Some(managed) = self.services.get_mut(service) else { return };
+        let ident = managed.spec().ident.clone();
+        self.world.output.sup(&format!("user.toml changes detected for {ident}"));
+        let mut errors = Vec::new();
+        match result {
+            Ok(user) => {
+                managed.layers.user = user;
+                errors = managed.merge();
+            }
+            // The layer that was good stays in force.
+            Err(error) => {
+                let text = format!("Reloading user-config failed: {error}");
+                self.world.output.line(managed.machine.group().as_str(), "SR", &text);
+            }
+        }
+        self.touched.insert(service.into());
+        self.tell_merge_errors(service, &errors);
+        self.tell(service, Told::FilesChanged);
+        self.announce_again(service);
+        self.refresh(service);
+    }
+
+    /// Writes gossiped files of the service's group that are newer than those on disk.
+    pub(super) fn write_files(&mut self, service: &str, initial: bool) {
+        let Some(managed) = self.services.get_mut(service) else { return };
+        let Some(built) = managed.built.clone() else { return };
+        let Some(group) = self.census.group(managed.machine.group()) else { return };
+        let news: Vec<_> = group
+            .service_files
+            .values()
+            .filter(|file| managed.files.get(&file.filename).is_none_or(|n| *n < file.incarnation))
+            .cloned()
+            .collect();
+        if news.is_empty() {
+            return;
+        }
+        for file in &news {
+            managed.files.insert(file.filename.clone(), file.incarnation);
+        }
+        let (service, output) = (service.to_owned(), self.world.output.clone());
+        let preamble = managed.group().to_string();
+        self.beside(move || {
+            let mut names = Vec::new();
+            for file in news {
+                // The name comes from the network; it names a file, not a path.
+                let written = if file.filename.contains('/') {
+                    Err(format!("'{}' is no file name", file.filename))
+                } else {
+                    let target = Rendered::File(&file.filename);
+                    write_rendered(&built.svc, target, &file.body, built.credentials.as_ref())
+                        .map_err(|error| error.to_string())
+                };
+                match written {
+                    Ok(change) if change.is_change() => names.push(file.filename),
+                    Ok(_) => {}
+                    Err(error) => {
+                        output.line(&preamble, "SR", &format!("Service file refused, {error}"));
+                    }
+                }
+            }
+            Event::FilesWritten { service, names, initial }
+        });
+    }
+
+    pub(super) fn files_written(&mut self, service: &str, names: Vec<String>, initial: bool) {
+        if names.is_empty() {
+            return;
+        }
+        let Some(managed) = self.services.get(service) else { return };
+        for name in &names {
+            let text = format!("Service file updated, {name}");
+            self.world.output.line(managed.group().as_str(), "SR", &text);
+        }
+        if !initial {
+            self.tell(service, Told::FilesUpdated(names));
+        }
+    }
+
+    /// An election asks how fit the service of a group is: its hook knows, once it runs.
+    pub(super) fn find_suitability(&mut self, group: &str, term: u64) {
+        let of_group = |managed: &&Managed| managed.group().as_str() == group;
+        let service = self.services.values().find(of_group).and_then(|managed| {
+            let built = managed.built.clone()?;
+            let asks = managed.machine.status().initialized
+                && built.hooks.contains_key(&Hook::Suitability);
+            asks.then(|| (managed.name.clone(), built))
+        });
+        let Some((name, built)) = service else {
+            return self.answer_suitability(group.into(), term, 0);
+        };
+        let id = self.new_id();
+        self.suitability.insert(id, (group.into(), term));
+        self.hooks.begin(id, &name, group, Hook::Suitability, &built.svc);
+        self.start_hook(id, group, Hook::Suitability, &built);
+    }
+
+    pub(super) fn suitability_ended(
+        &mut self,
+        id: u64,
+        service: &str,
+        outcome: &HookOutcome,
+        printed: &str,
+    ) {
+        let Some((group, term)) = self.suitability.remove(&id) else { return };
+        let (value, line) = match outcome {
+            HookOutcome::Exit(0) => match printed.lines().last().map(str::trim) {
+                None => (0, "suitability did not print anything to stdout".into()),
+                Some(last) => match last.parse::<u64>() {
+                    Ok(value) => (value, format!("Reporting suitability of: {value}")),
+                    Err(error) => (0, format!("Parsing suitability failed: {error}")),
+                },
+            },
+            HookOutcome::Exit(code) => (0, format!("suitability exited with status code {code}")),
+            HookOutcome::Signal(signal) => {
+                (0, format!("suitability was terminated by signal Some({signal})"))
+            }
+            HookOutcome::CouldNotRun(reason) => {
+                (0, format!("Hook failed to run, suitability, {reason}"))
+            }
+        };
+        self.world.output.line(service, "HK", &line);
+        self.answer_suitability(group, term, value);
+    }
+
+    fn answer_suitability(&self, group: String, term: u64, value: u64) {
+        self.world.ring.command(Command::Suitability { group, term, value });
+    }
+
+    /// Stages a plain directory anew, because a file of it changed.
+    fn stage(&self, directory: std::path::PathBuf) {
+        let root = self.world.config.root.clone();
+        let keep: Vec<PackageIdent> = self
+            .services
+            .values()
+            .filter_map(|managed| managed.machine.plan()?.ident.parse().ok())
+            .collect();
+        self.beside(move || {
+            let result = crate::load::stage(&root, &directory, &keep);
+            Event::Staged { directory, result }
+        });
+    }
+
+    pub(super) fn staged(
+        &mut self,
+        directory: &std::path::Path,
+        result: Result<PackageIdent, String>,
+    ) {
+        self.watch_directory(directory);
+        match result {
+            Err(error) => self.world.output.sup(&error),
+            Ok(ident) => {
+                let known = self.directories.insert(directory.to_owned(), ident.clone());
+                if known.as_ref() != Some(&ident) {
+                    let service = ident.name.clone();
+                    self.tell(&service, Told::PackageUpdated(ident.to_string()));
+                }
+            }
+        }
+    }
+}

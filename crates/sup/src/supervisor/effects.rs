@@ -1,0 +1,312 @@
+//! What the state machines ask for, carried out in order.
+
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
+
+use roost_ident::Hook;
+use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
+use roost_pkg::user::Credentials;
+use roost_service::{Effect, Event as Told, HookOutcome, LogKey, Preamble, ServiceSpec};
+
+use super::{Supervisor, event::Event, managed::Managed};
+use crate::{
+    services::{
+        built::{Blueprint, Built},
+        environment,
+        install::{self, InstallHook},
+        rendering,
+    },
+    supervisor::event::Watch,
+};
+
+const SIGKILL: i32 = 9;
+
+/// A process to start.
+struct Program<'a> {
+    id: u64,
+    kind: Kind,
+    name: String,
+    path: &'a Path,
+    environment: &'a BTreeMap<String, String>,
+    credentials: Option<&'a Credentials>,
+}
+
+impl Supervisor {
+    /// Does everything that a service's machine asks for now.
+    pub(super) fn drive(&mut self, service: &str) {
+        let Some(mut managed) = self.services.remove(service) else { return };
+        self.touched.insert(service.into());
+        let mut gone = false;
+        while let Some(effect) = managed.machine.poll() {
+            gone |= effect == Effect::Gone;
+            self.carry_out(&mut managed, effect);
+        }
+        if gone {
+            self.forget(&managed);
+        } else {
+            self.services.insert(service.into(), managed);
+        }
+    }
+
+    fn carry_out(&mut self, managed: &mut Managed, effect: Effect) {
+        match effect {
+            Effect::Build { pin } => self.build(managed, pin),
+            Effect::RunInstallHooks => {
+                let outstanding = managed.built.as_ref().map(|built| built.installs.clone());
+                managed.installs = outstanding.unwrap_or_default().into();
+                self.next_install_hook(managed);
+            }
+            Effect::Render => {
+                managed.render_waits = true;
+                self.render(managed);
+            }
+            Effect::RunHook(hook) => self.run_hook(managed, hook),
+            Effect::EndHook(hook) => {
+                if hook == Hook::Install {
+                    managed.installs.clear();
+                }
+                if let Some(id) = self.hooks.find(&managed.name, hook) {
+                    self.signal(id, SIGKILL);
+                }
+            }
+            Effect::Spawn => self.spawn(managed),
+            Effect::Signal { pid: _, signal } => {
+                if let Some(id) = managed.process {
+                    self.signal(id, signal.number());
+                }
+            }
+            Effect::Kill { pid: _ } => {
+                if let Some(id) = managed.process {
+                    self.signal(id, SIGKILL);
+                }
+            }
+            Effect::Announce => self.announce(managed),
+            Effect::StartElection => {
+                let group = managed.group().to_string();
+                let command = roost_ring::Command::StartElection { group, suitability: 0 };
+                self.world.ring.command(command);
+            }
+            Effect::WritePid(pid) => self.write_pid(managed, pid),
+            Effect::RemovePid => {
+                let path = self.world.config.root.svc(&managed.name).pid_file();
+                // Gone already is as good.
+                let _ = fs::remove_file(path);
+            }
+            Effect::Remember => {
+                let bytes = managed.machine.remember().encode().into_bytes();
+                let name = managed.group().to_string();
+                self.world.launcher.send(&Request::Remember { name, bytes });
+            }
+            Effect::Log { preamble, key, text } => self.log(managed, preamble, key, &text),
+            Effect::Health { .. } | Effect::Stopped | Effect::Gone => {}
+        }
+    }
+
+    fn log(&self, managed: &Managed, preamble: Preamble, key: LogKey, text: &str) {
+        let preamble = match preamble {
+            Preamble::Group => managed.group().as_str(),
+            Preamble::Package => &managed.name,
+            Preamble::Sup => "hab-sup",
+        };
+        self.world.output.line(preamble, key.as_str(), text);
+    }
+
+    pub(super) fn blueprint(&self, spec: &ServiceSpec) -> Blueprint {
+        Blueprint {
+            root: self.world.config.root.clone(),
+            spec: spec.clone(),
+            pin: None,
+            interpreter: self.world.config.interpreter.clone(),
+            prepare: true,
+        }
+    }
+
+    fn build(&self, managed: &mut Managed, pin: Option<String>) {
+        self.world.watcher.unwatch(Watch::Sources(managed.name.clone()));
+        let blueprint = Blueprint { pin, ..self.blueprint(managed.spec()) };
+        let service = managed.name.clone();
+        self.beside(move || {
+            let result = blueprint.build().map(Box::new);
+            Event::Built { service, result, look: false }
+        });
+    }
+
+    /// Renders as soon as the census has this service: templates see it as `svc.me`.
+    pub(super) fn render(&self, managed: &mut Managed) {
+        let Some(built) = managed.built.clone() else { return };
+        let Some(context) = self.context(managed) else { return };
+        managed.render_waits = false;
+        managed.seen = Some((self.sight(managed), managed.cfg_revision));
+        let service = managed.name.clone();
+        self.beside(move || {
+            let rendering = rendering::render(&built, &context);
+            Event::Rendered { service, rendering }
+        });
+    }
+
+    fn run_hook(&mut self, managed: &mut Managed, hook: Hook) {
+        let now = self.world.clock.now();
+        let Some(built) = managed.built.clone() else {
+            let outcome = HookOutcome::CouldNotRun("the service is not read yet".into());
+            return managed.machine.handle(now, Told::HookEnded { hook, outcome });
+        };
+        let owner = managed.group().to_string();
+        let id = self.new_id();
+        self.hooks.begin(id, &managed.name, &owner, hook, &built.svc);
+        self.start_hook(id, &owner, hook, &built);
+    }
+
+    pub(super) fn start_hook(&self, id: u64, owner: &str, hook: Hook, built: &Built) {
+        let program = Program {
+            id,
+            kind: Kind::Hook,
+            name: format!("{owner} {hook}"),
+            path: &built.svc.hook(hook),
+            environment: &built.environment,
+            credentials: built.credentials.as_ref(),
+        };
+        self.start(&program);
+    }
+
+    fn spawn(&mut self, managed: &mut Managed) {
+        let now = self.world.clock.now();
+        let Some(built) = managed.built.clone() else {
+            let reason = "the service is not read yet".into();
+            return managed.machine.handle(now, Told::SpawnFailed(reason));
+        };
+        let id = self.new_id();
+        managed.process = Some(id);
+        self.processes.insert(id, managed.name.clone());
+        self.start(&Program {
+            id,
+            kind: Kind::Service,
+            name: managed.group().to_string(),
+            path: &built.svc.run(),
+            environment: &built.environment,
+            credentials: built.credentials.as_ref(),
+        });
+    }
+
+    fn start(&self, program: &Program<'_>) {
+        self.world.launcher.send(&Request::Spawn(Spawn {
+            id: program.id,
+            kind: program.kind,
+            name: program.name.clone(),
+            program: OsString::from(program.path),
+            args: Vec::new(),
+            env: environment::complete(program.environment),
+            user: program.credentials.map(|credentials| Ids {
+                uid: credentials.uid,
+                gid: credentials.gid,
+                groups: Some(credentials.groups.clone()),
+            }),
+        }));
+    }
+
+    pub(super) fn signal(&self, id: u64, signal: i32) {
+        self.world.launcher.send(&Request::Signal { id, signal, scope: Scope::Group });
+    }
+
+    /// Publishes the service rumor: the release, its exports, this machine.
+    pub(super) fn announce(&self, managed: &mut Managed) {
+        let Some(built) = &managed.built else { return };
+        managed.announced = true;
+        let exports = &built.package.exports;
+        let cfg = roost_template::exports::rumor_cfg(managed.cfg.table(), exports);
+        self.world.ring.command(roost_ring::Command::PublishService(roost_ring::OwnService {
+            group: managed.group().to_string(),
+            pkg: built.package.ident.to_string(),
+            cfg: cfg.into_bytes().into(),
+            sys: self.world.ring_sys.clone(),
+            pkg_incarnation: 0,
+        }));
+    }
+
+    /// The PID file is for people and scripts, so a failure is told and nothing more.
+    fn write_pid(&self, managed: &Managed, pid: u32) {
+        let path = self.world.config.root.svc(&managed.name).pid_file();
+        let write = || -> io::Result<()> {
+            let temporary = path.with_extension("new");
+            fs::write(&temporary, pid.to_string())?;
+            fs::rename(&temporary, &path)
+        };
+        if let Err(error) = write() {
+            let text = format!("Unable to write {}: {error}", path.display());
+            self.world.output.line(managed.group().as_str(), "SR", &text);
+        }
+    }
+
+    /// Renders and runs the next outstanding install hook.
+    pub(super) fn next_install_hook(&self, managed: &mut Managed) {
+        let Some(package) = managed.installs.pop_front() else {
+            return managed.machine.handle(self.world.clock.now(), Told::Installed);
+        };
+        let service = managed.name.clone();
+        let root = self.world.config.root.clone();
+        let interpreter = self.world.config.interpreter.clone();
+        self.beside(move || {
+            let result = install::prepare(&root, &package, &interpreter).map(Box::new);
+            Event::InstallReady { service, result }
+        });
+    }
+
+    pub(super) fn run_install_hook(
+        &mut self,
+        service: &str,
+        result: Result<Box<InstallHook>, String>,
+    ) {
+        match result {
+            Err(error) => self.tell(service, Told::InstallFailed(error)),
+            Ok(hook) => {
+                let id = self.new_id();
+                let package = hook.package.clone();
+                let program = hook.svc.hook(Hook::Install);
+                self.hooks.begin(id, service, &package.name, Hook::Install, &hook.svc);
+                self.start(&Program {
+                    id,
+                    kind: Kind::Hook,
+                    name: format!("{} install", package.name),
+                    path: &program,
+                    environment: &hook.environment,
+                    credentials: hook.credentials.as_ref(),
+                });
+                self.installing.insert(id, (package, hook.package_path));
+            }
+        }
+    }
+
+    /// An install hook ended: its status is kept with the package, then the next one runs.
+    pub(super) fn install_hook_ended(&mut self, id: u64, service: &str, outcome: &HookOutcome) {
+        let Some((package, path)) = self.installing.remove(&id) else { return };
+        if let HookOutcome::Exit(code) = outcome {
+            if let Err(error) = roost_pkg::package::write_install_hook_status(&path, *code) {
+                tracing::error!("Unable to write INSTALL_HOOK_STATUS of {package}: {error}");
+            }
+        }
+        if let Some(line) = install::failure(outcome) {
+            self.world.output.line(&package.name, "HK", &line);
+            return self.tell(service, Told::InstallFailed(line));
+        }
+        if let Some(mut managed) = self.services.remove(service) {
+            self.next_install_hook(&mut managed);
+            self.services.insert(service.into(), managed);
+            self.drive(service);
+        }
+    }
+
+    /// A machine is done: nothing of the service runs any more, or it was let go.
+    fn forget(&mut self, managed: &Managed) {
+        self.world.watcher.unwatch(Watch::User(managed.name.clone()));
+        self.world.watcher.unwatch(Watch::Sources(managed.name.clone()));
+        if self.is_ending() {
+            // Its last state stays visible until the process ends.
+            self.publisher.show(&self.world, managed);
+        } else {
+            let name = managed.group().to_string();
+            self.world.launcher.send(&Request::Forget { name });
+            self.publisher.remove(&managed.name);
+        }
+        if let Some(id) = managed.process {
+            self.processes.remove(&id);
+        }
+    }
+}

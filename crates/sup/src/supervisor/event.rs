@@ -1,0 +1,106 @@
+//! Everything that reaches the Supervisor's task.
+
+use std::{path::PathBuf, sync::Arc};
+
+use roost_ctl::server::Incoming;
+use roost_ident::PackageIdent;
+use roost_launch::wire;
+use roost_ring::View;
+use roost_service::{BuildFailure, Rendering};
+
+use crate::{
+    files::specs::Listing,
+    services::{built::Built, install::InstallHook},
+};
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The launcher said something.
+    Launcher(wire::Event),
+    /// The launcher is gone.
+    LauncherGone,
+    /// The ring looks different now.
+    Ring(Arc<View>),
+    /// An election needs to know how fit a service is.
+    NeedSuitability {
+        /// The group.
+        group: String,
+        /// The election's term.
+        term: u64,
+    },
+    /// This member was departed by hand.
+    Departed,
+    /// Something watched has changed.
+    Changed(Watch),
+    /// The spec directory was read; `None` when it could not be.
+    Specs(Option<Listing>),
+    /// A service was read from disk.
+    Built {
+        /// Its name.
+        service: String,
+        /// What came of it.
+        result: Result<Box<Built>, BuildFailure>,
+        /// It was only looked at, for the documents.
+        look: bool,
+    },
+    /// Templates were rendered.
+    Rendered {
+        /// The service.
+        service: String,
+        /// What came of it.
+        rendering: Rendering,
+    },
+    /// `user.toml` was read again.
+    UserLayer {
+        /// The service.
+        service: String,
+        /// The layer, or why it cannot be used.
+        result: Result<Option<toml::Table>, String>,
+    },
+    /// An install hook is rendered and ready to run.
+    InstallReady {
+        /// The service it belongs to.
+        service: String,
+        /// The hook, or why it cannot run.
+        result: Result<Box<InstallHook>, String>,
+    },
+    /// Gossiped files were written.
+    FilesWritten {
+        /// The service.
+        service: String,
+        /// Names of those that changed on disk.
+        names: Vec<String>,
+        /// They were there before the service started, so that nothing follows.
+        initial: bool,
+    },
+    /// A plain directory was staged anew.
+    Staged {
+        /// The directory.
+        directory: PathBuf,
+        /// The release, or why there is none.
+        result: Result<PackageIdent, String>,
+    },
+    /// A client of the control gateway asks for something.
+    Control(Incoming),
+    /// A command changed the spec directory.
+    SpecsWritten {
+        /// How long the stop that follows may take, for one service.
+        stop: Option<(String, Option<u32>)>,
+    },
+}
+
+/// What is watched on disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Watch {
+    /// The spec directory.
+    Specs,
+    /// `user.toml` of a service.
+    User(String),
+    /// Files that a service which could not be built is made of.
+    Sources(String),
+    /// A plain directory.
+    Directory(PathBuf),
+    /// The file with addresses of peers.
+    Peers,
+}

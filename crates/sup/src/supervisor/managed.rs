@@ -1,0 +1,131 @@
+//! One loaded service with all that the Supervisor holds for it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use roost_api::documents::ConfigTable;
+use roost_census::{Bind, Sight};
+use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
+use roost_pkg::FsRoot;
+use roost_service::{BindReport, Machine, ServiceSpec};
+use roost_template::config::{Layers, MergeError};
+
+use crate::{documents::service::Facts, services::built::Built};
+
+/// A loaded service.
+#[derive(Debug)]
+pub(crate) struct Managed {
+    /// Name of its package, of its spec file, of its directory.
+    pub(crate) name: String,
+    pub(crate) machine: Machine,
+    /// What it is made of, once that was read.
+    pub(crate) built: Option<Arc<Built>>,
+    pub(crate) facts: Facts,
+    pub(crate) layers: Layers,
+    pub(crate) cfg: ConfigTable,
+    /// Rises with each change of `cfg`.
+    pub(crate) cfg_revision: u64,
+    /// Layers that could not be merged, so that each is told once.
+    merge_errors: Vec<MergeError>,
+    /// The launcher's number of its process.
+    pub(crate) process: Option<u64>,
+    /// Its process id, until nothing of its group lives.
+    pub(crate) pid: Option<u32>,
+    /// What the last health check printed.
+    pub(crate) health_output: (String, String),
+    /// What templates saw when the machine was last told or asked to render.
+    pub(crate) seen: Option<(Sight, u64)>,
+    /// A rendering was asked for before the own service rumor was in the census.
+    pub(crate) render_waits: bool,
+    /// The service rumor was published.
+    pub(crate) announced: bool,
+    /// Incarnations of the gossiped files that were written.
+    pub(crate) files: BTreeMap<String, u64>,
+    pub(crate) binds_told: Option<Vec<BindReport>>,
+    pub(crate) election_told: Option<(ElectionStatus, Option<String>)>,
+    /// Packages whose install hook is still to run.
+    pub(crate) installs: VecDeque<PackageIdent>,
+    /// How long the next stop may take, when a command said so.
+    pub(crate) stop_timeout: Option<u32>,
+    /// It was read from disk, or that failed: documents can show it.
+    pub(crate) settled: bool,
+    /// Why a service that is not wanted up could not be read.
+    pub(crate) look_failure: Option<String>,
+}
+
+impl Managed {
+    pub(crate) fn new(root: &FsRoot, spec: &ServiceSpec, machine: Machine) -> Self {
+        Self {
+            name: spec.ident.name.clone(),
+            machine,
+            built: None,
+            facts: Facts::unknown(root, spec),
+            layers: Layers::default(),
+            cfg: ConfigTable::default(),
+            cfg_revision: 0,
+            merge_errors: Vec::new(),
+            process: None,
+            pid: None,
+            health_output: Default::default(),
+            seen: None,
+            render_waits: false,
+            announced: false,
+            files: BTreeMap::new(),
+            binds_told: None,
+            election_told: None,
+            installs: VecDeque::new(),
+            stop_timeout: None,
+            settled: false,
+            look_failure: None,
+        }
+    }
+
+    pub(crate) fn group(&self) -> &ServiceGroup {
+        self.machine.group()
+    }
+
+    pub(crate) fn spec(&self) -> &ServiceSpec {
+        self.machine.spec()
+    }
+
+    /// Takes in what was read from disk; the gossip layer stays.
+    pub(crate) fn take_built(&mut self, built: Built) -> Vec<MergeError> {
+        self.facts = Facts::new(&built, self.spec());
+        let gossip = self.layers.gossip.take();
+        self.layers = Layers { gossip, ..built.layers.clone() };
+        self.built = Some(Arc::new(built));
+        self.look_failure = None;
+        self.settled = true;
+        self.merge()
+    }
+
+    /// Merges the layers anew. Returns errors that were not told before.
+    pub(crate) fn merge(&mut self) -> Vec<MergeError> {
+        let (table, errors) = self.layers.merged();
+        if table != *self.cfg.table() {
+            self.cfg = table.into();
+            self.cfg_revision += 1;
+        }
+        let news = if errors == self.merge_errors { Vec::new() } else { errors.clone() };
+        self.merge_errors = errors;
+        news
+    }
+
+    /// The binds of the spec with what the package asks of them.
+    pub(crate) fn binds(&self) -> Vec<Bind<'_>> {
+        let declared = |name: &str| {
+            let package = &self.built.as_ref()?.package;
+            package.all_binds().find(|bind| bind.name == name)
+        };
+        let binds = self.spec().binds.iter();
+        binds
+            .map(|bind| Bind {
+                name: &bind.name,
+                group: &bind.group,
+                exports: declared(&bind.name).map_or(&[], |bind| bind.exports.as_slice()),
+            })
+            .collect()
+    }
+}

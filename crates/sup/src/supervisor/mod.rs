@@ -1,0 +1,382 @@
+//! The Supervisor's task: the one owner of its state, one event at a time.
+//!
+//! Everything slow runs beside it and comes back as an [`Event`]: reading packages, rendering,
+//! hooks, writing state. After each event the state machines that were touched are drained,
+//! and if something that documents show has changed, a new snapshot is published.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`event`] | what can happen |
+//! | [`managed`] | one loaded service |
+//! | `effects` | what the state machines ask for |
+//! | `launched` | what the launcher says |
+//! | `specs` | the spec directory and the services it asks for |
+//! | `contexts` | census, configuration layers, gossiped files: what templates see |
+//! | `orphans` | processes that are nobody's service any more |
+//! | `commands` | what clients of the control gateway want |
+//! | `publish` | documents |
+
+pub(crate) mod event;
+pub(crate) mod managed;
+
+mod commands;
+mod contexts;
+mod effects;
+mod launched;
+mod orphans;
+mod publish;
+mod specs;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use roost_api::Snapshot;
+use roost_census::Census;
+use roost_crypto::KeyCache;
+use roost_ident::PackageIdent;
+use roost_launch::wire::{self, Welcome};
+use roost_ring::{SysInfo, View};
+use roost_template::context::Sys;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::{
+    event::{Event, Watch},
+    managed::Managed,
+    orphans::Orphans,
+    publish::Publisher,
+};
+use crate::{
+    Exit,
+    clock::Clock,
+    config::SupConfig,
+    documents::service::Common,
+    files::{store::Store, watch::Watcher},
+    launcher::Launcher,
+    load::SpecCommands,
+    metrics::Metrics,
+    output::Output,
+    ring::RingHandle,
+    services::{hook_log::HookLog, hook_run::HookRuns},
+    systemd,
+};
+
+/// Events that are handled before documents are published again.
+const EVENTS_PER_TURN: usize = 64;
+
+/// Handles of everything outside the Supervisor's task.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: Arc<SupConfig>,
+    pub(crate) output: Output,
+    pub(crate) store: Store,
+    pub(crate) watcher: Watcher<Watch>,
+    pub(crate) launcher: Launcher,
+    pub(crate) ring: RingHandle,
+    pub(crate) specs: SpecCommands,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    pub(crate) common: Common,
+    /// This Supervisor as templates see it, and as its service rumors tell it.
+    pub(crate) sys: Sys,
+    pub(crate) ring_sys: SysInfo,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+/// What the Supervisor is doing as a whole.
+#[derive(Debug)]
+enum Course {
+    /// Not everything is read yet; who waits for it.
+    Starting {
+        started: Option<oneshot::Sender<()>>,
+        specs_read: bool,
+    },
+    Running,
+    /// Every service is being stopped or let go.
+    Ending(Exit),
+}
+
+/// The Supervisor's task.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    world: World,
+    services: BTreeMap<String, Managed>,
+    orphans: Orphans,
+    hooks: HookRuns,
+    /// Services by the launcher's number of their process.
+    processes: BTreeMap<u64, String>,
+    next_id: u64,
+    /// Processes of the former Supervisor that wait for their spec, by service group.
+    inherited: BTreeMap<String, (wire::Running, Vec<u8>)>,
+    /// Complaints about spec files that were told, by path.
+    spec_complaints: BTreeMap<PathBuf, String>,
+    specs_being_read: bool,
+    specs_read_again: bool,
+    census: Census,
+    view: Arc<View>,
+    keys: KeyCache,
+    /// Suitability hooks that run, with the elections that wait for them.
+    suitability: BTreeMap<u64, (String, u64)>,
+    /// Install hooks that run, with the package each belongs to.
+    installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
+    /// Plain directories that are watched, with the release they stand for.
+    directories: BTreeMap<PathBuf, PackageIdent>,
+    publisher: Publisher,
+    touched: BTreeSet<String>,
+    course: Course,
+}
+
+impl Supervisor {
+    /// Takes over what the launcher holds. `started` is told when every spec was read and its
+    /// service can be shown.
+    pub(crate) fn new(
+        world: World,
+        welcome: Welcome,
+        view: Arc<View>,
+        hook_log: HookLog,
+        directories: BTreeMap<PathBuf, PackageIdent>,
+        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        started: oneshot::Sender<()>,
+    ) -> Self {
+        let hooks = HookRuns::new(world.output.clone(), hook_log);
+        let keys = KeyCache::new(world.config.key_cache.clone());
+        let mut supervisor = Self {
+            census: Census::new(&world.sys.member_id),
+            services: BTreeMap::new(),
+            orphans: Orphans::default(),
+            hooks,
+            processes: BTreeMap::new(),
+            next_id: welcome.next_id,
+            inherited: BTreeMap::new(),
+            spec_complaints: BTreeMap::new(),
+            specs_being_read: false,
+            specs_read_again: false,
+            view: Arc::clone(&view),
+            keys,
+            suitability: BTreeMap::new(),
+            installing: BTreeMap::new(),
+            directories,
+            publisher: Publisher::new(snapshots),
+            touched: BTreeSet::new(),
+            course: Course::Starting { started: Some(started), specs_read: false },
+            world,
+        };
+        supervisor.take_over(welcome);
+        supervisor.take_view(view);
+        supervisor.watch_files();
+        supervisor.read_specs();
+        supervisor
+    }
+
+    fn watch_files(&self) {
+        use crate::files::watch::Target;
+        let specs = self.world.config.root.sup().specs();
+        self.world.watcher.watch(Watch::Specs, vec![Target::Directory(specs)]);
+        for directory in self.directories.keys() {
+            self.watch_directory(directory);
+        }
+        if let Some(path) = &self.world.config.ring.peer_watch_file {
+            self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
+        }
+    }
+
+    /// Watches what a plain directory is made of. To be called after each staging: directories
+    /// inside may have come.
+    fn watch_directory(&self, directory: &Path) {
+        use crate::files::watch::Target;
+        let places = roost_pkg::stage::watch_paths(directory).into_iter();
+        let targets = places.map(|place| match place.recursive {
+            true => Target::Tree(place.path),
+            false => Target::Directory(place.path),
+        });
+        self.world.watcher.watch(Watch::Directory(directory.to_owned()), targets.collect());
+    }
+
+    /// Handles events until the end.
+    pub(crate) async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<Event>,
+        mut launcher: mpsc::Receiver<wire::Event>,
+    ) -> Exit {
+        let mut watchdog = systemd::watchdog_period().map(tokio::time::interval);
+        let mut launcher_lives = true;
+        loop {
+            let wake = self.next_wake();
+            tokio::select! {
+                event = events.recv() => {
+                    // This task holds a sender too, so the queue never ends.
+                    if let Some(event) = event {
+                        self.handle(event);
+                    }
+                    for _ in 1..EVENTS_PER_TURN {
+                        let Ok(event) = events.try_recv() else { break };
+                        self.handle(event);
+                    }
+                }
+                event = launcher.recv(), if launcher_lives => match event {
+                    Some(event) => self.handle(Event::Launcher(event)),
+                    None => {
+                        launcher_lives = false;
+                        self.handle(Event::LauncherGone);
+                    }
+                },
+                () = sleep_until(wake) => self.wake(),
+                _ = tick(watchdog.as_mut()) => systemd::alive(),
+            }
+            self.publish();
+            if let Some(exit) = self.finished() {
+                return exit;
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let began = Instant::now();
+        match event {
+            Event::Launcher(event) => self.launcher_said(event),
+            Event::LauncherGone => self.launcher_gone(),
+            Event::Ring(view) => self.take_view(view),
+            Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
+            Event::Departed => self.departed(),
+            Event::Changed(watch) => self.file_changed(watch),
+            Event::Specs(listing) => self.take_specs(listing),
+            Event::Built { service, result, look } => self.built(&service, result, look),
+            Event::Rendered { service, rendering } => {
+                self.tell(&service, roost_service::Event::Rendered(rendering));
+            }
+            Event::UserLayer { service, result } => self.take_user_layer(&service, result),
+            Event::InstallReady { service, result } => self.run_install_hook(&service, result),
+            Event::FilesWritten { service, names, initial } => {
+                self.files_written(&service, names, initial);
+            }
+            Event::Staged { directory, result } => self.staged(&directory, result),
+            Event::Control((request, responder)) => self.command(request, responder),
+            Event::SpecsWritten { stop } => {
+                if let Some((service, timeout_s)) = stop {
+                    if let Some(managed) = self.services.get_mut(&service) {
+                        managed.stop_timeout = timeout_s;
+                    }
+                }
+                self.read_specs();
+            }
+        }
+        self.world.metrics.event_took("sup", began.elapsed());
+    }
+
+    /// Tells a service's machine something and does what it asks for.
+    fn tell(&mut self, service: &str, event: roost_service::Event) {
+        let now = self.world.clock.now();
+        if let Some(managed) = self.services.get_mut(service) {
+            managed.machine.handle(now, event);
+            self.drive(service);
+        }
+    }
+
+    /// Lets every machine do what is due.
+    fn wake(&mut self) {
+        let now = self.world.clock.now();
+        let due = |managed: &Managed| {
+            managed.machine.next_wake_ms().is_some_and(|wake| wake <= now.mono_ms)
+        };
+        let due: Vec<String> = self
+            .services
+            .values()
+            .filter(|managed| due(managed))
+            .map(|managed| managed.name.clone())
+            .collect();
+        for service in due {
+            if let Some(managed) = self.services.get_mut(&service) {
+                managed.machine.wake(now);
+            }
+            self.drive(&service);
+        }
+        self.kill_late_orphans();
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
+        let next = machines.chain(self.orphans.next_wake_ms()).min()?;
+        Some(self.world.clock.instant(next))
+    }
+
+    /// Begins the end: every service is stopped, then the process ends with the code.
+    fn shut_down(&mut self, exit: Exit) {
+        if matches!(self.course, Course::Ending(_)) {
+            return;
+        }
+        systemd::stopping();
+        self.world.output.sup("Gracefully departing from butterfly network.");
+        self.world.ring.command(roost_ring::Command::LeaveGracefully);
+        self.course = Course::Ending(exit);
+        self.tell_all(&roost_service::Event::Shutdown);
+        self.stop_inherited();
+    }
+
+    /// This member was departed by hand: it may not come back under its id.
+    fn departed(&mut self) {
+        self.shut_down(Exit::Departed);
+    }
+
+    /// Lets go of every service and ends, so that the launcher starts a new Supervisor.
+    fn restart(&mut self) {
+        if matches!(self.course, Course::Ending(_)) {
+            return;
+        }
+        self.world.output.sup("Supervisor shutting down for restart");
+        self.world.output.sup("Preparing services for Supervisor restart");
+        self.course = Course::Ending(Exit::Done);
+        self.tell_all(&roost_service::Event::Detach);
+    }
+
+    fn tell_all(&mut self, event: &roost_service::Event) {
+        let services: Vec<String> = self.services.keys().cloned().collect();
+        for service in services {
+            self.tell(&service, event.clone());
+        }
+    }
+
+    fn finished(&self) -> Option<Exit> {
+        match self.course {
+            Course::Ending(exit) if self.services.is_empty() && self.orphans.is_empty() => {
+                Some(exit)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.course, Course::Ending(_))
+    }
+
+    /// A number that the launcher has not seen.
+    fn new_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Runs something slow beside this task; what it returns comes back as an event.
+    fn beside(&self, work: impl FnOnce() -> Event + Send + 'static) {
+        let events = self.world.events.clone();
+        // Without a receiver the process is ending.
+        tokio::task::spawn_blocking(move || drop(events.send(work())));
+    }
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => future::pending().await,
+    }
+}
+
+async fn tick(interval: Option<&mut tokio::time::Interval>) -> Duration {
+    match interval {
+        Some(interval) => interval.tick().await.elapsed(),
+        None => future::pending().await,
+    }
+}

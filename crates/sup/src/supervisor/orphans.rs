@@ -1,0 +1,104 @@
+//! Processes that no service of this Supervisor stands for: survivors of an earlier launcher,
+//! and services whose spec went away while no Supervisor ran. They are stopped, and a service
+//! of the same group does not start before they are gone: never two copies.
+
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use super::Supervisor;
+
+/// Time between the request to end and KILL: nothing is known of their own.
+const PATIENCE_MS: u64 = 8_000;
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+
+#[derive(Debug)]
+struct Orphan {
+    group: String,
+    kill_at_ms: Option<u64>,
+}
+
+/// Orphans by the launcher's number.
+#[derive(Debug, Default)]
+pub(super) struct Orphans(BTreeMap<u64, Orphan>);
+
+impl Orphans {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// True when an orphan of the service group still lives.
+    pub(super) fn hold(&self, group: &str) -> bool {
+        self.0.values().any(|orphan| orphan.group == group)
+    }
+
+    pub(super) fn next_wake_ms(&self) -> Option<u64> {
+        self.0.values().filter_map(|orphan| orphan.kill_at_ms).min()
+    }
+
+    /// Takes a process out that is gone; false when it was none of these.
+    pub(super) fn gone(&mut self, id: u64) -> bool {
+        self.0.remove(&id).is_some()
+    }
+}
+
+impl Supervisor {
+    /// Begins to stop a process that is nobody's service.
+    pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32) {
+        self.world.output.line(&group, "ST", &format!("Terminating service (PID: {pid})"));
+        self.signal(id, SIGTERM);
+        let kill_at_ms = Some(self.world.clock.now().mono_ms + PATIENCE_MS);
+        self.orphans.0.insert(id, Orphan { group, kill_at_ms });
+    }
+
+    pub(super) fn kill_late_orphans(&mut self) {
+        let now = self.world.clock.now();
+        let late = |orphan: &&mut Orphan| orphan.kill_at_ms.is_some_and(|at| at <= now.mono_ms);
+        let mut kill = Vec::new();
+        for (id, orphan) in &mut self.orphans.0 {
+            if late(&orphan) {
+                orphan.kill_at_ms = None;
+                kill.push(*id);
+            }
+        }
+        for id in kill {
+            self.signal(id, SIGKILL);
+        }
+    }
+
+    /// An orphan is gone: the service of its group may start now.
+    pub(super) fn orphan_gone(&mut self) {
+        if !self.is_ending() {
+            self.read_specs();
+        }
+    }
+}
+
+/// Stops process groups without a launcher, which is gone: TERM, some patience, KILL.
+pub(super) fn stop_without_launcher(pids: &[u32]) {
+    let groups: Vec<Pid> =
+        pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).collect();
+    for group in &groups {
+        // One that is gone is stopped.
+        let _ = kill_process_group(*group, Signal::TERM);
+    }
+    let deadline = Instant::now() + Duration::from_millis(PATIENCE_MS);
+    while groups.iter().any(|group| test_kill_process_group(*group).is_ok()) {
+        if Instant::now() >= deadline {
+            for group in &groups {
+                let _ = kill_process_group(*group, Signal::KILL);
+            }
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}

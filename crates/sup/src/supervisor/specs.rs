@@ -1,0 +1,337 @@
+//! The spec directory, and the services it asks for (services chapter 2.3 and 4.2).
+
+use std::collections::BTreeMap;
+
+use roost_ident::{DesiredState, ServiceGroup};
+use roost_launch::wire::{Running, Welcome};
+use roost_service::{
+    BackoffSettings, BuildFailure, Event as Told, Machine, Now, Remembered, ServiceSpec, Settings,
+    Survivor,
+};
+
+use super::{
+    Course, Supervisor,
+    event::{Event, Watch},
+    managed::Managed,
+};
+use crate::{
+    files::{
+        specs::{self, Listing},
+        watch::Target,
+    },
+    services::built::{Blueprint, Built},
+};
+
+impl Supervisor {
+    /// Sorts what the launcher holds: services to take back, and processes to stop.
+    pub(super) fn take_over(&mut self, welcome: Welcome) {
+        let state = |name: &str| welcome.state_of(name).unwrap_or_default().to_vec();
+        let running = welcome.running.iter().cloned();
+        let mut inherited: BTreeMap<_, _> = running
+            .map(|running| (running.name.clone(), (running.clone(), state(&running.name))))
+            .collect();
+        // A service that ended while nobody watched is taken back too, and ends at once: so its
+        // restart is counted like any other.
+        for ended in &welcome.ended {
+            let gone = Running {
+                id: ended.id,
+                name: ended.name.clone(),
+                pid: ended.pid,
+                start_ticks: 0,
+                started_unix_ms: ended.at_unix_ms,
+            };
+            let entry = (gone, state(&ended.name));
+            inherited.entry(ended.name.clone()).or_insert(entry);
+        }
+        self.inherited = inherited;
+        for survivor in welcome.survivors {
+            self.stop_orphan(survivor.id, survivor.name, survivor.pid);
+        }
+    }
+
+    /// Reads the spec directory beside this task.
+    pub(super) fn read_specs(&mut self) {
+        if self.specs_being_read {
+            self.specs_read_again = true;
+            return;
+        }
+        self.specs_being_read = true;
+        let directory = self.world.config.root.sup().specs();
+        self.beside(move || match specs::read_all(&directory) {
+            Ok(listing) => Event::Specs(Some(listing)),
+            Err(error) => {
+                tracing::error!("Unable to read the specs in {}: {error}", directory.display());
+                Event::Specs(None)
+            }
+        });
+    }
+
+    pub(super) fn take_specs(&mut self, listing: Option<Listing>) {
+        self.specs_being_read = false;
+        if std::mem::take(&mut self.specs_read_again) {
+            self.read_specs();
+        }
+        // Without a listing nothing is known, so nothing is changed.
+        let Some(mut listing) = listing.filter(|_| !self.is_ending()) else { return };
+        self.complain(&mut listing);
+        if let Course::Starting { specs_read, .. } = &mut self.course {
+            // Every spec is brought into its full form once.
+            for (path, text) in listing.rewrites.drain(..) {
+                self.world.store.write_later(&path, text.into_bytes(), 0o600);
+            }
+            *specs_read = true;
+        }
+        for (name, spec) in &listing.specs {
+            if self.services.contains_key(name) {
+                self.change(name, spec);
+            } else {
+                self.create(spec);
+            }
+        }
+        // A file that cannot be used says nothing: its service goes on as it was.
+        let is_gone =
+            |name: &&String| !listing.specs.contains_key(*name) && !listing.unusable.contains(name);
+        let gone: Vec<String> = self.services.keys().filter(is_gone).cloned().collect();
+        for name in gone {
+            let timeout_s = self.services.get_mut(&name).and_then(|m| m.stop_timeout.take());
+            self.tell(&name, Told::Unload { timeout_s });
+        }
+        self.stop_inherited_without(&listing);
+    }
+
+    /// Tells each complaint about a file once, until it changes.
+    fn complain(&mut self, listing: &mut Listing) {
+        for (path, line) in &listing.complaints {
+            if self.spec_complaints.get(path) != Some(line) {
+                self.world.output.line("hab-sup", "SD", line);
+            }
+        }
+        self.spec_complaints = std::mem::take(&mut listing.complaints);
+    }
+
+    fn group_of(&self, spec: &ServiceSpec) -> Result<ServiceGroup, roost_ident::ServiceGroupError> {
+        let organization = self.world.config.organization.as_deref();
+        ServiceGroup::new(&spec.ident.name, &spec.group, organization)
+    }
+
+    fn create(&mut self, spec: &ServiceSpec) {
+        let group = match self.group_of(spec) {
+            Ok(group) => group,
+            Err(error) => return self.complain_of_group(spec, &error.to_string()),
+        };
+        if self.orphans.hold(group.as_str()) {
+            return;
+        }
+        let now = self.world.clock.now();
+        let inherited = self.inherited.remove(group.as_str());
+        let machine = match &inherited {
+            Some((running, state)) => self.adopt(now, group, spec, running, state),
+            None => Machine::new(now, group, spec.clone(), self.settings(), seed()),
+        };
+        let mut managed = Managed::new(&self.world.config.root, spec, machine);
+        let name = managed.name.clone();
+        if let Some((running, _)) = &inherited {
+            managed.process = Some(running.id);
+            managed.pid = Some(running.pid);
+            self.processes.insert(running.id, name.clone());
+        }
+        self.services.insert(name.clone(), managed);
+        let user = vec![Target::File(self.world.config.root.user_toml(&name))];
+        self.world.watcher.watch(Watch::User(name.clone()), user);
+        self.drive(&name);
+        if let Some((running, _)) = inherited.filter(|(running, _)| running.start_ticks == 0) {
+            self.processes.remove(&running.id);
+            self.tell(&name, Told::Exited { pid: running.pid, group_alive: false });
+        }
+        if spec.desired_state == DesiredState::Down {
+            self.tell(&name, Told::Stop { timeout_s: None });
+            self.look(spec);
+        }
+    }
+
+    fn complain_of_group(&mut self, spec: &ServiceSpec, error: &str) {
+        let path = self.world.config.root.sup().spec_file(&spec.ident.name);
+        let line = format!(
+            "Error when loading service spec file '{}' ({error}). This file will be skipped.",
+            path.display()
+        );
+        if self.spec_complaints.insert(path, line.clone()).as_ref() != Some(&line) {
+            self.world.output.line("hab-sup", "SD", &line);
+        }
+    }
+
+    /// Takes back a process that outlived the former Supervisor.
+    fn adopt(
+        &self,
+        now: Now,
+        group: ServiceGroup,
+        spec: &ServiceSpec,
+        running: &Running,
+        state: &[u8],
+    ) -> Machine {
+        let text = std::str::from_utf8(state).unwrap_or_default();
+        let mut remembered = Remembered::decode(text).unwrap_or_default();
+        let known_end = remembered.last_process_state.is_some_and(|last| {
+            last.pid == Some(running.pid) && running.start_ticks == 0 && last.reason.is_failure()
+        });
+        if known_end {
+            // The former Supervisor counted this end already; it is about to be counted again.
+            remembered.restart_count = remembered.restart_count.saturating_sub(1);
+        }
+        let survivor =
+            Survivor { pid: running.pid, started_unix_ms: running.started_unix_ms, remembered };
+        Machine::adopt(now, group, spec.clone(), self.settings(), seed(), survivor)
+    }
+
+    fn settings(&self) -> Settings {
+        let config = &self.world.config;
+        let ms =
+            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Settings {
+            backoff: BackoffSettings {
+                min_ms: ms(config.backoff.min),
+                max_ms: ms(config.backoff.max),
+                cooldown_ms: ms(config.backoff.cooldown),
+            },
+            health_timeout_ms: ms(config.health_check_timeout),
+            ..Settings::default()
+        }
+    }
+
+    /// The spec of a loaded service may have changed.
+    fn change(&mut self, name: &str, spec: &ServiceSpec) {
+        let Some(managed) = self.services.get_mut(name) else { return };
+        if managed.machine.spec() == spec {
+            return;
+        }
+        let timeout_s = managed.stop_timeout.take();
+        let group = match self.group_of(spec) {
+            Ok(group) => group,
+            Err(error) => return self.complain_of_group(spec, &error.to_string()),
+        };
+        if spec.desired_state == DesiredState::Down && timeout_s.is_some() {
+            self.tell(name, Told::Stop { timeout_s });
+        }
+        self.tell(name, Told::SpecChanged { spec: spec.clone(), group });
+        if spec.desired_state == DesiredState::Down {
+            self.look(spec);
+        } else {
+            // Channel or strategy of a running service are part of its rumor's meaning.
+            self.announce_again(name);
+        }
+    }
+
+    /// Reads a service that is not to be started, for the documents.
+    fn look(&self, spec: &ServiceSpec) {
+        let blueprint = Blueprint { prepare: false, ..self.blueprint(spec) };
+        let service = spec.ident.name.clone();
+        self.beside(move || {
+            let result = blueprint.build().map(Box::new);
+            Event::Built { service, result, look: true }
+        });
+    }
+
+    /// A service was read from disk, or could not be.
+    pub(super) fn built(
+        &mut self,
+        service: &str,
+        result: Result<Box<Built>, BuildFailure>,
+        look: bool,
+    ) {
+        let Some(managed) = self.services.get_mut(service) else { return };
+        self.touched.insert(service.into());
+        match result {
+            Ok(built) => {
+                for complaint in &built.complaints {
+                    self.world.output.line(service, "HK", complaint);
+                }
+                let plan = built.plan();
+                let errors = managed.take_built(*built);
+                self.tell_merge_errors(service, &errors);
+                self.take_gossip(service);
+                if !look {
+                    self.tell(service, Told::Built(plan));
+                    self.write_files(service, true);
+                    self.refresh(service);
+                }
+            }
+            Err(failure) => {
+                managed.settled = true;
+                if look {
+                    managed.look_failure = Some(failure_text(&failure));
+                } else {
+                    self.watch_sources(service);
+                    self.tell(service, Told::BuildFailed(failure));
+                }
+            }
+        }
+    }
+
+    /// Watches what a service that could not be read is made of, so that it is tried again as
+    /// soon as something of that changes.
+    fn watch_sources(&self, service: &str) {
+        let Some(managed) = self.services.get(service) else { return };
+        let spec = managed.spec();
+        let package = self.world.config.root.pkgs().join(&spec.ident.origin).join(&spec.ident.name);
+        let mut targets = vec![Target::Tree(package)];
+        targets.extend(spec.config_from.as_ref().map(|path| Target::Tree(path.into())));
+        self.world.watcher.watch(Watch::Sources(service.into()), targets);
+    }
+
+    /// Stops processes of the former Supervisor whose spec is gone.
+    fn stop_inherited_without(&mut self, listing: &Listing) {
+        let is_wanted = |name: &String| {
+            let service = name.split_once('.').map_or(name.as_str(), |(service, _)| service);
+            listing.unusable.iter().any(|unusable| unusable == service)
+        };
+        let unwanted: Vec<String> =
+            self.inherited.keys().filter(|name| !is_wanted(name)).cloned().collect();
+        for name in unwanted {
+            if let Some((running, _)) = self.inherited.remove(&name) {
+                if running.start_ticks != 0 {
+                    self.stop_orphan(running.id, name, running.pid);
+                }
+            }
+        }
+    }
+
+    /// Stops all processes of the former Supervisor that were not taken back yet.
+    pub(super) fn stop_inherited(&mut self) {
+        for (name, (running, _)) in std::mem::take(&mut self.inherited) {
+            if running.start_ticks != 0 {
+                self.stop_orphan(running.id, name, running.pid);
+            }
+        }
+    }
+
+    /// True when every spec was read and its service can be shown.
+    pub(super) fn is_started(&self) -> bool {
+        match &self.course {
+            Course::Starting { specs_read, .. } => {
+                *specs_read
+                    && self.orphans.is_empty()
+                    && self.services.values().all(|managed| managed.settled)
+            }
+            Course::Running | Course::Ending(_) => true,
+        }
+    }
+}
+
+fn failure_text(failure: &BuildFailure) -> String {
+    match failure {
+        BuildFailure::Refused(text) => text.clone(),
+        BuildFailure::Directory { path, error } => {
+            format!("Can't create directory {path}: {error}")
+        }
+    }
+}
+
+/// Randomness for back-off and the times of health checks. Without the system's source the
+/// time of day is random enough for that.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => std::time::UNIX_EPOCH.elapsed().map_or(0, |t| u64::from(t.subsec_nanos())),
+    }
+}

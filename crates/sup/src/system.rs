@@ -1,0 +1,25 @@
+//! What this machine is called and which address it shows to others (services chapter 15.1).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+/// Asked for when `HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR` names nothing else. No packet is
+/// sent: connecting a UDP socket only makes the kernel choose a route.
+const LOOKUP_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), 53);
+
+/// The address of this machine as seen by others: the local address of the route to the
+/// lookup address, or the loopback address on a machine without a route.
+pub(crate) fn outbound_ip(lookup: Option<&str>) -> IpAddr {
+    let target = lookup.and_then(|text| text.parse().ok()).unwrap_or(LOOKUP_ADDRESS);
+    let local = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(target)?;
+        socket.local_addr()
+    };
+    local().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// The host name, or `localhost` when it has none that is text.
+pub(crate) fn hostname() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
