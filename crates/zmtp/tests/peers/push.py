@@ -29,6 +29,15 @@ def burst(context, address, count):
     socket.close()
 
 
+def flood(context, address, count, size):
+    """Messages of one size, as fast as possible."""
+    socket = push(context, address)
+    message = b"x" * int(size)
+    for _ in range(int(count)):
+        socket.send(message)
+    socket.close()
+
+
 def short(context, address, count):
     """As many connections as messages."""
     for index in range(int(count)):
