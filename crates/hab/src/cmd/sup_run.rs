@@ -71,11 +71,7 @@ pub(crate) fn launcher() -> ExitCode {
 pub(crate) fn supervisor() -> ExitCode {
     let ui = Ui::new();
     match Context::new(ui).and_then(|context| configuration(&context)) {
-        Ok(config) => {
-            let text =
-                format!("The Supervisor of {} is not built in yet.", config.root.path().display());
-            exit::report(&StartError(text).into(), &ui).into()
-        }
+        Ok(config) => roost_sup::run(config).code().into(),
         // The options were fine when `hab sup run` read them: a file or an address has changed.
         Err(error) => exit::report(&StartError(format!("{error:#}")).into(), &ui).into(),
     }
