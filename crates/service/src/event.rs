@@ -190,7 +190,9 @@ pub enum Event {
     Exited {
         /// Which.
         pid: u32,
-        /// True when other processes of its group still live; [`Event::GroupEnded`] follows.
+        /// True when other processes of its group still live; [`Event::GroupEnded`] follows. A
+        /// caller that learns of the group a moment later holds this event back until then:
+        /// what lives on after a crash is stopped before the next start.
         group_alive: bool,
     },
     /// The last process of the group is gone.

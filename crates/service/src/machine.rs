@@ -311,10 +311,7 @@ impl Machine {
                     .flatten()
                     .min()
             }
-            // Without a process only answers are awaited.
-            Phase::Stopping(stopping) => {
-                stopping.kill_at_ms.filter(|_| !stopping.killed && self.process.is_some())
-            }
+            Phase::Stopping(_) => self.stop_wake_ms(),
             // Once it was ended there is nothing to do but to see its end.
             Phase::PostStop { end_at_ms, .. } => {
                 (!self.hooks.is_ended(Hook::PostStop)).then_some(end_at_ms)

@@ -24,8 +24,8 @@ pub(crate) struct Stopping {
     pub(crate) timeout_ms: u64,
     /// When KILL is due; set once the signal was sent.
     pub(crate) kill_at_ms: Option<u64>,
-    /// KILL was sent.
-    pub(crate) killed: bool,
+    /// When KILL was sent: from then on what is left of the group is not waited for without end.
+    pub(crate) killed_at_ms: Option<u64>,
 }
 
 /// Where a service is in its life.

@@ -14,6 +14,10 @@ use crate::{
 /// Seconds between the signal and KILL when nobody says otherwise.
 pub(super) const SHUTDOWN_TIMEOUT_DEFAULT_S: u32 = 8;
 
+/// How long to wait, after KILL, for the rest of a group whose leader is gone: a process that the
+/// kernel holds, or a zombie that its parent does not collect, must not keep a service down.
+pub(super) const KILLED_GROUP_WAIT_MS: u64 = 5_000;
+
 impl Machine {
     /// Begins to stop, from any phase in which something may run or be asked for.
     pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
@@ -33,7 +37,7 @@ impl Machine {
         }
         let timeout_ms = u64::from(timeout_s) * 1_000;
         self.phase =
-            Phase::Stopping(Stopping { after, timeout_ms, kill_at_ms: None, killed: false });
+            Phase::Stopping(Stopping { after, timeout_ms, kill_at_ms: None, killed_at_ms: None });
         self.terminate(now);
         self.advance_stop(now);
     }
@@ -69,11 +73,16 @@ impl Machine {
     pub(super) fn wake_stopping(&mut self, now: Now) {
         match self.phase {
             Phase::Stopping(mut stopping) => {
-                let is_due = stopping.kill_at_ms.is_some_and(|at_ms| at_ms <= now.mono_ms);
-                if let (Some(process), true, false) = (self.process, is_due, stopping.killed) {
-                    stopping.killed = true;
+                let Some(process) = self.process else { return };
+                if self.stop_wake_ms().is_none_or(|at_ms| at_ms > now.mono_ms) {
+                    return;
+                }
+                if stopping.killed_at_ms.is_none() {
+                    stopping.killed_at_ms = Some(now.mono_ms);
                     self.phase = Phase::Stopping(stopping);
                     self.push(Effect::Kill { pid: process.pid });
+                } else {
+                    self.group_ended(now, process.pid);
                 }
             }
             Phase::PostStop { end_at_ms, .. } => {
@@ -98,8 +107,19 @@ impl Machine {
         }
     }
 
+    /// When a stop has to go on: KILL is due, or what it left is not waited for any longer.
+    pub(super) fn stop_wake_ms(&self) -> Option<u64> {
+        let (Phase::Stopping(stopping), Some(process)) = (self.phase, self.process) else {
+            return None;
+        };
+        match stopping.killed_at_ms {
+            None => stopping.kill_at_ms,
+            Some(at_ms) => process.left_behind.then(|| at_ms.saturating_add(KILLED_GROUP_WAIT_MS)),
+        }
+    }
+
     pub(super) fn tell_terminated(&mut self, pid: u32, stopping: Stopping) {
-        let text = if stopping.killed {
+        let text = if stopping.killed_at_ms.is_some() {
             format!("Service killed (PID: {pid})")
         } else {
             format!("Service gracefully terminated (PID: {pid})")

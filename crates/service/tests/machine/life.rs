@@ -194,7 +194,7 @@ fn processes_left_behind_by_a_crash_are_stopped_before_the_next_start() {
     world.script.ends_ms = None;
     assert_eq!(world.machine.status().process.state, ProcessState::Down);
     assert!(matches!(world.effects.last(), Some((_, Effect::Signal { pid: 1_001, .. }))));
-    world.pass(20_000);
+    world.pass(12_000);
     assert!(matches!(world.effects.last(), Some((_, Effect::Kill { pid: 1_001 }))));
     assert_eq!(world.times(|effect| *effect == Effect::Spawn).len(), 1);
     world.tell(Event::GroupEnded { pid: 1_001 });
@@ -746,4 +746,15 @@ fn a_process_taken_back_restarts_at_once_even_right_after_a_failed_build() {
     assert_eq!(builds.len(), 2);
     world.tell(Event::Exited { pid: 1_003, group_alive: false });
     assert_eq!(world.times(is_build)[2..], [30_300]);
+}
+
+#[test]
+fn what_even_kill_cannot_remove_does_not_keep_a_service_down() {
+    let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
+    world.pass(2_000);
+    world.tell(Event::Exited { pid: 1_001, group_alive: true });
+    world.script.build = Err(BuildFailure::Refused("enough".into()));
+    world.pass(20_000);
+    assert_eq!(world.times(|effect| matches!(effect, Effect::Kill { .. })), [10_000]);
+    assert_eq!(world.times(is_build)[1..], [15_000]);
 }

@@ -134,6 +134,8 @@ struct Model {
     floors: [u64; 3],
     gone: bool,
     signalled: bool,
+    /// When the present process group was killed.
+    killed_at_ms: Option<u64>,
 }
 
 impl Model {
@@ -150,6 +152,7 @@ impl Model {
             floors: [0; 3],
             gone: false,
             signalled: false,
+            killed_at_ms: None,
         };
         model.drain();
         model
@@ -235,7 +238,13 @@ impl Model {
     }
 
     fn nothing_runs(&self) -> bool {
-        self.process.is_none() && self.left_behind.is_none() && self.asked.is_empty()
+        self.process.is_none() && !self.is_left_behind() && self.asked.is_empty()
+    }
+
+    /// True while others of the group live that are worth waiting for.
+    fn is_left_behind(&self) -> bool {
+        let given_up = self.killed_at_ms.is_some_and(|at_ms| self.now_ms >= at_ms + 5_000);
+        self.left_behind.is_some() && !given_up
     }
 
     /// Starts are a second apart unless the process ran that long.
@@ -255,7 +264,7 @@ impl Model {
                 Effect::Build { pin } => {
                     let is_new = self.process.is_none();
                     assert!(is_new || pin.is_some(), "a new attempt beside a process");
-                    assert!(self.left_behind.is_none());
+                    assert!(!self.is_left_behind());
                     if is_new {
                         assert!(self.nothing_runs(), "{:?}", self.asked);
                         self.keep_floor(0);
@@ -268,6 +277,8 @@ impl Model {
                     assert!(self.nothing_runs(), "{:?}", self.asked);
                     self.keep_floor(2);
                     self.signalled = false;
+                    self.killed_at_ms = None;
+                    self.left_behind = None;
                     self.ask(Asked::Spawn);
                 }
                 Effect::RunHook(hook) => {
@@ -295,7 +306,10 @@ impl Model {
                     assert!(!self.signalled, "asked to end twice");
                     self.signalled = true;
                 }
-                Effect::Kill { pid } => assert!(self.is_alive(pid) && self.signalled),
+                Effect::Kill { pid } => {
+                    assert!(self.is_alive(pid) && self.signalled);
+                    self.killed_at_ms = Some(self.now_ms);
+                }
                 Effect::Stopped => assert!(self.nothing_runs(), "{:?}", self.asked),
                 Effect::Gone => self.gone = true,
                 Effect::Announce
