@@ -156,6 +156,8 @@ async fn silent_clients_block_nobody_and_the_oldest_makes_room() {
     let mut byte = [0];
     let end = timeout(PATIENCE, silent[0].read(&mut byte)).await.expect("closed");
     assert!(matches!(end, Ok(0) | Err(_)));
+    // It was not its own silence that ended it.
+    assert!(!server.log.all().contains(&"refused handshake".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,10 @@ group! {
         File(Group<FileCommand>),
         /// Commands relating to the licence
         License(Group<LicenseCommand>),
+        /// Commands relating to packages
+        Pkg(Group<PkgCommand>),
+        /// Commands relating to plans
+        Plan(Group<PlanCommand>),
         /// Commands relating to gossip rings
         Ring(Group<RingCommand>),
         /// Commands relating to the Supervisor
@@ -110,6 +114,20 @@ group! {
     LicenseCommand {
         /// Record that the licence was accepted
         Accept(cmd::license_accept::Arguments),
+    }
+}
+
+group! {
+    PkgCommand {
+        /// Print the default configuration of an installed package
+        Config(cmd::pkg_config::Arguments),
+    }
+}
+
+group! {
+    PlanCommand {
+        /// Render a template, without a Supervisor
+        Render(cmd::plan_render::Arguments),
     }
 }
 

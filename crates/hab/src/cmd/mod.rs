@@ -10,6 +10,8 @@ pub(crate) mod file_upload;
 pub(crate) mod keys;
 pub(crate) mod license_accept;
 pub(crate) mod payload;
+pub(crate) mod pkg_config;
+pub(crate) mod plan_render;
 pub(crate) mod ring_key_export;
 pub(crate) mod ring_key_generate;
 pub(crate) mod ring_key_import;

@@ -1,0 +1,163 @@
+//! What the recordings do not show: where Roost differs on purpose, and what only Roost has.
+
+use crate::played::{Frame, Place, Played, ended};
+
+const HANDSHAKE: &str = concat!(
+    "8090001e0000000048616e647368616b650a1c",
+    "6332566a636d56304c57396d4c58526f5a5331325a574e3062334a7a"
+);
+const HANDSHAKE_OK: &str = "80500000c00000004e65744f6b";
+const OK: &str = "80500000c00000014e65744f6b";
+
+/// A conversation after the handshake.
+fn conversation(frames: Vec<Frame>) -> Vec<Frame> {
+    let start = [Frame::client(HANDSHAKE), Frame::supervisor(HANDSHAKE_OK)];
+    start.into_iter().chain(frames).collect()
+}
+
+/// A frame with transaction word in hex; `word` as hex too.
+fn frame(word: &str, id: &str, body: &str) -> String {
+    let header = 1u32 << 31 | (id.len() as u32) << 20 | (body.len() / 2) as u32;
+    let id: String = id.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{header:08x}{word}{id}{body}")
+}
+
+/// Ident `acme/demo` as field 1.
+const IDENT: &str = "0a0c0a0461636d65120464656d6f";
+
+/// The only answer to a status request.
+fn status(state: u8, health: Option<&str>) -> Frame {
+    let ident = "0a120a0461636d65120464656d6f1a0131220131";
+    // 8 s, then the state.
+    let process = format!("1204080818{state:02x}");
+    let group = "1a0f0a0464656d6f120764656661756c74";
+    let health = health.map_or(String::new(), |health| {
+        let hex: String = health.bytes().map(|byte| format!("{byte:02x}")).collect();
+        // Field 100, a text.
+        format!("a206{:02x}{hex}", health.len())
+    });
+    let body = format!("{ident}{process}{group}2801{health}");
+    Frame::supervisor(&frame("c0000001", "ServiceStatus", &body))
+}
+
+#[test]
+fn an_update_sends_only_what_was_given() {
+    // Field 5, the channel: `dev`.
+    let request = frame("00000001", "SvcUpdate", &format!("{IDENT}2a03646576"));
+    let played =
+        Played::start(vec![conversation(vec![Frame::client(&request), Frame::supervisor(OK)])]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let arguments = ["svc", "update", "acme/demo", "--channel", "dev", "-r", &address];
+    let output = place.hab(&arguments).output().expect("runs");
+    assert_eq!(ended(&output), (0, String::new(), String::new()));
+    played.finish().expect("only the channel");
+}
+
+#[test]
+fn an_update_of_nothing_is_an_error() {
+    let output = Place::new().hab(&["svc", "update", "acme/demo"]).output().expect("runs");
+    let text = "✗✗✗\n✗✗✗ No fields specified for update\n✗✗✗\n";
+    assert_eq!(ended(&output), (1, String::new(), text.into()));
+}
+
+#[test]
+fn the_default_configuration_is_shown() {
+    let request = frame("00000001", "SvcGetDefaultCfg", IDENT);
+    // port = 1
+    let answer = frame("c0000001", "ServiceCfg", "08001208706f7274203d2031");
+    let played = Played::start(vec![conversation(vec![
+        Frame::client(&request),
+        Frame::supervisor(&answer),
+    ])]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let output =
+        place.hab(&["config", "show", "acme/demo", "-r", &address]).output().expect("runs");
+    assert_eq!(ended(&output), (0, "port = 1\n".into(), String::new()));
+}
+
+#[test]
+fn a_connection_closed_instead_of_an_answer_is_an_error() {
+    let request = frame("00000001", "SvcStart", IDENT);
+    let played = Played::start(vec![conversation(vec![Frame::client(&request)])]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let output = place.hab(&["svc", "start", "acme/demo", "-r", &address]).output().expect("runs");
+    let (code, stdout, stderr) = ended(&output);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(stderr.contains("The connection was unexpectedly closed."), "{stderr}");
+}
+
+#[test]
+fn a_supervisor_with_tls_is_recognised_by_its_alert() {
+    let alert = Frame::supervisor("15030300020232");
+    let played = Played::start(vec![vec![Frame::client(HANDSHAKE), alert]]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let output = place.hab(&["svc", "status", "-r", &address]).output().expect("runs");
+    let (code, _, stderr) = ended(&output);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("The Supervisor wants TLS."), "{stderr}");
+}
+
+#[test]
+fn an_answer_that_is_cut_is_an_error_and_shows_nothing() {
+    let request = frame("00000001", "SvcStatus", "");
+    let cut = "80d0004180000001536572766963";
+    let played =
+        Played::start(vec![conversation(vec![Frame::client(&request), Frame::supervisor(cut)])]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let output = place.hab(&["svc", "status", "-r", &address]).output().expect("runs");
+    let text = "✗✗✗\n✗✗✗ bytes remaining on stream\n✗✗✗\n";
+    assert_eq!(ended(&output), (1, String::new(), text.into()));
+}
+
+#[test]
+fn waiting_asks_until_the_service_is_healthy() {
+    let start = frame("00000001", "SvcStart", IDENT);
+    let look = frame("00000001", "SvcStatus", IDENT);
+    let look = |answer: Frame| conversation(vec![Frame::client(&look), answer]);
+    let played = Played::start(vec![
+        conversation(vec![Frame::client(&start), Frame::supervisor(OK)]),
+        look(status(0, None)),
+        look(status(1, Some("UNKNOWN"))),
+        look(status(1, Some("OK"))),
+    ]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let arguments = ["svc", "start", "acme/demo", "--wait=healthy", "-r", &address];
+    let output = place.hab(&arguments).output().expect("runs");
+    assert_eq!(ended(&output), (0, String::new(), String::new()));
+    played.finish().expect("three looks");
+}
+
+#[test]
+fn waiting_for_health_needs_a_supervisor_that_tells_it() {
+    let start = frame("00000001", "SvcStart", IDENT);
+    let look = frame("00000001", "SvcStatus", IDENT);
+    let played = Played::start(vec![
+        conversation(vec![Frame::client(&start), Frame::supervisor(OK)]),
+        conversation(vec![Frame::client(&look), status(1, None)]),
+    ]);
+    let place = Place::new();
+    let address = played.address.to_string();
+    let arguments = ["svc", "start", "acme/demo", "--wait=healthy", "-r", &address];
+    let output = place.hab(&arguments).output().expect("runs");
+    let (code, _, stderr) = ended(&output);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("does not tell the health"), "{stderr}");
+}
+
+#[test]
+fn a_supervisor_that_is_not_there_ends_with_1_and_says_how_to_run_one() {
+    let played = Played::start(Vec::new());
+    let address = played.address.to_string();
+    played.finish().expect("nothing to play, so nobody listens");
+    let output = Place::new().hab(&["svc", "status", "-r", &address]).output().expect("runs");
+    let (code, stdout, stderr) = ended(&output);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(stderr.starts_with("✗✗✗\n✗✗✗ Unable to contact the Supervisor.\n"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 9);
+}
