@@ -1,0 +1,57 @@
+//! Measures what an update of the census costs in a large ring, and what it is to ask for the
+//! values that templates see: `cargo run --release -p roost-census --example cost [MEMBERS]`.
+
+use std::time::Instant;
+
+use roost_census::{Census, Input, MemberFact, ServiceFact, SysFact};
+use roost_ident::{MemberHealth, ServiceGroup};
+
+const GROUP_MEMBERS: usize = 100;
+
+fn main() {
+    let members: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let ids: Vec<String> = (0..members).map(|number| format!("{number:032x}")).collect();
+    let groups: Vec<ServiceGroup> = (0..members.div_ceil(GROUP_MEMBERS))
+        .filter_map(|number| format!("service{number}.default").parse().ok())
+        .collect();
+    let sys =
+        SysFact { ip: "10.0.0.1", hostname: "host", gossip_ip: "0.0.0.0", ..SysFact::default() };
+    let service = |(number, member_id)| ServiceFact {
+        member_id,
+        group: &groups[number / GROUP_MEMBERS],
+        incarnation: 1,
+        pkg_incarnation: 0,
+        pkg: "acme/service/1.0.0/20250101000000",
+        cfg: b"host = \"10.0.0.1\"\nport = 8080\n",
+        sys,
+    };
+    let member = |member_id| MemberFact {
+        member_id,
+        address: "10.0.0.1",
+        gossip_port: 9638,
+        health: MemberHealth::Alive,
+    };
+    let mut input = Input {
+        services: ids.iter().map(String::as_str).enumerate().map(service).collect(),
+        members: ids.iter().map(|id| member(id)).collect(),
+        ..Input::default()
+    };
+    let mut census = Census::new(&ids[0]);
+    let mut decrypt = |_: &[u8]| Err("no keys".to_owned());
+
+    let mut measure = |what: &str, input: &Input<'_>| {
+        let start = Instant::now();
+        let changed = census.update(input, &mut decrypt).changed;
+        println!("{what}: {:.2} ms, changed: {changed}", start.elapsed().as_secs_f64() * 1e3);
+    };
+    println!("{members} members in {} groups", groups.len());
+    measure("first update", &input);
+    measure("nothing new", &input);
+    input.members[members / 2].health = MemberHealth::Suspect;
+    measure("one member suspect", &input);
+
+    let start = Instant::now();
+    let size = census.svc_value(&groups[0]).map_or(0, |value| value.to_string().len());
+    let cost_ms = start.elapsed().as_secs_f64() * 1e3;
+    println!("`svc` of {GROUP_MEMBERS} members as text: {cost_ms:.2} ms, {size} bytes");
+}
