@@ -104,7 +104,10 @@ impl Client {
         Ok(Client { stream })
     }
 
-    /// The socket, non-blocking, for the caller's event loop. Its end means that the launcher died.
+    /// The socket, non-blocking, for the caller's event loop.
+    ///
+    /// Its end means that the launcher died: end soon and leave the services alone. The next
+    /// launcher finds them, and it needs the ports this process holds.
     #[must_use]
     pub fn into_stream(self) -> UnixStream {
         self.stream

@@ -27,8 +27,8 @@ pub struct Style {
 
 impl Style {
     /// The style that options and environment ask for. Colour is on unless `--no-color` was given
-    /// (`no_color`), `NO_COLOR` is set to anything, or `TERM` is unset, empty or `dumb`. `env`
-    /// looks up a variable; an empty value counts as unset.
+    /// (`no_color`), `NO_COLOR` is set to anything, `HAB_NOCOLORING` to `1` or `true`, or `TERM` is
+    /// unset, empty or `dumb`. `env` looks up a variable; an empty value counts as unset.
     pub fn choose(
         no_color: bool,
         json: bool,
@@ -37,7 +37,9 @@ impl Style {
     ) -> Style {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let capable = set("TERM").is_some_and(|term| term != "dumb");
-        Style { color: !no_color && set("NO_COLOR").is_none() && capable, json, verbose }
+        let refused = set("NO_COLOR").is_some()
+            || set("HAB_NOCOLORING").is_some_and(|value| value == "1" || value == "true");
+        Style { color: capable && !no_color && !refused, json, verbose }
     }
 
     /// The style for one output: without colour where it is no terminal.
@@ -235,6 +237,8 @@ mod tests {
         assert!(!Style::choose(false, false, false, env(&[])).color);
         assert!(!Style::choose(false, false, false, env(&[("TERM", "dumb")])).color);
         let refused = env(&[("TERM", "xterm"), ("NO_COLOR", "1")]);
+        assert!(!Style::choose(false, false, false, refused).color);
+        let refused = env(&[("TERM", "xterm"), ("HAB_NOCOLORING", "true")]);
         assert!(!Style::choose(false, false, false, refused).color);
         let empty = env(&[("TERM", "xterm"), ("NO_COLOR", "")]);
         let style = Style::choose(false, false, false, empty);

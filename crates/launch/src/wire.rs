@@ -210,7 +210,8 @@ pub enum Event {
         at_unix_ms: u64,
     },
     /// Nothing of its process group lives any more: a stop is complete. After [`Event::Exited`],
-    /// mostly at once. Services and survivors only.
+    /// mostly at once. Services and survivors only. After KILL wait for it a few seconds at most:
+    /// a process that the kernel holds, or a zombie that its parent does not collect, still counts.
     GroupGone {
         /// Its id.
         id: u64,

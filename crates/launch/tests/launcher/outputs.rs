@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::Stdio;
+use std::time::Duration;
 
 use roost_launch::line::Style;
 use roost_launch::wire::{Event, Kind, PROTOCOL_VERSION, Request, Scope, Status, Stream};
@@ -11,6 +12,10 @@ use crate::rig::{Rig, Text, status_kb};
 
 pub(crate) const TESTS: &[Test] = &[
     ("lines_of_services_carry_their_group", lines_of_services_carry_their_group),
+    (
+        "the_last_words_of_a_service_come_before_its_end",
+        the_last_words_of_a_service_come_before_its_end,
+    ),
     ("the_supervisor_decides_the_style", the_supervisor_decides_the_style),
     ("output_of_hooks_goes_to_the_supervisor", output_of_hooks_goes_to_the_supervisor),
     (
@@ -44,8 +49,15 @@ fn lines_of_services_carry_their_group() {
             "a.default(O): last"
         ]
     );
-    let end = text.find("Child for service").unwrap_or(text.len());
-    assert!(text.find("(O): out").expect("there") < end, "{text}");
+}
+
+fn the_last_words_of_a_service_come_before_its_end() {
+    let (rig, mut sup) = Rig::started();
+    sup.spawn(1, Kind::Service, "a.default", "yes | head -n 30000; echo last");
+    sup.exited(1);
+    let text = rig.stdout.wait("Child for service");
+    let end = text.find("Child for service").expect("waited for");
+    assert!(text[..end].ends_with("a.default(O): last\nhab-launch(SV): "));
 }
 
 fn the_supervisor_decides_the_style() {
@@ -99,7 +111,6 @@ fn a_hook_that_prints_200_mb_takes_no_memory() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(1, Kind::Hook, "a hook[init]", "head -c 200000000 /dev/zero");
     sup.spawned(1);
-    // a service in between is not held up for long
     let mut count = 0_usize;
     let mut exited = false;
     let mut ended = false;
@@ -170,11 +181,12 @@ fn a_slow_reader_misses_nothing() {
     let mut sup = rig.accept();
     sup.hello();
     sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 100000; exec sleep 1000");
-    // one small read at a time: the service is slowed down instead of losing lines
+    // slower than the service, which is slowed down instead of losing lines
     let mut text = Vec::new();
     let mut buffer = [0; 700];
     let wanted = 100_000 * "a.default(O): 0123456789\n".len();
     while text.len() < wanted {
+        std::thread::sleep(Duration::from_millis(1));
         let count = stdout.read(&mut buffer).expect("readable");
         assert!(count > 0);
         text.extend_from_slice(&buffer[..count]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use roost_launch::wire::{Ended, Event, Kind, Remembered, Request, Scope, Status};
+use roost_launch::wire::{Ended, Event, Kind, MAX_STATE_BYTES, Remembered, Request, Scope, Status};
 
 use crate::Test;
 use crate::rig::{Rig, kill, lives, wait_for};
@@ -33,7 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
         "a_killed_launcher_leaves_survivors_that_the_next_one_finds",
         a_killed_launcher_leaves_survivors_that_the_next_one_finds,
     ),
-    ("a_table_of_another_boot_finds_nobody", a_table_of_another_boot_finds_nobody),
+    ("a_process_with_another_start_is_no_survivor", a_process_with_another_start_is_no_survivor),
     ("a_corrupt_table_is_put_aside", a_corrupt_table_is_put_aside),
     (
         "a_replaced_program_takes_effect_at_the_next_restart",
@@ -109,11 +109,16 @@ fn an_end_without_supervisor_is_told_to_the_next() {
 
 fn what_a_supervisor_wrote_last_counts() {
     let (rig, mut sup) = Rig::started();
-    sup.send(&Request::Remember { name: "a.default".into(), bytes: b"1".to_vec() });
-    sup.send(&Request::Remember { name: "a.default".into(), bytes: b"2".to_vec() });
+    // more than is read at once
+    for number in 0..50_u8 {
+        sup.send(&Request::Remember {
+            name: "a.default".into(),
+            bytes: vec![number; MAX_STATE_BYTES],
+        });
+    }
     sup.end(1);
     let welcome = rig.accept().hello();
-    assert_eq!(welcome.state_of("a.default"), Some(&b"2"[..]));
+    assert_eq!(welcome.state_of("a.default"), Some(&[49; MAX_STATE_BYTES][..]));
 }
 
 fn hup_asks_for_a_restart_without_touching_services() {
@@ -197,7 +202,7 @@ fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
     assert!(!lives(other));
 }
 
-fn a_table_of_another_boot_finds_nobody() {
+fn a_process_with_another_start_is_no_survivor() {
     let (mut rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     rig.signal(libc::SIGKILL);
@@ -206,10 +211,22 @@ fn a_table_of_another_boot_finds_nobody() {
     let text = fs::read_to_string(&table).expect("readable");
     assert!(text.contains(&format!("1 {pid} ")), "{text}");
     let boot = text.lines().nth(1).expect("a line");
-    fs::write(&table, text.replace(boot, "boot 0")).expect("written");
+    let entry = text.lines().nth(2).expect("a line");
+    let ticks = entry.split(' ').nth(2).expect("a field");
+    for (what, other) in [(boot, "boot 0"), (ticks, "1")] {
+        fs::write(&table, text.replace(what, other)).expect("written");
+        rig.start();
+        // kept until its launcher is dead, so that no other one is started
+        let mut sup = rig.accept();
+        assert!(sup.hello().survivors.is_empty(), "{other}");
+        assert!(lives(pid));
+        rig.signal(libc::SIGKILL);
+        rig.wait();
+    }
+    // the same without a change
+    fs::write(&table, text).expect("written");
     rig.start();
-    assert!(rig.accept().hello().survivors.is_empty());
-    assert!(lives(pid));
+    assert_eq!(rig.accept().hello().survivors.len(), 1);
 }
 
 fn a_corrupt_table_is_put_aside() {

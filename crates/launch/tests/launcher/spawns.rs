@@ -1,5 +1,6 @@
 //! Processes are started as asked, or a reason is told.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -7,11 +8,12 @@ use std::path::PathBuf;
 use roost_launch::wire::{Event, Ids, Kind, Request, Scope, Status};
 
 use crate::Test;
-use crate::rig::{Rig, lives, wait_for};
+use crate::rig::{Rig, kill, lives, wait_for};
 
 pub(crate) const TESTS: &[Test] = &[
     ("exit_codes_and_signals_are_told", exit_codes_and_signals_are_told),
     ("a_child_starts_from_a_clean_slate", a_child_starts_from_a_clean_slate),
+    ("a_child_has_all_signals_open", a_child_has_all_signals_open),
     ("a_child_becomes_the_user_it_is_given", a_child_becomes_the_user_it_is_given),
     ("a_failed_exec_is_told_with_file_and_reason", a_failed_exec_is_told_with_file_and_reason),
     ("a_missing_interpreter_is_found_in_path", a_missing_interpreter_is_found_in_path),
@@ -46,7 +48,7 @@ fn exit_codes_and_signals_are_told() {
 
 fn a_child_starts_from_a_clean_slate() {
     let (_rig, mut sup) = Rig::started();
-    let script = "env; ls -l /proc/self/fd; grep Sig /proc/self/status; \
+    let script = "env; ls -l /proc/self/fd; \
                   cut -d' ' -f5 /proc/$$/stat; echo pid=$$ stdin=$(readlink /proc/$$/fd/0)";
     let mut request = sup.shell(1, Kind::Hook, "a", script);
     for name in ["HAB_SUP_GATEWAY_AUTH_TOKEN", "ROOST_LAUNCHER_FD", "MINE"] {
@@ -59,12 +61,21 @@ fn a_child_starts_from_a_clean_slate() {
     assert!(!text.contains("FS_ROOT"), "nothing of the launcher's own: {text}");
     // 0, 1, 2 and the directory that ls itself reads
     assert_eq!(text.matches(" -> ").count(), 4, "{text}");
-    for set in ["SigBlk", "SigIgn"] {
-        assert!(text.contains(&format!("{set}:\t0000000000000000")), "{text}");
-    }
     let last = text.lines().last().expect("a line");
     let group = text.lines().rev().nth(1).expect("a line");
     assert_eq!(last, format!("pid={group} stdin=/dev/null"));
+}
+
+fn a_child_has_all_signals_open() {
+    let (_rig, mut sup) = Rig::started();
+    // not by a shell, which would tidy up itself
+    let mut request = sup.program(1, Kind::Hook, "a", "/usr/bin/env".as_ref());
+    request.args = ["grep", "Sig", "/proc/self/status"].map(Into::into).into();
+    sup.send(&Request::Spawn(request));
+    let text = sup.output(1);
+    for set in ["SigBlk", "SigIgn"] {
+        assert!(text.contains(&format!("{set}:\t0000000000000000")), "{text}");
+    }
 }
 
 fn a_child_becomes_the_user_it_is_given() {
@@ -167,20 +178,27 @@ fn a_group_is_signalled_and_watched_to_its_last_process() {
 
 fn orphans_are_reaped() {
     let (rig, mut sup) = Rig::started();
-    // each inner shell dies at once and leaves its sleep to the launcher
-    let script =
-        "for i in 1 2 3; do (sleep 0.01 & ) ; (setsid sleep 0.01 & ) ; done; exec sleep 1000";
+    // the inner shells die at once and leave what they started to the launcher
+    let script = "(setsid sleep 1001 & echo $! > $ROOST_TEST_ROOT/orphan); \
+                  for i in 1 2 3; do (sleep 0.01 & ); (setsid sleep 0.01 & ); done; exec sleep 1000";
     sup.spawn(1, Kind::Service, "a.default", script);
     let pid = sup.spawned(1);
-    let children = format!("/proc/{0}/task/{0}/children", rig.pid());
-    let expected = [sup.pid, pid];
-    wait_for("the orphans' end", || {
-        let listed = fs::read_to_string(&children).expect("readable");
-        let listed: Vec<u32> =
-            listed.split_whitespace().map(|pid| pid.parse().expect("a number")).collect();
-        let is_sleep = fs::read_to_string(format!("/proc/{pid}/comm")).expect("runs") == "sleep\n";
-        (is_sleep && listed == expected).then_some(())
+    let orphan: u32 = wait_for("the orphan", || {
+        let text = fs::read_to_string(rig.path("orphan")).ok()?;
+        text.trim().parse().ok()
     });
+    let children = format!("/proc/{0}/task/{0}/children", rig.pid());
+    let listed = || -> BTreeSet<u32> {
+        let text = fs::read_to_string(&children).expect("readable");
+        let numbers = text.split_whitespace().map(str::parse);
+        numbers.map(|pid| pid.expect("a number")).collect()
+    };
+    wait_for("one orphan left", || {
+        let started = fs::read_to_string(format!("/proc/{pid}/comm")).expect("runs") == "sleep\n";
+        (started && listed() == BTreeSet::from([sup.pid, pid, orphan])).then_some(())
+    });
+    kill(orphan, libc::SIGKILL);
+    wait_for("no orphan left", || (listed() == BTreeSet::from([sup.pid, pid])).then_some(()));
 }
 
 fn unknown_messages_are_skipped() {
