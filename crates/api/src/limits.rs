@@ -30,7 +30,8 @@ pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections open at the same time. When there are more, the oldest is asked to leave: it
-    /// may finish the request it is in. Keep it well below the limit of open files.
+    /// may finish the request it is in. A quarter more may be open for the moment that takes.
+    /// Keep it well below the limit of open files.
     pub connections: usize,
     /// Time for a request head to arrive; also how long a connection may be idle.
     pub head_timeout: Duration,

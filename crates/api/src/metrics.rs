@@ -76,8 +76,6 @@ impl fmt::Debug for MetricsSource {
 pub(crate) enum Closed {
     /// There were too many, and it was the oldest.
     Oldest,
-    /// There were too many, and those asked to leave had not left yet.
-    Refused,
     /// The TLS handshake failed or took too long.
     Handshake,
     /// No request came, or not all of it, in time.
@@ -92,7 +90,6 @@ impl Closed {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Oldest => "oldest",
-            Self::Refused => "refused",
             Self::Handshake => "handshake",
             Self::Idle => "idle",
             Self::Stalled => "stalled",
@@ -233,9 +230,9 @@ impl GatewayMetrics {
     }
 
     /// Drops the series of services that are no longer loaded. Does nothing when this snapshot
-    /// was seen before.
+    /// or a later one was seen before.
     pub(crate) fn follow(&self, snapshot: &Snapshot) {
-        if self.compared.swap(snapshot.number(), Ordering::Relaxed) == snapshot.number() {
+        if self.compared.fetch_max(snapshot.number(), Ordering::Relaxed) >= snapshot.number() {
             return;
         }
         let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);

@@ -70,10 +70,10 @@ pub(crate) async fn run(
         match accepted {
             Ok((tcp, _)) => {
                 let leave = terms.shutdown.child_token();
-                let Some(seat) = table.enter(leave.clone()) else {
-                    metrics.count_closed(Closed::Refused);
-                    continue;
-                };
+                // Who was asked to leave does so within a second; until then the others wait
+                // in the system's queue.
+                while table.is_crowded() && connections.join_next().await.is_some() {}
+                let seat = table.enter(leave.clone());
                 if table.make_room() {
                     metrics.count_closed(Closed::Oldest);
                 }

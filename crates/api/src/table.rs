@@ -35,17 +35,20 @@ impl Table {
         Arc::new(Self { capacity: capacity.max(1), state: Mutex::default() })
     }
 
-    /// Takes a seat. `leave` is cancelled when this connection has to go. `None` when a quarter
-    /// more than the capacity is taken by those who have been asked to leave and have not left.
-    pub(crate) fn enter(self: &Arc<Self>, leave: CancellationToken) -> Option<Seat> {
+    /// Takes a seat. `leave` is cancelled when this connection has to go.
+    pub(crate) fn enter(self: &Arc<Self>, leave: CancellationToken) -> Seat {
         let mut state = self.lock();
-        if state.staying.len() + state.leaving > self.capacity + self.capacity / 4 {
-            return None;
-        }
         let number = state.next;
         state.next += 1;
         state.staying.insert(number, leave);
-        Some(Seat { table: Arc::clone(self), number })
+        Seat { table: Arc::clone(self), number }
+    }
+
+    /// True when a quarter more than the capacity is open, because some of those who were asked
+    /// to leave have not left yet.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let state = self.lock();
+        state.staying.len() + state.leaving > self.capacity + self.capacity / 4
     }
 
     /// Asks the oldest connection to leave if there are too many; tells whether it did.
@@ -90,8 +93,7 @@ mod tests {
     fn the_oldest_is_asked_to_leave_when_there_are_too_many() {
         let table = Table::new(4);
         let tokens: Vec<_> = (0..5).map(|_| CancellationToken::new()).collect();
-        let seats: Vec<_> =
-            tokens.iter().map(|token| table.enter(token.clone()).expect("a seat")).collect();
+        let seats: Vec<_> = tokens.iter().map(|token| table.enter(token.clone())).collect();
         assert!(table.make_room());
         assert!(!table.make_room());
         let asked: Vec<_> = tokens.iter().map(CancellationToken::is_cancelled).collect();
@@ -102,16 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn those_who_do_not_leave_keep_others_out_in_the_end() {
+    fn those_who_do_not_leave_make_it_crowded_until_they_do() {
         let table = Table::new(4);
         let mut seats = Vec::new();
-        while let Some(seat) = table.enter(CancellationToken::new()) {
+        while !table.is_crowded() {
+            seats.push(table.enter(CancellationToken::new()));
             table.make_room();
-            seats.push(seat);
-            assert!(seats.len() < 100, "somebody has to be kept out");
+            assert!(seats.len() < 100, "it has to become crowded");
         }
         assert_eq!(seats.len(), 6);
         seats.remove(0);
-        assert!(table.enter(CancellationToken::new()).is_some());
+        assert!(!table.is_crowded());
     }
 }

@@ -211,7 +211,6 @@ async fn a_flood_of_idle_connections_does_not_lock_out_who_comes_last() {
         }
         flood.push(stream);
     }
-    // Some of the newest may be refused while the oldest leave; the one that is let in answers.
     let answer = get(server.address, "/services", "").await;
     assert_eq!(answer.status(), 200);
     // The first of the flood was asked to leave.

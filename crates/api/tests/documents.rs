@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{butterfly, fill, scenario};
 use roost_api::{
     Document, Format, OPENAPI_JSON, ServiceEntry, Snapshot,
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument},
+    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument},
 };
 use serde_json::{Value, json};
 
@@ -176,7 +176,7 @@ fn what_is_rendered_fits_the_description_and_reads_as_toml() {
         .expect("UTF-8")
         .parse()
         .expect("TOML");
-    assert_eq!(Some(&config), service.document().cfg.as_ref().map(|cfg| cfg.table()));
+    assert_eq!(Some(&config), service.document().cfg.as_ref().map(ConfigTable::table));
     let list: toml::Table = std::str::from_utf8(snapshot.list(Format::Toml).bytes())
         .expect("UTF-8")
         .parse()
