@@ -227,6 +227,8 @@ impl Ring {
             self.plan_health(now, place);
             if health == Health::Departed {
                 self.purge(place);
+            } else {
+                self.note(Event::Confirmed { id: self.table.at(place).id.clone() });
             }
             self.table.start_hot(place);
         }

@@ -74,6 +74,7 @@ pub enum Duration {
 pub enum Event {
     ProbeTimedOut { id: MemberId, to: SocketAddr },
     Suspected { id: MemberId },
+    Confirmed { id: MemberId },
     ProbePingFailed { id: MemberId },
     AskingConfirmed { id: MemberId, health: Health },
     QuorumLost { group: String, term: u64 },
@@ -107,6 +108,7 @@ impl fmt::Display for Event {
                 write!(f, "Timed out waiting for Ack from {id}@{to}")
             }
             Self::Suspected { id } => write!(f, "Marking {id} as Suspect"),
+            Self::Confirmed { id } => write!(f, "{id} did not answer in time and is Confirmed now"),
             Self::ProbePingFailed { id } => {
                 write!(f, "Probe failed for Member: {id}, Marking as Confirmed")
             }

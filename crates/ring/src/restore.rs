@@ -1,7 +1,7 @@
 //! What the data file brings back (ring chapter 12.3).
 
 use crate::{
-    Departure, Dropped, Health, MemberId, Now, Ring, Rumor, RumorKind, Stores,
+    Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores,
     membership::SMALL_RING_MAX, rumor::ELECTION_ID,
 };
 
@@ -53,14 +53,10 @@ impl Ring {
         }
     }
 
-    /// What this member alone is sure to know best is new to everybody.
+    /// What this member alone is sure to know best is new to everybody. Its record is not among
+    /// that: others learn it from its pings.
     fn start_own_hot(&mut self) {
         let me = self.me.id.clone();
-        if let Some(place) = self.table.find(&me)
-            && self.table.at(place).health != Health::Departed
-        {
-            self.table.start_hot(place);
-        }
         let mut own: Vec<(RumorKind, String, String)> = Vec::new();
         let is_mine = |id: &MemberId| *id == me;
         for service in self.rumors.services.iter().filter(|service| is_mine(&service.member_id)) {

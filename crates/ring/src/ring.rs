@@ -90,7 +90,7 @@ impl Ring {
         if let Some(stores) = restored {
             ring.restore(now, stores);
         }
-        ring.plan();
+        ring.plan(now);
         ring
     }
 
@@ -118,7 +118,7 @@ impl Ring {
         if let Err(dropped) = &result {
             self.count_drop(dropped);
         }
-        self.plan();
+        self.plan(now);
         result
     }
 
@@ -131,7 +131,7 @@ impl Ring {
         self.run_prober(now);
         self.run_gossiper(now);
         self.run_elections(now);
-        self.plan();
+        self.plan(now);
     }
 
     /// When [`Ring::wake`] is due.
@@ -140,12 +140,14 @@ impl Ring {
         self.planned
     }
 
-    fn plan(&mut self) {
+    fn plan(&mut self, now: Now) {
+        // what has become due just now is not late
         self.planned = self
             .next_expiry()
             .min(self.prober.next())
             .min(self.gossiper.next())
-            .min(self.elections.next());
+            .min(self.elections.next())
+            .max(now);
     }
 
     /// The next pass on the grid that has something to do.
@@ -374,6 +376,18 @@ impl Ring {
     #[must_use]
     pub fn health_of(&self, id: &crate::MemberId) -> Option<crate::Health> {
         self.table.get(id).map(|entry| entry.health)
+    }
+
+    /// A service of a member. Cheaper than a view.
+    #[must_use]
+    pub fn service(&self, group: &str, id: &crate::MemberId) -> Option<&crate::Service> {
+        id.with_text(|id| self.rumors.services.get(group, id)).map(|service| &**service)
+    }
+
+    /// The leader election of a group. Cheaper than a view.
+    #[must_use]
+    pub fn election(&self, group: &str) -> Option<&crate::Election> {
+        self.rumors.election(RumorKind::Election, group).map(|election| &**election)
     }
 
     /// This member's own incarnation.

@@ -205,6 +205,23 @@ fn a_member_that_was_stopped_does_not_blame_the_others() {
 }
 
 #[test]
+fn news_after_a_long_calm_are_no_lag() {
+    let mut net = Net::default();
+    net.now = Now(3_600_000_000);
+    for number in 0..3 {
+        net.start(number, &[0]);
+    }
+    net.run_until(20_000, |net| net.all_alive(3));
+    net.run_ms(600_000);
+    net.crash(2);
+    net.run_ms(60_000);
+    for node in net.nodes.values() {
+        let lagged = node.events.iter().any(|event| matches!(event, Event::Lagged { .. }));
+        assert!(!lagged, "{:?}", node.events);
+    }
+}
+
+#[test]
 fn members_with_and_without_the_ring_key_never_meet() {
     let mut net = Net::default();
     net.key = Some(ring_key());

@@ -152,9 +152,16 @@ fn many_members(count: usize) -> Stores {
 }
 
 #[test]
-fn a_large_data_file_starts_cold_but_for_the_own_record() {
+fn a_large_data_file_starts_cold_but_for_own_services() {
+    let mut stores = many_members(100);
+    for number in 0..2 {
+        let mut net = Net::ring(1);
+        net.start(number, &[]);
+        net.command(number, Command::PublishService(service("web.default")));
+        stores.services.extend(net.nodes[&number].ring.stores().services);
+    }
     let me = Me { id: id(0), incarnation: 0, port: 9638, permanent: false };
-    let mut ring = Ring::new(Config::default(), me, Some(many_members(100)), 1, Now(0));
+    let mut ring = Ring::new(Config::default(), me, Some(stores), 1, Now(0));
     assert_eq!(ring.view().members.update_counter, 100);
     let mut pushed = 0;
     for _ in 0..40 {
@@ -164,9 +171,12 @@ fn a_large_data_file_starts_cold_but_for_the_own_record() {
             if let Output::Push { push, messages, .. } = output {
                 for message in messages {
                     let rumor = Envelope::new(None).unwrap(&message).unwrap();
-                    let Rumor::Member(_, about) = Rumor::decode(rumor).unwrap() else { panic!() };
-                    // nobody answers here, so there is news about others as well
-                    assert!(about.member.id == id(0) || about.health != Health::Alive);
+                    match Rumor::decode(rumor).unwrap() {
+                        // nobody answers here, so there is news about others
+                        Rumor::Member(_, about) => assert_ne!(about.health, Health::Alive),
+                        Rumor::Service(service) => assert_eq!(service.member_id, id(0)),
+                        other => panic!("{other:?}"),
+                    }
                     pushed += 1;
                 }
                 ring.handle(now, Input::PushResult { push, sent: true }).unwrap();
