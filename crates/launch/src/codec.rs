@@ -5,7 +5,7 @@
 //! structure is a field of fields. Unknown kinds and tags are skipped, which is what lets old and
 //! new programs talk. Tags and kinds are never used for another meaning.
 //!
-//! A [`Event::Welcome`] may be larger than a frame, so its entries travel as frames of their own
+//! A [`crate::wire::Event::Welcome`] may be larger than a frame, so its entries travel as frames of their own
 //! before it; the [`Decoder`] puts them together.
 
 mod read;

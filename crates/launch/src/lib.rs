@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`wire`], [`codec`] | messages between launcher and Supervisor, and their bytes |
 //! | [`client`] | the Supervisor's end |
-//! | [`line`] | the look of a line of output, shared with the Supervisor |
+//! | [`mod@line`] | the look of a line of output, shared with the Supervisor |
 //! | [`lock`] | the lock file, and what `hab sup term` does with it |
 //!
 //! The launcher makes itself the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were

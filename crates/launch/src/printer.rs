@@ -21,8 +21,9 @@ use crate::wire::Stream;
 
 /// As much may wait before services are slowed down.
 const HIGH_BYTES: usize = 64 * 1024;
-/// Lines of the launcher itself come through up to here.
-const MOST_BYTES: usize = 4 * HIGH_BYTES;
+/// More never waits. Above [`HIGH_BYTES`] come only lines of the launcher itself and those of one
+/// last read, which are fewer even with the longest preambles.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// A reader that takes nothing for so long is given up.
 const STALL: Duration = Duration::from_secs(1);
 /// Bytes the kernel writes into a pipe as a whole (pipe(7)): lines of ours and of the Supervisor,

@@ -48,9 +48,14 @@ impl Launcher {
         match self.children[at].kind {
             Kind::Hook => {
                 self.await_output_end(entry.id);
-                self.children.swap_remove(at);
                 self.mark_unsaved(Kind::Hook);
                 self.tell_exit(&entry, status);
+                if self.children[at].stop == Stop::No {
+                    self.children.swap_remove(at);
+                } else {
+                    // killed with its group, whose end is awaited
+                    self.children[at].state = State::Lingering;
+                }
             }
             Kind::Service => {
                 self.read_last_words(entry.id);
@@ -123,6 +128,9 @@ impl Launcher {
             |child: &Child| matches!(child.state, State::Lingering) && !child.group_lives();
         while let Some(at) = self.children.iter().position(is_gone) {
             let child = self.children.swap_remove(at);
+            if child.kind == Kind::Hook {
+                continue;
+            }
             self.tell(&Event::GroupGone { id: child.entry.id });
             if matches!(self.phase, Phase::Stopping { .. }) {
                 let text = format!("Shutdown OK: {}", child.stop.text());

@@ -10,6 +10,8 @@ use crate::wire::{Event, MAX_OUTPUT_BYTES};
 
 /// After the end of a hook its pipes are read for so long, if something keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+/// Read at once of what becomes lines: little, because empty lines grow most by their preamble.
+const LINES_BYTES: usize = 4096;
 /// Most that is read at the end of a process: more than a pipe usually holds.
 const LAST_WORDS_BYTES: usize = 1024 * 1024;
 
@@ -37,7 +39,11 @@ impl Launcher {
         };
         let (id, stream) = (*id, *stream);
         let mut buffer = [0; MAX_OUTPUT_BYTES];
-        let count = match fd.as_ref().map(|fd| rustix::io::read(fd, &mut buffer)) {
+        let room = match sink {
+            Sink::Service { .. } => &mut buffer[..LINES_BYTES],
+            Sink::Hook => &mut buffer[..],
+        };
+        let count = match fd.as_ref().map(|fd| rustix::io::read(fd, room)) {
             Some(Ok(count)) => count,
             Some(Err(Errno::AGAIN | Errno::INTR)) => return 0,
             _ => 0,
@@ -76,13 +82,16 @@ impl Launcher {
         }
     }
 
-    /// Reads what a process left in its pipes, without waiting for more.
+    /// Reads what a process left in its pipes, without waiting for more. When our own output is
+    /// slow, the rest comes later, after the line about the end; nothing is lost by that.
     pub(super) fn read_last_words(&mut self, id: u64) {
         for at in 0..self.pipes.len() {
             let mut left = LAST_WORDS_BYTES;
-            while self.pipes[at].id == id && left > 0 {
-                let count = self.read_pipe(at);
-                left = if count == 0 { 0 } else { left.saturating_sub(count) };
+            while left > 0 && self.pipes[at].id == id && self.may_read(&self.pipes[at]) {
+                left = match self.read_pipe(at) {
+                    0 => 0,
+                    count => left.saturating_sub(count),
+                };
             }
         }
     }

@@ -53,7 +53,7 @@ fn lines_of_services_carry_their_group() {
 
 fn the_last_words_of_a_service_come_before_its_end() {
     let (rig, mut sup) = Rig::started();
-    sup.spawn(1, Kind::Service, "a.default", "yes | head -n 30000; echo last");
+    sup.spawn(1, Kind::Service, "a.default", "yes $(printf %0200d 0) | head -n 200; echo last");
     sup.exited(1);
     let text = rig.stdout.wait("Child for service");
     let end = text.find("Child for service").expect("waited for");
