@@ -142,7 +142,7 @@ impl Goal {
         if self == Self::Up {
             return Ok(Seen::There);
         }
-        match status.extra.health.as_deref() {
+        match status.extra.health.as_deref().map(str::to_uppercase).as_deref() {
             None => bail!(
                 "This Supervisor does not tell the health of services over its control gateway; \
                  use `hab svc check` with its HTTP gateway."

@@ -1,0 +1,165 @@
+//! Help, versions, wrong command lines.
+
+use crate::Place;
+
+#[test]
+fn versions_name_habitat_and_roost() {
+    let place = Place::new();
+    let version = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
+    for (arguments, expected) in [
+        (vec!["--version"], format!("hab {version}\n")),
+        (vec!["-V"], format!("hab {version}\n")),
+        (vec!["sup", "--version"], format!("hab-sup {version}\n")),
+    ] {
+        let ended = place.hab(&arguments);
+        assert_eq!((ended.code, ended.stdout), (0, expected));
+    }
+}
+
+#[test]
+fn a_group_without_command_shows_its_help_and_ends_with_2() {
+    let place = Place::new();
+    for arguments in [vec![], vec!["svc"], vec!["sup", "secret"], vec!["ring", "key"]] {
+        let ended = place.hab(&arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(ended.stderr.contains("Usage: hab"), "{}", ended.stderr);
+    }
+    let ended = place.hab(&["svc", "--help"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert!(ended.stdout.contains("Usage: hab svc <COMMAND>"));
+}
+
+#[test]
+fn commands_that_habitat_has_not_are_unrecognized() {
+    let place = Place::new();
+    for (arguments, word) in [
+        (vec!["sup", "status"], "status"),
+        (vec!["svc", "bulkload"], "bulkload"),
+        (vec!["config", "sh"], "sh"),
+        (vec!["start"], "start"),
+        (vec!["stop"], "stop"),
+        (vec!["term"], "term"),
+        (vec!["apply"], "apply"),
+        (vec!["setup"], "setup"),
+        (vec!["install"], "install"),
+    ] {
+        let ended = place.hab(&arguments);
+        assert_eq!(ended.code, 2);
+        let expected = format!("error: unrecognized subcommand '{word}'");
+        assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn wrong_values_end_with_2_and_say_why() {
+    let place = Place::new();
+    for (arguments, expected) in [
+        (
+            vec!["svc", "status", "-r", "[::1]:9632"],
+            "error: invalid value '[::1]:9632' for '--remote-sup <REMOTE_SUP>': Failed to resolve \
+             ctl address '[::1]:9632': did not resolve to an ipv4 socket address",
+        ),
+        (
+            vec!["config", "apply", "redis", "1"],
+            "error: invalid value 'redis' for '<SERVICE_GROUP>': Invalid service group: redis. A \
+             valid service group string is in the form service.group (example: redis.production)",
+        ),
+        (
+            vec!["config", "apply", "redis.default", "1", "none.toml"],
+            "error: invalid value 'none.toml' for '[FILE]': none.toml: is not a valid file or \
+             stdin",
+        ),
+        (
+            vec!["config", "show", "redis"],
+            "error: invalid value 'redis' for '<PKG_IDENT>': Invalid package identifier: \
+             \"redis\". A valid identifier is in the form origin/name (example: acme/redis)",
+        ),
+        (
+            vec!["svc", "load", "a/b", "--bind", "db"],
+            "error: invalid value 'db' for '--bind <BIND>...': Invalid binding 'db', must be of \
+             the form <NAME>:<SERVICE_GROUP> where <NAME> is a service name, and <SERVICE_GROUP> \
+             is a valid service group",
+        ),
+        (
+            vec!["svc", "load", "a/b", "-t", "Leader"],
+            "error: invalid value 'Leader' for '--topology <TOPOLOGY>'",
+        ),
+        (
+            vec!["svc", "load", "a/b", "--force", "--force"],
+            "error: the argument '--force' cannot be used multiple times",
+        ),
+        (vec!["svc", "load"], "error: the following required arguments were not provided"),
+        (
+            vec!["svc", "load", "a-b-1-2-x86_64-linux.hart"],
+            "error: invalid value 'a-b-1-2-x86_64-linux.hart' for '[PKG_IDENT]': File not found \
+             at: a-b-1-2-x86_64-linux.hart",
+        ),
+        (
+            vec!["svc", "start", "a/b", "--timeout", "3"],
+            "error: the following required arguments were not provided",
+        ),
+    ] {
+        let ended = place.hab(&arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(ended.stderr.starts_with(expected), "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn glyphs_have_three_styles() {
+    let place = Place::new();
+    // Names differ, for two keys of one second would be one revision.
+    let begin = |style: &str, ring: &str| {
+        let env = [("HAB_GLYPH_STYLE", style)];
+        place.hab_with(&["ring", "key", "generate", ring], &env, "")
+    };
+    assert!(begin("ascii", "a").stdout.starts_with(" >> Generating ring key for a\n*** Generated"));
+    assert!(begin("LIMITED", "b").stdout.starts_with("» Generating ring key for b\n≡ Generated"));
+    let unknown = begin("", "c");
+    assert!(unknown.stdout.starts_with("» Generating"));
+    assert!(unknown.stderr.starts_with("Unknown symbol style ''\n"), "{}", unknown.stderr);
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = place.hab(&["cli", "completers", "-s", shell]);
+        assert_eq!(ended.code, 0);
+        assert!(ended.stdout.contains("generate-tls"), "{shell}");
+    }
+}
+
+#[test]
+fn there_is_a_man_page_for_each_command() {
+    let place = Place::new();
+    let directory = place.path().join("man");
+    let ended = place.hab(&["cli", "man", directory.to_str().expect("text")]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for page in ["hab.1", "hab-sup-run.1", "hab-svc-status.1"] {
+        assert!(directory.join(page).is_file(), "{page}");
+    }
+}
+
+#[test]
+fn nothing_running_is_no_failure_of_sup_term() {
+    let place = Place::new();
+    let ended = place.hab(&["sup", "term"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert!(ended.stdout.starts_with("Supervisor not terminated: Lock file error -> "));
+}
+
+#[test]
+fn a_secret_that_is_a_directory_is_told() {
+    let place = Place::new();
+    let secret = place.root().join("hab/sup/default/CTL_SECRET");
+    std::fs::create_dir_all(&secret).expect("a directory");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let ended = place.hab(&["svc", "status", "-r", &address]);
+    let expected = format!(
+        "✗✗✗\n✗✗✗ [Err: 1] Expected file but found directory when reading ctl secret, {}\n✗✗✗\n",
+        secret.display()
+    );
+    assert_eq!((ended.code, ended.stderr), (1, expected));
+}

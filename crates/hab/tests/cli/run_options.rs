@@ -1,0 +1,168 @@
+//! Options of `hab sup run`, seen through `--generate-config` and through what it refuses.
+
+use toml::Table;
+
+use crate::{Ended, Place};
+
+fn run(place: &Place, arguments: &[&str]) -> Ended {
+    run_with(place, arguments, &[])
+}
+
+fn run_with(place: &Place, arguments: &[&str], env: &[(&str, &str)]) -> Ended {
+    let all: Vec<&str> = ["sup", "run"].into_iter().chain(arguments.iter().copied()).collect();
+    place.hab_with(&all, env, "")
+}
+
+/// The settings in force.
+fn settings(place: &Place, arguments: &[&str], env: &[(&str, &str)]) -> Table {
+    let all: Vec<&str> = arguments.iter().copied().chain(["--generate-config"]).collect();
+    let ended = run_with(place, &all, env);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
+    ended.stdout.parse().expect("TOML")
+}
+
+#[test]
+fn the_generated_configuration_is_the_checked_in_one_and_reads_back() {
+    let place = Place::new();
+    let ended = run(&place, &["--generate-config"]);
+    assert_eq!(ended.stdout, include_str!("generated.toml"), "see crates/hab/tests/cli");
+    place.write("again.toml", &ended.stdout);
+    let again = run(&place, &["--config-files", "again.toml", "--generate-config"]);
+    assert_eq!(again.stdout, ended.stdout);
+}
+
+#[test]
+fn the_last_file_wins_option_by_option() {
+    let place = Place::new();
+    place.write("a.toml", "strategy = \"rolling\"\ngroup = \"ga\"\nlisten_http = \"1.1.1.1:1\"\n");
+    place.write("b.toml", "group = \"gb\"\nverbose = true\nunknown = 1\n");
+    for files in
+        [vec!["--config-files", "a.toml", "b.toml"], vec!["--config-files", "a.toml b.toml"]]
+    {
+        let settings = settings(&place, &files, &[]);
+        assert_eq!(settings["group"].as_str(), Some("gb"));
+        assert_eq!(settings["strategy"].as_str(), Some("rolling"));
+        assert_eq!(settings["binding_mode"].as_str(), Some("strict"));
+        assert_eq!(settings["verbose"].as_bool(), Some(true));
+        assert_eq!(settings["listen_http"].as_str(), Some("1.1.1.1:1"));
+    }
+}
+
+#[test]
+fn command_line_and_environment_win_over_files_also_with_the_default_value() {
+    let place = Place::new();
+    place.write(
+        "a.toml",
+        "listen_http = \"1.1.1.1:1\"\nlisten_ctl = \"1.1.1.1:2\"\npeer = [\"1.1.1.1\"]\n",
+    );
+    let arguments = [
+        "--config-files",
+        "a.toml",
+        "--listen-http",
+        "0.0.0.0:9631",
+        "--peer",
+        "2.2.2.2:5 3.3.3.3",
+    ];
+    let settings = settings(&place, &arguments, &[("HAB_LISTEN_CTL", "127.0.0.9")]);
+    assert_eq!(settings["listen_http"].as_str(), Some("0.0.0.0:9631"));
+    assert_eq!(settings["listen_ctl"].as_str(), Some("127.0.0.9:9632"));
+    let peers: Vec<_> = settings["peer"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|peer| peer.as_str())
+        .collect();
+    assert_eq!(peers, ["2.2.2.2:5", "3.3.3.3:9638"]);
+}
+
+#[test]
+fn the_usual_file_counts_only_without_others_and_below_the_root() {
+    let place = Place::new();
+    place.write("root/hab/sup/default/config/sup.toml", "organization = \"usual\"\n");
+    place.write("other.toml", "");
+    assert_eq!(settings(&place, &[], &[])["organization"].as_str(), Some("usual"));
+    let other = settings(&place, &["--config-files", "other.toml"], &[]);
+    assert!(!other.contains_key("organization"));
+}
+
+#[test]
+fn files_that_cannot_be_used_end_with_86() {
+    let place = Place::new();
+    place.write("a.conf", "");
+    place.write("bad.toml", "listen_http = \"nonsense\"\n");
+    for (file, expected) in [
+        ("a.conf", "'a.conf' is not a valid toml config file.\n"),
+        ("bad.toml", "Can't deserialize TOML: "),
+        ("none.toml", "Config file 'none.toml' not found.\n"),
+    ] {
+        let ended = run(&place, &["--config-files", file]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (86, ""), "{file}");
+        assert!(ended.stdout.starts_with(expected), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn what_does_not_exist_yet_is_refused() {
+    let place = Place::new();
+    place.write("a.toml", "event_meta = [\"a=b\"]\n");
+    for (arguments, option) in [
+        (vec!["--auto-update"], "--auto-update"),
+        (vec!["--service-update-period", "5"], "--service-update-period"),
+        (vec!["--keep-latest-packages", "3"], "--keep-latest-packages"),
+        (vec!["--event-stream-url", "x"], "--event-stream-url"),
+        (vec!["core/redis", "--strategy", "rolling"], "--strategy at-once or rolling"),
+        (vec!["--config-files", "a.toml"], "--event-meta"),
+    ] {
+        let ended = run(&place, &arguments);
+        assert_eq!(ended.code, 2, "{arguments:?}");
+        let expected = format!("error: {option} is not supported yet\n");
+        assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused_also_from_the_environment() {
+    let place = Place::new();
+    let gossip: &[_] = &[("HAB_LISTEN_GOSSIP", "127.0.0.1:9638")];
+    let rings: &[_] = &[("HAB_RING", "a"), ("HAB_RING_KEY", "b")];
+    let empty: &[_] = &[("HAB_LISTEN_CTL", "")];
+    for (arguments, env) in [
+        (vec!["--local-gossip-mode"], gossip),
+        (vec!["--local-gossip-mode", "--peer", "1.1.1.1"], &[]),
+        (vec!["--peer", "1.1.1.1", "--peer-watch-file", "x"], &[]),
+        (vec![], rings),
+        (vec!["--ring", "a"], &[("HAB_RING_KEY", "b")]),
+        // An empty variable counts as given.
+        (vec![], empty),
+        (vec!["--certs", "x"], &[]),
+        (vec!["--ca-certs", "x", "--key", "y"], &[]),
+        (vec!["--listen-gossip", "[::1]:9638"], &[]),
+        // Values are taken greedily: the package becomes a peer.
+        (vec!["--peer", "1.1.1.1", "core/redis"], &[]),
+        (vec!["no-package"], &[]),
+        (vec!["./no-directory"], &[]),
+    ] {
+        let ended = run_with(&place, &arguments, env);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?} {env:?}");
+        assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_key_without_certificates_ends_the_start() {
+    let ended = run(&Place::new(), &["--key", "key.pem"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (86, ""));
+    assert!(ended.stdout.starts_with("HTTP TLS needs both"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_load_can_show_its_settings_too() {
+    let ended = Place::new().hab(&["svc", "load", "--generate-config", "core/redis", "-f"]);
+    assert_eq!(ended.code, 0);
+    let settings: Table = ended.stdout.parse().expect("TOML");
+    assert_eq!(settings["pkg_ident"].as_str(), Some("core/redis"));
+    assert_eq!(settings["force"].as_bool(), Some(true));
+    assert_eq!(settings["bldr_url"].as_str(), Some("https://bldr.habitat.sh"));
+    assert_eq!(settings["remote_sup"].as_str(), Some("127.0.0.1:9632"));
+    assert!(ended.stdout.ends_with("# config_from = \n\n\n"), "{}", ended.stdout);
+}

@@ -1,0 +1,152 @@
+//! Death of the Supervisor, of its launcher, of services, in every combination.
+
+use rustix::process::Signal;
+use testkit::wait_for;
+
+use crate::{is_up, kill, lives, pid_of, root_with_web, wait_web, web};
+
+/// A health check that tells how often it ran, so that a new one can be told from a kept one.
+const CHECK: &str = "#!/bin/sh\necho checked\nexit 1\n";
+
+#[test]
+fn a_killed_supervisor_leaves_services_alone_and_takes_them_back() {
+    let root = root_with_web(&[("hooks/health-check", CHECK), ("hooks/init", "#!/bin/sh\necho init\n")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let first = sup.wait_up("web");
+    kill(first, Signal::KILL);
+    let before = wait_web(&sup, |service| {
+        is_up(service) && service["restart_count"] == 1 && service["health_check"] == "Warning"
+    });
+    let old = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(old, Signal::KILL).expect("it lives");
+    wait_for("a new Supervisor", || sup.supervisor_pid().filter(|pid| *pid != old));
+    sup.wait_log("Reattaching to web.default");
+    let after = wait_web(&sup, |service| service["health_check"] == "Warning");
+    for key in ["process", "restart_count", "last_process_state", "initialized"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    assert!(lives(pid_of(&before)));
+    assert_eq!(sup.log().matches("(HK): init").count(), 2, "init ran for each start only");
+}
+
+#[test]
+fn hooks_are_ended_when_the_supervisor_dies_so_that_no_init_runs_twice() {
+    let init = "#!/bin/sh\necho $$ >> {{pkg.svc_data_path}}/inits\nexec sleep 100000\n";
+    let root = root_with_web(&[("hooks/init", init)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pids = || -> Vec<i32> {
+        let text = root.read("hab/svc/web/data/inits");
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    };
+    let first = wait_for("the first init", || pids().first().copied());
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    wait_for("the second init", || pids().get(1).copied());
+    assert!(!lives(first), "the first init was ended before the second began");
+}
+
+#[test]
+fn a_service_that_dies_while_no_supervisor_runs_is_started_again_and_counted() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    // Stopped, it notices nothing; then it is killed.
+    rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
+    kill(pid, Signal::KILL);
+    wait_for("the end of the service", || (!lives(pid)).then_some(()));
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    let service = wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+    assert_eq!(service["restart_count"], 1);
+    assert_eq!(service["last_process_state"]["pid"], pid);
+}
+
+#[test]
+fn a_service_that_survived_everything_is_stopped_before_it_is_started_anew() {
+    let run = "#!/bin/sh\necho $$ >> {{pkg.svc_data_path}}/runs\nexec sleep 100000\n";
+    let root = root_with_web(&[("hooks/run", run)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let survivor = sup.wait_up("web");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    // Both at once, so that neither can clean up.
+    rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
+    rustix::process::kill_process(sup.launcher_pid(), Signal::KILL).expect("it lives");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    drop(sup);
+    assert!(lives(survivor));
+    let sup = root.supervisor().start();
+    let service = wait_web(&sup, |service| is_up(service) && pid_of(service) != survivor);
+    assert!(!lives(survivor), "never two copies");
+    let runs = root.read("hab/svc/web/data/runs");
+    assert_eq!(runs.lines().collect::<Vec<_>>(), [survivor.to_string(), pid_of(&service).to_string()]);
+}
+
+#[test]
+fn a_supervisor_whose_launcher_dies_stops_its_services_and_ends() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero().get();
+    rustix::process::kill_process(sup.launcher_pid(), Signal::KILL).expect("it lives");
+    wait_for("the end of both", || (!lives(pid) && !lives(supervisor)).then_some(()));
+    assert!(sup.log().contains("Supervisor shutting down due to launcher exit"), "{}", sup.log());
+}
+
+#[test]
+fn hup_and_restart_keep_services_and_their_state() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let before = web(&sup);
+    for round in 1..=2 {
+        let old = sup.supervisor_pid();
+        if round == 1 {
+            sup.signal(Signal::HUP);
+        } else {
+            let output = sup.hab(["sup", "restart", "-r", &sup.ctl.to_string()]);
+            assert!(output.status.success(), "{output:?}");
+        }
+        sup.wait_log_times("Reattaching to web.default", round);
+        wait_for("a new Supervisor", || sup.supervisor_pid().filter(|pid| Some(*pid) != old));
+        let after = wait_web(&sup, is_up);
+        assert_eq!(pid_of(&after), pid);
+        assert_eq!(after["process"], before["process"]);
+    }
+    assert!(!sup.log().contains("Gracefully departing"), "a restart is no departure");
+}
+
+#[test]
+fn an_unloaded_service_does_not_come_back_after_a_restart() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let output = sup.hab(["svc", "unload", "acme/web", "-r", &sup.ctl.to_string()]);
+    assert!(output.status.success(), "{output:?}");
+    sup.wait_json("/services", |services| *services == serde_json::json!([]));
+    sup.signal(Signal::HUP);
+    sup.wait_log_times("Starting http-gateway", 2);
+    assert_eq!(sup.get("/services").text(), "[]");
+}
+
+#[test]
+fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
+    let run = "#!/bin/sh\ntrap 'sleep 1; echo last words; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[("hooks/run", run), ("hooks/post-stop", "#!/bin/sh\necho after\n")]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    assert_eq!(sup.stop(), 0);
+    let log = sup.log();
+    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("no '{text}' in:\n{log}"));
+    assert!(place("last words") < place("(HK): after"), "post-stop comes after the process");
+    assert!(place("Gracefully departing") < place("last words"));
+    assert!(place("(HK): after") < place("Hasta la vista, services."));
+    assert!(root.read("hab/svc/web/PID").is_empty() && root.read("hab/launcher/PID").is_empty());
+}
+
+#[test]
+fn a_supervisor_without_services_ends_at_once_with_code_zero() {
+    let root = crate::root();
+    let mut sup = root.supervisor().start();
+    assert_eq!(sup.stop(), 0);
+    assert!(sup.log().ends_with("hab-launch(SV): Hasta la vista, services.\n"), "{}", sup.log());
+}

@@ -1,0 +1,63 @@
+//! What services and hooks are given.
+
+use crate::{root_with_web, wait_web};
+
+#[test]
+fn secrets_of_the_supervisor_are_in_no_childs_environment() {
+    let dump = "#!/bin/sh\nenv > {{pkg.svc_data_path}}/env-of-$1\n";
+    let run = format!("{}exec sleep 100000\n", dump.replace("$1", "run"));
+    let init = dump.replace("$1", "init");
+    let root = root_with_web(&[
+        ("hooks/run", &run),
+        ("hooks/init", &init),
+        ("RUNTIME_ENVIRONMENT", "COLOR=blue=green\n"),
+    ]);
+    let sup = root
+        .supervisor()
+        .env("HAB_SUP_GATEWAY_AUTH_TOKEN", "sekret")
+        .env("FROM_OUTSIDE", "yes")
+        .args(["acme/web"])
+        .start();
+    let bearer = [("authorization", "Bearer sekret")];
+    testkit::wait_for("the service", || {
+        let service = sup.send("GET", "/services/web/default", &bearer)?.json();
+        (service["process"]["state"] == "up").then_some(())
+    });
+    let environment = |of: &str| {
+        let name = format!("hab/svc/web/data/env-of-{of}");
+        testkit::wait_for("the environment", || Some(root.read(&name)).filter(|e| e.contains("COLOR")))
+    };
+    for of in ["run", "init"] {
+        let text = environment(of);
+        assert!(!text.contains("sekret"), "{of}: {text}");
+        assert!(!text.contains("ROOST_LAUNCHER_FD"), "{of}: {text}");
+        assert!(text.contains("FROM_OUTSIDE=yes\n") && text.contains("COLOR=blue=green\n"), "{text}");
+    }
+    // And it is still in force after a restart of the Supervisor.
+    sup.signal(rustix::process::Signal::HUP);
+    sup.wait_log_times("Starting http-gateway", 2);
+    assert_eq!(sup.get("/services").status(), 401);
+    assert!(!sup.log().contains("sekret"));
+}
+
+#[test]
+fn a_hook_whose_interpreter_is_missing_runs_with_the_one_of_that_name_in_path() {
+    let root = root_with_web(&[(
+        "hooks/run",
+        "#!/hab/pkgs/core/bash/5.1/20240101000000/bin/sh\necho started anyway\nexec sleep 100000\n",
+    )]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_log("web.default(O): started anyway");
+    wait_web(&sup, crate::is_up);
+}
+
+#[test]
+fn lines_of_services_carry_their_group_and_stream() {
+    let root = root_with_web(&[(
+        "hooks/run",
+        "#!/bin/sh\nprintf 'to out\\r\\n'\necho to err >&2\nprintf 'no \\377 end'\nexec sleep 100000\n",
+    )]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_log("web.default(O): to out\n");
+    sup.wait_log("web.default(E): to err\n");
+}

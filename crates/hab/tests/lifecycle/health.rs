@@ -1,0 +1,86 @@
+//! Health checks.
+
+use crate::{RUN, is_up, lives, root, root_with_web, wait_web};
+
+const HEALTH: &str = "/services/web/default/health";
+
+#[test]
+fn every_exit_code_has_its_status() {
+    let root = root();
+    let cases = [
+        ("ok", "exit 0", 200, "OK"),
+        ("warn", "exit 1", 200, "WARNING"),
+        ("crit", "exit 2", 503, "CRITICAL"),
+        ("unknown", "exit 3", 500, "UNKNOWN"),
+        ("odd", "exit 7", 500, "UNKNOWN"),
+        ("signal", "kill -9 $$", 500, "UNKNOWN"),
+    ];
+    for (name, end, _, _) in cases {
+        let check = format!("#!/bin/sh\necho out\necho err >&2\n{end}\n");
+        root.package(&format!("acme/{name}/1.0/20250101000000"), &[
+            ("hooks/run", RUN),
+            ("hooks/health-check", &check),
+        ]);
+        root.spec(name, &format!("ident = \"acme/{name}\"\n"));
+    }
+    let sup = root.supervisor().start();
+    for (name, _, status, word) in cases {
+        let path = format!("/services/{name}/default/health");
+        let health = sup.wait_json(&path, |health| health["stdout"] == "out\n");
+        assert_eq!(health["status"], word, "{name}");
+        assert_eq!(sup.get(&path).status(), status, "{name}");
+        assert_eq!(health["stderr"], "err\n", "{name}");
+    }
+}
+
+#[test]
+fn a_hung_check_is_ended_and_counts_as_unknown_with_a_reason() {
+    let check = "#!/bin/sh\necho $$ > {{pkg.svc_data_path}}/check\necho still here\nsleep 100000\n";
+    let root = root_with_web(&[("hooks/health-check", check)]);
+    let sup = root.supervisor().env("HAB_HEALTH_CHECK_TIMEOUT_SECS", "1").args(["acme/web"]).start();
+    let health = sup.wait_json(HEALTH, |health| {
+        health["stderr"].as_str().is_some_and(|text| text.contains("1 s"))
+    });
+    assert_eq!(health["status"], "UNKNOWN");
+    assert_eq!(health["stdout"], "still here\n");
+    let check: i32 = root.read("hab/svc/web/data/check").trim().parse().unwrap();
+    assert!(!lives(check));
+    wait_web(&sup, is_up);
+}
+
+#[test]
+fn output_of_a_check_is_bounded_and_marked() {
+    let check = "#!/bin/sh\nyes 0123456789012345678901234567890123456789 | head -n 200000\necho the end\n";
+    let root = root_with_web(&[("hooks/health-check", check)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let health = sup.wait_json(HEALTH, |health| health["status"] == "OK");
+    let text = health["stdout"].as_str().unwrap();
+    assert!(text.len() < 66 * 1024, "{}", text.len());
+    assert!(text.starts_with('[') && text.contains("bytes cut]"), "{}", &text[..60]);
+    assert!(text.ends_with("the end\n"));
+    let log = testkit::wait_for("the log file", || {
+        let log = root.read("hab/svc/web/logs/health-check.stdout.log");
+        log.ends_with("the end\n").then_some(log)
+    });
+    assert_eq!(log, text);
+}
+
+#[test]
+fn without_a_hook_health_is_whether_the_process_runs() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    assert_eq!(sup.wait_json(HEALTH, |health| health["status"] == "OK")["stdout"], "");
+}
+
+#[test]
+fn a_stopped_service_keeps_the_output_of_its_last_check() {
+    let root = root_with_web(&[("hooks/health-check", "#!/bin/sh\necho fine\n")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_json(HEALTH, |health| health["status"] == "OK");
+    let output = sup.hab(["svc", "stop", "acme/web", "-r", &sup.ctl.to_string()]);
+    assert!(output.status.success(), "{output:?}");
+    let service = wait_web(&sup, |s| s["desired_state"] == "Down" && s["process"]["state"] == "down");
+    assert_eq!(service["health_check"], "Unknown");
+    let answer = sup.get(HEALTH);
+    assert_eq!((answer.status(), &answer.json()["stdout"]), (500, &serde_json::json!("fine\n")));
+}

@@ -1,0 +1,193 @@
+//! Specs, configuration, restarts, stops.
+
+use rustix::process::Signal;
+use testkit::wait_for;
+
+use crate::{RUN, is_up, kill, lives, pid_of, root, root_with_web, wait_web, web};
+
+#[test]
+fn a_spec_file_dropped_in_starts_a_service_and_removing_it_stops_it() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().start();
+    assert_eq!(sup.get("/services").text(), "[]");
+    root.spec("web", "ident = \"acme/web\"\n");
+    let pid = sup.wait_up("web");
+    std::fs::remove_file(root.join("hab/sup/default/specs/web.spec")).unwrap();
+    sup.wait_json("/services", |services| *services == serde_json::json!([]));
+    assert!(!lives(pid));
+}
+
+#[test]
+fn a_changed_group_stops_the_service_before_it_starts_in_the_new_one() {
+    let run = "#!/bin/sh\ntrap 'sleep 0.5; exit 0' TERM\necho start >> {{pkg.svc_data_path}}/log\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[("hooks/run", run)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let old = sup.wait_up("web");
+    let spec = root.read("hab/sup/default/specs/web.spec");
+    root.spec("web", &spec.replace("group = \"default\"", "group = \"blue\""));
+    let service = sup.wait_json("/services/web/blue", is_up);
+    assert_ne!(pid_of(&service), old);
+    assert!(!lives(old), "never two copies");
+    assert_eq!(sup.get("/services/web/default").status(), 404);
+    // The old group stays in the census: no rumor takes it back.
+    assert!(sup.get("/census").json()["census_groups"].get("web.default").is_some());
+}
+
+#[test]
+fn user_toml_is_applied_by_reconfigure_without_a_restart() {
+    let root = root_with_web(&[
+        ("default.toml", "port = 1\nname = \"x\"\n"),
+        ("config/app.conf", "port = {{cfg.port}}\n"),
+        ("hooks/reconfigure", "#!/bin/sh\ncat {{pkg.svc_config_path}}/app.conf\n"),
+        ("EXPORTS", "port=port"),
+    ]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    root.write("hab/user/web/config/user.toml", "port = 2\n");
+    sup.wait_log("web.default hook[reconfigure]:(HK): port = 2");
+    assert_eq!(pid_of(&web(&sup)), pid);
+    let config = sup.get("/services/web/default/config").text();
+    assert_eq!(config, r#"{"port":2,"name":"x"}"#);
+    let id = root.read("hab/sup/default/MEMBER_ID");
+    sup.wait_json("/census", |census| {
+        census["census_groups"]["web.default"]["population"][&id]["cfg"]["port"] == 2
+    });
+    // A broken file keeps the layer that was good.
+    root.write("hab/user/web/config/user.toml", "port = = 3\n");
+    sup.wait_log("Reloading user-config failed:");
+    assert_eq!(sup.get("/services/web/default/config").text(), config);
+    assert_eq!(pid_of(&web(&sup)), pid);
+}
+
+#[test]
+fn without_a_reconfigure_hook_a_changed_config_file_restarts_the_service() {
+    let root = root_with_web(&[
+        ("default.toml", "port = 1\n"),
+        ("config/app.conf", "port = {{cfg.port}}\n"),
+    ]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    root.write("hab/user/web/config/user.toml", "port = 2\n");
+    let service = wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+    assert_eq!(service["last_process_state"]["termination_reason"], "app_config_updated");
+    assert_eq!(service["restart_count"], 0);
+    assert_eq!(root.read("hab/svc/web/config/app.conf"), "port = 2\n");
+}
+
+#[test]
+fn the_environment_layer_lies_between_default_and_user() {
+    let root = root_with_web(&[("default.toml", "a = 1\nb = 1\nc = 1\n")]);
+    root.write("hab/user/web/config/user.toml", "c = 3\n");
+    let sup = root.supervisor().args(["acme/web"]).env("HAB_WEB", "b = 2\nc = 2").start();
+    assert_eq!(sup.get("/services/web/default/config").text(), r#"{"a":1,"b":2,"c":3}"#);
+}
+
+#[test]
+fn a_failing_service_waits_for_its_back_off() {
+    let root = root_with_web(&[("hooks/run", "#!/bin/sh\nexit 3\n")]);
+    let backoff = ["--service-min-backoff-period", "2", "--service-max-backoff-period", "2"];
+    let sup = root.supervisor().args(backoff).args(["acme/web"]).start();
+    let service = wait_web(&sup, |service| {
+        service["restart_count"] == 1 && service["next_restart_at"].is_u64()
+    });
+    let last = &service["last_process_state"];
+    assert_eq!(last["termination_reason"], "run_hook_failed");
+    let waits_s = service["next_restart_at"].as_u64().unwrap() - last["terminated_at"].as_u64().unwrap();
+    assert!((1..=2).contains(&waits_s), "{service}");
+    assert!(sup.log().contains("Stopping service, will restart after 2.00 secs"), "{}", sup.log());
+    wait_web(&sup, |service| service["restart_count"] == 2);
+}
+
+#[test]
+fn a_service_that_ignores_its_stop_signal_is_killed_with_its_children() {
+    let run = "#!/bin/sh\ntrap '' TERM\nsh -c 'trap \"\" TERM; echo $$ > {{pkg.svc_data_path}}/child; while :; do sleep 0.1; done' &\nwhile :; do sleep 0.1; done\n";
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_TIMEOUT", "1")]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let child: i32 =
+        wait_for("the child", || root.read("hab/svc/web/data/child").trim().parse().ok());
+    assert_eq!(sup.stop(), 0);
+    assert!(sup.log().contains(&format!("Service killed (PID: {pid})")), "{}", sup.log());
+    wait_for("the end of the child", || (!lives(child)).then_some(()));
+}
+
+#[test]
+fn the_packages_own_stop_signal_is_used() {
+    let run = "#!/bin/sh\ntrap 'echo got it; exit 0' INT\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_SIGNAL", "INT")]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    assert_eq!(sup.stop(), 0);
+    assert!(sup.log().contains("web.default(O): got it"), "{}", sup.log());
+}
+
+#[test]
+fn strict_binds_wait_for_their_group_and_relaxed_ones_do_not() {
+    let root = root();
+    root.package("acme/db/1.0/20250101000000", &[
+        ("hooks/run", RUN),
+        ("default.toml", "port = 5432\n"),
+        ("EXPORTS", "port=port"),
+    ]);
+    let run = "#!/bin/sh\necho db at {{#if bind.db}}{{bind.db.first.cfg.port}}{{else}}nowhere{{/if}}\nexec sleep 100000\n";
+    let files = [("hooks/run", run), ("BINDS", "db=port")];
+    root.package("acme/app/1.0/20250101000000", &files);
+    root.package("acme/easy/1.0/20250101000000", &files);
+    let spec = |name: &str, mode: &str| {
+        format!("ident = \"acme/{name}\"\nbinds = [\"db:db.default\"]\nbinding_mode = \"{mode}\"\n")
+    };
+    root.spec("app", &spec("app", "strict"));
+    root.spec("easy", &spec("easy", "relaxed"));
+    let sup = root.supervisor().start();
+    sup.wait_log("easy.default(O): db at nowhere");
+    sup.wait_log("Waiting for service binds...");
+    assert_eq!(sup.get("/services/app/default").json()["process"]["state"], "down");
+    root.spec("db", "ident = \"acme/db\"\n");
+    sup.wait_log("app.default(O): db at 5432");
+    sup.wait_log("easy.default(O): db at 5432");
+    assert_eq!(sup.log().matches("Waiting for service binds...").count(), 1, "told once");
+}
+
+#[test]
+fn install_hooks_run_once_dependencies_first() {
+    let root = root();
+    let install = "#!/bin/sh\necho install {{pkg.name}} {{cfg.word}}\n";
+    root.package("acme/lib/1.0/20250101000000", &[
+        ("hooks/install", install),
+        ("default.toml", "word = \"of lib\"\n"),
+    ]);
+    root.package(crate::WEB, &[
+        ("hooks/run", RUN),
+        ("hooks/install", install),
+        ("TDEPS", "acme/lib/1.0/20250101000000\n"),
+        ("default.toml", "word = \"of web\"\n"),
+    ]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    kill(pid, Signal::KILL);
+    wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+    let log = sup.log();
+    let lib = log.find("lib hook[install]:(HK): install lib of lib").expect("lib's hook");
+    let web = log.find("web hook[install]:(HK): install web of web").expect("web's hook");
+    assert!(lib < web);
+    assert_eq!(log.matches("hook[install]").count(), 2, "each once");
+}
+
+#[test]
+fn a_local_package_without_builder_is_enough_and_a_newer_one_is_taken_at_the_next_start() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    root.package("acme/web/1.1.0/20250201000000", &[("hooks/run", RUN)]);
+    assert_eq!(web(&sup)["pkg"]["version"], "1.0.0");
+    kill(pid, Signal::KILL);
+    wait_web(&sup, |service| is_up(service) && service["pkg"]["version"] == "1.1.0");
+}
+
+#[test]
+fn organizations_are_part_of_every_group() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["--org", "acme", "acme/web"]).start();
+    sup.wait_json("/services/web/default/acme", is_up);
+    assert_eq!(sup.get("/services/web/default").status(), 404);
+}
