@@ -9,7 +9,8 @@ use roost_ident::{MemberHealth, ServiceGroup};
 const GROUP_MEMBERS: usize = 100;
 
 fn main() {
-    let members: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let members: usize =
+        std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
     let ids: Vec<String> = (0..members).map(|number| format!("{number:032x}")).collect();
     let groups: Vec<ServiceGroup> = (0..members.div_ceil(GROUP_MEMBERS))
         .filter_map(|number| format!("service{number}.default").parse().ok())

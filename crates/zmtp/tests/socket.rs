@@ -231,6 +231,40 @@ async fn a_pool_refuses_what_is_too_much() {
     assert_eq!(pool.stats().refused, 4);
 }
 
+#[tokio::test]
+async fn what_was_sent_no_longer_counts_as_queued() {
+    let listener = listener(ListenLimits::default()).await;
+    let (mut pool, mut reports) = Pool::new(PoolLimits { peer_bytes_max: 10, ..patient() });
+    for _ in 0..5 {
+        pool.send(listener.local_addr(), messages(&["1234567"])).expect("room");
+        assert_eq!(report(&mut reports).await.sent, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_sent_anew_when_a_kept_connection_breaks() {
+    async fn accept(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        stream.write_all(&[&greeting(), READY_PULL].concat()).await.expect("written");
+        let mut hello = vec![0; 64 + READY_PUSH.len()];
+        stream.read_exact(&mut hello).await.expect("a handshake");
+        stream
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let to = listener.local_addr().expect("an address");
+    let (mut pool, mut reports) = Pool::new(patient());
+    pool.send(to, messages(&["x"])).expect("room");
+    let mut first = accept(&listener).await;
+    assert_eq!(report(&mut reports).await.sent, 1);
+    pool.send(to, vec![Bytes::from(vec![0; 100_000]); 300]).expect("room");
+    first.read_exact(&mut vec![0; 100_000]).await.expect("some of the batch");
+    drop(first); // far too much is unread: a reset
+    let mut second = accept(&listener).await;
+    second.read_exact(&mut vec![0; 300 * (100_000 + 9)]).await.expect("all of the batch");
+    let report = report(&mut reports).await;
+    assert!(report.error.is_none() && report.sent == 300, "{report:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_work_is_closed() {
     let mut listener = listener(ListenLimits::default()).await;
