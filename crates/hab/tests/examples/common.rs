@@ -1,0 +1,150 @@
+//! One example under a Supervisor, and what every example must do.
+
+use std::{
+    env,
+    io::Write as _,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde_json::Value;
+use testkit::{Root, Supervisor, wait_for};
+
+/// Where Debian keeps PostgreSQL's programs.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
+
+/// The path of a program, as the examples' hooks find it; else says that the test is skipped.
+pub(crate) fn find(program: &str, test: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let versions = Path::new(POSTGRESQL).read_dir().into_iter().flatten().flatten();
+    let found = env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .chain(versions.map(|version| version.path().join("bin")))
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        // Not eprintln: the test harness would keep it to itself.
+        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {program} is not installed");
+    }
+    found
+}
+
+/// A port of 127.0.0.1 that nobody uses.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// An example that runs.
+pub(crate) struct Example {
+    pub(crate) root: Root,
+    pub(crate) sup: Supervisor,
+    name: &'static str,
+}
+
+impl Example {
+    /// Starts `examples/NAME` with a user configuration and waits until it is healthy.
+    pub(crate) fn start(name: &'static str, user_toml: &str) -> Self {
+        let root = Root::new(env!("CARGO_BIN_EXE_hab"));
+        root.write(&user_toml_path(name), user_toml);
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/");
+        let sup = root
+            .supervisor()
+            .args([format!("{directory}{name}")])
+            .args(["--health-check-interval", "1"])
+            .args(["--service-min-backoff-period", "1", "--service-max-backoff-period", "2"])
+            .start();
+        let example = Self { root, sup, name };
+        example.wait_health(200, "OK");
+        example
+    }
+
+    /// Changes the user configuration.
+    pub(crate) fn configure(&self, user_toml: &str) {
+        self.root.write(&user_toml_path(self.name), user_toml);
+    }
+
+    /// The service as `/services/NAME/default` shows it.
+    pub(crate) fn service(&self) -> Value {
+        self.sup.get(&format!("/services/{}/default", self.name)).json()
+    }
+
+    /// Pid of the service.
+    pub(crate) fn pid(&self) -> i32 {
+        self.sup.wait_up(self.name)
+    }
+
+    /// Waits until the health document has this status code and status word.
+    pub(crate) fn wait_health(&self, code: u16, word: &str) {
+        let path = format!("/services/{}/default/health", self.name);
+        wait_for(&format!("{} of {path}", &word), || {
+            let answer = self.sup.get(&path);
+            (answer.status() == code && answer.json()["status"] == word).then_some(())
+        });
+    }
+
+    /// Kills the service the hard way and waits until a new process is healthy: one restart more,
+    /// with the reason and the pid that died.
+    pub(crate) fn kill_and_wait_for_the_next(&self) {
+        let before = self.service();
+        let pid = self.pid();
+        kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("it lives");
+        let restarts = before["restart_count"].as_u64().expect("a number");
+        let path = format!("/services/{}/default", self.name);
+        let after = self.sup.wait_json(&path, |service| {
+            service["process"]["state"] == "up" && service["process"]["pid"] != pid
+        });
+        assert_eq!(after["restart_count"], restarts + 1, "{after:#}");
+        let last = &after["last_process_state"];
+        assert_eq!(last["pid"], pid, "{after:#}");
+        assert_eq!(last["termination_reason"], "run_hook_failed", "{after:#}");
+        self.sup.wait_log("Stopping service, will restart after 1.00 secs");
+        self.wait_health(200, "OK");
+    }
+
+    /// Stops all processes of the service for a moment: it neither ends nor answers.
+    pub(crate) fn freeze(&self) {
+        let group = Pid::from_raw(self.pid()).expect("a pid");
+        kill_process_group(group, Signal::STOP).expect("it lives");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        let group = Pid::from_raw(self.pid()).expect("a pid");
+        kill_process_group(group, Signal::CONT).expect("it lives");
+    }
+
+    /// Stops the service by command, then the Supervisor: both end well, and nothing is left.
+    pub(crate) fn stop(mut self) {
+        let ident = format!("local/{}", self.name);
+        let stopped =
+            self.sup.hab(["svc", "stop", &ident, "--remote-sup", &self.sup.ctl.to_string()]);
+        assert!(stopped.status.success(), "{stopped:?}");
+        let path = format!("/services/{}/default", self.name);
+        self.sup.wait_json(&path, |service| {
+            service["desired_state"] == "Down" && service["process"]["state"] == "down"
+        });
+        self.wait_health(500, "UNKNOWN");
+        self.sup.wait_log("Service gracefully terminated");
+        assert_eq!(self.sup.stop(), 0, "{}", self.sup.log());
+        assert_eq!(self.root.processes(), [], "{}", self.sup.log());
+    }
+}
+
+fn user_toml_path(name: &str) -> String {
+    format!("hab/user/{name}/config/user.toml")
+}
+
+/// Runs a program; its output without white space around it.
+pub(crate) fn ask(program: &Path, arguments: &[&str]) -> String {
+    let Output { stdout, stderr, .. } = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
+        .trim()
+        .to_owned()
+}
