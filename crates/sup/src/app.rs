@@ -37,7 +37,7 @@ use crate::{
     peers,
     ring::{self, RingError, RingHandle},
     services::hook_log::HookLog,
-    supervisor::{Supervisor, World, event::Event},
+    supervisor::{End, Supervisor, World, event::Event, orphans},
     system, systemd,
 };
 
@@ -172,8 +172,14 @@ pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, Star
         }
     };
     tokio::spawn(opening);
-    let exit = supervisor.run(inbox, from_launcher).await;
+    let End { exit, left } = supervisor.run(inbox, from_launcher).await;
     ring.end().await;
+    if !left.is_empty() {
+        // The next Supervisor may be starting already: it shall find the ports free.
+        shutdown.cancel();
+        tokio::task::yield_now().await;
+        orphans::stop_without_launcher(&left);
+    }
     // What could not be written was told.
     let _ = store.flush().await;
     if exit == Exit::Departed {

@@ -43,7 +43,11 @@ fn a_template_that_does_not_parse_names_its_line() {
 
 #[test]
 fn a_template_that_fails_to_render_leaves_no_half_written_configuration() {
-    let root = root_with_web(&[("config/a.conf", "a\n"), ("config/b.conf", "{{toUppercase cfg.n}}\n"), ("default.toml", "n = 5\n")]);
+    let root = root_with_web(&[
+        ("config/a.conf", "a\n"),
+        ("config/b.conf", "{{toUppercase cfg.n}}\n"),
+        ("default.toml", "n = 5\n"),
+    ]);
     let sup = root.supervisor().args(["acme/web"]).start();
     sup.wait_log("Failed to compile configuration: Error rendering \"b.conf\"");
     assert!(!root.join("hab/svc/web/config/a.conf").exists());
@@ -176,7 +180,8 @@ fn a_full_disk_stops_nothing_that_runs() {
 fn requests_for_random_paths_add_no_series() {
     let root = root_with_web(&[]);
     let sup = root.supervisor().args(["acme/web"]).start();
-    let series = || sup.get("/metrics").text().matches("hab_sup_http_gateway_requests_total{").count();
+    let series =
+        || sup.get("/metrics").text().matches("hab_sup_http_gateway_requests_total{").count();
     for number in 0..3 {
         assert_eq!(sup.get(&format!("/nope/{number}")).status(), 404);
     }

@@ -10,7 +10,8 @@ const CHECK: &str = "#!/bin/sh\necho checked\nexit 1\n";
 
 #[test]
 fn a_killed_supervisor_leaves_services_alone_and_takes_them_back() {
-    let root = root_with_web(&[("hooks/health-check", CHECK), ("hooks/init", "#!/bin/sh\necho init\n")]);
+    let root =
+        root_with_web(&[("hooks/health-check", CHECK), ("hooks/init", "#!/bin/sh\necho init\n")]);
     let sup = root.supervisor().args(["acme/web"]).start();
     let first = sup.wait_up("web");
     kill(first, Signal::KILL);
@@ -77,8 +78,10 @@ fn a_service_that_survived_everything_is_stopped_before_it_is_started_anew() {
     let sup = root.supervisor().start();
     let service = wait_web(&sup, |service| is_up(service) && pid_of(service) != survivor);
     assert!(!lives(survivor), "never two copies");
-    let runs = root.read("hab/svc/web/data/runs");
-    assert_eq!(runs.lines().collect::<Vec<_>>(), [survivor.to_string(), pid_of(&service).to_string()]);
+    let both = [survivor.to_string(), pid_of(&service).to_string()];
+    wait_for("the second run", || {
+        (root.read("hab/svc/web/data/runs").lines().collect::<Vec<_>>() == both).then_some(())
+    });
 }
 
 #[test]
@@ -130,7 +133,8 @@ fn an_unloaded_service_does_not_come_back_after_a_restart() {
 
 #[test]
 fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
-    let run = "#!/bin/sh\ntrap 'sleep 1; echo last words; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    let run =
+        "#!/bin/sh\ntrap 'sleep 1; echo last words; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
     let root = root_with_web(&[("hooks/run", run), ("hooks/post-stop", "#!/bin/sh\necho after\n")]);
     let mut sup = root.supervisor().args(["acme/web"]).start();
     sup.wait_up("web");

@@ -25,13 +25,18 @@ fn secrets_of_the_supervisor_are_in_no_childs_environment() {
     });
     let environment = |of: &str| {
         let name = format!("hab/svc/web/data/env-of-{of}");
-        testkit::wait_for("the environment", || Some(root.read(&name)).filter(|e| e.contains("COLOR")))
+        testkit::wait_for("the environment", || {
+            Some(root.read(&name)).filter(|e| e.contains("COLOR"))
+        })
     };
     for of in ["run", "init"] {
         let text = environment(of);
         assert!(!text.contains("sekret"), "{of}: {text}");
         assert!(!text.contains("ROOST_LAUNCHER_FD"), "{of}: {text}");
-        assert!(text.contains("FROM_OUTSIDE=yes\n") && text.contains("COLOR=blue=green\n"), "{text}");
+        assert!(
+            text.contains("FROM_OUTSIDE=yes\n") && text.contains("COLOR=blue=green\n"),
+            "{text}"
+        );
     }
     // And it is still in force after a restart of the Supervisor.
     sup.signal(rustix::process::Signal::HUP);

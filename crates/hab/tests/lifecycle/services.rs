@@ -92,7 +92,8 @@ fn a_failing_service_waits_for_its_back_off() {
     });
     let last = &service["last_process_state"];
     assert_eq!(last["termination_reason"], "run_hook_failed");
-    let waits_s = service["next_restart_at"].as_u64().unwrap() - last["terminated_at"].as_u64().unwrap();
+    let waits_s =
+        service["next_restart_at"].as_u64().unwrap() - last["terminated_at"].as_u64().unwrap();
     assert!((1..=2).contains(&waits_s), "{service}");
     assert!(sup.log().contains("Stopping service, will restart after 2.00 secs"), "{}", sup.log());
     wait_web(&sup, |service| service["restart_count"] == 2);
@@ -124,11 +125,10 @@ fn the_packages_own_stop_signal_is_used() {
 #[test]
 fn strict_binds_wait_for_their_group_and_relaxed_ones_do_not() {
     let root = root();
-    root.package("acme/db/1.0/20250101000000", &[
-        ("hooks/run", RUN),
-        ("default.toml", "port = 5432\n"),
-        ("EXPORTS", "port=port"),
-    ]);
+    root.package(
+        "acme/db/1.0/20250101000000",
+        &[("hooks/run", RUN), ("default.toml", "port = 5432\n"), ("EXPORTS", "port=port")],
+    );
     let run = "#!/bin/sh\necho db at {{#if bind.db}}{{bind.db.first.cfg.port}}{{else}}nowhere{{/if}}\nexec sleep 100000\n";
     let files = [("hooks/run", run), ("BINDS", "db=port")];
     root.package("acme/app/1.0/20250101000000", &files);
@@ -152,16 +152,19 @@ fn strict_binds_wait_for_their_group_and_relaxed_ones_do_not() {
 fn install_hooks_run_once_dependencies_first() {
     let root = root();
     let install = "#!/bin/sh\necho install {{pkg.name}} {{cfg.word}}\n";
-    root.package("acme/lib/1.0/20250101000000", &[
-        ("hooks/install", install),
-        ("default.toml", "word = \"of lib\"\n"),
-    ]);
-    root.package(crate::WEB, &[
-        ("hooks/run", RUN),
-        ("hooks/install", install),
-        ("TDEPS", "acme/lib/1.0/20250101000000\n"),
-        ("default.toml", "word = \"of web\"\n"),
-    ]);
+    root.package(
+        "acme/lib/1.0/20250101000000",
+        &[("hooks/install", install), ("default.toml", "word = \"of lib\"\n")],
+    );
+    root.package(
+        crate::WEB,
+        &[
+            ("hooks/run", RUN),
+            ("hooks/install", install),
+            ("TDEPS", "acme/lib/1.0/20250101000000\n"),
+            ("default.toml", "word = \"of web\"\n"),
+        ],
+    );
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
     kill(pid, Signal::KILL);

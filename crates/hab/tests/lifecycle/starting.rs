@@ -93,11 +93,12 @@ fn everything_works_without_root_without_terminal_and_with_an_empty_environment(
     let service = root.join("service");
     root.write("service/hooks/run", "#!/bin/sh\nid -u\nexec sleep 100000\n");
     root.write("service/hooks/health-check", "#!/bin/sh\necho fine\n");
-    for entry in ["", "service", "service/hooks", "service/hooks/run", "service/hooks/health-check"] {
+    for entry in ["", "service", "service/hooks", "service/hooks/run", "service/hooks/health-check"]
+    {
         std::os::unix::fs::chown(root.join(entry), Some(65534), Some(65534)).unwrap();
     }
     // The directory of the build may be closed to others.
-    let program = root.join("hab");
+    let program = root.join("the-program");
     std::fs::copy(root.program(), &program).unwrap();
     let log = std::fs::File::create(root.join("log")).unwrap();
     let mut child = Command::new(&program)

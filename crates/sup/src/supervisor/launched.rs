@@ -4,8 +4,19 @@ use roost_ident::Hook;
 use roost_launch::wire::Event as Said;
 use roost_service::Event as Told;
 
-use super::{Supervisor, orphans};
+use super::Supervisor;
 use crate::{Exit, services::hook_run::Ended};
+
+/// Most processes leave nothing behind, and the launcher says so right after their end; that
+/// much later it is clear that something was.
+const GROUP_PATIENCE_MS: u64 = 5;
+
+/// The end of a process that waits for news of its group.
+#[derive(Debug)]
+pub(super) struct HeldExit {
+    pid: u32,
+    pub(super) until_ms: u64,
+}
 
 impl Supervisor {
     pub(super) fn launcher_said(&mut self, event: Said) {
@@ -35,8 +46,9 @@ impl Supervisor {
                 }
             }
             Said::Exited { id, pid, status, .. } => {
-                if let Some(service) = self.processes.get(&id).cloned() {
-                    self.tell(&service, Told::Exited { pid, group_alive: true });
+                if self.processes.contains_key(&id) {
+                    let until_ms = self.world.clock.now().mono_ms + GROUP_PATIENCE_MS;
+                    self.exits.insert(id, HeldExit { pid, until_ms });
                 } else if let Some(ended) = self.hooks.exited(id, status) {
                     self.hook_ended(id, ended);
                 }
@@ -56,9 +68,22 @@ impl Supervisor {
             return self.orphan_gone();
         }
         let Some(service) = self.processes.remove(&id) else { return };
-        let pid = self.forget_process(&service, id);
-        if let Some(pid) = pid {
-            self.tell(&service, Told::GroupEnded { pid });
+        let Some(pid) = self.forget_process(&service, id) else { return };
+        match self.exits.remove(&id) {
+            Some(_) => self.tell(&service, Told::Exited { pid, group_alive: false }),
+            None => self.tell(&service, Told::GroupEnded { pid }),
+        }
+    }
+
+    /// Tells of processes that left others of their group behind.
+    pub(super) fn release_exits(&mut self) {
+        let now_ms = self.world.clock.now().mono_ms;
+        let due = |held: &&mut HeldExit| held.until_ms <= now_ms;
+        let released: Vec<_> = self.exits.extract_if(.., |_, held| due(&held)).collect();
+        for (id, held) in released {
+            if let Some(service) = self.processes.get(&id).cloned() {
+                self.tell(&service, Told::Exited { pid: held.pid, group_alive: true });
+            }
         }
     }
 
@@ -95,13 +120,12 @@ impl Supervisor {
         }
     }
 
-    /// Without the launcher nothing can be started or waited for: everything is stopped from
-    /// here, and this process ends.
+    /// Without the launcher nothing can be started or waited for: this task ends at once, and
+    /// what still runs is stopped after the ports were given up.
     pub(super) fn launcher_gone(&mut self) {
         self.world.output.sup("Supervisor shutting down due to launcher exit");
         self.world.ring.command(roost_ring::Command::LeaveGracefully);
-        let pids = self.services.values().filter_map(|managed| managed.pid);
-        orphans::stop_without_launcher(&pids.collect::<Vec<_>>());
+        self.left = self.services.values().filter_map(|managed| managed.pid).collect();
         self.services.clear();
         self.orphans.clear();
         self.course = super::Course::Ending(Exit::Failed);

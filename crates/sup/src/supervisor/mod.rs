@@ -23,7 +23,7 @@ mod commands;
 mod contexts;
 mod effects;
 mod launched;
-mod orphans;
+pub(crate) mod orphans;
 mod publish;
 mod specs;
 
@@ -46,6 +46,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
     event::{Event, Watch},
+    launched::HeldExit,
     managed::Managed,
     orphans::Orphans,
     publish::Publisher,
@@ -100,6 +101,14 @@ enum Course {
     Ending(Exit),
 }
 
+/// How the Supervisor's task ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) exit: Exit,
+    /// Processes that the launcher can no longer stop, because it is gone.
+    pub(crate) left: Vec<u32>,
+}
+
 /// The Supervisor's task.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
@@ -110,6 +119,8 @@ pub(crate) struct Supervisor {
     /// Services by the launcher's number of their process.
     processes: BTreeMap<u64, String>,
     next_id: u64,
+    /// Ends of processes that wait for news of their groups.
+    exits: BTreeMap<u64, HeldExit>,
     /// Processes of the former Supervisor that wait for their spec, by service group.
     inherited: BTreeMap<String, (wire::Running, Vec<u8>)>,
     /// Complaints about spec files that were told, by path.
@@ -127,6 +138,8 @@ pub(crate) struct Supervisor {
     directories: BTreeMap<PathBuf, PackageIdent>,
     publisher: Publisher,
     touched: BTreeSet<String>,
+    /// Processes that nobody will stop but the end of this process.
+    left: Vec<u32>,
     course: Course,
 }
 
@@ -151,6 +164,7 @@ impl Supervisor {
             hooks,
             processes: BTreeMap::new(),
             next_id: welcome.next_id,
+            exits: BTreeMap::new(),
             inherited: BTreeMap::new(),
             spec_complaints: BTreeMap::new(),
             specs_being_read: false,
@@ -162,6 +176,7 @@ impl Supervisor {
             directories,
             publisher: Publisher::new(snapshots),
             touched: BTreeSet::new(),
+            left: Vec::new(),
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
         };
@@ -201,7 +216,7 @@ impl Supervisor {
         mut self,
         mut events: mpsc::UnboundedReceiver<Event>,
         mut launcher: mpsc::Receiver<wire::Event>,
-    ) -> Exit {
+    ) -> End {
         let mut watchdog = systemd::watchdog_period().map(tokio::time::interval);
         let mut launcher_lives = true;
         loop {
@@ -229,7 +244,7 @@ impl Supervisor {
             }
             self.publish();
             if let Some(exit) = self.finished() {
-                return exit;
+                return End { exit, left: self.left };
             }
         }
     }
@@ -294,12 +309,14 @@ impl Supervisor {
             }
             self.drive(&service);
         }
+        self.release_exits();
         self.kill_late_orphans();
     }
 
     fn next_wake(&self) -> Option<Instant> {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
-        let next = machines.chain(self.orphans.next_wake_ms()).min()?;
+        let exits = self.exits.values().map(|held| held.until_ms);
+        let next = machines.chain(exits).chain(self.orphans.next_wake_ms()).min()?;
         Some(self.world.clock.instant(next))
     }
 

@@ -84,7 +84,7 @@ impl Supervisor {
 }
 
 /// Stops process groups without a launcher, which is gone: TERM, some patience, KILL.
-pub(super) fn stop_without_launcher(pids: &[u32]) {
+pub(crate) fn stop_without_launcher(pids: &[u32]) {
     let groups: Vec<Pid> =
         pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).collect();
     for group in &groups {
