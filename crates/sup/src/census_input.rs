@@ -1,19 +1,15 @@
 //! From the ring's view to what the census is made of (ring chapter 15.1).
 
 use roost_census::{
-    Census, ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
-    Update,
+    Census, ConfigFact, Counters, Decrypt, ElectionFact, FileFact, Input, MemberFact, ServiceFact,
+    SysFact, Update,
 };
 use roost_ident::{ElectionStatus, ServiceGroup};
 use roost_ring::{Rumors, View, rumor};
 
 /// Takes the ring's state into the census. Rumors of groups whose name is no service group are
 /// left out: no document and no template could show them.
-pub(crate) fn update(
-    census: &mut Census,
-    view: &View,
-    decrypt: &mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>,
-) -> Update {
+pub(crate) fn update(census: &mut Census, view: &View, decrypt: Decrypt<'_>) -> Update {
     // Ids and groups are kept in other forms by the ring; the census borrows these.
     let services: Vec<_> = view
         .services

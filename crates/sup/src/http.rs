@@ -9,10 +9,14 @@ use roost_api::{
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{VERSION, config::HttpConfig, metrics::Metrics, output::Output, systemd};
+use crate::{VERSION, config::HttpConfig, metrics::Metrics, output::Output, system, systemd};
 
 /// Pause before a port that is taken is tried again while services are taken back.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Fewest and most connections that are kept open.
+const CONNECTIONS_MIN: usize = 100;
+const CONNECTIONS_MAX: usize = 4096;
 
 /// Why the gateway does not open.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +73,7 @@ impl Http {
                 token,
                 redact: config.redact,
                 version: VERSION.into(),
-                limits: Limits::default(),
+                limits: Limits { connections: connections(), ..Limits::default() },
                 tls,
             },
             snapshots,
@@ -130,6 +134,12 @@ impl Http {
         output.sup(&format!("Starting http-gateway on {}", self.listen));
         self.gateway.serve(listener, shutdown).await;
     }
+}
+
+/// A quarter of the descriptors this process may open is for clients of the API.
+fn connections() -> usize {
+    let share = system::raise_descriptor_limit() / 4;
+    usize::try_from(share).unwrap_or(CONNECTIONS_MAX).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
 }
 
 fn local_address(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {

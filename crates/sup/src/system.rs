@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Asked for when `HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR` names nothing else. No packet is
 /// sent: connecting a UDP socket only makes the kernel choose a route.
 const LOOKUP_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), 53);
@@ -16,6 +18,21 @@ pub(crate) fn outbound_ip(lookup: Option<&str>) -> IpAddr {
         socket.local_addr()
     };
     local().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// Most descriptors this process asks for; more would only cost the kernel.
+const DESCRIPTORS_MAX: u64 = 65_536;
+
+/// Raises this process's own limit of open files as far as it may, and returns it. Services
+/// keep the limit that the launcher was started with.
+pub(crate) fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let hard = limit.maximum.unwrap_or(DESCRIPTORS_MAX);
+    let wanted = hard.min(DESCRIPTORS_MAX).max(limit.current.unwrap_or(0));
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }) {
+        Ok(()) => wanted,
+        Err(_) => limit.current.unwrap_or(DESCRIPTORS_MAX),
+    }
 }
 
 /// The host name, or `localhost` when it has none that is text.

@@ -57,7 +57,7 @@ pub(crate) struct RingHandle {
 
 #[derive(Debug)]
 enum Order {
-    Command(Command),
+    Command(Box<Command>),
     /// Write everything, close the connections, and tell when done.
     End(oneshot::Sender<()>),
 }
@@ -66,7 +66,7 @@ impl RingHandle {
     /// Tells the ring something.
     pub(crate) fn command(&self, command: Command) {
         // Without the task the process is ending.
-        let _ = self.commands.send(Order::Command(command));
+        let _ = self.commands.send(Order::Command(Box::new(command)));
     }
 
     /// Writes the data file and closes the connections.
@@ -116,7 +116,14 @@ pub(crate) async fn start(
     let view = Arc::new(ring.view());
     let (commands, orders) = mpsc::unbounded_channel();
     let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events);
-    tokio::spawn(task.run(orders));
+    let running = tokio::spawn(task.run(orders));
+    tokio::spawn(async move {
+        if running.await.is_err_and(|error| error.is_panic()) {
+            // Without its ring this Supervisor would tell lies. Its launcher keeps the services
+            // and starts a new one.
+            std::process::abort();
+        }
+    });
     Ok((RingHandle { commands }, view))
 }
 

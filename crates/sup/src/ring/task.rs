@@ -85,7 +85,7 @@ impl Task {
                     self.feed(Input::IncarnationStored(incarnation));
                 }
                 order = orders.recv() => match order {
-                    Some(Order::Command(command)) => self.feed(Input::Command(command)),
+                    Some(Order::Command(command)) => self.feed(Input::Command(*command)),
                     Some(Order::End(done)) => {
                         self.end().await;
                         // Who asked may be gone.
@@ -198,6 +198,7 @@ impl Task {
         self.do_outputs();
         self.disk.write_stores(&self.ring.stores());
         self.sockets.pool.close().await;
+        self.sockets.listener.close().await;
     }
 }
 

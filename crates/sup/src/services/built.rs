@@ -58,6 +58,7 @@ pub(crate) struct Blueprint {
     pub(crate) prepare: bool,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
 fn refuse(error: impl ToString) -> BuildFailure {
     BuildFailure::Refused(error.to_string())
 }

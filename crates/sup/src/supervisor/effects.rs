@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
 use roost_ident::Hook;
 use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
 use roost_pkg::user::Credentials;
-use roost_service::{Effect, Event as Told, HookOutcome, LogKey, Preamble, ServiceSpec};
+use roost_service::{
+    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, Preamble, RenderFailure, Rendering,
+    ServiceSpec,
+};
 
-use super::{Supervisor, event::Event, managed::Managed};
+use super::{Supervisor, event::Event, guarded, managed::Managed};
 use crate::{
     services::{
         built::{Blueprint, Built},
@@ -125,7 +128,8 @@ impl Supervisor {
         let blueprint = Blueprint { pin, ..self.blueprint(managed.spec()) };
         let service = managed.name.clone();
         self.beside(move || {
-            let result = blueprint.build().map(Box::new);
+            let result = guarded(|| blueprint.build().map(Box::new))
+                .unwrap_or_else(|bug| Err(BuildFailure::Refused(bug)));
             Event::Built { service, result, look: false }
         });
     }
@@ -138,7 +142,9 @@ impl Supervisor {
         managed.seen = Some((self.sight(managed), managed.cfg_revision));
         let service = managed.name.clone();
         self.beside(move || {
-            let rendering = rendering::render(&built, &context);
+            let rendering = guarded(|| rendering::render(&built, &context)).unwrap_or_else(|bug| {
+                Rendering { files: Vec::new(), failures: vec![RenderFailure::Config(bug)] }
+            });
             Event::Rendered { service, rendering }
         });
     }
@@ -244,7 +250,8 @@ impl Supervisor {
         let root = self.world.config.root.clone();
         let interpreter = self.world.config.interpreter.clone();
         self.beside(move || {
-            let result = install::prepare(&root, &package, &interpreter).map(Box::new);
+            let prepare = || install::prepare(&root, &package, &interpreter).map(Box::new);
+            let result = guarded(prepare).unwrap_or_else(Err);
             Event::InstallReady { service, result }
         });
     }
@@ -277,10 +284,10 @@ impl Supervisor {
     /// An install hook ended: its status is kept with the package, then the next one runs.
     pub(super) fn install_hook_ended(&mut self, id: u64, service: &str, outcome: &HookOutcome) {
         let Some((package, path)) = self.installing.remove(&id) else { return };
-        if let HookOutcome::Exit(code) = outcome {
-            if let Err(error) = roost_pkg::package::write_install_hook_status(&path, *code) {
-                tracing::error!("Unable to write INSTALL_HOOK_STATUS of {package}: {error}");
-            }
+        if let HookOutcome::Exit(code) = outcome
+            && let Err(error) = roost_pkg::package::write_install_hook_status(&path, *code)
+        {
+            tracing::error!("Unable to write INSTALL_HOOK_STATUS of {package}: {error}");
         }
         if let Some(line) = install::failure(outcome) {
             self.world.output.line(&package.name, "HK", &line);

@@ -30,6 +30,7 @@ mod specs;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -99,6 +100,19 @@ enum Course {
     Running,
     /// Every service is being stopped or let go.
     Ending(Exit),
+}
+
+/// Runs work on templates and files of a user, so that a panic in it (which is a bug of ours)
+/// is the failure of one service and not the end of the Supervisor.
+///
+/// # Errors
+/// What the panic said.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
+        format!("this is a bug in Roost, please report it: {text}")
+    })
 }
 
 /// How the Supervisor's task ended.
@@ -271,10 +285,10 @@ impl Supervisor {
             Event::Staged { directory, result } => self.staged(&directory, result),
             Event::Control((request, responder)) => self.command(request, responder),
             Event::SpecsWritten { stop } => {
-                if let Some((service, timeout_s)) = stop {
-                    if let Some(managed) = self.services.get_mut(&service) {
-                        managed.stop_timeout = timeout_s;
-                    }
+                if let Some((service, timeout_s)) = stop
+                    && let Some(managed) = self.services.get_mut(&service)
+                {
+                    managed.stop_timeout = timeout_s;
                 }
                 self.read_specs();
             }

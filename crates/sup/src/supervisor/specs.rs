@@ -12,6 +12,7 @@ use roost_service::{
 use super::{
     Course, Supervisor,
     event::{Event, Watch},
+    guarded,
     managed::Managed,
 };
 use crate::{
@@ -226,7 +227,8 @@ impl Supervisor {
         let blueprint = Blueprint { prepare: false, ..self.blueprint(spec) };
         let service = spec.ident.name.clone();
         self.beside(move || {
-            let result = blueprint.build().map(Box::new);
+            let result = guarded(|| blueprint.build().map(Box::new))
+                .unwrap_or_else(|bug| Err(BuildFailure::Refused(bug)));
             Event::Built { service, result, look: true }
         });
     }
@@ -287,10 +289,10 @@ impl Supervisor {
         let unwanted: Vec<String> =
             self.inherited.keys().filter(|name| !is_wanted(name)).cloned().collect();
         for name in unwanted {
-            if let Some((running, _)) = self.inherited.remove(&name) {
-                if running.start_ticks != 0 {
-                    self.stop_orphan(running.id, name, running.pid);
-                }
+            if let Some((running, _)) = self.inherited.remove(&name)
+                && running.start_ticks != 0
+            {
+                self.stop_orphan(running.id, name, running.pid);
             }
         }
     }
