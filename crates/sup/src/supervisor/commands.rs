@@ -56,7 +56,7 @@ impl Supervisor {
             }
             Request::Restart => {
                 // The end of the connection is the answer.
-                responder.finish(Reply::Close);
+                responder.finish(Reply::CloseAtEnd);
                 self.restart();
             }
             request => self.world.specs.handle(request, responder),
