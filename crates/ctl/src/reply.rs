@@ -257,7 +257,8 @@ pub enum Reply {
     Statuses(Vec<ServiceStatus>),
     /// The default configuration of a package as TOML.
     DefaultConfig(String),
-    /// The connection closes without an answer, as for a restart of the Supervisor.
+    /// There is no answer, and the connection closes when the server ends: so a client that
+    /// asked for a restart knows when the old Supervisor is gone.
     Close,
 }
 

@@ -71,8 +71,8 @@ impl Answers {
         self.partials.recv().await
     }
 
-    /// The reply; [`Reply::Close`] when the responder was dropped.
-    pub async fn reply(self) -> Reply {
-        self.reply.await.unwrap_or(Reply::Close)
+    /// The reply; `None` when the responder was dropped.
+    pub async fn reply(self) -> Option<Reply> {
+        self.reply.await.ok()
     }
 }

@@ -23,7 +23,7 @@ use subtle::ConstantTimeEq;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
@@ -140,6 +140,7 @@ struct Shared {
     requests: mpsc::Sender<Incoming>,
     places: Semaphore,
     failures: Mutex<Failures>,
+    ended: watch::Receiver<bool>,
 }
 
 /// Serves until `shutdown` resolves. Each request goes to `requests`; when that is closed,
@@ -150,6 +151,7 @@ pub async fn serve(
     requests: mpsc::Sender<Incoming>,
     shutdown: impl Future<Output = ()>,
 ) {
+    let (end, ended) = watch::channel(false);
     let acceptor = config.tls.clone().map(TlsAcceptor::from);
     let shared = Arc::new(Shared {
         config,
@@ -157,6 +159,7 @@ pub async fn serve(
         requests,
         places: Semaphore::new(MAX_CONVERSATIONS),
         failures: Mutex::new(Failures::default()),
+        ended,
     });
     let mut tasks = JoinSet::new();
     let mut strangers = Strangers::default();
@@ -182,6 +185,7 @@ pub async fn serve(
         }
     }
     drop(listener);
+    end.send_replace(true);
     strangers.abort_all();
     let finished = async { while tasks.join_next().await.is_some() {} };
     // What is left is aborted with the set.
@@ -342,11 +346,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         return close(stream).await;
     }
     relay(&mut stream, &mut answers, frame.transaction).await?;
-    let reply = answers.reply().await;
-    if reply != Reply::Close && frame.transaction.is_some() {
-        observer.answered(name, asked.elapsed());
+    match answers.reply().await {
+        None => close(stream).await,
+        Some(Reply::Close) => {
+            // Fails only when the sender is gone, which is the end as well.
+            let _ = shared.ended.clone().wait_for(|ended| *ended).await;
+            close(stream).await
+        }
+        Some(reply) => {
+            if frame.transaction.is_some() {
+                observer.answered(name, asked.elapsed());
+            }
+            finish(stream, &reply, frame.transaction).await
+        }
     }
-    finish(stream, &reply, frame.transaction).await
 }
 
 /// Sends the pieces as they come. A client that is gone ends the sending, not the request.

@@ -144,6 +144,25 @@ async fn a_dropped_responder_closes_without_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_restart_hears_the_end_of_the_server() {
+    let server = server(None).await;
+    let (sender, asked) = oneshot::channel();
+    let mut requests = server.requests;
+    tokio::spawn(async move {
+        let (_, responder) = requests.recv().await.expect("a request");
+        responder.finish(Reply::Close);
+        sender.send(()).expect("the test runs");
+    });
+    let client = tokio::spawn(ask(server.address, None, "s3cret"));
+    asked.await.expect("asked");
+    assert!(!client.is_finished());
+    server.stop.send(()).expect("it listens");
+    let (answers, finished) = client.await.expect("no panic").expect("closed");
+    assert_eq!((answers.len(), finished), (0, false));
+    assert!(TcpStream::connect(server.address).await.is_err(), "the listener went first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn silent_clients_block_nobody_and_the_oldest_makes_room() {
     let server = server(None).await;
     answering(server.requests, |responder| responder.finish(Reply::Ok));

@@ -7,6 +7,7 @@ mod cmd;
 mod context;
 mod control;
 mod exit;
+mod log;
 mod options;
 mod ui;
 mod wait;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let cli = Cli::parse();
+    log::start_command();
     let ui = Ui::new();
     let ended = Context::new(ui).and_then(|context| cli.run(&context));
     ended.unwrap_or_else(|error| exit::report(&error, &ui)).into()

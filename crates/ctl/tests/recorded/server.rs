@@ -16,7 +16,7 @@ use roost_ctl::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 
@@ -110,11 +110,21 @@ async fn answers(connection: &Connection) -> Vec<u8> {
         observer: Arc::new(NoObserver),
     };
     let (sender, mut requests) = mpsc::channel(1);
-    let server = tokio::spawn(serve(listener, config, sender, pending()));
     let script = script(connection);
+    let (restart, restarts) = oneshot::channel();
+    let shutdown = async {
+        if restarts.await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    let server = tokio::spawn(serve(listener, config, sender, shutdown));
     let supervisor = tokio::spawn(async move {
         if let Some((_, responder)) = requests.recv().await {
+            let ends = script.1 == Reply::Close;
             play(responder, script);
+            if ends {
+                restart.send(()).expect("the server runs");
+            }
         }
     });
     let mut client = TcpStream::connect(address).await.expect("connected");

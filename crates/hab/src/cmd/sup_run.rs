@@ -12,6 +12,7 @@ use crate::{
     cli::Run,
     context::Context,
     exit::{self, Exit, StartError},
+    log,
     options::{
         fill::Fill as _,
         generate,
@@ -69,6 +70,8 @@ pub(crate) fn launcher() -> ExitCode {
 
 /// This process is to be the Supervisor; the arguments are those of `hab sup run`.
 pub(crate) fn supervisor() -> ExitCode {
+    roost_launch::name_process(roost_launch::line::SUPERVISOR);
+    log::start_supervisor();
     let ui = Ui::new();
     match Context::new(ui).and_then(|context| configuration(&context)) {
         Ok(config) => roost_sup::run(config).code().into(),

@@ -1,0 +1,101 @@
+//! The diagnostic log: `[2026-11-22T15:51:38Z ERROR module::path] message` (control chapter 20.4).
+//! It is separate from what a user is told.
+
+use std::{
+    fmt, io,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use roost_crypto::Revision;
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    registry::LookupSpan,
+};
+
+use crate::context::variable;
+
+/// For a Supervisor: errors to standard output, or what `RUST_LOG` asks for to standard error.
+pub(crate) fn start_supervisor() {
+    match variable("RUST_LOG") {
+        Some(filter) => start(parse(&filter), io::stderr),
+        None => start(EnvFilter::default().add_directive(LevelFilter::ERROR.into()), io::stdout),
+    }
+}
+
+/// For a command: what `RUST_LOG` asks for, to standard error. Without it there is nothing to
+/// tell beside the error that ends the command.
+pub(crate) fn start_command() {
+    if let Some(filter) = variable("RUST_LOG") {
+        start(parse(&filter), io::stderr);
+    }
+}
+
+/// Parts that make no sense are skipped, and so is what follows a slash.
+fn parse(text: &str) -> EnvFilter {
+    let filters = text.split('/').next().unwrap_or_default();
+    EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).parse_lossy(filters)
+}
+
+fn start<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(filter: EnvFilter, writer: W) {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(false)
+        .event_format(Line)
+        .init();
+}
+
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let metadata = event.metadata();
+        write!(writer, "[{} {} {}] ", iso_8601(now), metadata.level(), metadata.target())?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+/// `2026-11-22T15:51:38Z`
+pub(crate) fn iso_8601(unix_s: u64) -> String {
+    // 14 digits, YYYYMMDDhhmmss.
+    let stamp = Revision::from_unix_seconds(unix_s);
+    let part = |from: usize, to: usize| stamp.as_str().get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        part(0, 4),
+        part(4, 6),
+        part(6, 8),
+        part(8, 10),
+        part(10, 12),
+        part(12, 14)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(iso_8601(1_795_373_681), "2026-11-22T18:54:41Z");
+    }
+
+    #[test]
+    fn filters_that_make_no_sense_are_skipped() {
+        assert_eq!(parse("warn,=,a::b=debug/regex").to_string(), "a::b=debug,warn");
+        assert_eq!(parse("").to_string(), "error");
+    }
+}
