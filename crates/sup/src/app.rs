@@ -29,7 +29,7 @@ use crate::{
         store::Store,
         watch::Watcher,
     },
-    http::{Http, HttpError},
+    http::{Http, HttpError, Opened},
     launcher::{Launcher, LauncherError},
     load::{self, SpecCommands, SpecWriter},
     metrics::Metrics,
@@ -103,15 +103,15 @@ pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, Star
     };
     let control = Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone())?;
     let takes_back = !welcome.running.is_empty();
-    let http_address = match http {
-        None => config.http.listen,
+    let http = match http {
+        None => Opened { address: config.http.listen, listens: false },
         Some(http) => http.open(takes_back, output, shutdown.clone())?,
     };
     let ctl_listener = control::bind(config.ctl.listen).await?;
     let ctl_address = ctl_listener.local_addr().unwrap_or(config.ctl.listen);
     let sockets = ring::bind(config.ring.listen).await?;
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
-    let addresses = Addresses { http: http_address, ctl: ctl_address, gossip: gossip_address };
+    let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
     let store = Store::start().map_err(system("Unable to start the writer of state files"))?;
     let writer =
@@ -158,13 +158,12 @@ pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, Star
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());
-        let http_disabled = config.http.disabled;
         async move {
             // An end before everything is read opens nothing.
             if all_read.await.is_ok() {
                 output.sup(&format!("Starting ctl-gateway on {}", addresses.ctl));
                 control.serve(ctl_listener, events, shutdown);
-                if !http_disabled {
+                if http.listens {
                     output.sup(&format!("Starting http-gateway on {}", addresses.http));
                 }
                 systemd::ready("running");

@@ -38,6 +38,14 @@ pub enum HttpError {
     Metrics(String),
 }
 
+/// Where the gateway is, with the real port when none was named.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) address: SocketAddr,
+    /// False while the port is taken by somebody else.
+    pub(crate) listens: bool,
+}
+
 /// A gateway that is checked and not open yet.
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -86,8 +94,7 @@ impl Http {
     /// Opens the port; from now on documents are answered with 503 until the first snapshot.
     ///
     /// With services to take back, a port that is taken is tried until it is free: they must
-    /// not be stopped because somebody else is in the way. Returns the address at once, and
-    /// the real port when none was named.
+    /// not be stopped because somebody else is in the way.
     ///
     /// # Errors
     /// When the port cannot be had and there is nothing to take back.
@@ -96,7 +103,7 @@ impl Http {
         takes_back: bool,
         output: &Output,
         shutdown: CancellationToken,
-    ) -> Result<SocketAddr, HttpError> {
+    ) -> Result<Opened, HttpError> {
         if self.open_to_all {
             tracing::warn!(
                 "the HTTP API on {} shows configuration, secrets among it, to everybody who \
@@ -108,14 +115,14 @@ impl Http {
             Ok(listener) => {
                 let address = local_address(&listener, self.listen);
                 tokio::spawn(self.gateway.serve(listener, shutdown));
-                Ok(address)
+                Ok(Opened { address, listens: true })
             }
             Err(error) if takes_back => {
                 let listen = self.listen;
                 output.sup(&format!("{error} Trying again each second."));
                 systemd::status(&format!("HTTP port {listen} is taken; trying again"));
                 tokio::spawn(self.keep_trying(output.clone(), shutdown));
-                Ok(listen)
+                Ok(Opened { address: listen, listens: false })
             }
             Err(error) => Err(error.into()),
         }

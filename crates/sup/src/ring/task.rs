@@ -7,7 +7,7 @@ use roost_ring::{Input, Now, Output, Ring};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
 use super::{Order, disk::Disk, sockets::Sockets};
@@ -19,6 +19,8 @@ const DATAGRAM_BYTES_MAX: usize = 65_536;
 const INPUTS_PER_TURN: usize = 128;
 /// Time between writes of the data file (`HAB_PERSIST_LOOP_PERIOD_SECS`).
 const PERSIST_PERIOD_S: u64 = 30;
+/// How long the end waits for a disk that does not write.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// Time between updates of the ring's figures in `/metrics`.
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ pub(super) struct Task {
     /// Pushes under way, by the number of their batch.
     pushes: HashMap<BatchId, u64>,
     stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
+    /// Incarnations on their way to the disk.
+    storing: usize,
     counted_at: Instant,
 }
 
@@ -53,6 +57,7 @@ impl Task {
             events,
             pushes: HashMap::new(),
             stored: mpsc::unbounded_channel(),
+            storing: 0,
             counted_at: clock,
         }
     }
@@ -63,7 +68,7 @@ impl Task {
         let mut persist = interval_at(Instant::now() + period, period);
         persist.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.disk.write_stores(&self.ring.stores());
-        self.do_outputs();
+        self.do_outputs().await;
         loop {
             let wake = self.instant(self.ring.next_wake());
             tokio::select! {
@@ -81,9 +86,7 @@ impl Task {
                 }
                 Some(message) = self.sockets.listener.recv() => self.take_gossip(&message),
                 Some(report) = self.sockets.reports.recv() => self.take_report(&report),
-                Some(incarnation) = self.stored.1.recv() => {
-                    self.feed(Input::IncarnationStored(incarnation));
-                }
+                Some(incarnation) = self.stored.1.recv() => self.incarnation_stored(incarnation),
                 order = orders.recv() => match order {
                     Some(Order::Command(command)) => self.feed(Input::Command(*command)),
                     Some(Order::End(done)) => {
@@ -100,7 +103,7 @@ impl Task {
                     self.ring.wake(now);
                 }
             }
-            self.do_outputs();
+            self.do_outputs().await;
             if self.counted_at.elapsed() >= METRICS_PERIOD {
                 self.count();
             }
@@ -142,13 +145,13 @@ impl Task {
         }
     }
 
-    fn do_outputs(&mut self) {
+    async fn do_outputs(&mut self) {
         let mut changed = false;
         while let Some(output) = self.ring.poll() {
             match output {
                 Output::Send { to, bytes } => {
-                    // What the kernel has no room for is lost, as datagrams are.
-                    let _ = self.sockets.udp.try_send_to(&bytes, to);
+                    // What cannot be sent is lost, as datagrams are.
+                    let _ = self.sockets.udp.send_to(&bytes, to).await;
                 }
                 Output::Push { push, to, messages } => match self.sockets.pool.send(to, messages) {
                     Ok(batch) => drop(self.pushes.insert(batch, push)),
@@ -160,6 +163,7 @@ impl Task {
                 Output::PersistIncarnation(incarnation) => {
                     let (store, path) = self.disk.incarnation_file();
                     let stored = self.stored.0.clone();
+                    self.storing += 1;
                     tokio::spawn(async move {
                         Disk::write_incarnation(store, path, incarnation).await;
                         // Without the task the process is ending.
@@ -194,8 +198,21 @@ impl Task {
         self.metrics.transport(&self.sockets.listener.stats(), &self.sockets.pool.stats());
     }
 
+    fn incarnation_stored(&mut self, incarnation: u64) {
+        self.storing = self.storing.saturating_sub(1);
+        self.feed(Input::IncarnationStored(incarnation));
+    }
+
     async fn end(mut self) {
-        self.do_outputs();
+        self.do_outputs().await;
+        // The farewell waits for the incarnation that it carries.
+        while self.storing > 0 {
+            match timeout(STORE_PATIENCE, self.stored.1.recv()).await {
+                Ok(Some(incarnation)) => self.incarnation_stored(incarnation),
+                Ok(None) | Err(_) => break,
+            }
+            self.do_outputs().await;
+        }
         self.disk.write_stores(&self.ring.stores());
         self.sockets.pool.close().await;
         self.sockets.listener.close().await;

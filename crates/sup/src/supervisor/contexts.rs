@@ -184,7 +184,9 @@ impl Supervisor {
     ) {
         let Some(managed) = self.services.get_mut(service) else { return };
         let ident = managed.spec().ident.clone();
-        self.world.output.sup(&format!("user.toml changes detected for {ident}"));
+        if managed.announced {
+            self.world.output.sup(&format!("user.toml changes detected for {ident}"));
+        }
         let mut errors = Vec::new();
         match result {
             Ok(user) => {

@@ -100,7 +100,8 @@ impl Supervisor {
                 self.world.launcher.send(&Request::Remember { name, bytes });
             }
             Effect::Log { preamble, key, text } => self.log(managed, preamble, key, &text),
-            Effect::Health { .. } | Effect::Stopped | Effect::Gone => {}
+            Effect::Stopped => managed.announced = false,
+            Effect::Health { .. } | Effect::Gone => {}
         }
     }
 

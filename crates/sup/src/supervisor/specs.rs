@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use roost_ident::{DesiredState, ServiceGroup};
 use roost_launch::wire::{Running, Welcome};
 use roost_service::{
-    BackoffSettings, BuildFailure, Event as Told, Machine, Now, Remembered, ServiceSpec, Settings,
-    Survivor,
+    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, Now, Remembered,
+    ServiceSpec, Settings, Survivor,
 };
 
 use super::{
@@ -205,6 +205,7 @@ impl Supervisor {
         if managed.machine.spec() == spec {
             return;
         }
+        let difference = managed.machine.spec().difference(spec);
         let timeout_s = managed.stop_timeout.take();
         let group = match self.group_of(spec) {
             Ok(group) => group,
@@ -216,8 +217,8 @@ impl Supervisor {
         self.tell(name, Told::SpecChanged { spec: spec.clone(), group });
         if spec.desired_state == DesiredState::Down {
             self.look(spec);
-        } else {
-            // Channel or strategy of a running service are part of its rumor's meaning.
+        } else if difference == Difference::Swap {
+            // Only how it is updated is different: the rumor says so, the process goes on.
             self.announce_again(name);
         }
     }
