@@ -259,7 +259,7 @@ pub enum Reply {
     DefaultConfig(String),
     /// There is no answer, and the connection closes when the server ends: so a client that
     /// asked for a restart knows when the old Supervisor is gone.
-    Close,
+    CloseAtEnd,
 }
 
 impl Reply {
@@ -295,7 +295,7 @@ impl Reply {
                 transaction,
                 true,
             )],
-            Self::Close => Vec::new(),
+            Self::CloseAtEnd => Vec::new(),
         }
     }
 }

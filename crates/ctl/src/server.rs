@@ -348,7 +348,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     relay(&mut stream, &mut answers, frame.transaction).await?;
     match answers.reply().await {
         None => close(stream).await,
-        Some(Reply::Close) => {
+        Some(Reply::CloseAtEnd) => {
             // Fails only when the sender is gone, which is the end as well.
             let _ = shared.ended.clone().wait_for(|ended| *ended).await;
             close(stream).await

@@ -82,7 +82,7 @@ fn script(connection: &Connection) -> (Vec<Partial>, Reply) {
         }
     }
     if statuses.is_empty() {
-        (partials, Reply::Close)
+        (partials, Reply::CloseAtEnd)
     } else {
         (partials, Reply::Statuses(statuses))
     }
@@ -120,7 +120,7 @@ async fn answers(connection: &Connection) -> Vec<u8> {
     let server = tokio::spawn(serve(listener, config, sender, shutdown));
     let supervisor = tokio::spawn(async move {
         if let Some((_, responder)) = requests.recv().await {
-            let ends = script.1 == Reply::Close;
+            let ends = script.1 == Reply::CloseAtEnd;
             play(responder, script);
             if ends {
                 restart.send(()).expect("the server runs");
