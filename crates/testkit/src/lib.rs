@@ -14,7 +14,7 @@ mod supervisor;
 
 pub use http::{Answer, request};
 pub use root::Root;
-pub use supervisor::{Builder, Supervisor};
+pub use supervisor::{Builder, Supervisor, free_ports, own_address};
 
 use std::time::{Duration, Instant};
 

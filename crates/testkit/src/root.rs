@@ -109,8 +109,9 @@ impl Root {
     }
 }
 
-impl Drop for Root {
-    fn drop(&mut self) {
+impl Root {
+    /// Kills every process that was started with this root, services too.
+    pub fn kill_all(&self) {
         // A Supervisor could start a process while the list is read.
         for _ in 0..20 {
             let processes = self.processes();
@@ -121,5 +122,11 @@ impl Drop for Root {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.kill_all();
     }
 }

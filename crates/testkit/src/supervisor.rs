@@ -25,38 +25,58 @@ pub struct Builder<'a> {
     args: Vec<OsString>,
     env: BTreeMap<String, String>,
     http_args: bool,
+    own_args: bool,
 }
 
 /// Ports of Supervisors of this test process: three in a row each.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
 
-/// A loopback address that belongs to this test process alone.
-fn own_address() -> Ipv4Addr {
+/// Loopback addresses that belong to this test process alone, by number from 0 to 11.
+#[must_use]
+pub fn own_address(number: u8) -> Ipv4Addr {
     let [_, a, b, c] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, 64 | (a & 0x3f), b, c)
+    Ipv4Addr::new(127, (4 + number % 12) << 4 | (a & 0x0f), b, c)
 }
 
-/// The first of three ports that are free on the address.
-fn free_ports(address: Ipv4Addr) -> u16 {
+/// The first of three ports that are free on all these addresses.
+#[must_use]
+pub fn free_ports(addresses: &[Ipv4Addr]) -> u16 {
     wait_for("free ports", || {
         let first = NEXT_PORT.fetch_add(3, Ordering::Relaxed);
-        let free = |port| TcpListener::bind((address, port)).is_ok();
-        (first..first + 3).all(free).then_some(first)
+        let free = |(address, port)| TcpListener::bind((address, port)).is_ok();
+        let mut places = addresses.iter().flat_map(|a| (first..first + 3).map(move |p| (*a, p)));
+        places.all(free).then_some(first)
     })
 }
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(root: &'a Root) -> Self {
-        let address = own_address();
+        let address = own_address(0);
         let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
         Self {
             root,
             address,
-            port: free_ports(address),
+            port: free_ports(&[address]),
             args: Vec::new(),
             env: env.map(|(name, value)| (name.into(), value.into())).into(),
             http_args: true,
+            own_args: false,
         }
+    }
+
+    /// Listens there instead of an address and ports of its own choice: HTTP, then control, then
+    /// gossip.
+    #[must_use]
+    pub fn at(mut self, address: Ipv4Addr, first_port: u16) -> Self {
+        (self.address, self.port) = (address, first_port);
+        self
+    }
+
+    /// Leaves everything on the command line to the arguments, listen addresses too.
+    #[must_use]
+    pub fn without_own_args(mut self) -> Self {
+        self.own_args = true;
+        self
     }
 
     /// Adds arguments of `hab sup run`.
@@ -91,9 +111,13 @@ impl<'a> Builder<'a> {
         let log = self.root.join(&format!("console-{}.txt", self.port));
         let file = File::create(&log).expect("a log file");
         let mut command = Command::new(self.root.program());
-        command.args(["sup", "run", "--no-color", "--sys-ip-address", "127.0.0.1"]);
-        command.args(["--listen-gossip", &gossip.to_string(), "--listen-ctl", &ctl.to_string()]);
-        if self.http_args {
+        command.args(["sup", "run"]);
+        if !self.own_args {
+            command.args(["--no-color", "--sys-ip-address", "127.0.0.1"]);
+            command.args(["--listen-gossip", &gossip.to_string()]);
+            command.args(["--listen-ctl", &ctl.to_string()]);
+        }
+        if self.http_args && !self.own_args {
             command.args(["--listen-http", &http.to_string()]);
         }
         command.args(&self.args).env_clear().envs(&self.env);
