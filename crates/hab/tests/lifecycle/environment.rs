@@ -66,3 +66,33 @@ fn lines_of_services_carry_their_group_and_stream() {
     sup.wait_log("web.default(O): to out\n");
     sup.wait_log("web.default(E): to err\n");
 }
+
+#[test]
+fn systemd_is_told_of_readiness_status_life_and_the_end() {
+    use std::os::unix::net::UnixDatagram;
+    let root = root_with_web(&[]);
+    let path = root.join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(testkit::PATIENCE)).unwrap();
+    let mut sup = root
+        .supervisor()
+        .env("NOTIFY_SOCKET", path.to_str().unwrap())
+        .env("WATCHDOG_USEC", "200000")
+        .args(["acme/web"])
+        .start();
+    let wait = |text: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let size = socket.recv(&mut buffer).unwrap_or_else(|_| panic!("never heard {text}"));
+            if String::from_utf8_lossy(&buffer[..size]).contains(text) {
+                return;
+            }
+        }
+    };
+    wait("READY=1");
+    wait("STATUS=1 of 1 services up");
+    wait("WATCHDOG=1");
+    wait("WATCHDOG=1");
+    assert_eq!(sup.stop(), 0);
+    wait("STOPPING=1");
+}
