@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use roost_ctl::{
     Answer, Client, ClientError, Request,
     client::dial,
@@ -91,7 +91,7 @@ pub(crate) fn command(
 /// Turns a missing answer into an error.
 pub(crate) fn expect_answer(ended: Ended) -> anyhow::Result<()> {
     if ended == Ended::Closed {
-        bail!("{CLOSED}");
+        return Err(Closed.into());
     }
     Ok(())
 }
@@ -104,9 +104,9 @@ pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
     }
 }
 
-/// True when nobody listens at the address.
-pub(crate) fn is_not_running(error: &anyhow::Error) -> bool {
-    error.is::<NotRunning>()
+/// True when nobody listens at the address, or who does is just ending.
+pub(crate) fn is_away(error: &anyhow::Error) -> bool {
+    error.is::<NotRunning>() || error.is::<Closed>()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -117,14 +117,17 @@ pub(crate) fn is_not_running(error: &anyhow::Error) -> bool {
 )]
 struct NotRunning;
 
-const CLOSED: &str = "The connection was unexpectedly closed.\n\nThe Supervisor may be shutting \
-                      down or restarting, for example\nbecause it was asked to. Its own output \
-                      tells.";
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "The connection was unexpectedly closed.\n\nThe Supervisor may be shutting down or restarting, \
+     for example\nbecause it was asked to. Its own output tells."
+)]
+struct Closed;
 
 fn explain(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::NotRunning => NotRunning.into(),
-        ClientError::Closed => anyhow!("{CLOSED}"),
+        ClientError::Closed => Closed.into(),
         other => other.into(),
     }
 }

@@ -15,7 +15,7 @@ use roost_ident::{PackageIdent, ProcessState};
 use crate::{
     address::CtlAddress,
     context::Context,
-    control::{ask, is_not_running, refusal_code},
+    control::{Ended, ask, is_away, refusal_code},
 };
 
 /// Time between two looks.
@@ -114,8 +114,9 @@ impl WaitDown {
     pub(crate) fn run_back(&self, context: &Context, remote: &CtlAddress) -> anyhow::Result<()> {
         self.when("the Supervisor is not back", || {
             match ask(context, remote, &Request::Status { ident: None }, |_| Ok(())) {
-                Ok(_) => Ok(Seen::There),
-                Err(error) if is_not_running(&error) => Ok(Seen::NotYet("it is away".into())),
+                Ok(Ended::Answered) => Ok(Seen::There),
+                Ok(Ended::Closed) => Ok(Seen::NotYet("it is ending".into())),
+                Err(error) if is_away(&error) => Ok(Seen::NotYet("it is away".into())),
                 Err(error) => Err(error),
             }
         })
