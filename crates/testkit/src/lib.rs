@@ -9,10 +9,12 @@
 //! ```
 
 mod http;
+mod python;
 mod root;
 mod supervisor;
 
 pub use http::{Answer, request};
+pub use python::{peer_script, python_with};
 pub use root::Root;
 pub use supervisor::{Builder, Supervisor, free_ports, own_address};
 

@@ -95,6 +95,21 @@ impl Root {
         Builder::new(self)
     }
 
+    /// Ends everything that runs in this root at one blow, as if its machine lost power: no
+    /// process sees another one end.
+    pub fn lose_power(&self) {
+        use rustix::process::Signal;
+        for signal in [Signal::STOP, Signal::KILL] {
+            // A process could start another one while the list is read.
+            for _ in 0..2 {
+                for pid in self.processes() {
+                    let _ = rustix::process::kill_process(pid, signal);
+                }
+            }
+        }
+        crate::wait_for("the end of every process", || self.processes().is_empty().then_some(()));
+    }
+
     /// Processes that were started with this root as `FS_ROOT`.
     #[must_use]
     pub fn processes(&self) -> Vec<rustix::process::Pid> {

@@ -5,9 +5,9 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicU8, AtomicU16, Ordering},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,11 +25,14 @@ pub struct Builder<'a> {
     args: Vec<OsString>,
     env: BTreeMap<String, String>,
     http_args: bool,
+    gossip_args: bool,
     own_args: bool,
 }
 
 /// Ports of Supervisors of this test process: three in a row each.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
+/// Number of the next Supervisor's address.
+static NEXT_ADDRESS: AtomicU8 = AtomicU8::new(0);
 
 /// Loopback addresses that belong to this test process alone, by number from 0 to 11.
 #[must_use]
@@ -51,7 +54,8 @@ pub fn free_ports(addresses: &[Ipv4Addr]) -> u16 {
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(root: &'a Root) -> Self {
-        let address = own_address(0);
+        // As if each had a machine of its own.
+        let address = own_address(NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed));
         let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
         Self {
             root,
@@ -60,6 +64,7 @@ impl<'a> Builder<'a> {
             args: Vec::new(),
             env: env.map(|(name, value)| (name.into(), value.into())).into(),
             http_args: true,
+            gossip_args: true,
             own_args: false,
         }
     }
@@ -93,6 +98,30 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Listens where another Supervisor listened, which has ended.
+    #[must_use]
+    pub fn in_place_of(mut self, former: &Supervisor) -> Self {
+        if let IpAddr::V4(address) = former.http.ip() {
+            self.address = address;
+        }
+        self.port = former.http.port();
+        self
+    }
+
+    /// Looks for a ring at these members.
+    #[must_use]
+    pub fn peers(self, members: &[&Supervisor]) -> Self {
+        let addresses = members.iter().flat_map(|sup| ["--peer".into(), sup.gossip.to_string()]);
+        self.args(addresses)
+    }
+
+    /// Leaves the gossip listen address to the arguments.
+    #[must_use]
+    pub fn without_gossip_address(mut self) -> Self {
+        self.gossip_args = false;
+        self
+    }
+
     /// Leaves the HTTP listen address to the arguments.
     #[must_use]
     pub fn without_http_address(mut self) -> Self {
@@ -113,9 +142,11 @@ impl<'a> Builder<'a> {
         let mut command = Command::new(self.root.program());
         command.args(["sup", "run"]);
         if !self.own_args {
-            command.args(["--no-color", "--sys-ip-address", "127.0.0.1"]);
-            command.args(["--listen-gossip", &gossip.to_string()]);
+            command.args(["--no-color", "--sys-ip-address", &self.address.to_string()]);
             command.args(["--listen-ctl", &ctl.to_string()]);
+        }
+        if self.gossip_args && !self.own_args {
+            command.args(["--listen-gossip", &gossip.to_string()]);
         }
         if self.http_args && !self.own_args {
             command.args(["--listen-http", &http.to_string()]);
@@ -242,6 +273,19 @@ impl Supervisor {
         self.wait_log_times(text, 1);
     }
 
+    /// The id under which the ring knows it.
+    #[must_use]
+    pub fn member_id(&self) -> String {
+        let path = self.root.join("hab/sup/default/MEMBER_ID");
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// The directory that stands for `/`.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Pid of the launcher, which is the process that was started.
     ///
     /// # Panics
@@ -299,14 +343,16 @@ impl Supervisor {
     /// When the program cannot be started.
     #[must_use]
     pub fn hab<A: Into<OsString>>(&self, args: impl IntoIterator<Item = A>) -> Output {
-        Command::new(&self.program)
-            .args(args.into_iter().map(Into::into))
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("FS_ROOT", &self.root)
-            .stdin(Stdio::null())
-            .output()
-            .expect("the program starts")
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// `hab` with arguments in the same root, to be started.
+    pub fn command<A: Into<OsString>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args.into_iter().map(Into::into)).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("FS_ROOT", &self.root);
+        command.stdin(Stdio::null());
+        command
     }
 }
 

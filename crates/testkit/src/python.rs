@@ -1,0 +1,39 @@
+//! Foreign programs that tests talk to: they are written in Python, which a machine may lack.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// Name of a Python that has these modules. Without one, `None`: the test is to end, and a line
+/// that no harness captures says that it was skipped and how many were.
+#[must_use]
+pub fn python_with(modules: &[&str]) -> Option<&'static str> {
+    let imports = modules.iter().map(|module| format!("import {module}\n"));
+    let mut command = Command::new("python3");
+    command.args(["-c", &imports.collect::<String>()]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if command.status().is_ok_and(|status| status.success()) {
+        return Some("python3");
+    }
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let line = format!(
+        "SKIPPED {name}: no python3 with {} (pip install pyzmq PyNaCl); {count} skipped here\n",
+        modules.join(", ")
+    );
+    // Nobody can be told when there is no standard error.
+    let _ = io::stderr().write_all(line.as_bytes());
+    None
+}
+
+/// Path of a program in `tests/peers`.
+#[must_use]
+pub fn peer_script(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers")).join(name)
+}
