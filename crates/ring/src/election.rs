@@ -14,6 +14,9 @@ const CHECK_MS: u64 = 1_000;
 const SUITABILITY_MS: u64 = 60_000;
 /// An unfinished election that has quorum is told again after this time: a vote got lost.
 const NUDGE_MS: u64 = 10_000;
+/// A merge that changed nothing here is told to others at most this often. Habitat tells it each
+/// time, and so keeps telling for ever where two members got the same votes in another order.
+const ECHO_MS: u64 = 2_000;
 /// A leader that is not in the member list counts as dead after this time. Habitat does not
 /// wait, and so restarts an election whose rumor arrives before that about the leader.
 const UNKNOWN_LEADER_MS: u64 = 10_000;
@@ -40,6 +43,8 @@ struct Watch {
     /// When it was last told to everybody.
     told: Now,
     leader_unknown_since: Option<Now>,
+    /// It is to be told again once [`ECHO_MS`] are over.
+    echo: bool,
 }
 
 /// State of taking part.
@@ -160,8 +165,16 @@ impl Ring {
         let (merged, news) = match self.rumors.election(kind, &group) {
             None => (election, true),
             Some(stored) => {
-                let mut merged = (**stored).clone();
+                let stored = std::sync::Arc::clone(stored);
+                let mut merged = (*stored).clone();
+                let known = stored.says_the_same(&election);
                 let news = merged.merge(election);
+                if news && merged.says_the_same(&stored) {
+                    if !known {
+                        self.echo_election(now, kind, &group);
+                    }
+                    return Ok(false);
+                }
                 (merged, news)
             }
         };
@@ -171,6 +184,7 @@ impl Ring {
         let finished = merged.status == Status::Finished;
         self.rumors.put_election(kind, merged)?;
         self.start_hot(kind, &group, ELECTION_ID);
+        self.elections.watch(kind, &group).told = now;
         if finished
             && let Some(watch) = self.elections.watched.get_mut(&(kind, group.clone()))
             && let Some(joined) = watch.joined.take()
@@ -180,6 +194,37 @@ impl Ring {
             self.say(Output::Took(Duration::Election { group, took_us }));
         }
         Ok(true)
+    }
+
+    /// Somebody is behind: tells the election again, now or a little later.
+    fn echo_election(&mut self, now: Now, kind: RumorKind, group: &str) {
+        let watch = self.elections.watch(kind, group);
+        let next = watch.told.plus_ms(ECHO_MS);
+        watch.echo = next > now;
+        if watch.echo {
+            self.due_at(next);
+        } else {
+            watch.told = now;
+            self.start_hot(kind, group, ELECTION_ID);
+        }
+    }
+
+    /// Tells those elections again for which it was too early.
+    fn tell_echoes(&mut self, now: Now) {
+        let waiting: Vec<(RumorKind, String)> = self
+            .elections
+            .watched
+            .iter()
+            .filter(|(_, watch)| watch.echo)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (kind, group) in waiting {
+            if self.rumors.election(kind, &group).is_some() {
+                self.echo_election(now, kind, &group);
+            } else {
+                self.elections.watch(kind, &group).echo = false;
+            }
+        }
     }
 
     /// Takes an election from another member, or the own one that came back (ring chapter
@@ -340,6 +385,7 @@ impl Ring {
         for (group, term) in late {
             self.suitability_known(now, &group, term, 0);
         }
+        self.tell_echoes(now);
         for kind in [RumorKind::Election, RumorKind::ElectionUpdate] {
             let groups: Vec<_> = self.rumors.elections_of(kind).list.keys().cloned().collect();
             for group in groups {

@@ -166,6 +166,13 @@ impl Ring {
         let others: Vec<Hot> =
             self.rumors.heat.hot(others_before, limit).take(PUSH_MESSAGES_MAX).collect();
         if members.is_empty() && others.is_empty() {
+            // nothing is left that it needs, so later searches may begin here
+            let entry = self.table.at(place);
+            let (members, others) = (entry.sent_members.present, entry.sent_others.present);
+            let (heat, other_heat) = (self.table.heat.all_sent(), self.rumors.heat.all_sent());
+            let entry = self.table.at_mut(place);
+            entry.sent_members = Cursor { present: members, ..heat };
+            entry.sent_others = Cursor { present: others, ..other_heat };
             return false;
         }
         let mut messages = Vec::with_capacity(members.len() + others.len());
@@ -244,6 +251,7 @@ impl Ring {
         } else {
             entry.sent_members.back_to(in_flight.members);
             entry.sent_others.back_to(in_flight.others);
+            self.was_away(in_flight.place);
             self.counters.pushes_failed += 1;
         }
     }
@@ -310,9 +318,12 @@ impl Ring {
                 let group = config.group.clone();
                 let old = self.rumors.service_configs.get(&group, SERVICE_CONFIG_ID);
                 let news = old.is_none_or(|old| old.yields_to(&config));
+                let same = old.is_some_and(|old| old.incarnation == config.incarnation);
                 if news {
                     self.rumors.put_service_config(config)?;
                     self.start_hot(kind, &group, SERVICE_CONFIG_ID);
+                } else if same {
+                    self.rumors.heard(kind, &group, SERVICE_CONFIG_ID);
                 }
                 news
             }
@@ -320,9 +331,12 @@ impl Ring {
                 let (group, name) = (file.group.clone(), file.filename.clone());
                 let old = self.rumors.service_files.get(&group, &name);
                 let news = old.is_none_or(|old| old.yields_to(&file));
+                let same = old.is_some_and(|old| old.incarnation == file.incarnation);
                 if news {
                     self.rumors.put_service_file(file)?;
                     self.start_hot(kind, &group, &name);
+                } else if same {
+                    self.rumors.heard(kind, &group, &name);
                 }
                 news
             }
@@ -345,7 +359,12 @@ impl Ring {
         let (group, member_id) = (service.group.clone(), service.member_id.clone());
         let id = member_id.to_string();
         let old: Option<&Arc<Service>> = self.rumors.services.get(&group, &id);
-        if old.is_some_and(|old| !old.yields_to(&service)) {
+        if let Some(old) = old
+            && !old.yields_to(&service)
+        {
+            if old.incarnation == service.incarnation {
+                self.rumors.heard(RumorKind::Service, &group, &id);
+            }
             return Ok(false);
         }
         let new_member = old.is_none();
@@ -394,6 +413,7 @@ impl Ring {
         self.force_departed(&id);
         let id_text = id.to_string();
         if self.rumors.departures.get(DEPARTURE_KEY, &id_text).is_some() {
+            self.rumors.heard(RumorKind::Departure, DEPARTURE_KEY, &id_text);
             return Ok(false);
         }
         self.rumors.put_departure(departure)?;

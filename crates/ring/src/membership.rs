@@ -6,7 +6,7 @@ use crate::{
     Dropped, Event, Health, Member, Membership, Now, Ring,
     heat::Cursor,
     limits::PROBE_SET_MAX,
-    table::{Entry, Place},
+    table::{Entry, Place, Table},
 };
 
 /// How long a member is suspected before it counts as dead (three probe intervals).
@@ -68,7 +68,12 @@ impl Ring {
         accept: impl FnOnce(&Entry) -> bool,
     ) -> Result<bool, Dropped> {
         let known = self.table.get(&member.id);
-        if known.is_some_and(|known| !accept(known)) {
+        if let Some(known) = known
+            && !accept(known)
+        {
+            if (known.incarnation, known.health) == (member.incarnation, health) {
+                self.table.heard(&member.id);
+            }
             return Ok(false);
         }
         let before = known.map(|known| known.health);
@@ -88,6 +93,9 @@ impl Ring {
             match before {
                 None => self.greet_newcomer(now, place, told),
                 Some(Health::Departed) if health == Health::Alive => self.greet_returned(place),
+                Some(Health::Suspect | Health::Confirmed) if health == Health::Alive => {
+                    self.was_away(place);
+                }
                 Some(_) => {}
             }
         }
@@ -115,8 +123,17 @@ impl Ring {
         };
         let entry = self.table.at_mut(place);
         (entry.sent_members, entry.sent_others) = (members, others);
+        self.was_away(place);
         self.prober.somebody_there(now);
         self.gossiper.somebody_there(now);
+    }
+
+    /// A member is reachable from now on; it may not have heard what all the others know.
+    pub(crate) fn was_away(&mut self, place: Place) {
+        let Table { entries, heat, .. } = &mut self.table;
+        let entry = &mut entries[place as usize];
+        heat.is_back(&mut entry.sent_members);
+        self.rumors.heat.is_back(&mut entry.sent_others);
     }
 
     /// A member that was Departed talks again; what it was sent before is forgotten.
@@ -126,6 +143,7 @@ impl Ring {
             (entry.sent_members, entry.sent_others) = (Cursor::default(), Cursor::default());
             self.gossiper.hurry(place);
         }
+        self.was_away(place);
     }
 
     /// True when this member is among the few whose ids lie nearest to the newcomer's, by a hash

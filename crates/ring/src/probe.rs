@@ -15,6 +15,9 @@ const PING_MS: u64 = 1_000;
 const PINGREQ_MS: u64 = 2_100;
 /// From the start of one probe to the start of the next.
 pub(crate) const PROBE_MS: u64 = PING_MS + PINGREQ_MS;
+/// How often a member that others call Confirmed is asked. Habitat asks once, so that a lost
+/// datagram is a death.
+const ASK_MAX: u32 = 3;
 /// Members that are asked to help.
 const HELPERS: usize = 5;
 
@@ -23,8 +26,8 @@ const HELPERS: usize = 5;
 enum Waiting {
     /// For its next turn.
     Turn,
-    /// For a member that others call Confirmed.
-    ProbePing(Member),
+    /// For a member that others call Confirmed; how often it was asked.
+    ProbePing(Member, u32),
     /// For a member's own answer.
     Direct { place: Place, started: Now },
     /// For an answer by any way.
@@ -39,8 +42,8 @@ pub(crate) struct Prober {
     seeded: bool,
     /// Members called Confirmed by others, to be asked in the next pass.
     ask_next: Vec<Member>,
-    /// Members called Confirmed by others, to be asked in this pass.
-    asking: Vec<Member>,
+    /// Members called Confirmed by others, to be asked in this pass, and how often they were.
+    asking: Vec<(Member, u32)>,
     /// Members still to be probed in this pass.
     pass: Vec<Place>,
     /// When the current pass began, `None` before the first.
@@ -112,7 +115,7 @@ impl Ring {
         while self.prober.next <= now {
             match std::mem::replace(&mut self.prober.waiting, Waiting::Turn) {
                 Waiting::Turn => self.next_turn(now),
-                Waiting::ProbePing(member) => self.probeping_failed(now, &member),
+                Waiting::ProbePing(member, asked) => self.probeping_failed(now, member, asked),
                 Waiting::Direct { place, started } => self.ask_helpers(now, place, started),
                 Waiting::Indirect { place, started } => self.probe_failed(now, place, started),
             }
@@ -120,8 +123,11 @@ impl Ring {
     }
 
     fn next_turn(&mut self, now: Now) {
-        if let Some(member) = self.prober.asking.pop() {
-            let Some(to) = member.swim_addr() else { return };
+        while let Some((member, asked)) = self.prober.asking.pop() {
+            if self.is_settled(&member) {
+                continue;
+            }
+            let Some(to) = member.swim_addr() else { continue };
             // only here the own record says what it travels in
             let from = Member { probe_ping: true, ..self.own_member() };
             self.send_swim(
@@ -130,7 +136,7 @@ impl Ring {
                 crate::Swim { kind: SwimKind::ProbePing { from }, memberships: Vec::new() }
                     .encode(),
             );
-            self.prober.waiting = Waiting::ProbePing(member);
+            self.prober.waiting = Waiting::ProbePing(member, asked + 1);
             self.prober.next = now.plus_ms(PING_MS);
             return;
         }
@@ -161,10 +167,11 @@ impl Ring {
         self.prober.pass_started = Some(now);
         let seeking = self.ping_initial_peers();
         let prober = &mut self.prober;
-        prober.asking = std::mem::take(&mut prober.ask_next);
+        let ask_next = std::mem::take(&mut prober.ask_next);
+        prober.asking = ask_next.into_iter().map(|member| (member, 0)).collect();
         let (me, asking) = (&self.me.id, &prober.asking);
         let others = (0..).zip(&self.table.entries).filter(|(_, entry)| {
-            entry.id != *me && !asking.iter().any(|asked| asked.id == entry.id)
+            entry.id != *me && !asking.iter().any(|(asked, _)| asked.id == entry.id)
         });
         prober.pass = others.map(|(place, _)| place).collect();
         prober.pass.shuffle(&mut self.rng);
@@ -239,12 +246,25 @@ impl Ring {
         let _ = self.insert(now, &member, address, Health::Suspect);
     }
 
-    fn probeping_failed(&mut self, now: Now, member: &Member) {
+    /// True when what others said of a member is old news: it has contradicted them since, or
+    /// it is known to be dead here as well.
+    fn is_settled(&self, accused: &Member) -> bool {
+        self.table.get(&accused.id).is_some_and(|known| {
+            known.incarnation > accused.incarnation
+                || matches!(known.health, Health::Confirmed | Health::Departed)
+        })
+    }
+
+    fn probeping_failed(&mut self, now: Now, member: Member, asked: u32) {
         self.prober.next = now;
+        if asked < ASK_MAX {
+            self.prober.asking.push((member, asked));
+            return;
+        }
         self.note(Event::ProbePingFailed { id: member.id.clone() });
         if let Some(address) = member.address {
             // the list has it already, so there is no limit to meet
-            let _ = self.insert(now, member, address, Health::Confirmed);
+            let _ = self.insert(now, &member, address, Health::Confirmed);
         }
     }
 
@@ -252,7 +272,7 @@ impl Ring {
     pub(crate) fn probe_answered(&mut self, now: Now, id: &MemberId) {
         let (place, started, indirect) = match &self.prober.waiting {
             Waiting::Turn => return,
-            Waiting::ProbePing(member) => {
+            Waiting::ProbePing(member, _) => {
                 if member.id == *id {
                     self.prober.waiting = Waiting::Turn;
                     self.prober.next = now;

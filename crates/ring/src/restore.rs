@@ -1,8 +1,8 @@
 //! What the data file brings back (ring chapter 12.3).
 
 use crate::{
-    Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores,
-    membership::SMALL_RING_MAX, rumor::ELECTION_ID,
+    Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores, membership::SMALL_RING_MAX,
+    rumor::ELECTION_ID,
 };
 
 impl Ring {

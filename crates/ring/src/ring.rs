@@ -26,6 +26,8 @@ pub struct Ring {
     pub(crate) me: Me,
     /// This member announced its shutdown.
     pub(crate) leaving: bool,
+    /// When a `PROBEPING` last raised the incarnation.
+    pub(crate) raised: Option<Now>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) envelope: Envelope,
     pub(crate) table: Table,
@@ -71,6 +73,7 @@ impl Ring {
         let mut ring = Self {
             envelope: Envelope::new(config.key.clone()),
             leaving: false,
+            raised: None,
             table: Table::new(hash_key),
             rumors: RumorStores::default(),
             prober: Prober::new(now, &config.initial_peers),
@@ -376,6 +379,12 @@ impl Ring {
     #[must_use]
     pub fn health_of(&self, id: &crate::MemberId) -> Option<crate::Health> {
         self.table.get(id).map(|entry| entry.health)
+    }
+
+    /// What was counted since the start. Cheaper than a view.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// A service of a member. Cheaper than a view.

@@ -193,6 +193,14 @@ impl RumorStores {
         self.heat.start(place)
     }
 
+    /// Somebody told a rumor in the version that is known here.
+    pub(crate) fn heard(&mut self, kind: RumorKind, key: &str, id: &str) {
+        let key = RumorKey { kind, key: key.into(), id: id.into() };
+        if let Some(place) = self.index.get(&key) {
+            self.heat.heard(*place);
+        }
+    }
+
     /// Offers the services of a departed member to nobody until they change.
     pub(crate) fn cool_services_of(&mut self, id: &str) {
         for (key, place) in self.keys.iter().zip(0..) {

@@ -9,6 +9,10 @@ use crate::{node::id_of, world::World};
 /// A view counts as stable when it did not change for this long, in milliseconds.
 const STABLE_MS: u64 = 30_000;
 
+/// A member that came back, or a network that was healed, is given this long before a death
+/// that others had in mind counts as wrong, in milliseconds.
+const GRACE_MS: u64 = 15_000;
+
 /// Counts and violations of a run.
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -85,7 +89,8 @@ impl World {
     /// Somebody declared a member dead.
     pub fn count_confirmation(&mut self, by: usize, about: usize) {
         let alive = self.nodes[about].ring.is_some();
-        let paused = self.nodes[about].paused_until > self.now;
+        let returned_at = self.nodes[about].paused_until.max(self.healed_at);
+        let paused = returned_at.0 > 0 && returned_at.plus_ms(GRACE_MS) > self.now;
         if !alive || self.nodes[about].departed {
             self.checks.true_confirmations += 1;
         } else if paused || !self.net.connects(by, about) {

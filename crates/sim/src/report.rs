@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use roost_ring::RumorKind;
+
 use crate::World;
 
 /// What a run showed.
@@ -57,6 +59,7 @@ impl Report {
         self.add("messages received", world.nodes.iter().map(|node| node.received).sum::<u64>());
         self.add("bytes sent per member-second", format!("{rate:.1}"));
         let checks = &world.checks;
+        self.add("rumors sent by those that run", rumors_sent(world));
         self.add("probes that failed", checks.suspicions);
         self.add("dead members confirmed", checks.true_confirmations);
         self.add("cut off or paused members confirmed", checks.confirmations_while_cut);
@@ -65,6 +68,19 @@ impl Report {
         self.add("dropped inputs", format!("{:?}", world.dropped));
         self.violations.extend(checks.violations.iter().cloned());
     }
+}
+
+/// Rumors sent, by kind.
+fn rumors_sent(world: &World) -> String {
+    let rings = || world.nodes.iter().filter_map(|node| node.ring.as_ref());
+    let of_kind = |kind| {
+        let tallies = rings().filter_map(|ring| ring.counters().gossip_sent.get(&kind));
+        tallies.map(|tally| tally.messages).sum::<u64>()
+    };
+    let kinds = RumorKind::ALL.into_iter().map(|kind| (kind, of_kind(kind)));
+    let texts =
+        kinds.filter(|(_, sent)| *sent > 0).map(|(kind, sent)| format!("{} {sent}", kind.as_str()));
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn seconds(us: u64) -> String {

@@ -78,7 +78,7 @@ fn sent(world: &World) -> u64 {
 
 /// Ends a run: heals all, waits for agreement, reports.
 fn settle(world: &mut World, mut report: Report) -> Report {
-    world.net.heal();
+    world.heal();
     world.net.loss = 0.0;
     for number in 0..world.nodes.len() {
         if world.nodes[number].ring.is_none() {

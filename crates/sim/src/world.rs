@@ -70,6 +70,8 @@ pub struct World {
     pub checks: Checks,
     /// Measurements.
     pub watch: Watch,
+    /// When cuts and partitions ended last.
+    pub healed_at: Now,
     /// Groups `group0.default`, `group1.default` … that have elections.
     pub groups: usize,
     /// Steps done.
@@ -96,6 +98,7 @@ impl World {
             random: ChaCha8Rng::seed_from_u64(seed),
             checks: Checks::default(),
             watch: Watch::default(),
+            healed_at: Now(0),
             groups: 0,
             steps: 0,
             dropped: BTreeMap::new(),
@@ -155,6 +158,12 @@ impl World {
         self.nodes[number].start(number, peers, seed, now, cold);
         self.nodes[number].wake_at = Now::NEVER;
         self.after_step(number);
+    }
+
+    /// Ends all partitions and cuts.
+    pub fn heal(&mut self) {
+        self.net.heal();
+        self.healed_at = self.now;
     }
 
     /// Lets something happen later.
@@ -390,9 +399,13 @@ impl World {
             Fault::Pause { node, ms } => {
                 self.nodes[node].paused_until = self.now.plus_ms(ms);
             }
-            Fault::Side { node, side } => self.net.put_on_side(node, side),
+            Fault::Side { node, side } => {
+                // for those who are on the same side from now on this is healing
+                self.healed_at = self.now;
+                self.net.put_on_side(node, side);
+            }
             Fault::Cut { from, to } => self.net.cut(from, to),
-            Fault::Heal => self.net.heal(),
+            Fault::Heal => self.heal(),
             Fault::Loss(loss) => self.net.loss = loss,
             Fault::Tell { node, command } => self.tell(node, command),
             Fault::Lie { to, about, confirmed } => self.lie(to, about, confirmed),

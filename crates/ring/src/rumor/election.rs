@@ -80,6 +80,18 @@ impl Election {
         true
     }
 
+    /// True when both say the same, in whatever order the votes arrived.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let whole = |election: &Self| {
+            (election.term, election.suitability, election.status, election.votes.len())
+        };
+        self.member_id == other.member_id
+            && self.group == other.group
+            && whole(self) == whole(other)
+            && self.votes.iter().all(|vote| other.votes.contains(vote))
+    }
+
     fn take_votes(&mut self, votes: Vec<MemberId>) {
         for vote in votes {
             if !self.votes.contains(&vote) {
