@@ -446,7 +446,102 @@ fn from_update(update: message::SvcUpdate) -> Result<Request, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*, sample::select};
+
     use super::*;
+
+    fn ident() -> impl Strategy<Value = PackageIdent> {
+        (".{0,5}", ".{0,5}", option::of(".{0,5}"), option::of("[0-9]{0,14}")).prop_map(
+            |(origin, name, version, release)| PackageIdent { origin, name, version, release },
+        )
+    }
+
+    fn group() -> impl Strategy<Value = ServiceGroup> {
+        ("[a-z]{1,5}", "[a-z]{1,5}", option::of("[a-z]{1,5}")).prop_map(|(service, group, org)| {
+            ServiceGroup::new(&service, &group, org.as_deref()).expect("parts without separators")
+        })
+    }
+
+    fn options() -> impl Strategy<Value = ServiceOptions> {
+        let bind = ("[a-z]{0,4}", group()).prop_map(|(name, group)| ServiceBind { name, group });
+        let texts = (option::of(".{0,5}"), option::of(".{0,5}"), option::of(".{0,5}"));
+        let words = (
+            option::of(select(Topology::ALL)),
+            option::of(select(UpdateStrategy::ALL)),
+            option::of(select(UpdateCondition::ALL)),
+            option::of(select(BindingMode::ALL)),
+        );
+        let rest = (option::of(vec(bind, 0..3)), any::<Option<u64>>(), any::<Option<u32>>());
+        (texts, words, rest).prop_map(|(texts, words, rest)| ServiceOptions {
+            group: texts.0,
+            bldr_url: texts.1,
+            bldr_channel: texts.2,
+            topology: words.0,
+            update_strategy: words.1,
+            update_condition: words.2,
+            binding_mode: words.3,
+            binds: rest.0,
+            health_check_interval_s: rest.1,
+            shutdown_timeout_s: rest.2,
+            config_from: None,
+            encrypted_password: None,
+        })
+    }
+
+    fn request() -> impl Strategy<Value = Request> {
+        let payload = || vec(any::<u8>(), 0..50);
+        prop_oneof![
+            (ident(), any::<bool>(), options()).prop_map(|(ident, force, options)| Request::Load {
+                ident,
+                force,
+                options
+            }),
+            (ident(), options()).prop_map(|(ident, options)| Request::Update { ident, options }),
+            (ident(), any::<Option<u32>>())
+                .prop_map(|(ident, timeout_s)| Request::Unload { ident, timeout_s }),
+            (ident(), any::<Option<u32>>())
+                .prop_map(|(ident, timeout_s)| Request::Stop { ident, timeout_s }),
+            ident().prop_map(|ident| Request::Start { ident }),
+            option::of(ident()).prop_map(|ident| Request::Status { ident }),
+            ident().prop_map(|ident| Request::DefaultConfig { ident }),
+            (option::of(group()), payload())
+                .prop_map(|(group, config)| Request::ValidateConfig { group, config }),
+            (group(), payload(), any::<u64>(), any::<bool>()).prop_map(
+                |(group, config, version, encrypted)| Request::SetConfig {
+                    group,
+                    config,
+                    version,
+                    encrypted,
+                }
+            ),
+            (group(), ".{0,5}", payload(), any::<u64>(), any::<bool>()).prop_map(
+                |(group, filename, content, version, encrypted)| Request::PutFile {
+                    group,
+                    filename,
+                    content,
+                    version,
+                    encrypted,
+                }
+            ),
+            ".{0,5}".prop_map(|member_id| Request::Depart { member_id }),
+            Just(Request::Restart),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn requests_survive_the_wire(request in request()) {
+            prop_assert_eq!(Request::decode(request.id(), &request.encode()), Ok(request));
+        }
+
+        #[test]
+        fn any_bytes_are_a_request_or_a_refusal(
+            id in select(&REQUEST_IDS),
+            body in vec(any::<u8>(), 0..100),
+        ) {
+            let _ = Request::decode(id, &body);
+        }
+    }
 
     fn refused(id: &str, body: &[u8]) -> Refusal {
         Request::decode(id, body).expect_err("refused")
