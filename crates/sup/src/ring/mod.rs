@@ -1,5 +1,6 @@
 //! The shell around the ring's state machine: sockets, timers, files (ring chapter).
 
+mod complaints;
 mod disk;
 mod sockets;
 mod task;

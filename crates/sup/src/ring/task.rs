@@ -1,7 +1,13 @@
 //! The one owner of the ring: it sleeps until something arrives or is due, feeds it to the
 //! state machine, and does what comes out.
 
-use std::{collections::HashMap, env, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    env,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use roost_ring::{Input, Now, Output, Ring};
 use roost_zmtp::{BatchId, Received, Report};
@@ -10,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
-use super::{Order, disk::Disk, sockets::Sockets};
+use super::{Order, complaints::Complaints, disk::Disk, sockets::Sockets};
 use crate::{metrics::Metrics, supervisor::event::Event};
 
 /// Longest datagram that is looked at; UDP carries no longer ones.
@@ -37,6 +43,7 @@ pub(super) struct Task {
     /// Incarnations on their way to the disk.
     storing: usize,
     counted_at: Instant,
+    complaints: Complaints,
 }
 
 impl Task {
@@ -59,6 +66,7 @@ impl Task {
             stored: mpsc::unbounded_channel(),
             storing: 0,
             counted_at: clock,
+            complaints: Complaints::default(),
         }
     }
 
@@ -75,13 +83,13 @@ impl Task {
                 received = self.sockets.udp.recv_from(&mut datagram) => {
                     // An error is about an earlier datagram that could not be delivered.
                     if let Ok((size, from)) = received {
-                        self.feed(Input::Datagram { from, bytes: &datagram[..size] });
+                        self.take_datagram(from, &datagram[..size]);
                     }
                     for _ in 1..INPUTS_PER_TURN {
                         let Ok((size, from)) = self.sockets.udp.try_recv_from(&mut datagram) else {
                             break;
                         };
-                        self.feed(Input::Datagram { from, bytes: &datagram[..size] });
+                        self.take_datagram(from, &datagram[..size]);
                     }
                 }
                 Some(message) = self.sockets.listener.recv() => self.take_gossip(&message),
@@ -127,11 +135,25 @@ impl Task {
         }
     }
 
+    /// As [`Task::feed`], for what came from the network.
+    fn feed_from(&mut self, peer: IpAddr, input: Input<'_>) {
+        let now = self.now();
+        if let Err(dropped) = self.ring.handle(now, input)
+            && let Some(line) = self.complaints.about(std::time::Instant::now(), peer, &dropped)
+        {
+            tracing::error!("{line}");
+        }
+    }
+
+    fn take_datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+        self.feed_from(from.ip(), Input::Datagram { from, bytes });
+    }
+
     fn take_gossip(&mut self, message: &Received) {
-        self.feed(Input::Gossip { bytes: &message.bytes });
+        self.feed_from(message.peer.ip(), Input::Gossip { bytes: &message.bytes });
         for _ in 1..INPUTS_PER_TURN {
             let Some(message) = self.sockets.listener.try_recv() else { break };
-            self.feed(Input::Gossip { bytes: &message.bytes });
+            self.feed_from(message.peer.ip(), Input::Gossip { bytes: &message.bytes });
         }
     }
 

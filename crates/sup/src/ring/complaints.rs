@@ -1,0 +1,116 @@
+//! Who sends what this ring cannot use: said once per peer and minute, so that a wrong ring key
+//! is found, and a flood does not fill the log.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use roost_ring::Dropped;
+
+/// Time in which one peer gets one line.
+const PERIOD: Duration = Duration::from_mins(1);
+/// Peers that are told apart. Senders of datagrams can be made up; what is beyond is counted in
+/// the metrics only.
+const PEERS_MAX: usize = 64;
+
+/// When which peer was complained about.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    peers: HashMap<IpAddr, Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    at: Instant,
+    /// Messages since then.
+    unsaid: u64,
+}
+
+impl Complaints {
+    /// The line for the log about a dropped message, if it is time for one.
+    pub(super) fn about(
+        &mut self,
+        now: Instant,
+        peer: IpAddr,
+        dropped: &Dropped,
+    ) -> Option<String> {
+        if !is_the_senders_fault(dropped) {
+            return None;
+        }
+        let is_recent = |told: &Told| now.duration_since(told.at) < PERIOD;
+        let mut unsaid = 0;
+        if let Some(told) = self.peers.get_mut(&peer) {
+            if is_recent(told) {
+                told.unsaid += 1;
+                return None;
+            }
+            unsaid = told.unsaid;
+        } else if self.peers.len() >= PEERS_MAX {
+            self.peers.retain(|_, told| is_recent(told));
+            if self.peers.len() >= PEERS_MAX {
+                return None;
+            }
+        }
+        self.peers.insert(peer, Told { at: now, unsaid: 0 });
+        let more = match unsaid {
+            0 => String::new(),
+            unsaid => format!(" ({unsaid} more since this was last said)"),
+        };
+        Some(format!("Dropped a message of the ring from {peer}: {dropped}{more}"))
+    }
+}
+
+/// False for what happens in a healthy ring.
+fn is_the_senders_fault(dropped: &Dropped) -> bool {
+    !matches!(
+        dropped,
+        Dropped::UnknownTarget
+            | Dropped::ForeignTerm
+            | Dropped::NoOwnService
+            | Dropped::OutputsFull
+            | Dropped::TooManyDeferred
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
+
+    #[test]
+    fn a_peer_is_told_once_a_minute_and_by_its_address() {
+        let mut complaints = Complaints::default();
+        let start = Instant::now();
+        let line = complaints.about(start, PEER, &Dropped::Undecryptable).unwrap();
+        assert!(line.contains("10.0.0.3") && line.contains("could not decrypt"), "{line}");
+        for second in 1..60 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!(complaints.about(now, PEER, &Dropped::MissingNonce), None);
+        }
+        let line = complaints.about(start + PERIOD, PEER, &Dropped::MissingNonce).unwrap();
+        assert!(line.contains("59 more"), "{line}");
+        assert_eq!(complaints.about(start + PERIOD, PEER, &Dropped::MissingNonce), None);
+    }
+
+    #[test]
+    fn made_up_senders_neither_fill_the_log_nor_silence_it_for_ever() {
+        let mut complaints = Complaints::default();
+        let start = Instant::now();
+        let mut lines = 0;
+        for number in 0..10_000_u32 {
+            let peer = IpAddr::from(number.to_be_bytes());
+            lines += usize::from(complaints.about(start, peer, &Dropped::TestRumor).is_some());
+        }
+        assert_eq!(lines, PEERS_MAX);
+        assert!(complaints.about(start + PERIOD, PEER, &Dropped::TestRumor).is_some());
+    }
+
+    #[test]
+    fn nobody_is_blamed_for_a_late_question() {
+        let mut complaints = Complaints::default();
+        assert_eq!(complaints.about(Instant::now(), PEER, &Dropped::UnknownTarget), None);
+    }
+}
