@@ -46,19 +46,54 @@ fn compare_numbers(a: &str, b: &str) -> Option<Ordering> {
 pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a_numbers, a_extension) = split(a)?;
     let (b_numbers, b_extension) = split(b)?;
-    Some(compare_numbers(a_numbers, b_numbers)?.then_with(|| match (a_extension, b_extension) {
+    let numbers = compare_numbers(a_numbers, b_numbers)?;
+    Some(numbers.then_with(|| compare_extensions(a_extension, b_extension)))
+}
+
+fn compare_extensions(a: Option<&str>, b: Option<&str>) -> Ordering {
+    match (a, b) {
         (None, None) => Ordering::Equal,
         (None, Some(_)) => Ordering::Greater,
         (Some(_), None) => Ordering::Less,
         (Some(a), Some(b)) => a.cmp(b),
-    }))
+    }
 }
 
-/// [`compare`] with a bytewise comparison where the versions are not comparable as numbers.
-/// This is a total order, used wherever the newest of several releases is chosen.
+/// [`compare`] where it gives an answer, and a total order (but that `1.0` equals `1.0.0`):
+/// used wherever releases are sorted or the newest is chosen. An empty piece counts as 0, numbers
+/// may have any length, and versions without digits come last, as text.
+///
+/// Habitat compares bytewise where [`compare`] fails, which goes round in circles: 9 is older than
+/// 10, 10 as text before 5 with twenty zeros, and that before 9.
 #[must_use]
 pub fn compare_or_text(a: &str, b: &str) -> Ordering {
-    compare(a, b).unwrap_or_else(|| a.cmp(b))
+    match (split(a), split(b)) {
+        (Some((a_numbers, a_extension)), Some((b_numbers, b_extension))) => {
+            compare_digits(a_numbers, b_numbers)
+                .then_with(|| compare_extensions(a_extension, b_extension))
+        }
+        (None, None) => a.cmp(b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    }
+}
+
+/// As [`compare_numbers`], for pieces of any length, also none.
+fn compare_digits(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        let (left, right) = (a.next(), b.next());
+        if left.is_none() && right.is_none() {
+            return Ordering::Equal;
+        }
+        let digits = |piece: Option<&str>| {
+            let digits = piece.unwrap_or_default().trim_start_matches('0').to_owned();
+            (digits.len(), digits)
+        };
+        let order = digits(left).cmp(&digits(right));
+        if order.is_ne() {
+            return order;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -84,6 +119,19 @@ mod tests {
         ] {
             assert_eq!(compare(a, b), expected, "{a} against {b}");
             assert_eq!(compare(b, a), expected.map(Ordering::reverse), "{b} against {a}");
+        }
+    }
+
+    #[test]
+    fn the_order_for_sorting_does_not_go_round_in_circles() {
+        let sorted = ["1.0.x", "1.0.0", "9", "10", "500000000000000000000", "HEAD", "master"];
+        for (at, a) in sorted.iter().enumerate() {
+            for (bt, b) in sorted.iter().enumerate() {
+                assert_eq!(compare_or_text(a, b), at.cmp(&bt), "{a} against {b}");
+                if let Some(expected) = compare(a, b) {
+                    assert_eq!(compare_or_text(a, b), expected, "{a} against {b}");
+                }
+            }
         }
     }
 
