@@ -42,16 +42,23 @@ fn status(state: u8, health: Option<&str>) -> Frame {
 
 #[test]
 fn an_update_sends_only_what_was_given() {
-    // Field 5, the channel: `dev`.
-    let request = frame("00000001", "SvcUpdate", &format!("{IDENT}2a03646576"));
-    let played =
-        Played::start(vec![conversation(vec![Frame::client(&request), Frame::supervisor(OK)])]);
     let place = Place::new();
-    let address = played.address.to_string();
-    let arguments = ["svc", "update", "acme/demo", "--channel", "dev", "-r", &address];
-    let output = place.hab(&arguments).output().expect("runs");
-    assert_eq!(ended(&output), (0, String::new(), String::new()));
-    played.finish().expect("only the channel");
+    for (option, sent) in [
+        // Field 5, the channel.
+        (vec!["--channel", "dev"], "2a03646576"),
+        // Field 2, an empty list of binds.
+        (vec!["--bind"], "1200"),
+    ] {
+        let request = frame("00000001", "SvcUpdate", &format!("{IDENT}{sent}"));
+        let played =
+            Played::start(vec![conversation(vec![Frame::client(&request), Frame::supervisor(OK)])]);
+        let address = played.address.to_string();
+        let start = ["svc", "update", "acme/demo", "-r", &address];
+        let arguments: Vec<&str> = start.into_iter().chain(option).collect();
+        let output = place.hab(&arguments).output().expect("runs");
+        assert_eq!(ended(&output), (0, String::new(), String::new()));
+        played.finish().expect("nothing else");
+    }
 }
 
 #[test]
