@@ -13,13 +13,15 @@ use std::{
         mpsc::{self, SyncSender, TrySendError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roost_launch::line::{SUPERVISOR, Style, format_line};
 
 /// Lines that wait for a slow reader.
 const QUEUE_LINES: usize = 4096;
+/// Lines that were lost are told no more often than this.
+const LOSS_PERIOD: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for a reader that does not read.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -47,21 +49,10 @@ impl Output {
         let (queue, inbox) = mpsc::sync_channel(QUEUE_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        thread::Builder::new().name("hab-output".into()).stack_size(64 * 1024).spawn(
-            move || {
-                for message in inbox {
-                    match message {
-                        Message::Line(line) => print(&line),
-                        Message::Flush(done) => drop(done.send(())),
-                    }
-                    let lost = counter.swap(0, Ordering::Relaxed);
-                    if lost > 0 {
-                        let text = format!("{lost} lines were lost because nobody read the output");
-                        print(&format_line(style, SUPERVISOR, "MR", None, &text));
-                    }
-                }
-            },
-        )?;
+        thread::Builder::new()
+            .name("hab-output".into())
+            .stack_size(64 * 1024)
+            .spawn(move || write_all(&inbox, style, &counter))?;
         Ok(Self { style, queue, dropped })
     }
 
@@ -95,6 +86,23 @@ impl Output {
         if self.queue.try_send(Message::Flush(done)).is_ok() {
             // A reader that does not read keeps nobody from ending.
             let _ = answer.recv_timeout(FLUSH_PATIENCE);
+        }
+    }
+}
+
+/// Writes what is in the queue until the last handle is gone.
+fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64) {
+    let mut told = Instant::now();
+    for message in inbox {
+        match message {
+            Message::Line(line) => print(&line),
+            Message::Flush(done) => drop(done.send(())),
+        }
+        if dropped.load(Ordering::Relaxed) > 0 && told.elapsed() >= LOSS_PERIOD {
+            told = Instant::now();
+            let lost = dropped.swap(0, Ordering::Relaxed);
+            let text = format!("{lost} lines were lost because the output is not read fast enough");
+            print(&format_line(style, SUPERVISOR, "MR", None, &text));
         }
     }
 }
