@@ -1,5 +1,8 @@
 //! `hab`: the command line, the launcher and the Supervisor in one program.
 
+// Comments of options are their help texts, where brackets and bars are no links.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+
 mod address;
 mod cli;
 mod cli_toml;
@@ -28,6 +31,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start_command();
     let ui = Ui::new();
+    if context::variable("HAB_FEAT_REDACT_HTTP").is_some() {
+        ui.warn("Enabling feature: FeatureFlag(REDACT_HTTP)");
+    }
     let ended = Context::new(ui).and_then(|context| cli.run(&context));
     ended.unwrap_or_else(|error| exit::report(&error, &ui)).into()
 }
