@@ -1,0 +1,54 @@
+//! Links between pages.
+
+use std::fs;
+
+use crate::{read, repository};
+
+/// Every page of the repository that links to others.
+fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_owned()];
+    for directory in ["docs", "docs/internals"] {
+        for entry in fs::read_dir(repository(directory)).expect("a directory").flatten() {
+            let name = entry.file_name().into_string().expect("text");
+            if name.ends_with(".md") {
+                pages.push(format!("{directory}/{name}"));
+            }
+        }
+    }
+    pages
+}
+
+/// Targets of `[text](target)`.
+fn targets(page: &str) -> Vec<&str> {
+    page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = read(&page);
+        let directory = page.rsplit_once('/').map_or(String::new(), |(it, _)| format!("{it}/"));
+        for target in targets(&text).into_iter().filter(|it| !it.contains("://")) {
+            let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { page.clone() } else { format!("{directory}{file}") };
+            let exists = repository(&path).exists();
+            let has_heading = fragment.is_empty()
+                || exists
+                    && read(&path)
+                        .lines()
+                        .any(|line| line.starts_with('#') && anchor(line) == fragment);
+            if !exists || !has_heading {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}

@@ -1,0 +1,40 @@
+//! The documentation tells the truth: its commands are run, its links lead somewhere, its list
+//! of commands is the program's own.
+
+mod commands;
+mod console;
+mod links;
+mod session;
+
+use std::{fs, path::PathBuf};
+
+/// A path below the root of the repository.
+fn repository(relative: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(relative)
+}
+
+/// A file of the repository.
+fn read(relative: &str) -> String {
+    let path = repository(relative);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_commands_of_the_monitoring_page_print_what_it_says() {
+    session::play(&console::steps(&read("docs/monitoring.md")));
+}
+
+#[test]
+fn the_commands_of_the_user_guide_print_what_it_says() {
+    session::play(&console::steps(&read("docs/user-guide.md")));
+}
+
+#[test]
+fn the_checks_of_a_change_end_with_the_test_command_of_the_readme() {
+    let readme = read("README.md");
+    let section = readme.split("## Test it").nth(1).expect("the section");
+    let command = section.split("```sh\n").nth(1).and_then(|text| text.lines().next());
+    let command = command.expect("a command");
+    let checks = read(".ci/run");
+    assert!(checks.contains(&format!("\n{command} 2>&1 | tee")), "{command}");
+}
