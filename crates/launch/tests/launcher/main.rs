@@ -45,7 +45,9 @@ fn run_tests(args: impl Iterator<Item = OsString>) -> ExitCode {
         .collect();
     let all = [spawns::TESTS, outputs::TESTS, restarts::TESTS, ends::TESTS].concat();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
-    let queue: Mutex<Vec<Test>> = Mutex::new(all.into_iter().filter(|t| wanted(t.0)).collect());
+    let tests: Vec<Test> = all.into_iter().filter(|t| wanted(t.0)).collect();
+    let count = tests.len();
+    let queue = Mutex::new(tests);
     let failed: Mutex<Vec<&str>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -64,6 +66,9 @@ fn run_tests(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     });
     let failed = failed.into_inner().expect("not poisoned");
-    println!("\ntest result: {} failed {failed:?}", failed.len());
+    // in the form of the usual harness
+    let (word, count_failed) = (if failed.is_empty() { "ok" } else { "FAILED" }, failed.len());
+    println!("\nfailures: {failed:?}");
+    println!("test result: {word}. {} passed; {count_failed} failed", count - count_failed);
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
