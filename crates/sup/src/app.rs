@@ -13,7 +13,6 @@ use roost_api::documents::service::Sys as ServiceSys;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{Request, Welcome};
 use roost_ring::SysInfo;
-use roost_service::{SpecFields, spec::Interval};
 use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Exit, VERSION,
     clock::Clock,
-    config::{LoadOptions, LoadSource, SupConfig},
+    config::{LoadSource, SupConfig},
     control::{self, Control, ControlError},
     documents::service::Common,
     files::{
@@ -243,31 +242,12 @@ async fn load_given(
         if again {
             continue;
         }
-        let fields = fields(&config.load_options);
+        let fields = config.load_options.clone();
         let loaded = writer.load(&ident, true, fields, None).await;
         let line = loaded.map_err(|failure| StartError::Load(failure.to_string()))?;
         output.line("hab-sup", "AG", &line);
     }
     Ok(directories)
-}
-
-fn fields(options: &LoadOptions) -> SpecFields {
-    SpecFields {
-        group: options.group.clone(),
-        bldr_url: options.bldr_url.clone(),
-        channel: options.channel.clone(),
-        topology: options.topology,
-        update_strategy: options.update_strategy,
-        update_condition: options.update_condition,
-        binds: options.binds.clone(),
-        binding_mode: options.binding_mode,
-        config_from: options.config_from.as_ref().map(|path| path.display().to_string()),
-        shutdown_timeout_s: options.shutdown_timeout,
-        svc_encrypted_password: None,
-        health_check_interval: options
-            .health_check_interval
-            .map(|interval| Interval { secs: interval.as_secs(), nanos: interval.subsec_nanos() }),
-    }
 }
 
 /// Where the three listeners listen.

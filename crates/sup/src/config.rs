@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
-use roost_ident::{
-    BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
-};
+use roost_ident::PackageIdent;
 use roost_launch::line::Style;
 use roost_pkg::root::FsRoot;
+pub use roost_service::{SpecFields, spec::Interval};
 
 /// The version of Habitat that Roost is compatible with, followed by its own.
 pub const VERSION: &str = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
@@ -42,7 +41,7 @@ pub struct SupConfig {
     /// Packages and plain directories to load before the listeners open.
     pub load: Vec<LoadSource>,
     /// How the packages of [`SupConfig::load`] are loaded.
-    pub load_options: LoadOptions,
+    pub load_options: SpecFields,
     /// `HAB_INTERPRETER_IDENT`; default `core/busybox-static`.
     pub interpreter: PackageIdent,
     /// Directory of the key cache.
@@ -134,34 +133,6 @@ pub enum LoadSource {
     Ident(PackageIdent),
     /// A plain directory, staged as a release and watched for changes.
     Directory(PathBuf),
-}
-
-/// Options of a load (control chapter 14.1); `None` where nothing was given, so that a load
-/// changes only what was said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// `--group`
-    pub group: Option<String>,
-    /// `--topology`
-    pub topology: Option<Topology>,
-    /// `--strategy`
-    pub update_strategy: Option<UpdateStrategy>,
-    /// `--update-condition`
-    pub update_condition: Option<UpdateCondition>,
-    /// `--bind`
-    pub binds: Option<Vec<ServiceBind>>,
-    /// `--binding-mode`
-    pub binding_mode: Option<BindingMode>,
-    /// `--url`
-    pub bldr_url: Option<String>,
-    /// `--channel`
-    pub channel: Option<String>,
-    /// `--health-check-interval`
-    pub health_check_interval: Option<Duration>,
-    /// `--shutdown-timeout`
-    pub shutdown_timeout: Option<u32>,
-    /// `--config-from`
-    pub config_from: Option<PathBuf>,
 }
 
 /// Default listen addresses.

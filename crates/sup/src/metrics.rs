@@ -82,12 +82,12 @@ impl Metrics {
         let typed = &["type"];
         let moded = &["type", "mode"];
         let blocked = &["type", "mode", "blocked"];
+        let loops =
+            histograms("hab_sup_run_loop_duration_seconds", "Time that one event took", &["loop"]);
+        // Shown before the first service is loaded.
+        loops.with_label_values(&["service"]);
         Self {
-            loops: histograms(
-                "hab_sup_run_loop_duration_seconds",
-                "Time that one event took",
-                &["loop"],
-            ),
+            loops,
             hooks: histograms("hab_sup_hook_duration_seconds", "Time that hooks ran", &["hook"]),
             calls: counters("hab_sup_rpc_call_total", "Requests to the control gateway", &["name"]),
             call_durations: histograms(

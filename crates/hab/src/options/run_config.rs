@@ -5,8 +5,8 @@ use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 use roost_ident::{PackageIdent, UpdateStrategy};
 use roost_launch::line::Style;
 use roost_sup::config::{
-    BackoffConfig, CtlConfig, HttpConfig, LoadOptions, LoadSource, RingConfig, RingKeySource,
-    SupConfig, defaults,
+    BackoffConfig, CtlConfig, HttpConfig, Interval, LoadSource, RingConfig, RingKeySource,
+    SpecFields, SupConfig, defaults,
 };
 
 use super::{
@@ -23,7 +23,7 @@ use crate::{
 /// Interpreter package of Habitat's hooks.
 const DEFAULT_INTERPRETER: &str = "core/busybox-static";
 /// Longest run of a health check. Habitat has no limit, so checks that take minutes must live.
-const DEFAULT_CHECK_TIMEOUT_S: u64 = 300;
+const DEFAULT_CHECK_TIMEOUT_S: u64 = 60;
 /// Worker threads of the HTTP gateway.
 const DEFAULT_HTTP_THREADS: usize = 2;
 
@@ -139,8 +139,8 @@ impl RunOptions {
     }
 }
 
-fn load_options(service: ServiceArgs) -> LoadOptions {
-    LoadOptions {
+fn load_options(service: ServiceArgs) -> SpecFields {
+    SpecFields {
         bldr_url: service.bldr_url_or_env(),
         group: service.group,
         topology: service.topology,
@@ -149,9 +149,10 @@ fn load_options(service: ServiceArgs) -> LoadOptions {
         binds: (!service.bind.is_empty()).then_some(service.bind),
         binding_mode: service.binding_mode,
         channel: service.channel,
-        health_check_interval: service.health_check_interval.map(Duration::from_secs),
-        shutdown_timeout: service.shutdown_timeout,
-        config_from: service.config_from,
+        health_check_interval: service.health_check_interval.map(Interval::from_secs),
+        shutdown_timeout_s: service.shutdown_timeout,
+        config_from: service.config_from.map(|path| path.display().to_string()),
+        svc_encrypted_password: None,
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct InstallHook {
     pub(crate) svc: SvcPaths,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) environment: BTreeMap<String, String>,
+    /// What rendering changed, as key and text of lines.
+    pub(crate) lines: Vec<(&'static str, String)>,
 }
 
 /// Renders the install hook of a release. Reads and writes files.
@@ -66,13 +68,14 @@ pub(crate) fn prepare(
     };
     let context = install_context(&pkg, to_json(&cfg));
     let prefix = root.path().display().to_string();
-    render_install(&package, &svc, credentials.as_ref(), &prefix, &context)?;
+    let lines = render_install(&package, &svc, credentials.as_ref(), &prefix, &context)?;
     Ok(InstallHook {
         package: ident.clone(),
         package_path: package.path,
         svc,
         credentials,
         environment,
+        lines,
     })
 }
 

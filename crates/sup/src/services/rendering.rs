@@ -84,15 +84,16 @@ fn render_config(built: &Built, context: &Value, rendering: &mut Rendering) -> R
     Ok(())
 }
 
-/// Renders `config_install/` and the install hook of a package, right before it runs
-/// (configuration chapter 3.2).
+/// Renders `config_install/` and the hooks of installation of a package, right before the
+/// install hook runs (configuration chapter 3.2). Returns what has changed, as key and text of
+/// lines.
 pub(crate) fn render_install(
     package: &roost_pkg::Package,
     svc: &roost_pkg::SvcPaths,
     credentials: Option<&roost_pkg::user::Credentials>,
     root: &str,
     context: &Value,
-) -> Result<(), String> {
+) -> Result<Vec<(&'static str, String)>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let tree = package.path.join("config_install");
     let sources = roost_pkg::sources::config_tree(&tree).map_err(|error| text(&error))?;
@@ -100,19 +101,31 @@ pub(crate) fn render_install(
         .map_err(|error| text(&error))?
         .render_all(context)
         .map_err(|error| text(&error))?;
+    let mut lines = Vec::new();
     for (name, content) in config {
-        write_rendered(svc, Rendered::ConfigInstall(&name), content.as_bytes(), credentials)
+        let file = Rendered::ConfigInstall(&name);
+        let change = write_rendered(svc, file, content.as_bytes(), credentials)
             .map_err(|error| text(&error))?;
+        let verb = match change {
+            Change::Unchanged => continue,
+            Change::Created => "Created",
+            Change::Modified => "Modified",
+        };
+        lines.push(("CF", format!("{verb} configuration file {}", file.path(svc).display())));
     }
-    let hook = roost_pkg::sources::hook(&package.path, Hook::Install)
-        .map_err(|error| text(&error))?
-        .ok_or_else(|| format!("{} has no install hook any more", package.ident))?;
-    let name = Hook::Install.to_string();
-    let rendered = roost_template::TemplateSet::with_root(root, [(name.clone(), hook)])
-        .map_err(|error| text(&error))?
-        .render(&name, context)
-        .map_err(|error| text(&error))?;
-    write_rendered(svc, Rendered::Hook(Hook::Install), rendered.as_bytes(), credentials)
-        .map_err(|error| text(&error))?;
-    Ok(())
+    for hook in [Hook::Install, Hook::Uninstall] {
+        let source = roost_pkg::sources::hook(&package.path, hook).map_err(|error| text(&error))?;
+        let Some(source) = source else { continue };
+        let rendered = roost_template::TemplateSet::with_root(root, [(hook.to_string(), source)])
+            .map_err(|error| text(&error))?
+            .render(hook.as_str(), context)
+            .map_err(|error| text(&error))?;
+        let file = Rendered::Hook(hook);
+        let change = write_rendered(svc, file, rendered.as_bytes(), credentials)
+            .map_err(|error| text(&error))?;
+        if change.is_change() {
+            lines.push(("HK", format!("Modified hook content in {}", file.path(svc).display())));
+        }
+    }
+    Ok(lines)
 }

@@ -12,7 +12,7 @@ use roost_ctl::{
 use roost_ident::{DesiredState, PackageIdent, ProcessState};
 use roost_ring::{Command, MemberId};
 use roost_service::Status;
-use roost_template::config::parse_toml;
+use roost_template::{ConfigError, config::parse_toml};
 
 use super::{Supervisor, managed::Managed};
 
@@ -96,7 +96,7 @@ impl Supervisor {
                 elapsed_s: now_s.saturating_sub(process.state_entered_s),
                 pid: process.pid,
                 extra: StatusExtra {
-                    health: Some(status.health.to_string()),
+                    health: Some(status.health.upper().into()),
                     restarts: Some(status.restart_count),
                     since_unix_s: Some(process.state_entered_s),
                     leader: group.and_then(|group| group.leader_id.clone()),
@@ -143,5 +143,9 @@ fn validate(config: &[u8]) -> Result<(), Failure> {
         Failure::new(ErrorCode::BadPayload, text)
     };
     let text = std::str::from_utf8(config).map_err(|error| bad("to string", &error))?;
-    parse_toml(text).map(drop).map_err(|error| bad("as TOML", &error))
+    match parse_toml(text) {
+        Ok(_) => Ok(()),
+        Err(ConfigError::Toml(parser)) => Err(bad("as TOML", &parser)),
+        Err(error) => Err(bad("as TOML", &error)),
+    }
 }

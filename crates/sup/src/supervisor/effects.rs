@@ -1,6 +1,6 @@
 //! What the state machines ask for, carried out in order.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path, time::Instant};
 
 use roost_ident::Hook;
 use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
@@ -37,6 +37,7 @@ impl Supervisor {
     /// Does everything that a service's machine asks for now.
     pub(super) fn drive(&mut self, service: &str) {
         let Some(mut managed) = self.services.remove(service) else { return };
+        let began = Instant::now();
         self.touched.insert(service.into());
         let mut gone = false;
         while let Some(effect) = managed.machine.poll() {
@@ -48,6 +49,7 @@ impl Supervisor {
         } else {
             self.services.insert(service.into(), managed);
         }
+        self.world.metrics.event_took("service", began.elapsed());
     }
 
     fn carry_out(&mut self, managed: &mut Managed, effect: Effect) {
@@ -267,6 +269,9 @@ impl Supervisor {
             Ok(hook) => {
                 let id = self.new_id();
                 let package = hook.package.clone();
+                for (key, line) in &hook.lines {
+                    self.world.output.line(&package.name, key, line);
+                }
                 let program = hook.svc.hook(Hook::Install);
                 self.hooks.begin(id, service, &package.name, Hook::Install, &hook.svc);
                 self.start(&Program {
