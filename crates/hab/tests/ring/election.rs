@@ -1,0 +1,110 @@
+//! Leaders of service groups.
+
+use testkit::{Root, Supervisor};
+
+use super::{first, installed, joining, joining_builder, wait_converged, wait_health};
+
+/// The member that each of these believes to lead `db.default`, once all agree that it is one of
+/// those that may.
+fn wait_leader(members: &[&Supervisor], may_lead: impl Fn(&str) -> bool) -> String {
+    testkit::wait_for("one leader for all", || {
+        let leaders: Vec<String> = members.iter().map(|sup| leader(sup)).collect();
+        let agreed = leaders.iter().all(|l| *l == leaders[0]) && may_lead(&leaders[0]);
+        (agreed && !leaders[0].is_empty()).then(|| leaders[0].clone())
+    })
+}
+
+/// The leader of a finished election; empty while there is none.
+fn leader(sup: &Supervisor) -> String {
+    let census = sup.get("/census").json();
+    let group = &census["census_groups"]["db.default"];
+    if group["election_status"] != "ElectionFinished" {
+        return String::new();
+    }
+    group["leader_id"].as_str().unwrap_or_default().into()
+}
+
+const LEADER: [&str; 3] = ["acme/db", "--topology", "leader"];
+
+#[test]
+fn three_members_elect_one_leader_and_replace_it_when_it_leaves() {
+    let roots: Vec<Root> = (0..3).map(|_| installed()).collect();
+    let mut members = vec![first(&roots[0], &LEADER)];
+    members[0].wait_log("Waiting to execute hooks; election");
+    for root in &roots[1..] {
+        members.push(joining(root, &members[0], &LEADER));
+    }
+    let all: Vec<&Supervisor> = members.iter().collect();
+    wait_converged(&all);
+    let leader = wait_leader(&all, |_| true);
+    for sup in &all {
+        sup.wait_up("db");
+        sup.wait_log(&format!("Executing hooks; {leader} is the leader"));
+    }
+
+    let place = members.iter().position(|sup| sup.member_id() == leader).expect("a member");
+    let mut gone = members.remove(place);
+    assert_eq!(gone.stop(), 0);
+    let rest: Vec<&Supervisor> = members.iter().collect();
+    for sup in &rest {
+        wait_health(sup, &leader, "Departed");
+    }
+    let next = wait_leader(&rest, |id| id != leader);
+    assert!(rest.iter().any(|sup| sup.member_id() == next));
+}
+
+#[test]
+fn a_lone_member_waits_for_others() {
+    let root = installed();
+    let sup = first(&root, &LEADER);
+    sup.wait_log("Waiting to execute hooks; election in progress, and we have no quorum.");
+    let service = sup.get("/services/db/default").json();
+    assert_eq!(service["process"]["state"], "down");
+}
+
+#[test]
+fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
+    let started = std::time::Instant::now();
+    let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
+    let roots: Vec<Root> = (0..5).map(|_| installed()).collect();
+    let mut members = vec![first(&roots[0], &LEADER)];
+    for root in &roots[1..] {
+        members.push(joining_builder(root, &members[0], &LEADER).spawn());
+    }
+    let all: Vec<&Supervisor> = members.iter().collect();
+    wait_converged(&all);
+    told("five members know each other");
+    let first_leader = wait_leader(&all, |_| true);
+    let pids: Vec<i32> = all.iter().map(|sup| sup.wait_up("db")).collect();
+    told("one leader, five services up");
+
+    let place = members.iter().position(|sup| sup.member_id() == first_leader).expect("it");
+    let dead = members.remove(place);
+    roots[place].lose_power();
+    told("the leader's machine lost power");
+    let rest: Vec<&Supervisor> = members.iter().collect();
+    let second_leader = wait_leader(&rest, |id| id != first_leader);
+    told("the other four agree on a new leader");
+    for sup in &rest {
+        let pid = sup.wait_up("db");
+        assert!(pids.contains(&pid), "an election is no reason to restart a service");
+        wait_health(sup, &first_leader, "Confirmed");
+    }
+
+    let back = roots[place].supervisor().in_place_of(&dead).args(LEADER).peers(&[rest[0]]).start();
+    members.push(back);
+    let all: Vec<&Supervisor> = members.iter().collect();
+    wait_converged(&all);
+    let after = wait_leader(&all, |_| true);
+    told("the old leader is back");
+    assert_eq!(after, second_leader, "who returns does not take over");
+    all[4].wait_up("db");
+
+    let place = members.iter().position(|sup| sup.member_id() == second_leader).expect("it");
+    let mut leaving = members.remove(place);
+    assert_eq!(leaving.stop(), 0);
+    told("the second leader left");
+    let rest: Vec<&Supervisor> = members.iter().collect();
+    wait_leader(&rest, |id| id != second_leader);
+    told("the third leader is agreed on");
+}
