@@ -20,6 +20,10 @@ const ECHO_MS: u64 = 2_000;
 /// A leader that is not in the member list counts as dead after this time. Habitat does not
 /// wait, and so restarts an election whose rumor arrives before that about the leader.
 const UNKNOWN_LEADER_MS: u64 = 10_000;
+/// A running election of a later term that the current leader has nothing to do with is joined
+/// after it was heard of for this long. Habitat never joins, and so a member that was away while
+/// the others began to elect can keep them from ever finishing.
+const FOREIGN_TERM_MS: u64 = 15_000;
 /// The suitability of a former leader or candidate that starts the election anew.
 const FORMER_LEADER: u64 = u64::MAX;
 
@@ -43,6 +47,8 @@ struct Watch {
     /// When it was last told to everybody.
     told: Now,
     leader_unknown_since: Option<Now>,
+    /// Since when an election of a later term is heard of.
+    foreign_since: Option<Now>,
     /// It is to be told again once [`ECHO_MS`] are over.
     echo: bool,
 }
@@ -182,6 +188,9 @@ impl Ring {
             return Ok(false);
         }
         let finished = merged.status == Status::Finished;
+        if finished {
+            self.elections.watch(kind, &group).foreign_since = None;
+        }
         self.rumors.put_election(kind, merged)?;
         self.start_hot(kind, &group, ELECTION_ID);
         self.elections.watch(kind, &group).told = now;
@@ -261,8 +270,14 @@ impl Ring {
                     Some(suitability)
                 } else if stored.member_id == me {
                     Some(Some(FORMER_LEADER))
-                } else if stored.member_id == election.member_id {
+                } else if stored.member_id == election.member_id
+                    || self.joins_foreign_term(now, kind, &election)
+                {
                     Some(suitability)
+                } else if election.status == Status::Finished {
+                    // Habitat ignores this as well, and so does not learn who leads when it was
+                    // away while the others elected
+                    None
                 } else {
                     return Err(Dropped::ForeignTerm);
                 }
@@ -295,6 +310,20 @@ impl Ring {
             election.status = if quorum { Status::Running } else { Status::NoQuorum };
         }
         self.merge_election(now, kind, election)
+    }
+
+    /// True when an election of a later term has been heard of for long enough.
+    fn joins_foreign_term(&mut self, now: Now, kind: RumorKind, election: &Election) -> bool {
+        if election.status == Status::Finished {
+            return false;
+        }
+        let watch = self.elections.watch(kind, &election.group);
+        let since = *watch.foreign_since.get_or_insert(now);
+        let joins = since.plus_ms(FOREIGN_TERM_MS) <= now;
+        if joins {
+            watch.foreign_since = None;
+        }
+        joins
     }
 
     fn wait_for_suitability(

@@ -348,9 +348,8 @@ impl Ring {
         if news {
             self.changed();
             self.elections.look();
-        } else {
-            *self.counters.rumors_ignored.entry(kind).or_default() += 1;
         }
+        *self.counters.rumors_ignored.entry(kind).or_default() += u64::from(!news);
         Ok(())
     }
 

@@ -92,9 +92,8 @@ impl Ring {
         if member.id != self.me.id && !self.restoring {
             match before {
                 None => self.greet_newcomer(now, place, told),
-                Some(Health::Departed) if health == Health::Alive => self.greet_returned(place),
-                Some(Health::Suspect | Health::Confirmed) if health == Health::Alive => {
-                    self.was_away(place);
+                Some(before) if health == Health::Alive && before != Health::Alive => {
+                    self.greet_returned(place, before);
                 }
                 Some(_) => {}
             }
@@ -136,9 +135,15 @@ impl Ring {
         self.rumors.heat.is_back(&mut entry.sent_others);
     }
 
-    /// A member that was Departed talks again; what it was sent before is forgotten.
-    fn greet_returned(&mut self, place: Place) {
-        if self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place) {
+    /// A member talks again. What a Departed one was sent is forgotten; so it is by a few for a
+    /// dead one, which may have crashed before its data file held what it was sent last.
+    fn greet_returned(&mut self, place: Place, before: Health) {
+        let forget = match before {
+            Health::Departed => self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place),
+            Health::Confirmed => self.is_greeter_of(place),
+            Health::Alive | Health::Suspect => false,
+        };
+        if forget {
             let entry = self.table.at_mut(place);
             (entry.sent_members, entry.sent_others) = (Cursor::default(), Cursor::default());
             self.gossiper.hurry(place);

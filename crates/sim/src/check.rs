@@ -136,6 +136,53 @@ impl World {
         true
     }
 
+    /// Who sees which election of a group: member (`*` when it takes part), candidate, term,
+    /// status.
+    #[must_use]
+    pub fn views_of(&self, group: &str) -> String {
+        let mut views: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let Some(ring) = &node.ring else { continue };
+            let part = if ring.service(group, &id_of(number)).is_some() { "*" } else { "" };
+            let view = ring.election(group).map_or_else(
+                || "nothing".into(),
+                |election| {
+                    let candidate = self.number_of_id(&election.member_id);
+                    let (term, status) = (election.term, election.status);
+                    let votes: Vec<_> =
+                        election.votes.iter().map(|vote| self.number_of_id(vote)).collect();
+                    format!(
+                        "{candidate:?} term {term} {status:?} suitability {} votes {votes:?}",
+                        election.suitability
+                    )
+                },
+            );
+            views.entry(view).or_default().push(format!("{number}{part}"));
+        }
+        format!("{views:#?}")
+    }
+
+    /// Members that some others do not see alive.
+    #[must_use]
+    pub fn disagreements(&self) -> String {
+        let mut lines = Vec::new();
+        for (number, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.ring.is_some()) {
+            let id = id_of(number);
+            let doubters: Vec<String> = self
+                .nodes
+                .iter()
+                .enumerate()
+                .filter_map(|(by, node)| Some((by, node.ring.as_ref()?.health_of(&id))))
+                .filter(|(_, health)| *health != Some(Health::Alive))
+                .map(|(by, health)| format!("{by} {health:?}"))
+                .collect();
+            if !doubters.is_empty() {
+                lines.push(format!("{number}: {}", doubters.join(", ")));
+            }
+        }
+        lines.join("; ")
+    }
+
     /// How many running members know that a member has this health or worse.
     #[must_use]
     pub fn aware_of(&self, about: usize, health: Health) -> usize {

@@ -1,6 +1,9 @@
 //! One simulated member.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use roost_ring::{Config, Me, MemberId, Now, Ring, Stores};
 
@@ -35,7 +38,7 @@ pub struct Disk {
     /// Written at each change, before others hear of it.
     pub incarnation: u64,
     /// The data file, as old as its last writing.
-    pub stores: Stores,
+    pub stores: Arc<Stores>,
 }
 
 /// A member, running or not.
@@ -95,8 +98,7 @@ impl Node {
             port: PORT,
             permanent: number < 3,
         };
-        let stores = std::mem::take(&mut self.disk.stores);
-        let restored = if cold { None } else { Some(stores) };
+        let restored = if cold { None } else { Some((*self.disk.stores).clone()) };
         self.ring = Some(Ring::new(config, me, restored, seed, self.local(now)));
         self.paused_until = now;
         self.departed = false;

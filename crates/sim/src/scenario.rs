@@ -88,15 +88,24 @@ fn settle(world: &mut World, mut report: Report) -> Report {
     let start = world.ms();
     let bytes = sent(world);
     let max_ms = agree_ms(world.nodes.len());
-    let agreed = world.run_until(max_ms, World::all_agree);
+    if world.run_until(60_000, World::all_agree).is_none() {
+        report.add("not seen alive after 60 s", world.disagreements());
+    }
+    let agreed = world.run_until(max_ms, World::all_agree).map(|_| world.ms() - start);
     match agreed {
         Some(ms) => report.add("agreement after healing", format!("{:.1} s", ms as f64 / 1000.0)),
-        None => report.expect(false, "the members do not agree long after all is well"),
+        None => {
+            report.expect(false, "the members do not agree long after all is well");
+            report.add("those not seen alive", world.disagreements());
+        }
     }
     for group in 0..world.groups {
         let group = format!("group{group}.default");
         let elected = world.run_until(120_000, |world| world.one_leader(&group));
         report.expect(elected.is_some(), &format!("{group} has no leader that all know"));
+        if elected.is_none() {
+            report.add(&format!("{group} as seen"), world.views_of(&group));
+        }
         if let Some(ms) = elected {
             report.add(&format!("{group} led after"), format!("{:.1} s", ms as f64 / 1000.0));
         }

@@ -5,6 +5,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
     net::Ipv4Addr,
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -111,6 +112,12 @@ impl World {
         }
     }
 
+    /// The member with this id.
+    #[must_use]
+    pub fn number_of_id(&self, id: &MemberId) -> Option<usize> {
+        self.numbers.get(id).copied()
+    }
+
     /// Makes room for one more member, which does not run yet.
     pub fn add_member(&mut self) {
         let number = self.nodes.len();
@@ -122,9 +129,9 @@ impl World {
     /// Starts all members as a ring that has known itself for long.
     pub fn start_converged(&mut self) {
         let members = (0..self.nodes.len()).map(|number| self.record_of(number)).collect();
-        let stores = Stores { members, ..Stores::default() };
+        let stores = Arc::new(Stores { members, ..Stores::default() });
         for number in 0..self.nodes.len() {
-            self.nodes[number].disk.stores = stores.clone();
+            self.nodes[number].disk.stores = Arc::clone(&stores);
             self.start(number, &[0, 1, 2], false);
         }
     }
@@ -387,7 +394,7 @@ impl World {
         match fault {
             Fault::Save(node) => {
                 if let Some(ring) = &self.nodes[node].ring {
-                    self.nodes[node].disk.stores = ring.stores();
+                    self.nodes[node].disk.stores = Arc::new(ring.stores());
                 }
             }
             Fault::Crash(node) => self.nodes[node].ring = None,
