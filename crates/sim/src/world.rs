@@ -4,6 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
+    io::Write,
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -187,7 +188,13 @@ impl World {
     /// Writes a line when tracing.
     pub fn trace(&self, line: impl FnOnce() -> String) {
         if self.tracing {
-            println!("{:>12.3}  {}", self.now.0 as f64 / 1000.0, line());
+            // whoever reads may have seen enough and closed the pipe
+            let _ = writeln!(
+                std::io::stdout().lock(),
+                "{:>12.3}  {}",
+                self.now.0 as f64 / 1000.0,
+                line()
+            );
         }
     }
 
