@@ -1,0 +1,129 @@
+//! Compares documents and says where they differ.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Map, Value};
+
+use crate::names::Names;
+
+/// Of a value that differs, that much is shown.
+const LONGEST_SHOWN_CHARS: usize = 600;
+
+/// One place where the found document is not the recorded one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mismatch {
+    /// JSON pointer, or `head`, `body`, `stdout` …
+    pub(crate) at: String,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shorten = |text: &str| text.chars().take(LONGEST_SHOWN_CHARS).collect::<String>();
+        let (at, expected, found) = (&self.at, shorten(&self.expected), shorten(&self.found));
+        write!(f, "  at {at}\n    recorded {expected}\n    found    {found}")
+    }
+}
+
+impl Mismatch {
+    pub(crate) fn new(at: &str, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self { at: at.into(), expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+/// Every place where `found` is not what was recorded.
+pub(crate) fn json(expected: &Value, found: &Value, names: &mut Names) -> Vec<Mismatch> {
+    let mut comparison = Comparison { names, mismatches: Vec::new() };
+    comparison.value("", "", expected, found);
+    comparison.mismatches
+}
+
+struct Comparison<'a> {
+    names: &'a mut Names,
+    mismatches: Vec<Mismatch>,
+}
+
+impl Comparison<'_> {
+    fn value(&mut self, at: &str, key: &str, expected: &Value, found: &Value) {
+        match (expected, found) {
+            (Value::Object(expected), Value::Object(found)) => self.object(at, expected, found),
+            (Value::Array(expected), Value::Array(found)) => self.array(at, key, expected, found),
+            _ if at == "/changed" && found.is_boolean() => {}
+            _ if self.names.same(key, expected, found) => {}
+            _ => self.mismatches.push(Mismatch::new(at, expected, found)),
+        }
+    }
+
+    fn object(&mut self, at: &str, expected: &Map<String, Value>, found: &Map<String, Value>) {
+        let expected: Vec<(String, &Value)> =
+            expected.iter().map(|(key, value)| (self.names.fill(key), value)).collect();
+        let is_map = expected.iter().any(|(key, _)| is_name(key));
+        let keys: Vec<&String> = expected.iter().map(|(key, _)| key).collect();
+        let same_keys = expected.iter().filter(|(key, _)| found.contains_key(key)).count();
+        if !is_map && same_keys == keys.len() && !found.keys().eq(keys.iter().copied()) {
+            let found: Vec<&String> = found.keys().collect();
+            if found.len() == keys.len() {
+                let (keys, found) = (format!("{keys:?}"), format!("{found:?}"));
+                self.mismatches.push(Mismatch::new(&format!("{at}/(order)"), keys, found));
+            }
+        }
+        for (key, value) in &expected {
+            let at = format!("{at}/{key}");
+            match found.get(key) {
+                Some(found) => self.value(&at, key, value, found),
+                None => self.mismatches.push(Mismatch::new(&at, value, "nothing")),
+            }
+        }
+        for (key, value) in found {
+            if !expected.iter().any(|(known, _)| known == key) {
+                self.mismatches.push(Mismatch::new(&format!("{at}/{key}"), "nothing", value));
+            }
+        }
+    }
+
+    fn array(&mut self, at: &str, key: &str, expected: &[Value], found: &[Value]) {
+        if at.is_empty() {
+            return self.services(expected, found);
+        }
+        let unordered = matches!(key, "votes" | "departed_members" | "changed_service_files");
+        let mut found = found.to_vec();
+        let mut expected = expected.to_vec();
+        if unordered {
+            let names = &*self.names;
+            let text = |value: &Value| names.fill(value.as_str().unwrap_or_default());
+            expected.sort_by_key(text);
+            found.sort_by_key(text);
+        }
+        if expected.len() != found.len() {
+            let (expected, found) = (Value::Array(expected), Value::Array(found));
+            return self.mismatches.push(Mismatch::new(at, expected, found));
+        }
+        for (number, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            self.value(&format!("{at}/{number}"), "", expected, found);
+        }
+    }
+
+    /// The list of services, whose order means nothing.
+    fn services(&mut self, expected: &[Value], found: &[Value]) {
+        let by_group = |list: &[Value]| -> BTreeMap<String, Value> {
+            let group = |value: &Value| value["service_group"].as_str().unwrap_or("?").to_owned();
+            list.iter().map(|value| (group(value), value.clone())).collect()
+        };
+        let (expected, mut found) = (by_group(expected), by_group(found));
+        for (group, expected) in &expected {
+            match found.remove(group) {
+                Some(found) => self.value(&format!("/{group}"), "", expected, &found),
+                None => self.mismatches.push(Mismatch::new(&format!("/{group}"), "it", "nothing")),
+            }
+        }
+        for group in found.keys() {
+            self.mismatches.push(Mismatch::new(&format!("/{group}"), "nothing", "it"));
+        }
+    }
+}
+
+/// Keys that are ids, service groups or file names, not names of fields.
+fn is_name(key: &str) -> bool {
+    key.contains('.') || (key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
