@@ -24,10 +24,10 @@ fn leaves(command: &[String], found: &mut Vec<(String, String)>) {
     for line in list.lines().take_while(|line| line.starts_with("  ")) {
         // Explanations that need a second line are indented further.
         let name = line.strip_prefix("  ").filter(|name| !name.starts_with(' '));
-        if let Some(name) = name.and_then(|name| name.split(' ').next()) {
-            if name != "help" {
-                leaves(&[command, &[name.to_owned()]].concat(), found);
-            }
+        if let Some(name) = name.and_then(|name| name.split(' ').next())
+            && name != "help"
+        {
+            leaves(&[command, &[name.to_owned()]].concat(), found);
         }
     }
 }
