@@ -47,8 +47,8 @@ struct Watch {
     /// When it was last told to everybody.
     told: Now,
     leader_unknown_since: Option<Now>,
-    /// Since when an election of a later term is heard of.
-    foreign_since: Option<Now>,
+    /// When an election of a later term was heard of, first and last.
+    foreign: Option<(Now, Now)>,
     /// It is to be told again once [`ECHO_MS`] are over.
     echo: bool,
 }
@@ -189,7 +189,7 @@ impl Ring {
         }
         let finished = merged.status == Status::Finished;
         if finished {
-            self.elections.watch(kind, &group).foreign_since = None;
+            self.elections.watch(kind, &group).foreign = None;
         }
         self.rumors.put_election(kind, merged)?;
         self.start_hot(kind, &group, ELECTION_ID);
@@ -318,11 +318,12 @@ impl Ring {
             return false;
         }
         let watch = self.elections.watch(kind, &election.group);
-        let since = *watch.foreign_since.get_or_insert(now);
-        let joins = since.plus_ms(FOREIGN_TERM_MS) <= now;
-        if joins {
-            watch.foreign_since = None;
-        }
+        let first = match watch.foreign {
+            Some((first, last)) if last.plus_ms(2 * NUDGE_MS) > now => first,
+            _ => now,
+        };
+        let joins = first.plus_ms(FOREIGN_TERM_MS) <= now;
+        watch.foreign = if joins { None } else { Some((first, now)) };
         joins
     }
 

@@ -117,10 +117,12 @@ impl Ring {
         self.give_up_old_pushes(now);
         self.end_joining(now);
         let mut served = 0;
-        while served < FAN_OUT
-            && let Some(place) = self.gossiper.hurried.pop()
-        {
-            served += usize::from(self.push_to(now, place));
+        for place in std::mem::take(&mut self.gossiper.hurried) {
+            if served >= FAN_OUT || self.table.at(place).pushing {
+                self.gossiper.hurried.push(place);
+            } else {
+                served += usize::from(self.push_to(now, place));
+            }
         }
         // those that cannot be served take no slot; in Habitat they do
         while served < FAN_OUT

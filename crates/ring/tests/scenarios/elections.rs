@@ -156,6 +156,29 @@ fn a_triggered_election_starts_anew() {
 }
 
 #[test]
+fn an_election_that_a_follower_starts_is_joined_in_the_end() {
+    let mut net = elected();
+    net.command(1, Command::TriggerElection { group: GROUP.into() });
+    net.run_ms(10_000);
+    assert_eq!(net.leader(GROUP, 0), Some(id(2)), "the others do not follow at once");
+    net.run_until(60_000, |net| same_leader_everywhere(net) && stored(net, 0).1 == 1);
+}
+
+#[test]
+fn a_member_that_was_away_learns_who_was_elected() {
+    let mut net = elected();
+    // it sees nothing of the election, and the old leader is back before it notices
+    let leader_again = net.nodes[&0].ring.election(GROUP).cloned().unwrap();
+    assert_eq!(leader_again.member_id, id(2));
+    let mut later = leader_again;
+    (later.term, later.member_id, later.votes) = (3, id(1), vec![id(1), id(0), id(2)]);
+    let bytes = crate::net::plain(roost_ring::Rumor::Election(later).encode());
+    let (now, node) = (net.now, net.nodes.get_mut(&0).unwrap());
+    node.ring.handle(now, roost_ring::Input::Gossip { bytes: &bytes }).unwrap();
+    assert_eq!(net.leader(GROUP, 0), Some(id(1)));
+}
+
+#[test]
 fn an_update_election_has_its_own_store_and_no_hook() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));

@@ -119,6 +119,23 @@ fn what_could_not_be_pushed_is_offered_again() {
 }
 
 #[test]
+fn more_than_one_push_can_carry_follows_at_the_next_turns() {
+    let mut net = Net::ring(1);
+    let file = |number: usize| Command::SetServiceFile {
+        group: "web.default".into(),
+        incarnation: 1,
+        encrypted: false,
+        filename: number.to_string(),
+        body: "x".into(),
+    };
+    for number in 0..2_500 {
+        net.command(0, file(number));
+    }
+    net.start(1, &[0]);
+    net.run_until(20_000, |net| net.view(1).service_files.len() == 2_500);
+}
+
+#[test]
 fn a_newcomer_to_a_large_ring_is_greeted_by_a_few_and_tells_a_few() {
     let mut net = Net::ring(40);
     net.run_until(120_000, |net| net.all_alive(40));
