@@ -27,6 +27,12 @@ pub(super) const NEEDED: [(&str, &str); 12] = [
     ("pkg_shutdown_timeout_sec", "shutdown_timeout"),
 ];
 
+/// Values whose end is not found before a plan is refused: each costs reading the rest of it.
+const UNCLOSED_MAX: usize = 64;
+
+/// Longest word in bytes, with the variables in it written out.
+const WORD_BYTES_MAX: usize = 64 * 1024;
+
 /// Stands for the package's name in paths until the whole plan is read.
 pub(super) const NAME_PLACEHOLDER: &str = "@__pkg_name__@";
 
@@ -54,9 +60,11 @@ pub(super) fn parse(
     };
     let mut variables = Variables::new();
     let mut reader = Reader { text, at: 0, known };
+    let (mut line, mut counted, mut unclosed) = (1, 0, 0);
     while !reader.rest().is_empty() {
-        let line = reader.line();
         let start = reader.at;
+        line += text[counted..start].matches('\n').count();
+        counted = start;
         match reader.assignment() {
             Some(name) if needed(name).is_some() => {
                 let value =
@@ -71,6 +79,14 @@ pub(super) fn parse(
             Some(_) => {
                 if reader.skip_value().is_none() {
                     reader.at = start;
+                    unclosed += 1;
+                }
+                if unclosed > UNCLOSED_MAX {
+                    let problem = format!(
+                        "this is one of more than {UNCLOSED_MAX} values without a closing quote \
+                         or parenthesis; close them, or say in roost.toml what the plan says"
+                    );
+                    return Err(Fault { line, problem });
                 }
                 reader.next_line();
             }
@@ -266,7 +282,7 @@ impl<'a> Reader<'a> {
                     self.take();
                     self.double_quoted(&mut word)?;
                 }
-                Some('$') => word.push_str(&self.expansion()?),
+                Some('$') => self.expansion(&mut word)?,
                 Some('\\') => {
                     self.take();
                     match self.take() {
@@ -291,7 +307,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.peek() {
                 None => return Err("its quote is not closed".into()),
-                Some('$') => word.push_str(&self.expansion()?),
+                Some('$') => self.expansion(word)?,
                 Some('`') => return Err("'`' runs a command".into()),
                 Some('"') => {
                     self.take();
@@ -314,14 +330,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `$name` or `${name}` of a known variable.
-    fn expansion(&mut self) -> Result<String, String> {
+    /// Adds `$name` or `${name}` of a known variable to a word.
+    fn expansion(&mut self, word: &mut String) -> Result<(), String> {
         self.take();
         let braced = self.eat("{");
         let name = self.take_while(is_name_char);
         let closed = !braced || self.eat("}");
         match self.known.get(name) {
-            Some(value) if closed => Ok(value.clone()),
+            Some(value) if closed && word.len() + value.len() > WORD_BYTES_MAX => {
+                Err(format!("it is longer than {WORD_BYTES_MAX} bytes"))
+            }
+            Some(value) if closed => {
+                word.push_str(value);
+                Ok(())
+            }
             _ if name.is_empty() || !closed => Err("'$' is not literal".into()),
             _ => Err(format!("'${name}' is not known")),
         }
@@ -342,7 +364,7 @@ impl<'a> Reader<'a> {
                     self.take();
                     self.take();
                 }
-                Some('#') if array => {
+                Some('#') if self.text[..self.at].ends_with([' ', '\t', '\n', '(']) => {
                     self.take_while(|c| c != '\n');
                 }
                 Some(quote @ ('"' | '\'')) => {
@@ -470,6 +492,26 @@ mod tests {
         let read = read(text).unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(read["pkg_name"].1, Value::Word("app".into()));
+    }
+
+    #[test]
+    fn marks_in_comments_and_words_of_other_values_open_nothing() {
+        for text in ["x=1 # don't\npkg_name=a\n# don't", "x=(a#b)\npkg_name=a\ny=(c)"] {
+            assert_eq!(read(text).unwrap()["pkg_name"], (2, Value::Word("a".into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_without_end_are_passed_over_but_not_for_ever() {
+        let plan = |count: usize| "x=(\n".repeat(count) + "pkg_name=a";
+        assert_eq!(read(&plan(64)).unwrap()["pkg_name"], (65, Value::Word("a".into())));
+        assert_eq!(read(&plan(65)).unwrap_err().line, 65);
+    }
+
+    #[test]
+    fn words_that_name_themselves_do_not_grow_without_end() {
+        let plan = "pkg_name=a\n".to_owned() + &"pkg_name=$pkg_name\"$pkg_name\"\n".repeat(40);
+        assert!(read(&plan).unwrap_err().problem.contains("longer than 65536 bytes"));
     }
 
     #[test]
