@@ -32,6 +32,7 @@ mod launcher;
 pub mod line;
 mod link;
 pub mod lock;
+mod memory;
 mod printer;
 mod proc;
 mod program;
@@ -43,6 +44,7 @@ mod start;
 mod table;
 pub mod wire;
 
+pub use memory::release_text;
 pub use program::{exec_launcher, name_process};
 pub use start::run;
 

@@ -239,7 +239,8 @@ pub struct Welcome {
     /// The last end of each service that does not run now and was neither started again nor
     /// forgotten: also ends that an earlier Supervisor was told of but may not have seen.
     pub ended: Vec<Ended>,
-    /// Processes of an earlier launcher that still live. The one thing to do is to stop them.
+    /// Processes of an earlier launcher that still live, and groups that outlive their first
+    /// process, whose end is among `ended`. The one thing to do is to stop them.
     pub survivors: Vec<Survivor>,
     /// What [`Request::Remember`] kept, by service group.
     pub remembered: Vec<Remembered>,
@@ -283,8 +284,9 @@ pub struct Ended {
     pub at_unix_ms: u64,
 }
 
-/// A service of an earlier launcher, found by process id, start time and boot id. It is no child
-/// any more: [`Event::Exited`] comes with [`Status::Unknown`].
+/// A service of an earlier launcher, found by process id, start time and boot id; it is no child
+/// any more: [`Event::Exited`] comes with [`Status::Unknown`]. Or what a service of this launcher
+/// left of its group: only [`Event::GroupGone`] follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survivor {
     /// Id it is signalled by.

@@ -7,11 +7,12 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ident::PackageIdent;
-use roost_launch::wire::{Request, Welcome};
+use roost_launch::wire::{self, Request, Welcome};
 use roost_ring::SysInfo;
 use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -43,6 +44,9 @@ use crate::{
 /// Under this name the launcher keeps for later Supervisors that what was named at the start
 /// has been loaded.
 const LOADED: &str = "hab-sup";
+
+/// By then what happens only at a start has happened.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// Why a Supervisor cannot start. The text is for the user.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +85,28 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
 }
 
 /// Runs a Supervisor from its start to its end.
+///
+/// One that cannot start ends everything, unless it follows another one: services that run are
+/// not stopped because a file or port of the Supervisor is not as it should be.
 pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, StartError> {
+    let connected = Launcher::connect(config.style).await?;
+    let follows = connected.1.state_of(LOADED).is_some() || !connected.1.running.is_empty();
+    match start(config, output, connected).await {
+        Err(error) if follows => {
+            output.text(&format!("{error}\nServices are left running; trying again.\n"));
+            Ok(Exit::NotYet)
+        }
+        result => result,
+    }
+}
+
+async fn start(
+    config: SupConfig,
+    output: &Output,
+    (launcher, welcome, from_launcher): (Launcher, Welcome, mpsc::Receiver<wire::Event>),
+) -> Result<Exit, StartError> {
     let clock = Clock::start();
     let config = Arc::new(config);
-    let (launcher, welcome, from_launcher) = Launcher::connect(config.style).await?;
     let shutdown = CancellationToken::new();
     let _ends_with_us = shutdown.clone().drop_guard();
     prepare_directories(&config)?;
@@ -166,6 +188,8 @@ pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, Star
                     output.sup(&format!("Starting http-gateway on {}", addresses.http));
                 }
                 systemd::ready("running");
+                tokio::time::sleep(SETTLED).await;
+                roost_launch::release_text();
             }
         }
     };
@@ -217,7 +241,7 @@ async fn load_given(
     writer: &SpecWriter,
     welcome: &Welcome,
     output: &Output,
-) -> Result<BTreeMap<PathBuf, PackageIdent>, StartError> {
+) -> Result<BTreeMap<PathBuf, Option<PackageIdent>>, StartError> {
     let mut directories = BTreeMap::new();
     let keep: Vec<PackageIdent> = welcome
         .running
@@ -232,9 +256,16 @@ async fn load_given(
         let ident = match source {
             LoadSource::Ident(ident) => ident.clone(),
             LoadSource::Directory(directory) => {
-                let staged =
-                    load::stage(&config.root, directory, &keep).map_err(StartError::Load)?;
-                directories.insert(directory.clone(), staged.clone());
+                let staged = match load::stage(&config.root, directory, &keep) {
+                    Ok(staged) => staged,
+                    Err(error) if again => {
+                        output.sup(&error);
+                        directories.insert(directory.clone(), None);
+                        continue;
+                    }
+                    Err(error) => return Err(StartError::Load(error)),
+                };
+                directories.insert(directory.clone(), Some(staged.clone()));
                 // Without version and release: a change of the directory is a new release.
                 PackageIdent { version: None, release: None, ..staged }
             }

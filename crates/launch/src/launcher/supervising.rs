@@ -145,8 +145,7 @@ impl Launcher {
         for child in services {
             let entry = &child.entry;
             match child.state {
-                State::Lingering => (),
-                State::Survivor { .. } => welcome.survivors.push(Survivor {
+                State::Lingering | State::Survivor { .. } => welcome.survivors.push(Survivor {
                     id: entry.id,
                     name: entry.name.clone(),
                     pid: entry.pid,
@@ -172,6 +171,8 @@ impl Launcher {
         if let Phase::Leaving { signal, .. } = self.phase {
             self.tell(&Event::Shutdown { signal });
         }
+        // The start is over.
+        crate::release_text();
     }
 
     /// HUP: a new Supervisor, services untouched.
@@ -214,9 +215,12 @@ impl Launcher {
             return;
         }
         let ran = link.started.elapsed();
+        // One that follows another and never said Hello decides nothing: options and
+        // configuration files that it stumbled over must not cost the services.
+        let decides = link.greeted || !self.ever_started;
         match status.exit_status() {
-            Some(EXIT_SHUT_DOWN) => self.stop_services(0, false),
-            Some(EXIT_FATAL) => self.stop_services(EXIT_FATAL as u8, false),
+            Some(EXIT_SHUT_DOWN) if decides => self.stop_services(0, false),
+            Some(EXIT_FATAL) if decides => self.stop_services(EXIT_FATAL as u8, false),
             Some(0) if link.greeted => self.start_at = Some(now),
             Some(code) => {
                 self.printer.log_error(&format!(
