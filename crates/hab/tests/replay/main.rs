@@ -13,12 +13,13 @@
 //!   same placeholder is the same value all through a scenario.
 //! - **Commands** of `hab`: exit code, standard output and error.
 //! - **Files** that were looked at: content and modes.
-//! - **Lines** of the start, in order.
+//! - **Lines** on the console, in order, those aside that come as time passes.
 //!
 //! `fixtures/differences.toml` lists where Roost differs on purpose: a difference that is not
 //! listed fails, and so does an entry that is not used.
 
 mod compare;
+mod console;
 mod differences;
 mod exchange;
 mod metrics;
@@ -27,10 +28,9 @@ mod play;
 mod recorded;
 
 macro_rules! scenarios {
-    ($($(#[$attribute:meta])* $name:ident: $folder:literal,)*) => {
+    ($($name:ident: $folder:literal,)*) => {
         $(
             #[test]
-            $(#[$attribute])*
             fn $name() {
                 play::scenario($folder);
             }
@@ -45,7 +45,6 @@ scenarios! {
     scenario_04_health: "04-health",
     scenario_05_org: "05-org",
     scenario_06_binds: "06-binds",
-    #[ignore = "takes a minute: a member is killed, suspected, confirmed, departed"]
     scenario_07_leader_ring: "07-leader-ring",
     scenario_08_crash_backoff: "08-crash-backoff",
     scenario_09_auth: "09-auth",

@@ -15,6 +15,7 @@ use testkit::{Root, Supervisor};
 
 use crate::{
     compare::{self, Mismatch},
+    console,
     differences::Differences,
     exchange::{self, Answer, normal},
     metrics,
@@ -344,26 +345,17 @@ impl Play {
         self.note(&label, &mismatches);
     }
 
-    /// Ends the Supervisors and compares the lines of their start.
+    /// Ends the Supervisors and compares what they printed.
     fn consoles(&mut self) {
-        for number in 0..self.places.len() {
-            let log = self.places[number].supervisor.log();
-            let recorded = recorded::console(&self.name, number + 1);
-            let version = ("chef/hab-sup (chef/hab-sup/2.1.78)", "chef/hab-sup (chef/hab-sup/");
-            let last = recorded.lines().position(|line| line.contains("Starting http-gateway"));
-            let start = recorded.lines().take(last.map_or(0, |last| last + 1));
-            let start =
-                start.filter(|line| line.starts_with("hab-sup(MR): ") || line.contains('Ø'));
-            let start: Vec<String> =
-                start.map(|line| self.names.fill(&line.replace(version.0, version.1))).collect();
-            let mut lines = log.lines();
-            let missing =
-                start.iter().find(|line| !lines.any(|ours| ours.starts_with(line.as_str())));
-            let mismatches: Vec<Mismatch> = missing
-                .map(|line| Mismatch::new("console", line, "not there, or not in this order"))
-                .into_iter()
-                .collect();
-            self.note(&format!("{}/console-{}", self.name, number + 1), &mismatches);
+        for number in 1..=self.places.len() {
+            let supervisor = &mut self.places[number - 1].supervisor;
+            if supervisor.exit_code_now().is_none() {
+                supervisor.stop();
+            }
+            let log = supervisor.log();
+            let recorded = recorded::console(&self.name, number);
+            let mismatches = console::compare(&recorded, &log, &self.names);
+            self.note(&format!("{}/console-{number}", self.name), &mismatches);
         }
     }
 }

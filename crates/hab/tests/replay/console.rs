@@ -1,0 +1,81 @@
+//! Compares what Supervisors printed: the lines of one service, of the launcher about one
+//! process, of the Supervisor, each in their order. Lines that come as often as time passes are
+//! left out, so is what a line repeats, and so are lines of the log for developers.
+
+use std::collections::BTreeMap;
+
+use crate::{compare::Mismatch, names::Names};
+
+/// Lines with one of these come with each check, each second, or once more at the end.
+const AS_TIME_PASSES: [&str; 5] = [
+    "hook[health-check]",
+    "Health checking has been stopped",
+    "Waiting for service binds",
+    "is not (yet?) present in the census data",
+    "cannot satisfy the",
+];
+
+/// Recorded lines that are not there, or not in this order. Lines of ours may lie between.
+pub(crate) fn compare(recorded: &str, found: &str, names: &Names) -> Vec<Mismatch> {
+    let (recorded, found) = (sequences(&names.fill(recorded)), sequences(found));
+    let nothing = Vec::new();
+    let mut mismatches = Vec::new();
+    for (speaker, lines) in &recorded {
+        let mut ours = found.get(speaker).unwrap_or(&nothing).iter();
+        if let Some(missing) = lines.iter().find(|line| !ours.any(|found| found == *line)) {
+            let ours = found.get(speaker).unwrap_or(&nothing).join("\n      ");
+            let at = format!("console of {speaker}");
+            mismatches.push(Mismatch::new(&at, missing, format!("among\n      {ours}")));
+        }
+    }
+    mismatches
+}
+
+/// Lines by who says them.
+fn sequences(console: &str) -> BTreeMap<String, Vec<String>> {
+    let mut sequences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in console.lines() {
+        if AS_TIME_PASSES.iter().any(|text| line.contains(text)) {
+            continue;
+        }
+        // Without a key it is the log for developers.
+        let Some((head, _)) = line.split_once("): ") else { continue };
+        let Some((speaker, _)) = head.split_once(['(', ' ']) else { continue };
+        let line = without_numbers(line);
+        let lines = sequences.entry(about(speaker, &line)).or_default();
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    sequences
+}
+
+/// Whose lines have an order: the launcher and the Supervisor speak about several services,
+/// files of one service and its output come as they come.
+fn about(speaker: &str, line: &str) -> String {
+    let word = |n: usize| line.split_whitespace().nth(n).unwrap_or_default();
+    match speaker {
+        "hab-launch" if line.contains(" for service ") => format!("{speaker} of {}", word(4)),
+        "hab-sup" if line.contains("): Starting ") && word(2).contains('/') => {
+            format!("{speaker} of {}", word(2))
+        }
+        "hab-sup" => format!("{speaker} {}", word(0)),
+        _ if line.contains("(CF): ") => line.to_owned(),
+        _ if line.contains("(O): ") => format!("output of {speaker}"),
+        _ => speaker.to_owned(),
+    }
+}
+
+/// Puts `N` for pids, waits and the version.
+fn without_numbers(line: &str) -> String {
+    let line = line.replace("/2.1.78+roost.0.1.0)", "/2.1.78)");
+    let mut words: Vec<&str> = line.split(' ').collect();
+    for at in 1..words.len() {
+        let is_number =
+            words[at].starts_with("${PID") || words[at].starts_with(|c: char| c.is_ascii_digit());
+        if is_number && matches!(words[at - 1], "PID" | "(PID:" | "after") {
+            words[at] = if words[at].ends_with(')') { "N)" } else { "N" };
+        }
+    }
+    words.join(" ")
+}
