@@ -16,6 +16,10 @@ use crate::wire::Ids;
 
 /// Largest signal number of Linux on the machines we know.
 const LAST_SIGNAL: i32 = 64;
+/// Signals that do nothing to a Supervisor (services chapter 1.4): those of a terminal go to the
+/// launcher too, which then ends everything in order.
+const IGNORED_BY_SUPERVISOR: [i32; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
 /// Program, arguments and environment in the form exec wants, made before the fork.
 pub(crate) struct Program {
@@ -130,6 +134,7 @@ struct Plan {
     status: RawFd,
     /// null device and the two pipes; without them the launcher's own are kept
     stdio: Option<[RawFd; 3]>,
+    /// the connection of a Supervisor
     keep: Option<RawFd>,
     user: Option<(u32, u32)>,
     /// `None` keeps the groups there are
@@ -276,6 +281,11 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
                 nothing,
                 size_of::<u64>(),
             );
+        }
+        if plan.keep.is_some() {
+            for signal in IGNORED_BY_SUPERVISOR {
+                libc::signal(signal, libc::SIG_IGN);
+            }
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

@@ -148,6 +148,23 @@ fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
 }
 
 #[test]
+fn a_signal_of_the_terminal_that_also_meets_the_supervisor_ends_everything_in_order() {
+    let root = root_with_web(&[("hooks/post-stop", "#!/bin/sh\necho after\n")]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let supervisor = sup.supervisor_pid().expect("it runs").as_raw_nonzero().get();
+    for signal in [Signal::QUIT, Signal::TERM, Signal::INT] {
+        kill(supervisor, signal);
+    }
+    sup.signal(Signal::INT);
+    assert_eq!(sup.wait_exit(), 0);
+    let log = sup.log();
+    for text in ["Gracefully departing", "Service gracefully terminated", "(HK): after"] {
+        assert!(log.contains(text), "no '{text}' in:\n{log}");
+    }
+}
+
+#[test]
 fn a_supervisor_without_services_ends_at_once_with_code_zero() {
     let root = crate::root();
     let mut sup = root.supervisor().start();
