@@ -47,6 +47,9 @@ pub enum Exit {
     Done,
     /// A failure that a new start would meet again; the launcher stops all services.
     Failed,
+    /// This Supervisor could not start in the place of a former one; the launcher keeps the
+    /// services and tries again.
+    NotYet,
     /// This member was departed by hand and may not come back.
     Departed,
 }
@@ -57,6 +60,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::NotYet => 1,
             Self::Failed | Self::Departed => 86,
         }
     }

@@ -40,10 +40,19 @@ impl SpecCommands {
         let (commands, mut inbox) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Some((request, responder)) = inbox.recv().await {
-                let (result, stop) = writer.carry_out(request, &responder).await;
-                if result.is_ok() {
-                    // Without a receiver the process is ending; the files are right.
-                    let _ = events.send(Event::SpecsWritten { stop });
+                // Without a receiver the process is ending; the files are right.
+                let will_stop = |service: String, timeout_s| {
+                    drop(events.send(Event::WillStop { service, timeout_s }));
+                };
+                let stops = stop_of(&request);
+                if let Some((service, timeout_s)) = stops.clone() {
+                    will_stop(service, timeout_s);
+                }
+                let result = writer.carry_out(request, &responder).await;
+                match (&result, stops) {
+                    (Ok(()), _) => drop(events.send(Event::SpecsWritten)),
+                    (Err(_), Some((service, _))) => will_stop(service, None),
+                    (Err(_), None) => {}
                 }
                 responder.finish_with(result);
             }
@@ -57,15 +66,18 @@ impl SpecCommands {
     }
 }
 
-/// A service that is to stop, and how long that may take.
-type Stop = Option<(String, Option<u32>)>;
+/// The service that a request is to stop, and how long that may take.
+fn stop_of(request: &Request) -> Option<(String, Option<u32>)> {
+    match request {
+        Request::Unload { ident, timeout_s } | Request::Stop { ident, timeout_s } => {
+            Some((ident.name.clone(), *timeout_s))
+        }
+        _ => None,
+    }
+}
 
 impl SpecWriter {
-    async fn carry_out(
-        &self,
-        request: Request,
-        responder: &Responder,
-    ) -> (Result<(), Failure>, Stop) {
+    async fn carry_out(&self, request: Request, responder: &Responder) -> Result<(), Failure> {
         let say = |line: &str| {
             responder.line(line);
             self.output.line("hab-sup", "AG", line);
@@ -73,24 +85,20 @@ impl SpecWriter {
         match request {
             Request::Load { ident, force, options } => {
                 let loaded = self.load(&ident, force, fields(options), Some(responder)).await;
-                (loaded.map(|line| say(&line)), None)
+                loaded.map(|line| say(&line))
             }
             Request::Update { ident, options } => {
                 let updated = self.update(&ident, fields(options)).await;
-                (updated.map(|()| say(&format!("Updating {ident}"))), None)
+                updated.map(|()| say(&format!("Updating {ident}")))
             }
-            Request::Unload { ident, timeout_s } => {
+            Request::Unload { ident, .. } => {
                 let unloaded = self.unload(&ident).await;
-                let stop = Some((ident.name.clone(), timeout_s));
-                (unloaded.map(|()| say(&format!("Unloading {ident}"))), stop)
+                unloaded.map(|()| say(&format!("Unloading {ident}")))
             }
-            Request::Start { ident } => (self.turn(&ident, DesiredState::Up, say).await, None),
-            Request::Stop { ident, timeout_s } => {
-                let stop = Some((ident.name.clone(), timeout_s));
-                (self.turn(&ident, DesiredState::Down, say).await, stop)
-            }
+            Request::Start { ident } => self.turn(&ident, DesiredState::Up, say).await,
+            Request::Stop { ident, .. } => self.turn(&ident, DesiredState::Down, say).await,
             // Everything else is answered from the Supervisor's state.
-            _ => (Err(Failure::new(ErrorCode::NotSupported, "Not supported")), None),
+            _ => Err(Failure::new(ErrorCode::NotSupported, "Not supported")),
         }
     }
 
@@ -100,9 +108,13 @@ impl SpecWriter {
         &self,
         ident: &PackageIdent,
         force: bool,
-        fields: SpecFields,
+        mut fields: SpecFields,
         client: Option<&Responder>,
     ) -> Result<String, Failure> {
+        // The next Supervisor may be started elsewhere.
+        fields.config_from = fields.config_from.map(|path| {
+            std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
+        });
         let stored = self.stored(ident).await;
         if stored.is_some() && !force {
             return Err(Failure::new(

@@ -4,6 +4,7 @@ mod bad_input;
 mod death;
 mod environment;
 mod health;
+mod returning;
 mod services;
 mod starting;
 

@@ -194,3 +194,88 @@ fn organizations_are_part_of_every_group() {
     sup.wait_json("/services/web/default/acme", is_up);
     assert_eq!(sup.get("/services/web/default").status(), 404);
 }
+
+#[test]
+fn the_time_that_a_command_gives_for_a_stop_holds_for_that_stop() {
+    let run = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n";
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_TIMEOUT", "600")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let address = sup.ctl.to_string();
+    for _ in 0..5 {
+        sup.wait_up("web");
+        let stop = ["svc", "stop", "acme/web", "--shutdown-timeout", "0", "-r", &address];
+        assert!(sup.hab(stop).status.success());
+        wait_web(&sup, |service| service["process"]["state"] == "down");
+        assert!(sup.hab(["svc", "start", "acme/web", "-r", &address]).status.success());
+    }
+}
+
+#[test]
+fn what_was_gossiped_to_one_group_does_not_follow_a_service_into_another() {
+    let root = root_with_web(&[
+        ("default.toml", "word = \"one\"\n"),
+        ("hooks/file-updated", "#!/bin/sh\necho updated\n"),
+    ]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let address = sup.ctl.to_string();
+    let give = |args: [&str; 5]| {
+        let output = sup.hab(args.into_iter().chain(["-r", &address]));
+        assert!(output.status.success(), "{output:?}");
+    };
+    root.write("new.toml", "word = \"two\"\n");
+    let new = root.join("new.toml").display().to_string();
+    give(["config", "apply", "web.default", "5", &new]);
+    wait_web(&sup, |service| service["cfg"]["word"] == "two");
+    give(["file", "upload", "web.default", "5", &new]);
+    sup.wait_log("hook[file-updated]:(HK): updated");
+    assert_eq!(sup.log().matches("Service file updated, new.toml").count(), 1, "{}", sup.log());
+    root.write("new.toml", "word = \"three\"\n");
+    give(["file", "upload", "web.blue", "1", &new]);
+    let spec = root.read("hab/sup/default/specs/web.spec");
+    root.spec("web", &spec.replace("group = \"default\"", "group = \"blue\""));
+    let service = sup.wait_json("/services/web/blue", is_up);
+    assert_eq!(service["cfg"]["word"], "one");
+    wait_for("the file of the new group", || {
+        (root.read("hab/svc/web/files/new.toml") == "word = \"three\"\n").then_some(())
+    });
+}
+
+#[test]
+fn a_late_end_of_an_old_group_is_not_taken_for_that_of_the_new_process() {
+    if testkit::python_with(&[]).is_none() {
+        return;
+    }
+    // A zombie in the group of the first process, whose parent is in another one, keeps that
+    // group alive until the parent ends.
+    let run = r#"#!/usr/bin/env python3
+import os, time
+data = "{{pkg.svc_data_path}}/keeper"
+if not os.path.exists(data):
+    group = os.getpgrp()
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        if os.fork() == 0:
+            os.setpgid(0, group)
+            os._exit(0)
+        time.sleep(0.2)
+        open(data + ".new", "w").write(str(os.getpid()))
+        os.rename(data + ".new", data)
+        time.sleep(100000)
+time.sleep(100000)
+"#;
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_TIMEOUT", "0")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let first = sup.wait_up("web");
+    let keeper: i32 = wait_for("the keeper", || root.read("hab/svc/web/data/keeper").parse().ok());
+    kill(first, Signal::KILL);
+    let second = wait_web(&sup, |service| is_up(service) && pid_of(service) != first);
+    kill(keeper, Signal::KILL);
+    wait_for("the end of the keeper", || (!lives(keeper)).then_some(()));
+    // Sooner or later in this time the launcher tells of the end of the old group.
+    let mut last = pid_of(&second);
+    for _ in 0..3 {
+        kill(last, Signal::KILL);
+        last = pid_of(&wait_web(&sup, |service| is_up(service) && pid_of(service) != last));
+    }
+}

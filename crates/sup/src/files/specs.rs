@@ -23,16 +23,20 @@ pub(crate) struct Listing {
     pub(crate) rewrites: Vec<(PathBuf, String)>,
 }
 
-/// Reads all specs.
+/// Reads all specs. Those of the `known` services are looked for by name too: some file systems
+/// leave a file out of a list when it is replaced meanwhile, and a service that is missing is
+/// stopped.
 ///
 /// # Errors
 /// When the directory cannot be listed; then nothing is known about any service.
-pub(crate) fn read_all(directory: &Path) -> io::Result<Listing> {
+pub(crate) fn read_all(directory: &Path, known: &[String]) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let mut paths: Vec<PathBuf> =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "spec"));
+    paths.extend(known.iter().map(|name| directory.join(format!("{name}.spec"))));
     paths.sort();
+    paths.dedup();
     for path in paths {
         let (Some(file_name), Some(name)) =
             (path.file_name().and_then(|n| n.to_str()), path.file_stem().and_then(|n| n.to_str()))
@@ -90,7 +94,7 @@ mod tests {
         write("other.spec", "ident = \"acme/web\"\n");
         write("broken.spec", "ident = ");
         write("notes.txt", "not a spec");
-        let listing = read_all(directory.path()).unwrap();
+        let listing = read_all(directory.path(), &["web".into(), "gone".into()]).unwrap();
         assert_eq!(listing.specs.keys().collect::<Vec<_>>(), ["web"]);
         assert_eq!(listing.unusable, ["broken", "other"]);
         let complaint = &listing.complaints[&directory.path().join("other.spec")];
@@ -100,6 +104,6 @@ mod tests {
 
     #[test]
     fn without_the_directory_nothing_is_known() {
-        assert!(read_all(Path::new("/does/not/exist")).is_err());
+        assert!(read_all(Path::new("/does/not/exist"), &[]).is_err());
     }
 }

@@ -214,7 +214,10 @@ impl Supervisor {
         let news: Vec<_> = group
             .service_files
             .values()
-            .filter(|file| managed.files.get(&file.filename).is_none_or(|n| *n < file.incarnation))
+            .filter(|file| {
+                let known = managed.files.get(&file.filename);
+                initial || known.is_none_or(|known| *known < file.incarnation)
+            })
             .cloned()
             .collect();
         if news.is_empty() {
@@ -252,13 +255,13 @@ impl Supervisor {
         if names.is_empty() {
             return;
         }
+        if !initial {
+            return self.tell(service, Told::FilesUpdated(names));
+        }
         let Some(managed) = self.services.get(service) else { return };
         for name in &names {
             let text = format!("Service file updated, {name}");
             self.world.output.line(managed.group().as_str(), "SR", &text);
-        }
-        if !initial {
-            self.tell(service, Told::FilesUpdated(names));
         }
     }
 
@@ -335,8 +338,8 @@ impl Supervisor {
         match result {
             Err(error) => self.world.output.sup(&error),
             Ok(ident) => {
-                let known = self.directories.insert(directory.to_owned(), ident.clone());
-                if known.as_ref() != Some(&ident) {
+                let known = self.directories.insert(directory.to_owned(), Some(ident.clone()));
+                if known.flatten().as_ref() != Some(&ident) {
                     let service = ident.name.clone();
                     self.tell(&service, Told::PackageUpdated(ident.to_string()));
                 }

@@ -6,8 +6,8 @@ use roost_ident::Hook;
 use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
 use roost_pkg::user::Credentials;
 use roost_service::{
-    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, Preamble, RenderFailure, Rendering,
-    ServiceSpec,
+    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, RenderFailure,
+    Rendering, ServiceSpec,
 };
 
 use super::{Supervisor, event::Event, guarded, managed::Managed};
@@ -40,6 +40,7 @@ impl Supervisor {
         let began = Instant::now();
         self.touched.insert(service.into());
         let mut gone = false;
+        self.give_up_rendering(&mut managed);
         while let Some(effect) = managed.machine.poll() {
             gone |= effect == Effect::Gone;
             self.carry_out(&mut managed, effect);
@@ -50,6 +51,15 @@ impl Supervisor {
             self.services.insert(service.into(), managed);
         }
         self.world.metrics.event_took("service", began.elapsed());
+    }
+
+    /// A stop waits for every answer, and a rendering that waits for the census would never be
+    /// answered once the ring is left.
+    fn give_up_rendering(&self, managed: &mut Managed) {
+        if managed.render_waits && managed.machine.status().phase == PhaseName::Stopping {
+            managed.render_waits = false;
+            managed.machine.handle(self.world.clock.now(), Told::Rendered(Rendering::default()));
+        }
     }
 
     fn carry_out(&mut self, managed: &mut Managed, effect: Effect) {
@@ -264,8 +274,12 @@ impl Supervisor {
         service: &str,
         result: Result<Box<InstallHook>, String>,
     ) {
+        let installs = |managed: &Managed| managed.machine.status().phase == PhaseName::Installing;
         match result {
             Err(error) => self.tell(service, Told::InstallFailed(error)),
+            Ok(_) if !self.services.get(service).is_some_and(installs) => {
+                self.tell(service, Told::InstallFailed("the service is being stopped".into()));
+            }
             Ok(hook) => {
                 let id = self.new_id();
                 let package = hook.package.clone();

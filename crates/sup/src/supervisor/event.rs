@@ -83,11 +83,16 @@ pub(crate) enum Event {
     },
     /// A client of the control gateway asks for something.
     Control(Incoming),
-    /// A command changed the spec directory.
-    SpecsWritten {
-        /// How long the stop that follows may take, for one service.
-        stop: Option<(String, Option<u32>)>,
+    /// A command is about to write that a service is to stop. It says so before, because the
+    /// file is seen as soon as it is written.
+    WillStop {
+        /// The service.
+        service: String,
+        /// How long this stop may take, if the command says so.
+        timeout_s: Option<u32>,
     },
+    /// A command changed the spec directory.
+    SpecsWritten,
 }
 
 /// What is watched on disk.

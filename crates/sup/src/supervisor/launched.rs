@@ -32,8 +32,12 @@ impl Supervisor {
             }
             Said::SpawnFailed { id, errno: _, message } => {
                 if let Some(service) = self.processes.remove(&id) {
-                    self.forget_process(&service, id);
-                    self.tell(&service, Told::SpawnFailed(message));
+                    let failed = match self.forget_process(&service, id) {
+                        None => Told::SpawnFailed(message),
+                        // Taken back while its start was still under way.
+                        Some(pid) => Told::Exited { pid, group_alive: false },
+                    };
+                    self.tell(&service, failed);
                 } else if let Some(ended) = self.hooks.not_started(id, message) {
                     self.hook_ended(id, ended);
                 }
@@ -49,6 +53,11 @@ impl Supervisor {
                 if self.processes.contains_key(&id) {
                     let until_ms = self.world.clock.now().mono_ms + GROUP_PATIENCE_MS;
                     self.exits.insert(id, HeldExit { pid, until_ms });
+                } else if let Some(inherited) = self.inherited_by_id(id) {
+                    // Nobody's service yet: what is left of its group must not meet a new start.
+                    inherited.ended = true;
+                    let (name, state) = (inherited.running.name.clone(), inherited.state.clone());
+                    self.stop_orphan(id, name, pid, &state);
                 } else if let Some(ended) = self.hooks.exited(id, status) {
                     self.hook_ended(id, ended);
                 }
@@ -87,12 +96,11 @@ impl Supervisor {
         }
     }
 
-    /// Forgets the number of a process; returns the process id its machine knows.
-    fn forget_process(&mut self, service: &str, id: u64) -> Option<u32> {
-        let managed = self.services.get_mut(service)?;
-        if managed.process == Some(id) {
-            managed.process = None;
-        }
+    /// Forgets a process; returns the process id its machine knows. A process that was given
+    /// up, because nothing ended it, is not the one that the service has now.
+    pub(super) fn forget_process(&mut self, service: &str, id: u64) -> Option<u32> {
+        let managed = self.services.get_mut(service).filter(|m| m.process == Some(id))?;
+        managed.process = None;
         managed.pid.take()
     }
 
@@ -125,7 +133,10 @@ impl Supervisor {
     pub(super) fn launcher_gone(&mut self) {
         self.world.output.sup("Supervisor shutting down due to launcher exit");
         self.world.ring.command(roost_ring::Command::LeaveGracefully);
+        let inherited = self.inherited.values().filter(|inherited| !inherited.ended);
         self.left = self.services.values().filter_map(|managed| managed.pid).collect();
+        self.left.extend(inherited.map(|inherited| inherited.running.pid));
+        self.left.extend(self.orphans.pids());
         self.services.clear();
         self.orphans.clear();
         self.course = super::Course::Ending(Exit::Failed);

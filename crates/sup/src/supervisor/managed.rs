@@ -41,6 +41,8 @@ pub(crate) struct Managed {
     pub(crate) render_waits: bool,
     /// The service rumor was published.
     pub(crate) announced: bool,
+    /// The group that `layers.gossip` and `files` are of.
+    gossip_group: ServiceGroup,
     /// Incarnations of the gossiped files that were written.
     pub(crate) files: BTreeMap<String, u64>,
     pub(crate) binds_told: Option<Vec<BindReport>>,
@@ -59,7 +61,6 @@ impl Managed {
     pub(crate) fn new(root: &FsRoot, spec: &ServiceSpec, machine: Machine) -> Self {
         Self {
             name: spec.ident.name.clone(),
-            machine,
             built: None,
             facts: Facts::unknown(root, spec),
             layers: Layers::default(),
@@ -72,6 +73,7 @@ impl Managed {
             seen: None,
             render_waits: false,
             announced: false,
+            gossip_group: machine.group().clone(),
             files: BTreeMap::new(),
             binds_told: None,
             election_told: None,
@@ -79,6 +81,7 @@ impl Managed {
             stop_timeout: None,
             settled: false,
             look_failure: None,
+            machine,
         }
     }
 
@@ -90,9 +93,14 @@ impl Managed {
         self.machine.spec()
     }
 
-    /// Takes in what was read from disk; the gossip layer stays.
+    /// Takes in what was read from disk; the gossip layer stays as long as the group does.
     pub(crate) fn take_built(&mut self, built: Built) -> Vec<MergeError> {
         self.facts = Facts::new(&built, self.spec());
+        if self.gossip_group != *self.group() {
+            self.gossip_group = self.group().clone();
+            self.layers.gossip = None;
+            self.files.clear();
+        }
         let gossip = self.layers.gossip.take();
         self.layers = Layers { gossip, ..built.layers.clone() };
         self.built = Some(Arc::new(built));

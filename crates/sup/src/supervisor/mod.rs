@@ -51,6 +51,7 @@ use self::{
     managed::Managed,
     orphans::Orphans,
     publish::Publisher,
+    specs::Inherited,
 };
 use crate::{
     Exit,
@@ -136,7 +137,7 @@ pub(crate) struct Supervisor {
     /// Ends of processes that wait for news of their groups.
     exits: BTreeMap<u64, HeldExit>,
     /// Processes of the former Supervisor that wait for their spec, by service group.
-    inherited: BTreeMap<String, (wire::Running, Vec<u8>)>,
+    inherited: BTreeMap<String, Inherited>,
     /// Complaints about spec files that were told, by path.
     spec_complaints: BTreeMap<PathBuf, String>,
     specs_being_read: bool,
@@ -148,8 +149,8 @@ pub(crate) struct Supervisor {
     suitability: BTreeMap<u64, (String, u64)>,
     /// Install hooks that run, with the package each belongs to.
     installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
-    /// Plain directories that are watched, with the release they stand for.
-    directories: BTreeMap<PathBuf, PackageIdent>,
+    /// Plain directories that are watched, with the release they stand for, if one is known.
+    directories: BTreeMap<PathBuf, Option<PackageIdent>>,
     publisher: Publisher,
     touched: BTreeSet<String>,
     /// Processes that nobody will stop but the end of this process.
@@ -165,7 +166,7 @@ impl Supervisor {
         welcome: Welcome,
         view: Arc<View>,
         hook_log: HookLog,
-        directories: BTreeMap<PathBuf, PackageIdent>,
+        directories: BTreeMap<PathBuf, Option<PackageIdent>>,
         snapshots: watch::Sender<Option<Arc<Snapshot>>>,
         started: oneshot::Sender<()>,
     ) -> Self {
@@ -194,7 +195,7 @@ impl Supervisor {
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
         };
-        supervisor.take_over(welcome);
+        supervisor.take_over(&welcome);
         supervisor.take_view(view);
         supervisor.watch_files();
         supervisor.read_specs();
@@ -284,14 +285,12 @@ impl Supervisor {
             }
             Event::Staged { directory, result } => self.staged(&directory, result),
             Event::Control((request, responder)) => self.command(request, responder),
-            Event::SpecsWritten { stop } => {
-                if let Some((service, timeout_s)) = stop
-                    && let Some(managed) = self.services.get_mut(&service)
-                {
+            Event::WillStop { service, timeout_s } => {
+                if let Some(managed) = self.services.get_mut(&service) {
                     managed.stop_timeout = timeout_s;
                 }
-                self.read_specs();
             }
+            Event::SpecsWritten => self.read_specs(),
         }
         self.world.metrics.event_took("sup", began.elapsed());
     }

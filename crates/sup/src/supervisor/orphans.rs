@@ -10,9 +10,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use super::Supervisor;
+use super::{Supervisor, specs::remembered};
 
-/// Time between the request to end and KILL: nothing is known of their own.
+/// Time between the request to end and KILL where nothing is known of their own.
 const PATIENCE_MS: u64 = 8_000;
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -20,6 +20,7 @@ const SIGKILL: i32 = 9;
 #[derive(Debug)]
 struct Orphan {
     group: String,
+    pid: u32,
     kill_at_ms: Option<u64>,
 }
 
@@ -36,9 +37,14 @@ impl Orphans {
         self.0.clear();
     }
 
-    /// True when an orphan of the service group still lives.
-    pub(super) fn hold(&self, group: &str) -> bool {
-        self.0.values().any(|orphan| orphan.group == group)
+    /// True when an orphan of the service still lives, whatever group it is of: they share
+    /// their directories.
+    pub(super) fn hold(&self, service: &str) -> bool {
+        self.0.values().any(|orphan| service_of(&orphan.group) == service)
+    }
+
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.0.values().map(|orphan| orphan.pid)
     }
 
     pub(super) fn next_wake_ms(&self) -> Option<u64> {
@@ -51,13 +57,23 @@ impl Orphans {
     }
 }
 
+/// The service that a service group is of.
+pub(super) fn service_of(group: &str) -> &str {
+    group.split_once('.').map_or(group, |(service, _)| service)
+}
+
 impl Supervisor {
-    /// Begins to stop a process that is nobody's service.
-    pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32) {
+    /// Begins to stop a process that is nobody's service, the way its package wants if that was
+    /// remembered.
+    pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32, state: &[u8]) {
+        let plan = remembered(state).plan;
+        let signal = plan.as_ref().map_or(SIGTERM, |plan| plan.shutdown_signal.number());
+        let timeout_s = plan.and_then(|plan| plan.shutdown_timeout_s);
+        let patience_ms = timeout_s.map_or(PATIENCE_MS, |timeout_s| u64::from(timeout_s) * 1_000);
         self.world.output.line(&group, "ST", &format!("Terminating service (PID: {pid})"));
-        self.signal(id, SIGTERM);
-        let kill_at_ms = Some(self.world.clock.now().mono_ms + PATIENCE_MS);
-        self.orphans.0.insert(id, Orphan { group, kill_at_ms });
+        self.signal(id, signal);
+        let kill_at_ms = Some(self.world.clock.now().mono_ms.saturating_add(patience_ms));
+        self.orphans.0.insert(id, Orphan { group, pid, kill_at_ms });
     }
 
     pub(super) fn kill_late_orphans(&mut self) {

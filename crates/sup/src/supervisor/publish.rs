@@ -102,7 +102,8 @@ impl Supervisor {
             }
         }
         let first = matches!(self.course, Course::Starting { .. }) && self.is_started();
-        if matches!(self.course, Course::Starting { .. }) && !first {
+        // Also an end before everything was read: half of the services would be a lie.
+        if !first && self.publisher.number == 0 {
             return;
         }
         let publisher = &mut self.publisher;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roost_ident::{DesiredState, ServiceGroup};
 use roost_launch::wire::{Running, Welcome};
 use roost_service::{
-    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, Now, Remembered,
+    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, Now, PhaseName, Remembered,
     ServiceSpec, Settings, Survivor,
 };
 
@@ -14,6 +14,7 @@ use super::{
     event::{Event, Watch},
     guarded,
     managed::Managed,
+    orphans::service_of,
 };
 use crate::{
     files::{
@@ -23,14 +24,42 @@ use crate::{
     services::built::{Blueprint, Built},
 };
 
+/// A process of the former Supervisor that no service of this one stands for yet.
+#[derive(Debug)]
+pub(super) struct Inherited {
+    pub(super) running: Running,
+    /// What the former Supervisor kept of its service.
+    pub(super) state: Vec<u8>,
+    /// It has ended meanwhile.
+    pub(super) ended: bool,
+}
+
+impl Inherited {
+    /// False when it has ended, and nobody but the user or the former Supervisor ended it: then
+    /// the service begins afresh.
+    fn is_to_be_taken_back(&self, spec: &ServiceSpec) -> bool {
+        let was_wanted = remembered(&self.state)
+            .last_process_state
+            .is_some_and(|last| last.pid == Some(self.running.pid) && !last.reason.is_failure());
+        !self.ended || (spec.desired_state == DesiredState::Up && !was_wanted)
+    }
+}
+
+/// What the former Supervisor kept of a service; nothing when it cannot be understood.
+pub(super) fn remembered(state: &[u8]) -> Remembered {
+    let text = std::str::from_utf8(state).unwrap_or_default();
+    Remembered::decode(text).unwrap_or_default()
+}
+
 impl Supervisor {
     /// Sorts what the launcher holds: services to take back, and processes to stop.
-    pub(super) fn take_over(&mut self, welcome: Welcome) {
+    pub(super) fn take_over(&mut self, welcome: &Welcome) {
         let state = |name: &str| welcome.state_of(name).unwrap_or_default().to_vec();
         let running = welcome.running.iter().cloned();
-        let mut inherited: BTreeMap<_, _> = running
-            .map(|running| (running.name.clone(), (running.clone(), state(&running.name))))
-            .collect();
+        let taken =
+            |running: Running, ended| Inherited { state: state(&running.name), running, ended };
+        let mut inherited: BTreeMap<_, _> =
+            running.map(|running| (running.name.clone(), taken(running, false))).collect();
         // A service that ended while nobody watched is taken back too, and ends at once: so its
         // restart is counted like any other.
         for ended in &welcome.ended {
@@ -41,12 +70,12 @@ impl Supervisor {
                 start_ticks: 0,
                 started_unix_ms: ended.at_unix_ms,
             };
-            let entry = (gone, state(&ended.name));
-            inherited.entry(ended.name.clone()).or_insert(entry);
+            inherited.entry(ended.name.clone()).or_insert(taken(gone, true));
         }
         self.inherited = inherited;
-        for survivor in welcome.survivors {
-            self.stop_orphan(survivor.id, survivor.name, survivor.pid);
+        for survivor in &welcome.survivors {
+            let state = state(&survivor.name);
+            self.stop_orphan(survivor.id, survivor.name.clone(), survivor.pid, &state);
         }
     }
 
@@ -58,7 +87,9 @@ impl Supervisor {
         }
         self.specs_being_read = true;
         let directory = self.world.config.root.sup().specs();
-        self.beside(move || match specs::read_all(&directory) {
+        let inherited = self.inherited.keys().map(|group| service_of(group).to_owned());
+        let known: Vec<String> = self.services.keys().cloned().chain(inherited).collect();
+        self.beside(move || match specs::read_all(&directory, &known) {
             Ok(listing) => Event::Specs(Some(listing)),
             Err(error) => {
                 tracing::error!("Unable to read the specs in {}: {error}", directory.display());
@@ -82,6 +113,7 @@ impl Supervisor {
             }
             *specs_read = true;
         }
+        self.stop_inherited_without(&listing);
         for (name, spec) in &listing.specs {
             if self.services.contains_key(name) {
                 self.change(name, spec);
@@ -97,7 +129,6 @@ impl Supervisor {
             let timeout_s = self.services.get_mut(&name).and_then(|m| m.stop_timeout.take());
             self.tell(&name, Told::Unload { timeout_s });
         }
-        self.stop_inherited_without(&listing);
     }
 
     /// Tells each complaint about a file once, until it changes.
@@ -120,18 +151,19 @@ impl Supervisor {
             Ok(group) => group,
             Err(error) => return self.complain_of_group(spec, &error.to_string()),
         };
-        if self.orphans.hold(group.as_str()) {
+        if self.orphans.hold(&spec.ident.name) {
             return;
         }
         let now = self.world.clock.now();
         let inherited = self.inherited.remove(group.as_str());
+        let inherited = inherited.filter(|inherited| inherited.is_to_be_taken_back(spec));
         let machine = match &inherited {
-            Some((running, state)) => self.adopt(now, group, spec, running, state),
+            Some(inherited) => self.adopt(now, group, spec, inherited),
             None => Machine::new(now, group, spec.clone(), self.settings(), seed()),
         };
         let mut managed = Managed::new(&self.world.config.root, spec, machine);
         let name = managed.name.clone();
-        if let Some((running, _)) = &inherited {
+        if let Some(Inherited { running, .. }) = &inherited {
             managed.process = Some(running.id);
             managed.pid = Some(running.pid);
             self.processes.insert(running.id, name.clone());
@@ -140,8 +172,9 @@ impl Supervisor {
         let user = vec![Target::File(self.world.config.root.user_toml(&name))];
         self.world.watcher.watch(Watch::User(name.clone()), user);
         self.drive(&name);
-        if let Some((running, _)) = inherited.filter(|(running, _)| running.start_ticks == 0) {
+        if let Some(Inherited { running, ended: true, .. }) = inherited {
             self.processes.remove(&running.id);
+            self.forget_process(&name, running.id);
             self.tell(&name, Told::Exited { pid: running.pid, group_alive: false });
         }
         if spec.desired_state == DesiredState::Down {
@@ -167,13 +200,11 @@ impl Supervisor {
         now: Now,
         group: ServiceGroup,
         spec: &ServiceSpec,
-        running: &Running,
-        state: &[u8],
+        Inherited { running, state, ended }: &Inherited,
     ) -> Machine {
-        let text = std::str::from_utf8(state).unwrap_or_default();
-        let mut remembered = Remembered::decode(text).unwrap_or_default();
+        let mut remembered = remembered(state);
         let known_end = remembered.last_process_state.is_some_and(|last| {
-            last.pid == Some(running.pid) && running.start_ticks == 0 && last.reason.is_failure()
+            last.pid == Some(running.pid) && *ended && last.reason.is_failure()
         });
         if known_end {
             // The former Supervisor counted this end already; it is about to be counted again.
@@ -205,8 +236,13 @@ impl Supervisor {
         if managed.machine.spec() == spec {
             return;
         }
-        let difference = managed.machine.spec().difference(spec);
-        let timeout_s = managed.stop_timeout.take();
+        let known = managed.machine.spec();
+        let difference = known.difference(spec);
+        let timeout_s = match (known.desired_state, spec.desired_state) {
+            // A time that was given while there was nothing to stop is of no later stop.
+            (_, DesiredState::Down) | (DesiredState::Down, _) => managed.stop_timeout.take(),
+            (DesiredState::Up, DesiredState::Up) => None,
+        };
         let group = match self.group_of(spec) {
             Ok(group) => group,
             Err(error) => return self.complain_of_group(spec, &error.to_string()),
@@ -242,6 +278,10 @@ impl Supervisor {
         look: bool,
     ) {
         let Some(managed) = self.services.get_mut(service) else { return };
+        if look && managed.built.is_some() && managed.machine.status().phase != PhaseName::Stopped {
+            // It runs, or still does: what was found now is not what that is made of.
+            return;
+        }
         self.touched.insert(service.into());
         match result {
             Ok(built) => {
@@ -283,27 +323,36 @@ impl Supervisor {
 
     /// Stops processes of the former Supervisor whose spec is gone.
     fn stop_inherited_without(&mut self, listing: &Listing) {
-        let is_wanted = |name: &String| {
-            let service = name.split_once('.').map_or(name.as_str(), |(service, _)| service);
-            listing.unusable.iter().any(|unusable| unusable == service)
+        let is_wanted = |name: &String| match listing.specs.get(service_of(name)) {
+            // A file that cannot be used says nothing.
+            None => listing.unusable.iter().any(|unusable| unusable == service_of(name)),
+            Some(spec) => self.group_of(spec).map_or(true, |group| group.as_str() == name),
         };
         let unwanted: Vec<String> =
             self.inherited.keys().filter(|name| !is_wanted(name)).cloned().collect();
         for name in unwanted {
-            if let Some((running, _)) = self.inherited.remove(&name)
-                && running.start_ticks != 0
-            {
-                self.stop_orphan(running.id, name, running.pid);
+            if let Some(inherited) = self.inherited.remove(&name) {
+                self.stop_one_inherited(name, &inherited);
             }
         }
     }
 
+    fn stop_one_inherited(&mut self, name: String, inherited: &Inherited) {
+        let Inherited { running, state, ended } = inherited;
+        if !ended {
+            self.stop_orphan(running.id, name, running.pid, state);
+        }
+    }
+
+    /// The process of the former Supervisor that has this number and lives.
+    pub(super) fn inherited_by_id(&mut self, id: u64) -> Option<&mut Inherited> {
+        self.inherited.values_mut().find(|inherited| inherited.running.id == id && !inherited.ended)
+    }
+
     /// Stops all processes of the former Supervisor that were not taken back yet.
     pub(super) fn stop_inherited(&mut self) {
-        for (name, (running, _)) in std::mem::take(&mut self.inherited) {
-            if running.start_ticks != 0 {
-                self.stop_orphan(running.id, name, running.pid);
-            }
+        for (name, inherited) in std::mem::take(&mut self.inherited) {
+            self.stop_one_inherited(name, &inherited);
         }
     }
 
