@@ -1,0 +1,121 @@
+//! Requests to the monitoring API. Paths, `Accept` and the rest are only met over a connection,
+//! so each input is sent over one, on the loopback device.
+
+use std::{
+    cell::RefCell,
+    net::{Ipv4Addr, SocketAddr},
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, bind};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
+use tokio_util::sync::CancellationToken;
+
+/// An answer is larger than its request by no more than the documents of an empty Supervisor and
+/// the start page, for each of the requests that fit into an input.
+const ANSWERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A server that still has not answered then does not answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A gateway and the runtime in which it and its client take turns.
+struct Server {
+    runtime: Runtime,
+    address: SocketAddr,
+    /// Counts connections, to give each a source address of its own: one address has too few
+    /// ports for a long run.
+    connections: u32,
+    _publish: watch::Sender<Option<Arc<Snapshot>>>,
+}
+
+/// The runtime keeps panics of its tasks to itself; this remembers that there was one.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static SERVER: RefCell<Server> = RefCell::new(Server::start());
+}
+
+impl Server {
+    fn start() -> Self {
+        let earlier = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            PANICKED.store(true, SeqCst);
+            earlier(info);
+        }));
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (publish, snapshots) = watch::channel(Some(Snapshot::empty(1, "me").into()));
+        let config = GatewayConfig {
+            token: None,
+            redact: false,
+            version: "0".into(),
+            limits: Limits::default(),
+            tls: None,
+        };
+        let source = MetricsSource::new(prometheus::Registry::new());
+        let gateway = Gateway::new(config, snapshots, source).expect("a fresh registry");
+        let address = runtime.block_on(async {
+            let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
+            let address = listener.local_addr().expect("it is bound");
+            tokio::spawn(gateway.serve(listener, CancellationToken::new()));
+            address
+        });
+        Self { runtime, address, connections: 0, _publish: publish }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.connections = (self.connections + 1) % 0xff_ff00;
+        let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + self.connections);
+        let address = self.address;
+        let exchange = async {
+            let mut stream = connect(source, address).await;
+            // The server may stop listening halfway and say so; what it said is what counts.
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.shutdown().await;
+            let mut answer = Vec::new();
+            let _ = stream.take(ANSWERS_BYTES_MAX).read_to_end(&mut answer).await;
+            answer
+        };
+        let in_time = async { tokio::time::timeout(PATIENCE, exchange).await };
+        self.runtime.block_on(in_time).expect("the server answers or closes")
+    }
+}
+
+async fn connect(source: Ipv4Addr, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((source, 0).into()).expect("any loopback address is ours");
+    socket.connect(address).await.expect("the server listens")
+}
+
+/// Sends the first line of the input as the path of a request, and the lines behind it as its
+/// headers; then all of it as it is.
+pub fn request(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (path, headers) = data.split_at(end);
+    let mut formed = b"GET ".to_vec();
+    formed.extend(path.iter().filter(|byte| byte.is_ascii_graphic()));
+    formed.extend(b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+    let headers = headers.get(1..).unwrap_or_default();
+    for line in headers.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        formed.extend(line);
+        formed.extend(b"\r\n");
+    }
+    formed.extend(b"\r\n");
+    SERVER.with_borrow_mut(|server| {
+        for bytes in [&formed, data] {
+            let answer = server.send(bytes);
+            assert!(!PANICKED.load(SeqCst), "the server panicked");
+            assert!((answer.len() as u64) < ANSWERS_BYTES_MAX);
+            assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
+            assert!(!answer.starts_with(b"HTTP/1.1 500"), "{answer:?}");
+        }
+    });
+}

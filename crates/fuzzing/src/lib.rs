@@ -1,0 +1,61 @@
+//! What every decoder of Roost must do with any bytes: not panic, not grow, and read again what
+//! it wrote itself.
+//!
+//! Each target is a plain function over bytes. `fuzz/` runs them under libFuzzer; the test
+//! `fuzz_corpus` of this crate runs them over the checked-in corpus (`fuzz/corpus/TARGET/`) and
+//! mutations of it. Something to add: a function here, a line in [`TARGETS`], a file in
+//! `fuzz/fuzz_targets` with its entry in `fuzz/Cargo.toml`, seeds in `fuzz/corpus`.
+//!
+//! | module | decoders |
+//! |---|---|
+//! | [`ring`] | envelopes, datagrams, rumors, the data file |
+//! | [`member`] | a whole ring member, fed with messages, commands and time |
+//! | [`zmtp`] | the protocol of gossip connections |
+//! | [`ctl`] | control frames, requests, answers |
+//! | [`crypto`] | key files, BOX-1 |
+//! | [`service`] | spec files, what is remembered of a service |
+//! | [`pkg`] | metafiles, service directories with `plan.sh` and `roost.toml` |
+//! | [`template`] | configuration layers, templates |
+//! | [`http`] | requests to the monitoring API |
+//! | [`launch`] | messages between launcher and Supervisor |
+//! | [`ident`] | identifiers, service groups, binds |
+
+pub mod crypto;
+pub mod ctl;
+pub mod http;
+pub mod ident;
+pub mod launch;
+pub mod member;
+mod pieces;
+pub mod pkg;
+pub mod ring;
+pub mod service;
+pub mod template;
+pub mod zmtp;
+
+/// A function that takes any bytes and panics when a decoder does what it must not.
+pub type Target = fn(&[u8]);
+
+/// All targets by name, which is that of their file in `fuzz/fuzz_targets` and of their corpus.
+pub const TARGETS: [(&str, Target); 20] = [
+    ("box_message", crypto::box_message),
+    ("config", template::config),
+    ("ctl_answer", ctl::answer),
+    ("ctl_frame", ctl::frame),
+    ("ctl_request", ctl::request),
+    ("data_file", ring::data_file),
+    ("envelope", ring::envelope),
+    ("http", http::request),
+    ("ident", ident::names),
+    ("key_file", crypto::key_file),
+    ("launch_wire", launch::wire),
+    ("member", member::member),
+    ("metafile", pkg::metafile),
+    ("remembered", service::remembered),
+    ("rumor", ring::rumor),
+    ("service_directory", pkg::service_directory),
+    ("spec_file", service::spec_file),
+    ("swim", ring::swim),
+    ("template", template::template),
+    ("zmtp", zmtp::codec),
+];
