@@ -175,7 +175,7 @@ async fn start(
     };
     let hook_log = HookLog::start().map_err(system("Unable to start the writer of hook logs"))?;
     let (started, all_read) = oneshot::channel();
-    let supervisor = Supervisor::new(world, welcome, view, hook_log, directories, publish, started);
+    let supervisor = Supervisor::new(world, &welcome, view, hook_log, directories, publish, started);
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());

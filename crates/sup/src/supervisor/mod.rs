@@ -163,7 +163,7 @@ impl Supervisor {
     /// service can be shown.
     pub(crate) fn new(
         world: World,
-        welcome: Welcome,
+        welcome: &Welcome,
         view: Arc<View>,
         hook_log: HookLog,
         directories: BTreeMap<PathBuf, Option<PackageIdent>>,
@@ -195,7 +195,7 @@ impl Supervisor {
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
         };
-        supervisor.take_over(&welcome);
+        supervisor.take_over(welcome);
         supervisor.take_view(view);
         supervisor.watch_files();
         supervisor.read_specs();
