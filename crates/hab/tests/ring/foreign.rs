@@ -114,21 +114,20 @@ fn lies_and_late_answers_are_survived() {
     wait_health(&a, &peer.id, "Alive");
 
     // Each of us is said to be dead; the accused refute, or are asked first.
-    for (id, sup) in [(&id_a, &a), (&id_b, &b)] {
+    for (id, sup) in [(&id_b, &b), (&id_a, &a)] {
         for health in ["SUSPECT", "CONFIRMED"] {
             let port = sup.gossip.port();
             peer.tell(&json!({"cmd": "lie", "member": id, "health": health, "incarnation": 40,
                               "address": sup.gossip.ip().to_string(), "port": port}));
         }
     }
-    for sup in [&a, &b] {
-        for id in [&id_a, &id_b] {
-            sup.wait_json("/butterfly", |doc| {
-                let incarnation = doc["member"]["members"][id]["incarnation"].as_u64();
-                doc["member"]["health"][id] == "Alive" && incarnation.unwrap_or(0) > 40
-            });
-        }
-    }
+    // The one who was told the lies refutes what is about itself at a greater incarnation. A
+    // word of the other one, whatever its incarnation, is enough to clear it.
+    b.wait_json("/butterfly", |doc| {
+        let incarnation = doc["member"]["members"][&id_a]["incarnation"].as_u64();
+        incarnation.unwrap_or(0) > 40
+    });
+    wait_converged(&[&a, &b]);
 
     // Somebody who does not exist, where nobody answers.
     let nowhere = Ipv4Addr::new(127, 0, 0, 9);
