@@ -5,13 +5,14 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
+use roost_ctl::tls::{self, TlsError};
 use roost_launch::exec_launcher;
-use roost_sup::SupConfig;
+use roost_sup::{SupConfig, config::CtlConfig};
 
 use crate::{
     cli::Run,
     context::Context,
-    exit::{self, Exit, StartError},
+    exit::{self, Exit, StartError, UsageError},
     log,
     options::{
         fill::Fill as _,
@@ -35,8 +36,23 @@ impl Run for Arguments {
             return print_config(self.run, context);
         }
         // Built once here, so that what is wrong is said before anything happens.
-        self.run.merged(context)?.into_config(context)?;
+        let config = self.run.merged(context)?.into_config(context)?;
+        check_tls_files(&config.ctl)?;
         Err(exec_launcher(own_arguments())).context("cannot start the launcher")
+    }
+}
+
+/// Files that cannot be read are wrong options (control chapter 4.1); files that do not fit
+/// together are settings that no Supervisor can start with.
+fn check_tls_files(ctl: &CtlConfig) -> anyhow::Result<()> {
+    let [key, certificates, client_ca] =
+        [&ctl.tls_key, &ctl.tls_certs, &ctl.tls_client_ca].map(Option::as_deref);
+    match tls::server_config(key, certificates, client_ca) {
+        Ok(_) => Ok(()),
+        Err(error @ (TlsError::NoCertificate | TlsError::Settings(_))) => {
+            Err(StartError(error.to_string()).into())
+        }
+        Err(error) => Err(UsageError(error.to_string()).into()),
     }
 }
 
