@@ -159,6 +159,9 @@ impl Ring {
         if !self.is_served(place) {
             return false;
         }
+        if self.gossiper.joining.is_some() {
+            self.was_away(place);
+        }
         let entry = self.table.at(place);
         let Some(to) = entry.member().gossip_addr() else { return false };
         let (members_before, others_before) = (entry.sent_members, entry.sent_others);
@@ -280,6 +283,10 @@ impl Ring {
             return;
         }
         self.gossiper.joining = None;
+        // those it talked to may depend on it: what came back often was heard by it, not by them
+        for place in 0..Place::try_from(self.table.len()).unwrap_or(Place::MAX) {
+            self.was_away(place);
+        }
         if self.table.len() > SMALL_RING_MAX {
             self.forget_old_news(|contact| !contact);
         }

@@ -122,6 +122,8 @@ impl Ring {
         };
         let entry = self.table.at_mut(place);
         (entry.sent_members, entry.sent_others) = (members, others);
+        // a greeter that is new itself must not leave it out
+        entry.contact = greeter;
         self.was_away(place);
         self.prober.somebody_there(now);
         self.gossiper.somebody_there(now);

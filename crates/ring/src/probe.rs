@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use rand::seq::{IteratorRandom, SliceRandom};
+use rand::{
+    Rng,
+    seq::{IteratorRandom, SliceRandom},
+};
 
 use crate::{
     Duration, Event, Health, Member, MemberId, Now, Output, Ring, SwimKind,
@@ -18,6 +21,9 @@ pub(crate) const PROBE_MS: u64 = PING_MS + PINGREQ_MS;
 /// How often a member that others call Confirmed is asked. Habitat asks once, so that a lost
 /// datagram is a death.
 const ASK_MAX: u32 = 3;
+/// Share of turns at which members called Confirmed are taken up. Habitat does so once per pass,
+/// which takes an hour in a ring of 1,000. Not all ask at once: the first answer spares the rest.
+const ASK_SHARE: f64 = 0.25;
 /// Members that are asked to help.
 const HELPERS: usize = 5;
 
@@ -44,6 +50,8 @@ pub(crate) struct Prober {
     ask_next: Vec<Member>,
     /// Members called Confirmed by others, to be asked in this pass, and how often they were.
     asking: Vec<(Member, u32)>,
+    /// The last turn was spent on asking; the next is for a probe.
+    asked_last: bool,
     /// Members still to be probed in this pass.
     pass: Vec<Place>,
     /// When the current pass began, `None` before the first.
@@ -63,6 +71,7 @@ impl Prober {
             seeded: false,
             ask_next: Vec::new(),
             asking: Vec::new(),
+            asked_last: false,
             pass: Vec::new(),
             pass_started: None,
             waiting: Waiting::Turn,
@@ -123,7 +132,12 @@ impl Ring {
     }
 
     fn next_turn(&mut self, now: Now) {
-        while let Some((member, asked)) = self.prober.asking.pop() {
+        if self.rng.random_bool(ASK_SHARE) {
+            self.take_up_accused();
+        }
+        let probe_first = self.prober.asked_last && !self.prober.pass.is_empty();
+        self.prober.asked_last = false;
+        while !probe_first && let Some((member, asked)) = self.prober.asking.pop() {
             if self.is_settled(&member) {
                 continue;
             }
@@ -136,6 +150,7 @@ impl Ring {
                 crate::Swim { kind: SwimKind::ProbePing { from }, memberships: Vec::new() }
                     .encode(),
             );
+            self.prober.asked_last = true;
             self.prober.waiting = Waiting::ProbePing(member, asked + 1);
             self.prober.next = now.plus_ms(PING_MS);
             return;
@@ -157,6 +172,11 @@ impl Ring {
         self.begin_pass(now);
     }
 
+    fn take_up_accused(&mut self) {
+        let ask_next = std::mem::take(&mut self.prober.ask_next);
+        self.prober.asking.extend(ask_next.into_iter().map(|member| (member, 0)));
+    }
+
     /// Looks for initial peers, then lists whom to ask and whom to probe.
     fn begin_pass(&mut self, now: Now) {
         let next_pass = self.prober.next_pass();
@@ -166,9 +186,8 @@ impl Ring {
         }
         self.prober.pass_started = Some(now);
         let seeking = self.ping_initial_peers();
+        self.take_up_accused();
         let prober = &mut self.prober;
-        let ask_next = std::mem::take(&mut prober.ask_next);
-        prober.asking = ask_next.into_iter().map(|member| (member, 0)).collect();
         let (me, asking) = (&self.me.id, &prober.asking);
         let others = (0..).zip(&self.table.entries).filter(|(_, entry)| {
             entry.id != *me && !asking.iter().any(|(asked, _)| asked.id == entry.id)
@@ -258,6 +277,7 @@ impl Ring {
     fn probeping_failed(&mut self, now: Now, member: Member, asked: u32) {
         self.prober.next = now;
         if asked < ASK_MAX {
+            self.prober.asked_last = false;
             self.prober.asking.push((member, asked));
             return;
         }

@@ -44,4 +44,6 @@ fn calm_traffic_does_not_grow_with_the_ring() {
 fn regressions_stay_fixed() {
     // a member that was away while the others elected wedged their election
     holds("elections", 60, 3..4, 120);
+    // members that all are new kept from each other what they thought known
+    holds("cold", 100, 1..2, 60);
 }
