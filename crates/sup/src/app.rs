@@ -48,6 +48,9 @@ const LOADED: &str = "hab-sup";
 /// By then what happens only at a start has happened.
 const SETTLED: Duration = Duration::from_secs(10);
 
+/// How long the end waits for state files to be written.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why a Supervisor cannot start. The text is for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -175,7 +178,8 @@ async fn start(
     };
     let hook_log = HookLog::start().map_err(system("Unable to start the writer of hook logs"))?;
     let (started, all_read) = oneshot::channel();
-    let supervisor = Supervisor::new(world, &welcome, view, hook_log, directories, publish, started);
+    let supervisor =
+        Supervisor::new(world, &welcome, view, hook_log, directories, publish, started);
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());
@@ -202,8 +206,9 @@ async fn start(
         tokio::task::yield_now().await;
         orphans::stop_without_launcher(&left);
     }
-    // What could not be written was told.
-    let _ = store.flush().await;
+    // What could not be written was told; a disk that hangs must not keep the next Supervisor
+    // from its services.
+    let _ = tokio::time::timeout(FLUSH_PATIENCE, store.flush()).await;
     if exit == Exit::Departed {
         output.text(&departure_notice(&config.root.sup().root));
     }
