@@ -128,3 +128,17 @@ fn a_stopped_service_is_left_alone_by_a_new_supervisor() {
     assert!(!log.contains("Reattaching"), "{log}");
     assert_eq!(log.matches("(HK): after").count(), 1, "{log}");
 }
+
+#[test]
+fn a_configuration_file_that_became_unusable_leaves_services_alone() {
+    let root = root_with_web(&[]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    root.write("hab/sup/default/config/sup.toml", "no_such_key = [");
+    sup.signal(Signal::HUP);
+    sup.wait_log("unexpected exit code");
+    assert!(lives(pid));
+    std::fs::remove_file(root.join("hab/sup/default/config/sup.toml")).unwrap();
+    sup.wait_log("Reattaching to web.default");
+    assert_eq!(pid_of(&wait_web(&sup, is_up)), pid);
+}
