@@ -20,7 +20,7 @@ fn client_with_secret(
 ) -> (i32, Vec<Value>) {
     let output = Command::new(python)
         .arg(peer_script("ctl_client.py"))
-        .args(["--addr", &sup.ctl.to_string(), "--secret", secret, "--timeout", "30"])
+        .args(["--addr", &sup.ctl.to_string(), "--secret", secret, "--timeout", "10"])
         .args(args)
         .output()
         .expect("python starts");

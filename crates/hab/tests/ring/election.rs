@@ -63,6 +63,25 @@ fn a_lone_member_waits_for_others() {
 }
 
 #[test]
+fn the_first_hook_of_a_member_knows_already_who_leads() {
+    let init = "#!/bin/sh\ncp {{pkg.svc_config_path}}/role.txt {{pkg.svc_var_path}}/seen.txt\n";
+    let role = "{{#if svc.me.leader}}leader{{/if}}{{#if svc.me.follower}}follower{{/if}}";
+    let files = [("hooks/run", super::RUN), ("hooks/init", init), ("config/role.txt", role)];
+    let roots: Vec<Root> = (0..3).map(|_| super::root()).collect();
+    roots.iter().for_each(|root| root.package(super::DB, &files));
+    let mut members = vec![first(&roots[0], &LEADER)];
+    for root in &roots[1..] {
+        members.push(joining(root, &members[0], &LEADER));
+    }
+    let leader = wait_leader(&members.iter().collect::<Vec<_>>(), |_| true);
+    for (sup, root) in members.iter().zip(&roots) {
+        sup.wait_up("db");
+        let expected = if sup.member_id() == leader { "leader" } else { "follower" };
+        assert_eq!(root.read("hab/svc/db/var/seen.txt"), expected, "{}", sup.log());
+    }
+}
+
+#[test]
 fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     let started = std::time::Instant::now();
     let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());

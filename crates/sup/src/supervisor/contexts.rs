@@ -82,6 +82,16 @@ impl Supervisor {
         let Some(mut managed) = self.services.remove(service) else { return };
         let now = self.world.clock.now();
         if managed.built.is_some() {
+            // Before what may start a hook: it is to see who leads, and where its binds are.
+            if managed.render_waits {
+                self.render(&mut managed);
+            } else if let Some(seen) = &managed.seen {
+                let sees = (self.sight(&managed), managed.cfg_revision);
+                if *seen != sees {
+                    managed.seen = Some(sees);
+                    managed.machine.handle(now, Told::ContextChanged);
+                }
+            }
             let binds = self.bind_reports(&managed);
             if managed.binds_told.as_ref() != Some(&binds) {
                 managed.binds_told = Some(binds.clone());
@@ -92,15 +102,6 @@ impl Supervisor {
                 managed.election_told = Some(election.clone());
                 let (status, leader) = election;
                 managed.machine.handle(now, Told::Election { status, leader });
-            }
-            if managed.render_waits {
-                self.render(&mut managed);
-            } else if let Some(seen) = &managed.seen {
-                let sees = (self.sight(&managed), managed.cfg_revision);
-                if *seen != sees {
-                    managed.seen = Some(sees);
-                    managed.machine.handle(now, Told::ContextChanged);
-                }
             }
         }
         self.services.insert(service.into(), managed);
