@@ -38,3 +38,14 @@ fn the_checks_of_a_change_end_with_the_test_command_of_the_readme() {
     let checks = read(".ci/run");
     assert!(checks.contains(&format!("\n{command} 2>&1 | tee")), "{command}");
 }
+
+#[test]
+fn every_metric_is_in_the_operator_guide() {
+    let guide = read("docs/operator-guide.md");
+    let sources = ["crates/sup/src/metrics.rs", "crates/api/src/metrics.rs"].map(read).concat();
+    let names: Vec<&str> =
+        sources.split('"').filter(|text| text.starts_with("hab_") && !text.contains(' ')).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|it| !guide.contains(&format!("`{it}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
