@@ -44,16 +44,16 @@ impl SpecCommands {
                 let will_stop = |service: String, timeout_s| {
                     drop(events.send(Event::WillStop { service, timeout_s }));
                 };
+                drop(events.send(Event::SpecsBeingWritten));
                 let stops = stop_of(&request);
                 if let Some((service, timeout_s)) = stops.clone() {
                     will_stop(service, timeout_s);
                 }
                 let result = writer.carry_out(request, &responder).await;
-                match (&result, stops) {
-                    (Ok(()), _) => drop(events.send(Event::SpecsWritten)),
-                    (Err(_), Some((service, _))) => will_stop(service, None),
-                    (Err(_), None) => {}
+                if let (Err(_), Some((service, _))) = (&result, stops) {
+                    will_stop(service, None);
                 }
+                drop(events.send(Event::SpecsWritten));
                 responder.finish_with(result);
             }
         });

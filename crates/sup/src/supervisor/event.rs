@@ -91,7 +91,10 @@ pub(crate) enum Event {
         /// How long this stop may take, if the command says so.
         timeout_s: Option<u32>,
     },
-    /// A command changed the spec directory.
+    /// A command begins that may change the spec directory. Nothing follows from a change before
+    /// the command has told its end in the log.
+    SpecsBeingWritten,
+    /// The command ended.
     SpecsWritten,
 }
 

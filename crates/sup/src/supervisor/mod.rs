@@ -142,6 +142,8 @@ pub(crate) struct Supervisor {
     spec_complaints: BTreeMap<PathBuf, String>,
     specs_being_read: bool,
     specs_read_again: bool,
+    /// A command that changes specs is under way.
+    specs_being_written: bool,
     census: Census,
     view: Arc<View>,
     keys: KeyCache,
@@ -184,6 +186,7 @@ impl Supervisor {
             spec_complaints: BTreeMap::new(),
             specs_being_read: false,
             specs_read_again: false,
+            specs_being_written: false,
             view: Arc::clone(&view),
             keys,
             suitability: BTreeMap::new(),
@@ -272,6 +275,8 @@ impl Supervisor {
             Event::Ring(view) => self.take_view(view),
             Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
             Event::Departed => self.departed(),
+            // Everything is read again when the command has ended.
+            Event::Changed(Watch::Specs) if self.specs_being_written => {}
             Event::Changed(watch) => self.file_changed(watch),
             Event::Specs(listing) => self.take_specs(listing),
             Event::Built { service, result, look } => self.built(&service, result, look),
@@ -290,7 +295,11 @@ impl Supervisor {
                     managed.stop_timeout = timeout_s;
                 }
             }
-            Event::SpecsWritten => self.read_specs(),
+            Event::SpecsBeingWritten => self.specs_being_written = true,
+            Event::SpecsWritten => {
+                self.specs_being_written = false;
+                self.read_specs();
+            }
         }
         self.world.metrics.event_took("sup", began.elapsed());
     }
