@@ -54,12 +54,13 @@ fn sequences(console: &str) -> BTreeMap<String, Vec<String>> {
 /// files of one service and its output come as they come.
 fn about(speaker: &str, line: &str) -> String {
     let word = |n: usize| line.split_whitespace().nth(n).unwrap_or_default();
+    let ident = line.split_whitespace().find(|word| word.starts_with("example/"));
     match speaker {
         "hab-launch" if line.contains(" for service ") => format!("{speaker} of {}", word(4)),
-        "hab-sup" if line.contains("): Starting ") && word(2).contains('/') => {
-            format!("{speaker} of {}", word(2))
-        }
-        "hab-sup" => format!("{speaker} {}", word(0)),
+        "hab-sup" => match ident {
+            Some(ident) => format!("{speaker} of {}", ident.trim_end_matches('.')),
+            None => format!("{speaker} {}", word(0)),
+        },
         _ if line.contains("(CF): ") => line.to_owned(),
         _ if line.contains("(O): ") => format!("output of {speaker}"),
         _ => speaker.to_owned(),
