@@ -11,6 +11,7 @@ mod joining;
 mod key;
 mod peer;
 mod peers;
+mod postgresql;
 
 use std::{
     process::Output,
