@@ -279,3 +279,17 @@ time.sleep(100000)
         last = pid_of(&wait_web(&sup, |service| is_up(service) && pid_of(service) != last));
     }
 }
+
+#[test]
+fn a_service_loaded_again_while_its_unload_is_under_way_comes_back() {
+    let run = "#!/bin/sh\ntrap 'sleep 1; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[("hooks/run", run)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let address = sup.ctl.to_string();
+    assert!(sup.hab(["svc", "unload", "acme/web", "-r", &address]).status.success());
+    sup.wait_log(&format!("Terminating service (PID: {pid})"));
+    assert!(sup.hab(["svc", "load", "acme/web", "-r", &address]).status.success());
+    wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+    assert!(!lives(pid));
+}

@@ -1,7 +1,7 @@
 //! From the wish to run to the spawned process: build, install, prepare, init, spawn
 //! (services chapter 5 and 7).
 
-use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
+use roost_ident::{ElectionStatus, HealthStatus, Hook, TerminationReason, Topology};
 
 use super::{Attempt, Machine, Process};
 use crate::{
@@ -95,6 +95,10 @@ impl Machine {
             Phase::Running => {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
                 self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                if self.has_hook(Hook::HealthCheck) {
+                    // Nobody checks it until it is built, so the last result says nothing.
+                    self.health.restore(HealthStatus::Unknown);
+                }
                 let pause_ms = self.settings.rebuild_pause_ms;
                 let at_ms = if std::mem::take(&mut self.files_changed) {
                     self.floor_ms().max(now.mono_ms)
@@ -216,6 +220,8 @@ impl Machine {
         match self.phase {
             Phase::Preparing => {
                 if !self.may_initialize() {
+                    // What failed before is mended; the phase says what is waited for.
+                    self.reason = None;
                     // The reports come first: they say what is waited for.
                     let is_known =
                         self.spec.binds.iter().all(|bind| self.bind_report(bind).is_some());

@@ -597,6 +597,7 @@ fn a_process_whose_service_cannot_be_built_any_more_is_kept() {
     let status = world.machine.status();
     assert_eq!((status.phase, status.process.pid), (PhaseName::Running, Some(1_003)));
     assert_eq!(status.reason.as_deref(), Some("Unable to start example/web, no package"));
+    assert_eq!(status.health, HealthStatus::Unknown, "nobody checks it");
     world.script.build = Ok(());
     world.tell(Event::FilesChanged);
     world.pass(100);

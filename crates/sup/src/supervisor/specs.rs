@@ -233,7 +233,9 @@ impl Supervisor {
     /// The spec of a loaded service may have changed.
     fn change(&mut self, name: &str, spec: &ServiceSpec) {
         let Some(managed) = self.services.get_mut(name) else { return };
-        if managed.machine.spec() == spec {
+        // A service that is being unloaded still has the spec that was deleted.
+        let is_stopping = managed.machine.status().phase == PhaseName::Stopping;
+        if managed.machine.spec() == spec && !is_stopping {
             return;
         }
         let known = managed.machine.spec();
