@@ -127,3 +127,51 @@ impl Comparison<'_> {
 fn is_name(key: &str) -> bool {
     key.contains('.') || (key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn places(expected: &Value, found: &Value) -> Vec<String> {
+        let mismatches = json(expected, found, &mut Names::new());
+        mismatches.into_iter().map(|mismatch| mismatch.at).collect()
+    }
+
+    #[test]
+    fn fields_have_an_order_and_maps_have_none() {
+        let fields = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let (one, other) = (fields(r#"{"a":1,"b":2}"#), fields(r#"{"b":2,"a":1}"#));
+        assert_eq!(places(&one, &other), ["/(order)"]);
+        let (one, other) = (fields(r#"{"a.x":1,"b.x":2}"#), fields(r#"{"b.x":2,"a.x":1}"#));
+        assert!(places(&one, &other).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_or_more_or_of_another_type_is_found() {
+        let expected = json!({ "a": { "b": 1, "c": 2.0, "d": "1" } });
+        let found = json!({ "a": { "b": 1, "c": 2, "e": 1 } });
+        assert_eq!(places(&expected, &found), ["/a/c", "/a/d", "/a/e"]);
+        assert_eq!(places(&json!({ "a": [1, 2] }), &json!({ "a": [2, 1] })), ["/a/0", "/a/1"]);
+        assert_eq!(places(&json!({ "a": [1] }), &json!({ "a": [1, 2] })), ["/a"]);
+    }
+
+    #[test]
+    fn a_placeholder_is_one_value_and_different_pids_are_two() {
+        let expected = json!({ "a": "${PID_1}", "b": "${PID_1}", "c": "${PID_2}" });
+        assert!(places(&expected, &json!({ "a": 7, "b": 7, "c": 8 })).is_empty());
+        assert_eq!(places(&expected, &json!({ "a": 7, "b": 8, "c": 7 })), ["/b", "/c"]);
+    }
+
+    #[test]
+    fn services_are_told_by_group_not_by_place() {
+        let service = |group: &str, up: bool| json!({ "service_group": group, "up": up });
+        let expected = json!([service("a.x", true), service("b.x", false)]);
+        assert!(
+            places(&expected, &json!([service("b.x", false), service("a.x", true)])).is_empty()
+        );
+        let found = json!([service("b.x", true), service("c.x", true)]);
+        assert_eq!(places(&expected, &found), ["/a.x", "/b.x/up", "/c.x"]);
+    }
+}

@@ -80,3 +80,17 @@ fn without_numbers(line: &str) -> String {
     }
     words.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_one_service_have_an_order_and_lines_of_two_have_none() {
+        let recorded = "a.x(SR): one\nb.x(SR): one\na.x(SR): two\n";
+        let missing = |found: &str| compare(recorded, found, &Names::new()).len();
+        assert_eq!(missing("b.x(SR): one\na.x(SR): one\na.x(SR): more\na.x(SR): two\n"), 0);
+        assert_eq!(missing("b.x(SR): one\na.x(SR): two\na.x(SR): one\n"), 1);
+        assert_eq!(missing("a.x(SR): one\n"), 2);
+    }
+}

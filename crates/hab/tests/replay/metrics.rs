@@ -79,3 +79,19 @@ pub(crate) fn compare(expected: &str, found: &str, before: &[&Request]) -> Vec<M
     }
     mismatches
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_types_and_labels_are_compared_and_values_are_not() {
+        let text = "# TYPE a counter\na{x=\"1\"} 5\n# TYPE h histogram\n\
+                    h_bucket{x=\"1\",le=\"1\"} 1\nh_count{x=\"1\"} 1\n";
+        let differing = |found: &str| compare(text, found, &[]).len();
+        assert_eq!(differing(&text.replace(" 5", " 6")), 0);
+        assert_eq!(differing(&text.replace("counter", "gauge")), 1);
+        assert_eq!(differing(&text.replace("a{x=\"1\"}", "a{x=\"2\"}")), 2);
+        assert_eq!(differing("# TYPE a counter\na{x=\"1\"} 5\n"), 1);
+    }
+}
