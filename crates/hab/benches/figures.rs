@@ -1,7 +1,7 @@
 //! Figures of the whole program, measured from outside on real processes:
 //!
 //! ```text
-//! cargo bench -p hab --bench figures            # everything, about four minutes
+//! cargo bench -p hab --bench figures            # everything, about six minutes
 //! cargo bench -p hab --bench figures -- start   # only those whose name begins so
 //! ```
 //!
@@ -19,7 +19,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 7] = [
+    let figures: [(&str, fn()); 8] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
@@ -27,6 +27,7 @@ fn main() {
         ("restart", kill_to_restart),
         ("spec", spec_to_process),
         ("fifty", fifty_specs),
+        ("ring", ring_of_fifty),
     ];
     println!("{:<46} {:>10} {:>10} {:>10}  budget", "figure", "min", "median", "max");
     for (name, measure) in figures {
@@ -298,4 +299,45 @@ fn fifty_specs() {
         stop(sup);
     }
     report("50 specs at start to all processes", "ms", samples, "<= 1500 ms");
+}
+
+/// Fifty Supervisors, each on an address of its own, that know the first one.
+fn ring_of_fifty() {
+    const MEMBERS: usize = 50;
+    let roots: Vec<Root> = (0..MEMBERS).map(|_| root()).collect();
+    let began = Instant::now();
+    let mut members: Vec<Supervisor> = Vec::new();
+    for (number, root) in roots.iter().enumerate() {
+        let last = u8::try_from(number + 1).expect("fewer than 255 members");
+        let mut member = root.supervisor().at([127, 9, 50, last].into(), 9631);
+        if let Some(first) = members.first() {
+            member = member.peers(&[first]);
+        }
+        members.push(member.start());
+    }
+    report(
+        "50 Supervisors started one after the other",
+        "s",
+        vec![began.elapsed().as_secs_f64()],
+        "",
+    );
+    let began = Instant::now();
+    for member in &members {
+        member.wait_json("/butterfly", |butterfly| {
+            let health = butterfly["member"]["health"].as_object();
+            health.is_some_and(|all| all.len() == MEMBERS && all.values().all(|h| h == "Alive"))
+        });
+    }
+    let joined_s = began.elapsed().as_secs_f64();
+    report("from the last start to all knowing all", "s", vec![joined_s], "");
+    std::thread::sleep(Duration::from_secs(30));
+    let memory = members.iter().map(|m| total_rss_mb(m).0 + total_rss_mb(m).1).collect();
+    report("memory of one of 50 members", "MB", memory, "<= 12 MB");
+    let before: Vec<f64> = members.iter().map(cpu_s).collect();
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(60));
+    let elapsed_s = began.elapsed().as_secs_f64();
+    let shares = members.iter().zip(before).map(|(m, b)| (cpu_s(m) - b) / elapsed_s * 100.0);
+    report("CPU of one of 50 members", "%", shares.collect(), "<= 1 %");
+    members.into_iter().for_each(stop);
 }

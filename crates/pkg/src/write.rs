@@ -141,12 +141,25 @@ pub fn write_rendered(
 /// What the system says; the old content is then still in place, except when the very last step,
 /// the fsync of the directory, failed.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_state(path, bytes, mode, Durability::State)
+}
+
+/// Like [`write_atomic`] without the fsyncs, for a file that others must find at once and that
+/// is written durably right afterwards.
+///
+/// # Errors
+/// What the system says; the old content is then still in place.
+pub fn write_at_once(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_state(path, bytes, mode, Durability::Cache)
+}
+
+fn write_state(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
     };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let dir = openat(CWD, parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    replace(&dir, name, bytes, mode, None, Durability::State)
+    replace(&dir, name, bytes, mode, None, durability)
 }
 
 /// Whether a file must survive a power cut.

@@ -115,7 +115,8 @@ async fn start(
     prepare_directories(&config)?;
 
     output.sup(&format!("chef/hab-sup (chef/hab-sup/{VERSION})"));
-    let member_id = identity::member_id(&config.root.sup().member_id())?;
+    let store = Store::start().map_err(system("Unable to start the writer of state files"))?;
+    let member_id = identity::member_id(&config.root.sup().member_id(), &store)?;
     output.sup(&format!("Supervisor Member-ID {member_id}"));
 
     // The ports come first: one that is taken ends the start before any service is touched.
@@ -125,7 +126,8 @@ async fn start(
         true => None,
         false => Some(Http::prepare(&config.http, snapshots, &metrics)?),
     };
-    let control = Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone())?;
+    let control =
+        Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone(), &store)?;
     let takes_back = !welcome.running.is_empty();
     let http = match http {
         None => Opened { address: config.http.listen, listens: false },
@@ -137,7 +139,6 @@ async fn start(
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
     let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
-    let store = Store::start().map_err(system("Unable to start the writer of state files"))?;
     let writer =
         SpecWriter { config: Arc::clone(&config), store: store.clone(), output: output.clone() };
     let directories = load_given(&config, &writer, &welcome, output).await?;

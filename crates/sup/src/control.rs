@@ -1,10 +1,6 @@
 //! The control gateway: its secret, its port, its TLS (control chapters 2 to 4).
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, net::SocketAddr, path::Path};
 
 use roost_ctl::{
     server::{self, EmptySecret, Incoming, Secret, ServerConfig},
@@ -13,8 +9,9 @@ use roost_ctl::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::CtlConfig, metrics::Metrics, supervisor::event::Event};
+use crate::{config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event};
 
+const SECRET_MODE: u32 = 0o600;
 /// Bytes of randomness in a new secret.
 const SECRET_BYTES: usize = 64;
 /// Longest secret file that is read.
@@ -69,12 +66,13 @@ impl Control {
         config: &CtlConfig,
         secret: &Path,
         metrics: Metrics,
+        store: &Store,
     ) -> Result<Self, ControlError> {
         let files =
             [&config.tls_key, &config.tls_certs, &config.tls_client_ca].map(Option::as_deref);
         let [key, certificates, client_ca] = files;
         let tls = tls::server_config(key, certificates, client_ca)?;
-        let secret = read_or_make(secret)?;
+        let secret = read_or_make(secret, store)?;
         Ok(Self { config: ServerConfig { secret, tls, observer: std::sync::Arc::new(metrics) } })
     }
 
@@ -105,7 +103,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ControlErro
     TcpListener::bind(address).await.map_err(|source| ControlError::Bind { address, source })
 }
 
-fn read_or_make(path: &Path) -> Result<Secret, ControlError> {
+fn read_or_make(path: &Path, store: &Store) -> Result<Secret, ControlError> {
     let failed = |source| ControlError::Secret { path: path.display().to_string(), source };
     let text = match fs::metadata(path) {
         Ok(found) if found.len() > SECRET_FILE_BYTES_MAX => {
@@ -113,18 +111,22 @@ fn read_or_make(path: &Path) -> Result<Secret, ControlError> {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
         }
         Ok(_) => fs::read_to_string(path).map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(path, store).map_err(failed)?
+        }
         Err(error) => return Err(failed(error)),
     };
     Secret::new(&text)
         .map_err(|source| ControlError::Empty { path: path.display().to_string(), source })
 }
 
-fn make(path: &Path) -> io::Result<String> {
+fn make(path: &Path, store: &Store) -> io::Result<String> {
     use base64::Engine;
     let bytes = roost_crypto::random_bytes::<SECRET_BYTES>().map_err(io::Error::other)?;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    roost_pkg::write::write_atomic(&PathBuf::from(path), text.as_bytes(), 0o600)?;
+    // Clients find it at once; it is durable a moment later.
+    roost_pkg::write::write_at_once(path, text.as_bytes(), SECRET_MODE)?;
+    store.write_later(path, text.clone().into_bytes(), SECRET_MODE);
     Ok(text)
 }
 
@@ -137,23 +139,25 @@ mod tests {
     #[test]
     fn a_new_secret_is_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
+        let store = Store::start().unwrap();
         let path = directory.path().join("CTL_SECRET");
-        read_or_make(&path).unwrap();
+        read_or_make(&path, &store).unwrap();
         assert_eq!(fs::read(&path).unwrap().len(), 88);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let before = fs::read(&path).unwrap();
-        read_or_make(&path).unwrap();
+        read_or_make(&path, &store).unwrap();
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 
     #[test]
     fn an_empty_or_unreadable_secret_is_refused_and_kept() {
         let directory = tempfile::tempdir().unwrap();
+        let store = Store::start().unwrap();
         let path = directory.path().join("CTL_SECRET");
         fs::write(&path, " \n").unwrap();
-        assert!(matches!(read_or_make(&path), Err(ControlError::Empty { .. })));
+        assert!(matches!(read_or_make(&path, &store), Err(ControlError::Empty { .. })));
         fs::write(&path, b"\xff\xfe").unwrap();
-        assert!(matches!(read_or_make(&path), Err(ControlError::Secret { .. })));
+        assert!(matches!(read_or_make(&path, &store), Err(ControlError::Secret { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"\xff\xfe");
     }
 }

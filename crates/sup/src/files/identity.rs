@@ -2,6 +2,9 @@
 
 use std::{fs, io, path::Path};
 
+use super::store::Store;
+
+const MODE: u32 = 0o644;
 /// Longest identity that is accepted; one of our own has 32 characters.
 const MEMBER_ID_MAX: usize = 128;
 
@@ -28,12 +31,13 @@ pub enum IdentityError {
     },
 }
 
-/// Reads the identity, trailing white space removed, or makes and stores a new one.
+/// Reads the identity, trailing white space removed, or makes a new one and stores it. A new
+/// one is durable once the store has written it: nothing waits for the disk at a start.
 ///
 /// # Errors
 /// When the file cannot be read or written, or holds no identity. A file that exists is never
 /// replaced: the identity decides what the ring thinks of this member.
-pub(crate) fn member_id(path: &Path) -> Result<String, IdentityError> {
+pub(crate) fn member_id(path: &Path, store: &Store) -> Result<String, IdentityError> {
     let io = |source| IdentityError::Io { path: path.display().to_string(), source };
     match fs::read(path) {
         Ok(bytes) => {
@@ -44,7 +48,8 @@ pub(crate) fn member_id(path: &Path) -> Result<String, IdentityError> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let id = new_member_id().map_err(io)?;
-            roost_pkg::write::write_atomic(path, id.as_bytes(), 0o644).map_err(io)?;
+            roost_pkg::write::write_at_once(path, id.as_bytes(), MODE).map_err(io)?;
+            store.write_later(path, id.clone().into_bytes(), MODE);
             Ok(id)
         }
         Err(error) => Err(io(error)),
@@ -74,28 +79,31 @@ mod tests {
     #[test]
     fn a_new_identity_is_stored_and_found_again() {
         let directory = tempfile::tempdir().unwrap();
+        let store = Store::start().unwrap();
         let path = directory.path().join("MEMBER_ID");
-        let id = member_id(&path).unwrap();
+        let id = member_id(&path, &store).unwrap();
         assert_eq!(id.len(), 32);
         assert_eq!(fs::read_to_string(&path).unwrap(), id);
-        assert_eq!(member_id(&path).unwrap(), id);
+        assert_eq!(member_id(&path, &store).unwrap(), id);
     }
 
     #[test]
     fn white_space_behind_a_given_identity_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
+        let store = Store::start().unwrap();
         let path = directory.path().join("MEMBER_ID");
         fs::write(&path, "abc\r\n").unwrap();
-        assert_eq!(member_id(&path).unwrap(), "abc");
+        assert_eq!(member_id(&path, &store).unwrap(), "abc");
     }
 
     #[test]
     fn a_corrupt_identity_is_refused_and_kept() {
         let directory = tempfile::tempdir().unwrap();
+        let store = Store::start().unwrap();
         let path = directory.path().join("MEMBER_ID");
         for bytes in [b"".as_slice(), b"\xff\xfe", b"a/b", b"..", &[b'a'; 200]] {
             fs::write(&path, bytes).unwrap();
-            assert!(matches!(member_id(&path), Err(IdentityError::Corrupt { .. })));
+            assert!(matches!(member_id(&path, &store), Err(IdentityError::Corrupt { .. })));
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
     }
