@@ -103,7 +103,7 @@ impl Remembered {
         if text.len() > REMEMBERED_SIZE_MAX_BYTES {
             return Err(RememberedError::TooLarge(text.len()));
         }
-        let mut lines = text.lines();
+        let mut lines = text.split('\n');
         if lines.next() != Some(HEADER) {
             return Err(RememberedError::Header);
         }
