@@ -1,5 +1,6 @@
 //! Leaders of service groups.
 
+use rustix::process::{Signal, kill_process};
 use testkit::{Root, Supervisor};
 
 use super::{first, installed, joining, joining_builder, wait_converged, wait_health};
@@ -79,6 +80,34 @@ fn the_first_hook_of_a_member_knows_already_who_leads() {
         let expected = if sup.member_id() == leader { "leader" } else { "follower" };
         assert_eq!(root.read("hab/svc/db/var/seen.txt"), expected, "{}", sup.log());
     }
+}
+
+#[test]
+fn a_leader_that_slept_yields_to_the_one_elected_meanwhile() {
+    let roots: Vec<Root> = (0..3).map(|_| installed()).collect();
+    let mut members = vec![first(&roots[0], &LEADER)];
+    for root in &roots[1..] {
+        members.push(joining(root, &members[0], &LEADER));
+    }
+    let all: Vec<&Supervisor> = members.iter().collect();
+    wait_converged(&all);
+    let sleeper = wait_leader(&all, |_| true);
+    let pids: Vec<i32> = all.iter().map(|sup| sup.wait_up("db")).collect();
+
+    let (asleep, awake): (Vec<&Supervisor>, Vec<&Supervisor>) =
+        all.iter().partition(|sup| sup.member_id() == sleeper);
+    let processes = [asleep[0].launcher_pid(), asleep[0].supervisor_pid().expect("it lives")];
+    for pid in processes {
+        kill_process(pid, Signal::STOP).expect("it lives");
+    }
+    let next = wait_leader(&awake, |id| id != sleeper);
+    for pid in processes {
+        kill_process(pid, Signal::CONT).expect("it lives");
+    }
+    wait_converged(&all);
+    assert_eq!(wait_leader(&all, |id| id != sleeper), next);
+    let after: Vec<i32> = all.iter().map(|sup| sup.wait_up("db")).collect();
+    assert_eq!(pids, after, "an election is no reason to restart a service");
 }
 
 #[test]

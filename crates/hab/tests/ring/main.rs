@@ -9,6 +9,7 @@ mod foreign;
 mod hostile;
 mod joining;
 mod key;
+mod many;
 mod peer;
 mod peers;
 mod postgresql;
