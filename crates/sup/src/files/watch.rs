@@ -90,7 +90,8 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
     }
 
     /// Watches targets under a key; replaces what the key stood for. The state of this moment
-    /// is the one that later states are compared with.
+    /// is the one that later states are compared with; a change of the former targets that was
+    /// not reported yet still is.
     pub(crate) fn watch(&self, key: K, targets: Vec<Target>) {
         self.send(Command::Watch(key, targets));
     }
@@ -112,6 +113,12 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
 struct Watched {
     targets: Vec<Target>,
     fingerprint: u64,
+}
+
+impl Watched {
+    fn has_changed(&self) -> bool {
+        fingerprint(&self.targets) != self.fingerprint
+    }
 }
 
 struct Thread<K> {
@@ -198,7 +205,12 @@ impl<K: Ord + Clone> Thread<K> {
         loop {
             match self.inbox.try_recv() {
                 Ok(Command::Watch(key, targets)) => {
-                    let fingerprint = fingerprint(&targets);
+                    // The old number of what has changed differs from that of the new targets,
+                    // so the change is still reported.
+                    let fingerprint = match self.targets.get(&key) {
+                        Some(known) if known.has_changed() => known.fingerprint,
+                        Some(_) | None => fingerprint(&targets),
+                    };
                     self.targets.insert(key, Watched { targets, fingerprint });
                 }
                 Ok(Command::Unwatch(key)) => {
@@ -423,6 +435,30 @@ mod tests {
         fs::rename(fixture.root.path().join("new"), &file).unwrap();
         fixture.expect("user");
         assert_eq!(fixture.reports.try_recv(), Err(mpsc::TryRecvError::Empty));
+    }
+
+    #[test]
+    fn a_change_that_was_not_reported_yet_outlives_a_new_watch_of_its_key() {
+        let root = tempfile::tempdir().unwrap();
+        let (commands, inbox) = mpsc::channel();
+        let (woken, _wake) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let inotify = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        let (targets, armed) = (BTreeMap::new(), BTreeMap::new());
+        let mut thread = Thread { inotify, woken, inbox, targets, armed };
+        let watch = || {
+            let targets = vec![Target::Directory(root.path().into())];
+            commands.send(Command::Watch("directory", targets)).unwrap();
+        };
+        watch();
+        assert!(thread.take_commands().is_ok_and(|any| any));
+        fs::write(root.path().join("file"), "new").unwrap();
+        watch();
+        assert!(thread.take_commands().is_ok_and(|any| any));
+        let (sender, reports) = mpsc::channel();
+        thread.report_changes(&|key| sender.send(key).is_ok());
+        assert_eq!(reports.try_recv(), Ok("directory"));
+        thread.report_changes(&|key| sender.send(key).is_ok());
+        assert!(reports.try_recv().is_err(), "reported once");
     }
 
     #[test]
