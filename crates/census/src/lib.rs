@@ -11,6 +11,7 @@
 //! | [`input`] | the view of the rumor stores that the census is made of |
 //! | [`census`] | [`Census`]: update, groups, what a service can see |
 //! | [`group`], [`member`] | the state of groups and members |
+//! | [`advice`] | warnings about groups whose elections cannot work as expected |
 //! | [`bind`] | whether a group gives what a bind needs |
 //!
 //! ```
@@ -34,6 +35,7 @@
 //! assert_eq!(svc["me"]["cfg"]["port"], 80);
 //! ```
 
+pub mod advice;
 pub mod bind;
 pub mod census;
 mod content;
@@ -43,6 +45,7 @@ pub mod member;
 mod rebuild;
 mod view;
 
+pub use advice::Advice;
 pub use bind::{Bind, BindState};
 pub use census::{Census, Sight, Update};
 pub use group::{Group, ServiceConfig, ServiceFile};

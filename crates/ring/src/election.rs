@@ -174,6 +174,14 @@ impl Ring {
                 let stored = std::sync::Arc::clone(stored);
                 let mut merged = (*stored).clone();
                 let known = stored.says_the_same(&election);
+                if stored.contradicts(&election) {
+                    self.note(Event::ConflictingLeaders {
+                        group: group.clone(),
+                        term: stored.term,
+                        one: stored.member_id.clone(),
+                        other: election.member_id.clone(),
+                    });
+                }
                 let news = merged.merge(election);
                 if news && merged.says_the_same(&stored) {
                     if !known {

@@ -84,10 +84,17 @@ pub enum Event {
     AckAbandoned { id: MemberId },
     Refuted { incarnation: u64 },
     Lagged { late_us: u64 },
+    ConflictingLeaders { group: String, term: u64, one: MemberId, other: MemberId },
     Leaving,
 }
 
 impl Event {
+    /// True for what an operator must act on.
+    #[must_use]
+    pub const fn is_advice(&self) -> bool {
+        matches!(self, Self::ConflictingLeaders { .. })
+    }
+
     /// True for what an operator should see; the rest is for debugging.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
@@ -143,6 +150,12 @@ impl fmt::Display for Event {
                     "Others think this member is not alive; its incarnation is {incarnation} now"
                 )
             }
+            Self::ConflictingLeaders { group, term, one, other } => write!(
+                f,
+                "{group} has two leaders of term {term}, {one} and {other}: parts of the ring \
+                 could not reach each other when they were elected. Restart the service on one \
+                 of them to start a new election."
+            ),
             Self::Lagged { late_us } => write!(
                 f,
                 "This Supervisor was stopped for {} ms; it gives the members it suspects as much \

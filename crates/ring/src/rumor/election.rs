@@ -80,6 +80,15 @@ impl Election {
         true
     }
 
+    /// True when both are finished in one term, with different leaders.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.term == other.term
+            && self.status == Status::Finished
+            && other.status == Status::Finished
+            && self.member_id != other.member_id
+    }
+
     /// True when both say the same, in whatever order the votes arrived.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {

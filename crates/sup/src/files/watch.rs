@@ -64,7 +64,8 @@ pub(crate) struct Watcher<K> {
 
 #[derive(Debug)]
 enum Command<K> {
-    Watch(K, Vec<Target>),
+    /// With true the key is reported as soon as it is watched.
+    Watch(K, Vec<Target>, bool),
     Unwatch(K),
 }
 
@@ -93,7 +94,13 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
     /// is the one that later states are compared with; a change of the former targets that was
     /// not reported yet still is.
     pub(crate) fn watch(&self, key: K, targets: Vec<Target>) {
-        self.send(Command::Watch(key, targets));
+        self.send(Command::Watch(key, targets, false));
+    }
+
+    /// As [`Watcher::watch`], and reports the key once as soon as it is watched: for targets that
+    /// were read before, since what changed in between would be told by nobody.
+    pub(crate) fn watch_and_report(&self, key: K, targets: Vec<Target>) {
+        self.send(Command::Watch(key, targets, true));
     }
 
     /// Ends the watching of a key.
@@ -135,7 +142,8 @@ impl<K: Ord + Clone> Thread<K> {
         let mut next_safety_poll = Instant::now() + SAFETY_POLL;
         loop {
             let Some(events) = self.wait(next_safety_poll) else { return };
-            let commands = match self.take_commands() {
+            let mut due = Vec::new();
+            let commands = match self.take_commands(&mut due) {
                 Ok(commands) => commands,
                 Err(Closed) => return,
             };
@@ -146,7 +154,8 @@ impl<K: Ord + Clone> Thread<K> {
             if events || commands || safety {
                 self.arm();
             }
-            if (events || safety) && !self.report_changes(&report) {
+            if !due.into_iter().all(&report) || (events || safety) && !self.report_changes(&report)
+            {
                 return;
             }
         }
@@ -200,11 +209,13 @@ impl<K: Ord + Clone> Thread<K> {
             .map_or(true, |metadata| !metadata.is_file() || metadata.nlink() > 1)
     }
 
-    fn take_commands(&mut self) -> Result<bool, Closed> {
+    /// Takes up what was said; adds keys to report once they are watched.
+    fn take_commands(&mut self, due: &mut Vec<K>) -> Result<bool, Closed> {
         let mut any = false;
         loop {
             match self.inbox.try_recv() {
-                Ok(Command::Watch(key, targets)) => {
+                Ok(Command::Watch(key, targets, report)) => {
+                    due.extend(report.then(|| key.clone()));
                     // The old number of what has changed differs from that of the new targets,
                     // so the change is still reported.
                     let fingerprint = match self.targets.get(&key) {
@@ -404,6 +415,17 @@ mod tests {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, "port = 1").unwrap();
         fixture.expect("user");
+    }
+
+    #[test]
+    fn a_change_before_the_watching_began_is_reported_if_that_is_wanted() {
+        let fixture = fixture();
+        let file = fixture.root.path().join("default.toml");
+        fs::write(&file, "changed since it was read").unwrap();
+        fixture.watcher.watch_and_report("tree", vec![Target::File(file)]);
+        fixture.expect("tree");
+        fixture.settle();
+        assert_eq!(fixture.reports.try_recv(), Err(mpsc::TryRecvError::Empty));
     }
 
     #[test]

@@ -197,6 +197,9 @@ impl Task {
                 Output::NeedSuitability { group, term } => {
                     self.tell(Event::NeedSuitability { group, term });
                 }
+                Output::Event(event) if event.is_advice() => {
+                    self.tell(Event::Advice(event.to_string()));
+                }
                 Output::Event(event) if event.is_warning() => tracing::warn!("{event}"),
                 Output::Event(event) => tracing::debug!("{event}"),
                 Output::Took(duration) => self.metrics.ring_took(&duration),

@@ -97,6 +97,10 @@ impl Supervisor {
                 managed.binds_told = Some(binds.clone());
                 managed.machine.handle(now, Told::Binds(binds));
             }
+            let group = self.census.group(managed.group());
+            if let Some(advice) = group.and_then(|g| g.advice(managed.spec().topology)) {
+                self.advise(&advice.to_string());
+            }
             let election = self.election(&managed);
             if managed.election_told.as_ref() != Some(&election) {
                 managed.election_told = Some(election.clone());

@@ -31,6 +31,8 @@ pub(crate) enum Event {
     },
     /// This member was departed by hand.
     Departed,
+    /// The ring is in a state that its operator must know of.
+    Advice(String),
     /// Something watched has changed.
     Changed(Watch),
     /// The spec directory was read; `None` when it could not be.

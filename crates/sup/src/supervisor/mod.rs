@@ -68,6 +68,8 @@ use crate::{
     systemd,
 };
 
+/// Different warnings about the ring that are told before the rest is held back.
+const ADVICE_MAX: usize = 1_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
 
@@ -155,6 +157,7 @@ pub(crate) struct Supervisor {
     directories: BTreeMap<PathBuf, Option<PackageIdent>>,
     publisher: Publisher,
     touched: BTreeSet<String>,
+    advice_told: BTreeSet<String>,
     /// Processes that nobody will stop but the end of this process.
     left: Vec<u32>,
     course: Course,
@@ -194,6 +197,7 @@ impl Supervisor {
             directories,
             publisher: Publisher::new(snapshots),
             touched: BTreeSet::new(),
+            advice_told: BTreeSet::new(),
             left: Vec::new(),
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
@@ -210,7 +214,9 @@ impl Supervisor {
         let specs = self.world.config.root.sup().specs();
         self.world.watcher.watch(Watch::Specs, vec![Target::Directory(specs)]);
         for directory in self.directories.keys() {
-            self.watch_directory(directory);
+            // Staged before it was watched: it may have changed since.
+            let targets = directory_targets(directory);
+            self.world.watcher.watch_and_report(Watch::Directory(directory.clone()), targets);
         }
         if let Some(path) = &self.world.config.ring.peer_watch_file {
             self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
@@ -275,6 +281,7 @@ impl Supervisor {
             Event::Ring(view) => self.take_view(view),
             Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
             Event::Departed => self.departed(),
+            Event::Advice(text) => self.advise(&text),
             // Everything is read again when the command has ended.
             Event::Changed(Watch::Specs) if self.specs_being_written => {}
             Event::Changed(watch) => self.file_changed(watch),
@@ -353,6 +360,13 @@ impl Supervisor {
         self.course = Course::Ending(exit);
         self.tell_all(&roost_service::Event::Shutdown);
         self.stop_inherited();
+    }
+
+    /// Tells what an operator must know of, each thing once.
+    fn advise(&mut self, text: &str) {
+        if self.advice_told.len() < ADVICE_MAX && self.advice_told.insert(text.into()) {
+            self.world.output.sup(text);
+        }
     }
 
     /// This member was departed by hand: it may not come back under its id.
