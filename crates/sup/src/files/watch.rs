@@ -469,13 +469,13 @@ mod tests {
         let mut thread = Thread { inotify, woken, inbox, targets, armed };
         let watch = || {
             let targets = vec![Target::Directory(root.path().into())];
-            commands.send(Command::Watch("directory", targets)).unwrap();
+            commands.send(Command::Watch("directory", targets, false)).unwrap();
         };
         watch();
-        assert!(thread.take_commands().is_ok_and(|any| any));
+        assert!(thread.take_commands(&mut Vec::new()).is_ok_and(|any| any));
         fs::write(root.path().join("file"), "new").unwrap();
         watch();
-        assert!(thread.take_commands().is_ok_and(|any| any));
+        assert!(thread.take_commands(&mut Vec::new()).is_ok_and(|any| any));
         let (sender, reports) = mpsc::channel();
         thread.report_changes(&|key| sender.send(key).is_ok());
         assert_eq!(reports.try_recv(), Ok("directory"));

@@ -58,7 +58,10 @@ use crate::{
     clock::Clock,
     config::SupConfig,
     documents::service::Common,
-    files::{store::Store, watch::Watcher},
+    files::{
+        store::Store,
+        watch::{Target, Watcher},
+    },
     launcher::Launcher,
     load::SpecCommands,
     metrics::Metrics,
@@ -210,9 +213,8 @@ impl Supervisor {
     }
 
     fn watch_files(&self) {
-        use crate::files::watch::Target;
         let specs = self.world.config.root.sup().specs();
-        self.world.watcher.watch(Watch::Specs, vec![Target::Directory(specs)]);
+        self.world.watcher.watch_and_report(Watch::Specs, vec![Target::Directory(specs)]);
         for directory in self.directories.keys() {
             // Staged before it was watched: it may have changed since.
             let targets = directory_targets(directory);
@@ -226,13 +228,8 @@ impl Supervisor {
     /// Watches what a plain directory is made of. To be called after each staging: directories
     /// inside may have come.
     fn watch_directory(&self, directory: &Path) {
-        use crate::files::watch::Target;
-        let places = roost_pkg::stage::watch_paths(directory).into_iter();
-        let targets = places.map(|place| match place.recursive {
-            true => Target::Tree(place.path),
-            false => Target::Directory(place.path),
-        });
-        self.world.watcher.watch(Watch::Directory(directory.to_owned()), targets.collect());
+        let targets = directory_targets(directory);
+        self.world.watcher.watch(Watch::Directory(directory.to_owned()), targets);
     }
 
     /// Handles events until the end.
@@ -432,4 +429,14 @@ async fn tick(interval: Option<&mut tokio::time::Interval>) -> Duration {
         Some(interval) => interval.tick().await.elapsed(),
         None => future::pending().await,
     }
+}
+
+/// What a plain directory is made of.
+fn directory_targets(directory: &Path) -> Vec<Target> {
+    let places = roost_pkg::stage::watch_paths(directory).into_iter();
+    let target = |place: roost_pkg::stage::Watch| match place.recursive {
+        true => Target::Tree(place.path),
+        false => Target::Directory(place.path),
+    };
+    places.map(target).collect()
 }
