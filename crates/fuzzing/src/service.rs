@@ -28,6 +28,9 @@ pub fn remembered(data: &[u8]) {
     if let Ok(remembered) = Remembered::decode(&text) {
         let again = remembered.encode();
         assert!(again.len() <= REMEMBERED_SIZE_MAX_BYTES);
-        assert_eq!(Remembered::decode(&again), Ok(remembered));
+        // What does not fit is left out, and a text may lack what is always written.
+        if text.len() < REMEMBERED_SIZE_MAX_BYTES / 2 {
+            assert_eq!(Remembered::decode(&again), Ok(remembered));
+        }
     }
 }
