@@ -151,6 +151,7 @@ async fn start(
         config: config.ring.clone(),
         key: ring::key(&config.ring.key, config.key_cache.clone())?,
         data: config.root.sup().data(),
+        takes_back,
         store: store.clone(),
         metrics: metrics.clone(),
         events: events.clone(),

@@ -142,3 +142,18 @@ fn a_configuration_file_that_became_unusable_leaves_services_alone() {
     sup.wait_log("Reattaching to web.default");
     assert_eq!(pid_of(&wait_web(&sup, is_up)), pid);
 }
+
+#[test]
+fn a_directory_that_changed_while_no_supervisor_ran_is_followed() {
+    let root = root();
+    root.write("hello/hooks/run", "#!/bin/sh\necho {{cfg.word}}\nexec sleep 100000\n");
+    root.write("hello/default.toml", "word = \"one\"\n");
+    let sup = root.supervisor().args([root.join("hello")]).start();
+    let first = sup.wait_up("hello");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
+    root.write("hello/default.toml", "word = \"two\"\n");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    sup.wait_log("hello.default(O): two");
+    sup.wait_json("/services/hello/default", |service| is_up(service) && pid_of(service) != first);
+}

@@ -2,6 +2,7 @@
 
 mod complaints;
 mod disk;
+mod former_leader;
 mod sockets;
 mod task;
 
@@ -87,6 +88,8 @@ pub(crate) struct Parts {
     pub(crate) config: RingConfig,
     pub(crate) key: Option<roost_crypto::RingKey>,
     pub(crate) data: PathBuf,
+    /// Processes of services outlived the former Supervisor.
+    pub(crate) takes_back: bool,
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) events: mpsc::UnboundedSender<Event>,
@@ -103,13 +106,16 @@ pub(crate) async fn start(
 ) -> Result<(RingHandle, Arc<View>), RingError> {
     let disk = disk::Disk::new(&parts.data, &parts.member_id, parts.store.clone());
     let incarnation = disk.read_incarnation()?;
-    let restored = disk.read_stores();
+    let mut restored = disk.read_stores();
     let me = Me {
         id: MemberId::new(&parts.member_id),
         incarnation,
         port: sockets.port,
         permanent: parts.config.permanent,
     };
+    if let Some(stores) = restored.as_mut().filter(|_| !parts.takes_back) {
+        former_leader::doubt(stores, &me.id);
+    }
     let config =
         Config { key: parts.key, initial_peers: parts.config.peers.clone(), ..Config::default() };
     let clock = Instant::now();

@@ -16,10 +16,23 @@ use serde_json::Value;
 
 use super::{
     Supervisor,
+    effects::SIGKILL,
     event::{Event, Watch},
     managed::Managed,
 };
 use crate::{census_input, peers, services::built::read_user_layer};
+
+/// Longest run of a suitability hook.
+const SUITABILITY_TIMEOUT_MS: u64 = 60_000;
+
+/// An election that waits for a suitability hook.
+#[derive(Debug)]
+pub(super) struct Asked {
+    group: String,
+    term: u64,
+    /// When the hook is ended; `None` once it was.
+    pub(super) until_ms: Option<u64>,
+}
 
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
@@ -234,7 +247,7 @@ impl Supervisor {
         let (service, output) = (service.to_owned(), self.world.output.clone());
         let preamble = managed.group().to_string();
         self.beside(move || {
-            let mut names = Vec::new();
+            let (mut names, mut failed) = (Vec::new(), Vec::new());
             for file in news {
                 // The name comes from the network; it names a file, not a path.
                 let written = if file.filename.contains('/') {
@@ -249,14 +262,25 @@ impl Supervisor {
                     Ok(_) => {}
                     Err(error) => {
                         output.line(&preamble, "SR", &format!("Service file refused, {error}"));
+                        failed.push(file.filename);
                     }
                 }
             }
-            Event::FilesWritten { service, names, initial }
+            Event::FilesWritten { service, names, failed, initial }
         });
     }
 
-    pub(super) fn files_written(&mut self, service: &str, names: Vec<String>, initial: bool) {
+    pub(super) fn files_written(
+        &mut self,
+        service: &str,
+        names: Vec<String>,
+        failed: &[String],
+        initial: bool,
+    ) {
+        if let Some(managed) = self.services.get_mut(service) {
+            // Tried again with the next change of the census.
+            managed.files.retain(|name, _| !failed.contains(name));
+        }
         if names.is_empty() {
             return;
         }
@@ -283,9 +307,25 @@ impl Supervisor {
             return self.answer_suitability(group.into(), term, 0);
         };
         let id = self.new_id();
-        self.suitability.insert(id, (group.into(), term));
+        let until_ms = self.world.clock.now().mono_ms + SUITABILITY_TIMEOUT_MS;
+        let asked = Asked { group: group.into(), term, until_ms: Some(until_ms) };
+        self.suitability.insert(id, asked);
         self.hooks.begin(id, &name, group, Hook::Suitability, &built.svc);
         self.start_hook(id, group, Hook::Suitability, &built);
+    }
+
+    /// Ends suitability hooks that run too long: elections wait for them.
+    pub(super) fn end_late_suitability(&mut self) {
+        let now_ms = self.world.clock.now().mono_ms;
+        let mut late = Vec::new();
+        for (id, asked) in &mut self.suitability {
+            if asked.until_ms.take_if(|until_ms| *until_ms <= now_ms).is_some() {
+                late.push(*id);
+            }
+        }
+        for id in late {
+            self.signal(id, SIGKILL);
+        }
     }
 
     pub(super) fn suitability_ended(
@@ -295,7 +335,7 @@ impl Supervisor {
         outcome: &HookOutcome,
         printed: &str,
     ) {
-        let Some((group, term)) = self.suitability.remove(&id) else { return };
+        let Some(Asked { group, term, .. }) = self.suitability.remove(&id) else { return };
         let (value, line) = match outcome {
             HookOutcome::Exit(0) => match printed.lines().last().map(str::trim) {
                 None => (0, "suitability did not print anything to stdout".into()),

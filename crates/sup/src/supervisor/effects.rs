@@ -21,7 +21,7 @@ use crate::{
     supervisor::event::Watch,
 };
 
-const SIGKILL: i32 = 9;
+pub(super) const SIGKILL: i32 = 9;
 
 /// A process to start.
 struct Program<'a> {

@@ -73,6 +73,8 @@ pub(crate) enum Event {
         service: String,
         /// Names of those that changed on disk.
         names: Vec<String>,
+        /// Names of those that could not be written.
+        failed: Vec<String>,
         /// They were there before the service started, so that nothing follows.
         initial: bool,
     },

@@ -46,6 +46,7 @@ use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
+    contexts::Asked,
     event::{Event, Watch},
     launched::HeldExit,
     managed::Managed,
@@ -153,7 +154,7 @@ pub(crate) struct Supervisor {
     view: Arc<View>,
     keys: KeyCache,
     /// Suitability hooks that run, with the elections that wait for them.
-    suitability: BTreeMap<u64, (String, u64)>,
+    suitability: BTreeMap<u64, Asked>,
     /// Install hooks that run, with the package each belongs to.
     installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
     /// Plain directories that are watched, with the release they stand for, if one is known.
@@ -289,8 +290,8 @@ impl Supervisor {
             }
             Event::UserLayer { service, result } => self.take_user_layer(&service, result),
             Event::InstallReady { service, result } => self.run_install_hook(&service, result),
-            Event::FilesWritten { service, names, initial } => {
-                self.files_written(&service, names, initial);
+            Event::FilesWritten { service, names, failed, initial } => {
+                self.files_written(&service, names, &failed, initial);
             }
             Event::Staged { directory, result } => self.staged(&directory, result),
             Event::Control((request, responder)) => self.command(request, responder),
@@ -337,12 +338,14 @@ impl Supervisor {
         }
         self.release_exits();
         self.kill_late_orphans();
+        self.end_late_suitability();
     }
 
     fn next_wake(&self) -> Option<Instant> {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
         let exits = self.exits.values().map(|held| held.until_ms);
-        let next = machines.chain(exits).chain(self.orphans.next_wake_ms()).min()?;
+        let asked = self.suitability.values().filter_map(|asked| asked.until_ms);
+        let next = machines.chain(exits).chain(asked).chain(self.orphans.next_wake_ms()).min()?;
         Some(self.world.clock.instant(next))
     }
 

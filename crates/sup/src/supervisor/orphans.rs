@@ -10,12 +10,11 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use super::{Supervisor, specs::remembered};
+use super::{Supervisor, effects::SIGKILL, specs::remembered};
 
 /// Time between the request to end and KILL where nothing is known of their own.
 const PATIENCE_MS: u64 = 8_000;
 const SIGTERM: i32 = 15;
-const SIGKILL: i32 = 9;
 
 #[derive(Debug)]
 struct Orphan {

@@ -295,9 +295,11 @@ impl Supervisor {
                 self.tell_merge_errors(service, &errors);
                 self.take_gossip(service);
                 if !look {
+                    let release = plan.ident.clone();
                     self.tell(service, Told::Built(plan));
                     self.write_files(service, true);
                     self.refresh(service);
+                    self.follow_directory(service, &release);
                 }
             }
             Err(failure) => {
@@ -309,6 +311,16 @@ impl Supervisor {
                     self.tell(service, Told::BuildFailed(failure));
                 }
             }
+        }
+    }
+
+    /// A plain directory may have changed while no Supervisor ran: a process that was taken back
+    /// runs an older release of it then.
+    fn follow_directory(&mut self, service: &str, release: &str) {
+        let staged = self.directories.values().flatten().find(|ident| ident.name == service);
+        let newer = staged.map(ToString::to_string).filter(|staged| staged != release);
+        if let Some(newer) = newer {
+            self.tell(service, Told::PackageUpdated(newer));
         }
     }
 

@@ -1,0 +1,93 @@
+//! A leader whose machine went down may have been replaced while it was away. Habitat lets it run
+//! its hooks as leader until it hears so; a database would take in what its successor never sees.
+
+use roost_ring::{Health, MemberId, Status, Stores};
+
+/// Makes this member a mere candidate of the elections that it had won. If nobody else was
+/// elected, the others answer that it has won (ring chapter 10.4 line 3), within a few rounds of
+/// gossip. Where no other member is left to answer, its word stands.
+///
+/// Not for a Supervisor whose services are still running: for them, nothing has changed.
+pub(super) fn doubt(stores: &mut Stores, me: &MemberId) {
+    let is_departed = |id: &MemberId| {
+        let found = stores.members.iter().find(|membership| membership.member.id == *id);
+        found.is_none_or(|membership| membership.health == Health::Departed)
+    };
+    let has_others = |group: &str| {
+        let mut others = stores.services.iter().filter(|s| s.group == group && s.member_id != *me);
+        others.any(|service| !is_departed(&service.member_id))
+    };
+    for election in &mut stores.elections {
+        let has_won = election.member_id == *me && election.status == Status::Finished;
+        if has_won && has_others(&election.group) {
+            election.status = Status::Running;
+            election.votes = vec![me.clone()];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use roost_ring::{Election, Member, Membership, Service};
+
+    use super::*;
+
+    const GROUP: &str = "db.default";
+
+    fn stores(others: &[(&str, Health)]) -> Stores {
+        let mut stores = Stores::default();
+        for (id, health) in others.iter().chain(&[("me", Health::Alive)]) {
+            let id = MemberId::new(id);
+            stores.members.push(Membership {
+                member: Member {
+                    id: id.clone(),
+                    incarnation: 0,
+                    address: Some(Ipv4Addr::LOCALHOST),
+                    swim_port: 1,
+                    gossip_port: 1,
+                    persistent: false,
+                    departed: false,
+                    probe_ping: false,
+                },
+                health: *health,
+            });
+            stores.services.push(Service {
+                member_id: id,
+                group: GROUP.into(),
+                ..Service::default()
+            });
+        }
+        stores.elections.push(Election {
+            member_id: MemberId::new("me"),
+            group: GROUP.into(),
+            term: 3,
+            suitability: 7,
+            status: Status::Finished,
+            votes: vec![MemberId::new("me"), MemberId::new("other")],
+        });
+        stores
+    }
+
+    fn doubted(mut stores: Stores, me: &str) -> Election {
+        doubt(&mut stores, &MemberId::new(me));
+        stores.elections.remove(0)
+    }
+
+    #[test]
+    fn a_former_leader_asks_the_others() {
+        let election = doubted(stores(&[("other", Health::Alive)]), "me");
+        assert_eq!(election.status, Status::Running);
+        assert_eq!(election.votes, [MemberId::new("me")]);
+        assert_eq!((election.term, election.suitability), (3, 7));
+    }
+
+    #[test]
+    fn the_word_of_the_last_one_stands_and_so_does_that_of_others() {
+        let last = stores(&[("other", Health::Departed)]);
+        assert_eq!(doubted(last.clone(), "me"), last.elections[0]);
+        let follower = stores(&[("other", Health::Alive)]);
+        assert_eq!(doubted(follower.clone(), "other"), follower.elections[0]);
+    }
+}
