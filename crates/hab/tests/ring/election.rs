@@ -1,9 +1,9 @@
 //! Leaders of service groups.
 
 use rustix::process::{Signal, kill_process};
-use testkit::{Root, Supervisor};
+use testkit::{Builder, Root, Supervisor};
 
-use super::{first, installed, joining, joining_builder, wait_converged, wait_health};
+use super::{first, installed, joining, wait_converged, wait_health};
 
 /// The member that each of these believes to lead `db.default`, once all agree that it is one of
 /// those that may.
@@ -111,13 +111,48 @@ fn a_leader_that_slept_yields_to_the_one_elected_meanwhile() {
 }
 
 #[test]
+fn a_leader_that_comes_back_before_it_is_missed_leads_again() {
+    let roots: Vec<Root> = (0..3).map(|_| installed()).collect();
+    let mut members = vec![saving(&roots[0], &[]).start()];
+    for root in &roots[1..] {
+        members.push(saving(root, &[&members[0]]).start());
+    }
+    let leader = wait_leader(&members.iter().collect::<Vec<_>>(), |_| true);
+    let place = members.iter().position(|sup| sup.member_id() == leader).expect("it");
+    members[place].wait_up("db");
+    wait_saved(&roots[place], &members[place]);
+    let lost = members.remove(place);
+    roots[place].lose_power();
+    let back = saving(&roots[place], &[&members[0]]).in_place_of(&lost).start();
+    back.wait_log(&format!("Executing hooks; {leader} is the leader"));
+    back.wait_up("db");
+    members.push(back);
+    wait_leader(&members.iter().collect::<Vec<_>>(), |id| id == leader);
+}
+
+/// A member that writes down what it knows each second.
+fn saving<'a>(root: &'a Root, peers: &[&Supervisor]) -> Builder<'a> {
+    root.supervisor().env("HAB_PERSIST_LOOP_PERIOD_SECS", "1").args(LEADER).peers(peers)
+}
+
+/// Waits until a finished election is in the member's data file.
+fn wait_saved(root: &Root, sup: &Supervisor) {
+    let path = root.join(&format!("hab/sup/default/data/{}.rst", sup.member_id()));
+    // The status of an election rumor is its field 5, Finished is 3, its votes follow.
+    testkit::wait_for("the election in the data file", || {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        bytes.windows(3).any(|part| part == [0x28, 3, 0x32]).then_some(())
+    });
+}
+
+#[test]
 fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     let started = std::time::Instant::now();
     let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
     let roots: Vec<Root> = (0..5).map(|_| installed()).collect();
-    let mut members = vec![first(&roots[0], &LEADER)];
+    let mut members = vec![saving(&roots[0], &[]).start()];
     for root in &roots[1..] {
-        members.push(joining_builder(root, &members[0], &LEADER).spawn());
+        members.push(saving(root, &[&members[0]]).spawn());
     }
     let all: Vec<&Supervisor> = members.iter().collect();
     wait_converged(&all);
@@ -127,6 +162,7 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     told("one leader, five services up");
 
     let place = members.iter().position(|sup| sup.member_id() == first_leader).expect("it");
+    wait_saved(&roots[place], &members[place]);
     let dead = members.remove(place);
     roots[place].lose_power();
     told("the leader's machine lost power");
@@ -139,7 +175,7 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
         wait_health(sup, &first_leader, "Confirmed");
     }
 
-    let back = roots[place].supervisor().in_place_of(&dead).args(LEADER).peers(&[rest[0]]).start();
+    let back = saving(&roots[place], &[rest[0]]).in_place_of(&dead).start();
     members.push(back);
     let all: Vec<&Supervisor> = members.iter().collect();
     wait_converged(&all);
@@ -147,6 +183,8 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     told("the old leader is back");
     assert_eq!(after, second_leader, "who returns does not take over");
     all[4].wait_up("db");
+    let own = format!("Executing hooks; {first_leader} is the leader");
+    assert!(!all[4].log().contains(&own), "not even for a moment:\n{}", all[4].log());
 
     let place = members.iter().position(|sup| sup.member_id() == second_leader).expect("it");
     let mut leaving = members.remove(place);

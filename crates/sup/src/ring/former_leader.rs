@@ -30,7 +30,7 @@ pub(super) fn doubt(stores: &mut Stores, me: &MemberId) {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use roost_ring::{Election, Member, Membership, Service};
+    use roost_ring::{Election, Member, Membership, Service, SysInfo};
 
     use super::*;
 
@@ -56,7 +56,12 @@ mod tests {
             stores.services.push(Service {
                 member_id: id,
                 group: GROUP.into(),
-                ..Service::default()
+                incarnation: 1,
+                initialized: false,
+                pkg: "acme/db/1.0/20250101000000".into(),
+                cfg: Vec::new().into(),
+                sys: SysInfo::default(),
+                pkg_incarnation: 0,
             });
         }
         stores.elections.push(Election {
