@@ -139,8 +139,12 @@ async fn start(
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
     let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
-    let writer =
-        SpecWriter { config: Arc::clone(&config), store: store.clone(), output: output.clone() };
+    let writer = SpecWriter {
+        config: Arc::clone(&config),
+        store: store.clone(),
+        output: output.clone(),
+        updates_told: Arc::default(),
+    };
     let directories = load_given(&config, &writer, &welcome, output).await?;
     launcher.send(&Request::Remember { name: LOADED.into(), bytes: b"loaded".to_vec() });
 

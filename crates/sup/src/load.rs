@@ -2,16 +2,27 @@
 //! (services chapter 4.1, control chapter 6.1 to 6.3). One after the other, so that two clients
 //! never write one file at once.
 
-use std::{env, path::Path, sync::Arc};
+use std::{
+    env,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use roost_ctl::{
     reply::{Color, ErrorCode, Failure},
     request::{Request, ServiceOptions},
     responder::Responder,
 };
-use roost_ident::{DesiredState, PackageIdent};
+use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
 use roost_pkg::{FsRoot, install, stage as staging};
-use roost_service::{BuildFailure, ServiceSpec, SpecFields, spec::Interval, validate_binds};
+use roost_service::{
+    BuildFailure, ServiceSpec, SpecFields,
+    spec::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, Interval},
+    validate_binds,
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -28,6 +39,8 @@ pub(crate) struct SpecWriter {
     pub(crate) config: Arc<SupConfig>,
     pub(crate) store: Store,
     pub(crate) output: Output,
+    /// The user was told that there are no updates.
+    pub(crate) updates_told: Arc<AtomicBool>,
 }
 
 /// Where commands wait for their turn.
@@ -217,7 +230,22 @@ impl SpecWriter {
         }
     }
 
+    /// Tells once that a spec asks for updates, which do not exist yet.
+    fn tell_of_updates(&self, spec: &ServiceSpec) {
+        let asks = spec.update_strategy != UpdateStrategy::None
+            || spec.channel != CHANNEL_DEFAULT
+            || spec.bldr_url.trim_end_matches('/') != BLDR_URL_DEFAULT;
+        if asks && !self.updates_told.swap(true, Ordering::Relaxed) {
+            self.output.sup(&format!(
+                "Updates are not supported yet: strategy '{}', channel '{}' and url '{}' of {} \
+                 are stored and shown, and have no effect",
+                spec.update_strategy, spec.channel, spec.bldr_url, spec.ident
+            ));
+        }
+    }
+
     async fn write(&self, spec: &ServiceSpec) -> Result<(), Failure> {
+        self.tell_of_updates(spec);
         let path = self.config.root.sup().spec_file(&spec.ident.name);
         let written = self.store.write(&path, spec.to_toml().into_bytes(), 0o600).await;
         written.map_err(|error| internal(&path, &error))

@@ -293,3 +293,17 @@ fn a_service_loaded_again_while_its_unload_is_under_way_comes_back() {
     wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
     assert!(!lives(pid));
 }
+
+#[test]
+fn a_service_that_asks_for_updates_is_told_once_that_there_are_none() {
+    let root = root_with_web(&[]);
+    root.package("acme/other/1.0/20250101000000", &[("hooks/run", RUN)]);
+    let sup = root.supervisor().start();
+    for ident in ["acme/web", "acme/other"] {
+        let address = sup.ctl.to_string();
+        let output = sup.hab(["svc", "load", ident, "--strategy", "at-once", "-r", &address]);
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(web(&sup)["update_strategy"], "at-once");
+    assert_eq!(sup.log().matches("Updates are not supported yet: strategy 'at-once'").count(), 1);
+}
