@@ -105,6 +105,11 @@ impl<'a> Builder<'a> {
             self.address = address;
         }
         self.port = former.http.port();
+        // A killed process is no longer listed while its last thread still holds its sockets.
+        let places = (self.port..self.port + 3).map(|port| (self.address, port));
+        wait_for("the ports of the former Supervisor", || {
+            places.clone().all(|place| TcpListener::bind(place).is_ok()).then_some(())
+        });
         self
     }
 
