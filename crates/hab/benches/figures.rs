@@ -45,8 +45,8 @@ fn report(figure: &str, unit: &str, mut samples: Vec<f64>, budget: &str) {
         samples.get(index.min(samples.len() - 1)).copied().unwrap_or(f64::NAN)
     };
     println!(
-        "{figure:<46} {:>8.1}{unit:<2} {:>8.1}{unit:<2} {:>8.1}{unit:<2}  {budget} \
-         (n = {}, p99 {:.1}{unit})",
+        "{figure:<46} {:>8.2}{unit:<2} {:>8.2}{unit:<2} {:>8.2}{unit:<2}  {budget} \
+         (n = {}, p99 {:.2}{unit})",
         at(0.0),
         at(0.5),
         at(1.0),

@@ -14,9 +14,9 @@ use crate::{VERSION, config::HttpConfig, metrics::Metrics, output::Output, syste
 /// Pause before a port that is taken is tried again while services are taken back.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Fewest and most connections that are kept open.
+/// Fewest and most connections that are kept open; each costs up to 32 KiB.
 const CONNECTIONS_MIN: usize = 100;
-const CONNECTIONS_MAX: usize = 4096;
+const CONNECTIONS_MAX: usize = 512;
 
 /// Why the gateway does not open.
 #[derive(Debug, thiserror::Error)]
