@@ -33,9 +33,6 @@ pub enum LauncherError {
     /// The connection broke.
     #[error("The connection to the launcher failed: {0}")]
     Io(#[from] io::Error),
-    /// It said something that is no message.
-    #[error("The launcher sent something that cannot be understood: {0}")]
-    Garbled(String),
 }
 
 /// What is said to the launcher. Never waits; the connection's end shows in the event queue.

@@ -16,7 +16,7 @@
 //! | `files` | identity, state files, specs, watching |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
-pub mod app;
+mod app;
 mod census_input;
 mod clock;
 pub mod config;

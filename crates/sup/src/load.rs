@@ -21,7 +21,6 @@ use roost_pkg::{FsRoot, install, stage as staging};
 use roost_service::{
     BuildFailure, ServiceSpec, SpecFields,
     spec::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, Interval},
-    validate_binds,
 };
 use tokio::sync::mpsc;
 
@@ -29,7 +28,7 @@ use crate::{
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
-    services::built::Blueprint,
+    services::built::{Blueprint, check_binds},
     supervisor::event::Event,
 };
 
@@ -268,11 +267,7 @@ fn check(blueprint: &Blueprint) -> Result<(), Unfit> {
     if !package.is_runnable() {
         return Err(Unfit::NotRunnable(package.ident));
     }
-    let names = |binds: &[roost_pkg::metafile::PackageBind]| {
-        binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>()
-    };
-    validate_binds(&blueprint.spec, &names(&package.binds), &names(&package.binds_optional))
-        .map_err(|error| Unfit::Binds(error.to_string()))?;
+    check_binds(&blueprint.spec, &package).map_err(|error| Unfit::Binds(error.to_string()))?;
     match blueprint.build() {
         Ok(_) => Ok(()),
         Err(BuildFailure::Refused(text)) => Err(Unfit::Other(text)),

@@ -40,3 +40,13 @@ pub(crate) fn hostname() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }
+
+/// Randomness that decides times and orders, no secrets. Without the system's source the time
+/// of day is random enough for that.
+pub(crate) fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => std::time::UNIX_EPOCH.elapsed().map_or(0, |t| u64::from(t.subsec_nanos())),
+    }
+}

@@ -21,6 +21,7 @@ use crate::{
     files::store::Store,
     metrics::Metrics,
     supervisor::event::Event,
+    system,
 };
 
 /// Why the ring cannot be started.
@@ -119,7 +120,7 @@ pub(crate) async fn start(
     let config =
         Config { key: parts.key, initial_peers: parts.config.peers.clone(), ..Config::default() };
     let clock = Instant::now();
-    let mut ring = Ring::new(config, me, restored, seed(), Now(0));
+    let mut ring = Ring::new(config, me, restored, system::seed(), Now(0));
     let view = Arc::new(ring.view());
     let (commands, orders) = mpsc::unbounded_channel();
     let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events);
@@ -147,14 +148,5 @@ pub(crate) fn key(
         RingKeySource::None => Ok(None),
         RingKeySource::Name(name) => Ok(Some(cache.latest(name)?)),
         RingKeySource::Text(text) => Ok(Some(cache.import(text)?)),
-    }
-}
-
-/// Randomness for the order of probes; without the system's source, the time will do.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => std::time::UNIX_EPOCH.elapsed().map_or(0, |t| u64::from(t.subsec_nanos())),
     }
 }

@@ -15,11 +15,12 @@ use roost_pkg::{
     FsRoot, Package, SvcPaths, dirs,
     env::{hook_environment, interpreter_path},
     install,
+    metafile::PackageBind,
     package::{self, RunSource},
     sources,
     user::{self, Credentials, ServiceUser},
 };
-use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
+use roost_service::{BindsError, BuildFailure, Plan, ServiceSpec, validate_binds};
 use roost_template::{TemplateSet, config};
 
 /// A service read from disk.
@@ -67,11 +68,7 @@ impl Blueprint {
     /// Reads the service.
     pub(crate) fn build(&self) -> Result<Built, BuildFailure> {
         let package = self.package()?;
-        let names = |binds: &[roost_pkg::metafile::PackageBind]| {
-            binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>()
-        };
-        validate_binds(&self.spec, &names(&package.binds), &names(&package.binds_optional))
-            .map_err(refuse)?;
+        check_binds(&self.spec, &package).map_err(refuse)?;
         let user = user::names(&package).map_err(refuse)?;
         let credentials = match user::capable() {
             true => Some(user::credentials(&user).map_err(refuse)?),
@@ -190,6 +187,16 @@ impl Blueprint {
         };
         dependencies.chain([&package.ident]).filter(outstanding).cloned().collect()
     }
+}
+
+/// Checks the binds of a spec against those its package declares.
+///
+/// # Errors
+/// When a required one is missing, or one is unknown.
+pub(crate) fn check_binds(spec: &ServiceSpec, package: &Package) -> Result<(), BindsError> {
+    let names =
+        |binds: &[PackageBind]| binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>();
+    validate_binds(spec, &names(&package.binds), &names(&package.binds_optional))
 }
 
 /// Reads `user.toml`; `None` when there is none.

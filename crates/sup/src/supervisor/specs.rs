@@ -22,6 +22,7 @@ use crate::{
         watch::Target,
     },
     services::built::{Blueprint, Built},
+    system,
 };
 
 /// A process of the former Supervisor that no service of this one stands for yet.
@@ -159,7 +160,7 @@ impl Supervisor {
         let inherited = inherited.filter(|inherited| inherited.is_to_be_taken_back(spec));
         let machine = match &inherited {
             Some(inherited) => self.adopt(now, group, spec, inherited),
-            None => Machine::new(now, group, spec.clone(), self.settings(), seed()),
+            None => Machine::new(now, group, spec.clone(), self.settings(), system::seed()),
         };
         let mut managed = Managed::new(&self.world.config.root, spec, machine);
         let name = managed.name.clone();
@@ -212,7 +213,7 @@ impl Supervisor {
         }
         let survivor =
             Survivor { pid: running.pid, started_unix_ms: running.started_unix_ms, remembered };
-        Machine::adopt(now, group, spec.clone(), self.settings(), seed(), survivor)
+        Machine::adopt(now, group, spec.clone(), self.settings(), system::seed(), survivor)
     }
 
     fn settings(&self) -> Settings {
@@ -389,15 +390,5 @@ fn failure_text(failure: &BuildFailure) -> String {
         BuildFailure::Directory { path, error } => {
             format!("Can't create directory {path}: {error}")
         }
-    }
-}
-
-/// Randomness for back-off and the times of health checks. Without the system's source the
-/// time of day is random enough for that.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => std::time::UNIX_EPOCH.elapsed().map_or(0, |t| u64::from(t.subsec_nanos())),
     }
 }
