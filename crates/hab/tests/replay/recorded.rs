@@ -38,7 +38,7 @@ pub(crate) struct Package {
 }
 
 /// What was done next.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Step {
     Hab {
