@@ -78,6 +78,9 @@ enum Phase {
         signal: i32,
         /// How many times.
         asked: u32,
+        /// One more Supervisor was started for that, because the first one ended before it had
+        /// stopped everything.
+        again: bool,
     },
     /// What the Supervisor left is being stopped.
     Stopping {

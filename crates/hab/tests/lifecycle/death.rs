@@ -147,6 +147,48 @@ fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
     assert!(root.read("hab/svc/web/PID").is_empty() && root.read("hab/launcher/PID").is_empty());
 }
 
+/// The launcher knows neither the signal nor the hooks of a service.
+#[test]
+fn term_right_after_hup_stops_services_as_their_packages_want() {
+    let run = "#!/bin/sh\ntrap 'echo interrupted; exit 0' INT\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[
+        ("hooks/run", run),
+        ("hooks/post-stop", "#!/bin/sh\necho after\n"),
+        ("SHUTDOWN_SIGNAL", "INT"),
+    ]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    sup.signal(Signal::HUP);
+    sup.signal(Signal::TERM);
+    assert_eq!(sup.wait_exit(), 0);
+    let log = sup.log();
+    for text in ["interrupted", "Service gracefully terminated", "(HK): after"] {
+        assert!(log.contains(text), "no '{text}' in:\n{log}");
+    }
+    assert!(!log.contains("Stopping..."), "nothing was left to the launcher:\n{log}");
+}
+
+#[test]
+fn a_supervisor_that_dies_while_it_stops_services_is_started_again_for_that() {
+    let run = "#!/bin/sh\ntrap 'while [ ! -e {{pkg.svc_data_path}}/end ]; do sleep 0.05; done; \
+               exit 0' TERM\necho ready\nwhile :; do sleep 0.05; done\n";
+    let root = root_with_web(&[
+        ("hooks/run", run),
+        ("hooks/post-stop", "#!/bin/sh\necho after\n"),
+        ("SHUTDOWN_TIMEOUT", "1000"),
+    ]);
+    let mut sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_log("(O): ready");
+    sup.signal(Signal::TERM);
+    sup.wait_log("Terminating service");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    sup.wait_log_times("Terminating service", 2);
+    root.write("hab/svc/web/data/end", "");
+    assert_eq!(sup.wait_exit(), 0);
+    assert!(sup.log().contains("(HK): after"), "{}", sup.log());
+}
+
 #[test]
 fn a_signal_of_the_terminal_that_also_meets_the_supervisor_ends_everything_in_order() {
     let root = root_with_web(&[("hooks/post-stop", "#!/bin/sh\necho after\n")]);

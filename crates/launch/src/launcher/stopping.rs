@@ -1,15 +1,16 @@
 //! The orderly end: first the Supervisor stops what it knows, then the launcher what is left
 //! (services chapter 1.6).
 //!
-//! The Supervisor owns the stop timeouts of services, so it gets no limit here. Should it hang, it
-//! can be killed, or TERM (or INT) sent to the launcher for the third time: that kills the
-//! Supervisor and leaves the services to the launcher. The second one does nothing.
+//! The Supervisor owns the stop signals, timeouts and hooks of services, so it gets no limit here,
+//! and if it ends before they are stopped, one more is started to do that. Should it hang, TERM
+//! (or INT) sent to the launcher for the third time kills it and leaves the services to the
+//! launcher. The second one does nothing.
 
 use std::time::{Duration, Instant};
 
 use super::supervising::kill;
 use super::{Launcher, Phase};
-use crate::child::Stop;
+use crate::child::{State, Stop};
 use crate::wire::{Event, Kind, Scope};
 
 /// A service the launcher stops by itself gets so long between TERM and KILL.
@@ -26,9 +27,9 @@ impl Launcher {
     pub(super) fn leave(&mut self, signal: i32) {
         match &mut self.phase {
             Phase::Running => {
-                self.phase = Phase::Leaving { signal, asked: 1 };
+                self.phase = Phase::Leaving { signal, asked: 1, again: false };
                 match &mut self.link {
-                    None => self.stop_services(0, true),
+                    None => self.leave_without_supervisor(),
                     Some(link) if link.greeted => self.tell(&Event::Shutdown { signal }),
                     // told in the answer to its Hello
                     Some(link) => link.kill_at = Some(Instant::now() + HELLO_TIMEOUT),
@@ -36,15 +37,47 @@ impl Launcher {
             }
             Phase::Leaving { asked, .. } => {
                 *asked += 1;
-                if *asked == REQUESTS_TO_FORCE
-                    && let Some(link) = &self.link
-                {
-                    self.printer
-                        .own("Killing the Supervisor, which has not ended; stopping services now");
-                    kill(link);
+                if *asked != REQUESTS_TO_FORCE {
+                    return;
+                }
+                match &self.link {
+                    None => self.leave_without_supervisor(),
+                    Some(link) => {
+                        self.printer.own(
+                            "Killing the Supervisor, which has not ended; stopping services now",
+                        );
+                        kill(link);
+                    }
                 }
             }
             Phase::Stopping { .. } | Phase::Done { .. } => (),
+        }
+    }
+
+    /// Everything is to end and there is no Supervisor. One more is started, which knows how each
+    /// service is stopped, unless nothing runs, that was tried, or somebody has lost patience.
+    pub(super) fn leave_without_supervisor(&mut self) {
+        let runs = self
+            .children
+            .iter()
+            .any(|child| child.kind == Kind::Service && !matches!(child.state, State::Lingering));
+        match &mut self.phase {
+            Phase::Leaving { asked, again: again @ false, .. }
+                if runs && self.ever_started && *asked < REQUESTS_TO_FORCE =>
+            {
+                *again = true;
+                self.start_at = Some(Instant::now());
+                self.printer.own("Starting the Supervisor once more to stop what still runs");
+            }
+            _ => self.stop_services(0, true),
+        }
+    }
+
+    /// A Supervisor that is started while everything is to end must say Hello soon: one that
+    /// cannot start must not hold up the end.
+    pub(super) fn limit_start(&mut self) {
+        if let (Phase::Leaving { .. }, Some(link)) = (&self.phase, &mut self.link) {
+            link.kill_at = Some(Instant::now() + HELLO_TIMEOUT);
         }
     }
 

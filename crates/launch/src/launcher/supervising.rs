@@ -30,14 +30,15 @@ impl Launcher {
     pub(super) fn start_if_due(&mut self, now: Instant) {
         let due = self.start_at.is_some_and(|at| now >= at)
             && self.link.is_none()
-            && matches!(self.phase, Phase::Running)
+            && matches!(self.phase, Phase::Running | Phase::Leaving { .. })
             && (!self.has_hooks() || now >= self.hooks_until);
         if !due {
             return;
         }
         self.start_at = None;
-        if let Err(error) = self.start_supervisor() {
-            self.not_started(&error, now);
+        match self.start_supervisor() {
+            Ok(()) => self.limit_start(),
+            Err(error) => self.not_started(&error, now),
         }
     }
 
@@ -84,7 +85,9 @@ impl Launcher {
             "Supervisor could not be started from '{}': {error}",
             program.display()
         ));
-        if self.ever_started {
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            self.leave_without_supervisor();
+        } else if self.ever_started {
             self.start_at = Some(now + self.backoff.failed(Duration::ZERO));
         } else {
             self.phase = Phase::Done { code: 1 };
@@ -165,11 +168,11 @@ impl Launcher {
             link.kill_at = None;
             link.send(&Event::Welcome(welcome));
         }
-        if std::mem::take(&mut self.restart_wanted) {
-            self.tell(&Event::Restart);
-        }
+        let restart = std::mem::take(&mut self.restart_wanted);
         if let Phase::Leaving { signal, .. } = self.phase {
             self.tell(&Event::Shutdown { signal });
+        } else if restart {
+            self.tell(&Event::Restart);
         }
         // The start is over.
         crate::release_text();
@@ -204,9 +207,14 @@ impl Launcher {
             }
         }
         self.kill_hooks();
-        if !matches!(self.phase, Phase::Running) {
-            self.stop_services(0, true);
-            return;
+        match &mut self.phase {
+            Phase::Running => (),
+            Phase::Leaving { again, .. } => {
+                // one that never got as far as Hello will not the next time
+                *again |= !link.greeted;
+                return self.leave_without_supervisor();
+            }
+            Phase::Stopping { .. } | Phase::Done { .. } => return self.stop_services(0, true),
         }
         let now = Instant::now();
         if let Some(Err(failure)) = spawn::outcome(&link.status) {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use roost_launch::lock;
-use roost_launch::wire::{Event, Kind};
+use roost_launch::wire::{Event, Kind, Scope};
 
 use crate::Test;
 use crate::rig::{Rig, Sup, Text, lives, wait_for};
@@ -16,7 +16,15 @@ pub(crate) const TESTS: &[Test] = &[
     ("term_ends_everything_in_order", term_ends_everything_in_order),
     ("sup_term_finds_the_launcher_by_its_lock", sup_term_finds_the_launcher_by_its_lock),
     ("what_ignores_term_is_killed", what_ignores_term_is_killed),
-    ("term_without_a_supervisor_stops_the_services", term_without_a_supervisor_stops_the_services),
+    (
+        "a_supervisor_that_ends_before_its_services_is_started_once_more",
+        a_supervisor_that_ends_before_its_services_is_started_once_more,
+    ),
+    (
+        "the_end_does_not_wait_for_a_supervisor_that_cannot_start",
+        the_end_does_not_wait_for_a_supervisor_that_cannot_start,
+    ),
+    ("term_without_a_supervisor_starts_one_more", term_without_a_supervisor_starts_one_more),
     (
         "only_the_third_term_kills_a_supervisor_that_hangs",
         only_the_third_term_kills_a_supervisor_that_hangs,
@@ -54,16 +62,14 @@ fn term_ends_everything_in_order() {
     let pid = sup.sleeper(1, "a.default");
     rig.signal(libc::SIGTERM);
     shutdown(&mut sup);
-    assert!(lives(pid), "the Supervisor stops services first");
+    assert!(lives(pid), "the Supervisor stops services");
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    sup.group_gone(1);
     sup.end(0);
     assert_eq!(rig.wait().code(), Some(0));
     let text = rig.stdout.wait("Hasta");
-    let order = [
-        "a.default(SV): Stopping...\n",
-        "a.default(SV): Shutdown OK: Graceful Termination\n",
-        "hab-launch(SV): Hasta la vista, services.\n",
-    ];
-    assert_eq!(text, order.concat());
+    assert!(text.ends_with("hab-launch(SV): Hasta la vista, services.\n"), "{text}");
+    assert!(!text.contains("Stopping..."), "nothing was left to the launcher: {text}");
     assert!(rig.processes().is_empty());
     let left = fs::read_dir(rig.path("hab/launcher")).expect("there").count();
     assert_eq!(left, 0, "PID and tables are gone");
@@ -91,23 +97,67 @@ fn what_ignores_term_is_killed() {
     rig.signal(libc::SIGTERM);
     shutdown(&mut sup);
     sup.end(0);
+    rig.accept().end(1);
     assert_eq!(rig.wait().code(), Some(0));
     let text = rig.stdout.wait("Hasta");
     assert!(text.contains("a.default(SV): Shutdown OK: Killed\n"), "{text}");
     assert!(rig.processes().is_empty());
 }
 
-fn term_without_a_supervisor_stops_the_services() {
+/// HUP right before TERM, or a crash in the middle of a shutdown.
+fn a_supervisor_that_ends_before_its_services_is_started_once_more() {
+    let (mut rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    rig.signal(libc::SIGTERM);
+    shutdown(&mut sup);
+    sup.end(0);
+    let mut second = rig.accept();
+    let welcome = second.hello();
+    assert_eq!(welcome.running.iter().map(|running| running.pid).collect::<Vec<_>>(), [pid]);
+    shutdown(&mut second);
+    assert!(lives(pid), "it is left to the second Supervisor");
+    second.kill();
+    // There is no third one.
+    assert_eq!(rig.wait().code(), Some(0));
+    let text = rig.stdout.wait("Hasta");
+    let order = [
+        "hab-launch(SV): Starting the Supervisor once more to stop what still runs\n",
+        "a.default(SV): Stopping...\n",
+        "a.default(SV): Shutdown OK: Graceful Termination\n",
+        "hab-launch(SV): Hasta la vista, services.\n",
+    ];
+    assert_eq!(text, order.concat());
+    assert!(rig.processes().is_empty());
+}
+
+fn the_end_does_not_wait_for_a_supervisor_that_cannot_start() {
+    let (mut rig, mut sup) = Rig::started();
+    sup.sleeper(1, "a.default");
+    rig.signal(libc::SIGTERM);
+    shutdown(&mut sup);
+    sup.kill();
+    // It never says Hello.
+    let _silent = rig.accept();
+    assert_eq!(rig.wait().code(), Some(0));
+    rig.stdout.wait("a.default(SV): Shutdown OK: Graceful Termination\n");
+}
+
+fn term_without_a_supervisor_starts_one_more() {
     let (mut rig, mut sup) = Rig::started();
     sup.sleeper(1, "a.default");
     // two failures, so that the launcher waits before the next start
     sup.end(1);
     rig.accept().end(1);
-    rig.stderr.wait("unexpected exit code: 1\n");
     wait_for("the second failure", || {
         (rig.stderr.get().matches("unexpected exit code: 1\n").count() == 2).then_some(())
     });
     rig.signal(libc::SIGTERM);
+    let mut third = rig.accept();
+    third.hello();
+    shutdown(&mut third);
+    third.signal(1, libc::SIGTERM, Scope::Group);
+    third.group_gone(1);
+    third.end(0);
     assert_eq!(rig.wait().code(), Some(0));
     rig.stdout.wait("hab-launch(SV): Hasta la vista, services.\n");
     assert!(rig.processes().is_empty());

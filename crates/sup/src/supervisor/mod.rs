@@ -74,6 +74,8 @@ use crate::{
 
 /// Different warnings about the ring that are told before the rest is held back.
 const ADVICE_MAX: usize = 1_000;
+/// An end waits so long for the specs of services that still run and were not taken back yet.
+const SPECS_PATIENCE_MS: u64 = 5_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
 
@@ -150,6 +152,9 @@ pub(crate) struct Supervisor {
     specs_read_again: bool,
     /// A command that changes specs is under way.
     specs_being_written: bool,
+    /// The end waits for the specs, no longer than this: with them, what still runs is stopped
+    /// as its package wants.
+    end_waits_until_ms: Option<u64>,
     census: Census,
     view: Arc<View>,
     keys: KeyCache,
@@ -194,6 +199,7 @@ impl Supervisor {
             specs_being_read: false,
             specs_read_again: false,
             specs_being_written: false,
+            end_waits_until_ms: None,
             view: Arc::clone(&view),
             keys,
             suitability: BTreeMap::new(),
@@ -338,6 +344,9 @@ impl Supervisor {
         }
         self.release_exits();
         self.kill_late_orphans();
+        if self.end_waits_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
+            self.stop_all();
+        }
         self.end_late_suitability();
     }
 
@@ -345,7 +354,8 @@ impl Supervisor {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
         let exits = self.exits.values().map(|held| held.until_ms);
         let asked = self.suitability.values().filter_map(|asked| asked.until_ms);
-        let next = machines.chain(exits).chain(asked).chain(self.orphans.next_wake_ms()).min()?;
+        let own = self.orphans.next_wake_ms().into_iter().chain(self.end_waits_until_ms);
+        let next = machines.chain(exits).chain(asked).chain(own).min()?;
         Some(self.world.clock.instant(next))
     }
 
@@ -357,7 +367,18 @@ impl Supervisor {
         systemd::stopping();
         self.world.output.sup("Gracefully departing from butterfly network.");
         self.world.ring.command(roost_ring::Command::LeaveGracefully);
-        self.course = Course::Ending(exit);
+        let before = std::mem::replace(&mut self.course, Course::Ending(exit));
+        if matches!(before, Course::Starting { specs_read: false, .. })
+            && !self.inherited.is_empty()
+        {
+            self.end_waits_until_ms = Some(self.world.clock.now().mono_ms + SPECS_PATIENCE_MS);
+        } else {
+            self.stop_all();
+        }
+    }
+
+    fn stop_all(&mut self) {
+        self.end_waits_until_ms = None;
         self.tell_all(&roost_service::Event::Shutdown);
         self.stop_inherited();
     }
@@ -394,7 +415,11 @@ impl Supervisor {
 
     fn finished(&self) -> Option<Exit> {
         match self.course {
-            Course::Ending(exit) if self.services.is_empty() && self.orphans.is_empty() => {
+            Course::Ending(exit)
+                if self.services.is_empty()
+                    && self.orphans.is_empty()
+                    && self.end_waits_until_ms.is_none() =>
+            {
                 Some(exit)
             }
             _ => None,

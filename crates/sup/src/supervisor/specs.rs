@@ -104,6 +104,10 @@ impl Supervisor {
         if std::mem::take(&mut self.specs_read_again) {
             self.read_specs();
         }
+        if self.end_waits_until_ms.is_some() {
+            self.take_back_to_stop(&listing.unwrap_or_default());
+            return self.stop_all();
+        }
         // Without a listing nothing is known, so nothing is changed.
         let Some(mut listing) = listing.filter(|_| !self.is_ending()) else { return };
         self.complain(&mut listing);
@@ -129,6 +133,18 @@ impl Supervisor {
         for name in gone {
             let timeout_s = self.services.get_mut(&name).and_then(|m| m.stop_timeout.take());
             self.tell(&name, Told::Unload { timeout_s });
+        }
+    }
+
+    /// Takes back what still runs, at the end of everything: so it is stopped with its hooks.
+    fn take_back_to_stop(&mut self, listing: &Listing) {
+        for spec in listing.specs.values() {
+            let runs = |group: &ServiceGroup| {
+                self.inherited.get(group.as_str()).is_some_and(|inherited| !inherited.ended)
+            };
+            if self.group_of(spec).is_ok_and(|group| runs(&group)) {
+                self.create(spec);
+            }
         }
     }
 
