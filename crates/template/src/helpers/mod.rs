@@ -3,6 +3,7 @@
 mod count_use;
 mod each_alive;
 mod pkg_path_for;
+mod print;
 mod serialise;
 mod text;
 
@@ -10,7 +11,7 @@ use handlebars::{Handlebars, Helper, RenderError, RenderErrorReason};
 use serde_json::Value;
 
 pub(crate) use self::count_use::COUNT_USE;
-use self::{count_use::CountUse, each_alive::EachAlive, pkg_path_for::PkgPathFor};
+use self::{count_use::CountUse, each_alive::EachAlive, pkg_path_for::PkgPathFor, print::Print};
 use crate::budget::Budget;
 
 /// An engine without templates, made for one rendering: some thirty small allocations, none of
@@ -21,14 +22,14 @@ pub(crate) fn registry<'a>(root: &'a str, budget: &'a Budget) -> Handlebars<'a> 
     registry.register_helper(COUNT_USE, Box::new(CountUse(budget)));
     registry.register_helper("eachAlive", Box::new(EachAlive));
     registry.register_helper("pkgPathFor", Box::new(PkgPathFor { root }));
-    registry.register_helper("strConcat", Box::new(text::str_concat));
-    registry.register_helper("strJoin", Box::new(text::str_join));
-    registry.register_helper("strReplace", Box::new(text::str_replace));
-    registry.register_helper("toLowercase", Box::new(text::to_lowercase));
-    registry.register_helper("toUppercase", Box::new(text::to_uppercase));
-    registry.register_helper("toJson", Box::new(serialise::to_json));
-    registry.register_helper("toToml", Box::new(serialise::to_toml));
-    registry.register_helper("toYaml", Box::new(serialise::to_yaml));
+    registry.register_helper("strConcat", Box::new(Print(text::str_concat)));
+    registry.register_helper("strJoin", Box::new(Print(text::str_join)));
+    registry.register_helper("strReplace", Box::new(Print(text::str_replace)));
+    registry.register_helper("toLowercase", Box::new(Print(text::to_lowercase)));
+    registry.register_helper("toUppercase", Box::new(Print(text::to_uppercase)));
+    registry.register_helper("toJson", Box::new(Print(serialise::to_json)));
+    registry.register_helper("toToml", Box::new(Print(serialise::to_toml)));
+    registry.register_helper("toYaml", Box::new(Print(serialise::to_yaml)));
     registry
 }
 

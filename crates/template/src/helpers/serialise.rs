@@ -1,49 +1,28 @@
 //! Helpers that print a value as a document: `toJson`, `toYaml`, `toToml`.
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext};
+use handlebars::{Helper, RenderError};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{type_mismatch, value};
 use crate::budget::refusal;
 
-pub(super) fn to_json(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn to_json(helper: &Helper<'_>) -> Result<String, RenderError> {
     let value = value(helper, 0).ok_or_else(type_mismatch)?;
-    Ok(out.write(&format!("{value:#}"))?)
+    Ok(format!("{value:#}"))
 }
 
-pub(super) fn to_yaml(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn to_yaml(helper: &Helper<'_>) -> Result<String, RenderError> {
     let value =
         value(helper, 0).ok_or_else(|| refusal("Expected 1 parameter for \"toYaml\"".into()))?;
-    let text = serde_yaml::to_string(value)
-        .map_err(|error| refusal(format!("Can't serialize parameter to YAML: {error}")))?;
-    Ok(out.write(&text)?)
+    serde_yaml::to_string(value)
+        .map_err(|error| refusal(format!("Can't serialize parameter to YAML: {error}")))
 }
 
-pub(super) fn to_toml(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn to_toml(helper: &Helper<'_>) -> Result<String, RenderError> {
     let value =
         value(helper, 0).ok_or_else(|| refusal("Expected 1 parameter for \"toToml\"".into()))?;
-    let text = toml_text(value)
-        .map_err(|error| refusal(format!("Can't serialize parameter to TOML: {error}")))?;
-    Ok(out.write(&text)?)
+    toml_text(value).map_err(|error| refusal(format!("Can't serialize parameter to TOML: {error}")))
 }
 
 /// An object is a document, anything else a single value.

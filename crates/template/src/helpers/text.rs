@@ -1,66 +1,36 @@
 //! Helpers that make text of text: `toUppercase`, `toLowercase`, `strReplace`, `strConcat`, `strJoin`.
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext};
+use handlebars::{Helper, RenderError};
 use serde_json::Value;
 
 use super::{text, type_mismatch, value};
 use crate::{budget::refusal, limits::MAX_RENDERED_BYTES};
 
-pub(super) fn to_uppercase(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    Ok(out.write(&text(helper, 0)?.to_uppercase())?)
+pub(super) fn to_uppercase(helper: &Helper<'_>) -> Result<String, RenderError> {
+    Ok(text(helper, 0)?.to_uppercase())
 }
 
-pub(super) fn to_lowercase(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    Ok(out.write(&text(helper, 0)?.to_lowercase())?)
+pub(super) fn to_lowercase(helper: &Helper<'_>) -> Result<String, RenderError> {
+    Ok(text(helper, 0)?.to_lowercase())
 }
 
-pub(super) fn str_replace(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn str_replace(helper: &Helper<'_>) -> Result<String, RenderError> {
     let (source, old, new) = (text(helper, 0)?, text(helper, 1)?, text(helper, 2)?);
     let places = source.matches(old).count();
     if places.saturating_mul(new.len()).saturating_add(source.len()) > MAX_RENDERED_BYTES {
         return Err(too_long());
     }
-    Ok(out.write(&source.replace(old, new))?)
+    Ok(source.replace(old, new))
 }
 
-pub(super) fn str_concat(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn str_concat(helper: &Helper<'_>) -> Result<String, RenderError> {
     let pieces = helper.params().iter().map(handlebars::PathAndJson::value);
-    Ok(out.write(&join(pieces, "")?)?)
+    join(pieces, "")
 }
 
-pub(super) fn str_join(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+pub(super) fn str_join(helper: &Helper<'_>) -> Result<String, RenderError> {
     let list = value(helper, 0).and_then(Value::as_array).ok_or_else(type_mismatch)?;
-    Ok(out.write(&join(list.iter(), text(helper, 1)?)?)?)
+    join(list.iter(), text(helper, 1)?)
 }
 
 /// Compact JSON of each value with the quotes cut out, so escapes of strings survive, as in
@@ -68,7 +38,7 @@ pub(super) fn str_join(
 fn join<'a>(
     values: impl Iterator<Item = &'a Value>,
     separator: &str,
-) -> Result<String, handlebars::RenderError> {
+) -> Result<String, RenderError> {
     let mut joined = String::new();
     for (index, piece) in values.filter(|value| !value.is_object()).enumerate() {
         if index > 0 {
@@ -82,6 +52,6 @@ fn join<'a>(
     Ok(joined)
 }
 
-fn too_long() -> handlebars::RenderError {
+fn too_long() -> RenderError {
     refusal(format!("the text is longer than {MAX_RENDERED_BYTES} bytes"))
 }
