@@ -33,11 +33,11 @@ impl Ring {
             .envelope
             .unwrap(bytes)
             .inspect_err(|_| self.counters.swim_unwrap_failed.add(bytes.len()))?;
-        let size = payload.len();
-        let Swim { kind, memberships } =
-            Swim::decode(payload).inspect_err(|_| self.counters.swim_undecodable.add(size))?;
+        let (size, opened) = (bytes.len(), payload.len());
+        let Swim { kind, memberships } = Swim::decode(payload)
+            .inspect_err(|_| self.counters.swim_undecodable.add_opened(size, opened))?;
         let swim_type = type_of(&kind);
-        self.counters.swim_received.entry(swim_type).or_default().add(size);
+        self.counters.swim_received.entry(swim_type).or_default().add_opened(size, opened);
         match kind {
             SwimKind::Ping { from, forward_to } => {
                 self.receive_ping(now, source, ip, from, forward_to, memberships)
@@ -137,6 +137,7 @@ impl Ring {
         if self.raised.is_none_or(|raised| raised.plus_ms(RAISE_MS) <= now) {
             self.raised = Some(now);
             self.set_incarnation(self.me.incarnation.saturating_add(1));
+            *self.counters.refutations.entry(Health::Confirmed).or_default() += 1;
         }
         let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
         self.say_swim(source, ack, Some(&from.id));
@@ -203,8 +204,7 @@ impl Ring {
         let bytes: Bytes = self.envelope.wrap(payload, &mut self.rng);
         // a PROBEPING counts as ping (ring chapter 15.3)
         let counted = if swim_type == SwimType::ProbePing { SwimType::Ping } else { swim_type };
-        self.counters.swim_sent.entry(counted).or_default().add(bytes.len());
-        self.send(to, bytes);
+        self.send(to, bytes, counted);
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rand::seq::SliceRandom;
 
 use crate::{
-    Departure, Dropped, Health, Now, Output, OwnService, Ring, Rumor, RumorKind, Service,
+    Departure, Dropped, Health, Now, OwnService, Ring, Rumor, RumorKind, Service,
     heat::{Cursor, Hot},
     limits::GOSSIP_BYTES_MAX,
     membership::SMALL_RING_MAX,
@@ -38,6 +38,22 @@ struct InFlight {
     members: Cursor,
     others: Cursor,
     started: Now,
+    /// What it consists of.
+    contents: Vec<Content>,
+}
+
+/// A message of a push: what it is, and how long.
+#[derive(Debug)]
+struct Content {
+    kind: RumorKind,
+    bytes: usize,
+}
+
+/// The messages of a push being put together.
+#[derive(Debug, Default)]
+struct Push {
+    messages: Vec<Bytes>,
+    contents: Vec<Content>,
 }
 
 /// This member is new to the ring.
@@ -180,14 +196,14 @@ impl Ring {
             entry.sent_others = Cursor { present: others, ..other_heat };
             return false;
         }
-        let mut messages = Vec::with_capacity(members.len() + others.len());
+        let mut push = Push::default();
         let from_id = self.me.id.to_string();
         for hot in &members {
             let membership = self.table.at(hot.rumor).membership();
-            self.add_message(&mut messages, &Rumor::Member(from_id.clone(), membership));
+            self.add_message(&mut push, &Rumor::Member(from_id.clone(), membership));
         }
         let mut others_after = others_before;
-        let mut size: usize = messages.iter().map(Bytes::len).sum();
+        let mut size: usize = push.messages.iter().map(Bytes::len).sum();
         let mut elections = Vec::new();
         let mut included = 0;
         for hot in &others {
@@ -200,8 +216,7 @@ impl Ring {
             if matches!(rumor, Rumor::Election(_) | Rumor::ElectionUpdate(_)) {
                 elections.push(rumor);
             } else {
-                self.add_message(&mut messages, &rumor);
-                size += messages.last().map_or(0, Bytes::len);
+                size += self.add_message(&mut push, &rumor);
             }
         }
         // A real Supervisor that learns of a leader before it knows the leader's service dies.
@@ -209,9 +224,9 @@ impl Ring {
         let cut = included < others.len() || others.len() == PUSH_MESSAGES_MAX;
         for rumor in elections {
             if cut && let Some(service) = self.service_of_candidate(&rumor) {
-                self.add_message(&mut messages, &Rumor::Service(service));
+                self.add_message(&mut push, &Rumor::Service(service));
             }
-            self.add_message(&mut messages, &rumor);
+            self.add_message(&mut push, &rumor);
         }
         let more = cut || members.len() == PUSH_MESSAGES_MAX;
         if more {
@@ -222,11 +237,12 @@ impl Ring {
         entry.sent_others = others_after;
         entry.pushing = true;
         self.gossiper.last_push += 1;
-        let push = self.gossiper.last_push;
-        let in_flight =
-            InFlight { place, members: members_before, others: others_before, started: now };
-        self.gossiper.in_flight.insert(push, in_flight);
-        self.queue(Output::Push { push, to, messages });
+        let number = self.gossiper.last_push;
+        let Push { messages, contents } = push;
+        let (members, others) = (members_before, others_before);
+        let in_flight = InFlight { place, members, others, started: now, contents };
+        self.gossiper.in_flight.insert(number, in_flight);
+        self.push(number, to, messages);
         true
     }
 
@@ -238,18 +254,24 @@ impl Ring {
         self.rumors.services.get(&election.group, &id).map(|service| (**service).clone())
     }
 
-    fn add_message(&mut self, messages: &mut Vec<Bytes>, rumor: &Rumor) {
+    /// Adds a rumor to a push; tells how many bytes that makes.
+    fn add_message(&mut self, push: &mut Push, rumor: &Rumor) -> usize {
         let message = self.envelope.wrap(rumor.encode(), &mut self.rng);
-        self.counters.gossip_sent.entry(rumor.kind()).or_default().add(message.len());
-        messages.push(message);
+        let bytes = message.len();
+        push.contents.push(Content { kind: rumor.kind(), bytes });
+        push.messages.push(message);
+        bytes
     }
 
-    /// A push has ended. What was not sent is offered again.
-    pub(crate) fn push_ended(&mut self, push: u64, sent: bool) {
+    /// A push has ended. When not all of it was sent, it is offered again.
+    pub(crate) fn push_ended(&mut self, push: u64, sent: usize) {
         let Some(in_flight) = self.gossiper.in_flight.remove(&push) else { return };
+        for Content { kind, bytes } in in_flight.contents.iter().take(sent) {
+            self.counters.gossip_sent.entry(*kind).or_default().add(*bytes);
+        }
         let entry = self.table.at_mut(in_flight.place);
         entry.pushing = false;
-        if sent {
+        if sent >= in_flight.contents.len() {
             if let Some(joining) = &mut self.gossiper.joining {
                 joining.delivered = true;
             }
@@ -270,7 +292,7 @@ impl Ring {
             .map(|(push, _)| *push)
             .collect();
         for push in old {
-            self.push_ended(push, false);
+            self.push_ended(push, 0);
         }
     }
 
@@ -310,10 +332,10 @@ impl Ring {
             .envelope
             .unwrap(bytes)
             .inspect_err(|_| self.counters.gossip_unwrap_failed.add(bytes.len()))?;
-        let size = payload.len();
-        let rumor =
-            Rumor::decode(payload).inspect_err(|_| self.counters.gossip_undecodable.add(size))?;
-        self.counters.gossip_received.entry(rumor.kind()).or_default().add(size);
+        let (size, opened) = (bytes.len(), payload.len());
+        let rumor = Rumor::decode(payload)
+            .inspect_err(|_| self.counters.gossip_undecodable.add_opened(size, opened))?;
+        self.counters.gossip_received.entry(rumor.kind()).or_default().add_opened(size, opened);
         self.receive_rumor(now, rumor)
     }
 

@@ -25,9 +25,9 @@ pub enum Input<'a> {
     PushResult {
         /// The number it was given.
         push: u64,
-        /// True when all messages were handed to the connection. Otherwise they are offered
-        /// to this member again at its next turn.
-        sent: bool,
+        /// Messages that were handed to the connection, from the beginning of the push. When
+        /// these are not all, all are offered to this member again at its next turn.
+        sent: usize,
     },
     /// The incarnation of [`crate::Output::PersistIncarnation`] is on disk. To be said as well
     /// when writing failed for good (it is logged then): nothing is sent before.

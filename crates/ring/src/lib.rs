@@ -81,7 +81,7 @@ mod time;
 mod view;
 
 pub use config::{Config, Me, SHARE_LIMIT, Stores};
-pub use counters::{Counters, HealthTally, SwimType, Tally};
+pub use counters::{Counters, HealthTally, Suspicions, SwimType, Tally};
 pub use dropped::Dropped;
 pub use envelope::Envelope;
 pub use id::MemberId;

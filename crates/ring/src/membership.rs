@@ -82,6 +82,9 @@ impl Ring {
         }
         let place = self.table.put(member, address, health);
         self.table.update_counter += 1;
+        if !self.restoring {
+            self.counters.suspicions.see(before, health);
+        }
         self.plan_health(now, place);
         self.members_changed();
         if health == Health::Departed {
@@ -205,6 +208,7 @@ impl Ring {
         if refute {
             let incarnation = member.incarnation.saturating_add(1);
             self.set_incarnation(incarnation);
+            *self.counters.refutations.entry(health).or_default() += 1;
             self.note(Event::Refuted { incarnation });
         }
         let address = member.address.ok_or(Dropped::AddressNotIpv4)?;
@@ -244,10 +248,12 @@ impl Ring {
         let due = self.table.take_due(now);
         for place in &due {
             let place = *place;
-            let health = match self.table.at(place).health {
+            let before = self.table.at(place).health;
+            let health = match before {
                 Health::Suspect => Health::Confirmed,
                 _ => Health::Departed,
             };
+            self.counters.suspicions.see(Some(before), health);
             self.table.set_health(place, health);
             self.plan_health(now, place);
             if health == Health::Departed {

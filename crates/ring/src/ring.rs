@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     Command, Config, Counters, Departure, Dropped, Envelope, Event, Input, Me, Member, MemberList,
-    Now, Output, Rumor, RumorKind, ServiceConfig, ServiceFile, Stores, View,
+    Now, Output, Rumor, RumorKind, ServiceConfig, ServiceFile, Stores, SwimType, View,
     awareness::Awareness,
     election::Elections,
     gossip::Gossiper,
@@ -57,7 +57,15 @@ struct Outputs {
     departed_said: bool,
     suitabilities: VecDeque<Output>,
     notes: VecDeque<Output>,
-    network: VecDeque<Output>,
+    network: VecDeque<Outgoing>,
+}
+
+/// Something for the network.
+#[derive(Debug)]
+struct Outgoing {
+    output: Output,
+    /// What a datagram counts as when it is handed out.
+    counts_as: Option<SwimType>,
 }
 
 /// Grid of the expiry pass, in milliseconds (ring chapter 5.6).
@@ -177,7 +185,14 @@ impl Ring {
         if std::mem::take(&mut out.changed) {
             return Some(Output::Changed);
         }
-        if out.unstored.is_some() { None } else { out.network.pop_front() }
+        if out.unstored.is_some() {
+            return None;
+        }
+        let Outgoing { output, counts_as } = out.network.pop_front()?;
+        if let (Some(swim_type), Output::Send { bytes, .. }) = (counts_as, &output) {
+            self.counters.swim_sent.entry(swim_type).or_default().add(bytes.len());
+        }
+        Some(output)
     }
 
     /// A picture of what is known. Parts that did not change since the last one are shared.
@@ -199,7 +214,6 @@ impl Ring {
             elections: Arc::clone(&self.rumors.elections),
             update_elections: Arc::clone(&self.rumors.update_elections),
             departures: Arc::clone(&self.rumors.departures),
-            counters: Counters { awareness: self.awareness.score(), ..self.counters.clone() },
         }
     }
 
@@ -303,20 +317,25 @@ impl Ring {
         self.out.suitabilities.push_back(Output::NeedSuitability { group: group.into(), term });
     }
 
-    pub(crate) fn send(&mut self, to: std::net::SocketAddr, bytes: Bytes) {
-        self.queue(Output::Send { to, bytes });
+    pub(crate) fn send(&mut self, to: std::net::SocketAddr, bytes: Bytes, counts_as: SwimType) {
+        self.queue(Outgoing { output: Output::Send { to, bytes }, counts_as: Some(counts_as) });
+    }
+
+    pub(crate) fn push(&mut self, push: u64, to: std::net::SocketAddr, messages: Vec<Bytes>) {
+        self.queue(Outgoing { output: Output::Push { push, to, messages }, counts_as: None });
     }
 
     /// Queues a message to the network. When the caller does not keep up, for example while an
     /// incarnation is being written, the oldest is lost like any other datagram.
-    pub(crate) fn queue(&mut self, output: Output) {
+    fn queue(&mut self, outgoing: Outgoing) {
         if self.out.network.len() >= OUTPUTS_MAX {
             self.count_drop(&Dropped::OutputsFull);
-            if let Some(Output::Push { push, .. }) = self.out.network.pop_front() {
-                self.push_ended(push, false);
+            let oldest = self.out.network.pop_front();
+            if let Some(Outgoing { output: Output::Push { push, .. }, .. }) = oldest {
+                self.push_ended(push, 0);
             }
         }
-        self.out.network.push_back(output);
+        self.out.network.push_back(outgoing);
     }
 
     pub(crate) fn count_drop(&mut self, dropped: &Dropped) {
@@ -381,10 +400,16 @@ impl Ring {
         self.table.get(id).map(|entry| entry.health)
     }
 
-    /// What was counted since the start. Cheaper than a view.
+    /// What was counted since the start.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How unwell this member is by its own observations (own lag, failed probes): 0 is well.
+    #[must_use]
+    pub const fn awareness(&self) -> u32 {
+        self.awareness.score()
     }
 
     /// A service of a member. Cheaper than a view.

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
-    Counters, Departure, Election, Health, Member, MemberId, Service, ServiceConfig, ServiceFile,
-};
+use crate::{Departure, Election, Health, Member, MemberId, Service, ServiceConfig, ServiceFile};
 
 /// A picture of the ring.
 #[derive(Debug, Clone)]
@@ -27,8 +25,6 @@ pub struct View {
     pub update_elections: Arc<Rumors<Election>>,
     /// Manual departures by the constant `departure` and member id.
     pub departures: Arc<Rumors<Departure>>,
-    /// Counters for metrics.
-    pub counters: Counters,
 }
 
 /// The member list, sorted by id.

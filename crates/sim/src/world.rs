@@ -35,7 +35,7 @@ enum Happening {
     Wake(usize),
     Datagram { from: usize, to: usize, bytes: Bytes },
     Gossip { to: usize, messages: Vec<Bytes> },
-    PushEnded { node: usize, push: u64, sent: bool },
+    PushEnded { node: usize, push: u64, sent: usize },
     Stored { node: usize, incarnation: u64 },
     Suitability { node: usize, group: String, term: u64 },
     Fault(Fault),
@@ -380,7 +380,8 @@ impl World {
             let outcome = if reached.is_some() { "delivered" } else { "failed" };
             format!("{from:>6} => {to:<6?} {count} rumors, {bytes} bytes, {outcome}")
         });
-        let ended = Happening::PushEnded { node: from, push, sent: reached.is_some() };
+        let sent = if reached.is_some() { count } else { 0 };
+        let ended = Happening::PushEnded { node: from, push, sent };
         self.put(Now(self.now.0 + took_us), ended);
     }
 

@@ -1,4 +1,7 @@
-//! The Supervisor's own figures in `/metrics` (HTTP API chapter 14).
+//! The Supervisor's own figures in `/metrics` (HTTP API chapter 14). Those of the ring that
+//! Habitat does not have are in `metrics/ring.rs`.
+
+mod ring;
 
 use std::{
     sync::{
@@ -8,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use self::ring::RingFigures;
 use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::Collector,
@@ -46,6 +50,7 @@ pub(crate) struct Metrics {
     ignored: IntCounterVec,
     dropped: IntCounterVec,
     connections: IntGaugeVec,
+    ring: RingFigures,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -184,6 +189,7 @@ impl Metrics {
                 "Open gossip connections",
                 &["direction"],
             ),
+            ring: RingFigures::new(r),
             registry,
         }
     }
@@ -226,15 +232,21 @@ impl Metrics {
         }
     }
 
+    /// A datagram could not be sent.
+    pub(crate) fn datagram_failed(&self) {
+        self.ring.datagram_failed();
+    }
+
     /// Gossip could not be sent.
     pub(crate) fn push_failed(&self, step: &str) {
         self.gossip_sent.with_label_values(&[step, "failure"]).inc();
     }
 
     /// Takes over what the ring counts.
-    pub(crate) fn ring(&self, counters: &Counters, incarnation: u64) {
+    pub(crate) fn ring(&self, counters: &Counters, incarnation: u64, awareness: u32) {
         self.incarnation.set(signed(incarnation));
-        self.awareness.set(counters.awareness.into());
+        self.awareness.set(awareness.into());
+        self.ring.count(counters);
         let health = counters.health;
         for (label, count) in [
             ("alive", health.alive),
@@ -309,6 +321,8 @@ impl Metrics {
     pub(crate) fn transport(&self, listener: &ListenStats, pool: &PoolStats) {
         self.connections.with_label_values(&["in"]).set(signed(listener.open));
         self.connections.with_label_values(&["out"]).set(signed(pool.open));
+        raise(&self.dropped, &["multipart"], listener.multipart);
+        self.ring.count_connections(listener);
     }
 }
 

@@ -76,6 +76,13 @@ fn a_member_that_is_killed_is_suspected_then_confirmed_and_alive_again_after_its
     root_b.lose_power();
     wait_health(&a, &id_b, "Suspect");
     wait_health(&a, &id_b, "Confirmed");
+    testkit::wait_for("the death in the metrics", || {
+        let confirmed = metric(&a, "hab_butterfly_suspicions_confirmed_total") >= 1.0;
+        let raised = metric(&a, "hab_butterfly_suspicions_total") >= 1.0;
+        let sent = metric(&a, "hab_butterfly_swim_bytes_total{direction=\"out\",type=\"ping\"}");
+        let pings = metric(&a, "hab_butterfly_swim_messages_sent_total{type=\"ping\"}");
+        (confirmed && raised && sent >= 60.0 * pings && pings > 0.0).then_some(())
+    });
     let again = root_b.supervisor().in_place_of(&b).peers(&[&a]).start();
     wait_converged(&[&a, &again]);
 }

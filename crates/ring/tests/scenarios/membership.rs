@@ -66,7 +66,7 @@ fn a_member_behind_a_cut_link_is_kept_alive_through_others() {
     net.part(&[0], &[1]);
     net.run_ms(120_000);
     assert!(net.all_alive(4));
-    let helped = &net.view(0).counters;
+    let helped = net.counters(0);
     assert!(helped.probes_pingreq > 0 && helped.probes_failed == 0, "{helped:?}");
 }
 
@@ -202,7 +202,7 @@ fn a_member_that_was_stopped_does_not_blame_the_others() {
     let node = net.nodes.get_mut(&0).unwrap();
     node.ring.wake(Now(planned.0 + 120_000_000));
     assert_eq!(node.ring.tally().1.alive, 3);
-    assert_eq!(node.ring.view().counters.awareness, 1);
+    assert_eq!(node.ring.awareness(), 1);
 }
 
 #[test]
@@ -233,5 +233,5 @@ fn members_with_and_without_the_ring_key_never_meet() {
     net.run_ms(30_000);
     assert_eq!(net.nodes[&0].ring.tally().0, 2);
     assert_eq!(net.nodes[&2].ring.tally().0, 0);
-    assert!(net.view(0).counters.dropped["missing-nonce"] > 0);
+    assert!(net.counters(0).dropped["missing-nonce"] > 0);
 }

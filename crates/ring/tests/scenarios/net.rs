@@ -6,12 +6,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
+use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_crypto::{KeyFile, RingKey};
 use roost_ring::{
-    Command, Config, Envelope, Event, Health, Input, Me, Member, MemberId, Now, Output, OwnService,
-    Ring, Status, Stores, SysInfo, View,
+    Command, Config, Counters, Envelope, Event, Health, Input, Me, Member, MemberId, Now, Output,
+    OwnService, Ring, Status, Stores, SysInfo, View,
 };
 
 pub(crate) const PORT: u16 = 9638;
@@ -68,7 +69,7 @@ pub(crate) fn service(group: &str) -> OwnService {
 enum Message {
     Datagram { from: SocketAddr, bytes: Vec<u8> },
     Gossip { bytes: Vec<u8> },
-    PushResult { push: u64, sent: bool },
+    PushResult { push: u64, sent: usize },
 }
 
 pub(crate) struct Node {
@@ -81,6 +82,9 @@ pub(crate) struct Node {
     pub(crate) asked: Vec<(String, u64)>,
     pub(crate) datagrams: usize,
     pub(crate) rumors: usize,
+    /// Bytes of datagrams and of gossip messages.
+    pub(crate) sent_bytes: (usize, usize),
+    pub(crate) received_bytes: (usize, usize),
 }
 
 #[derive(Default)]
@@ -129,6 +133,8 @@ impl Net {
             asked: Vec::new(),
             datagrams: 0,
             rumors: 0,
+            sent_bytes: (0, 0),
+            received_bytes: (0, 0),
         };
         self.nodes.insert(number, node);
         self.drain(number);
@@ -191,10 +197,12 @@ impl Net {
             let result = match &message {
                 Message::Datagram { from, bytes } => {
                     node.datagrams += 1;
+                    node.received_bytes.0 += bytes.len();
                     node.ring.handle(self.now, Input::Datagram { from: *from, bytes })
                 }
                 Message::Gossip { bytes } => {
                     node.rumors += 1;
+                    node.received_bytes.1 += bytes.len();
                     node.ring.handle(self.now, Input::Gossip { bytes })
                 }
                 Message::PushResult { push, sent } => {
@@ -227,6 +235,7 @@ impl Net {
             match output {
                 Output::Send { to, bytes } => {
                     assert!(bytes.len() <= 1024);
+                    node.sent_bytes.0 += bytes.len();
                     let to = number(to);
                     if !self.cut.contains(&(number_of_node, to)) {
                         let from = addr(number_of_node);
@@ -239,7 +248,10 @@ impl Net {
                     let sent = self.nodes.contains_key(&to)
                         && !self.cut.contains(&(number_of_node, to))
                         && !self.cut.contains(&(to, number_of_node));
-                    if sent {
+                    let sent = if sent { messages.len() } else { 0 };
+                    if sent > 0 {
+                        let sender = self.nodes.get_mut(&number_of_node).unwrap();
+                        sender.sent_bytes.1 += messages.iter().map(Bytes::len).sum::<usize>();
                         for message in messages {
                             self.post(to, Message::Gossip { bytes: message.to_vec() });
                         }
@@ -270,6 +282,10 @@ impl Net {
 
     pub(crate) fn view(&mut self, number: usize) -> View {
         self.nodes.get_mut(&number).unwrap().ring.view()
+    }
+
+    pub(crate) fn counters(&self, number: usize) -> &Counters {
+        self.nodes[&number].ring.counters()
     }
 
     pub(crate) fn health(&self, of: usize, seen_by: usize) -> Option<Health> {

@@ -163,7 +163,7 @@ impl Task {
             tracing::debug!("gossip to {} failed: {error}", report.to);
         }
         if let Some(push) = self.pushes.remove(&report.batch) {
-            self.feed(Input::PushResult { push, sent: report.error.is_none() });
+            self.feed(Input::PushResult { push, sent: report.sent });
         }
     }
 
@@ -173,13 +173,17 @@ impl Task {
             match output {
                 Output::Send { to, bytes } => {
                     // What cannot be sent is lost, as datagrams are.
-                    let _ = self.sockets.udp.send_to(&bytes, to).await;
+                    if let Err(error) = self.sockets.udp.send_to(&bytes, to).await {
+                        self.metrics.datagram_failed();
+                        tracing::debug!("datagram to {to} not sent: {error}");
+                    }
                 }
                 Output::Push { push, to, messages } => match self.sockets.pool.send(to, messages) {
                     Ok(batch) => drop(self.pushes.insert(batch, push)),
                     Err(refused) => {
+                        self.metrics.push_failed("queue");
                         tracing::debug!("gossip to {to} not sent: {refused}");
-                        self.feed(Input::PushResult { push, sent: false });
+                        self.feed(Input::PushResult { push, sent: 0 });
                     }
                 },
                 Output::PersistIncarnation(incarnation) => {
@@ -218,8 +222,8 @@ impl Task {
 
     fn count(&mut self) {
         self.counted_at = Instant::now();
-        let view = self.ring.view();
-        self.metrics.ring(&view.counters, view.incarnation);
+        let ring = &self.ring;
+        self.metrics.ring(ring.counters(), ring.incarnation(), ring.awareness());
         self.metrics.transport(&self.sockets.listener.stats(), &self.sockets.pool.stats());
     }
 
