@@ -15,14 +15,17 @@ use serde_json::{Value, json};
 const SCENARIOS: [&str; 10] = [
     "01-empty",
     "02-standalone-full",
+    "03-stopped",
     "04-health",
     "05-org",
+    "06-binds",
     "07-leader-ring",
     "08-crash-backoff",
     "09-auth",
     "10-redact",
     "11-odd-requests",
     "12-config-layers",
+    "13-leader-simultaneous",
 ];
 
 /// Every recorded JSON document: name, the part of the description it belongs to, text.
@@ -43,7 +46,7 @@ fn recorded_documents() -> Vec<(String, &'static str, String)> {
             documents.push((one.name, kind, fill(&one.body)));
         }
     }
-    assert!(documents.len() > 90, "{}", documents.len());
+    assert!(documents.len() > 180, "{}", documents.len());
     documents
 }
 

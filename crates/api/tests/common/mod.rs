@@ -42,12 +42,14 @@ pub struct Recorded {
     pub closed: bool,
 }
 
-/// All recorded requests of a scenario, in order.
+/// All recorded requests of a scenario, in order. They are numbered; what else lies there is for
+/// the replay with the real program.
 pub fn scenario(name: &str) -> Vec<Recorded> {
     let folder = fixtures().join("http").join(name);
-    let mut files: Vec<_> = fs::read_dir(&folder)
-        .expect("a folder")
-        .map(|entry| entry.expect("a file").path())
+    let entries = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a file"));
+    let mut files: Vec<_> = entries
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .map(|entry| entry.path())
         .collect();
     files.sort();
     files.iter().map(|file| recorded(name, file)).collect()

@@ -87,7 +87,7 @@ pub(crate) struct Request {
 }
 
 fn folder(scenario: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/http").join(scenario)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../api/tests/fixtures/http").join(scenario)
 }
 
 fn read(scenario: &str, file: &str) -> String {
