@@ -12,7 +12,7 @@ use roost_api::{
 };
 use serde_json::{Value, json};
 
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 13] = [
     "01-empty",
     "02-standalone-full",
     "03-stopped",
