@@ -100,6 +100,8 @@ pub enum RenderFailure {
     Config(String),
     /// There is no program to run: neither a `run` hook nor the package's own `run` file.
     RunFile(String),
+    /// It has not ended in time; what is on disk is old, new or both.
+    Unfinished(String),
 }
 
 /// The result of rendering hooks and configuration.

@@ -115,6 +115,7 @@ pub(crate) fn render_failed(failure: &RenderFailure) -> String {
         RenderFailure::Hook(hook, error) => format!("Failed to compile {hook} hook: {error}"),
         RenderFailure::Config(error) => format!("Failed to compile configuration: {error}"),
         RenderFailure::RunFile(error) => format!("Error finding run file: {error}"),
+        RenderFailure::Unfinished(error) => format!("Rendering has not ended, {error}"),
     }
 }
 

@@ -28,7 +28,10 @@ use crate::{
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
-    services::built::{Blueprint, check_binds},
+    services::{
+        DISK_PATIENCE,
+        built::{Blueprint, check_binds},
+    },
     supervisor::event::Event,
 };
 
@@ -205,7 +208,15 @@ impl SpecWriter {
             interpreter: self.config.interpreter.clone(),
             prepare: false,
         };
-        let checked = tokio::task::spawn_blocking(move || check(&blueprint)).await;
+        // One command after the other: a file system that does not answer must not stop them all.
+        let checked = tokio::task::spawn_blocking(move || check(&blueprint));
+        let Ok(checked) = tokio::time::timeout(DISK_PATIENCE, checked).await else {
+            return Err(failed(format!(
+                "The files of {ident} could not be read within {} secs; does a file system not \
+                 answer? Nothing was changed.",
+                DISK_PATIENCE.as_secs()
+            )));
+        };
         match checked {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Unfit::NotInstalled)) => {

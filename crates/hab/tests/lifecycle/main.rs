@@ -3,6 +3,7 @@
 mod bad_input;
 mod death;
 mod environment;
+mod hanging;
 mod health;
 mod returning;
 mod services;

@@ -43,7 +43,7 @@ impl Machine {
             Phase::Preparing => {
                 let fatal = rendering.failures.iter().find(|failure| match failure {
                     RenderFailure::Hook(hook, _) => matches!(hook, Hook::Init | Hook::Run),
-                    RenderFailure::RunFile(_) => true,
+                    RenderFailure::RunFile(_) | RenderFailure::Unfinished(_) => true,
                     RenderFailure::Config(_) => false,
                 });
                 if let Some(failure) = fatal {

@@ -68,6 +68,10 @@ pub(crate) fn read(
     file_name: &str,
 ) -> Result<Option<(ServiceSpec, String)>, SpecError> {
     let size = match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            // A pipe would be read without end.
+            return Err(SpecError::Invalid("it is no regular file; replace it by one".into()));
+        }
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(SpecError::Invalid(error.to_string())),

@@ -7,3 +7,9 @@ pub(crate) mod hook_log;
 pub(crate) mod hook_run;
 pub(crate) mod install;
 pub(crate) mod rendering;
+
+use std::time::Duration;
+
+/// So long the files of a service are waited for: enough for a disk that is busy, and far less
+/// than one that is gone takes to say so.
+pub(crate) const DISK_PATIENCE: Duration = Duration::from_secs(5);

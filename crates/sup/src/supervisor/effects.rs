@@ -10,7 +10,7 @@ use roost_service::{
     Rendering, ServiceSpec,
 };
 
-use super::{Supervisor, event::Event, guarded, managed::Managed};
+use super::{Supervisor, errands::Kind as Errand, event::Event, guarded, managed::Managed};
 use crate::{
     services::{
         built::{Blueprint, Built},
@@ -40,7 +40,7 @@ impl Supervisor {
         let began = Instant::now();
         self.touched.insert(service.into());
         let mut gone = false;
-        self.give_up_rendering(&mut managed);
+        self.give_up_unbegun(&mut managed);
         while let Some(effect) = managed.machine.poll() {
             gone |= effect == Effect::Gone;
             self.carry_out(&mut managed, effect);
@@ -51,15 +51,6 @@ impl Supervisor {
             self.services.insert(service.into(), managed);
         }
         self.world.metrics.event_took("service", began.elapsed());
-    }
-
-    /// A stop waits for every answer, and a rendering that waits for the census would never be
-    /// answered once the ring is left.
-    fn give_up_rendering(&self, managed: &mut Managed) {
-        if managed.render_waits && managed.machine.status().phase == PhaseName::Stopping {
-            managed.render_waits = false;
-            managed.machine.handle(self.world.clock.now(), Told::Rendered(Rendering::default()));
-        }
     }
 
     fn carry_out(&mut self, managed: &mut Managed, effect: Effect) {
@@ -136,8 +127,16 @@ impl Supervisor {
         }
     }
 
-    fn build(&self, managed: &mut Managed, pin: Option<String>) {
+    /// Reads a service, as soon as nothing of an earlier run of it lives.
+    pub(super) fn build(&mut self, managed: &mut Managed, pin: Option<String>) {
         self.world.watcher.unwatch(Watch::Sources(managed.name.clone()));
+        if !self.begin_errand(&managed.name, Errand::Build) {
+            return self.refuse_unread(managed);
+        }
+        if self.orphans.hold(&managed.name) {
+            managed.held_build = Some(pin);
+            return;
+        }
         let blueprint = Blueprint { pin, ..self.blueprint(managed.spec()) };
         let service = managed.name.clone();
         self.beside(move || {
@@ -148,9 +147,13 @@ impl Supervisor {
     }
 
     /// Renders as soon as the census has this service: templates see it as `svc.me`.
-    pub(super) fn render(&self, managed: &mut Managed) {
+    pub(super) fn render(&mut self, managed: &mut Managed) {
         let Some(built) = managed.built.clone() else { return };
         let Some(context) = self.context(managed) else { return };
+        if !self.begin_errand(&managed.name, Errand::Render) {
+            // Never two that write the same files: it begins when the one before it has ended.
+            return;
+        }
         managed.render_waits = false;
         managed.seen = Some((self.sight(managed), managed.cfg_revision));
         let service = managed.name.clone();
@@ -160,6 +163,10 @@ impl Supervisor {
             });
             Event::Rendered { service, rendering }
         });
+    }
+
+    pub(super) fn begin_errand(&mut self, service: &str, kind: Errand) -> bool {
+        self.errands.begin(service, kind, self.world.clock.now().mono_ms)
     }
 
     fn run_hook(&mut self, managed: &mut Managed, hook: Hook) {
@@ -255,10 +262,13 @@ impl Supervisor {
     }
 
     /// Renders and runs the next outstanding install hook.
-    pub(super) fn next_install_hook(&self, managed: &mut Managed) {
+    pub(super) fn next_install_hook(&mut self, managed: &mut Managed) {
         let Some(package) = managed.installs.pop_front() else {
             return managed.machine.handle(self.world.clock.now(), Told::Installed);
         };
+        if !self.begin_errand(&managed.name, Errand::Install) {
+            return self.refuse_install(managed);
+        }
         let service = managed.name.clone();
         let root = self.world.config.root.clone();
         let interpreter = self.world.config.interpreter.clone();
@@ -274,6 +284,9 @@ impl Supervisor {
         service: &str,
         result: Result<Box<InstallHook>, String>,
     ) {
+        if !self.errands.end(service, Errand::Install) {
+            return self.ended_late(service, Errand::Install);
+        }
         let installs = |managed: &Managed| managed.machine.status().phase == PhaseName::Installing;
         match result {
             Err(error) => self.tell(service, Told::InstallFailed(error)),

@@ -73,8 +73,8 @@ impl Supervisor {
 
     /// Nothing of a process lives any more.
     fn group_gone(&mut self, id: u64) {
-        if self.orphans.gone(id) {
-            return self.orphan_gone();
+        if let Some(service) = self.orphans.gone(id) {
+            return self.orphan_gone(&service);
         }
         let Some(service) = self.processes.remove(&id) else { return };
         let Some(pid) = self.forget_process(&service, id) else { return };

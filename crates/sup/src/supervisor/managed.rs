@@ -39,6 +39,10 @@ pub(crate) struct Managed {
     pub(crate) seen: Option<(Sight, u64)>,
     /// A rendering was asked for before the own service rumor was in the census.
     pub(crate) render_waits: bool,
+    /// A reading that waits for the end of a process of an earlier run, with the release wanted.
+    pub(crate) held_build: Option<Option<String>>,
+    /// It is to be read for the documents once more when the reading under way has ended.
+    pub(crate) look_again: bool,
     /// The service rumor was published.
     pub(crate) announced: bool,
     /// The group that `layers.gossip` and `files` are of.
@@ -72,6 +76,8 @@ impl Managed {
             health_output: Default::default(),
             seen: None,
             render_waits: false,
+            held_build: None,
+            look_again: false,
             announced: false,
             gossip_group: machine.group().clone(),
             files: BTreeMap::new(),

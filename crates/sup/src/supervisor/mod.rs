@@ -11,7 +11,10 @@
 //! | `effects` | what the state machines ask for |
 //! | `launched` | what the launcher says |
 //! | `specs` | the spec directory and the services it asks for |
+//! | `errands` | slow work, which is not waited for without end |
 //! | `contexts` | census, configuration layers, gossiped files: what templates see |
+//! | `directories` | plain directories |
+//! | `suitability` | hooks that elections ask |
 //! | `orphans` | processes that are nobody's service any more |
 //! | `commands` | what clients of the control gateway want |
 //! | `publish` | documents |
@@ -21,17 +24,20 @@ pub(crate) mod managed;
 
 mod commands;
 mod contexts;
+mod directories;
 mod effects;
+mod errands;
 mod launched;
 pub(crate) mod orphans;
 mod publish;
 mod specs;
+mod suitability;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     future,
     panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,13 +52,15 @@ use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
-    contexts::Asked,
+    directories::directory_targets,
+    errands::{Errands, Kind},
     event::{Event, Watch},
     launched::HeldExit,
     managed::Managed,
     orphans::Orphans,
     publish::Publisher,
     specs::Inherited,
+    suitability::Asked,
 };
 use crate::{
     Exit,
@@ -138,6 +146,8 @@ pub(crate) struct Supervisor {
     world: World,
     services: BTreeMap<String, Managed>,
     orphans: Orphans,
+    /// Slow work for services that is under way.
+    errands: Errands,
     hooks: HookRuns,
     /// Services by the launcher's number of their process.
     processes: BTreeMap<u64, String>,
@@ -190,6 +200,7 @@ impl Supervisor {
             census: Census::new(&world.sys.member_id),
             services: BTreeMap::new(),
             orphans: Orphans::default(),
+            errands: Errands::default(),
             hooks,
             processes: BTreeMap::new(),
             next_id: welcome.next_id,
@@ -230,13 +241,6 @@ impl Supervisor {
         if let Some(path) = &self.world.config.ring.peer_watch_file {
             self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
         }
-    }
-
-    /// Watches what a plain directory is made of. To be called after each staging: directories
-    /// inside may have come.
-    fn watch_directory(&self, directory: &Path) {
-        let targets = directory_targets(directory);
-        self.world.watcher.watch(Watch::Directory(directory.to_owned()), targets);
     }
 
     /// Handles events until the end.
@@ -292,7 +296,11 @@ impl Supervisor {
             Event::Specs(listing) => self.take_specs(listing),
             Event::Built { service, result, look } => self.built(&service, result, look),
             Event::Rendered { service, rendering } => {
-                self.tell(&service, roost_service::Event::Rendered(rendering));
+                if self.errands.end(&service, Kind::Render) {
+                    self.tell(&service, roost_service::Event::Rendered(rendering));
+                } else {
+                    self.ended_late(&service, Kind::Render);
+                }
             }
             Event::UserLayer { service, result } => self.take_user_layer(&service, result),
             Event::InstallReady { service, result } => self.run_install_hook(&service, result),
@@ -344,6 +352,7 @@ impl Supervisor {
         }
         self.release_exits();
         self.kill_late_orphans();
+        self.give_up_errands();
         if self.end_waits_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
             self.stop_all();
         }
@@ -354,7 +363,8 @@ impl Supervisor {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
         let exits = self.exits.values().map(|held| held.until_ms);
         let asked = self.suitability.values().filter_map(|asked| asked.until_ms);
-        let own = self.orphans.next_wake_ms().into_iter().chain(self.end_waits_until_ms);
+        let own = [self.orphans.next_wake_ms(), self.errands.next_wake_ms()];
+        let own = own.into_iter().flatten().chain(self.end_waits_until_ms);
         let next = machines.chain(exits).chain(asked).chain(own).min()?;
         Some(self.world.clock.instant(next))
     }
@@ -457,14 +467,4 @@ async fn tick(interval: Option<&mut tokio::time::Interval>) -> Duration {
         Some(interval) => interval.tick().await.elapsed(),
         None => future::pending().await,
     }
-}
-
-/// What a plain directory is made of.
-fn directory_targets(directory: &Path) -> Vec<Target> {
-    let places = roost_pkg::stage::watch_paths(directory).into_iter();
-    let target = |place: roost_pkg::stage::Watch| match place.recursive {
-        true => Target::Tree(place.path),
-        false => Target::Directory(place.path),
-    };
-    places.map(target).collect()
 }

@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_service::Event as Told;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use super::{Supervisor, effects::SIGKILL, specs::remembered};
+use super::{Supervisor, effects::SIGKILL, errands::Kind, specs::remembered};
 
 /// Time between the request to end and KILL where nothing is known of their own.
 const PATIENCE_MS: u64 = 8_000;
@@ -50,9 +51,10 @@ impl Orphans {
         self.0.values().filter_map(|orphan| orphan.kill_at_ms).min()
     }
 
-    /// Takes a process out that is gone; false when it was none of these.
-    pub(super) fn gone(&mut self, id: u64) -> bool {
-        self.0.remove(&id).is_some()
+    /// Takes a process out that is gone and returns its service; `None` when it was none of
+    /// these.
+    pub(super) fn gone(&mut self, id: u64) -> Option<String> {
+        self.0.remove(&id).map(|orphan| service_of(&orphan.group).to_owned())
     }
 }
 
@@ -90,10 +92,19 @@ impl Supervisor {
         }
     }
 
-    /// An orphan is gone: the service of its group may start now.
-    pub(super) fn orphan_gone(&mut self) {
-        if !self.is_ending() {
-            self.read_specs();
+    /// An orphan is gone: its service may start now.
+    pub(super) fn orphan_gone(&mut self, service: &str) {
+        let Some(mut managed) = self.services.remove(service) else { return };
+        let held = managed.held_build.take();
+        if let Some(pin) = held.clone() {
+            self.errands.end(service, Kind::Build);
+            self.build(&mut managed, pin);
+        }
+        self.services.insert(service.into(), managed);
+        match held {
+            Some(_) => self.drive(service),
+            // It was refused because of this process, or something else is wrong with it.
+            None => self.tell(service, Told::FilesChanged),
         }
     }
 }

@@ -11,6 +11,7 @@ use roost_service::{
 
 use super::{
     Course, Supervisor,
+    errands::Kind,
     event::{Event, Watch},
     guarded,
     managed::Managed,
@@ -168,9 +169,6 @@ impl Supervisor {
             Ok(group) => group,
             Err(error) => return self.complain_of_group(spec, &error.to_string()),
         };
-        if self.orphans.hold(&spec.ident.name) {
-            return;
-        }
         let now = self.world.clock.now();
         let inherited = self.inherited.remove(group.as_str());
         let inherited = inherited.filter(|inherited| inherited.is_to_be_taken_back(spec));
@@ -279,7 +277,13 @@ impl Supervisor {
     }
 
     /// Reads a service that is not to be started, for the documents.
-    fn look(&self, spec: &ServiceSpec) {
+    pub(super) fn look(&mut self, spec: &ServiceSpec) {
+        if !self.begin_errand(&spec.ident.name, Kind::Look) {
+            if let Some(managed) = self.services.get_mut(&spec.ident.name) {
+                managed.look_again = true;
+            }
+            return;
+        }
         let blueprint = Blueprint { prepare: false, ..self.blueprint(spec) };
         let service = spec.ident.name.clone();
         self.beside(move || {
@@ -296,7 +300,15 @@ impl Supervisor {
         result: Result<Box<Built>, BuildFailure>,
         look: bool,
     ) {
+        let kind = if look { Kind::Look } else { Kind::Build };
+        if !self.errands.end(service, kind) {
+            return self.ended_late(service, kind);
+        }
         let Some(managed) = self.services.get_mut(service) else { return };
+        if look && std::mem::take(&mut managed.look_again) {
+            let spec = managed.spec().clone();
+            return self.look(&spec);
+        }
         if look && managed.built.is_some() && managed.machine.status().phase != PhaseName::Stopped {
             // It runs, or still does: what was found now is not what that is made of.
             return;
@@ -391,9 +403,7 @@ impl Supervisor {
     pub(super) fn is_started(&self) -> bool {
         match &self.course {
             Course::Starting { specs_read, .. } => {
-                *specs_read
-                    && self.orphans.is_empty()
-                    && self.services.values().all(|managed| managed.settled)
+                *specs_read && self.services.values().all(|managed| managed.settled)
             }
             Course::Running | Course::Ending(_) => true,
         }

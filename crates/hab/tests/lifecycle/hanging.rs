@@ -1,0 +1,131 @@
+//! What does not answer (a dead mount, a process that cannot be ended) holds up nothing else.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::Signal;
+
+use crate::{RUN, is_up, lives, pid_of, root, wait_web};
+
+/// Opening the file takes until this is dropped, or 45 s: the kernel asks who holds a lease of a
+/// file to give it back, and the holder does not answer.
+struct Lease(Child);
+
+const HOLD: &str = "
+import fcntl, sys
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, 10, 23)  # F_SETSIG: SIGURG, which kills nobody
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+sys.stdin.read()
+";
+
+impl Lease {
+    /// `None` where there is no Python, or the file system knows no leases.
+    fn take(path: &Path) -> Option<Self> {
+        testkit::python_with(&["fcntl"])?;
+        let mut python = Command::new("python3");
+        python.args(["-c", HOLD]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = python.spawn().expect("python3 starts");
+        let mut line = String::new();
+        let said = holder.stdout.take().map(BufReader::new);
+        said.expect("piped").read_line(&mut line).expect("readable");
+        let lease = Self(holder);
+        (line == "held\n").then_some(lease)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_service_whose_files_do_not_come_is_down_with_the_reason_and_all_others_run() {
+    let root = root();
+    for (name, extra) in [("web", "default.toml"), ("slow", "default.toml"), ("other", "x")] {
+        let ident = format!("acme/{name}/1.0.0/20250101000000");
+        root.package(&ident, &[("hooks/run", RUN), (extra, "port = 1\n")]);
+    }
+    let file =
+        |name: &str| root.join(&format!("hab/pkgs/acme/{name}/1.0.0/20250101000000/default.toml"));
+    let Some(lease) = Lease::take(&file("web")) else { return };
+    root.spec("web", "ident = \"acme/web\"\n");
+    root.spec("other", "ident = \"acme/other\"\n");
+    let sup = root.supervisor().start();
+    sup.wait_up("other");
+    let service = wait_web(&sup, |service| service.is_object());
+    assert!(!is_up(&service));
+    let health = sup.get("/services/web/default/health");
+    assert_eq!(health.status(), 500);
+    assert!(health.text().contains("could not be read or written within"), "{}", health.text());
+
+    // A command that would wait for such files is answered, and so are those behind it.
+    let Some(second) = Lease::take(&file("slow")) else { return };
+    let ctl = sup.ctl.to_string();
+    let output = sup.hab(["svc", "load", "acme/slow", "-r", &ctl]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("could not be read within"), "{text}");
+    let output = sup.hab(["svc", "stop", "acme/other", "-r", &ctl]);
+    assert!(output.status.success(), "{output:?}");
+    drop(second);
+
+    drop(lease);
+    sup.wait_up("web");
+    assert_eq!(sup.get("/services/web/default").json()["cfg"]["port"], 1);
+}
+
+#[test]
+fn the_end_waits_for_no_file_that_does_not_come() {
+    let root = crate::root_with_web(&[("default.toml", "port = 1\n")]);
+    let path = root.join(&format!("hab/pkgs/{}/default.toml", crate::WEB));
+    let Some(_lease) = Lease::take(&path) else { return };
+    root.spec("web", "ident = \"acme/web\"\n");
+    let mut sup = root.supervisor().spawn();
+    sup.wait_log("Starting gossip-listener");
+    assert_eq!(sup.stop(), 0);
+}
+
+#[test]
+fn a_pipe_among_the_specs_is_told_and_passed_over() {
+    let root = crate::root_with_web(&[]);
+    root.spec("web", "ident = \"acme/web\"\n");
+    let pipe = root.join("hab/sup/default/specs/pipe.spec");
+    assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    let sup = root.supervisor().start();
+    sup.wait_up("web");
+    sup.wait_log("pipe.spec' (it is no regular file; replace it by one)");
+}
+
+#[test]
+fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
+    let run = "#!/bin/sh\ntrap 'while [ ! -e {{pkg.svc_data_path}}/end ]; do sleep 0.05; done; \
+               exit 0' TERM\necho ready\nwhile :; do sleep 0.05; done\n";
+    let root = crate::root_with_web(&[("hooks/run", run), ("SHUTDOWN_TIMEOUT", "1000")]);
+    root.package("acme/other/1.0.0/20250101000000", &[("hooks/run", RUN)]);
+    root.spec("web", "ident = \"acme/web\"\n");
+    root.spec("other", "ident = \"acme/other\"\n");
+    let sup = root.supervisor().start();
+    let old = sup.wait_up("web");
+    sup.wait_log("(O): ready");
+    let other = sup.wait_up("other");
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    // While nobody looks, the service moves to another group: its process is nobody's then.
+    rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
+    root.spec("web", "ident = \"acme/web\"\ngroup = \"blue\"\n");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    sup.wait_log_times("Starting http-gateway", 2);
+    assert_eq!(sup.wait_up("other"), other);
+    let service = sup.wait_json("/services/web/blue", |service| service.is_object());
+    assert!(!is_up(&service) && lives(old), "never two copies: {}", sup.log());
+    let health = sup.get("/services/web/blue/health").text();
+    assert!(health.contains("a process of an earlier run still lives"), "{health}");
+    root.write("hab/svc/web/data/end", "");
+    let service = sup.wait_json("/services/web/blue", is_up);
+    assert!(pid_of(&service) != old && !lives(old));
+}

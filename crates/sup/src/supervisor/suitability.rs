@@ -1,0 +1,87 @@
+//! Suitability hooks: how fit a member is to lead its group (services chapter 11.3).
+
+use roost_ident::Hook;
+use roost_ring::Command;
+use roost_service::HookOutcome;
+
+use super::{Supervisor, effects::SIGKILL, managed::Managed};
+
+/// Longest run of a suitability hook.
+const TIMEOUT_MS: u64 = 60_000;
+
+/// An election that waits for a suitability hook.
+#[derive(Debug)]
+pub(super) struct Asked {
+    group: String,
+    term: u64,
+    /// When the hook is ended; `None` once it was.
+    pub(super) until_ms: Option<u64>,
+}
+
+impl Supervisor {
+    /// An election asks how fit the service of a group is: its hook knows, once it runs.
+    pub(super) fn find_suitability(&mut self, group: &str, term: u64) {
+        let of_group = |managed: &&Managed| managed.group().as_str() == group;
+        let service = self.services.values().find(of_group).and_then(|managed| {
+            let built = managed.built.clone()?;
+            let asks = managed.machine.status().initialized
+                && built.hooks.contains_key(&Hook::Suitability);
+            asks.then(|| (managed.name.clone(), built))
+        });
+        let Some((name, built)) = service else {
+            return self.answer_suitability(group.into(), term, 0);
+        };
+        let id = self.new_id();
+        let until_ms = self.world.clock.now().mono_ms + TIMEOUT_MS;
+        let asked = Asked { group: group.into(), term, until_ms: Some(until_ms) };
+        self.suitability.insert(id, asked);
+        self.hooks.begin(id, &name, group, Hook::Suitability, &built.svc);
+        self.start_hook(id, group, Hook::Suitability, &built);
+    }
+
+    /// Ends suitability hooks that run too long: elections wait for them.
+    pub(super) fn end_late_suitability(&mut self) {
+        let now_ms = self.world.clock.now().mono_ms;
+        let mut late = Vec::new();
+        for (id, asked) in &mut self.suitability {
+            if asked.until_ms.take_if(|until_ms| *until_ms <= now_ms).is_some() {
+                late.push(*id);
+            }
+        }
+        for id in late {
+            self.signal(id, SIGKILL);
+        }
+    }
+
+    pub(super) fn suitability_ended(
+        &mut self,
+        id: u64,
+        service: &str,
+        outcome: &HookOutcome,
+        printed: &str,
+    ) {
+        let Some(Asked { group, term, .. }) = self.suitability.remove(&id) else { return };
+        let (value, line) = match outcome {
+            HookOutcome::Exit(0) => match printed.lines().last().map(str::trim) {
+                None => (0, "suitability did not print anything to stdout".into()),
+                Some(last) => match last.parse::<u64>() {
+                    Ok(value) => (value, format!("Reporting suitability of: {value}")),
+                    Err(error) => (0, format!("Parsing suitability failed: {error}")),
+                },
+            },
+            HookOutcome::Exit(code) => (0, format!("suitability exited with status code {code}")),
+            HookOutcome::Signal(signal) => {
+                (0, format!("suitability was terminated by signal Some({signal})"))
+            }
+            HookOutcome::CouldNotRun(reason) => {
+                (0, format!("Hook failed to run, suitability, {reason}"))
+            }
+        };
+        self.world.output.line(service, "HK", &line);
+        self.answer_suitability(group, term, value);
+    }
+
+    fn answer_suitability(&self, group: String, term: u64, value: u64) {
+        self.world.ring.command(Command::Suitability { group, term, value });
+    }
+}
