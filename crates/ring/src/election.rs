@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Dropped, Duration, Election, Event, Health, MemberId, Now, Output, Ring, RumorKind, Status,
-    limits::DEFERRED_ELECTIONS_MAX, rumor::ELECTION_ID,
+    limits::DEFERRED_ELECTIONS_MAX, rooms::Origin, rumor::ELECTION_ID,
 };
 
 /// Time between checks of whether an election has to be started anew.
@@ -196,10 +196,11 @@ impl Ring {
             return Ok(false);
         }
         let finished = merged.status == Status::Finished;
+        let origin = if self.restoring { Origin::DataFile } else { Origin::Ring };
+        self.rumors.put_election(origin, kind, merged)?;
         if finished {
             self.elections.watch(kind, &group).foreign = None;
         }
-        self.rumors.put_election(kind, merged)?;
         self.start_hot(kind, &group, ELECTION_ID);
         self.elections.watch(kind, &group).told = now;
         if finished

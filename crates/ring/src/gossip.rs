@@ -11,6 +11,7 @@ use crate::{
     heat::{Cursor, Hot},
     limits::GOSSIP_BYTES_MAX,
     membership::SMALL_RING_MAX,
+    rooms::Origin,
     rumor::{DEPARTURE_KEY, SERVICE_CONFIG_ID, checked_group},
     table::Place,
 };
@@ -336,22 +337,27 @@ impl Ring {
         let rumor = Rumor::decode(payload)
             .inspect_err(|_| self.counters.gossip_undecodable.add_opened(size, opened))?;
         self.counters.gossip_received.entry(rumor.kind()).or_default().add_opened(size, opened);
-        self.receive_rumor(now, rumor)
+        self.receive_rumor(now, Origin::Ring, rumor)
     }
 
     /// Takes a rumor, whoever brings it.
-    pub(crate) fn receive_rumor(&mut self, now: Now, rumor: Rumor) -> Result<(), Dropped> {
+    pub(crate) fn receive_rumor(
+        &mut self,
+        now: Now,
+        origin: Origin,
+        rumor: Rumor,
+    ) -> Result<(), Dropped> {
         let kind = rumor.kind();
         let news = match rumor {
             Rumor::Member(_, membership) => return self.apply_membership(now, membership),
-            Rumor::Service(service) => self.take_service(service)?,
+            Rumor::Service(service) => self.take_service(origin, service)?,
             Rumor::ServiceConfig(config) => {
                 let group = config.group.clone();
                 let old = self.rumors.service_configs.get(&group, SERVICE_CONFIG_ID);
                 let news = old.is_none_or(|old| old.yields_to(&config));
                 let same = old.is_some_and(|old| old.incarnation == config.incarnation);
                 if news {
-                    self.rumors.put_service_config(config)?;
+                    self.rumors.put_service_config(origin, config)?;
                     self.start_hot(kind, &group, SERVICE_CONFIG_ID);
                 } else if same {
                     self.rumors.heard(kind, &group, SERVICE_CONFIG_ID);
@@ -364,7 +370,7 @@ impl Ring {
                 let news = old.is_none_or(|old| old.yields_to(&file));
                 let same = old.is_some_and(|old| old.incarnation == file.incarnation);
                 if news {
-                    self.rumors.put_service_file(file)?;
+                    self.rumors.put_service_file(origin, file)?;
                     self.start_hot(kind, &group, &name);
                 } else if same {
                     self.rumors.heard(kind, &group, &name);
@@ -374,7 +380,7 @@ impl Ring {
             Rumor::Election(election) | Rumor::ElectionUpdate(election) => {
                 self.receive_election(now, kind, election, None)?
             }
-            Rumor::Departure(departure) => self.take_departure(departure)?,
+            Rumor::Departure(departure) => self.take_departure(origin, departure)?,
         };
         if news {
             self.changed();
@@ -385,7 +391,7 @@ impl Ring {
     }
 
     /// Stores a service (ring chapter 8.2).
-    pub(crate) fn take_service(&mut self, service: Service) -> Result<bool, Dropped> {
+    fn take_service(&mut self, origin: Origin, service: Service) -> Result<bool, Dropped> {
         let (group, member_id) = (service.group.clone(), service.member_id.clone());
         let id = member_id.to_string();
         let old: Option<&Arc<Service>> = self.rumors.services.get(&group, &id);
@@ -399,7 +405,7 @@ impl Ring {
         }
         let new_member = old.is_none();
         let known_group = self.rumors.services.list.contains_key(group.as_str());
-        self.rumors.put_service(service)?;
+        self.rumors.put_service(origin, service)?;
         self.start_hot(RumorKind::Service, &group, &id);
         if new_member {
             // elections that name it may have been withheld meanwhile by nobody but us
@@ -435,7 +441,7 @@ impl Ring {
     }
 
     /// Takes a manual departure (ring chapter 8.6).
-    fn take_departure(&mut self, departure: Departure) -> Result<bool, Dropped> {
+    fn take_departure(&mut self, origin: Origin, departure: Departure) -> Result<bool, Dropped> {
         let id = departure.member_id.clone();
         if id == self.me.id {
             self.learn_own_departure();
@@ -446,7 +452,7 @@ impl Ring {
             self.rumors.heard(RumorKind::Departure, DEPARTURE_KEY, &id_text);
             return Ok(false);
         }
-        self.rumors.put_departure(departure)?;
+        self.rumors.put_departure(origin, departure)?;
         self.start_hot(RumorKind::Departure, DEPARTURE_KEY, &id_text);
         Ok(true)
     }
@@ -470,6 +476,6 @@ impl Ring {
             cfg,
             sys,
         };
-        self.receive_rumor(now, Rumor::Service(service))
+        self.receive_rumor(now, Origin::Own, Rumor::Service(service))
     }
 }

@@ -70,6 +70,14 @@ impl MemberId {
         }
     }
 
+    /// Memory that this id has besides itself, in bytes.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Hex(_) => 0,
+            Repr::Text(text) => text.len(),
+        }
+    }
+
     /// True when the text of this id is `text`.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {

@@ -73,6 +73,7 @@ mod output;
 mod probe;
 mod restore;
 mod ring;
+mod rooms;
 pub mod rumor;
 mod stores;
 mod swim;

@@ -13,10 +13,19 @@ pub const GOSSIP_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const DATAGRAM_BYTES_MAX: usize = 1024;
 /// Votes in an election.
 pub const VOTES_MAX: usize = 4096;
-/// Rumors in all stores together, members apart.
+/// Length of the name of a file, in bytes.
+pub const FILENAME_BYTES_MAX: usize = 4096;
+/// Rumors in all stores together, members apart, besides what comes from this Supervisor.
 pub const RUMORS_MAX: usize = 65_536;
-/// Content of all rumors together, in bytes.
+/// Memory for these rumors, in bytes.
 pub const RUMOR_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Further rumors that clients of this Supervisor applied: configurations, files, departures.
+pub const CLIENT_RUMORS_MAX: usize = 4096;
+/// Memory for these rumors, in bytes.
+pub const CLIENT_RUMOR_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Size of an election up to which it counts as small, in bytes: [`VOTES_MAX`] votes of real
+/// members. Larger ones get no room of this Supervisor's own.
+pub const OWN_ELECTION_BYTES_MAX: usize = 128 * 1024;
 /// Elections that wait for a suitability, per group.
 pub const DEFERRED_ELECTIONS_MAX: usize = 64;
 /// Members to be asked whether they are really dead.

@@ -2,7 +2,7 @@
 
 use crate::{
     Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores, membership::SMALL_RING_MAX,
-    rumor::ELECTION_ID,
+    rooms::Origin, rumor::ELECTION_ID,
 };
 
 impl Ring {
@@ -37,7 +37,7 @@ impl Ring {
             .chain(update_elections.into_iter().map(Rumor::ElectionUpdate))
             .chain(departures.into_iter().map(|id| Rumor::Departure(Departure { member_id: id })));
         for rumor in rumors {
-            if let Err(dropped) = self.receive_rumor(now, rumor) {
+            if let Err(dropped) = self.receive_rumor(now, Origin::DataFile, rumor) {
                 self.count_drop(&dropped);
             }
         }

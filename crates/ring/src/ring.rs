@@ -14,6 +14,7 @@ use crate::{
     gossip::Gossiper,
     limits::OUTPUTS_MAX,
     probe::Prober,
+    rooms::Origin,
     rumor::{CLIENT_ID, checked_group},
     stores::RumorStores,
     table::Table,
@@ -238,16 +239,16 @@ impl Ring {
                 let group = checked_group(Some(group))?;
                 let from_id = CLIENT_ID.into();
                 let config = ServiceConfig { from_id, group, incarnation, encrypted, config };
-                self.receive_rumor(now, Rumor::ServiceConfig(config))
+                self.receive_rumor(now, Origin::Client, Rumor::ServiceConfig(config))
             }
             Command::SetServiceFile { group, incarnation, encrypted, filename, body } => {
                 let group = checked_group(Some(group))?;
                 let from_id = CLIENT_ID.into();
                 let file = ServiceFile { from_id, group, incarnation, encrypted, filename, body };
-                self.receive_rumor(now, Rumor::ServiceFile(file))
+                self.receive_rumor(now, Origin::Client, Rumor::ServiceFile(file))
             }
             Command::DepartMember(member_id) => {
-                self.receive_rumor(now, Rumor::Departure(Departure { member_id }))
+                self.receive_rumor(now, Origin::Client, Rumor::Departure(Departure { member_id }))
             }
             Command::LeaveGracefully => {
                 self.leave();

@@ -2,14 +2,15 @@
 //! is. Parts are shared with views and copied only when they change while a view is held.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use crate::{
     Departure, Dropped, Election, Rumor, RumorKind, Rumors, Service, ServiceConfig, ServiceFile,
     heat::Heat,
-    limits::{RUMOR_BYTES_MAX, RUMORS_MAX},
+    limits::OWN_ELECTION_BYTES_MAX,
+    rooms::{Charge, Origin, Rooms},
 };
 
 /// What identifies a rumor.
@@ -33,64 +34,97 @@ pub(crate) struct RumorStores {
     pub(crate) departures: Arc<Rumors<Departure>>,
     /// How hot each key is; a key's number is its place in `keys`.
     pub(crate) heat: Heat,
+    keys: Keys,
+    rooms: Rooms,
+    /// Groups in which this Supervisor has published a service since its start.
+    own_groups: BTreeSet<String>,
+}
+
+/// What rumors are called, and what they take.
+#[derive(Debug, Default)]
+struct Keys {
     keys: Vec<RumorKey>,
     /// For look-up only; its order never shows.
     index: HashMap<RumorKey, u32>,
-    bytes: usize,
+    /// By place; `None` for what was removed.
+    charges: Vec<Option<Charge>>,
 }
 
-/// What a rumor costs besides its content, in bytes: keys, records, heat.
-const OVERHEAD_BYTES: usize = 256;
+/// What a rumor takes besides its content and names, in bytes: records, nodes of maps, heat.
+const OVERHEAD_BYTES: usize = 320;
+/// How often the key and the id of a rumor are held: in the store, in the keys, in itself.
+const NAMES: usize = 3;
 
-/// Size of what a rumor holds, in bytes, for the limit on all of them.
+/// Size of what a rumor holds besides its key and id, in bytes.
 trait Weight {
     fn weight(&self) -> usize;
 }
 
 impl Weight for Service {
     fn weight(&self) -> usize {
-        OVERHEAD_BYTES + self.cfg.len() + self.pkg.len() + self.sys.hostname.len()
+        let sys = &self.sys;
+        let texts = [&self.pkg, &sys.ip, &sys.hostname, &sys.gossip_ip, &sys.http_gateway_ip];
+        let texts = texts.into_iter().chain([&sys.ctl_gateway_ip]);
+        self.cfg.len() + texts.map(String::len).sum::<usize>()
     }
 }
 
 impl Weight for ServiceConfig {
     fn weight(&self) -> usize {
-        OVERHEAD_BYTES + self.config.len() + self.from_id.len()
+        self.config.len() + self.from_id.len()
     }
 }
 
 impl Weight for ServiceFile {
     fn weight(&self) -> usize {
-        OVERHEAD_BYTES + self.body.len() + self.from_id.len()
+        self.body.len() + self.from_id.len()
     }
 }
 
 impl Weight for Election {
     fn weight(&self) -> usize {
-        OVERHEAD_BYTES + self.votes.len() * size_of::<crate::MemberId>()
+        let allocated = self.votes.iter().map(crate::MemberId::allocated_bytes).sum::<usize>();
+        self.votes.len() * size_of::<crate::MemberId>() + allocated
     }
 }
 
 impl Weight for Departure {
     fn weight(&self) -> usize {
-        OVERHEAD_BYTES
+        0
     }
 }
 
-/// Stores a rumor, or fails when all stores together would exceed their limits.
-fn put<T: Weight + Clone>(
-    store: &mut Arc<Rumors<T>>,
-    bytes: &mut usize,
-    full: bool,
-    (key, id): (&str, &str),
-    rumor: T,
-) -> Result<(), Dropped> {
-    let old = store.get(key, id).map(|old| old.weight());
-    let sum = *bytes - old.unwrap_or(0) + rumor.weight();
-    if sum > RUMOR_BYTES_MAX || (old.is_none() && full) {
-        return Err(Dropped::TooManyRumors);
+impl Keys {
+    fn place(&self, key: &RumorKey) -> Option<u32> {
+        self.index.get(key).copied()
     }
-    *bytes = sum;
+
+    /// Makes room for a rumor, or fails when there is none for one of this origin.
+    fn charge(
+        &mut self,
+        rooms: &mut Rooms,
+        origin: Origin,
+        key: RumorKey,
+        content_bytes: usize,
+    ) -> Result<(), Dropped> {
+        let bytes = OVERHEAD_BYTES + NAMES * (key.key.len() + key.id.len()) + content_bytes;
+        let place = self.place(&key);
+        let old = place.and_then(|place| self.charges[place as usize]);
+        let charge = Some(rooms.take(old, origin, bytes)?);
+        if let Some(place) = place {
+            self.charges[place as usize] = charge;
+        } else {
+            let place = u32::try_from(self.keys.len()).expect("the limits of rooms are far below");
+            self.index.insert(key.clone(), place);
+            self.keys.push(key);
+            self.charges.push(charge);
+        }
+        Ok(())
+    }
+}
+
+/// Stores a rumor.
+fn put<T: Clone>(store: &mut Arc<Rumors<T>>, (key, id): (&str, &str), rumor: T) {
     let store = Arc::make_mut(store);
     let group = match store.list.get_mut(key) {
         Some(group) => group,
@@ -101,54 +135,90 @@ fn put<T: Weight + Clone>(
         None => drop(group.insert(id.into(), Arc::new(rumor))),
     }
     store.update_counter += 1;
-    Ok(())
 }
 
 impl RumorStores {
-    fn is_full(&self) -> bool {
-        self.keys.len() >= RUMORS_MAX
+    fn charge(
+        &mut self,
+        origin: Origin,
+        kind: RumorKind,
+        (key, id): (&str, &str),
+        rumor: &impl Weight,
+    ) -> Result<(), Dropped> {
+        let key = RumorKey { kind, key: key.into(), id: id.into() };
+        self.keys.charge(&mut self.rooms, origin, key, rumor.weight())
     }
 
-    pub(crate) fn put_service(&mut self, service: Service) -> Result<(), Dropped> {
-        let full = self.is_full();
-        let id = service.member_id.to_string();
-        let key = service.group.clone();
-        put(&mut self.services, &mut self.bytes, full, (&key, &id), service)
+    /// This Supervisor has published a service in the group since its start.
+    pub(crate) fn is_own_group(&self, group: &str) -> bool {
+        self.own_groups.contains(group)
     }
 
-    pub(crate) fn put_service_config(&mut self, config: ServiceConfig) -> Result<(), Dropped> {
-        let full = self.is_full();
+    pub(crate) fn put_service(&mut self, origin: Origin, service: Service) -> Result<(), Dropped> {
+        let (key, id) = (service.group.clone(), service.member_id.to_string());
+        self.charge(origin, RumorKind::Service, (&key, &id), &service)?;
+        if origin == Origin::Own {
+            self.own_groups.insert(key.clone());
+        }
+        put(&mut self.services, (&key, &id), service);
+        Ok(())
+    }
+
+    pub(crate) fn put_service_config(
+        &mut self,
+        origin: Origin,
+        config: ServiceConfig,
+    ) -> Result<(), Dropped> {
         let key = config.group.clone();
         let ids = (key.as_str(), crate::rumor::SERVICE_CONFIG_ID);
-        put(&mut self.service_configs, &mut self.bytes, full, ids, config)
+        self.charge(origin, RumorKind::ServiceConfig, ids, &config)?;
+        put(&mut self.service_configs, ids, config);
+        Ok(())
     }
 
-    pub(crate) fn put_service_file(&mut self, file: ServiceFile) -> Result<(), Dropped> {
-        let full = self.is_full();
+    pub(crate) fn put_service_file(
+        &mut self,
+        origin: Origin,
+        file: ServiceFile,
+    ) -> Result<(), Dropped> {
         let (key, id) = (file.group.clone(), file.filename.clone());
-        put(&mut self.service_files, &mut self.bytes, full, (&key, &id), file)
+        self.charge(origin, RumorKind::ServiceFile, (&key, &id), &file)?;
+        put(&mut self.service_files, (&key, &id), file);
+        Ok(())
     }
 
+    /// Stores an election. One of a group that this Supervisor has published a service in gets
+    /// room of its own, whoever brings it: it could not be finished otherwise.
     pub(crate) fn put_election(
         &mut self,
+        origin: Origin,
         kind: RumorKind,
         election: Election,
     ) -> Result<(), Dropped> {
-        let full = self.is_full();
         let key = election.group.clone();
+        let ids = (key.as_str(), crate::rumor::ELECTION_ID);
+        let own = self.is_own_group(&key) && election.weight() <= OWN_ELECTION_BYTES_MAX;
+        let origin = if own { Origin::Own } else { origin };
+        self.charge(origin, kind, ids, &election)?;
         let store = if kind == RumorKind::Election {
             &mut self.elections
         } else {
             &mut self.update_elections
         };
-        put(store, &mut self.bytes, full, (&key, crate::rumor::ELECTION_ID), election)
+        put(store, ids, election);
+        Ok(())
     }
 
-    pub(crate) fn put_departure(&mut self, departure: Departure) -> Result<(), Dropped> {
-        let full = self.is_full();
+    pub(crate) fn put_departure(
+        &mut self,
+        origin: Origin,
+        departure: Departure,
+    ) -> Result<(), Dropped> {
         let id = departure.member_id.to_string();
         let ids = (crate::rumor::DEPARTURE_KEY, id.as_str());
-        put(&mut self.departures, &mut self.bytes, full, ids, departure)
+        self.charge(origin, RumorKind::Departure, ids, &departure)?;
+        put(&mut self.departures, ids, departure);
+        Ok(())
     }
 
     /// The elections of one kind.
@@ -172,38 +242,32 @@ impl RumorStores {
             .list
             .get_mut(group)
             .and_then(|elections| elections.remove(crate::rumor::ELECTION_ID));
-        if let Some(old) = old {
-            self.bytes -= old.weight();
-        }
         let key = RumorKey { kind, key: group.into(), id: crate::rumor::ELECTION_ID.into() };
-        if let Some(place) = self.index.get(&key) {
-            self.heat.cool(*place);
+        let Some(place) = self.keys.place(&key).filter(|_| old.is_some()) else { return };
+        if let Some(charge) = self.keys.charges[place as usize].take() {
+            self.rooms.give_back(charge);
         }
+        self.heat.cool(place);
     }
 
-    /// Starts a rumor hot. False when the heat has to be renumbered first.
+    /// Starts a stored rumor hot. False when the heat has to be renumbered first.
     #[must_use]
     pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) -> bool {
         let key = RumorKey { kind, key: key.into(), id: id.into() };
-        let next = u32::try_from(self.keys.len()).expect("RUMORS_MAX is far below");
-        let place = *self.index.entry(key.clone()).or_insert(next);
-        if place == next {
-            self.keys.push(key);
-        }
-        self.heat.start(place)
+        self.keys.place(&key).is_none_or(|place| self.heat.start(place))
     }
 
     /// Somebody told a rumor in the version that is known here.
     pub(crate) fn heard(&mut self, kind: RumorKind, key: &str, id: &str) {
         let key = RumorKey { kind, key: key.into(), id: id.into() };
-        if let Some(place) = self.index.get(&key) {
-            self.heat.heard(*place);
+        if let Some(place) = self.keys.place(&key) {
+            self.heat.heard(place);
         }
     }
 
     /// Offers the services of a departed member to nobody until they change.
     pub(crate) fn cool_services_of(&mut self, id: &str) {
-        for (key, place) in self.keys.iter().zip(0..) {
+        for (key, place) in self.keys.keys.iter().zip(0..) {
             if key.kind == RumorKind::Service && &*key.id == id {
                 self.heat.cool(place);
             }
@@ -212,7 +276,7 @@ impl RumorStores {
 
     /// What identifies the rumor with this number.
     pub(crate) fn key(&self, rumor: u32) -> &RumorKey {
-        &self.keys[rumor as usize]
+        &self.keys.keys[rumor as usize]
     }
 
     /// The rumor with this number, as it is now.

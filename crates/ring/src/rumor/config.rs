@@ -57,7 +57,7 @@ impl ServiceConfig {
             group: super::checked_group(wire.service_group)?,
             incarnation: wire.incarnation.unwrap_or_default(),
             encrypted: wire.encrypted.unwrap_or_default(),
-            config: wire.config.unwrap_or_default(),
+            config: super::detached(wire.config),
         })
     }
 }

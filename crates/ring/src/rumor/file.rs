@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::Dropped;
+use crate::{Dropped, limits::FILENAME_BYTES_MAX};
 
 /// Wire form (ring chapter 3.2).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -55,13 +55,17 @@ impl ServiceFile {
     }
 
     pub(crate) fn from_wire(from_id: String, wire: ServiceFileWire) -> Result<Self, Dropped> {
+        let filename = wire.filename.ok_or(Dropped::MissingField("filename"))?;
+        if filename.len() > FILENAME_BYTES_MAX {
+            return Err(Dropped::NameTooLong);
+        }
         Ok(Self {
             from_id,
             group: super::checked_group(wire.service_group)?,
             incarnation: wire.incarnation.unwrap_or_default(),
             encrypted: wire.encrypted.unwrap_or_default(),
-            filename: wire.filename.ok_or(Dropped::MissingField("filename"))?,
-            body: wire.body.unwrap_or_default(),
+            filename,
+            body: super::detached(wire.body),
         })
     }
 }

@@ -111,6 +111,11 @@ enum PayloadWire {
     Departure(departure::DepartureWire),
 }
 
+/// Content of its own: what was decoded is a slice that would keep the whole message.
+pub(crate) fn detached(content: Option<Bytes>) -> Bytes {
+    content.map(|content| Bytes::copy_from_slice(&content)).unwrap_or_default()
+}
+
 /// A member id within its limit.
 pub(crate) fn member_id(id: Option<String>, field: &'static str) -> Result<MemberId, Dropped> {
     let id = id.ok_or(Dropped::MissingField(field))?;

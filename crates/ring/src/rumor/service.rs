@@ -120,7 +120,7 @@ impl Service {
             incarnation: wire.incarnation.unwrap_or_default(),
             initialized: wire.initialized.unwrap_or_default(),
             pkg: wire.pkg.ok_or(Dropped::MissingField("pkg"))?,
-            cfg: wire.cfg.unwrap_or_default(),
+            cfg: super::detached(wire.cfg),
             sys: SysInfo {
                 ip: sys.ip.ok_or(Dropped::MissingField("ip"))?,
                 hostname: sys.hostname.ok_or(Dropped::MissingField("hostname"))?,

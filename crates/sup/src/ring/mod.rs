@@ -8,7 +8,7 @@ mod task;
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use roost_ring::{Command, Config, Me, MemberId, Now, Ring, View};
+use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, View};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -60,7 +60,8 @@ pub(crate) struct RingHandle {
 
 #[derive(Debug)]
 enum Order {
-    Command(Box<Command>),
+    /// Obey; tell the outcome to who waits for it.
+    Command(Box<Command>, Option<oneshot::Sender<Result<(), Dropped>>>),
     /// Write everything, close the connections, and tell when done.
     End(oneshot::Sender<()>),
 }
@@ -69,7 +70,18 @@ impl RingHandle {
     /// Tells the ring something.
     pub(crate) fn command(&self, command: Command) {
         // Without the task the process is ending.
-        let _ = self.commands.send(Order::Command(Box::new(command)));
+        let _ = self.commands.send(Order::Command(Box::new(command), None));
+    }
+
+    /// Tells the ring something and waits until it has it.
+    ///
+    /// # Errors
+    /// When the ring refuses; then nothing has changed.
+    pub(crate) async fn ask(&self, command: Command) -> Result<(), Dropped> {
+        let (sender, answer) = oneshot::channel();
+        // Without the task the process is ending, and nobody reads what is answered.
+        let _ = self.commands.send(Order::Command(Box::new(command), Some(sender)));
+        answer.await.unwrap_or(Ok(()))
     }
 
     /// Writes the data file and closes the connections.

@@ -96,7 +96,17 @@ impl Task {
                 Some(report) = self.sockets.reports.recv() => self.take_report(&report),
                 Some(incarnation) = self.stored.1.recv() => self.incarnation_stored(incarnation),
                 order = orders.recv() => match order {
-                    Some(Order::Command(command)) => self.feed(Input::Command(*command)),
+                    Some(Order::Command(command, answer)) => {
+                        let now = self.now();
+                        let result = self.ring.handle(now, Input::Command(*command));
+                        match answer {
+                            // Who asked may be gone.
+                            Some(answer) => drop(answer.send(result)),
+                            None => result.unwrap_or_else(|dropped| {
+                                tracing::warn!("The ring refused a command: {dropped}");
+                            }),
+                        }
+                    }
                     Some(Order::End(done)) => {
                         self.end().await;
                         // Who asked may be gone.

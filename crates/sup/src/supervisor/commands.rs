@@ -27,32 +27,31 @@ impl Supervisor {
             Request::SetConfig { group, config, version, encrypted } => {
                 let text = format!("Setting new configuration version {version} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
-                self.world.ring.command(Command::SetServiceConfig {
+                let command = Command::SetServiceConfig {
                     group: group.to_string(),
                     incarnation: version,
                     encrypted,
                     config: config.into(),
-                });
-                responder.finish(Reply::Ok);
+                };
+                self.spread(command, responder);
             }
             Request::PutFile { group, filename, content, version, encrypted } => {
                 let text =
                     format!("Receiving new version {version} of file {filename} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
-                self.world.ring.command(Command::SetServiceFile {
+                let command = Command::SetServiceFile {
                     group: group.to_string(),
                     incarnation: version,
                     encrypted,
                     filename,
                     body: content.into(),
-                });
-                responder.finish(Reply::Ok);
+                };
+                self.spread(command, responder);
             }
             Request::Depart { member_id } => {
                 let text = format!("Attempting to depart member: {member_id}");
                 self.world.output.line("hab-sup", "CMD", &text);
-                self.world.ring.command(Command::DepartMember(MemberId::new(&member_id)));
-                responder.finish(Reply::Ok);
+                self.spread(Command::DepartMember(MemberId::new(&member_id)), responder);
             }
             Request::Restart => {
                 // The end of the connection is the answer.
@@ -61,6 +60,19 @@ impl Supervisor {
             }
             request => self.world.specs.handle(request, responder),
         }
+    }
+
+    /// Gives the ring something to spread. The client is answered when the ring has it.
+    fn spread(&self, command: Command, responder: Responder) {
+        let ring = self.world.ring.clone();
+        tokio::spawn(async move {
+            let failure = |dropped| {
+                let text =
+                    format!("The ring takes nothing more, and nothing has changed: {dropped}");
+                Failure::new(ErrorCode::Internal, text)
+            };
+            responder.finish_with(ring.ask(command).await.map_err(failure));
+        });
     }
 
     fn status_reply(&self, ident: Option<&PackageIdent>) -> Reply {
