@@ -38,7 +38,7 @@ use crate::{
     ring::{self, RingError, RingHandle},
     services::hook_log::HookLog,
     supervisor::{End, Supervisor, World, event::Event, orphans},
-    system, systemd,
+    system, systemd, vital,
 };
 
 /// Under this name the launcher keeps for later Supervisors that what was named at the start
@@ -203,7 +203,7 @@ async fn start(
             }
         }
     };
-    tokio::spawn(opening);
+    vital::spawn("opening", opening);
     let End { exit, left } = supervisor.run(inbox, from_launcher).await;
     ring.end().await;
     if !left.is_empty() {
@@ -224,7 +224,7 @@ async fn start(
 fn read_peers(config: &SupConfig, output: &Output, ring: &RingHandle) {
     if let Some(path) = config.ring.peer_watch_file.clone() {
         let (output, ring) = (output.clone(), ring.clone());
-        tokio::task::spawn_blocking(move || peers::read(&path, &output, &ring));
+        vital::spawn_blocking("peers", move || peers::read(&path, &output, &ring));
     }
 }
 

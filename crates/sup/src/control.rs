@@ -9,7 +9,7 @@ use roost_ctl::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event};
+use crate::{config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event, vital};
 
 const SECRET_MODE: u32 = 0o600;
 /// Bytes of randomness in a new secret.
@@ -84,8 +84,9 @@ impl Control {
         shutdown: CancellationToken,
     ) {
         let (requests, mut inbox) = mpsc::channel::<Incoming>(REQUESTS_MAX);
-        tokio::spawn(server::serve(listener, self.config, requests, shutdown.cancelled_owned()));
-        tokio::spawn(async move {
+        let serving = server::serve(listener, self.config, requests, shutdown.cancelled_owned());
+        vital::spawn("ctl-gateway", serving);
+        vital::spawn("requests of clients", async move {
             while let Some(incoming) = inbox.recv().await {
                 if events.send(Event::Control(incoming)).is_err() {
                     return;

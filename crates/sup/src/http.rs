@@ -9,7 +9,9 @@ use roost_api::{
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{VERSION, config::HttpConfig, metrics::Metrics, output::Output, system, systemd};
+use crate::{
+    VERSION, config::HttpConfig, metrics::Metrics, output::Output, system, systemd, vital,
+};
 
 /// Pause before a port that is taken is tried again while services are taken back.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -114,14 +116,14 @@ impl Http {
         match bind(self.listen) {
             Ok(listener) => {
                 let address = local_address(&listener, self.listen);
-                tokio::spawn(self.gateway.serve(listener, shutdown));
+                vital::spawn("http-gateway", self.gateway.serve(listener, shutdown));
                 Ok(Opened { address, listens: true })
             }
             Err(error) if takes_back => {
                 let listen = self.listen;
                 output.sup(&format!("{error} Trying again each second."));
                 systemd::status(&format!("HTTP port {listen} is taken; trying again"));
-                tokio::spawn(self.keep_trying(output.clone(), shutdown));
+                vital::spawn("http-gateway", self.keep_trying(output.clone(), shutdown));
                 Ok(Opened { address: listen, listens: false })
             }
             Err(error) => Err(error.into()),

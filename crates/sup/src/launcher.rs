@@ -19,6 +19,8 @@ use tokio::{
     sync::mpsc,
 };
 
+use crate::vital;
+
 /// Events that wait for the Supervisor's task.
 const EVENT_QUEUE: usize = 64;
 /// Bytes read at once.
@@ -51,8 +53,8 @@ impl Launcher {
         let (reader, writer) = stream.into_split();
         let (requests, outbox) = mpsc::unbounded_channel();
         let (events, mut inbox) = mpsc::channel(EVENT_QUEUE);
-        tokio::spawn(write(writer, outbox));
-        tokio::spawn(read(reader, events));
+        vital::spawn("requests to the launcher", write(writer, outbox));
+        vital::spawn("events of the launcher", read(reader, events));
         let launcher = Self { requests };
         launcher.send(&Request::Hello { version: PROTOCOL_VERSION, style });
         loop {

@@ -14,6 +14,7 @@
 //! | `control`, `load`, `http` | the gateways, and commands that change specs |
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
+//! | `vital` | how everything beside the Supervisor's task is run |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod app;
@@ -34,6 +35,7 @@ mod services;
 mod supervisor;
 mod system;
 mod systemd;
+mod vital;
 
 pub use app::StartError;
 pub use config::{SupConfig, VERSION};
@@ -52,6 +54,8 @@ pub enum Exit {
     NotYet,
     /// This member was departed by hand and may not come back.
     Departed,
+    /// A part of it failed; the launcher keeps the services and starts a new one.
+    Crashed,
 }
 
 impl Exit {
@@ -61,6 +65,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::NotYet => 1,
+            // As for a panic of the main thread.
+            Self::Crashed => 101,
             Self::Failed | Self::Departed => 86,
         }
     }

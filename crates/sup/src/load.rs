@@ -33,6 +33,7 @@ use crate::{
         built::{Blueprint, check_binds},
     },
     supervisor::event::Event,
+    vital::{self, guarded},
 };
 
 /// Changes spec files.
@@ -53,7 +54,7 @@ impl SpecCommands {
     /// Starts the task that does one command after the other and tells the Supervisor.
     pub(crate) fn start(writer: SpecWriter, events: mpsc::UnboundedSender<Event>) -> Self {
         let (commands, mut inbox) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
+        vital::spawn("commands that change specs", async move {
             while let Some((request, responder)) = inbox.recv().await {
                 // Without a receiver the process is ending; the files are right.
                 let will_stop = |service: String, timeout_s| {
@@ -189,7 +190,7 @@ impl SpecWriter {
         let ident = ident.clone().validate().ok()?;
         let path = self.config.root.sup().spec_file(&ident.name);
         let name = format!("{}.spec", ident.name);
-        let read = tokio::task::spawn_blocking(move || specs::read(&path, &name)).await;
+        let read = vital::spawn_blocking("specs", move || specs::read(&path, &name)).await;
         read.ok()?.ok().flatten().map(|(spec, _)| spec)
     }
 
@@ -209,7 +210,9 @@ impl SpecWriter {
             prepare: false,
         };
         // One command after the other: a file system that does not answer must not stop them all.
-        let checked = tokio::task::spawn_blocking(move || check(&blueprint));
+        let checked = vital::spawn_blocking("check of a spec", move || {
+            guarded(|| check(&blueprint)).unwrap_or_else(|bug| Err(Unfit::Other(bug)))
+        });
         let Ok(checked) = tokio::time::timeout(DISK_PATIENCE, checked).await else {
             return Err(failed(format!(
                 "The files of {ident} could not be read within {} secs; does a file system not \
@@ -333,6 +336,6 @@ pub(crate) fn stage(
 ) -> Result<PackageIdent, String> {
     let options =
         staging::StageOptions { origin_env: env::var("HAB_ORIGIN").ok(), keep: keep.to_vec() };
-    let staged = staging::stage_directory(root, directory, &options);
+    let staged = guarded(|| staging::stage_directory(root, directory, &options))?;
     staged.map(|staged| staged.ident).map_err(|error| error.to_string())
 }

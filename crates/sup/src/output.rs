@@ -12,11 +12,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{self, SyncSender, TrySendError},
     },
-    thread,
     time::{Duration, Instant},
 };
 
 use roost_launch::line::{SUPERVISOR, Style, format_line};
+
+use crate::vital;
 
 /// Lines that wait for a slow reader.
 const QUEUE_LINES: usize = 4096;
@@ -49,10 +50,7 @@ impl Output {
         let (queue, inbox) = mpsc::sync_channel(QUEUE_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        thread::Builder::new()
-            .name("hab-output".into())
-            .stack_size(64 * 1024)
-            .spawn(move || write_all(&inbox, style, &counter))?;
+        vital::spawn_thread("hab-output", 64 * 1024, move || write_all(&inbox, style, &counter))?;
         Ok(Self { style, queue, dropped })
     }
 

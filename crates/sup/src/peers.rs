@@ -8,7 +8,7 @@ use std::{
 
 use roost_ring::Command;
 
-use crate::{output::Output, ring::RingHandle, supervisor::World};
+use crate::{output::Output, ring::RingHandle, supervisor::World, vital};
 
 /// Port of a peer that names none.
 const PORT: u16 = 9638;
@@ -19,7 +19,7 @@ const LINES_MAX: usize = 10_000;
 pub(crate) fn reread(world: &World) {
     if let Some(path) = world.config.ring.peer_watch_file.clone() {
         let (output, ring) = (world.output.clone(), world.ring.clone());
-        tokio::task::spawn_blocking(move || read(&path, &output, &ring));
+        vital::spawn_blocking("peers", move || read(&path, &output, &ring));
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
 
 use roost_service::{ServiceSpec, SpecError, spec_file::SPEC_SIZE_MAX_BYTES};
 
+use crate::vital::guarded;
+
 /// What the directory holds.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
@@ -64,6 +66,13 @@ pub(crate) fn read_all(directory: &Path, known: &[String]) -> io::Result<Listing
 
 /// Reads one spec; `None` when the file is gone.
 pub(crate) fn read(
+    path: &Path,
+    file_name: &str,
+) -> Result<Option<(ServiceSpec, String)>, SpecError> {
+    guarded(|| read_and_parse(path, file_name)).unwrap_or_else(|bug| Err(SpecError::Invalid(bug)))
+}
+
+fn read_and_parse(
     path: &Path,
     file_name: &str,
 ) -> Result<Option<(ServiceSpec, String)>, SpecError> {

@@ -9,11 +9,12 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError},
-    thread,
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
+
+use crate::vital;
 
 /// Pause before a failed write is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
@@ -48,10 +49,7 @@ impl Store {
     /// When the system gives no thread.
     pub(crate) fn start() -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
-        thread::Builder::new()
-            .name("hab-store".into())
-            .stack_size(128 * 1024)
-            .spawn(move || run(&inbox))?;
+        vital::spawn_thread("hab-store", 128 * 1024, move || run(&inbox))?;
         Ok(Self { jobs })
     }
 

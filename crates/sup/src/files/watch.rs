@@ -19,7 +19,6 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::mpsc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -28,6 +27,8 @@ use rustix::{
     fs::{Timespec, inotify},
     pipe::{PipeFlags, pipe_with},
 };
+
+use crate::vital;
 
 /// How often every target is looked at even without an event.
 const SAFETY_POLL: Duration = Duration::from_secs(30);
@@ -83,10 +84,7 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         let (commands, inbox) = mpsc::channel();
         let thread =
             Thread { inotify, woken, inbox, targets: BTreeMap::new(), armed: BTreeMap::new() };
-        thread::Builder::new()
-            .name("hab-watch".into())
-            .stack_size(128 * 1024)
-            .spawn(move || thread.run(report))?;
+        vital::spawn_thread("hab-watch", 128 * 1024, move || thread.run(report))?;
         Ok(Self { commands, wake })
     }
 
@@ -395,10 +393,13 @@ mod tests {
             loop {
                 fs::write(&probe, format!("{:?}", Instant::now())).unwrap();
                 if self.reports.recv_timeout(Duration::from_millis(50)) == Ok("probe") {
-                    self.watcher.unwatch("probe");
-                    return;
+                    break;
                 }
             }
+            // A late report of the probe comes before that of the next key.
+            self.watcher.unwatch("probe");
+            self.watcher.watch_and_report("settled", Vec::new());
+            while self.reports.recv_timeout(PATIENCE).unwrap() != "settled" {}
         }
 
         fn expect(&self, key: &str) {

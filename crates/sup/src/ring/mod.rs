@@ -21,7 +21,7 @@ use crate::{
     files::store::Store,
     metrics::Metrics,
     supervisor::event::Event,
-    system,
+    system, vital,
 };
 
 /// Why the ring cannot be started.
@@ -136,14 +136,7 @@ pub(crate) async fn start(
     let view = Arc::new(ring.view());
     let (commands, orders) = mpsc::unbounded_channel();
     let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events);
-    let running = tokio::spawn(task.run(orders));
-    tokio::spawn(async move {
-        if running.await.is_err_and(|error| error.is_panic()) {
-            // Without its ring this Supervisor would tell lies. Its launcher keeps the services
-            // and starts a new one.
-            std::process::abort();
-        }
-    });
+    vital::spawn("ring", task.run(orders));
     Ok((RingHandle { commands }, view))
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Order, complaints::Complaints, disk::Disk, sockets::Sockets};
-use crate::{metrics::Metrics, supervisor::event::Event};
+use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
 /// Longest datagram that is looked at; UDP carries no longer ones.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
@@ -200,7 +200,7 @@ impl Task {
                     let (store, path) = self.disk.incarnation_file();
                     let stored = self.stored.0.clone();
                     self.storing += 1;
-                    tokio::spawn(async move {
+                    vital::spawn("incarnation", async move {
                         Disk::write_incarnation(store, path, incarnation).await;
                         // Without the task the process is ending.
                         let _ = stored.send(incarnation);

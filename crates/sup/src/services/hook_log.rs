@@ -10,8 +10,9 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     sync::mpsc,
-    thread,
 };
+
+use crate::vital;
 
 /// Handle of the writing thread.
 #[derive(Debug, Clone)]
@@ -36,10 +37,7 @@ impl HookLog {
     /// When the system gives no thread.
     pub(crate) fn start() -> io::Result<Self> {
         let (messages, inbox) = mpsc::channel();
-        thread::Builder::new()
-            .name("hab-hook-log".into())
-            .stack_size(64 * 1024)
-            .spawn(move || write_all(&inbox))?;
+        vital::spawn_thread("hab-hook-log", 64 * 1024, move || write_all(&inbox))?;
         Ok(Self { messages })
     }
 

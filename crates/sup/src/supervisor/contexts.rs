@@ -19,7 +19,7 @@ use super::{
     event::{Event, Watch},
     managed::Managed,
 };
-use crate::{census_input, peers, services::built::read_user_layer};
+use crate::{census_input, peers, services::built::read_user_layer, vital::guarded};
 
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
@@ -173,7 +173,7 @@ impl Supervisor {
             Watch::User(service) => {
                 let root = self.world.config.root.clone();
                 self.beside(move || {
-                    let result = read_user_layer(&root, &service);
+                    let result = guarded(|| read_user_layer(&root, &service)).unwrap_or_else(Err);
                     Event::UserLayer { service, result }
                 });
             }

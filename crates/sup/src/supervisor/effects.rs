@@ -10,7 +10,7 @@ use roost_service::{
     Rendering, ServiceSpec,
 };
 
-use super::{Supervisor, errands::Kind as Errand, event::Event, guarded, managed::Managed};
+use super::{Supervisor, errands::Kind as Errand, event::Event, managed::Managed};
 use crate::{
     services::{
         built::{Blueprint, Built},
@@ -19,6 +19,7 @@ use crate::{
         rendering,
     },
     supervisor::event::Watch,
+    vital::guarded,
 };
 
 pub(super) const SIGKILL: i32 = 9;

@@ -36,7 +36,6 @@ mod suitability;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future,
-    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -77,7 +76,7 @@ use crate::{
     output::Output,
     ring::RingHandle,
     services::{hook_log::HookLog, hook_run::HookRuns},
-    systemd,
+    systemd, vital,
 };
 
 /// Different warnings about the ring that are told before the rest is held back.
@@ -117,19 +116,6 @@ enum Course {
     Running,
     /// Every service is being stopped or let go.
     Ending(Exit),
-}
-
-/// Runs work on templates and files of a user, so that a panic in it (which is a bug of ours)
-/// is the failure of one service and not the end of the Supervisor.
-///
-/// # Errors
-/// What the panic said.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panic");
-        format!("this is a bug in Roost, please report it: {text}")
-    })
 }
 
 /// How the Supervisor's task ended.
@@ -451,7 +437,7 @@ impl Supervisor {
     fn beside(&self, work: impl FnOnce() -> Event + Send + 'static) {
         let events = self.world.events.clone();
         // Without a receiver the process is ending.
-        tokio::task::spawn_blocking(move || drop(events.send(work())));
+        vital::spawn_blocking("work for services", move || drop(events.send(work())));
     }
 }
 

@@ -13,7 +13,6 @@ use super::{
     Course, Supervisor,
     errands::Kind,
     event::{Event, Watch},
-    guarded,
     managed::Managed,
     orphans::service_of,
 };
@@ -24,6 +23,7 @@ use crate::{
     },
     services::built::{Blueprint, Built},
     system,
+    vital::guarded,
 };
 
 /// A process of the former Supervisor that no service of this one stands for yet.
