@@ -128,6 +128,9 @@ async fn start(
     };
     let control =
         Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone(), &store)?;
+    if let Some(warning) = control::tls_without_key(&config.ctl) {
+        output.sup(&warning);
+    }
     let takes_back = !welcome.running.is_empty();
     let http = match http {
         None => Opened { address: config.http.listen, listens: false },

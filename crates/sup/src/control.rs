@@ -96,6 +96,24 @@ impl Control {
     }
 }
 
+/// What is wrong with TLS settings that have no effect, if there are any.
+pub(crate) fn tls_without_key(config: &CtlConfig) -> Option<String> {
+    let named = [
+        ("--ctl-server-certificate", &config.tls_certs),
+        ("--ctl-client-ca-certificate", &config.tls_client_ca),
+    ];
+    let given: Vec<&str> =
+        named.iter().filter(|(_, path)| path.is_some()).map(|(option, _)| *option).collect();
+    if config.tls_key.is_some() || given.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "WARNING: the control gateway listens WITHOUT TLS: {} needs --ctl-server-key. Secrets and \
+         commands travel in clear, and no client certificate is asked for",
+        given.join(" and ")
+    ))
+}
+
 /// Listens on the address of the control gateway.
 ///
 /// # Errors

@@ -97,3 +97,15 @@ fn tls_settings_that_make_no_sense_end_the_start() {
     let mut sup = root.supervisor().args(["--ctl-server-key", &missing]).spawn();
     assert_eq!(sup.wait_exit(), 2, "{}", sup.log());
 }
+
+#[test]
+fn certificates_without_a_key_are_said_to_have_no_effect() {
+    let root = root_with_web();
+    let files = make(&root, "tls");
+    let sup = root.supervisor().args(["--ctl-server-certificate", &files]).start();
+    sup.wait_log(
+        "hab-sup(MR): WARNING: the control gateway listens WITHOUT TLS: --ctl-server-certificate \
+         needs --ctl-server-key.",
+    );
+    assert_eq!(ok(&sup, &["svc", "status"]), "No services loaded.\n");
+}
