@@ -22,6 +22,9 @@ use crate::{
 /// Time for the connection, for TLS and for the answer to the handshake, each.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes that a Supervisor may say in one conversation; a real one says some hundred per service.
+const MAX_CONVERSATION_BYTES: usize = 64 << 20;
+
 /// Why a conversation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -34,6 +37,12 @@ pub enum ClientError {
     /// No answer to the handshake in time.
     #[error("client timed out")]
     TimedOut,
+    /// No answer to the request in time.
+    #[error("the Supervisor has taken the request and not answered it in {} seconds", .0.as_secs())]
+    Silent(Duration),
+    /// It does not stop talking.
+    #[error("the Supervisor said more than {} MiB", MAX_CONVERSATION_BYTES >> 20)]
+    TooLong,
     /// The Supervisor closed the connection before it answered.
     #[error("The connection was unexpectedly closed.")]
     Closed,
@@ -133,6 +142,9 @@ pub struct Client {
     stream: Stream,
     decoder: Decoder,
     finished: bool,
+    /// Time without a word after which the request counts as not answered.
+    patience: Option<Duration>,
+    said_bytes: usize,
 }
 
 /// Connects.
@@ -163,7 +175,7 @@ impl Client {
             Some(tls) => Stream::Tls(Box::new(start_tls(socket, tls)?)),
         };
         let decoder = Decoder::new(MAX_BODY_BYTES);
-        let mut client = Self { stream, decoder, finished: false };
+        let mut client = Self { stream, decoder, finished: false, patience: None, said_bytes: 0 };
         let handshake = message::Handshake { secret_key: Some(secret.into()) };
         client.send(message::Handshake::ID, handshake.encode_to_vec().into(), 0)?;
         let deadline = Instant::now() + CONNECT_TIMEOUT;
@@ -174,14 +186,20 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends the request.
+    /// Sends the request. A Supervisor that says nothing for the time given is not waited for
+    /// any longer; without one it may take its time.
     ///
     /// # Errors
     /// When the connection fails.
-    pub fn request(&mut self, request: &Request) -> Result<(), ClientError> {
+    pub fn request(
+        &mut self,
+        request: &Request,
+        patience: Option<Duration>,
+    ) -> Result<(), ClientError> {
         self.send(request.id(), request.encode(), 1)?;
-        // Work may take its time.
-        self.stream.socket().set_read_timeout(None)?;
+        // A time-out of zero would be none.
+        self.patience = patience.map(|patience| patience.max(Duration::from_millis(1)));
+        self.stream.socket().set_read_timeout(self.patience)?;
         Ok(())
     }
 
@@ -194,7 +212,11 @@ impl Client {
         if self.finished {
             return Ok(None);
         }
-        let Some(frame) = self.read_frame(None)? else { return Ok(None) };
+        let read = self.read_frame(None).map_err(|error| match (error, self.patience) {
+            (ClientError::TimedOut, Some(patience)) => ClientError::Silent(patience),
+            (error, _) => error,
+        });
+        let Some(frame) = read? else { return Ok(None) };
         self.finished = frame.transaction.is_some_and(|transaction| transaction.last);
         answer(&frame).map(Some)
     }
@@ -233,7 +255,13 @@ impl Client {
             match self.stream.read(&mut buffer) {
                 Ok(0) if self.decoder.rest().is_empty() => return Ok(None),
                 Ok(0) => return Err(ClientError::Rest),
-                Ok(count) => self.decoder.push(&buffer[..count]),
+                Ok(count) => {
+                    self.said_bytes += count;
+                    if self.said_bytes > MAX_CONVERSATION_BYTES {
+                        return Err(ClientError::TooLong);
+                    }
+                    self.decoder.push(&buffer[..count]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(io_error(error)),
             }

@@ -191,6 +191,9 @@ message! {
         /// Why it is not up, one line.
         #[prost(string, optional, tag = "106")]
         reason: Option<String>,
+        /// Something was asked for that the Supervisor has stored and not taken in yet.
+        #[prost(bool, optional, tag = "107")]
+        pending: Option<bool>,
     }
 }
 

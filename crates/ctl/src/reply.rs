@@ -176,6 +176,9 @@ pub struct StatusExtra {
     pub phase: Option<String>,
     /// Why it is not up, one line.
     pub reason: Option<String>,
+    /// Something was asked for, perhaps of this service, that the Supervisor has stored and not
+    /// taken in yet: what this status tells may be from before.
+    pub pending: Option<bool>,
 }
 
 /// A service status that makes no sense.
@@ -208,6 +211,7 @@ impl From<&ServiceStatus> for message::ServiceStatus {
             update: extra.update,
             phase: extra.phase,
             reason: extra.reason,
+            pending: extra.pending,
         }
     }
 }
@@ -241,6 +245,7 @@ impl TryFrom<message::ServiceStatus> for ServiceStatus {
                 update: status.update,
                 phase: status.phase,
                 reason: status.reason,
+                pending: status.pending,
             },
         })
     }

@@ -1,6 +1,8 @@
 //! The end of a conversation that the Supervisor's task holds.
 
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::reply::{Color, Console, Failure, Partial, Reply};
 
@@ -13,6 +15,9 @@ const MAX_WAITING_PARTIALS: usize = 1024;
 pub struct Responder {
     partials: mpsc::Sender<Partial>,
     reply: oneshot::Sender<Reply>,
+    /// Held until the request is answered, also when its client is gone by then: so requests
+    /// that wait are bounded whatever clients do.
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// The other end of a [`Responder`].
@@ -26,9 +31,15 @@ impl Responder {
     /// A responder and the end that receives what is said to it.
     #[must_use]
     pub fn channel() -> (Self, Answers) {
+        Self::holding(None)
+    }
+
+    /// As [`Responder::channel`], for a request that has one of a limited number of places.
+    pub(crate) fn holding(place: Option<Arc<OwnedSemaphorePermit>>) -> (Self, Answers) {
         let (partial_sender, partials) = mpsc::channel(MAX_WAITING_PARTIALS);
         let (reply_sender, reply) = oneshot::channel();
-        (Self { partials: partial_sender, reply: reply_sender }, Answers { partials, reply })
+        let responder = Self { partials: partial_sender, reply: reply_sender, _place: place };
+        (responder, Answers { partials, reply })
     }
 
     /// Shows a line; its newline is added.

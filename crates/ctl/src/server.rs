@@ -41,8 +41,9 @@ use crate::{
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that have not shown the secret.
 const MAX_STRANGERS: usize = 64;
-/// Connections that have.
-const MAX_CONVERSATIONS: usize = 128;
+/// Connections that have, and requests that are not answered yet: clients that left before their
+/// answer count until it is given.
+pub const MAX_CONVERSATIONS: usize = 128;
 /// Body of a handshake, unless the secret itself is longer.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
 /// Time for one frame to be taken by the client.
@@ -138,13 +139,14 @@ struct Shared {
     config: ServerConfig,
     acceptor: Option<TlsAcceptor>,
     requests: mpsc::Sender<Incoming>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     failures: Mutex<Failures>,
     ended: watch::Receiver<bool>,
 }
 
 /// Serves until `shutdown` resolves. Each request goes to `requests`; when that is closed,
-/// connections close without an answer.
+/// connections close without an answer. No more than [`MAX_CONVERSATIONS`] requests are unanswered
+/// at a time, wherever the receiver keeps them; beyond that clients are told to try again.
 pub async fn serve(
     listener: TcpListener,
     config: ServerConfig,
@@ -157,7 +159,7 @@ pub async fn serve(
         config,
         acceptor,
         requests,
-        places: Semaphore::new(MAX_CONVERSATIONS),
+        places: Arc::new(Semaphore::new(MAX_CONVERSATIONS)),
         failures: Mutex::new(Failures::default()),
         ended,
     });
@@ -320,7 +322,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(End::Refused("secret"));
     }
     known.store(true, Ordering::Relaxed);
-    let Ok(_place) = shared.places.try_acquire() else {
+    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
         let text = "too many requests at once; try again";
         send(&mut stream, &Reply::failed(ErrorCode::Internal, text), transaction).await?;
         close(stream).await?;
@@ -341,7 +343,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Err(Refusal::Unknown | Refusal::Undecodable(_)) => return Err(End::Refused("frame")),
     };
-    let (responder, mut answers) = Responder::channel();
+    let place = Arc::new(place);
+    let (responder, mut answers) = Responder::holding(Some(Arc::clone(&place)));
     if shared.requests.send((request, responder)).await.is_err() {
         return close(stream).await;
     }

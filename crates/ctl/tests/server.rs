@@ -11,7 +11,7 @@ use std::{
 use roost_ctl::{
     Answer, Client, ClientError, Incoming, Reply, Request, Responder, Secret, ServerConfig,
     client::dial,
-    server::{Observer, serve},
+    server::{MAX_CONVERSATIONS, Observer, serve},
     tls::{ClientTls, ClientTlsFiles, client_config, server_config},
 };
 use tokio::{
@@ -96,7 +96,7 @@ async fn ask(
 ) -> Result<(Vec<Answer>, bool), ClientError> {
     let conversation = spawn_blocking(move || {
         let mut client = Client::start(dial(address)?, tls, secret)?;
-        client.request(&Request::Status { ident: None })?;
+        client.request(&Request::Status { ident: None }, None)?;
         let mut answers = Vec::new();
         while let Some(answer) = client.next_answer()? {
             answers.push(answer);
@@ -269,6 +269,73 @@ async fn a_tls_client_of_a_plain_server_learns_what_is_wrong() {
     let tls = client_tls(place.path(), false, "localhost");
     let error = ask(server.address, tls, "s3cret").await.expect_err("no TLS");
     assert!(matches!(error, ClientError::Tls(_) | ClientError::Closed), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_clients_that_left_count_until_they_are_answered() {
+    let mut server = server(None).await;
+    let mut unanswered = Vec::new();
+    for _ in 0..MAX_CONVERSATIONS {
+        let mut client = TcpStream::connect(server.address).await.expect("connected");
+        let handshake = b"\x80\x90\x00\x08\x00\x00\x00\x00Handshake\x0a\x06s3cret";
+        client.write_all(handshake).await.expect("written");
+        let status = b"\x80\x90\x00\x00\x00\x00\x00\x01SvcStatus";
+        client.write_all(status).await.expect("written");
+        let received = timeout(PATIENCE, server.requests.recv()).await;
+        let (_, responder) = received.expect("in time").expect("a request");
+        unanswered.push(responder);
+    }
+    for _ in 0..20 {
+        // Told to nobody, so that their connections end.
+        unanswered.iter().for_each(|responder| responder.line("working"));
+        let error = ask(server.address, None, "s3cret").await.expect_err("no place");
+        assert!(error.to_string().contains("too many requests at once"), "{error}");
+    }
+    unanswered.into_iter().for_each(|responder| responder.finish(Reply::Ok));
+    answering(server.requests, |responder| responder.finish(Reply::Ok));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while ask(server.address, None, "s3cret").await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "no place was given back");
+    }
+}
+
+/// A server of its own that answers the handshake, then says `then` for ever, or nothing.
+async fn liar(then: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let ok = b"\x80\x50\x00\x00\xc0\x00\x00\x00NetOk";
+        stream.write_all(ok).await.expect("written");
+        // Until the client has had enough.
+        while !then.is_empty() && stream.write_all(&then).await.is_ok() {}
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    address
+}
+
+/// All that the client makes of such a server.
+async fn believe(address: SocketAddr) -> ClientError {
+    let conversation = spawn_blocking(move || {
+        let mut client = Client::start(dial(address)?, None, "s3cret")?;
+        client.request(&Request::Status { ident: None }, Some(Duration::from_millis(50)))?;
+        while client.next_answer()?.is_some() {}
+        Ok(())
+    });
+    timeout(PATIENCE, conversation).await.expect("an end").expect("no panic").expect_err("no end")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_that_says_nothing_is_not_waited_for() {
+    let error = believe(liar(Vec::new()).await).await;
+    assert!(matches!(error, ClientError::Silent(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_that_does_not_stop_talking_is_not_listened_to() {
+    let head = b"\x80\x5f\xff\xff\x80\x00\x00\x01Hello";
+    let error = believe(liar([&head[..], &[b'x'; 0xf_ffff]].concat()).await).await;
+    assert!(matches!(error, ClientError::TooLong), "{error}");
 }
 
 #[tokio::test]

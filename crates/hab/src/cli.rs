@@ -190,9 +190,9 @@ group! {
         /// Show the state of services
         Status(cmd::svc_status::Arguments),
         /// Stop a running service; it stays loaded
-        Stop(cmd::svc_stop::Arguments),
+        Stop(cmd::svc_stop::Stop),
         /// Unload a service; a running one is stopped
-        Unload(cmd::svc_unload::Arguments),
+        Unload(cmd::svc_stop::Unload),
         /// Change how a loaded service is run
         Update(Box<cmd::svc_update::Arguments>),
     }

@@ -1,7 +1,7 @@
 //! How commands talk to a Supervisor: which one, with which secret, and what they do with the
 //! answers (control chapter 10).
 
-use std::{fs, io, path::Path};
+use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::bail;
 use roost_ctl::{
@@ -45,14 +45,30 @@ pub(crate) enum Ended {
     Closed,
 }
 
+/// Time without a word of the Supervisor after which it counts as not answering.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Asks one thing; `on_answer` sees every answer but failures, which are errors.
 pub(crate) fn ask(
     context: &Context,
     remote: &CtlAddress,
     request: &Request,
+    on_answer: impl FnMut(Answer) -> anyhow::Result<()>,
+) -> anyhow::Result<Ended> {
+    // A package may be on its way for long before a Supervisor of Habitat says more.
+    let patience = (!matches!(request, Request::Load { .. })).then_some(PATIENCE);
+    ask_within(context, remote, request, patience, on_answer)
+}
+
+/// As [`ask`], with another time without a word.
+pub(crate) fn ask_within(
+    context: &Context,
+    remote: &CtlAddress,
+    request: &Request,
+    patience: Option<Duration>,
     mut on_answer: impl FnMut(Answer) -> anyhow::Result<()>,
 ) -> anyhow::Result<Ended> {
-    let explained = |error| explain(error);
+    let explained = |error| explain(error, remote);
     // Settings are read after connecting: that nobody listens is the better news.
     let socket = dial(remote.address()).map_err(explained)?;
     let settings = CliToml::read(&context.cli_toml())?;
@@ -65,7 +81,7 @@ pub(crate) fn ask(
     let tls = client_config(&files, host)?;
     let secret = find_secret(context, settings.ctl_secret)?;
     let mut client = Client::start(socket, tls, &secret).map_err(explained)?;
-    client.request(request).map_err(explained)?;
+    client.request(request, patience).map_err(explained)?;
     while let Some(answer) = client.next_answer().map_err(explained)? {
         on_answer(answer)?;
     }
@@ -104,18 +120,22 @@ pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
     }
 }
 
-/// True when nobody listens at the address, or who does is just ending.
+/// True when nobody listens at the address, or who does is just ending or beginning.
 pub(crate) fn is_away(error: &anyhow::Error) -> bool {
-    error.is::<NotRunning>() || error.is::<Closed>()
+    let is_silent = matches!(
+        error.downcast_ref::<ClientError>(),
+        Some(ClientError::TimedOut | ClientError::Silent(_) | ClientError::Rest)
+    );
+    error.is::<NotRunning>() || error.is::<Closed>() || is_silent
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "Unable to contact the Supervisor.\n\nIf it should run on this machine, it probably does not. \
-     Run one in the foreground with:\n\nhab sup run\n\nOr restart it through the init process of \
-     the system, if that started it."
+    "Unable to contact the Supervisor.\n\nNobody listens at {0}. If it should run on this machine, \
+     it probably does not. Run one in the foreground with:\n\nhab sup run\n\nOr restart it \
+     through the init process of the system, if that started it."
 )]
-struct NotRunning;
+struct NotRunning(SocketAddr);
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -124,10 +144,13 @@ struct NotRunning;
 )]
 struct Closed;
 
-fn explain(error: ClientError) -> anyhow::Error {
+fn explain(error: ClientError, remote: &CtlAddress) -> anyhow::Error {
     match error {
-        ClientError::NotRunning => NotRunning.into(),
+        ClientError::NotRunning => NotRunning(remote.address()).into(),
         ClientError::Closed => Closed.into(),
+        ClientError::Io(error) => {
+            anyhow::Error::new(error).context(format!("cannot talk to {}", remote.address()))
+        }
         other => other.into(),
     }
 }

@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use roost_ctl::reply::{Color, Console};
+use rustix::termios::tcgetwinsize;
 
 use crate::context::variable;
 
@@ -53,16 +54,23 @@ pub(crate) struct Ui {
     glyphs: GlyphStyle,
     color_out: bool,
     color_err: bool,
+    /// Standard error is a terminal that can clear a line.
+    terminal_err: bool,
 }
+
+/// ECMA-48: erase to the end of the line.
+const CLEAR_LINE: &str = "\x1b[K";
 
 impl Ui {
     /// Looks at environment and terminals.
     pub(crate) fn new() -> Self {
-        let color = color_wanted();
+        let capable = variable("TERM").is_some_and(|term| term != "dumb");
+        let color = capable && color_wanted();
         Self {
             glyphs: glyph_style(),
             color_out: color && io::stdout().is_terminal(),
             color_err: color && io::stderr().is_terminal(),
+            terminal_err: capable && io::stderr().is_terminal(),
         }
     }
 
@@ -105,7 +113,7 @@ impl Ui {
     pub(crate) fn fatal(&self, text: &str) {
         let glyph = self.glyph(FATAL);
         let mut block = format!("{}\n", paint(glyph, Color::Red, self.color_err));
-        for line in text.lines() {
+        for line in printable(text).lines() {
             let line = format!("{glyph} {line}");
             block.push_str(&paint(&line, Color::Red, self.color_err));
             block.push('\n');
@@ -122,13 +130,31 @@ impl Ui {
 
     /// A piece of text from a Supervisor.
     pub(crate) fn console(&self, piece: &Console) {
+        let text = printable(&piece.text);
         if !self.color_out {
-            return self.out(&piece.text);
+            return self.out(&text);
         }
         let bold = if piece.bold { "\x1b[1m" } else { "" };
         let color = piece.color.map(|color| format!("\x1b[{}m", color.ansi()));
         let color = color.unwrap_or_default();
-        self.out(&format!("\x1b[0m\x1b[0m{bold}{color}{}\x1b[0m", piece.text));
+        self.out(&format!("\x1b[0m\x1b[0m{bold}{color}{text}\x1b[0m"));
+    }
+
+    /// Shows what a command waits for, on one line of the terminal, in place of what was shown
+    /// there before. Elsewhere nothing.
+    pub(crate) fn progress(&self, text: &str) {
+        if self.terminal_err {
+            let width = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+            let line: String = printable(text).chars().take(width.saturating_sub(1)).collect();
+            self.err(&format!("\r{CLEAR_LINE}{line}"));
+        }
+    }
+
+    /// Takes the line of [`Ui::progress`] away.
+    pub(crate) fn end_progress(&self) {
+        if self.terminal_err {
+            self.err(&format!("\r{CLEAR_LINE}"));
+        }
     }
 
     fn glyph(&self, glyph: Glyph) -> &'static str {
@@ -148,6 +174,12 @@ impl Ui {
     }
 }
 
+/// Text of somebody else without what could command a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 fn paint(text: &str, color: Color, on: bool) -> String {
     if on {
         format!("\x1b[0m\x1b[0m\x1b[1m\x1b[{}m{text}\x1b[0m", color.ansi())
@@ -158,8 +190,7 @@ fn paint(text: &str, color: Color, on: bool) -> String {
 
 fn color_wanted() -> bool {
     let refused = variable("HAB_NOCOLORING").is_some_and(|value| value == "1" || value == "true");
-    let capable = variable("TERM").is_some_and(|term| term != "dumb");
-    capable && !refused && variable("NO_COLOR").is_none()
+    !refused && variable("NO_COLOR").is_none()
 }
 
 /// Here an empty variable counts: it is an unknown style.

@@ -1,7 +1,10 @@
 //! `--wait`: after a command was taken, look until the service is where it shall be.
 //!
-//! A Supervisor answers when it has stored what is wanted, not when it is done. There is no
-//! message to subscribe to, so this asks for the state again and again.
+//! A Supervisor answers when it has stored what is wanted, not when it is done, and the process
+//! from before runs on meanwhile. There is no message to subscribe to, so this asks for the state
+//! again and again. A Supervisor of Roost tells whether it has taken in what it has stored, and
+//! whether the process is being stopped. One of Habitat tells neither: there a process counts as
+//! new when it has another id than before the command.
 
 use std::{
     thread,
@@ -9,17 +12,26 @@ use std::{
 };
 
 use anyhow::bail;
-use roost_ctl::{Answer, Request, ServiceStatus, reply::ErrorCode};
-use roost_ident::{PackageIdent, ProcessState};
+use roost_ctl::{Answer, Request, ServiceStatus};
+use roost_ident::{DesiredState, PackageIdent, ProcessState};
 
 use crate::{
     address::CtlAddress,
     context::Context,
-    control::{Ended, ask, is_away, refusal_code},
+    control::{Ended, ask_within, expect_answer, is_away},
 };
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
+/// The last look may take this long, however little time is left.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+/// A process that is said to be up for this long did not end as soon as it was started. Seconds
+/// are cut on both sides, so that less would not even be one.
+const STEADY_S: u64 = 2;
+/// How a Supervisor of Roost calls the phase in which a process runs and shall go on.
+const RUNNING: &str = "running";
+/// How it calls the phase of an end under way.
+const STOPPING: &str = "stopping";
 
 /// What a start can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,27 +64,56 @@ pub(crate) struct WaitDown {
     timeout: u64,
 }
 
+/// The process that ran before a command, if one did: `(its id, whether it was wanted)`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before(Option<(u32, Option<DesiredState>)>);
+
 /// One look.
 enum Seen {
     There,
     NotYet(String),
 }
 
+/// Whom to ask, about what.
+struct Question<'a> {
+    context: &'a Context,
+    remote: &'a CtlAddress,
+    ident: &'a PackageIdent,
+}
+
 impl WaitUp {
+    /// What runs before the command, if that matters.
+    pub(crate) fn before(
+        &self,
+        context: &Context,
+        remote: &CtlAddress,
+        ident: &PackageIdent,
+    ) -> anyhow::Result<Before> {
+        if self.wait.is_none() {
+            return Ok(Before::default());
+        }
+        let question = Question { context, remote, ident };
+        let status = question.look(Duration::from_secs(self.timeout))?;
+        Ok(Before(status.and_then(|status| Some((status.pid?, status.desired)))))
+    }
+
     /// Waits, if asked to.
     pub(crate) fn run(
         &self,
         context: &Context,
         remote: &CtlAddress,
         ident: &PackageIdent,
+        command: Command,
+        before: Before,
     ) -> anyhow::Result<()> {
         let Some(goal) = self.wait else { return Ok(()) };
-        let by_name = PackageIdent::new(&ident.origin, &ident.name, None, None);
-        until(self.timeout, &format!("{ident} is not {}", goal.word()), || {
-            let Some(status) = look(context, remote, &by_name)? else {
-                return Ok(Seen::NotYet("it is not there yet".into()));
-            };
-            goal.judge(&status)
+        let question = Question { context, remote, ident };
+        let mut judge = Judge { goal, command, before, seen_pid: None };
+        until(context, self.timeout, &format!("{ident} is not {}", goal.word()), |left| {
+            match question.look(left)? {
+                None => Ok(Seen::NotYet("it is not there yet".into())),
+                Some(status) => judge.judge(ident, &status),
+            }
         })
     }
 }
@@ -85,12 +126,18 @@ impl WaitDown {
         remote: &CtlAddress,
         ident: &PackageIdent,
     ) -> anyhow::Result<()> {
-        self.when(&format!("{ident} is not down"), || {
-            Ok(match look(context, remote, ident)? {
-                Some(status) if status.state == ProcessState::Up => {
-                    Seen::NotYet("its process runs".into())
-                }
-                _ => Seen::There,
+        let question = Question { context, remote, ident };
+        self.when(context, &format!("{ident} is not down"), |left| {
+            let Some(status) = question.look(left)? else { return Ok(Seen::There) };
+            let is_stopping = status.extra.phase.as_deref() == Some(STOPPING);
+            Ok(if status.extra.pending == Some(true) {
+                Seen::NotYet(NOT_TAKEN_IN.into())
+            } else if status.state == ProcessState::Up {
+                Seen::NotYet("its process runs".into())
+            } else if is_stopping {
+                Seen::NotYet("it is being stopped".into())
+            } else {
+                Seen::There
             })
         })
     }
@@ -102,8 +149,9 @@ impl WaitDown {
         remote: &CtlAddress,
         ident: &PackageIdent,
     ) -> anyhow::Result<()> {
-        self.when(&format!("{ident} is not gone"), || {
-            Ok(match look(context, remote, ident)? {
+        let question = Question { context, remote, ident };
+        self.when(context, &format!("{ident} is not gone"), |left| {
+            Ok(match question.look(left)? {
                 Some(_) => Seen::NotYet("it is still listed".into()),
                 None => Seen::There,
             })
@@ -112,8 +160,9 @@ impl WaitDown {
 
     /// Waits, if asked to, until the Supervisor answers again.
     pub(crate) fn run_back(&self, context: &Context, remote: &CtlAddress) -> anyhow::Result<()> {
-        self.when("the Supervisor is not back", || {
-            match ask(context, remote, &Request::Status { ident: None }, |_| Ok(())) {
+        let request = Request::Status { ident: None };
+        self.when(context, "the Supervisor is not back", |left| {
+            match ask_within(context, remote, &request, Some(left), |_| Ok(())) {
                 Ok(Ended::Answered) => Ok(Seen::There),
                 Ok(Ended::Closed) => Ok(Seen::NotYet("it is ending".into())),
                 Err(error) if is_away(&error) => Ok(Seen::NotYet("it is away".into())),
@@ -122,10 +171,26 @@ impl WaitDown {
         })
     }
 
-    fn when(&self, what: &str, see: impl FnMut() -> anyhow::Result<Seen>) -> anyhow::Result<()> {
-        if self.wait { until(self.timeout, what, see) } else { Ok(()) }
+    fn when(
+        &self,
+        context: &Context,
+        what: &str,
+        see: impl FnMut(Duration) -> anyhow::Result<Seen>,
+    ) -> anyhow::Result<()> {
+        if self.wait { until(context, self.timeout, what, see) } else { Ok(()) }
     }
 }
+
+/// What a command does to a process that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// `svc start`: nothing, unless it is being stopped.
+    Start,
+    /// `svc load --force`, `svc update`: may put another in its place.
+    Change,
+}
+
+const NOT_TAKEN_IN: &str = "the Supervisor has not taken it in yet";
 
 impl Goal {
     const fn word(self) -> &'static str {
@@ -134,60 +199,121 @@ impl Goal {
             Self::Healthy => "healthy",
         }
     }
+}
 
-    fn judge(self, status: &ServiceStatus) -> anyhow::Result<Seen> {
-        if status.state != ProcessState::Up {
-            let reason = status.extra.reason.clone();
-            return Ok(Seen::NotYet(reason.unwrap_or_else(|| "its process does not run".into())));
+/// Whether a service is where it shall be, look after look.
+struct Judge {
+    goal: Goal,
+    command: Command,
+    before: Before,
+    /// The process of the look before.
+    seen_pid: Option<u32>,
+}
+
+impl Judge {
+    fn judge(&mut self, ident: &PackageIdent, status: &ServiceStatus) -> anyhow::Result<Seen> {
+        let extra = &status.extra;
+        let seen_pid = std::mem::replace(&mut self.seen_pid, status.pid);
+        if extra.pending == Some(true) {
+            return Ok(Seen::NotYet(NOT_TAKEN_IN.into()));
         }
-        if self == Self::Up {
+        if extra.pending == Some(false) && status.desired == Some(DesiredState::Down) {
+            bail!("{ident} is stopped and stays so. `hab svc start {ident}` starts it.");
+        }
+        let is_running = extra.phase.as_deref().is_none_or(|phase| phase == RUNNING);
+        if status.state != ProcessState::Up || !is_running {
+            return Ok(Seen::NotYet(why_not_up(status)));
+        }
+        if extra.pending.is_none() && self.may_be_replaced(status) {
+            return Ok(Seen::NotYet(
+                "it has the same process as before, and this Supervisor does not tell whether that \
+                 will stay"
+                    .into(),
+            ));
+        }
+        if self.goal == Goal::Healthy {
+            match extra.health.as_deref().map(str::to_uppercase).as_deref() {
+                None => bail!(
+                    "This Supervisor does not tell the health of services over its control \
+                     gateway; use `hab svc check` with its HTTP gateway."
+                ),
+                Some("OK" | "WARNING") => {}
+                Some(health) => return Ok(Seen::NotYet(format!("its health is {health}"))),
+            }
+        }
+        // What ends as soon as it is started was never up.
+        if status.elapsed_s >= STEADY_S || (seen_pid.is_some() && seen_pid == status.pid) {
             return Ok(Seen::There);
         }
-        match status.extra.health.as_deref().map(str::to_uppercase).as_deref() {
-            None => bail!(
-                "This Supervisor does not tell the health of services over its control gateway; \
-                 use `hab svc check` with its HTTP gateway."
-            ),
-            Some("OK" | "WARNING") => Ok(Seen::There),
-            Some(health) => Ok(Seen::NotYet(format!("its health is {health}"))),
-        }
+        Ok(Seen::NotYet("its process has only just started".into()))
+    }
+
+    /// True when the process is that from before the command and perhaps not the last.
+    fn may_be_replaced(&self, status: &ServiceStatus) -> bool {
+        let Some((pid, desired)) = self.before.0 else { return false };
+        let stays = self.command == Command::Start && desired != Some(DesiredState::Down);
+        status.pid == Some(pid) && !stays
     }
 }
 
+fn why_not_up(status: &ServiceStatus) -> String {
+    let extra = &status.extra;
+    let mut text = match (&extra.reason, &extra.phase) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(phase)) if status.state == ProcessState::Down => {
+            format!("its process does not run (phase {phase})")
+        }
+        (None, Some(phase)) => format!("its process is {phase}"),
+        (None, None) => "its process does not run".into(),
+    };
+    if let Some(restarts) = extra.restarts.filter(|restarts| *restarts > 0) {
+        text.push_str(&format!(", restarts after failures: {restarts}"));
+    }
+    text
+}
+
+/// Looks until it is there. `see` gets the time that a look may take.
 fn until(
+    context: &Context,
     timeout_s: u64,
     what: &str,
-    mut see: impl FnMut() -> anyhow::Result<Seen>,
+    mut see: impl FnMut(Duration) -> anyhow::Result<Seen>,
 ) -> anyhow::Result<()> {
+    let timeout = Duration::from_secs(timeout_s);
     let start = Instant::now();
-    loop {
-        match see()? {
-            Seen::There => return Ok(()),
-            Seen::NotYet(why) if start.elapsed().as_secs() >= timeout_s => {
-                bail!("{what} after {timeout_s} seconds: {why}.")
+    let result = loop {
+        match see(timeout.saturating_sub(start.elapsed()).max(LAST_LOOK)) {
+            Ok(Seen::There) => break Ok(()),
+            Err(error) => break Err(error),
+            Ok(Seen::NotYet(why)) if start.elapsed() >= timeout => {
+                break Err(anyhow::anyhow!("{what} after {timeout_s} seconds: {why}."));
             }
-            Seen::NotYet(_) => thread::sleep(PERIOD),
+            Ok(Seen::NotYet(why)) => {
+                let text = format!("waiting, {} s: {why}", start.elapsed().as_secs());
+                context.ui.progress(&text);
+                thread::sleep(PERIOD);
+            }
         }
-    }
+    };
+    context.ui.end_progress();
+    result
 }
 
-/// The state of the service; `None` when it is not loaded.
-fn look(
-    context: &Context,
-    remote: &CtlAddress,
-    ident: &PackageIdent,
-) -> anyhow::Result<Option<ServiceStatus>> {
-    let mut found = None;
-    let request = Request::Status { ident: Some(ident.clone()) };
-    let asked = ask(context, remote, &request, |answer| {
-        if let Answer::Status(status) = answer {
-            found = Some(*status);
-        }
-        Ok(())
-    });
-    match asked {
-        Ok(_) => Ok(found),
-        Err(error) if refusal_code(&error) == Some(ErrorCode::NotFound as i32) => Ok(None),
-        Err(error) => Err(error),
+impl Question<'_> {
+    /// The state of the service; `None` when it is not loaded. Only the name counts, as for the
+    /// commands themselves.
+    fn look(&self, patience: Duration) -> anyhow::Result<Option<ServiceStatus>> {
+        let mut found = None;
+        let request = Request::Status { ident: None };
+        let ended = ask_within(self.context, self.remote, &request, Some(patience), |answer| {
+            if let Answer::Status(status) = answer
+                && status.ident.name == self.ident.name
+            {
+                found = Some(*status);
+            }
+            Ok(())
+        })?;
+        expect_answer(ended)?;
+        Ok(found)
     }
 }

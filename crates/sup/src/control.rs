@@ -16,8 +16,9 @@ const SECRET_MODE: u32 = 0o600;
 const SECRET_BYTES: usize = 64;
 /// Longest secret file that is read.
 const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Requests that wait for the Supervisor's task.
-const REQUESTS_MAX: usize = 64;
+/// Requests on their way to the Supervisor's queue. That queue has no limit of its own: the server
+/// lets no more than [`server::MAX_CONVERSATIONS`] requests be unanswered.
+const REQUESTS_MAX: usize = 1;
 
 /// Why there is no control gateway.
 #[derive(Debug, thiserror::Error)]

@@ -28,6 +28,5 @@ pub(crate) mod svc_load;
 pub(crate) mod svc_start;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;
-pub(crate) mod svc_unload;
 pub(crate) mod svc_update;
 pub(crate) mod user_key_generate;

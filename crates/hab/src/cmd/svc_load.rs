@@ -14,7 +14,7 @@ use crate::{
     options::{
         fill::Fill as _, generate, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
     },
-    wait::WaitUp,
+    wait::{self, WaitUp},
 };
 
 /// Arguments of the command.
@@ -57,8 +57,9 @@ impl Run for Arguments {
             force: self.force,
             options: self.options.to_load(),
         };
+        let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &request)?;
-        self.wait.run(context, &remote, &ident)?;
+        self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;
         Ok(Exit::Success)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
-    wait::WaitUp,
+    wait::{self, WaitUp},
 };
 
 /// Arguments of the command.
@@ -27,8 +27,10 @@ pub(crate) struct Arguments {
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let remote = self.remote.address(context);
-        command(context, &remote, &Request::Start { ident: self.pkg_ident.clone() })?;
-        self.wait.run(context, &remote, &self.pkg_ident)?;
+        let ident = self.pkg_ident;
+        let before = self.wait.before(context, &remote, &ident)?;
+        command(context, &remote, &Request::Start { ident: ident.clone() })?;
+        self.wait.run(context, &remote, &ident, wait::Command::Start, before)?;
         Ok(Exit::Success)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
+    ui::printable,
 };
 
 /// Forms of the output.
@@ -62,7 +63,7 @@ impl Run for Arguments {
             Format::Json => format!("{:#}\n", document(&statuses)),
             Format::Yaml => serde_yaml::to_string(&document(&statuses))?,
         };
-        context.ui.raw(&text);
+        context.ui.raw(&printable(&text));
         Ok(Exit::Success)
     }
 }

@@ -1,4 +1,4 @@
-//! `hab svc stop`
+//! `hab svc stop` and `hab svc unload`: both end a service, and differ in what stays of it.
 
 use roost_ctl::Request;
 use roost_ident::PackageIdent;
@@ -12,9 +12,9 @@ use crate::{
     wait::WaitDown,
 };
 
-/// Arguments of the command.
+/// Arguments of both.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+struct Arguments {
     #[command(flatten)]
     remote: RemoteArg,
     /// The delay in seconds after sending the shutdown signal to wait before killing the service
@@ -28,12 +28,38 @@ pub(crate) struct Arguments {
     pkg_ident: PackageIdent,
 }
 
-impl Run for Arguments {
+/// Arguments of `hab svc stop`: the service stays loaded.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// Arguments of `hab svc unload`: nothing stays.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Unload {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+impl Run for Stop {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let remote = self.remote.address(context);
-        let timeout_s = self.shutdown_timeout;
-        command(context, &remote, &Request::Stop { ident: self.pkg_ident.clone(), timeout_s })?;
-        self.wait.run(context, &remote, &self.pkg_ident)?;
+        let Arguments { remote, shutdown_timeout: timeout_s, wait, pkg_ident: ident } =
+            self.arguments;
+        let remote = remote.address(context);
+        command(context, &remote, &Request::Stop { ident: ident.clone(), timeout_s })?;
+        wait.run(context, &remote, &ident)?;
+        Ok(Exit::Success)
+    }
+}
+
+impl Run for Unload {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let Arguments { remote, shutdown_timeout: timeout_s, wait, pkg_ident: ident } =
+            self.arguments;
+        let remote = remote.address(context);
+        command(context, &remote, &Request::Unload { ident: ident.clone(), timeout_s })?;
+        wait.run_gone(context, &remote, &ident)?;
         Ok(Exit::Success)
     }
 }

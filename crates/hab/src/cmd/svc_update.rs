@@ -13,7 +13,7 @@ use crate::{
     control::{RemoteArg, command},
     exit::Exit,
     options::{service::word, url::BldrUrl},
-    wait::WaitUp,
+    wait::{self, WaitUp},
 };
 
 /// Arguments of the command. Only what is given is sent and changed.
@@ -79,8 +79,10 @@ impl Run for Arguments {
             bail!("No fields specified for update");
         }
         let remote = self.remote.address(context);
-        command(context, &remote, &Request::Update { ident: self.pkg_ident.clone(), options })?;
-        self.wait.run(context, &remote, &self.pkg_ident)?;
+        let ident = self.pkg_ident;
+        let before = self.wait.before(context, &remote, &ident)?;
+        command(context, &remote, &Request::Update { ident: ident.clone(), options })?;
+        self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;
         Ok(Exit::Success)
     }
 }

@@ -25,6 +25,16 @@ fn frame(word: &str, id: &str, body: &str) -> String {
 /// Ident `acme/demo` as field 1.
 const IDENT: &str = "0a0c0a0461636d65120464656d6f";
 
+/// The only answer to a status request: a process that is up, and what is wanted of it.
+fn process(desired: u8, pid: u8) -> Frame {
+    let ident = "0a120a0461636d65120464656d6f1a0131220131";
+    // 8 s, the pid, up.
+    let process = format!("1206080810{pid:02x}1801");
+    let group = "1a0f0a0464656d6f120764656661756c74";
+    let body = format!("{ident}{process}{group}28{desired:02x}");
+    Frame::supervisor(&frame("c0000001", "ServiceStatus", &body))
+}
+
 /// The only answer to a status request.
 fn status(state: u8, health: Option<&str>) -> Frame {
     let ident = "0a120a0461636d65120464656d6f1a0131220131";
@@ -121,40 +131,66 @@ fn an_answer_that_is_cut_is_an_error_and_shows_nothing() {
     assert_eq!(ended(&output), (1, String::new(), text.into()));
 }
 
+/// A look at all services.
+fn look(answer: Frame) -> Vec<Frame> {
+    conversation(vec![Frame::client(&frame("00000001", "SvcStatus", "")), answer])
+}
+
+/// The conversation of a request that is taken.
+fn taken(id: &str, body: &str) -> Vec<Frame> {
+    let request = frame("00000001", id, body);
+    conversation(vec![Frame::client(&request), Frame::supervisor(OK)])
+}
+
+/// What the program says in such conversations, which must be all that it has.
+fn waits(arguments: &[&str], conversations: Vec<Vec<Frame>>) -> (i32, String, String) {
+    let played = Played::start(conversations);
+    let address = played.address.to_string();
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["-r", &address]).collect();
+    let output = Place::new().hab(&arguments).output().expect("runs");
+    played.finish().expect("all conversations");
+    ended(&output)
+}
+
 #[test]
 fn waiting_asks_until_the_service_is_healthy() {
-    let start = frame("00000001", "SvcStart", IDENT);
-    let look = frame("00000001", "SvcStatus", IDENT);
-    let look = |answer: Frame| conversation(vec![Frame::client(&look), answer]);
-    let played = Played::start(vec![
-        conversation(vec![Frame::client(&start), Frame::supervisor(OK)]),
+    let conversations = vec![
+        look(status(0, None)),
+        taken("SvcStart", IDENT),
         look(status(0, None)),
         look(status(1, Some("UNKNOWN"))),
         look(status(1, Some("OK"))),
-    ]);
-    let place = Place::new();
-    let address = played.address.to_string();
-    let arguments = ["svc", "start", "acme/demo", "--wait=healthy", "-r", &address];
-    let output = place.hab(&arguments).output().expect("runs");
-    assert_eq!(ended(&output), (0, String::new(), String::new()));
-    played.finish().expect("three looks");
+    ];
+    let said = waits(&["svc", "start", "acme/demo", "--wait=healthy"], conversations);
+    assert_eq!(said, (0, String::new(), String::new()));
 }
 
 #[test]
 fn waiting_for_health_needs_a_supervisor_that_tells_it() {
-    let start = frame("00000001", "SvcStart", IDENT);
-    let look = frame("00000001", "SvcStatus", IDENT);
-    let played = Played::start(vec![
-        conversation(vec![Frame::client(&start), Frame::supervisor(OK)]),
-        conversation(vec![Frame::client(&look), status(1, None)]),
-    ]);
-    let place = Place::new();
-    let address = played.address.to_string();
-    let arguments = ["svc", "start", "acme/demo", "--wait=healthy", "-r", &address];
-    let output = place.hab(&arguments).output().expect("runs");
-    let (code, _, stderr) = ended(&output);
-    assert_eq!(code, 1);
-    assert!(stderr.contains("does not tell the health"), "{stderr}");
+    let conversations =
+        vec![look(status(0, None)), taken("SvcStart", IDENT), look(status(1, None))];
+    let said = waits(&["svc", "start", "acme/demo", "--wait=healthy"], conversations);
+    assert_eq!((said.0, said.1.as_str()), (1, ""));
+    assert!(said.2.contains("does not tell the health"), "{said:?}");
+}
+
+#[test]
+fn a_supervisor_of_habitat_has_changed_a_service_when_its_process_is_another() {
+    // Field 5, the channel.
+    let update = || taken("SvcUpdate", &format!("{IDENT}2a03646576"));
+    let arguments = ["svc", "update", "acme/demo", "--channel", "dev", "--wait", "--timeout", "0"];
+    let said = waits(&arguments, vec![look(process(1, 7)), update(), look(process(1, 7))]);
+    assert_eq!((said.0, said.1.as_str()), (1, ""));
+    assert!(said.2.contains("it has the same process as before"), "{said:?}");
+    let said = waits(&arguments, vec![look(process(1, 7)), update(), look(process(1, 9))]);
+    assert_eq!(said, (0, String::new(), String::new()));
+    // A start changes nothing of what runs already, unless it is being stopped.
+    let arguments = ["svc", "start", "acme/demo", "--wait", "--timeout", "0"];
+    let start = || taken("SvcStart", IDENT);
+    let said = waits(&arguments, vec![look(process(1, 7)), start(), look(process(1, 7))]);
+    assert_eq!(said, (0, String::new(), String::new()));
+    let said = waits(&arguments, vec![look(process(0, 7)), start(), look(process(1, 7))]);
+    assert_eq!((said.0, said.1.as_str()), (1, ""));
 }
 
 #[test]

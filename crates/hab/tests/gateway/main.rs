@@ -6,6 +6,7 @@ mod foreign;
 mod hostile;
 mod many;
 mod tls;
+mod waiting;
 
 use std::{
     io::{Read, Write},

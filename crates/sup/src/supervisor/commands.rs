@@ -115,6 +115,7 @@ impl Supervisor {
                     update: Some(managed.spec().update_strategy.to_string()),
                     phase: Some(status.phase.as_str().into()),
                     reason: status.reason.clone(),
+                    pending: Some(self.specs_being_written || self.specs_being_read),
                 },
             }
         };

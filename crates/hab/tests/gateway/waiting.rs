@@ -1,0 +1,105 @@
+//! `--wait`: the exit code tells the truth, also when a process from before is still there.
+
+use std::fs;
+
+use testkit::{Root, Supervisor};
+
+use super::{Said, WEB, fails, hab, ok, root};
+
+/// A service that takes its time to end, and cannot live in the group `bad`.
+const SLOW: &str = "#!/bin/sh
+[ {{svc.group}} = bad ] && exit 3
+trap 'sleep 1; exit 0' TERM
+while :; do sleep 0.1; done
+";
+
+fn root_with_slow_web() -> Root {
+    let root = root();
+    root.package(WEB, &[("hooks/run", SLOW)]);
+    root
+}
+
+/// Process id and group of the only service, which is up.
+fn up(sup: &Supervisor) -> (i64, String) {
+    let text = ok(sup, &["svc", "status", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&document[0]["state"], &document[0]["phase"]), (&"up".into(), &"running".into()));
+    let group = document[0]["group"].as_str().expect("a group").into();
+    (document[0]["pid"].as_i64().expect("a process"), group)
+}
+
+#[test]
+fn a_process_from_before_is_not_what_was_waited_for() {
+    let root = root_with_slow_web();
+    let sup = root.supervisor().start();
+    ok(&sup, &["svc", "load", "--wait", "acme/web"]);
+    let (first, _) = up(&sup);
+    ok(&sup, &["svc", "update", "--wait", "--group", "blue", "acme/web"]);
+    let (second, group) = up(&sup);
+    assert_eq!(group, "web.blue");
+    assert_ne!(second, first);
+    ok(&sup, &["svc", "load", "--force", "--wait", "--group", "green", "acme/web"]);
+    let (third, group) = up(&sup);
+    assert_eq!(group, "web.green");
+    assert_ne!(third, second);
+    // What restarts nothing is there at once.
+    ok(&sup, &["svc", "update", "--wait", "--channel", "beta", "acme/web"]);
+    assert_eq!(up(&sup).0, third);
+    ok(&sup, &["svc", "start", "--wait", "acme/web"]);
+    assert_eq!(up(&sup).0, third);
+    ok(&sup, &["svc", "stop", "acme/web"]);
+    ok(&sup, &["svc", "start", "--wait", "acme/web"]);
+    let (fourth, _) = up(&sup);
+    assert_ne!(fourth, third);
+    ok(&sup, &["svc", "unload", "acme/web"]);
+    ok(&sup, &["svc", "load", "--wait", "acme/web"]);
+    assert_ne!(up(&sup).0, fourth);
+    // Only the name counts, as for the stop itself.
+    ok(&sup, &["svc", "stop", "--wait", "other/web"]);
+    let text = ok(&sup, &["svc", "status", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document[0]["phase"], "stopped");
+}
+
+#[test]
+fn a_service_that_fails_or_stays_down_is_not_up() {
+    let root = root_with_slow_web();
+    let sup = root.supervisor().start();
+    ok(&sup, &["svc", "load", "--wait", "acme/web"]);
+    let args = ["svc", "update", "--wait", "--timeout", "3", "--group", "bad", "acme/web"];
+    let said = hab(&sup, &args);
+    assert_eq!((said.code, said.stdout.as_str()), (1, "Updating acme/web\n"), "{said:?}");
+    assert!(said.stderr.contains("acme/web is not up after 3 seconds: "), "{said:?}");
+    assert!(said.stderr.contains("restarts after failures: "), "{said:?}");
+    ok(&sup, &["svc", "update", "--wait", "--group", "good", "acme/web"]);
+    assert_eq!(up(&sup).1, "web.good");
+
+    ok(&sup, &["svc", "stop", "--wait", "acme/web"]);
+    let said = hab(&sup, &["svc", "update", "--wait", "--group", "blue", "acme/web"]);
+    assert_eq!((said.code, said.stdout.as_str()), (1, "Updating acme/web\n"), "{said:?}");
+    let hint = "acme/web is stopped and stays so. `hab svc start acme/web` starts it.";
+    assert!(said.stderr.contains(hint), "{said:?}");
+    // What cannot be done is not waited for.
+    fails(&sup, &["svc", "start", "--wait", "acme/zzz"], "[Err: 2] Service not loaded, acme/zzz");
+}
+
+#[test]
+fn a_supervisor_that_does_not_come_back_is_told() {
+    let root = root_with_slow_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    ok(&sup, &["sup", "restart", "--wait"]);
+    assert_eq!(up(&sup).0, i64::from(pid), "its services kept running");
+
+    let path = root.join("hab/sup/default/CTL_SECRET");
+    let secret = fs::read_to_string(&path).expect("a secret");
+    fs::write(&path, "").expect("written");
+    let ctl = sup.ctl.to_string();
+    let mut command = sup.command(["sup", "restart", "--wait", "--timeout", "2", "-r", &ctl]);
+    let said = Said::from(command.env("HAB_CTL_SECRET", &secret).output().expect("it starts"));
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("the Supervisor is not back after 2 seconds"), "{said:?}");
+    fs::write(&path, &secret).expect("written");
+    sup.wait_log_times("Starting ctl-gateway on", 3);
+    assert_eq!(up(&sup).0, i64::from(pid));
+}
