@@ -17,8 +17,9 @@ const NUDGE_MS: u64 = 10_000;
 /// A merge that changed nothing here is told to others at most this often. Habitat tells it each
 /// time, and so keeps telling for ever where two members got the same votes in another order.
 const ECHO_MS: u64 = 2_000;
-/// A leader that is not in the member list counts as dead after this time. Habitat does not
-/// wait, and so restarts an election whose rumor arrives before that about the leader.
+/// A leader that is not in the member list, or was dead there already when its election arrived,
+/// counts as dead after this time. Habitat does not wait, and so restarts an election whose rumor
+/// arrives before that about the leader: of one that is new, or was behind a cut.
 const UNKNOWN_LEADER_MS: u64 = 10_000;
 /// A running election of a later term that the current leader has nothing to do with is joined
 /// after it was heard of for this long. Habitat never joins, and so a member that was away while
@@ -46,7 +47,8 @@ struct Watch {
     had_quorum: bool,
     /// When it was last told to everybody.
     told: Now,
-    leader_unknown_since: Option<Now>,
+    /// Since when the leader is unknown, or is dead by older news than that of its election.
+    leader_missing_since: Option<Now>,
     /// When an election of a later term was heard of, first and last.
     foreign: Option<(Now, Now)>,
     /// It is to be told again once [`ECHO_MS`] are over.
@@ -96,6 +98,10 @@ impl Electorate {
     fn has_quorum(&self) -> bool {
         self.alive.len() > self.population / 2
     }
+}
+
+fn is_dead(health: Option<Health>) -> bool {
+    matches!(health, Some(Health::Confirmed | Health::Departed))
 }
 
 impl Ring {
@@ -168,8 +174,8 @@ impl Ring {
         election: Election,
     ) -> Result<bool, Dropped> {
         let group = election.group.clone();
-        let (merged, news) = match self.rumors.election(kind, &group) {
-            None => (election, true),
+        let (merged, news, is_other) = match self.rumors.election(kind, &group) {
+            None => (election, true, true),
             Some(stored) => {
                 let stored = std::sync::Arc::clone(stored);
                 let mut merged = (*stored).clone();
@@ -189,17 +195,25 @@ impl Ring {
                     }
                     return Ok(false);
                 }
-                (merged, news)
+                let whole = |election: &Election| (election.term, election.status);
+                let is_other =
+                    merged.member_id != stored.member_id || whole(&merged) != whole(&stored);
+                (merged, news, is_other)
             }
         };
         if !news {
             return Ok(false);
         }
         let finished = merged.status == Status::Finished;
+        let dead = is_dead(self.health_of(&merged.member_id));
         let origin = if self.restoring { Origin::DataFile } else { Origin::Ring };
         self.rumors.put_election(origin, kind, merged)?;
         if finished {
-            self.elections.watch(kind, &group).foreign = None;
+            let watch = self.elections.watch(kind, &group);
+            watch.foreign = None;
+            if is_other {
+                watch.leader_missing_since = dead.then_some(now);
+            }
         }
         self.start_hot(kind, &group, ELECTION_ID);
         self.elections.watch(kind, &group).told = now;
@@ -466,14 +480,17 @@ impl Ring {
     ) -> bool {
         let health = self.health_of(leader);
         let watch = self.elections.watch(kind, group);
-        if health.is_some() {
-            watch.leader_unknown_since = None;
-            return matches!(health, Some(Health::Confirmed | Health::Departed));
-        }
-        let since = *watch.leader_unknown_since.get_or_insert(now);
+        let since = match (health, watch.leader_missing_since) {
+            (None, since) => *watch.leader_missing_since.insert(since.unwrap_or(now)),
+            (Some(_), Some(since)) if is_dead(health) => since,
+            (Some(_), _) => {
+                watch.leader_missing_since = None;
+                return is_dead(health);
+            }
+        };
         let dead = since.plus_ms(UNKNOWN_LEADER_MS);
         if dead <= now {
-            watch.leader_unknown_since = None;
+            watch.leader_missing_since = None;
             return true;
         }
         self.due_at(dead);

@@ -148,6 +148,28 @@ fn two_halves_have_no_leader_until_they_meet() {
 }
 
 #[test]
+fn a_leader_elected_behind_a_cut_leads_on_when_it_is_healed() {
+    let mut net = Net::default();
+    for number in 0..5 {
+        net.start_with(number, &[0], 0, number == 0, None);
+    }
+    net.run_until(20_000, |net| net.all_alive(5));
+    for number in 0..5 {
+        join_group(&mut net, number);
+    }
+    net.run_until(20_000, same_leader_everywhere);
+    assert_eq!(net.leader(GROUP, 0), Some(id(4)));
+    net.part(&[0, 1, 2], &[3, 4]);
+    net.run_ms(120_000);
+    assert_eq!(stored(&mut net, 4).3, Status::NoQuorum);
+    let (leader, term, ..) = stored(&mut net, 0);
+    net.cut.clear();
+    net.run_until(120_000, |net| net.all_alive(5) && same_leader_everywhere(net));
+    net.run_ms(30_000);
+    assert_eq!((stored(&mut net, 4).0, stored(&mut net, 4).1), (leader, term));
+}
+
+#[test]
 fn a_triggered_election_starts_anew() {
     let mut net = elected();
     net.command(2, Command::TriggerElection { group: GROUP.into() });
