@@ -36,7 +36,7 @@ use crate::{
     output::Output,
     peers,
     ring::{self, RingError, RingHandle},
-    services::hook_log::HookLog,
+    services::small_files::SmallFiles,
     supervisor::{End, Supervisor, World, event::Event, orphans},
     system, systemd, vital,
 };
@@ -170,6 +170,8 @@ async fn start(
     let watched = events.clone();
     let watcher = Watcher::start(move |watch| watched.send(Event::Changed(watch)).is_ok())
         .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
+    let small_files =
+        SmallFiles::start().map_err(system("Unable to start the writer of small files"))?;
     let world = World {
         common: Common::new(&config.root, me.service(), &config.backoff, config.http.redact),
         sys: me.template(),
@@ -178,6 +180,7 @@ async fn start(
         config: Arc::clone(&config),
         output: output.clone(),
         store: store.clone(),
+        small_files: small_files.clone(),
         watcher,
         launcher,
         ring: ring.clone(),
@@ -185,10 +188,8 @@ async fn start(
         clock,
         events: events.clone(),
     };
-    let hook_log = HookLog::start().map_err(system("Unable to start the writer of hook logs"))?;
     let (started, all_read) = oneshot::channel();
-    let supervisor =
-        Supervisor::new(world, &welcome, view, hook_log, directories, publish, started);
+    let supervisor = Supervisor::new(world, &welcome, view, directories, publish, started);
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());
@@ -217,7 +218,8 @@ async fn start(
     }
     // What could not be written was told; a disk that hangs must not keep the next Supervisor
     // from its services.
-    let _ = tokio::time::timeout(FLUSH_PATIENCE, store.flush()).await;
+    let written = async { tokio::join!(store.flush(), small_files.flush()) };
+    let _ = tokio::time::timeout(FLUSH_PATIENCE, written).await;
     if exit == Exit::Departed {
         output.text(&departure_notice(&config.root.sup().root));
     }

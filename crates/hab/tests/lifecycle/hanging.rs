@@ -7,6 +7,7 @@ use std::{
 };
 
 use rustix::process::Signal;
+use testkit::wait_for;
 
 use crate::{RUN, is_up, lives, pid_of, root, wait_web};
 
@@ -128,4 +129,21 @@ fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
     root.write("hab/svc/web/data/end", "");
     let service = sup.wait_json("/services/web/blue", is_up);
     assert!(pid_of(&service) != old && !lives(old));
+}
+
+/// The reading is held up behind `user.toml` and before its end.
+#[test]
+fn a_user_toml_that_changes_while_its_service_is_read_is_not_missed() {
+    let root = crate::root_with_web(&[("default.toml", "port = 1\n")]);
+    let shell = "core/busybox-static/1.0/20200101000000";
+    root.package(shell, &[("PATH", "/bin\n")]);
+    let Some(lease) = Lease::take(&root.join(&format!("hab/pkgs/{shell}/PATH"))) else { return };
+    root.spec("web", "ident = \"acme/web\"\n");
+    let sup = root.supervisor().spawn();
+    wait_for("the directories of the service, which are made after user.toml was read", || {
+        root.join("hab/svc/web/hooks").is_dir().then_some(())
+    });
+    root.write("hab/user/web/config/user.toml", "port = 2\n");
+    drop(lease);
+    wait_web(&sup, |service| is_up(service) && service["cfg"]["port"] == 2);
 }

@@ -9,7 +9,7 @@ use roost_service::HookOutcome;
 
 use super::{
     capture::{Capture, KEPT_BYTES_MAX},
-    hook_log::HookLog,
+    small_files::SmallFiles,
 };
 use crate::output::Output;
 
@@ -45,11 +45,11 @@ pub(crate) struct Ended {
 pub(crate) struct HookRuns {
     runs: BTreeMap<u64, HookRun>,
     output: Output,
-    log: HookLog,
+    log: SmallFiles,
 }
 
 impl HookRuns {
-    pub(crate) fn new(output: Output, log: HookLog) -> Self {
+    pub(crate) fn new(output: Output, log: SmallFiles) -> Self {
         Self { runs: BTreeMap::new(), output, log }
     }
 
@@ -149,7 +149,7 @@ impl HookRuns {
 }
 
 impl HookRun {
-    fn show(&mut self, id: u64, stream: usize, line: &str, output: &Output, log: &HookLog) {
+    fn show(&mut self, id: u64, stream: usize, line: &str, output: &Output, log: &SmallFiles) {
         output.line(&self.preamble, "HK", line);
         self.logged_bytes[stream] += line.len() + 1;
         if self.logged_bytes[stream] <= KEPT_BYTES_MAX {

@@ -3,10 +3,10 @@
 pub(crate) mod built;
 pub(crate) mod capture;
 pub(crate) mod environment;
-pub(crate) mod hook_log;
 pub(crate) mod hook_run;
 pub(crate) mod install;
 pub(crate) mod rendering;
+pub(crate) mod small_files;
 
 use std::time::Duration;
 

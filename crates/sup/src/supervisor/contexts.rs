@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::{
     Supervisor,
+    errands::Kind,
     event::{Event, Watch},
     managed::Managed,
 };
@@ -24,6 +25,9 @@ use crate::{census_input, peers, services::built::read_user_layer, vital::guarde
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
     pub(super) fn take_view(&mut self, view: Arc<View>) {
+        // Reads two files of at most 4 KiB in the key cache, below the same `hab/` as the
+        // Supervisor's own state, for each encrypted rumor that was not read yet: no more than an
+        // operator applies by hand.
         let keys = &self.keys;
         let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
         let update = census_input::update(&mut self.census, &view, &mut decrypt);
@@ -170,6 +174,12 @@ impl Supervisor {
         match watch {
             Watch::Specs => self.read_specs(),
             Watch::Sources(service) => self.tell(&service, Told::FilesChanged),
+            Watch::User(service) if self.is_being_read(&service) => {
+                if let Some(managed) = self.services.get_mut(&service) {
+                    managed.read_user_again = true;
+                }
+                self.tell(&service, Told::FilesChanged);
+            }
             Watch::User(service) => {
                 let root = self.world.config.root.clone();
                 self.beside(move || {
@@ -182,6 +192,11 @@ impl Supervisor {
         }
     }
 
+    /// True while the service is read from disk, `user.toml` with it.
+    fn is_being_read(&self, service: &str) -> bool {
+        [Kind::Build, Kind::Look].iter().any(|kind| self.errands.is_under_way(service, *kind))
+    }
+
     pub(super) fn take_user_layer(
         &mut self,
         service: &str,
@@ -189,6 +204,10 @@ impl Supervisor {
     ) {
         let Some(managed) = self.services.get_mut(service) else { return };
         let ident = managed.spec().ident.clone();
+        if managed.built.is_some() && result.as_ref() == Ok(&managed.layers.user) {
+            // Nothing new, but what failed may have failed because of a state in between.
+            return self.tell(service, Told::FilesChanged);
+        }
         if managed.announced {
             self.world.output.sup(&format!("user.toml changes detected for {ident}"));
         }
@@ -198,6 +217,8 @@ impl Supervisor {
                 managed.layers.user = user;
                 errors = managed.merge();
             }
+            // The reading of the service says it.
+            Err(_) if managed.built.is_none() => {}
             // The layer that was good stays in force.
             Err(error) => {
                 let text = format!("Reloading user-config failed: {error}");

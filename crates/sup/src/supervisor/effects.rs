@@ -1,6 +1,6 @@
 //! What the state machines ask for, carried out in order.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path, time::Instant};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Instant};
 
 use roost_ident::Hook;
 use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
@@ -92,12 +92,8 @@ impl Supervisor {
                 let command = roost_ring::Command::StartElection { group, suitability: 0 };
                 self.world.ring.command(command);
             }
-            Effect::WritePid(pid) => self.write_pid(managed, pid),
-            Effect::RemovePid => {
-                let path = self.world.config.root.svc(&managed.name).pid_file();
-                // Gone already is as good.
-                let _ = fs::remove_file(path);
-            }
+            Effect::WritePid(pid) => self.keep_pid(managed, Some(pid)),
+            Effect::RemovePid => self.keep_pid(managed, None),
             Effect::Remember => {
                 let bytes = managed.machine.remember().encode().into_bytes();
                 let name = managed.group().to_string();
@@ -130,7 +126,6 @@ impl Supervisor {
 
     /// Reads a service, as soon as nothing of an earlier run of it lives.
     pub(super) fn build(&mut self, managed: &mut Managed, pin: Option<String>) {
-        self.world.watcher.unwatch(Watch::Sources(managed.name.clone()));
         if !self.begin_errand(&managed.name, Errand::Build) {
             return self.refuse_unread(managed);
         }
@@ -248,18 +243,9 @@ impl Supervisor {
         }));
     }
 
-    /// The PID file is for people and scripts, so a failure is told and nothing more.
-    fn write_pid(&self, managed: &Managed, pid: u32) {
+    fn keep_pid(&self, managed: &Managed, pid: Option<u32>) {
         let path = self.world.config.root.svc(&managed.name).pid_file();
-        let write = || -> io::Result<()> {
-            let temporary = path.with_extension("new");
-            fs::write(&temporary, pid.to_string())?;
-            fs::rename(&temporary, &path)
-        };
-        if let Err(error) = write() {
-            let text = format!("Unable to write {}: {error}", path.display());
-            self.world.output.line(managed.group().as_str(), "SR", &text);
-        }
+        self.world.small_files.pid(path, pid);
     }
 
     /// Renders and runs the next outstanding install hook.
@@ -318,10 +304,8 @@ impl Supervisor {
     /// An install hook ended: its status is kept with the package, then the next one runs.
     pub(super) fn install_hook_ended(&mut self, id: u64, service: &str, outcome: &HookOutcome) {
         let Some((package, path)) = self.installing.remove(&id) else { return };
-        if let HookOutcome::Exit(code) = outcome
-            && let Err(error) = roost_pkg::package::write_install_hook_status(&path, *code)
-        {
-            tracing::error!("Unable to write INSTALL_HOOK_STATUS of {package}: {error}");
+        if let HookOutcome::Exit(code) = outcome {
+            self.world.small_files.install_status(path, *code);
         }
         if let Some(line) = install::failure(outcome) {
             self.world.output.line(&package.name, "HK", &line);

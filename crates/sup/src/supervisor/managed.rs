@@ -41,6 +41,10 @@ pub(crate) struct Managed {
     pub(crate) render_waits: bool,
     /// A reading that waits for the end of a process of an earlier run, with the release wanted.
     pub(crate) held_build: Option<Option<String>>,
+    /// What it is made of is watched, because it could not be read.
+    pub(crate) sources_watched: bool,
+    /// `user.toml` has changed while the service was read, which may have seen it before.
+    pub(crate) read_user_again: bool,
     /// It is to be read for the documents once more when the reading under way has ended.
     pub(crate) look_again: bool,
     /// The service rumor was published.
@@ -78,6 +82,8 @@ impl Managed {
             render_waits: false,
             held_build: None,
             look_again: false,
+            sources_watched: false,
+            read_user_again: false,
             announced: false,
             gossip_group: machine.group().clone(),
             files: BTreeMap::new(),

@@ -75,7 +75,7 @@ use crate::{
     metrics::Metrics,
     output::Output,
     ring::RingHandle,
-    services::{hook_log::HookLog, hook_run::HookRuns},
+    services::{hook_run::HookRuns, small_files::SmallFiles},
     systemd, vital,
 };
 
@@ -92,6 +92,7 @@ pub(crate) struct World {
     pub(crate) config: Arc<SupConfig>,
     pub(crate) output: Output,
     pub(crate) store: Store,
+    pub(crate) small_files: SmallFiles,
     pub(crate) watcher: Watcher<Watch>,
     pub(crate) launcher: Launcher,
     pub(crate) ring: RingHandle,
@@ -175,12 +176,11 @@ impl Supervisor {
         world: World,
         welcome: &Welcome,
         view: Arc<View>,
-        hook_log: HookLog,
         directories: BTreeMap<PathBuf, Option<PackageIdent>>,
         snapshots: watch::Sender<Option<Arc<Snapshot>>>,
         started: oneshot::Sender<()>,
     ) -> Self {
-        let hooks = HookRuns::new(world.output.clone(), hook_log);
+        let hooks = HookRuns::new(world.output.clone(), world.small_files.clone());
         let keys = KeyCache::new(world.config.key_cache.clone());
         let mut supervisor = Self {
             census: Census::new(&world.sys.member_id),

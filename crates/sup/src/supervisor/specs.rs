@@ -185,7 +185,8 @@ impl Supervisor {
         }
         self.services.insert(name.clone(), managed);
         let user = vec![Target::File(self.world.config.root.user_toml(&name))];
-        self.world.watcher.watch(Watch::User(name.clone()), user);
+        // Reported once: it may be read, and change, before the watching has begun.
+        self.world.watcher.watch_and_report(Watch::User(name.clone()), user);
         self.drive(&name);
         if let Some(Inherited { running, ended: true, .. }) = inherited {
             self.processes.remove(&running.id);
@@ -314,6 +315,15 @@ impl Supervisor {
             return;
         }
         self.touched.insert(service.into());
+        self.take_result(service, result, look);
+        let managed = self.services.get_mut(service);
+        if managed.is_some_and(|managed| std::mem::take(&mut managed.read_user_again)) {
+            self.file_changed(Watch::User(service.into()));
+        }
+    }
+
+    fn take_result(&mut self, service: &str, result: Result<Box<Built>, BuildFailure>, look: bool) {
+        let Some(managed) = self.services.get_mut(service) else { return };
         match result {
             Ok(built) => {
                 for complaint in &built.complaints {
@@ -324,6 +334,7 @@ impl Supervisor {
                 self.tell_merge_errors(service, &errors);
                 self.take_gossip(service);
                 if !look {
+                    self.unwatch_sources(service);
                     let release = plan.ident.clone();
                     self.tell(service, Told::Built(plan));
                     self.write_files(service, true);
@@ -355,13 +366,28 @@ impl Supervisor {
 
     /// Watches what a service that could not be read is made of, so that it is tried again as
     /// soon as something of that changes.
-    fn watch_sources(&self, service: &str) {
-        let Some(managed) = self.services.get(service) else { return };
+    ///
+    /// The first time it is reported at once, because it may have changed before the watching
+    /// began; later times the watching went on.
+    fn watch_sources(&mut self, service: &str) {
+        let Some(managed) = self.services.get_mut(service) else { return };
+        let first = !std::mem::replace(&mut managed.sources_watched, true);
         let spec = managed.spec();
         let package = self.world.config.root.pkgs().join(&spec.ident.origin).join(&spec.ident.name);
         let mut targets = vec![Target::Tree(package)];
         targets.extend(spec.config_from.as_ref().map(|path| Target::Tree(path.into())));
-        self.world.watcher.watch(Watch::Sources(service.into()), targets);
+        let key = Watch::Sources(service.into());
+        match first {
+            true => self.world.watcher.watch_and_report(key, targets),
+            false => self.world.watcher.watch(key, targets),
+        }
+    }
+
+    fn unwatch_sources(&mut self, service: &str) {
+        let Some(managed) = self.services.get_mut(service) else { return };
+        if std::mem::take(&mut managed.sources_watched) {
+            self.world.watcher.unwatch(Watch::Sources(service.into()));
+        }
     }
 
     /// Stops processes of the former Supervisor whose spec is gone.

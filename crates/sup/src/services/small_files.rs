@@ -1,22 +1,25 @@
-//! Log files of hooks: `logs/<hook>.stdout.log` and `.stderr.log` (services chapter 6.5).
+//! Small files of services that nobody waits for: logs of hooks (services chapter 6.5), `PID`,
+//! statuses of install hooks.
 //!
-//! A thread writes them, so that a disk that hangs stops no hook and no Supervisor. Files grow
-//! to 64 KiB while a hook runs; of a hook that printed more they hold the last part once it
-//! has ended.
+//! A thread writes them in the order in which they come, so that a disk that hangs stops no hook
+//! and no Supervisor. Logs grow to 64 KiB while a hook runs; of a hook that printed more they hold
+//! the last part once it has ended.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc,
 };
+
+use tokio::sync::oneshot;
 
 use crate::vital;
 
 /// Handle of the writing thread.
 #[derive(Debug, Clone)]
-pub(crate) struct HookLog {
+pub(crate) struct SmallFiles {
     messages: mpsc::Sender<Message>,
 }
 
@@ -28,16 +31,19 @@ enum Message {
     Open { run: u64, paths: Streams<PathBuf> },
     Line { run: u64, stream: usize, line: String },
     Close { run: u64, whole: Streams<Option<String>> },
+    Pid { path: PathBuf, pid: Option<u32> },
+    InstallStatus { package: PathBuf, code: i32 },
+    Flush { done: oneshot::Sender<()> },
 }
 
-impl HookLog {
+impl SmallFiles {
     /// Starts the thread; it ends with the last handle.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn start() -> io::Result<Self> {
         let (messages, inbox) = mpsc::channel();
-        vital::spawn_thread("hab-hook-log", 64 * 1024, move || write_all(&inbox))?;
+        vital::spawn_thread("hab-files", 64 * 1024, move || write_all(&inbox))?;
         Ok(Self { messages })
     }
 
@@ -56,6 +62,24 @@ impl HookLog {
         self.say(Message::Close { run, whole });
     }
 
+    /// Writes a PID file, or removes it.
+    pub(crate) fn pid(&self, path: PathBuf, pid: Option<u32>) {
+        self.say(Message::Pid { path, pid });
+    }
+
+    /// Keeps with a package how its install hook ended.
+    pub(crate) fn install_status(&self, package: PathBuf, code: i32) {
+        self.say(Message::InstallStatus { package, code });
+    }
+
+    /// Waits until all that was said before is written.
+    pub(crate) async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        self.say(Message::Flush { done });
+        // Without the thread the process is ending.
+        let _ = written.await;
+    }
+
     fn say(&self, message: Message) {
         // Without the thread the process is ending.
         let _ = self.messages.send(message);
@@ -67,7 +91,7 @@ struct LogFile {
     file: Option<File>,
 }
 
-/// A file that cannot be written is left out: the same lines are in the Supervisor's output
+/// A log that cannot be written is left out: the same lines are in the Supervisor's output
 /// and in `/health`.
 fn write_all(inbox: &mpsc::Receiver<Message>) {
     let mut open: BTreeMap<u64, Streams<LogFile>> = BTreeMap::new();
@@ -96,6 +120,27 @@ fn write_all(inbox: &mpsc::Receiver<Message>) {
                     }
                 }
             }
+            Message::Pid { path, pid: Some(pid) } => {
+                if let Err(error) = write_pid(&path, pid) {
+                    tracing::error!("Unable to write {}: {error}", path.display());
+                }
+            }
+            // Gone already is as good.
+            Message::Pid { path, pid: None } => drop(fs::remove_file(path)),
+            Message::InstallStatus { package, code } => {
+                if let Err(error) = roost_pkg::package::write_install_hook_status(&package, code) {
+                    let package = package.display();
+                    tracing::error!("Unable to write INSTALL_HOOK_STATUS of {package}: {error}");
+                }
+            }
+            Message::Flush { done } => drop(done.send(())),
         }
     }
+}
+
+/// The file is for people and scripts: they never see half of it.
+fn write_pid(path: &Path, pid: u32) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, pid.to_string())?;
+    fs::rename(&temporary, path)
 }
