@@ -89,7 +89,11 @@ impl Place {
             *port = listener.local_addr().expect("its address").port();
         }
         let [http, ctl, _] = self.addresses();
-        self.root.write("hab/etc/cli.toml", &format!("listen_ctl = \"{ctl}\"\n"));
+        // Root's file is in the root directory, everybody else's in the home.
+        let client = format!("listen_ctl = \"{ctl}\"\n");
+        self.root.write("hab/etc/cli.toml", &client);
+        fs::create_dir_all(self.directory.path().join(".hab/etc")).expect("a directory");
+        fs::write(self.directory.path().join(".hab/etc/cli.toml"), client).expect("a file");
         let curlrc = format!("no-progress-meter\nconnect-to = \"localhost:9631:{http}\"\n");
         fs::write(self.directory.path().join(".curlrc"), curlrc).expect("a file");
 
