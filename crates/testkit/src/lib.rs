@@ -9,13 +9,17 @@
 //! ```
 
 mod http;
+mod network;
 mod python;
 mod root;
+mod skip;
 mod supervisor;
 
 pub use http::{Answer, request};
+pub use network::Network;
 pub use python::{peer_script, python_with};
 pub use root::Root;
+pub use skip::skip;
 pub use supervisor::{Builder, Supervisor, free_ports, own_address};
 
 use std::time::{Duration, Instant};

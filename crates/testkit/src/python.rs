@@ -1,13 +1,11 @@
 //! Foreign programs that tests talk to: they are written in Python, which a machine may lack.
 
 use std::{
-    io::{self, Write},
     path::PathBuf,
     process::{Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
 };
 
-static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+use crate::skip;
 
 /// Name of a Python that has these modules. Without one, `None`: the test is to end, and a line
 /// that no harness captures says that it was skipped and how many were.
@@ -20,15 +18,7 @@ pub fn python_with(modules: &[&str]) -> Option<&'static str> {
     if command.status().is_ok_and(|status| status.success()) {
         return Some("python3");
     }
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or_default();
-    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-    let line = format!(
-        "SKIPPED {name}: no python3 with {} (pip install pyzmq PyNaCl); {count} skipped here\n",
-        modules.join(", ")
-    );
-    // Nobody can be told when there is no standard error.
-    let _ = io::stderr().write_all(line.as_bytes());
+    skip(&format!("no python3 with {} (pip install pyzmq PyNaCl)", modules.join(", ")));
     None
 }
 

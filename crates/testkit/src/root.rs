@@ -1,12 +1,20 @@
 //! A root directory of one's own, with packages made of literals.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
+    sync::Once,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::supervisor::Builder;
+
+/// How the name of a root's directory begins; the number of the test process follows.
+const PREFIX: &str = "roost-";
+static LEFTOVERS: Once = Once::new();
 
 /// A temporary `FS_ROOT`. Dropping it kills every process that was started with it, removes
 /// everything below it.
@@ -24,7 +32,9 @@ impl Root {
     /// When the directory cannot be made.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        let directory = tempfile::Builder::new().prefix("roost-").tempdir().expect("a directory");
+        LEFTOVERS.call_once(end_leftovers);
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a directory");
         // Services that run as another user must be able to reach their files.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         Self { directory, program: program.into() }
@@ -98,12 +108,11 @@ impl Root {
     /// Ends everything that runs in this root at one blow, as if its machine lost power: no
     /// process sees another one end.
     pub fn lose_power(&self) {
-        use rustix::process::Signal;
         for signal in [Signal::STOP, Signal::KILL] {
             // A process could start another one while the list is read.
             for _ in 0..2 {
                 for pid in self.processes() {
-                    let _ = rustix::process::kill_process(pid, signal);
+                    let _ = kill_process(pid, signal);
                 }
             }
         }
@@ -112,15 +121,39 @@ impl Root {
 
     /// Processes that were started with this root as `FS_ROOT`.
     #[must_use]
-    pub fn processes(&self) -> Vec<rustix::process::Pid> {
-        let mark = format!("FS_ROOT={}", self.path().display());
-        let has_mark = |environ: &[u8]| environ.split(|b| *b == 0).any(|e| e == mark.as_bytes());
-        let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
-        numbers
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-            .filter(|pid| fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| has_mark(&e)))
-            .filter_map(rustix::process::Pid::from_raw)
-            .collect()
+    pub fn processes(&self) -> Vec<Pid> {
+        let own = |(root, pid): (PathBuf, Pid)| (root == self.path()).then_some(pid);
+        processes_with_root().filter_map(own).collect()
+    }
+}
+
+/// Every process that has an `FS_ROOT`, with it.
+fn processes_with_root() -> impl Iterator<Item = (PathBuf, Pid)> {
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(|pid| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let root = environ.split(|b| *b == 0).find_map(|e| e.strip_prefix(b"FS_ROOT="))?;
+        Some((PathBuf::from(OsStr::from_bytes(root)), Pid::from_raw(pid)?))
+    })
+}
+
+/// Ends what test processes left running that were killed themselves, and removes its files.
+/// The name of a root tells whose it was.
+fn end_leftovers() {
+    let space_of = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let here = fs::read_link("/proc/self/ns/pid").ok();
+    let is_leftover = |root: &Path, pid: Pid| {
+        let name = root.file_name().and_then(OsStr::to_str).and_then(|n| n.strip_prefix(PREFIX));
+        let owner = name.and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
+        // In another space of process numbers the owner may live under another number.
+        owner.is_some_and(|owner| !Path::new(&format!("/proc/{owner}")).exists())
+            && root.parent() == Some(&std::env::temp_dir())
+            && space_of(pid.as_raw_nonzero().get()) == here
+    };
+    for (root, pid) in processes_with_root().filter(|(root, pid)| is_leftover(root, *pid)) {
+        let _ = kill_process(pid, Signal::KILL);
+        let _ = fs::remove_dir_all(root);
     }
 }
 
@@ -134,7 +167,7 @@ impl Root {
                 return;
             }
             for pid in processes {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
             }
         }
     }

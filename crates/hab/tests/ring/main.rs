@@ -1,5 +1,5 @@
 //! The ring with real processes: several Supervisors, each with an address of its own, and
-//! foreign members. Tests that take longer than 40 seconds are ignored; they are run before a
+//! foreign members. Tests that take longer than a minute are ignored; they are run before a
 //! change of the ring is called done.
 
 mod configuration;
@@ -10,6 +10,7 @@ mod hostile;
 mod joining;
 mod key;
 mod many;
+mod partition;
 mod peer;
 mod peers;
 mod postgresql;
