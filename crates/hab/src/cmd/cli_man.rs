@@ -1,9 +1,13 @@
 //! `hab cli man`: one man page per command, for packages of the program.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
 
 use crate::{
     cli::{Cli, Run},
@@ -20,9 +24,23 @@ pub(crate) struct Arguments {
 
 impl Run for Arguments {
     fn run(self, _: &Context) -> anyhow::Result<Exit> {
+        let mut program = Cli::command().disable_help_subcommand(true);
+        // Gives each command its full name.
+        program.build();
         fs::create_dir_all(&self.directory)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), &self.directory))
+            .and_then(|()| write_pages(&program, &self.directory))
             .with_context(|| format!("cannot write to {}", self.directory.display()))?;
         Ok(Exit::Success)
     }
+}
+
+/// Writes the page of a command and of all below it.
+fn write_pages(command: &Command, directory: &Path) -> io::Result<()> {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        write_pages(inner, directory)?;
+    }
+    let page = Man::new(command.clone())
+        .source(concat!("Roost ", env!("CARGO_PKG_VERSION")))
+        .manual("Roost");
+    page.generate_to(directory).map(drop)
 }

@@ -1,0 +1,77 @@
+//! Completions as shells load them: from the place where they are installed, by the shell's own
+//! search, for a key pressed behind `hab svc st`.
+
+use super::{Installed, is_there, program, said};
+
+/// bash-completion's own search for the file of a command.
+const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
+
+#[test]
+fn bash_completes_commands() {
+    if !is_there("bash") {
+        return;
+    }
+    if !std::path::Path::new(BASH_COMPLETION).exists() {
+        return testkit::skip("no bash-completion");
+    }
+    let installed = Installed::at("/usr");
+    // What bash does for the key: look for the file, then call the function it names.
+    let script = format!(
+        r#"source {BASH_COMPLETION}
+_completion_loader hab
+[[ $(complete -p hab) =~ -F\ ([^ ]+) ]] || exit 9
+COMP_WORDS=(hab svc st) COMP_CWORD=2 COMP_LINE="hab svc st" COMP_POINT=10
+"${{BASH_REMATCH[1]}}" hab st svc
+printf '%s\n' "${{COMPREPLY[@]}}""#
+    );
+    let mut bash = program("bash");
+    bash.args(["--norc", "--noprofile", "-c", &script]);
+    bash.env("XDG_DATA_DIRS", installed.path("share")).env("HOME", installed.path("none"));
+    let mut words: Vec<String> =
+        said(&bash.output().expect("bash")).lines().map(Into::into).collect();
+    words.sort();
+    assert_eq!(words, ["start", "status", "stop"]);
+}
+
+#[test]
+fn zsh_completes_commands() {
+    if !is_there("zsh") {
+        return;
+    }
+    let installed = Installed::at("/usr");
+    // A shell of zsh on a terminal of zsh: the key is really pressed.
+    let script = r#"
+zmodload zsh/zpty || exit 9
+zpty shell env TERM=dumb HOME=$HOME FUNCTIONS=$FUNCTIONS zsh -f -i
+zpty -w shell 'PS1=; fpath=($FUNCTIONS $fpath); autoload -Uz compinit; compinit -u -D'
+zpty -w shell 'setopt no_beep; LISTMAX=0; print rea''dy'
+zpty -r shell out '*ready*'
+zpty -w -n shell $'hab svc st\t\t'
+zpty -r shell out '*start*status*stop*'
+print -r -- "$out"
+zpty -d shell
+"#;
+    // Only a completion that never comes needs the time.
+    let mut zsh = program("timeout");
+    zsh.args(["60", "zsh", "-f", "-c", script]);
+    zsh.env("FUNCTIONS", installed.path("share/zsh/site-functions"));
+    zsh.env("HOME", installed.directory.path());
+    let output = zsh.output().expect("zsh");
+    assert!(said(&output).contains("Show the state of services"), "{output:?}");
+}
+
+#[test]
+fn fish_completes_commands() {
+    if !is_there("fish") {
+        return;
+    }
+    let installed = Installed::at("/usr");
+    let mut fish = program("fish");
+    fish.args(["-c", "complete -C 'hab svc st'"]).env("HOME", installed.directory.path());
+    // Nothing is loaded for what is no command.
+    fish.env("PATH", format!("{}:/usr/bin:/bin", installed.path("bin").display()));
+    fish.env("XDG_DATA_DIRS", installed.path("share"));
+    let words = said(&fish.output().expect("fish"));
+    let words: Vec<&str> = words.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(words, ["start", "status", "stop"]);
+}
