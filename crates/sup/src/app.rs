@@ -158,7 +158,7 @@ async fn start(
         config: config.ring.clone(),
         key: ring::key(&config.ring.key, config.key_cache.clone())?,
         data: config.root.sup().data(),
-        takes_back,
+        still_running: welcome.running.iter().map(|running| running.name.clone()).collect(),
         store: store.clone(),
         metrics: metrics.clone(),
         events: events.clone(),

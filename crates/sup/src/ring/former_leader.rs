@@ -1,14 +1,18 @@
 //! A leader whose machine went down may have been replaced while it was away. Habitat lets it run
 //! its hooks as leader until it hears so; a database would take in what its successor never sees.
 
+use std::collections::BTreeSet;
+
 use roost_ring::{Health, MemberId, Status, Stores};
 
 /// Makes this member a mere candidate of the elections that it had won. If nobody else was
 /// elected, the others answer that it has won (ring chapter 10.4 line 3), within a few rounds of
 /// gossip. Where no other member is left to answer, its word stands.
 ///
-/// Not for a Supervisor whose services are still running: for them, nothing has changed.
-pub(super) fn doubt(stores: &mut Stores, me: &MemberId) {
+/// Not for groups whose service is still running here: for them, nothing has changed. A service
+/// that ended while no Supervisor was there counts as one of a machine that went down, whatever
+/// else has survived.
+pub(super) fn doubt(stores: &mut Stores, me: &MemberId, still_running: &BTreeSet<String>) {
     let is_departed = |id: &MemberId| {
         let found = stores.members.iter().find(|membership| membership.member.id == *id);
         found.is_none_or(|membership| membership.health == Health::Departed)
@@ -19,7 +23,7 @@ pub(super) fn doubt(stores: &mut Stores, me: &MemberId) {
     };
     for election in &mut stores.elections {
         let has_won = election.member_id == *me && election.status == Status::Finished;
-        if has_won && has_others(&election.group) {
+        if has_won && has_others(&election.group) && !still_running.contains(&election.group) {
             election.status = Status::Running;
             election.votes = vec![me.clone()];
         }
@@ -75,9 +79,14 @@ mod tests {
         stores
     }
 
-    fn doubted(mut stores: Stores, me: &str) -> Election {
-        doubt(&mut stores, &MemberId::new(me));
+    fn doubted_while(mut stores: Stores, me: &str, still_running: &[&str]) -> Election {
+        let still_running = still_running.iter().map(ToString::to_string).collect();
+        doubt(&mut stores, &MemberId::new(me), &still_running);
         stores.elections.remove(0)
+    }
+
+    fn doubted(stores: Stores, me: &str) -> Election {
+        doubted_while(stores, me, &[])
     }
 
     #[test]
@@ -86,6 +95,15 @@ mod tests {
         assert_eq!(election.status, Status::Running);
         assert_eq!(election.votes, [MemberId::new("me")]);
         assert_eq!((election.term, election.suitability), (3, 7));
+    }
+
+    #[test]
+    fn what_else_survived_makes_no_leader_sure_of_itself() {
+        let stores = stores(&[("other", Health::Alive)]);
+        let election = doubted_while(stores.clone(), "me", &["web.default"]);
+        assert_eq!(election.status, Status::Running);
+        let election = doubted_while(stores.clone(), "me", &["web.default", GROUP]);
+        assert_eq!(election, stores.elections[0], "its process runs on");
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod former_leader;
 mod sockets;
 mod task;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 
 use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, View};
 use tokio::{
@@ -101,8 +101,8 @@ pub(crate) struct Parts {
     pub(crate) config: RingConfig,
     pub(crate) key: Option<roost_crypto::RingKey>,
     pub(crate) data: PathBuf,
-    /// Processes of services outlived the former Supervisor.
-    pub(crate) takes_back: bool,
+    /// Groups whose processes outlived the former Supervisor.
+    pub(crate) still_running: BTreeSet<String>,
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) events: mpsc::UnboundedSender<Event>,
@@ -126,8 +126,8 @@ pub(crate) async fn start(
         port: sockets.port,
         permanent: parts.config.permanent,
     };
-    if let Some(stores) = restored.as_mut().filter(|_| !parts.takes_back) {
-        former_leader::doubt(stores, &me.id);
+    if let Some(stores) = &mut restored {
+        former_leader::doubt(stores, &me.id, &parts.still_running);
     }
     let config =
         Config { key: parts.key, initial_peers: parts.config.peers.clone(), ..Config::default() };
