@@ -1,7 +1,10 @@
 //! A value and its rendered forms: each form is made at most once, when it is first asked for,
 //! and shared from then on.
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::{LazyLock, OnceLock},
+};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -45,7 +48,7 @@ impl Rendered {
 
 /// An immutable value and its forms.
 pub struct Document<T> {
-    value: T,
+    value: LazyLock<T, Box<dyn FnOnce() -> T + Send>>,
     forms: Forms,
 }
 
@@ -72,15 +75,22 @@ impl Forms {
     }
 }
 
-impl<T> Document<T> {
+impl<T: Send + 'static> Document<T> {
     /// Takes a value; nothing is rendered yet.
-    pub const fn new(value: T) -> Self {
-        let forms = Forms { json: OnceLock::new(), toml: OnceLock::new(), text: OnceLock::new() };
-        Self { value, forms }
+    pub fn new(value: T) -> Self {
+        Self::deferred(|| value)
+    }
+}
+
+impl<T> Document<T> {
+    /// A value that is made when it is first asked for: one that is large and often replaced
+    /// before anybody has asked.
+    pub fn deferred(make: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self { value: LazyLock::new(Box::new(make)), forms: Forms::default() }
     }
 
     /// The value.
-    pub const fn value(&self) -> &T {
+    pub fn value(&self) -> &T {
         &self.value
     }
 }
@@ -92,7 +102,7 @@ impl<T: Render> Document<T> {
     }
 }
 
-impl<T> From<T> for Document<T> {
+impl<T: Send + 'static> From<T> for Document<T> {
     fn from(value: T) -> Self {
         Self::new(value)
     }

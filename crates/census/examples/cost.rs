@@ -7,6 +7,8 @@ use roost_census::{Census, Input, MemberFact, ServiceFact, SysFact};
 use roost_ident::{MemberHealth, ServiceGroup};
 
 const GROUP_MEMBERS: usize = 100;
+/// Members that the ring tells together.
+const PART_MEMBERS: usize = 128;
 
 fn main() {
     let members: usize =
@@ -49,7 +51,19 @@ fn main() {
     measure("first update", &input);
     measure("nothing new", &input);
     input.members[members / 2].health = MemberHealth::Suspect;
-    measure("one member suspect", &input);
+    measure("one member suspect, all told", &input);
+    let (place, group) = (members / 2, &groups[members / 2 / GROUP_MEMBERS]);
+    let neighbours = &input.members[place / PART_MEMBERS * PART_MEMBERS..];
+    let neighbours = &neighbours[..PART_MEMBERS.min(neighbours.len())];
+    let mut news = Input { members: neighbours.to_vec(), ..Input::default() };
+    for member in news.members.iter_mut().filter(|member| member.member_id == ids[place]) {
+        member.health = MemberHealth::Confirmed;
+    }
+    measure("one member confirmed, its part of the list told", &news);
+    let of_group = input.services.iter().filter(|fact| fact.group == group);
+    let mut news = Input { services: of_group.cloned().collect(), ..Input::default() };
+    news.services[0].incarnation = 2;
+    measure("one service new, its group told", &news);
 
     let start = Instant::now();
     let size = census.svc_value(&groups[0]).map_or(0, |value| value.to_string().len());

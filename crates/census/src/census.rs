@@ -1,12 +1,16 @@
 //! The census itself, and what a caller asks it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use roost_ident::ServiceGroup;
 
 use crate::{
     group::Group,
     input::{Counters, Input},
+    known::KnownMembers,
     rebuild::{self, Decrypt},
 };
 
@@ -16,6 +20,9 @@ pub struct Census {
     local_member_id: String,
     counters: Counters,
     groups: BTreeMap<String, Entry>,
+    members: KnownMembers,
+    /// Groups that name changed files until the next change of anything.
+    naming_files: BTreeSet<String>,
     updates: u64,
 }
 
@@ -52,20 +59,24 @@ impl Census {
             local_member_id: local_member_id.into(),
             counters: Counters::default(),
             groups: BTreeMap::new(),
+            members: KnownMembers::default(),
+            naming_files: BTreeSet::new(),
             updates: 0,
         }
     }
 
-    /// Takes in the state of the ring. Groups and members once seen stay; the leader of a
-    /// finished election stays until another one is finished; configs and files are replaced
-    /// by higher incarnations that can be read.
+    /// Takes in the state of the ring, or what is different in it (see [`crate::input`]). Groups
+    /// and members once seen stay; the leader of a finished election stays until another one is
+    /// finished; configs and files are replaced by higher incarnations that can be read. The
+    /// cost is that of the groups that are told of, and of those whose members are different.
     ///
     /// `decrypt` opens BOX-1 messages. It is called for encrypted configs and files that were
-    /// not read yet; those that fail are tried again with each update, because a key may have
-    /// come.
+    /// not read yet; those that fail are tried again whenever their group is told of, because a
+    /// key may have come (see [`Census::unreadable`]).
     pub fn update(&mut self, input: &Input<'_>, decrypt: Decrypt<'_>) -> Update {
-        let mut groups = self.groups.clone();
-        let warnings = rebuild::rebuild(&mut groups, &self.local_member_id, input, decrypt);
+        let mut groups = self.concerned(input);
+        let context = rebuild::Context { me: &self.local_member_id, members: &self.members };
+        let warnings = rebuild::rebuild(&mut groups, &context, input, decrypt);
 
         let is_same = |(name, entry): (&String, &Entry)| {
             self.groups.get(name).is_some_and(|old| entry.group.is_same(&old.group))
@@ -77,6 +88,31 @@ impl Census {
             self.take(name, entry, changed);
         }
         Update { changed, warnings }
+    }
+
+    /// The groups that may look different after an update, as they are now.
+    fn concerned(&mut self, input: &Input<'_>) -> BTreeMap<String, Entry> {
+        let mut names = self.naming_files.clone();
+        for fact in &input.members {
+            names.extend(self.members.see(fact).cloned());
+        }
+        let elections = input.elections.iter().chain(&input.update_elections);
+        names.extend(elections.map(|fact| fact.group.to_owned()));
+        names.extend(input.configs.iter().map(|fact| fact.group.to_string()));
+        let known = |name: String| Some((name.clone(), self.groups.get(&name)?.clone()));
+        let mut groups: BTreeMap<String, Entry> = names.into_iter().filter_map(known).collect();
+        // A group comes to be by a service or a file; a config or an election makes none.
+        let services = input.services.iter().map(|fact| fact.group);
+        for group in services.chain(input.files.iter().map(|fact| fact.group)) {
+            if !groups.contains_key(group.as_str()) {
+                let known = self.groups.get(group.as_str()).cloned();
+                groups.insert(group.to_string(), known.unwrap_or_else(|| Entry::new(group)));
+            }
+        }
+        for fact in &input.services {
+            self.members.serves(fact.member_id, fact.group.as_str());
+        }
+        groups
     }
 
     /// Puts a rebuilt group in its place; what did not change stays shared.
@@ -94,6 +130,11 @@ impl Census {
         };
         if !looks_same {
             entry.seen = self.updates;
+        }
+        if entry.group.changed_service_files.is_empty() {
+            self.naming_files.remove(&name);
+        } else {
+            self.naming_files.insert(name.clone());
         }
         self.groups.insert(name, entry);
     }
@@ -113,6 +154,12 @@ impl Census {
     /// All groups, in the order of their names.
     pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         self.groups.values().map(|entry| &entry.group)
+    }
+
+    /// Groups with a config or a file that could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &ServiceGroup> {
+        let groups = self.groups.values().filter(|entry| !entry.unreadable.is_empty());
+        groups.map(|entry| &entry.group.service_group)
     }
 
     /// One group.

@@ -1,12 +1,16 @@
 //! What the census is made of: a view of the ring's rumor stores, borrowed from whoever owns
 //! them. The order of facts does not matter.
+//!
+//! An update need not tell everything. A group of which something is different is told whole:
+//! its services, elections, config and files. Of the member list, the entries that are different
+//! are enough. What is not told stands as it was.
 
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
-/// Everything that is known at one moment.
+/// What is known at one moment: everything, or what may be different since the last update.
 #[derive(Debug, Clone, Default)]
 pub struct Input<'a> {
-    /// Stored service rumors.
+    /// Stored service rumors, of each group all or none.
     pub services: Vec<ServiceFact<'a>>,
     /// Stored elections, at most one for each group.
     pub elections: Vec<ElectionFact<'a>>,

@@ -41,6 +41,7 @@ pub mod census;
 mod content;
 pub mod group;
 pub mod input;
+mod known;
 pub mod member;
 mod rebuild;
 mod view;

@@ -5,7 +5,10 @@ use std::{str::FromStr, sync::Arc};
 use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup};
 use serde::Serialize;
 
-use crate::input::{MemberFact, ServiceFact, SysFact};
+use crate::{
+    input::{ServiceFact, SysFact},
+    known::Seen,
+};
 
 /// A member of a service group (HTTP API chapter 12.3). Health is that of its Supervisor; a
 /// service that was stopped or unloaded stays in the group.
@@ -107,13 +110,13 @@ impl Member {
 }
 
 /// Takes the address from the member list, and copies the member only if it is another one.
-pub(crate) fn set_gossip_address(member: &mut Arc<Member>, fact: &MemberFact<'_>) {
+pub(crate) fn set_gossip_address(member: &mut Arc<Member>, seen: &Seen) {
     let is_news =
-        member.sys.gossip_ip != fact.address || member.sys.gossip_port != fact.gossip_port;
-    if is_news && !fact.address.is_empty() {
+        member.sys.gossip_ip != seen.address || member.sys.gossip_port != seen.gossip_port;
+    if is_news && !seen.address.is_empty() {
         let sys = &mut Arc::make_mut(member).sys;
-        sys.gossip_ip = fact.address.into();
-        sys.gossip_port = fact.gossip_port;
+        sys.gossip_ip.clone_from(&seen.address);
+        sys.gossip_port = seen.gossip_port;
     }
 }
 

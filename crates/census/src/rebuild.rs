@@ -1,4 +1,4 @@
-//! One rebuild of all groups: old groups and the state of the ring give new groups.
+//! One rebuild of groups: old groups and the state of the ring give new groups.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,32 +11,32 @@ use crate::{
     census::Entry,
     content,
     group::Group,
-    input::{ElectionFact, Input, MemberFact},
+    input::{ElectionFact, Input},
+    known::KnownMembers,
     member::{Member, Standing, set_gossip_address, set_standing},
 };
 
 /// Opens a BOX-1 message, or says why it cannot.
 pub type Decrypt<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>;
 
-/// Applies the state of the ring; gives lines for the log.
+/// What members are judged by.
+pub(crate) struct Context<'a> {
+    /// This Supervisor.
+    pub(crate) me: &'a str,
+    pub(crate) members: &'a KnownMembers,
+}
+
+/// Applies the state of the ring to these groups; gives lines for the log.
 pub(crate) fn rebuild(
     groups: &mut BTreeMap<String, Entry>,
-    local_member_id: &str,
+    context: &Context<'_>,
     input: &Input<'_>,
     decrypt: Decrypt<'_>,
 ) -> Vec<String> {
-    // A group comes to be by a service or a file; a config or an election makes none.
-    let services = input.services.iter().map(|fact| fact.group);
-    for group in services.chain(input.files.iter().map(|fact| fact.group)) {
-        if !groups.contains_key(group.as_str()) {
-            groups.insert(group.as_str().into(), Entry::new(group));
-        }
-    }
     for entry in groups.values_mut() {
         Arc::make_mut(&mut entry.group).changed_service_files.clear();
     }
     take_services(groups, input);
-    let members = input.members.iter().map(|fact| (fact.member_id, fact)).collect();
     let elections = by_group(&input.elections);
     let update_elections = by_group(&input.update_elections);
     for (name, entry) in groups.iter_mut() {
@@ -49,7 +49,7 @@ pub(crate) fn rebuild(
         if let Some(election) = update_election {
             group.update_election_status = election.status;
         }
-        judge_members(group, local_member_id, &members, election, update_election);
+        judge_members(group, context, election, update_election);
         find_leaders(group);
     }
     let mut warnings = Vec::new();
@@ -80,8 +80,7 @@ fn take_services(groups: &mut BTreeMap<String, Entry>, input: &Input<'_>) {
 
 fn judge_members(
     group: &mut Group,
-    local_member_id: &str,
-    members: &HashMap<&str, &MemberFact<'_>>,
+    context: &Context<'_>,
     election: Option<&ElectionFact<'_>>,
     update_election: Option<&ElectionFact<'_>>,
 ) {
@@ -91,11 +90,11 @@ fn judge_members(
             update_election_status: group.update_election_status,
             ..member.standing
         };
-        if let Some(fact) = members.get(member.member_id.as_str()) {
-            standing.health = Some(fact.health);
+        if let Some(seen) = context.members.seen(&member.member_id) {
+            standing.health = Some(seen.health);
             standing.persistent = true;
-            set_gossip_address(member, fact);
-        } else if member.member_id == local_member_id {
+            set_gossip_address(member, seen);
+        } else if member.member_id == context.me {
             standing.health = Some(MemberHealth::Alive);
         }
         if let Some(is_winner) = is_winner(election, member) {

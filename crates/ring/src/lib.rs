@@ -95,4 +95,4 @@ pub use rumor::{
 };
 pub use swim::{Swim, SwimKind};
 pub use time::Now;
-pub use view::{MemberList, Rumors, View};
+pub use view::{MemberList, RumorGroup, Rumors, View};

@@ -86,7 +86,7 @@ impl Ring {
             self.counters.suspicions.see(before, health);
         }
         self.plan_health(now, place);
-        self.members_changed();
+        self.member_changed(place);
         if health == Health::Departed {
             self.purge(place);
         }
@@ -233,7 +233,7 @@ impl Ring {
         self.table.plan(place, None);
         self.purge(place);
         self.table.start_hot(place);
-        self.members_changed();
+        self.member_changed(place);
     }
 
     /// The services of a departed member are offered to nobody until they change (ring chapter
@@ -262,11 +262,9 @@ impl Ring {
                 self.note(Event::Confirmed { id: self.table.at(place).id.clone() });
             }
             self.table.start_hot(place);
+            self.member_changed(place);
         }
-        if !due.is_empty() {
-            self.table.update_counter += 1;
-            self.members_changed();
-        }
+        self.table.update_counter += u64::from(!due.is_empty());
     }
 }
 

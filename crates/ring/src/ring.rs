@@ -1,6 +1,9 @@
 //! The member as a whole: what it holds, how inputs and time reach its parts, how outputs leave.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -17,7 +20,8 @@ use crate::{
     rooms::Origin,
     rumor::{CLIENT_ID, checked_group},
     stores::RumorStores,
-    table::Table,
+    table::{Place, Table},
+    view::PART_MEMBERS,
 };
 
 /// One member of a ring. See the [crate's documentation](crate).
@@ -44,7 +48,9 @@ pub struct Ring {
     /// When the caller was to wake the ring, to notice own lag.
     planned: Now,
     out: Outputs,
-    member_list: Option<Arc<MemberList>>,
+    member_list: Arc<MemberList>,
+    /// Parts of the list that are not as they were shown last.
+    stale_parts: BTreeSet<usize>,
 }
 
 /// Outputs that wait for the caller.
@@ -94,7 +100,8 @@ impl Ring {
             started: now,
             planned: Now::NEVER,
             out: Outputs::default(),
-            member_list: None,
+            member_list: Arc::default(),
+            stale_parts: BTreeSet::new(),
             rng,
             config,
             me,
@@ -198,17 +205,22 @@ impl Ring {
 
     /// A picture of what is known. Parts that did not change since the last one are shared.
     pub fn view(&mut self) -> View {
-        let table = &self.table;
-        let members = self.member_list.get_or_insert_with(|| {
-            let mut members: Vec<_> =
-                table.entries.iter().map(|entry| (entry.member(), entry.health)).collect();
-            members.sort_unstable_by(|a, b| a.0.id.cmp(&b.0.id));
-            Arc::new(MemberList { members, update_counter: table.update_counter })
-        });
+        if !self.stale_parts.is_empty() {
+            let list = Arc::make_mut(&mut self.member_list);
+            list.update_counter = self.table.update_counter;
+            for number in std::mem::take(&mut self.stale_parts) {
+                let part = Arc::new(self.table.part(number));
+                match list.parts.get_mut(number) {
+                    Some(stale) => *stale = part,
+                    // they come in order, so this is the next one
+                    None => list.parts.push(part),
+                }
+            }
+        }
         View {
             id: self.me.id.clone(),
             incarnation: self.me.incarnation,
-            members: Arc::clone(members),
+            members: Arc::clone(&self.member_list),
             services: Arc::clone(&self.rumors.services),
             service_configs: Arc::clone(&self.rumors.service_configs),
             service_files: Arc::clone(&self.rumors.service_files),
@@ -288,9 +300,9 @@ impl Ring {
         self.out.changed = true;
     }
 
-    /// The member list is different.
-    pub(crate) fn members_changed(&mut self) {
-        self.member_list = None;
+    /// A member is different.
+    pub(crate) fn member_changed(&mut self, place: Place) {
+        self.stale_parts.insert(place as usize / PART_MEMBERS);
         self.out.changed = true;
         self.elections.look();
     }

@@ -2,7 +2,7 @@
 //! is. Parts are shared with views and copied only when they change while a view is held.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -126,10 +126,10 @@ impl Keys {
 /// Stores a rumor.
 fn put<T: Clone>(store: &mut Arc<Rumors<T>>, (key, id): (&str, &str), rumor: T) {
     let store = Arc::make_mut(store);
-    let group = match store.list.get_mut(key) {
+    let group = Arc::make_mut(match store.list.get_mut(key) {
         Some(group) => group,
         None => store.list.entry(key.into()).or_default(),
-    };
+    });
     match group.get_mut(id) {
         Some(place) => *place = Arc::new(rumor),
         None => drop(group.insert(id.into(), Arc::new(rumor))),
@@ -241,7 +241,7 @@ impl RumorStores {
         let old = Arc::make_mut(store)
             .list
             .get_mut(group)
-            .and_then(|elections| elections.remove(crate::rumor::ELECTION_ID));
+            .and_then(|elections| Arc::make_mut(elections).remove(crate::rumor::ELECTION_ID));
         let key = RumorKey { kind, key: group.into(), id: crate::rumor::ELECTION_ID.into() };
         let Some(place) = self.keys.place(&key).filter(|_| old.is_some()) else { return };
         if let Some(charge) = self.keys.charges[place as usize].take() {
@@ -309,7 +309,7 @@ impl RumorStores {
 
     /// Members with a service in a group.
     pub(crate) fn population(&self, group: &str) -> impl Iterator<Item = &crate::MemberId> + Clone {
-        static NOBODY: BTreeMap<Arc<str>, Arc<Service>> = BTreeMap::new();
-        self.services.list.get(group).unwrap_or(&NOBODY).values().map(|service| &service.member_id)
+        let members = self.services.list.get(group).into_iter().flat_map(|group| group.values());
+        members.map(|service| &service.member_id)
     }
 }

@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use crate::{
     Health, HealthTally, Member, MemberId, Membership, Now,
     heat::{Cursor, Heat},
+    view::PART_MEMBERS,
 };
 
 /// Place of a member in the list.
@@ -124,6 +125,12 @@ impl Table {
 
     pub(crate) fn at_mut(&mut self, place: Place) -> &mut Entry {
         &mut self.entries[place as usize]
+    }
+
+    /// The members of one part of the list as it is shown.
+    pub(crate) fn part(&self, number: usize) -> Vec<(Member, Health)> {
+        let entries = self.entries.iter().skip(number * PART_MEMBERS).take(PART_MEMBERS);
+        entries.map(|entry| (entry.member(), entry.health)).collect()
     }
 
     /// Writes a record, new or in place of the old one.

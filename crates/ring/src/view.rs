@@ -27,30 +27,79 @@ pub struct View {
     pub departures: Arc<Rumors<Departure>>,
 }
 
-/// The member list, sorted by id.
+impl View {
+    /// The picture of somebody who knows nothing.
+    #[must_use]
+    pub fn empty(id: MemberId) -> Self {
+        Self {
+            id,
+            incarnation: 0,
+            members: Arc::default(),
+            services: Arc::default(),
+            service_configs: Arc::default(),
+            service_files: Arc::default(),
+            elections: Arc::default(),
+            update_elections: Arc::default(),
+            departures: Arc::default(),
+        }
+    }
+}
+
+/// Members in one part of the list.
+pub(crate) const PART_MEMBERS: usize = 128;
+
+/// The member list, in the order in which members were met. It is made of parts of equal length;
+/// a change makes one part anew, and the others stay shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberList {
-    /// Every member ever met, this one as soon as others spoke of it.
-    pub members: Vec<(Member, Health)>,
+    pub(crate) parts: Vec<Arc<Vec<(Member, Health)>>>,
     /// Accepted changes since the start (ring chapter 5.1).
     pub update_counter: u64,
 }
 
 impl MemberList {
-    /// The member with this id, and its health.
+    /// Every member ever met, this one as soon as others spoke of it, and how they are.
+    pub fn iter(&self) -> impl Iterator<Item = &(Member, Health)> {
+        self.parts.iter().flat_map(|part| part.iter())
+    }
+
+    /// Members of the parts that are not shared with an earlier list: all that are different,
+    /// and their neighbours.
+    pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &(Member, Health)> {
+        let is_same = |(place, part): &(usize, &Arc<_>)| {
+            before.parts.get(*place).is_some_and(|before| Arc::ptr_eq(before, part))
+        };
+        let parts = self.parts.iter().enumerate().filter(move |part| !is_same(part));
+        parts.flat_map(|(_, part)| part.iter())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// True when nobody was met.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The member with this id, and its health. It is searched for from the beginning.
     #[must_use]
     pub fn get(&self, id: &MemberId) -> Option<&(Member, Health)> {
-        let place = self.members.binary_search_by(|(member, _)| member.id.cmp(id)).ok()?;
-        Some(&self.members[place])
+        self.iter().find(|(member, _)| member.id == *id)
     }
 }
 
-/// The store of one kind of rumors: first level key (a group, or the constant `departure`),
-/// then id.
+/// The rumors of a store under one key, by id. Shared until one of them changes.
+pub type RumorGroup<T> = Arc<BTreeMap<Arc<str>, Arc<T>>>;
+
+/// The store of one kind of rumors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rumors<T> {
-    /// The rumors.
-    pub list: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<T>>>,
+    /// The rumors by first level key: a group, or the constant `departure`.
+    pub list: BTreeMap<Arc<str>, RumorGroup<T>>,
     /// Accepted changes since the start.
     pub update_counter: u64,
 }
@@ -70,18 +119,26 @@ impl<T> Rumors<T> {
 
     /// All rumors, by key and id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.list.values().flat_map(BTreeMap::values)
+        self.list.values().flat_map(|group| group.values())
+    }
+
+    /// Keys under which something is different from an earlier state of the store.
+    pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &Arc<str>> {
+        let is_same = |(key, group): &(&Arc<str>, &RumorGroup<T>)| {
+            before.list.get(*key).is_some_and(|before| Arc::ptr_eq(before, group))
+        };
+        self.list.iter().filter(move |group| !is_same(group)).map(|(key, _)| key)
     }
 
     /// How many rumors there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.list.values().map(BTreeMap::len).sum()
+        self.list.values().map(|group| group.len()).sum()
     }
 
     /// True when there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list.values().all(BTreeMap::is_empty)
+        self.list.values().all(|group| group.is_empty())
     }
 }

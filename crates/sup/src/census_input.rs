@@ -1,5 +1,7 @@
 //! From the ring's view to what the census is made of (ring chapter 15.1).
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use roost_census::{
     Census, ConfigFact, Counters, Decrypt, ElectionFact, FileFact, Input, MemberFact, ServiceFact,
     SysFact, Update,
@@ -7,28 +9,28 @@ use roost_census::{
 use roost_ident::{ElectionStatus, ServiceGroup};
 use roost_ring::{Rumors, View, rumor};
 
-/// Takes the ring's state into the census. Rumors of groups whose name is no service group are
-/// left out: no document and no template could show them.
-pub(crate) fn update(census: &mut Census, view: &View, decrypt: Decrypt<'_>) -> Update {
+/// Takes what is different between two views into the census. Rumors of groups whose name is no
+/// service group are left out: no document and no template could show them.
+pub(crate) fn update(
+    census: &mut Census,
+    before: &View,
+    view: &View,
+    decrypt: Decrypt<'_>,
+) -> Update {
+    let groups = changed_groups(census, before, view);
     // Ids and groups are kept in other forms by the ring; the census borrows these.
-    let services: Vec<_> = view
-        .services
+    let services: Vec<_> = groups
         .iter()
-        .filter_map(|rumor| Some((rumor, rumor.member_id.to_string(), group(&rumor.group)?)))
+        .flat_map(|group| of_group(&view.services, group))
+        .map(|(rumor, group)| (rumor, rumor.member_id.to_string(), group))
         .collect();
-    let configs: Vec<_> = view
-        .service_configs
-        .iter()
-        .filter_map(|rumor| Some((rumor, group(&rumor.group)?)))
-        .collect();
-    let files: Vec<_> =
-        view.service_files.iter().filter_map(|rumor| Some((rumor, group(&rumor.group)?))).collect();
-    let elections = candidates(&view.elections);
-    let update_elections = candidates(&view.update_elections);
+    let configs = groups.iter().flat_map(|group| of_group(&view.service_configs, group));
+    let files = groups.iter().flat_map(|group| of_group(&view.service_files, group));
+    let elections = candidates(&view.elections, &groups);
+    let update_elections = candidates(&view.update_elections, &groups);
     let members: Vec<_> = view
         .members
-        .members
-        .iter()
+        .changed_since(&before.members)
         .map(|(member, health)| {
             let address = member.address.map_or_else(String::new, |address| address.to_string());
             (member.id.to_string(), address, member.gossip_port, *health)
@@ -40,7 +42,6 @@ pub(crate) fn update(census: &mut Census, view: &View, decrypt: Decrypt<'_>) -> 
         elections: elections.iter().map(election).collect(),
         update_elections: update_elections.iter().map(election).collect(),
         configs: configs
-            .iter()
             .map(|(rumor, group)| ConfigFact {
                 group,
                 incarnation: rumor.incarnation,
@@ -49,7 +50,6 @@ pub(crate) fn update(census: &mut Census, view: &View, decrypt: Decrypt<'_>) -> 
             })
             .collect(),
         files: files
-            .iter()
             .map(|(rumor, group)| FileFact {
                 group,
                 filename: &rumor.filename,
@@ -79,12 +79,40 @@ pub(crate) fn update(census: &mut Census, view: &View, decrypt: Decrypt<'_>) -> 
     census.update(&input, decrypt)
 }
 
-fn group(text: &str) -> Option<ServiceGroup> {
-    text.parse().ok()
+/// Groups of which something is different, or that have something the census could not read.
+fn changed_groups(census: &Census, before: &View, view: &View) -> BTreeSet<ServiceGroup> {
+    let names = changed(&before.services, &view.services)
+        .chain(changed(&before.service_configs, &view.service_configs))
+        .chain(changed(&before.service_files, &view.service_files))
+        .chain(changed(&before.elections, &view.elections))
+        .chain(changed(&before.update_elections, &view.update_elections));
+    let groups = names.filter_map(|name| name.parse().ok());
+    groups.chain(census.unreadable().cloned()).collect()
 }
 
-fn candidates(rumors: &Rumors<rumor::Election>) -> Vec<(&rumor::Election, String)> {
-    rumors.iter().map(|rumor| (rumor.as_ref(), rumor.member_id.to_string())).collect()
+fn changed<'a, T>(
+    before: &'a Arc<Rumors<T>>,
+    now: &'a Arc<Rumors<T>>,
+) -> impl Iterator<Item = &'a Arc<str>> {
+    let is_different = !Arc::ptr_eq(before, now);
+    is_different.then(|| now.changed_since(before)).into_iter().flatten()
+}
+
+/// The rumors of a store that belong to a group.
+fn of_group<'a, T>(
+    rumors: &'a Rumors<T>,
+    group: &'a ServiceGroup,
+) -> impl Iterator<Item = (&'a T, &'a ServiceGroup)> {
+    let rumors = rumors.list.get(group.as_str()).into_iter().flat_map(|rumors| rumors.values());
+    rumors.map(move |rumor| (rumor.as_ref(), group))
+}
+
+fn candidates<'a>(
+    rumors: &'a Rumors<rumor::Election>,
+    groups: &'a BTreeSet<ServiceGroup>,
+) -> Vec<(&'a rumor::Election, String)> {
+    let rumors = groups.iter().flat_map(|group| of_group(rumors, group));
+    rumors.map(|(rumor, _)| (rumor, rumor.member_id.to_string())).collect()
 }
 
 fn election<'a>((rumor, candidate): &'a (&rumor::Election, String)) -> ElectionFact<'a> {
@@ -123,5 +151,86 @@ fn service<'a>(
             ctl_gateway_ip: &sys.ctl_gateway_ip,
             ctl_gateway_port: port(sys.ctl_gateway_port),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roost_ring::{Command, Config, Input as RingInput, Me, MemberId, Now, OwnService, Ring};
+
+    use super::*;
+
+    fn publish(group: &str, cfg: &'static str) -> Command {
+        Command::PublishService(OwnService {
+            group: group.into(),
+            pkg: "acme/db/1.0/20250101000000".into(),
+            cfg: cfg.into(),
+            sys: roost_ring::SysInfo::default(),
+            pkg_incarnation: 0,
+        })
+    }
+
+    fn apply(group: &str, incarnation: u64, config: &'static str) -> Command {
+        let (group, config) = (group.into(), config.into());
+        Command::SetServiceConfig { group, incarnation, encrypted: false, config }
+    }
+
+    fn upload(group: &str, incarnation: u64) -> Command {
+        Command::SetServiceFile {
+            group: group.into(),
+            incarnation,
+            encrypted: true,
+            filename: "a.txt".into(),
+            body: "x".into(),
+        }
+    }
+
+    /// What a census knows of a group, as text that can be compared.
+    fn groups(census: &Census) -> String {
+        census.groups().map(|group| format!("{group:?}\n")).collect()
+    }
+
+    #[test]
+    fn what_is_different_between_two_views_is_all_that_the_census_needs() {
+        let me = Me { id: MemberId::from_bits(1), incarnation: 0, port: 1, permanent: false };
+        let id = me.id.to_string();
+        let mut ring = Ring::new(Config::default(), me, None, 1, Now(0));
+        let nothing = View::empty(MemberId::from_bits(1));
+        let mut before = ring.view();
+        let (mut whole, mut partly) = (Census::new(&id), Census::new(&id));
+        // the key comes late
+        let mut keys = 0;
+        for command in [
+            apply("db.default", 1, "port = 1"),
+            publish("db.default", "port = 5432"),
+            publish("web.default", ""),
+            Command::StartElection { group: "db.default".into(), suitability: 1 },
+            apply("db.default", 2, "port = 2"),
+            apply("web.default", 1, "port"),
+            upload("web.default", 1),
+            publish("db.default", "port = 5433"),
+            Command::DepartMember(MemberId::from_bits(7)),
+            upload("cache.default", 3),
+            publish("web.default", "a = 1"),
+        ] {
+            ring.handle(Now(1), RingInput::Command(command)).expect("the ring takes it");
+            let view = ring.view();
+            keys += 1;
+            let mut decrypt = |message: &[u8]| {
+                if keys < 9 { Err("no key".to_owned()) } else { Ok(message.to_vec()) }
+            };
+            let expected = update(&mut whole, &nothing, &view, &mut decrypt);
+            let news = update(&mut partly, &before, &view, &mut decrypt);
+            assert_eq!(news, expected, "{keys}");
+            assert_eq!(groups(&partly), groups(&whole), "{keys}");
+            before = view;
+        }
+        let file = |name: &str| {
+            let name: ServiceGroup = name.parse().expect("a group");
+            partly.group(&name).map(|group| group.service_files.len())
+        };
+        assert_eq!((file("web.default"), file("cache.default")), (Some(1), Some(1)));
+        let same = update(&mut partly, &before, &before, &mut |_| Err("never asked".into()));
+        assert_eq!(same, Update::default());
     }
 }

@@ -423,4 +423,30 @@ proptest! {
             prop_assert_eq!(again, Update { changed: false, warnings: vec![] });
         }
     }
+
+    /// What [`roost_census::input`] promises: it is enough to tell what is different.
+    #[test]
+    fn telling_only_what_is_different_comes_to_the_same(
+        rings in prop::collection::vec(any_ring(), 1..6),
+    ) {
+        let (mut whole, mut partly) = (Census::new("a"), Census::new("a"));
+        let mut told = Ring::default();
+        for mut ring in rings {
+            // A real ring forgets no service, file, config or member.
+            told.carry_over(&mut ring);
+            let news = told.what_is_new_in(&ring);
+            let mut expected = ring.update(&mut whole);
+            let mut update = news.update(&mut partly);
+            expected.warnings.sort();
+            update.warnings.sort();
+            prop_assert_eq!(update, expected);
+            prop_assert_eq!(format!("{:?}", partly.groups().collect::<Vec<_>>()),
+                format!("{:?}", whole.groups().collect::<Vec<_>>()));
+            for name in ["w.default", "x.default"] {
+                let name = group(name);
+                prop_assert_eq!(partly.sight(&name, []), whole.sight(&name, []));
+            }
+            told = ring;
+        }
+    }
 }

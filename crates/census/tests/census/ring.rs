@@ -7,7 +7,7 @@ use roost_census::{
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 use serde_json::Value;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Service {
     pub(crate) member_id: String,
     pub(crate) group: ServiceGroup,
@@ -18,7 +18,7 @@ pub(crate) struct Service {
     pub(crate) sys: SysInfo,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Content {
     pub(crate) group: ServiceGroup,
     pub(crate) filename: String,
@@ -31,7 +31,7 @@ pub(crate) type Election = (String, String, ElectionStatus);
 pub(crate) type Member = (String, String, u16, MemberHealth);
 
 /// The state of a ring.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ring {
     pub(crate) services: Vec<Service>,
     pub(crate) elections: Vec<Election>,
@@ -53,6 +53,53 @@ pub(crate) fn decrypt(message: &[u8]) -> Result<Vec<u8>, String> {
 impl Ring {
     pub(crate) fn update(&self, census: &mut Census) -> Update {
         census.update(&self.input(), &mut decrypt)
+    }
+
+    /// Adds to a later state what was known in this one and is not in that one.
+    pub(crate) fn carry_over(&self, later: &mut Self) {
+        fn add<T: Clone>(old: &[T], new: &mut Vec<T>, is_same: impl Fn(&T, &T) -> bool) {
+            let missing: Vec<T> =
+                old.iter().filter(|old| !new.iter().any(|n| is_same(old, n))).cloned().collect();
+            new.extend(missing);
+        }
+        let by_name = |a: &Content, b: &Content| (&a.group, &a.filename) == (&b.group, &b.filename);
+        add(&self.services, &mut later.services, |a, b| {
+            (&a.group, &a.member_id) == (&b.group, &b.member_id)
+        });
+        add(&self.elections, &mut later.elections, |a, b| a.0 == b.0);
+        add(&self.configs, &mut later.configs, |a, b| a.group == b.group);
+        add(&self.files, &mut later.files, by_name);
+        add(&self.members, &mut later.members, |a, b| a.0 == b.0);
+    }
+
+    /// The groups of a later state in which something is different, and the members that are.
+    pub(crate) fn what_is_new_in(&self, later: &Self) -> Self {
+        let of = |ring: &Self, group: &str| Self {
+            services: ring.services.iter().filter(|s| s.group.as_str() == group).cloned().collect(),
+            elections: ring.elections.iter().filter(|e| e.0 == group).cloned().collect(),
+            update_elections: Vec::new(),
+            configs: ring.configs.iter().filter(|c| c.group.as_str() == group).cloned().collect(),
+            files: ring.files.iter().filter(|f| f.group.as_str() == group).cloned().collect(),
+            members: Vec::new(),
+            counters: later.counters,
+        };
+        let mut news = Self { counters: later.counters, ..Self::default() };
+        for name in ["w.default", "x.default", "y.default"] {
+            let (mut old, mut new) = (of(self, name), of(later, name));
+            for ring in [&mut old, &mut new] {
+                ring.services.sort_by(|a, b| a.member_id.cmp(&b.member_id));
+                ring.files.sort_by(|a, b| a.filename.cmp(&b.filename));
+            }
+            if old != new {
+                news.services.extend(new.services);
+                news.elections.extend(new.elections);
+                news.configs.extend(new.configs);
+                news.files.extend(new.files);
+            }
+        }
+        news.members =
+            later.members.iter().filter(|m| !self.members.contains(m)).cloned().collect();
+        news
     }
 
     pub(crate) fn input(&self) -> Input<'_> {

@@ -62,7 +62,7 @@ fn each_kind_of_bad_datagram_is_dropped_for_its_reason() {
         let dropped = datagram(&mut ring, &bytes).unwrap_err();
         assert_eq!(dropped.reason(), reason, "{dropped}");
         assert_eq!(ring.counters().dropped[reason], 1);
-        assert_eq!(ring.view().members.members.len(), 0);
+        assert_eq!(ring.view().members.len(), 0);
         assert!(!drain(&mut ring).iter().any(|output| matches!(output, Output::Send { .. })));
     }
     let mut keyed = ring(Config { key: Some(ring_key()), ..Config::default() });
@@ -228,7 +228,7 @@ proptest! {
                 ring.handle(Now(1), Input::Gossip { bytes: &bytes }).unwrap();
             }
             let view = ring.view();
-            view.members.members.iter().map(|(member, health)| (member.incarnation, *health)).collect::<Vec<_>>()
+            view.members.iter().map(|(member, health)| (member.incarnation, *health)).collect::<Vec<_>>()
         };
         let first = outcome(&news);
         let best = news.iter().max().map(|best| vec![*best]).unwrap_or_default();

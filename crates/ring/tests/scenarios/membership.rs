@@ -7,7 +7,7 @@ use roost_ring::{Command, Config, Event, Health, Input, Me, Now, Output, Ring, S
 fn a_member_without_peers_lists_nobody_and_never_wakes() {
     let mut net = Net::ring(1);
     net.run_ms(60_000);
-    assert_eq!(net.view(0).members.members.len(), 0);
+    assert_eq!(net.view(0).members.len(), 0);
     assert_eq!(net.view(0).members.update_counter, 0);
     assert_eq!(net.nodes[&0].ring.next_wake(), Now::NEVER);
 }

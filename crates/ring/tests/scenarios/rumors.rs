@@ -49,6 +49,29 @@ fn views_share_what_did_not_change() {
 }
 
 #[test]
+fn a_change_is_found_between_views_and_its_neighbourhood_alone_is_not_shared() {
+    let mut net = Net::default();
+    net.start_with(0, &[], 0, false, Some(many_members(1_000)));
+    for group in ["web.default", "db.default"] {
+        net.command(0, Command::PublishService(service(group)));
+    }
+    let before = net.view(0);
+    assert_eq!(before.members.len(), 1_000);
+    net.command(0, Command::DepartMember(id(500)));
+    net.command(0, Command::PublishService(service("db.default")));
+    let after = net.view(0);
+    let changed: Vec<_> = after.members.changed_since(&before.members).collect();
+    assert!(changed.iter().any(|(member, _)| member.id == id(500)));
+    assert_eq!(changed.len(), 128);
+    let groups: Vec<_> = after.services.changed_since(&before.services).collect();
+    assert_eq!(groups.iter().map(|group| &***group).collect::<Vec<_>>(), ["db.default"]);
+    assert_eq!(after.members.changed_since(&after.members).count(), 0);
+    assert_eq!(before.members.get(&id(500)).unwrap().1, Health::Alive, "a view does not change");
+    assert_eq!(after.members.get(&id(500)).unwrap().1, Health::Departed);
+    assert_eq!(after.members.iter().count(), 1_000);
+}
+
+#[test]
 fn every_kind_of_rumor_reaches_every_member() {
     let mut net = Net::ring(8);
     net.run_until(60_000, |net| net.all_alive(8));

@@ -17,7 +17,7 @@ use roost_template::exports::parse_rumor_cfg;
 pub(crate) fn document(view: &View) -> Butterfly {
     Butterfly {
         members: Store {
-            list: view.members.members.iter().map(member).collect(),
+            list: view.members.iter().map(member).collect(),
             update_counter: view.members.update_counter,
         },
         services: store(&view.services, |rumors| {

@@ -30,7 +30,7 @@ impl Supervisor {
         // operator applies by hand.
         let keys = &self.keys;
         let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
-        let update = census_input::update(&mut self.census, &view, &mut decrypt);
+        let update = census_input::update(&mut self.census, &self.view, &view, &mut decrypt);
         for warning in &update.warnings {
             self.world.output.line("hab-sup", "CE", warning);
         }

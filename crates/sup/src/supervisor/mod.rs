@@ -197,7 +197,7 @@ impl Supervisor {
             specs_read_again: false,
             specs_being_written: false,
             end_waits_until_ms: None,
-            view: Arc::clone(&view),
+            view: Arc::new(View::empty(view.id.clone())),
             keys,
             suitability: BTreeMap::new(),
             installing: BTreeMap::new(),

@@ -114,7 +114,9 @@ impl Supervisor {
             let changed = publisher.ring_changed.unwrap_or(false);
             let census = publisher.census_documents.document(&self.census, changed);
             publisher.census = Arc::new(census.into());
-            publisher.butterfly = Arc::new(butterfly::document(&self.view).into());
+            let view = Arc::clone(&self.view);
+            let butterfly = Document::deferred(move || butterfly::document(&view));
+            publisher.butterfly = Arc::new(butterfly);
         } else if publisher.census.value().changed {
             let census = documents::Census { changed: false, ..publisher.census.value().clone() };
             publisher.census = Arc::new(census.into());
