@@ -43,6 +43,8 @@ pub(super) struct Task {
     /// Incarnations on their way to the disk.
     storing: usize,
     counted_at: Instant,
+    /// Something happened since the figures were updated.
+    uncounted: bool,
     complaints: Complaints,
 }
 
@@ -66,6 +68,7 @@ impl Task {
             stored: mpsc::unbounded_channel(),
             storing: 0,
             counted_at: clock,
+            uncounted: true,
             complaints: Complaints::default(),
         }
     }
@@ -120,9 +123,11 @@ impl Task {
                     let now = self.now();
                     self.ring.wake(now);
                 }
+                () = sleep_until(self.counted_at + METRICS_PERIOD), if self.uncounted => {}
             }
             self.do_outputs().await;
-            if self.counted_at.elapsed() >= METRICS_PERIOD {
+            self.uncounted = self.counted_at.elapsed() < METRICS_PERIOD;
+            if !self.uncounted {
                 self.count();
             }
         }
