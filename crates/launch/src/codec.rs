@@ -25,6 +25,7 @@ const SPAWN: u16 = 2;
 const SIGNAL: u16 = 3;
 const REMEMBER: u16 = 4;
 const FORGET: u16 = 5;
+const ALIVE: u16 = 6;
 // kinds of events
 const WELCOME: u16 = 101;
 const WELCOME_RUNNING: u16 = 102;
@@ -69,3 +70,4 @@ const NEXT_ID: u8 = 24;
 const COLOR: u8 = 25;
 const JSON: u8 = 26;
 const VERBOSE: u8 = 27;
+const WITHIN_MS: u8 = 28;

@@ -9,6 +9,7 @@ mod outputs;
 mod processes;
 mod stopping;
 mod supervising;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,8 +26,11 @@ use crate::link::Link;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::splitter::Splitter;
+use crate::systemd::Systemd;
 use crate::table::Table;
 use crate::wire::{Ended, Event, Kind, Stream};
+
+pub(crate) use watchdog::Promise;
 
 /// How often it is looked whether a group without its first process still lives. Mostly a child
 /// signal tells it sooner.
@@ -50,6 +54,7 @@ pub(crate) struct Launcher {
     setup: Setup,
     signals: Signals,
     printer: Printer,
+    systemd: Option<Systemd>,
     link: Option<Link>,
     /// The next start of a Supervisor, while there is none.
     start_at: Option<Instant>,
@@ -141,6 +146,7 @@ impl Launcher {
             setup,
             signals,
             printer,
+            systemd: Systemd::from_env(now),
             link: None,
             start_at: Some(now),
             hooks_until: now,
@@ -262,8 +268,11 @@ impl Launcher {
         };
         let linger = self.children.iter().any(looked_after).then(|| now + LINGER_CHECK);
         let link = self.link.as_ref().and_then(|link| link.kill_at);
+        let promise = self.link.as_ref().and_then(|link| link.promise.as_ref());
+        let promise = promise.map(Promise::deadline);
+        let beat = self.systemd.as_ref().and_then(Systemd::deadline);
         let hooks = self.hook_ends.iter().filter_map(|end| end.until).min();
-        [start, stop, linger, link, hooks, self.printer.deadline()]
+        [start, stop, linger, link, promise, beat, hooks, self.printer.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -275,9 +284,13 @@ impl Launcher {
     /// Does what is due.
     fn on_time(&mut self, now: Instant) {
         self.printer.on_time(now);
+        if let Some(systemd) = &mut self.systemd {
+            systemd.on_time(now);
+        }
         self.check_groups();
         self.end_hook_outputs(now);
         self.check_link(now);
+        self.check_promise(now);
         self.check_stopping(now);
         self.start_if_due(now);
     }

@@ -41,6 +41,7 @@ mod signals;
 mod spawn;
 mod splitter;
 mod start;
+mod systemd;
 mod table;
 pub mod wire;
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use rustix::net::SendFlags;
 
 use crate::codec::{self, Decoder};
+use crate::launcher::Promise;
 use crate::wire::{Event, Request};
 
 /// While more than this waits to be sent, hooks' pipes are left unread.
@@ -27,6 +28,8 @@ pub(crate) struct Link {
     pub(crate) greeted: bool,
     /// When it is killed, for not doing what it must.
     pub(crate) kill_at: Option<Instant>,
+    /// When it said it would be heard of again.
+    pub(crate) promise: Option<Promise>,
     /// Smallest id it may give to a process.
     pub(crate) first_id: u64,
     /// Tells whether exec succeeded.
@@ -56,6 +59,7 @@ impl Link {
             started: Instant::now(),
             greeted: false,
             kill_at: None,
+            promise: None,
             first_id,
             status,
             socket,

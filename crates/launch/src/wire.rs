@@ -65,6 +65,12 @@ pub enum Request {
         /// Anything; the launcher does not look inside.
         bytes: Vec<u8>,
     },
+    /// The Supervisor handles events. When it does not say so again in time, the launcher kills it
+    /// and starts another; one that never says it is never killed for that.
+    Alive {
+        /// It will be heard of again within so long, milliseconds.
+        within_ms: u64,
+    },
     /// Drop the remembered bytes and the last [`Ended`] of this name (after stop or unload).
     Forget {
         /// The service group.

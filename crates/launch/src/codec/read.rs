@@ -274,6 +274,7 @@ impl Message for Request {
             },
             REMEMBER => Request::Remember { name: f.text(NAME)?, bytes: f.bytes(BYTES)?.to_vec() },
             FORGET => Request::Forget { name: f.text(NAME)? },
+            ALIVE => Request::Alive { within_ms: f.number(WITHIN_MS)? },
             _ => return Ok(None),
         }))
     }

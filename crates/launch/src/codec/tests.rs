@@ -53,6 +53,7 @@ fn request() -> impl Strategy<Value = Request> {
         (".{0,12}", prop::collection::vec(any::<u8>(), 0..30))
             .prop_map(|(name, bytes)| Request::Remember { name, bytes }),
         ".{0,12}".prop_map(|name| Request::Forget { name }),
+        any::<u64>().prop_map(|within_ms| Request::Alive { within_ms }),
     ]
 }
 

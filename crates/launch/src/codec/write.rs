@@ -49,6 +49,7 @@ pub fn append_request(out: &mut Vec<u8>, request: &Request) -> Result<(), Encode
             f.bytes(BYTES, bytes);
         }),
         Request::Forget { name } => frame(out, FORGET, |f| f.bytes(NAME, name.as_bytes())),
+        Request::Alive { within_ms } => frame(out, ALIVE, |f| f.number(WITHIN_MS, *within_ms)),
     }
 }
 

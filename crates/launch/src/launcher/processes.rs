@@ -85,6 +85,7 @@ impl Launcher {
                 self.remembered.remove(&name);
                 self.ended.remove(&name);
             }
+            Request::Alive { within_ms } => self.on_alive(within_ms),
         }
     }
 

@@ -235,7 +235,7 @@ impl Launcher {
                     "Launcher will attempt to reload the supervisor: Supervisor process exited \
                      with an unexpected exit code: {code}"
                 ));
-                self.start_at = Some(now + self.backoff.failed(ran));
+                self.start_again_after(now, ran);
             }
             None => {
                 let signal = status.terminating_signal().unwrap_or(0);
@@ -243,8 +243,16 @@ impl Launcher {
                     "Supervisor process killed by signal {signal}; starting it again, services \
                      keep running"
                 ));
-                self.start_at = Some(now + self.backoff.failed(ran));
+                self.start_again_after(now, ran);
             }
+        }
+    }
+
+    fn start_again_after(&mut self, now: Instant, ran: Duration) {
+        self.start_at = Some(now + self.backoff.failed(ran));
+        if let Some(systemd) = &self.systemd {
+            systemd
+                .status("The Supervisor ended unexpectedly and is started again; services run on");
         }
     }
 

@@ -30,6 +30,10 @@ pub(crate) const TESTS: &[Test] = &[
         a_supervisor_that_talks_nonsense_is_started_anew,
     ),
     (
+        "a_supervisor_that_hangs_is_started_anew_and_services_run_on",
+        a_supervisor_that_hangs_is_started_anew_and_services_run_on,
+    ),
+    (
         "a_killed_launcher_leaves_survivors_that_the_next_one_finds",
         a_killed_launcher_leaves_survivors_that_the_next_one_finds,
     ),
@@ -162,6 +166,18 @@ fn a_supervisor_that_talks_nonsense_is_started_anew() {
     let welcome = rig.accept().hello();
     assert_eq!(welcome.running[0].pid, pid);
     rig.stderr.wait("The Supervisor sent something unreadable");
+}
+
+fn a_supervisor_that_hangs_is_started_anew_and_services_run_on() {
+    let (rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    // the last word counts
+    sup.send(&Request::Alive { within_ms: u64::MAX });
+    sup.send(&Request::Alive { within_ms: 1 });
+    let welcome = rig.accept().hello();
+    assert_eq!(welcome.running[0].pid, pid);
+    rig.stderr.wait("The Supervisor has not handled anything for 5 s; killing it");
+    assert!(!lives(sup.pid));
 }
 
 fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
