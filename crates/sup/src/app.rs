@@ -13,6 +13,7 @@ use std::{
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Request, Welcome};
+use roost_pkg::stage::Staged;
 use roost_ring::SysInfo;
 use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -259,28 +260,19 @@ async fn load_given(
     output: &Output,
 ) -> Result<BTreeMap<PathBuf, Option<PackageIdent>>, StartError> {
     let mut directories = BTreeMap::new();
-    let keep: Vec<PackageIdent> = welcome
-        .running
-        .iter()
-        .filter_map(|running| {
-            let state = std::str::from_utf8(welcome.state_of(&running.name)?).ok()?;
-            roost_service::Remembered::decode(state).ok()?.plan?.ident.parse().ok()
-        })
-        .collect();
     let again = welcome.state_of(LOADED).is_some();
     for source in &config.load {
         let ident = match source {
             LoadSource::Ident(ident) => ident.clone(),
             LoadSource::Directory(directory) => {
-                let staged = match load::stage(&config.root, directory, &keep) {
-                    Ok(staged) => staged,
-                    Err(error) if again => {
-                        output.sup(&error);
-                        directories.insert(directory.clone(), None);
-                        continue;
-                    }
-                    Err(error) => return Err(StartError::Load(error)),
-                };
+                if again {
+                    // Staged as soon as it is watched: nothing is to wait for its disk.
+                    directories.insert(directory.clone(), None);
+                    continue;
+                }
+                let staged = load::stage(&config.root, directory, &[]);
+                let Staged { ident: staged, warnings, .. } = staged.map_err(StartError::Load)?;
+                warnings.iter().for_each(|warning| output.sup(warning));
                 directories.insert(directory.clone(), Some(staged.clone()));
                 // Without version and release: a change of the directory is a new release.
                 PackageIdent { version: None, release: None, ..staged }

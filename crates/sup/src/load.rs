@@ -17,7 +17,10 @@ use roost_ctl::{
     responder::Responder,
 };
 use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
-use roost_pkg::{FsRoot, install, stage as staging};
+use roost_pkg::{
+    FsRoot, install,
+    stage::{self as staging, Staged},
+};
 use roost_service::{
     BuildFailure, ServiceSpec, SpecFields,
     spec::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, Interval},
@@ -333,9 +336,9 @@ pub(crate) fn stage(
     root: &FsRoot,
     directory: &Path,
     keep: &[PackageIdent],
-) -> Result<PackageIdent, String> {
+) -> Result<Staged, String> {
     let options =
         staging::StageOptions { origin_env: env::var("HAB_ORIGIN").ok(), keep: keep.to_vec() };
     let staged = guarded(|| staging::stage_directory(root, directory, &options))?;
-    staged.map(|staged| staged.ident).map_err(|error| error.to_string())
+    staged.map_err(|error| error.to_string())
 }

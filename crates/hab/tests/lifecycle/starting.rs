@@ -147,6 +147,34 @@ fn a_plain_directory_runs_and_its_changes_are_picked_up() {
 }
 
 #[test]
+fn a_program_of_a_plain_directory_runs_from_its_release_and_a_new_one_takes_its_place() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = root();
+    let program = |text: &str| {
+        // Complete in one step, with its mode.
+        root.write("app/.server", &format!("#!/bin/sh\necho {text}\nexec sleep 100000\n"));
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(root.join("app/.server"), mode).unwrap();
+        std::fs::rename(root.join("app/.server"), root.join("app/bin/server")).unwrap();
+    };
+    root.write("app/bin/data", "x");
+    program("one");
+    root.write("app/hooks/run", "#!/bin/sh\nexec {{pkg.path}}/bin/server\n");
+    let sup = root.supervisor().args([root.join("app")]).start();
+    sup.wait_log("app.default(O): one");
+    // Another Supervisor does not restart what is as it was.
+    sup.signal(rustix::process::Signal::HUP);
+    sup.wait_log("Reattaching to app.default");
+    sup.wait_log_times("Starting http-gateway", 2);
+    program("two");
+    sup.wait_log("app.default(O): two");
+    let log = sup.log();
+    assert!(log.contains("app/bin/server has changed\n"), "{log}");
+    assert_eq!(log.matches("app.default(O): one").count(), 1, "{log}");
+    assert_eq!(log.matches("Restarting local/app with package").count(), 1, "{log}");
+}
+
+#[test]
 fn a_directory_that_is_no_service_is_refused_with_a_hint() {
     let root = root();
     root.write("empty/readme", "nothing");

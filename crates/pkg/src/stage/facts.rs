@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{
     StageError,
+    others::Selection,
     plan::{self, NAME_PLACEHOLDER, Value, Variables},
 };
 use crate::{
@@ -35,6 +36,8 @@ pub(super) struct Facts {
     pub(super) shutdown_signal: Option<ShutdownSignal>,
     pub(super) shutdown_timeout: Option<u32>,
     pub(super) environment: Option<BTreeMap<String, String>>,
+    /// Files and directories beside hooks and templates that are part of the service.
+    pub(super) files: Option<Vec<String>>,
     /// The command of `pkg_svc_run`; only plans have it.
     #[serde(skip)]
     pub(super) svc_run: Option<String>,
@@ -85,6 +88,17 @@ pub(super) fn read(root: &FsRoot, dir: &Path, target: &str) -> Result<Read, Stag
         }
     }
     Ok(Read { facts, context, plan, toml: text.map(|_| toml), warning })
+}
+
+/// What a directory says of the files in it, as far as it can be understood: the directory with
+/// `hooks/`, and which others belong to the service.
+pub(super) fn glance(dir: &Path, target: &str) -> (PathBuf, Selection) {
+    let plan = find_plan(dir, target).ok().flatten();
+    let context = plan.as_deref().and_then(Path::parent).unwrap_or(dir).to_path_buf();
+    let text = read_text(&context.join("roost.toml"), MAX_METAFILE_BYTES).ok().flatten();
+    let facts = text.and_then(|text| parse_toml(&text).ok()).unwrap_or_default();
+    let selection = Selection::of(facts.files.as_deref(), plan.is_some());
+    (context, selection)
 }
 
 /// The plan of a directory (packages chapter 13.1); a directory needs none.

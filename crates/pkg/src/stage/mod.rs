@@ -10,6 +10,7 @@
 //! | `config_install/` | templates for install hooks |
 //! | `default.toml` | default configuration |
 //! | `roost.toml` | facts, see below |
+//! | everything else | programs, data: as it is below `{{pkg.path}}`. Not beside a plan, which says itself what is installed, unless `roost.toml` names it |
 //! | `plan.sh` | facts too: literal assignments of `pkg_name`, `pkg_exports` and so on are read, the script is never run. It may lie in `habitat/` or in a directory named after the platform; the files above then lie beside it, `roost.toml` too |
 //!
 //! Keys of `roost.toml`, all optional; they win over the plan:
@@ -26,6 +27,7 @@
 //! | `shutdown_signal` | `"TERM"`, `"INT"`, … | `TERM` |
 //! | `shutdown_timeout` | seconds | 8 |
 //! | `environment` | table of variables for all hooks; `PATH` goes before the inherited one | none |
+//! | `files` | list of what else belongs to the service: `["bin", "lib/x.so"]` | everything; beside a plan nothing |
 //!
 //! The release is the UTC time of the newest file. If the content is that of the newest release,
 //! that release is used; if it changed, also within a second, backwards in time or by removal
@@ -33,13 +35,21 @@
 //!
 //! Symbolic links: followed for `hooks/*`, `run`, `default.toml` and the two fact files, left out
 //! below `config/` and `config_install/`, as in packages. Files of editors (`*~`, `*.bak`, `*.sw?`)
-//! and hidden files in `hooks/` are left out. Limits: those of [`crate::sources`]. What others may
-//! not read in the directory they may not read in the release.
+//! and hidden files are left out. Limits: those of [`crate::sources`]. What others may not read in
+//! the directory they may not read in the release.
+//!
+//! Everything else, programs and data: at most 10,000 files and 1 GiB. Symbolic links stay links:
+//! absolute ones, and relative ones to a place inside. Pipes, sockets and devices are refused. A
+//! file is read again only when its size, times or identity are others than at the last staging,
+//! and one that did not change is linked from the release before, not copied.
 
+mod copies;
 mod facts;
 mod metafiles;
+mod others;
 mod place;
 mod plan;
+mod record;
 mod stamp;
 mod tree;
 
@@ -50,6 +60,10 @@ use std::{
 
 use roost_ident::{Hook, PackageIdent, PackageTarget};
 
+use self::{
+    others::Selection,
+    place::{Content, Placed},
+};
 use crate::{metafile::Fault, read::ReadError, root::FsRoot, sources::SourceError};
 
 /// What staging needs to know of the world around the directory.
@@ -68,6 +82,8 @@ pub struct Staged {
     pub ident: PackageIdent,
     /// False when the directory was staged before just as it is.
     pub changed: bool,
+    /// The first file beside hooks and templates that differs from the release before.
+    pub changed_file: Option<String>,
     /// What the user should know, one line each.
     pub warnings: Vec<String>,
 }
@@ -116,6 +132,14 @@ pub enum StageError {
     Facts {
         /// The directory.
         dir: PathBuf,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Something in the directory that cannot be part of a release.
+    #[error("{}: {problem}", path.display())]
+    Refused {
+        /// Where.
+        path: PathBuf,
         /// What is wrong and what would be right.
         problem: String,
     },
@@ -197,17 +221,21 @@ pub fn stage_directory(
     let metafiles = metafiles::files(&read.facts, native, default_toml).map_err(wrong)?;
     tree.files.extend(metafiles);
 
-    let (ident, changed) = place::place(root, &ident, tree.files, tree.newest_s)?;
+    let selection = Selection::of(read.facts.files.as_deref(), read.plan.is_some());
+    let others = others::read(&read.context, &selection)?;
+    let newest_s = others.newest_s.map_or(tree.newest_s, |newest_s| newest_s.max(tree.newest_s));
+    let content = Content { files: tree.files, others: others.entries, newest_s };
+    let Placed { ident, changed, changed_file } = place::place(root, &ident, content)?;
     let mut warnings = tree.warnings;
     warnings.extend(read.warning);
     if changed {
         warnings.extend(place::prune(root, &ident, &options.keep));
     }
-    Ok(Staged { ident, changed, warnings })
+    Ok(Staged { ident, changed, changed_file, warnings })
 }
 
 /// A place whose changes may change what a directory stages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watch {
     /// The directory.
     pub path: PathBuf,
@@ -233,5 +261,17 @@ pub fn watch_paths(dir: &Path) -> Vec<Watch> {
             }
         }
     }
+    let (context, selection) = facts::glance(dir, &target);
+    for name in selection.roots(&context).unwrap_or_default() {
+        let path = context.join(name);
+        // A file shows in its directory.
+        let path = match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => Some((path, true)),
+            _ => path.parent().map(|parent| (parent.to_owned(), false)),
+        };
+        watches.extend(path.map(|(path, recursive)| Watch { path, recursive }));
+    }
+    watches.sort();
+    watches.dedup();
     watches
 }

@@ -13,7 +13,14 @@ use std::{
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use roost_ident::PackageIdent;
 
-use super::{StageError, stamp, tree::StagedFile};
+use super::{
+    StageError,
+    copies::Copies,
+    others::{Kind, Other},
+    record::{self, Record},
+    stamp,
+    tree::StagedFile,
+};
 use crate::{
     dirs,
     install::{self, Installed, STAGING_PREFIX},
@@ -32,15 +39,40 @@ const TRIES: usize = 8;
 /// Between the prefix and the process id in names of directories being made.
 const OURS: &str = "-roost-";
 
+/// What a release is made of.
+pub(super) struct Content {
+    /// Files that were read.
+    pub(super) files: BTreeMap<String, StagedFile>,
+    /// Files that are copied.
+    pub(super) others: BTreeMap<String, Other>,
+    /// The newest modification of any file, in seconds since 1970.
+    pub(super) newest_s: i64,
+}
+
+/// A release in its place.
+pub(super) struct Placed {
+    pub(super) ident: PackageIdent,
+    /// It is new.
+    pub(super) changed: bool,
+    /// The first copied file that differs from the release before.
+    pub(super) changed_file: Option<String>,
+}
+
 /// Puts the files into the tree unless the newest release of this version holds just them.
-/// Gives the release and whether it is new.
 pub(super) fn place(
     root: &FsRoot,
     ident: &PackageIdent,
-    mut files: BTreeMap<String, StagedFile>,
-    newest_s: i64,
-) -> Result<(PackageIdent, bool), StageError> {
-    let digest = digest(&files);
+    content: Content,
+) -> Result<Placed, StageError> {
+    let Content { mut files, others, newest_s } = content;
+    let former = newest(root, ident).map(|newest| newest.path);
+    let before = former.as_deref().map(Record::of).unwrap_or_default();
+    let record = Record::make(&others, &before)?;
+    let changed_file = former.is_some().then(|| record.difference(&before)).flatten();
+    let digest = digest(&files, &others, &record);
+    if !others.is_empty() {
+        files.insert(record::NAME.into(), StagedFile::public(record.to_text()));
+    }
     files.insert(MARK.into(), StagedFile::public(digest.clone() + "\n"));
     let parent = root.pkg_path(ident);
     dirs::create_ours(&parent).map_err(|error| StageError::io(&parent, error))?;
@@ -52,14 +84,15 @@ pub(super) fn place(
         if let Some(newest) = &newest
             && mark(&newest.path).as_deref() == Some(&digest)
         {
-            return Ok((newest.ident.clone(), false));
+            return Ok(Placed { ident: newest.ident.clone(), changed: false, changed_file: None });
         }
         let release = release(newest.as_ref(), newest_s)?;
         let ident = PackageIdent { release: Some(release), ..ident.clone() };
         files.insert("IDENT".into(), StagedFile::public(format!("{ident}\n")));
         let path = root.pkg_path(&ident);
-        match make(&parent, &path, &files) {
-            Ok(()) => return Ok((ident, true)),
+        let copies = Copies { others: &others, record: &record, former: former.as_deref() };
+        match make(&parent, &path, &files, &copies) {
+            Ok(()) => return Ok(Placed { ident, changed: true, changed_file }),
             // Another process was faster with this stamp: look again.
             Err(error) if is_taken(&error) && tries < TRIES => {}
             Err(error) => return Err(StageError::io(&path, error)),
@@ -90,16 +123,32 @@ fn release(newest: Option<&Installed>, newest_s: i64) -> Result<String, StageErr
     Ok(release)
 }
 
-fn digest(files: &BTreeMap<String, StagedFile>) -> String {
+fn digest(
+    files: &BTreeMap<String, StagedFile>,
+    others: &BTreeMap<String, Other>,
+    record: &Record,
+) -> String {
     let mut hash = Blake2b::<U32>::new();
     hash.update(FORMAT);
-    for (name, file) in files {
+    let mut add = |name: &str, mode: u32, content: &str| {
         // Lengths keep the boundaries: no two trees give the same bytes.
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);
-        hash.update(file.mode.to_le_bytes());
-        hash.update((file.text.len() as u64).to_le_bytes());
-        hash.update(&file.text);
+        hash.update(mode.to_le_bytes());
+        hash.update((content.len() as u64).to_le_bytes());
+        hash.update(content);
+    };
+    for (name, file) in files {
+        add(name, file.mode, &file.text);
+    }
+    for (name, other) in others {
+        let (kind, content) = match &other.kind {
+            Kind::Directory => ("/", ""),
+            Kind::File(_) => ("=", record.digest(name).unwrap_or_default()),
+            Kind::Link(target) => (">", target.as_str()),
+        };
+        // No path of the files above begins like that.
+        add(&format!("//{kind}{name}"), other.mode, content);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -111,7 +160,12 @@ fn mark(release: &Path) -> Option<String> {
 
 /// Writes all files beside the release and renames them into place. Everything is on disk before
 /// that: a spec may name this release after a power cut.
-fn make(parent: &Path, path: &Path, files: &BTreeMap<String, StagedFile>) -> io::Result<()> {
+fn make(
+    parent: &Path,
+    path: &Path,
+    files: &BTreeMap<String, StagedFile>,
+    copies: &Copies<'_>,
+) -> io::Result<()> {
     let temporary = temporary(parent);
     let write = || {
         make_directory(&temporary)?;
@@ -131,6 +185,7 @@ fn make(parent: &Path, path: &Path, files: &BTreeMap<String, StagedFile>) -> io:
             out.set_permissions(Permissions::from_mode(file.mode))?;
             out.sync_all()?;
         }
+        copies.make(&temporary)?;
         File::open(&temporary)?.sync_all()?;
         fs::rename(&temporary, path)?;
         File::open(parent)?.sync_all()
@@ -143,7 +198,7 @@ fn make(parent: &Path, path: &Path, files: &BTreeMap<String, StagedFile>) -> io:
     made
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o755))
 }

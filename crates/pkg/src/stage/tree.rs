@@ -66,7 +66,7 @@ pub(super) fn read(context: &Path) -> Result<Tree, StageError> {
 }
 
 /// True for what editors leave behind: `*.sw?`, `*~`, `*.bak` (packages chapter 13.3).
-fn is_editors(path: &str) -> bool {
+pub(super) fn is_editors(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let swap = name.rsplit_once(".sw").is_some_and(|(_, rest)| rest.chars().count() == 1);
     swap || name.ends_with('~') || name.ends_with(".bak")

@@ -3,5 +3,6 @@
 
 mod packages;
 mod service_dir;
+mod staged_files;
 mod staging;
 mod support;

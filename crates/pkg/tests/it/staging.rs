@@ -254,7 +254,7 @@ fn what_is_no_hook_or_template_is_left_out() {
             ("config/a.swo", "x"),
             ("config/b~", "x"),
             ("config/.keep", "x"),
-            ("README.md", "x"),
+            ("README.md~", "x"),
         ],
     );
     symlink("/etc/hostname", dir.join("config/link")).unwrap();
@@ -274,7 +274,7 @@ fn what_is_no_hook_or_template_is_left_out() {
     assert_eq!(names("hooks"), ["init", "run"]);
     assert_eq!(names("config"), [".keep"]);
     assert_eq!(fs::read_to_string(path.join("hooks/init")).unwrap(), "linked");
-    assert!(!path.join("README.md").exists());
+    assert!(!path.join("README.md~").exists());
 }
 
 #[test]
@@ -329,13 +329,14 @@ fn stagings_at_the_same_time_agree() {
 #[test]
 fn watched_places_are_those_that_are_staged() {
     let root = Root::new();
-    let dir = service(&root, "app", &[("habitat/hooks/run", ""), ("habitat/config/a/b", "")]);
+    let files = [("habitat/plan.sh", ""), ("habitat/hooks/run", ""), ("habitat/config/a/b", "")];
+    let dir = service(&root, "app", &files);
     let found: Vec<_> = watch_paths(&dir)
         .into_iter()
         .map(|watch| (watch.path.strip_prefix(&dir).unwrap().to_path_buf(), watch.recursive))
         .collect();
     let expected =
-        [("", false), ("habitat", false), ("habitat/hooks", false), ("habitat/config", true)];
+        [("", false), ("habitat", false), ("habitat/config", true), ("habitat/hooks", false)];
     assert_eq!(found, expected.map(|(path, recursive)| (PathBuf::from(path), recursive)));
 }
 

@@ -334,8 +334,8 @@ fn fingerprint(targets: &[Target]) -> u64 {
 }
 
 fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
-    let regular = metadata.filter(|metadata| metadata.is_file());
-    regular.map(|m| (m.mtime(), m.mtime_nsec(), m.len(), m.ino(), m.dev())).hash(hasher);
+    let counts = metadata.filter(|metadata| metadata.is_file() || metadata.is_symlink());
+    counts.map(|m| (m.mtime(), m.mtime_nsec(), m.len(), m.ino(), m.dev())).hash(hasher);
 }
 
 /// Everything below a directory, sorted, without hidden files; links are not followed.
@@ -349,7 +349,7 @@ fn tree(root: &Path) -> Vec<(PathBuf, fs::Metadata)> {
             }
             let hidden = entry.file_name().as_bytes().starts_with(b".");
             let Ok(metadata) = entry.metadata() else { continue };
-            if hidden || metadata.is_symlink() {
+            if hidden {
                 continue;
             }
             if metadata.is_dir() && depth < TREE_DEPTH_MAX {

@@ -3,53 +3,92 @@
 use std::path::{Path, PathBuf};
 
 use roost_ident::PackageIdent;
+use roost_pkg::stage::Staged;
 use roost_service::Event as Told;
 
 use super::{
     Supervisor,
     event::{Event, Watch},
+    specs::remembered,
 };
 use crate::files::watch::Target;
 
+/// A plain directory.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// The release it stands for, if one is known.
+    release: Option<PackageIdent>,
+    watched: bool,
+}
+
+impl From<Option<PackageIdent>> for Directory {
+    fn from(release: Option<PackageIdent>) -> Self {
+        Self { release, watched: false }
+    }
+}
+
 impl Supervisor {
-    /// Watches what a plain directory is made of. To be called after each staging: directories
-    /// inside may have come.
-    fn watch_directory(&self, directory: &Path) {
-        let targets = directory_targets(directory);
-        self.world.watcher.watch(Watch::Directory(directory.to_owned()), targets);
+    /// Releases that stand for directories.
+    pub(super) fn releases(&self) -> impl Iterator<Item = &PackageIdent> {
+        self.directories.values().filter_map(|directory| directory.release.as_ref())
     }
 
     /// Stages a plain directory anew, because a file of it changed.
     pub(super) fn stage(&self, directory: PathBuf) {
         let root = self.world.config.root.clone();
-        let keep: Vec<PackageIdent> = self
-            .services
-            .values()
-            .filter_map(|managed| managed.machine.plan()?.ident.parse().ok())
-            .collect();
+        let running = self.services.values().filter_map(|managed| managed.machine.plan().cloned());
+        let inherited = self.inherited.values();
+        let inherited = inherited.filter_map(|inherited| remembered(&inherited.state).plan);
+        let keep: Vec<PackageIdent> =
+            running.chain(inherited).filter_map(|plan| plan.ident.parse().ok()).collect();
         self.beside(move || {
             let result = crate::load::stage(&root, &directory, &keep);
-            Event::Staged { directory, result }
+            // Directories inside may have come.
+            let targets = directory_targets(&directory);
+            Event::Staged { directory, result, targets }
         });
     }
 
-    pub(super) fn staged(&mut self, directory: &Path, result: Result<PackageIdent, String>) {
-        self.watch_directory(directory);
-        match result {
-            Err(error) => self.world.output.sup(&error),
-            Ok(ident) => {
-                let known = self.directories.insert(directory.to_owned(), Some(ident.clone()));
-                if known.flatten().as_ref() != Some(&ident) {
-                    let service = ident.name.clone();
-                    self.tell(&service, Told::PackageUpdated(ident.to_string()));
-                }
-            }
+    pub(super) fn staged(
+        &mut self,
+        directory: &Path,
+        result: Result<Staged, String>,
+        targets: Vec<Target>,
+    ) {
+        let Some(known) = self.directories.get_mut(directory) else { return };
+        let key = Watch::Directory(directory.to_owned());
+        if std::mem::replace(&mut known.watched, true) {
+            self.world.watcher.watch(key, targets);
+        } else {
+            // It may have changed before the watching began.
+            self.world.watcher.watch_and_report(key, targets);
         }
+        let Staged { ident, changed_file, warnings, .. } = match result {
+            Ok(staged) => staged,
+            Err(error) => return self.world.output.sup(&error),
+        };
+        for warning in &warnings {
+            self.advise(warning);
+        }
+        let before = self
+            .directories
+            .get_mut(directory)
+            .and_then(|known| known.release.replace(ident.clone()));
+        let running = self.services.get(&ident.name).and_then(|managed| managed.machine.plan());
+        let runs = running.is_some_and(|plan| plan.ident == ident.to_string());
+        if before.as_ref() == Some(&ident) || runs {
+            return;
+        }
+        if let Some(file) = changed_file {
+            // A service that writes there itself would be restarted again and again.
+            self.world.output.sup(&format!("{} has changed", directory.join(file).display()));
+        }
+        self.tell(&ident.name, Told::PackageUpdated(ident.to_string()));
     }
 }
 
 /// What a plain directory is made of.
-pub(super) fn directory_targets(directory: &Path) -> Vec<Target> {
+fn directory_targets(directory: &Path) -> Vec<Target> {
     let places = roost_pkg::stage::watch_paths(directory).into_iter();
     let target = |place: roost_pkg::stage::Watch| match place.recursive {
         true => Target::Tree(place.path),

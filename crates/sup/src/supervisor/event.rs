@@ -3,13 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use roost_ctl::server::Incoming;
-use roost_ident::PackageIdent;
 use roost_launch::wire;
+use roost_pkg::stage::Staged;
 use roost_ring::View;
 use roost_service::{BuildFailure, Rendering};
 
 use crate::{
-    files::specs::Listing,
+    files::{specs::Listing, watch::Target},
     services::{built::Built, install::InstallHook},
 };
 
@@ -83,7 +83,9 @@ pub(crate) enum Event {
         /// The directory.
         directory: PathBuf,
         /// The release, or why there is none.
-        result: Result<PackageIdent, String>,
+        result: Result<Staged, String>,
+        /// What it is made of now.
+        targets: Vec<Target>,
     },
     /// A client of the control gateway asks for something.
     Control(Incoming),

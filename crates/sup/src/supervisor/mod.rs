@@ -51,7 +51,7 @@ use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
-    directories::directory_targets,
+    directories::Directory,
     errands::{Errands, Kind},
     event::{Event, Watch},
     launched::HeldExit,
@@ -159,8 +159,8 @@ pub(crate) struct Supervisor {
     suitability: BTreeMap<u64, Asked>,
     /// Install hooks that run, with the package each belongs to.
     installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
-    /// Plain directories that are watched, with the release they stand for, if one is known.
-    directories: BTreeMap<PathBuf, Option<PackageIdent>>,
+    /// Plain directories that are watched.
+    directories: BTreeMap<PathBuf, Directory>,
     publisher: Publisher,
     touched: BTreeSet<String>,
     advice_told: BTreeSet<String>,
@@ -201,7 +201,10 @@ impl Supervisor {
             keys,
             suitability: BTreeMap::new(),
             installing: BTreeMap::new(),
-            directories,
+            directories: directories
+                .into_iter()
+                .map(|(at, release)| (at, release.into()))
+                .collect(),
             publisher: Publisher::new(snapshots),
             touched: BTreeSet::new(),
             advice_told: BTreeSet::new(),
@@ -220,9 +223,7 @@ impl Supervisor {
         let specs = self.world.config.root.sup().specs();
         self.world.watcher.watch_and_report(Watch::Specs, vec![Target::Directory(specs)]);
         for directory in self.directories.keys() {
-            // Staged before it was watched: it may have changed since.
-            let targets = directory_targets(directory);
-            self.world.watcher.watch_and_report(Watch::Directory(directory.clone()), targets);
+            self.stage(directory.clone());
         }
         if let Some(path) = &self.world.config.ring.peer_watch_file {
             self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
@@ -293,7 +294,9 @@ impl Supervisor {
             Event::FilesWritten { service, names, failed, initial } => {
                 self.files_written(&service, names, &failed, initial);
             }
-            Event::Staged { directory, result } => self.staged(&directory, result),
+            Event::Staged { directory, result, targets } => {
+                self.staged(&directory, result, targets);
+            }
             Event::Control((request, responder)) => self.command(request, responder),
             Event::WillStop { service, timeout_s } => {
                 if let Some(managed) = self.services.get_mut(&service) {

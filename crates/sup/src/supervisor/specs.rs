@@ -357,7 +357,7 @@ impl Supervisor {
     /// A plain directory may have changed while no Supervisor ran: a process that was taken back
     /// runs an older release of it then.
     fn follow_directory(&mut self, service: &str, release: &str) {
-        let staged = self.directories.values().flatten().find(|ident| ident.name == service);
+        let staged = self.releases().find(|ident| ident.name == service);
         let newer = staged.map(ToString::to_string).filter(|staged| staged != release);
         if let Some(newer) = newer {
             self.tell(service, Told::PackageUpdated(newer));

@@ -1,0 +1,87 @@
+//! Copying what is part of a release as it is.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    others::{Kind, Other, Stat},
+    place::make_directory,
+    record::{Record, copy},
+};
+
+/// What is to be copied.
+pub(super) struct Copies<'a> {
+    pub(super) others: &'a BTreeMap<String, Other>,
+    pub(super) record: &'a Record,
+    /// The release before, whose files are used again.
+    pub(super) former: Option<&'a Path>,
+}
+
+impl Copies<'_> {
+    /// Makes everything below the directory of a release to be, and waits until it is on disk.
+    pub(super) fn make(&self, release: &Path) -> io::Result<()> {
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        let before = self.former.map(Record::of).unwrap_or_default();
+        for (name, other) in self.others {
+            let to = release.join(name);
+            if let Some(parent) = to.parent().filter(|parent| !parent.is_dir()) {
+                // Only the parents of a path that `roost.toml` names are not among the others.
+                fs::create_dir_all(parent)?;
+            }
+            match &other.kind {
+                // Modes come last: a directory may be closed even for us.
+                Kind::Directory => make_directory(&to)?,
+                Kind::Link(target) => symlink(target, &to)?,
+                Kind::File(stat) => {
+                    let unchanged = self.record.digest(name) == before.digest(name);
+                    let former = self.former.filter(|_| unchanged).map(|former| former.join(name));
+                    let linked = former.is_some_and(|former| link(&former, &to, stat, other.mode));
+                    if !linked {
+                        self.copy(name, other, stat, &to)?;
+                    }
+                }
+            }
+        }
+        for (name, other) in self.others {
+            if other.kind == Kind::Directory {
+                fs::set_permissions(release.join(name), Permissions::from_mode(other.mode))?;
+            }
+        }
+        // One for all: thousands of files are not waited for one by one.
+        Ok(rustix::fs::syncfs(File::open(release)?)?)
+    }
+
+    fn copy(&self, name: &str, other: &Other, stat: &Stat, to: &Path) -> io::Result<()> {
+        let from = File::open(&other.source)?;
+        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+        let digest = copy(from, &mut out)?;
+        if self.record.digest(name) != Some(digest.as_str()) {
+            let text = format!(
+                "{} changes while it is staged; it is staged again once it was written",
+                other.source.display()
+            );
+            return Err(io::Error::other(text));
+        }
+        let modified = u64::try_from(stat.modified_ns).unwrap_or(0);
+        out.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(modified))?;
+        out.set_permissions(Permissions::from_mode(other.mode))
+    }
+}
+
+/// Takes a file of the release before, if nobody wrote to it there.
+fn link(former: &Path, to: &Path, stat: &Stat, mode: u32) -> bool {
+    let Ok(found) = former.symlink_metadata() else { return false };
+    let is_same = found.is_file()
+        && found.permissions().mode() & 0o7777 == mode
+        && Stat::of(&found).size == stat.size
+        && Stat::of(&found).modified_ns == stat.modified_ns;
+    is_same && fs::hard_link(former, to).is_ok()
+}

@@ -1,0 +1,110 @@
+//! Which files a staged release was made from: their states and digests, so that a file is read
+//! again only when it may have changed, and so that what did not change is not copied again.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use blake2::{Blake2b, Digest, digest::consts::U32};
+
+use super::{
+    StageError,
+    others::{Kind, Other, Stat},
+};
+use crate::read::read_text;
+
+/// The metafile with the record.
+pub(super) const NAME: &str = "STAGED_FILES";
+/// Largest record that is read: paths of as many files as there may be.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// A file that changed so shortly before it was read may change again without another time of
+/// change: clocks of file systems are coarse.
+const COARSE_NS: i128 = 2_000_000_000;
+/// Stands for a state that is not to be relied on.
+const UNSURE: &str = "-";
+
+/// Digests by path, each with the state of the file that it was read from.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Record(BTreeMap<String, (String, String)>);
+
+impl Record {
+    /// The record of a release; empty when it has none.
+    pub(super) fn of(release: &Path) -> Self {
+        let text = read_text(&release.join(NAME), MAX_BYTES).ok().flatten().unwrap_or_default();
+        let entry = |line: &str| {
+            let mut words = line.splitn(3, ' ').map(str::to_owned);
+            let (state, digest) = (words.next()?, words.next()?);
+            Some((words.next()?, (state, digest)))
+        };
+        Self(text.lines().filter_map(entry).collect())
+    }
+
+    /// Reads the files whose state is another one than in the record before.
+    pub(super) fn make(
+        others: &BTreeMap<String, Other>,
+        before: &Self,
+    ) -> Result<Self, StageError> {
+        let mut record = Self::default();
+        for (name, other) in others {
+            let Kind::File(stat) = &other.kind else { continue };
+            let state = stat.word();
+            let known = before.0.get(name).filter(|(known, _)| *known == state);
+            let entry = match known {
+                Some(known) => known.clone(),
+                None => {
+                    let failed = |error| StageError::io(&other.source, error);
+                    let file = File::open(&other.source).map_err(failed)?;
+                    let digest = copy(file, &mut io::sink()).map_err(failed)?;
+                    let state = if is_coarse(stat) { UNSURE.into() } else { state };
+                    (state, digest)
+                }
+            };
+            record.0.insert(name.clone(), entry);
+        }
+        Ok(record)
+    }
+
+    pub(super) fn digest(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|(_, digest)| digest.as_str())
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        self.0.iter().map(|(name, (state, digest))| format!("{state} {digest} {name}\n")).collect()
+    }
+
+    /// The first file that is not as it was.
+    pub(super) fn difference(&self, before: &Self) -> Option<String> {
+        let names = self.0.keys().chain(before.0.keys());
+        let mut changed: Vec<_> =
+            names.filter(|name| self.digest(name) != before.digest(name)).collect();
+        changed.sort();
+        changed.first().map(|name| (*name).clone())
+    }
+}
+
+fn is_coarse(stat: &Stat) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ns = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
+    stat.changed_ns.max(stat.modified_ns) > now_ns - COARSE_NS
+}
+
+/// Copies, and gives the digest of what was copied.
+pub(super) fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
+    let mut hash = Blake2b::<U32>::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hash.update(&buffer[..count]);
+        to.write_all(&buffer[..count])?;
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,209 @@
+//! Programs and data of plain directories.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use roost_pkg::stage::{StageOptions, Staged, stage_directory, watch_paths};
+
+use crate::support::{Root, write};
+
+fn service(root: &Root, files: &[(&str, &str)]) -> PathBuf {
+    let dir = root.beside("app");
+    write(&dir.join("hooks/run"), "#!/bin/sh\nexec {{pkg.path}}/bin/server\n");
+    for (name, content) in files {
+        write(&dir.join(name), content);
+    }
+    dir
+}
+
+fn stage(root: &Root, dir: &Path) -> Staged {
+    stage_directory(&root.fs, dir, &StageOptions::default()).unwrap()
+}
+
+fn refusal(root: &Root, dir: &Path) -> String {
+    let error = stage_directory(&root.fs, dir, &StageOptions::default()).unwrap_err().to_string();
+    error.replace(&format!("{}/", fs::canonicalize(dir).unwrap().display()), "")
+}
+
+fn release(root: &Root, staged: &Staged) -> PathBuf {
+    root.fs.pkg_path(&staged.ident)
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode_of(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn programs_and_data_come_along_as_they_are() {
+    let root = Root::new();
+    let dir = service(
+        &root,
+        &[
+            ("bin/server", "program"),
+            ("bin/secret", "key"),
+            ("web/a/b.html", "\u{fc}"),
+            (".git/HEAD", "x"),
+            ("web/.hidden", "x"),
+            ("web/page.html~", "x"),
+            ("README", "x"),
+        ],
+    );
+    mode(&dir.join("bin/server"), 0o4755);
+    mode(&dir.join("bin/secret"), 0o600);
+    fs::write(dir.join("web/image"), b"\xff\x00").unwrap();
+    fs::create_dir(dir.join("uploads")).unwrap();
+    symlink("server", dir.join("bin/alias")).unwrap();
+    symlink("../web/a", dir.join("bin/a")).unwrap();
+    symlink("/usr/bin/env", dir.join("bin/env")).unwrap();
+    let staged = stage(&root, &dir);
+    let release = release(&root, &staged);
+    assert_eq!(fs::read_to_string(release.join("bin/alias")).unwrap(), "program");
+    assert_eq!(fs::read(release.join("web/image")).unwrap(), b"\xff\x00");
+    assert_eq!(fs::read_to_string(release.join("bin/a/b.html")).unwrap(), "\u{fc}");
+    assert_eq!(fs::read_link(release.join("bin/env")).unwrap(), Path::new("/usr/bin/env"));
+    assert_eq!(mode_of(&release.join("bin/server")), 0o755, "no set-user-id");
+    assert_eq!(mode_of(&release.join("bin/secret")), 0o600);
+    assert!(release.join("uploads").is_dir() && release.join("README").is_file());
+    for name in [".git", "web/.hidden", "web/page.html~"] {
+        assert!(!release.join(name).exists(), "{name}");
+    }
+    assert!(!stage(&root, &dir).changed);
+}
+
+#[test]
+fn any_change_makes_a_release_and_what_did_not_change_is_not_copied_again() {
+    let root = Root::new();
+    let dir = service(&root, &[("bin/server", "one"), ("lib/big", "data")]);
+    let first = stage(&root, &dir);
+    write(&dir.join("bin/server"), "two");
+    let second = stage(&root, &dir);
+    assert!(second.changed);
+    assert_eq!(second.changed_file.as_deref(), Some("bin/server"));
+    let (old, new) = (release(&root, &first), release(&root, &second));
+    assert_eq!(fs::read_to_string(old.join("bin/server")).unwrap(), "one");
+    assert_eq!(fs::read_to_string(new.join("bin/server")).unwrap(), "two");
+    let inode = |path: PathBuf| path.metadata().unwrap().ino();
+    assert_eq!(inode(old.join("lib/big")), inode(new.join("lib/big")));
+    assert_ne!(inode(dir.join("lib/big")), inode(new.join("lib/big")), "a copy of the user's");
+
+    // Somebody wrote to the release; the next one is made of what the directory holds.
+    fs::write(new.join("lib/big"), "spoilt").unwrap();
+    mode(&dir.join("bin/server"), 0o755);
+    let third = release(&root, &stage(&root, &dir));
+    assert_eq!(mode_of(&third.join("bin/server")), 0o755);
+    assert_eq!(fs::read_to_string(third.join("lib/big")).unwrap(), "data");
+
+    for change in [
+        |dir: &Path| fs::remove_file(dir.join("lib/big")).unwrap(),
+        |dir: &Path| fs::create_dir(dir.join("empty")).unwrap(),
+        |dir: &Path| symlink("a", dir.join("link")).unwrap(),
+        |dir: &Path| {
+            fs::remove_file(dir.join("link")).unwrap();
+            symlink("b", dir.join("link")).unwrap();
+        },
+    ] {
+        change(&dir);
+        assert!(stage(&root, &dir).changed);
+        assert!(!stage(&root, &dir).changed);
+    }
+}
+
+#[test]
+fn a_write_within_the_grain_of_the_clock_is_seen() {
+    let root = Root::new();
+    let dir = service(&root, &[("bin/server", "one")]);
+    let file = dir.join("bin/server");
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let first = stage(&root, &dir);
+    // Same size, same file, same time of modification; the time of change is as coarse.
+    fs::write(&file, "two").unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    let record = release(&root, &first).join("STAGED_FILES");
+    assert!(fs::read_to_string(&record).unwrap().starts_with("- "), "its state is not relied on");
+    assert!(stage(&root, &dir).changed);
+}
+
+#[test]
+fn what_cannot_be_part_of_a_release_is_refused_with_the_remedy() {
+    let root = Root::new();
+    let dir = service(&root, &[]);
+    type Make = fn(&Path);
+    let cases: [(&str, Make, &str); 4] = [
+        ("pipe", mkfifo, "pipe: is a pipe, socket or device; remove it, or hide it"),
+        (
+            "out",
+            |path| symlink("../secret", path).unwrap(),
+            "out: is a symbolic link to a place outside of the directory",
+        ),
+        ("SVC_USER", |path| write(path, "root"), "SVC_USER: has the name of a metafile"),
+        ("a\nb", |path| write(path, ""), "a\nb: has a control character in its name; rename it"),
+    ];
+    for (name, make, expected) in cases {
+        make(&dir.join(name));
+        let error = refusal(&root, &dir);
+        assert!(error.starts_with(expected), "{error}");
+        fs::remove_file(dir.join(name)).unwrap();
+    }
+    let big = fs::File::create(dir.join("big")).unwrap();
+    big.set_len(2 << 30).unwrap();
+    let error = refusal(&root, &dir);
+    assert!(error.contains("holds more than 1024 MiB of files beside hooks"), "{error}");
+    assert!(error.ends_with("under 'files' in roost.toml: files = [\"bin\"]"), "{error}");
+    write(&dir.join("roost.toml"), "files = []\n");
+    assert!(stage(&root, &dir).changed);
+}
+
+fn mkfifo(path: &Path) {
+    let status = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(status.is_ok_and(|status| status.success()));
+}
+
+#[test]
+fn roost_toml_names_what_belongs_to_the_service() {
+    let root = Root::new();
+    let dir = service(&root, &[("bin/server", "x"), ("out/lib/a.so", "x"), ("log/app.log", "x")]);
+    write(&dir.join("roost.toml"), "files = [\"bin/\", \"out/lib/a.so\"]\n");
+    let staged = stage(&root, &dir);
+    let release = release(&root, &staged);
+    assert!(release.join("bin/server").is_file() && release.join("out/lib/a.so").is_file());
+    assert!(!release.join("log").exists());
+    let watched: Vec<_> = watch_paths(&dir)
+        .into_iter()
+        .map(|watch| {
+            (watch.path.strip_prefix(&dir).unwrap().display().to_string(), watch.recursive)
+        })
+        .collect();
+    let expected = [("", false), ("bin", true), ("hooks", false), ("out/lib", false)];
+    assert_eq!(watched, expected.map(|(path, recursive)| (path.to_owned(), recursive)));
+
+    for (named, problem) in [
+        ("../x", "'../x' under 'files' must be a path below the directory"),
+        ("/bin", "'/bin' under 'files' must be a path below the directory"),
+        (".git", "'.git' under 'files' is hidden"),
+        ("config", "'config' under 'files' is part of every service"),
+        ("lib", "'lib' under 'files' does not exist"),
+    ] {
+        write(&dir.join("roost.toml"), format!("files = [{named:?}]\n"));
+        let error = refusal(&root, &dir);
+        assert!(error.starts_with(&format!("roost.toml: {problem}")), "{error}");
+    }
+}
+
+#[test]
+fn beside_a_plan_lie_sources_which_are_not_taken() {
+    let root = Root::new();
+    let dir = service(&root, &[("plan.sh", "pkg_name=app\n"), ("src/main.c", "x")]);
+    let staged = stage(&root, &dir);
+    assert!(!release(&root, &staged).join("src").exists());
+    assert!(!release(&root, &staged).join("STAGED_FILES").exists());
+    write(&dir.join("roost.toml"), "files = [\"src\"]\n");
+    let staged = stage(&root, &dir);
+    assert!(release(&root, &staged).join("src/main.c").is_file());
+}
