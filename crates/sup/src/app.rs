@@ -202,7 +202,7 @@ async fn start(
                 if http.listens {
                     output.sup(&format!("Starting http-gateway on {}", addresses.http));
                 }
-                systemd::ready("running");
+                systemd::ready();
                 tokio::time::sleep(SETTLED).await;
                 roost_launch::release_text();
             }

@@ -92,6 +92,11 @@ fn systemd_is_told_of_readiness_status_life_and_the_end() {
     wait("READY=1");
     wait("STATUS=1 of 1 services up");
     wait("WATCHDOG=1");
+    rustix::process::kill_process(sup.supervisor_pid().unwrap(), rustix::process::Signal::KILL)
+        .unwrap();
+    wait("STATUS=The Supervisor ended unexpectedly");
+    wait("STATUS=1 of 1 services up");
+    // The launcher's, so also while there is no Supervisor.
     wait("WATCHDOG=1");
     assert_eq!(sup.stop(), 0);
     wait("STOPPING=1");

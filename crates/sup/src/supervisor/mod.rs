@@ -48,7 +48,10 @@ use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Welcome};
 use roost_ring::{SysInfo, View};
 use roost_template::context::Sys;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 
 use self::{
     directories::Directory,
@@ -85,6 +88,10 @@ const ADVICE_MAX: usize = 1_000;
 const SPECS_PATIENCE_MS: u64 = 5_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
+/// How often the launcher hears that events are handled.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// Heard nothing for so long, it starts another Supervisor.
+const ALIVE: wire::Request = wire::Request::Alive { within_ms: 60_000 };
 
 /// Handles of everything outside the Supervisor's task.
 #[derive(Debug)]
@@ -236,7 +243,8 @@ impl Supervisor {
         mut events: mpsc::UnboundedReceiver<Event>,
         mut launcher: mpsc::Receiver<wire::Event>,
     ) -> End {
-        let mut watchdog = systemd::watchdog_period().map(tokio::time::interval);
+        let mut alive = tokio::time::interval(ALIVE_EVERY);
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut launcher_lives = true;
         loop {
             let wake = self.next_wake();
@@ -259,7 +267,7 @@ impl Supervisor {
                     }
                 },
                 () = sleep_until(wake) => self.wake(),
-                _ = tick(watchdog.as_mut()) => systemd::alive(),
+                _ = alive.tick() => self.world.launcher.send(&ALIVE),
             }
             self.publish();
             if let Some(exit) = self.finished() {
@@ -447,13 +455,6 @@ impl Supervisor {
 async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
-        None => future::pending().await,
-    }
-}
-
-async fn tick(interval: Option<&mut tokio::time::Interval>) -> Duration {
-    match interval {
-        Some(interval) => interval.tick().await.elapsed(),
         None => future::pending().await,
     }
 }
