@@ -1,5 +1,7 @@
 //! Members find each other and see each other's services.
 
+use std::{os::unix::fs::MetadataExt as _, time::Duration};
+
 use rustix::process::Signal;
 
 use super::{
@@ -118,4 +120,20 @@ fn what_the_ring_knows_is_there_again_after_a_restart_without_anybody_else() {
     let doc = again.wait_json("/butterfly", |doc| !doc["services"]["db.default"].is_null());
     assert_eq!(doc["services"]["db.default"][&id_b]["package"], super::DB);
     assert_eq!(doc["member"]["members"][&id_b]["address"], b.gossip.ip().to_string());
+}
+
+#[test]
+fn what_the_ring_knows_is_written_when_it_changed_and_only_then() {
+    let (root_a, root_b) = (root(), root());
+    let a = root_a.supervisor().env("HAB_PERSIST_LOOP_PERIOD_SECS", "1").start();
+    let file = root_a.join(&format!("hab/sup/default/data/{}.rst", a.member_id()));
+    let inode = || std::fs::metadata(&file).map(|metadata| metadata.ino()).ok();
+    let first = testkit::wait_for("the data file", inode);
+    super::throughout(Duration::from_secs(3), || assert_eq!(inode(), Some(first)));
+    let b = joining(&root_b, &a, &[]);
+    let id_b = b.member_id();
+    testkit::wait_for("the other member in the data file", || {
+        let bytes = std::fs::read(&file).ok()?;
+        bytes.windows(id_b.len()).any(|window| window == id_b.as_bytes()).then_some(())
+    });
 }

@@ -42,6 +42,8 @@ pub(super) struct Task {
     stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
     /// Incarnations on their way to the disk.
     storing: usize,
+    /// Something changed since the data file was written.
+    unsaved: bool,
     counted_at: Instant,
     /// Something happened since the figures were updated.
     uncounted: bool,
@@ -67,6 +69,7 @@ impl Task {
             pushes: HashMap::new(),
             stored: mpsc::unbounded_channel(),
             storing: 0,
+            unsaved: true,
             counted_at: clock,
             uncounted: true,
             complaints: Complaints::default(),
@@ -78,7 +81,7 @@ impl Task {
         let period = persist_period();
         let mut persist = interval_at(Instant::now() + period, period);
         persist.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.disk.write_stores(&self.ring.stores());
+        self.save();
         self.do_outputs().await;
         loop {
             let wake = self.instant(self.ring.next_wake());
@@ -118,7 +121,7 @@ impl Task {
                     }
                     None => return,
                 },
-                _ = persist.tick() => self.disk.write_stores(&self.ring.stores()),
+                _ = persist.tick() => self.save(),
                 () = sleep_until(wake) => {
                     let now = self.now();
                     self.ring.wake(now);
@@ -225,8 +228,16 @@ impl Task {
             }
         }
         if changed {
+            self.unsaved = true;
             let view = Arc::new(self.ring.view());
             self.tell(Event::Ring(view));
+        }
+    }
+
+    /// Writes the data file, unless it holds already what is known.
+    fn save(&mut self) {
+        if std::mem::take(&mut self.unsaved) {
+            self.disk.write_stores(&self.ring.stores());
         }
     }
 
@@ -257,7 +268,7 @@ impl Task {
             }
             self.do_outputs().await;
         }
-        self.disk.write_stores(&self.ring.stores());
+        self.save();
         self.sockets.pool.close().await;
         self.sockets.listener.close().await;
     }

@@ -41,12 +41,22 @@ impl Supervisor {
         }
         let services: Vec<String> = self.services.keys().cloned().collect();
         for service in services {
-            if self.take_gossip(&service) {
+            let configured = self.take_gossip(&service);
+            if configured {
                 self.announce_again(&service);
             }
             self.write_files(&service, false);
-            self.refresh(&service);
+            if configured || self.sees_news(&service) {
+                self.refresh(&service);
+            }
         }
+    }
+
+    /// True when the census shows a service something else than its machine was told. Most
+    /// changes of a large ring concern no service here.
+    fn sees_news(&self, service: &str) -> bool {
+        let Some(managed) = self.services.get(service) else { return false };
+        managed.render_waits || managed.told.as_ref() != Some(&self.sight(managed))
     }
 
     /// Takes a newer gossiped configuration; true when there was one.
@@ -86,6 +96,7 @@ impl Supervisor {
         let Some(mut managed) = self.services.remove(service) else { return };
         let now = self.world.clock.now();
         if managed.built.is_some() {
+            managed.told = Some(self.sight(&managed));
             // Before what may start a hook: it is to see who leads, and where its binds are.
             if managed.render_waits {
                 self.render(&mut managed);

@@ -37,6 +37,8 @@ pub(crate) struct Managed {
     pub(crate) health_output: (String, String),
     /// What templates saw when the machine was last told or asked to render.
     pub(crate) seen: Option<(Sight, u64)>,
+    /// What the census showed it when the machine was last told of binds and elections.
+    pub(crate) told: Option<Sight>,
     /// A rendering was asked for before the own service rumor was in the census.
     pub(crate) render_waits: bool,
     /// A reading that waits for the end of a process of an earlier run, with the release wanted.
@@ -79,6 +81,7 @@ impl Managed {
             pid: None,
             health_output: Default::default(),
             seen: None,
+            told: None,
             render_waits: false,
             held_build: None,
             look_again: false,
