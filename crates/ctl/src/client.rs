@@ -74,7 +74,13 @@ pub enum ClientError {
     },
     /// A service status that makes no sense.
     #[error("[Err: 7] {0}")]
-    Status(#[from] StatusError),
+    Status(StatusError),
+    /// What answered the handshake is something else.
+    #[error(
+        "What listens there does not speak the control protocol. Is it the address of a control \
+         gateway, which `hab sup run --listen-ctl` sets?"
+    )]
+    NoGateway,
     /// A colour that does not exist.
     #[error("unknown colour '{0}' in an answer of the Supervisor")]
     Color(String),
@@ -179,7 +185,11 @@ impl Client {
         let handshake = message::Handshake { secret_key: Some(secret.into()) };
         client.send(message::Handshake::ID, handshake.encode_to_vec().into(), 0)?;
         let deadline = Instant::now() + CONNECT_TIMEOUT;
-        let frame = client.read_frame(Some(deadline))?.ok_or(ClientError::Closed)?;
+        let read = client.read_frame(Some(deadline)).map_err(|error| match error {
+            ClientError::Rest | ClientError::Frame(_) => ClientError::NoGateway,
+            error => error,
+        });
+        let frame = read?.ok_or(ClientError::Closed)?;
         if frame.id == message::NetErr::ID {
             return Err(failure(&frame)?.into());
         }
@@ -319,7 +329,7 @@ fn answer(frame: &Frame) -> Result<Answer, ClientError> {
         }
         message::ServiceStatus::ID => {
             let status: message::ServiceStatus = read(frame)?;
-            Answer::Status(Box::new(status.try_into()?))
+            Answer::Status(Box::new(status.try_into().map_err(ClientError::Status)?))
         }
         message::ServiceCfg::ID => {
             let config: message::ServiceCfg = read(frame)?;

@@ -83,6 +83,9 @@ pub(crate) fn ask_within(
     let mut client = Client::start(socket, tls, &secret).map_err(explained)?;
     client.request(request, patience).map_err(explained)?;
     while let Some(answer) = client.next_answer().map_err(explained)? {
+        if let (Answer::Other(id), true) = (&answer, client.is_finished()) {
+            bail!("The Supervisor answered with {id}, which this version of hab does not know.");
+        }
         on_answer(answer)?;
     }
     Ok(if client.is_finished() { Ended::Answered } else { Ended::Closed })

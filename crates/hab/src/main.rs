@@ -19,7 +19,7 @@ use std::{env, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{cli::Cli, context::Context, ui::Ui};
+use crate::{cli::Cli, context::Context, exit::Exit, ui::Ui};
 
 fn main() -> ExitCode {
     // Before anything else: launcher and Supervisor want a fresh, small process.
@@ -28,12 +28,28 @@ fn main() -> ExitCode {
         Some(role) if role == roost_launch::SUPERVISOR_ARG => return cmd::sup_run::supervisor(),
         _ => {}
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // In monitoring systems 2 means that the service is in trouble.
+        Err(error) if error.use_stderr() && is_check() => {
+            Ui::new().info("UNKNOWN: wrong command line");
+            let _ = error.print();
+            return Exit::Unknown.into();
+        }
+        Err(error) => error.exit(),
+    };
     log::start_command();
     let ui = Ui::new();
     if context::variable("HAB_FEAT_REDACT_HTTP").is_some() {
         ui.warn("Enabling feature: FeatureFlag(REDACT_HTTP)");
     }
-    let ended = Context::new(ui).and_then(|context| cli.run(&context));
+    let ended = Context::new(ui)
+        .and_then(|context| cli.run(&context))
+        .and_then(|exit| ui::check_output().map(|()| exit));
     ended.unwrap_or_else(|error| exit::report(&error, &ui)).into()
+}
+
+/// True for the command `svc check`, whose exit codes are those of monitoring plugins.
+fn is_check() -> bool {
+    env::args_os().skip(1).take(2).eq(["svc", "check"])
 }

@@ -3,7 +3,10 @@
 //!
 //! Colour is shown only on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use roost_ctl::reply::{Color, Console};
 use rustix::termios::tcgetwinsize;
@@ -164,13 +167,30 @@ impl Ui {
     #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
     fn out(&self, text: &str) {
         let mut out = io::stdout().lock();
-        // Nobody reads any more: there is nobody to tell either.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Nobody reads any more: there is nobody to tell either.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                LOST_OUTPUT.get_or_init(|| error.to_string());
+            }
+            _ => {}
+        }
     }
 
     #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
     fn err(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// Why standard output could not be written, once that has happened.
+static LOST_OUTPUT: OnceLock<String> = OnceLock::new();
+
+/// An error when something could not be written to standard output, for instance to a full disk.
+/// Who closed a pipe has seen enough.
+pub(crate) fn check_output() -> anyhow::Result<()> {
+    match LOST_OUTPUT.get() {
+        None => Ok(()),
+        Some(error) => anyhow::bail!("cannot write to standard output: {error}"),
     }
 }
 

@@ -142,6 +142,34 @@ fn there_is_a_man_page_for_each_command() {
 }
 
 #[test]
+fn output_that_is_lost_is_a_failure_and_a_closed_pipe_is_none() {
+    let place = Place::new();
+    let run = |stdout: std::process::Stdio| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hab"));
+        command.args(["cli", "completers", "-s", "bash"]).env_clear();
+        command.env("FS_ROOT", place.root()).stdout(stdout);
+        command.stderr(std::process::Stdio::piped()).output().expect("it starts")
+    };
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let closed = run(writer.into());
+    assert!(closed.status.success() && closed.stderr.is_empty(), "{closed:?}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let lost = run(full.into());
+    assert_eq!(lost.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&lost.stderr);
+    assert!(stderr.contains("cannot write to standard output: No space left"), "{stderr}");
+}
+
+#[test]
+fn a_check_with_a_wrong_command_line_tells_nothing_of_the_service() {
+    let ended = Place::new().hab(&["svc", "check", "--no-such-option"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (3, "UNKNOWN: wrong command line\n"));
+    assert!(ended.stderr.starts_with("error: unexpected argument"), "{}", ended.stderr);
+    assert_eq!(Place::new().hab(&["svc", "check", "--help"]).code, 0);
+}
+
+#[test]
 fn nothing_running_is_no_failure_of_sup_term() {
     let place = Place::new();
     let ended = place.hab(&["sup", "term"]);

@@ -119,6 +119,42 @@ fn a_supervisor_with_tls_is_recognised_by_its_alert() {
 }
 
 #[test]
+fn an_answer_that_makes_no_sense_is_an_error_and_commands_no_terminal() {
+    let ident = "0a120a0461636d65120464656d6f1a0131220131";
+    let group = "1a0f0a0464656d6f120764656661756c74";
+    let no_process = frame("c0000001", "ServiceStatus", &format!("{ident}{group}2801"));
+    let pink = frame("80000001", "ConsoleLine", "0a026869120470696e6b1800");
+    // A line that would clear the screen, then a failure that would colour it.
+    let clear = frame("80000001", "ConsoleLine", "0a061b5b324a68691800");
+    let red = frame("c0000001", "NetErr", "080012081b5b33316d726564");
+    for (answers, stdout, stderr) in [
+        (no_process, "", "[Err: 7] Invalid process state none, must be `up` or `down`."),
+        (
+            frame("c0000001", "Whatever", ""),
+            "",
+            "The Supervisor answered with Whatever, which this version of hab does not know.",
+        ),
+        (pink, "", "unknown colour 'pink' in an answer of the Supervisor"),
+        (format!("{clear}{red}"), "\u{fffd}[2Jhi", "[Err: 0] \u{fffd}[31mred"),
+    ] {
+        let request = frame("00000001", "SvcStart", IDENT);
+        let frames = vec![Frame::client(&request), Frame::supervisor(&answers)];
+        let said = waits(&["svc", "start", "acme/demo"], vec![conversation(frames)]);
+        assert_eq!(said, (1, stdout.into(), format!("✗✗✗\n✗✗✗ {stderr}\n✗✗✗\n")));
+    }
+}
+
+#[test]
+fn who_answers_the_handshake_with_something_else_is_no_gateway() {
+    let answer = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    let hex: String = answer.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let frames = vec![Frame::client(HANDSHAKE), Frame::supervisor(&hex)];
+    let said = waits(&["svc", "status"], vec![frames]);
+    assert_eq!((said.0, said.1.as_str()), (1, ""));
+    assert!(said.2.contains("does not speak the control protocol"), "{said:?}");
+}
+
+#[test]
 fn an_answer_that_is_cut_is_an_error_and_shows_nothing() {
     let request = frame("00000001", "SvcStatus", "");
     let cut = "80d0004180000001536572766963";
