@@ -1,11 +1,14 @@
 //! Figures of the whole program, measured from outside on real processes:
 //!
 //! ```text
-//! cargo bench -p hab --bench figures            # everything, about six minutes
-//! cargo bench -p hab --bench figures -- start   # only those whose name begins so
+//! cargo bench -p hab --bench figures              # everything, about ten minutes
+//! cargo bench -p hab --bench figures -- start     # only those whose name begins so
+//! cargo bench -p hab --bench figures -- control   # the control gateway and its commands
 //! ```
 //!
 //! Each figure stands beside its budget. On a busy machine look at medians.
+
+mod control;
 
 use std::{
     fs,
@@ -19,7 +22,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 8] = [
+    let figures: [(&str, fn()); 11] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
@@ -28,6 +31,9 @@ fn main() {
         ("spec", spec_to_process),
         ("fifty", fifty_specs),
         ("ring", ring_of_fifty),
+        ("control-status", control::status),
+        ("control-load", control::load_to_process),
+        ("control-thousand", control::thousand_loads),
     ];
     println!("{:<46} {:>10} {:>10} {:>10}  budget", "figure", "min", "median", "max");
     for (name, measure) in figures {
