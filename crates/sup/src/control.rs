@@ -9,7 +9,9 @@ use roost_ctl::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event, vital};
+use crate::{
+    config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event, vital,
+};
 
 const SECRET_MODE: u32 = 0o600;
 /// Bytes of randomness in a new secret.
