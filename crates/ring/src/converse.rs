@@ -11,8 +11,6 @@ use crate::{
 
 /// Hot member rumors that ride along with a message, besides the receiver's own membership.
 const RIDERS_MAX: usize = 5;
-/// Time within which several `PROBEPING`s raise the incarnation only once.
-const RAISE_MS: u64 = 5_000;
 
 impl Ring {
     /// Takes a datagram.
@@ -133,12 +131,7 @@ impl Ring {
         ip: Ipv4Addr,
         from: &Member,
     ) -> Result<(), Dropped> {
-        // all who heard the same accusation ask; one new incarnation answers them all
-        if self.raised.is_none_or(|raised| raised.plus_ms(RAISE_MS) <= now) {
-            self.raised = Some(now);
-            self.set_incarnation(self.me.incarnation.saturating_add(1));
-            *self.counters.refutations.entry(Health::Confirmed).or_default() += 1;
-        }
+        self.answer_doubt(now);
         let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
         self.say_swim(source, ack, Some(&from.id));
         let health = if from.departed { Health::Departed } else { Health::Alive };

@@ -224,7 +224,9 @@ impl Ring {
         // So elections come last, and if this push was cut short, with the services they name.
         let cut = included < others.len() || others.len() == PUSH_MESSAGES_MAX;
         for rumor in elections {
-            if cut && let Some(service) = self.service_of_candidate(&rumor) {
+            // Where that service is not known here, the election is told when it comes.
+            let Some(service) = self.service_of_candidate(&rumor) else { continue };
+            if cut {
                 self.add_message(&mut push, &Rumor::Service(service));
             }
             self.add_message(&mut push, &rumor);
@@ -236,6 +238,9 @@ impl Ring {
         let entry = self.table.at_mut(place);
         entry.sent_members = members.last().map_or(members_before, |hot| hot.after);
         entry.sent_others = others_after;
+        if push.messages.is_empty() {
+            return false;
+        }
         entry.pushing = true;
         self.gossiper.last_push += 1;
         let number = self.gossiper.last_push;
@@ -408,7 +413,7 @@ impl Ring {
         self.rumors.put_service(origin, service)?;
         self.start_hot(RumorKind::Service, &group, &id);
         if new_member {
-            // elections that name it may have been withheld meanwhile by nobody but us
+            // elections that name it were withheld
             self.announce_candidate(&group, &member_id);
         }
         if new_member && known_group && !self.restoring && !self.has_quorum(&group) {

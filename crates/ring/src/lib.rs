@@ -71,6 +71,7 @@ mod member;
 mod membership;
 mod output;
 mod probe;
+mod refute;
 mod restore;
 mod ring;
 mod rooms;

@@ -202,26 +202,14 @@ impl Ring {
         member: &Member,
         health: Health,
     ) -> Result<(), Dropped> {
-        // a member that leaves does not contradict those who say so
-        let refute =
-            health != Health::Alive && member.incarnation >= self.me.incarnation && !self.leaving;
-        if refute {
-            let incarnation = member.incarnation.saturating_add(1);
-            self.set_incarnation(incarnation);
-            *self.counters.refutations.entry(health).or_default() += 1;
-            self.note(Event::Refuted { incarnation });
-        }
+        let refuted = health != Health::Alive && self.refute(now, member.incarnation, health);
         let address = member.address.ok_or(Dropped::AddressNotIpv4)?;
         if self.leaving {
             return Ok(());
         }
         self.insert(now, member, address, Health::Alive)?;
-        if refute && let Some(known) = self.table.get(&self.me.id) {
-            // Habitat lets the new incarnation travel with pings alone. The own address is
-            // known here, so the news may spread as a rumor at once.
-            let address = known.address;
-            let own = Member { address: Some(address), ..self.own_member() };
-            self.insert(now, &own, address, Health::Alive)?;
+        if refuted {
+            self.spread_own_record(now);
         }
         Ok(())
     }
@@ -229,6 +217,10 @@ impl Ring {
     /// Makes a member Departed without a change of its record (ring chapter 5.5).
     pub(crate) fn force_departed(&mut self, id: &crate::MemberId) {
         let Some(place) = self.table.find(id) else { return };
+        if self.table.at(place).health == Health::Departed {
+            // each member tells it; that must not make the news new each time
+            return;
+        }
         self.table.set_health(place, Health::Departed);
         self.table.plan(place, None);
         self.purge(place);

@@ -35,9 +35,18 @@ enum Waiting {
     /// For a member that others call Confirmed; how often it was asked.
     ProbePing(Member, u32),
     /// For a member's own answer.
-    Direct { place: Place, started: Now },
+    Direct(Probe),
     /// For an answer by any way.
-    Indirect { place: Place, started: Now },
+    Indirect(Probe),
+}
+
+/// A probe that runs.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    place: Place,
+    started: Now,
+    /// The member's incarnation when it was pinged. A higher one meanwhile is news of its life.
+    incarnation: u64,
 }
 
 /// The prober's state. One probe runs at a time.
@@ -125,8 +134,8 @@ impl Ring {
             match std::mem::replace(&mut self.prober.waiting, Waiting::Turn) {
                 Waiting::Turn => self.next_turn(now),
                 Waiting::ProbePing(member, asked) => self.probeping_failed(now, member, asked),
-                Waiting::Direct { place, started } => self.ask_helpers(now, place, started),
-                Waiting::Indirect { place, started } => self.probe_failed(now, place, started),
+                Waiting::Direct(probe) => self.ask_helpers(now, probe),
+                Waiting::Indirect(probe) => self.probe_failed(now, probe),
             }
         }
     }
@@ -160,11 +169,11 @@ impl Ring {
             if target.is_pingable()
                 && let Some(to) = target.member().swim_addr()
             {
-                let id = target.id.clone();
+                let (id, incarnation) = (target.id.clone(), target.incarnation);
                 let ping = SwimKind::Ping { from: self.own_member(), forward_to: None };
                 self.say_swim(to, ping, Some(&id));
                 self.counters.probes_ping += 1;
-                self.prober.waiting = Waiting::Direct { place, started: now };
+                self.prober.waiting = Waiting::Direct(Probe { place, started: now, incarnation });
                 self.prober.next = now.plus_ms(PING_MS);
                 return;
             }
@@ -227,11 +236,11 @@ impl Ring {
         true
     }
 
-    fn ask_helpers(&mut self, now: Now, place: Place, started: Now) {
-        self.prober.waiting = Waiting::Indirect { place, started };
+    fn ask_helpers(&mut self, now: Now, probe: Probe) {
+        self.prober.waiting = Waiting::Indirect(probe);
         self.prober.next = now.plus_ms(PINGREQ_MS);
         self.counters.probes_pingreq += 1;
-        let target = self.table.at(place).member();
+        let target = self.table.at(probe.place).member();
         if let Some(to) = target.swim_addr() {
             self.note(Event::ProbeTimedOut { id: target.id.clone(), to });
         }
@@ -254,12 +263,12 @@ impl Ring {
         }
     }
 
-    fn probe_failed(&mut self, now: Now, place: Place, started: Now) {
+    fn probe_failed(&mut self, now: Now, Probe { place, started, incarnation }: Probe) {
         self.prober.next = started.plus_ms(PROBE_MS).max(now);
         self.counters.probes_failed += 1;
         self.awareness.probe_failed();
         let target = self.table.at(place);
-        let (member, address) = (target.member(), target.address);
+        let (member, address) = (Member { incarnation, ..target.member() }, target.address);
         self.note(Event::Suspected { id: member.id.clone() });
         // the list has it already, so there is no limit to meet
         let _ = self.insert(now, &member, address, Health::Suspect);
@@ -290,7 +299,7 @@ impl Ring {
 
     /// A member answered; perhaps it is the one that is waited for.
     pub(crate) fn probe_answered(&mut self, now: Now, id: &MemberId) {
-        let (place, started, indirect) = match &self.prober.waiting {
+        let (Probe { place, started, .. }, indirect) = match &self.prober.waiting {
             Waiting::Turn => return,
             Waiting::ProbePing(member, _) => {
                 if member.id == *id {
@@ -299,8 +308,8 @@ impl Ring {
                 }
                 return;
             }
-            Waiting::Direct { place, started } => (*place, *started, false),
-            Waiting::Indirect { place, started } => (*place, *started, true),
+            Waiting::Direct(probe) => (*probe, false),
+            Waiting::Indirect(probe) => (*probe, true),
         };
         if self.table.at(place).id != *id {
             return;

@@ -17,6 +17,7 @@ use crate::{
     gossip::Gossiper,
     limits::OUTPUTS_MAX,
     probe::Prober,
+    refute::Refutations,
     rooms::Origin,
     rumor::{CLIENT_ID, checked_group},
     stores::RumorStores,
@@ -31,8 +32,7 @@ pub struct Ring {
     pub(crate) me: Me,
     /// This member announced its shutdown.
     pub(crate) leaving: bool,
-    /// When a `PROBEPING` last raised the incarnation.
-    pub(crate) raised: Option<Now>,
+    pub(crate) refutations: Refutations,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) envelope: Envelope,
     pub(crate) table: Table,
@@ -88,7 +88,7 @@ impl Ring {
         let mut ring = Self {
             envelope: Envelope::new(config.key.clone()),
             leaving: false,
-            raised: None,
+            refutations: Refutations::default(),
             table: Table::new(hash_key),
             rumors: RumorStores::default(),
             prober: Prober::new(now, &config.initial_peers),
@@ -147,6 +147,7 @@ impl Ring {
         if self.next_expiry() <= now {
             self.expire(now);
         }
+        self.run_refutations(now);
         self.run_prober(now);
         self.run_gossiper(now);
         self.run_elections(now);
@@ -166,6 +167,7 @@ impl Ring {
             .min(self.prober.next())
             .min(self.gossiper.next())
             .min(self.elections.next())
+            .min(self.refutations.next())
             .max(now);
     }
 

@@ -1,8 +1,8 @@
 //! Elections: quorum, votes, restarts. Facts of ring chapter 10 and the recorded scenarios.
 
-use roost_ring::{Command, Health, Status};
+use roost_ring::{Command, Election, Health, Input, Rumor, Status};
 
-use crate::net::{Net, id, service};
+use crate::net::{Net, id, plain, service};
 
 const GROUP: &str = "redis.default";
 
@@ -252,4 +252,32 @@ fn a_dead_member_counts_for_quorum_until_it_is_departed() {
     // quorum of one, but nobody is left to echo: the election stays open
     net.run_ms(5_000);
     assert_ne!(stored(&mut net, 0).3, Status::Finished);
+}
+
+#[test]
+fn an_election_is_told_after_the_service_of_its_candidate() {
+    let mut net = Net::ring(2);
+    net.run_until(20_000, |net| net.all_alive(2));
+    net.run_ms(10_000);
+    // 0 learns who leads a group before it learns that this one serves there
+    let election = Election {
+        member_id: id(1),
+        group: GROUP.into(),
+        term: 1,
+        suitability: 0,
+        status: Status::Finished,
+        votes: vec![id(1)],
+    };
+    let bytes = plain(Rumor::Election(election).encode());
+    let pushed = net.counters(0).gossip_sent.clone();
+    net.nodes.get_mut(&0).unwrap().ring.handle(net.now, Input::Gossip { bytes: &bytes }).unwrap();
+    net.run_ms(20_000);
+    assert_eq!(net.leader(GROUP, 0), Some(id(1)));
+    assert_eq!(net.counters(0).gossip_sent, pushed, "a real Supervisor would end");
+    net.start(2, &[0]);
+    net.run_until(20_000, |net| net.all_alive(3));
+    net.run_ms(10_000);
+    assert_eq!(net.leader(GROUP, 2), None);
+    net.command(1, Command::PublishService(service(GROUP)));
+    net.run_until(20_000, |net| net.leader(GROUP, 2) == Some(id(1)));
 }

@@ -154,6 +154,36 @@ fn answers_that_nobody_fetches_are_dropped_in_the_end() {
 }
 
 #[test]
+fn accusations_by_the_thousand_are_contradicted_once_per_second() {
+    let mut ring = ring(Config::default());
+    let mut written = Vec::new();
+    let mut accuse = |ring: &mut Ring, now, incarnation| {
+        let mut accusation = about(0, Health::Suspect);
+        accusation.member.incarnation = incarnation;
+        let bytes = plain(Rumor::Member("x".into(), accusation).encode());
+        ring.handle(now, Input::Gossip { bytes: &bytes }).unwrap();
+        for output in drain(ring) {
+            if let Output::PersistIncarnation(incarnation) = output {
+                written.push(incarnation);
+                ring.handle(now, Input::IncarnationStored(incarnation)).unwrap();
+            }
+        }
+        written.clone()
+    };
+    assert_eq!(accuse(&mut ring, Now(1), 0), [1], "the first at once");
+    for incarnation in 1..10_000 {
+        assert_eq!(accuse(&mut ring, Now(2), incarnation), [1]);
+    }
+    assert_eq!(accuse(&mut ring, Now(2), 5), [1]);
+    let later = Now(1).plus_ms(1_000);
+    assert!(ring.next_wake() <= later);
+    ring.wake(later);
+    assert_eq!(accuse(&mut ring, later, 7), [1, 10_000], "then the worst of them");
+    // nothing is higher than this
+    assert_eq!(accuse(&mut ring, later.plus_ms(5_000), u64::MAX), [1, 10_000]);
+}
+
+#[test]
 fn rumor_stores_have_an_end() {
     let mut ring = ring(Config::default());
     let body = vec![b'x'; 3 * 1024 * 1024];

@@ -1,7 +1,10 @@
 //! Members meet, die, come back and leave.
 
 use crate::net::{Net, addr, id, plain, ring_key, stranger};
-use roost_ring::{Command, Config, Event, Health, Input, Me, Now, Output, Ring, Swim, SwimKind};
+use roost_ring::{
+    Command, Config, Event, Health, Input, Me, Membership, Now, Output, Ring, Rumor, RumorKind,
+    Swim, SwimKind,
+};
 
 #[test]
 fn a_member_without_peers_lists_nobody_and_never_wakes() {
@@ -234,4 +237,43 @@ fn members_with_and_without_the_ring_key_never_meet() {
     assert_eq!(net.nodes[&0].ring.tally().0, 2);
     assert_eq!(net.nodes[&2].ring.tally().0, 0);
     assert!(net.counters(0).dropped["missing-nonce"] > 0);
+}
+
+#[test]
+fn a_member_that_raised_its_incarnation_while_it_was_probed_is_not_suspected() {
+    let mut net = Net::ring(3);
+    net.run_until(60_000, |net| net.all_alive(3));
+    net.run_ms(10_000);
+    net.part(&[0, 1], &[2]);
+    let probes = |net: &Net| net.counters(0).probes_pingreq;
+    let before = probes(&net);
+    net.run_until(60_000, |net| probes(net) > before);
+    // 0 waits for an answer through 1; news of the life of 2 come another way
+    let mut record = net.view(0).members.get(&id(2)).unwrap().0.clone();
+    record.incarnation += 1;
+    let news = Rumor::Member("x".into(), Membership { member: record, health: Health::Alive });
+    let bytes = plain(news.encode());
+    net.nodes.get_mut(&0).unwrap().ring.handle(net.now, Input::Gossip { bytes: &bytes }).unwrap();
+    let failed = net.counters(0).probes_failed;
+    net.run_until(5_000, |net| net.counters(0).probes_failed > failed);
+    assert_eq!(net.health(2, 0), Some(Health::Alive));
+}
+
+#[test]
+fn a_departure_that_everybody_repeats_is_told_once() {
+    let mut net = Net::ring(6);
+    net.run_until(60_000, |net| net.all_alive(6));
+    net.crash(5);
+    net.run_until(60_000, |net| (0..5).all(|n| net.health(5, n) == Some(Health::Confirmed)));
+    net.run_ms(30_000);
+    let sent = |net: &Net| -> u64 {
+        let of = |n: &usize| net.counters(*n).gossip_sent[&RumorKind::Member].messages;
+        (0..5).map(|n| of(&n)).sum()
+    };
+    let before = sent(&net);
+    net.command(0, Command::DepartMember(id(5)));
+    net.run_ms(60_000);
+    assert!((0..5).all(|n| net.health(5, n) == Some(Health::Departed)));
+    // five members tell four others, twice at most
+    assert!(sent(&net) - before <= 5 * 4 * 2, "{}", sent(&net) - before);
 }
