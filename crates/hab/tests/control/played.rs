@@ -23,13 +23,16 @@ const HEADER_BYTES: usize = 8;
 /// One recorded frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    by_client: bool,
+    /// Said by the client.
+    pub(crate) by_client: bool,
     /// Its beginning, or all of it.
-    bytes: Vec<u8>,
-    length: usize,
+    pub(crate) bytes: Vec<u8>,
+    /// How long it is.
+    pub(crate) length: usize,
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+/// Bytes from hex.
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
     (0..hex.len()).step_by(2).map(digit).collect()
 }
@@ -69,12 +72,16 @@ pub(crate) fn connections(recording: &Value) -> Vec<Vec<Frame>> {
 
 /// Names of all recordings of the program.
 pub(crate) fn all() -> Vec<String> {
+    files().into_iter().filter(|name| !name.contains("-raw-")).collect()
+}
+
+/// Names of all recordings, in the order in which they were made.
+pub(crate) fn files() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ctl/tests/fixtures");
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("fixtures")
         .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".json").map(String::from))
-        .filter(|name| !name.contains("-raw-"))
         .collect();
     names.sort();
     names
