@@ -1,8 +1,11 @@
 //! The diagnostic log: `[2026-11-22T15:51:38Z ERROR module::path] message` (control chapter 20.4).
 //! It is separate from what a user is told.
 
+mod yml;
+
 use std::{
     fmt, io,
+    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -16,8 +19,30 @@ use tracing_subscriber::{
 
 use crate::context::variable;
 
-/// For a Supervisor: errors to standard output, or what `RUST_LOG` asks for to standard error.
-pub(crate) fn start_supervisor() {
+/// For a Supervisor: what `log.yml` says, else what `RUST_LOG` asks for to standard error, else
+/// errors to standard output.
+pub(crate) fn start_supervisor(log_yml: &Path) {
+    // Said on standard error, in the words of Habitat: the log itself does not run yet.
+    match yml::read(log_yml) {
+        Ok(None) => {}
+        Ok(Some(levels)) => {
+            for ignored in levels.ignored {
+                eprintln!(
+                    "Logging configuration file '{}': not supported, and without effect: {ignored}",
+                    log_yml.display()
+                );
+            }
+            return match levels.to_stderr {
+                true => start(parse(&levels.filter), io::stderr),
+                false => start(parse(&levels.filter), io::stdout),
+            };
+        }
+        Err(error) => eprintln!(
+            "Logging configuration file '{}' not valid: {error}; using default logging \
+             configuration",
+            log_yml.display()
+        ),
+    }
     match variable("RUST_LOG") {
         Some(filter) => start(parse(&filter), io::stderr),
         None => start(EnvFilter::default().add_directive(LevelFilter::ERROR.into()), io::stdout),

@@ -87,9 +87,11 @@ pub(crate) fn launcher() -> ExitCode {
 /// This process is to be the Supervisor; the arguments are those of `hab sup run`.
 pub(crate) fn supervisor() -> ExitCode {
     roost_launch::name_process(roost_launch::line::SUPERVISOR);
-    log::start_supervisor();
     let ui = Ui::new();
-    match Context::new(ui).and_then(|context| configuration(&context)) {
+    let context = Context::new(ui).inspect(|context| {
+        log::start_supervisor(&context.root.sup().root.join("config/log.yml"));
+    });
+    match context.and_then(|context| configuration(&context)) {
         Ok(config) => roost_sup::run(config).code().into(),
         // The options were fine when `hab sup run` read them: a file or an address has changed.
         Err(error) => exit::report(&StartError(format!("{error:#}")).into(), &ui).into(),

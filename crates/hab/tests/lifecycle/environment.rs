@@ -101,3 +101,28 @@ fn systemd_is_told_of_readiness_status_life_and_the_end() {
     assert_eq!(sup.stop(), 0);
     wait("STOPPING=1");
 }
+
+#[test]
+fn log_yml_sets_levels_and_what_is_wrong_with_it_is_told() {
+    let root = root_with_web(&[]);
+    root.write(
+        "hab/sup/default/config/log.yml",
+        "root: { level: warn }\nappenders: { f: { kind: file, path: /x } }\n",
+    );
+    // Warned of when it listens for everybody.
+    let open = |sup: testkit::Builder<'_>| {
+        sup.without_http_address().args(["--listen-http", "0.0.0.0:0"]).spawn()
+    };
+    let mut sup = open(root.supervisor());
+    sup.wait_log("Starting http-gateway");
+    sup.wait_log("WARN roost_sup::http] the HTTP API on 0.0.0.0:0 shows configuration");
+    assert!(sup.log().contains("not supported, and without effect: the appender 'f' of kind"));
+    assert_eq!(sup.stop(), 0);
+
+    root.write("hab/sup/default/config/log.yml", "root: { level: loud }\n");
+    let sup = open(root.supervisor());
+    sup.wait_log("Starting http-gateway");
+    let log = sup.log();
+    assert!(log.contains("log.yml' not valid: root: 'loud' is no level"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
