@@ -1,5 +1,7 @@
 //! What the machine is told.
 
+use std::fmt;
+
 use roost_ident::{ElectionStatus, Hook, ServiceGroup, ShutdownSignal};
 
 use crate::{binds::BindReport, spec::ServiceSpec};
@@ -60,7 +62,13 @@ impl Plan {
 /// Why a service could not be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildFailure {
-    /// Package, binds, user, configuration or a config template is missing or bad.
+    /// No installed package satisfies the spec; the text says so.
+    NotInstalled(String),
+    /// The package, fully qualified, has nothing to run.
+    NotRunnable(String),
+    /// The binds of the spec are not those of the package; the text says how.
+    Binds(String),
+    /// User, configuration or a config template is missing or bad.
     Refused(String),
     /// A directory could not be made.
     Directory {
@@ -69,6 +77,16 @@ pub enum BuildFailure {
         /// The system's text.
         error: String,
     },
+}
+
+impl fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInstalled(text) | Self::Binds(text) | Self::Refused(text) => f.write_str(text),
+            Self::NotRunnable(package) => write!(f, "Package is not runnable: {package}"),
+            Self::Directory { path, error } => write!(f, "Can't create directory {path}: {error}"),
+        }
+    }
 }
 
 /// What a file written by a rendering is.

@@ -81,15 +81,18 @@ pub(crate) fn hook_ended(hook: Hook, outcome: &HookOutcome) -> Vec<Effect> {
 /// The lines about a service that could not be built.
 pub(crate) fn build_failed(ident: &str, failure: &BuildFailure) -> Vec<String> {
     match failure {
-        BuildFailure::Refused(error) => vec![format!("Unable to start {ident}, {error}")],
-        BuildFailure::Directory { path, error } => vec![
-            format!("Can't create directory {path}: {error}"),
+        BuildFailure::Directory { path, .. } => vec![
+            failure.to_string(),
             format!(
                 "A Supervisor that does not run as root needs leave to write there: create {path} \
                  and give it to the Supervisor's user"
             ),
             format!("{ident} failed to start"),
         ],
+        BuildFailure::NotInstalled(_)
+        | BuildFailure::NotRunnable(_)
+        | BuildFailure::Binds(_)
+        | BuildFailure::Refused(_) => vec![format!("Unable to start {ident}, {failure}")],
     }
 }
 

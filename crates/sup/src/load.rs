@@ -18,7 +18,7 @@ use roost_ctl::{
 };
 use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
 use roost_pkg::{
-    FsRoot, install,
+    FsRoot,
     stage::{self as staging, Staged},
 };
 use roost_service::{
@@ -31,10 +31,7 @@ use crate::{
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
-    services::{
-        DISK_PATIENCE,
-        built::{Blueprint, check_binds},
-    },
+    services::{DISK_PATIENCE, built::Blueprint},
     supervisor::event::Event,
     vital::{self, guarded},
 };
@@ -214,7 +211,8 @@ impl SpecWriter {
         };
         // One command after the other: a file system that does not answer must not stop them all.
         let checked = vital::spawn_blocking("check of a spec", move || {
-            guarded(|| check(&blueprint)).unwrap_or_else(|bug| Err(Unfit::Other(bug)))
+            let built = guarded(|| blueprint.build().map(drop));
+            built.unwrap_or_else(|bug| Err(BuildFailure::Refused(bug)))
         });
         let Ok(checked) = tokio::time::timeout(DISK_PATIENCE, checked).await else {
             return Err(failed(format!(
@@ -225,7 +223,7 @@ impl SpecWriter {
         };
         match checked {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Unfit::NotInstalled)) => {
+            Ok(Err(BuildFailure::NotInstalled(_))) => {
                 if let Some(client) = client {
                     tell_search(client, spec);
                 }
@@ -235,13 +233,13 @@ impl SpecWriter {
                     self.config.root.pkgs().display()
                 )))
             }
-            Ok(Err(Unfit::NotRunnable(package))) => {
+            Ok(Err(BuildFailure::NotRunnable(package))) => {
                 let text = format!("Can't start non-runnable service: {package}");
                 self.output.line("hab-sup", "UT", &text);
                 Err(failed(format!("Package is not runnable: {package}")))
             }
-            Ok(Err(Unfit::Binds(text))) => Err(invalid(text)),
-            Ok(Err(Unfit::Other(text))) => Err(failed(text)),
+            Ok(Err(BuildFailure::Binds(text))) => Err(invalid(text)),
+            Ok(Err(failure)) => Err(failed(failure.to_string())),
             Err(error) => Err(failed(error.to_string())),
         }
     }
@@ -265,32 +263,6 @@ impl SpecWriter {
         let path = self.config.root.sup().spec_file(&spec.ident.name);
         let written = self.store.write(&path, spec.to_toml().into_bytes(), 0o600).await;
         written.map_err(|error| internal(&path, &error))
-    }
-}
-
-/// Why a service could not run.
-enum Unfit {
-    NotInstalled,
-    NotRunnable(PackageIdent),
-    Binds(String),
-    Other(String),
-}
-
-fn check(blueprint: &Blueprint) -> Result<(), Unfit> {
-    let found = install::resolve(&blueprint.root, &blueprint.spec.ident)
-        .map_err(|_| Unfit::NotInstalled)?;
-    let package = roost_pkg::Package::load(&blueprint.root, found.ident)
-        .map_err(|error| Unfit::Other(error.to_string()))?;
-    if !package.is_runnable() {
-        return Err(Unfit::NotRunnable(package.ident));
-    }
-    check_binds(&blueprint.spec, &package).map_err(|error| Unfit::Binds(error.to_string()))?;
-    match blueprint.build() {
-        Ok(_) => Ok(()),
-        Err(BuildFailure::Refused(text)) => Err(Unfit::Other(text)),
-        Err(BuildFailure::Directory { path, error }) => {
-            Err(Unfit::Other(format!("Can't create directory {path}: {error}")))
-        }
     }
 }
 

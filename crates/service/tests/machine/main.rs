@@ -1,6 +1,11 @@
 //! The machine of one service, driven by simulated callers.
 
-mod life;
+mod health;
 mod random;
 mod recorded;
+mod renderings;
+mod starts;
+mod stops;
 mod support;
+mod survivors;
+mod wishes;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use roost_ident::{Hook, PackageIdent, ServiceGroup};
 use roost_service::{
-    Effect, Event, HookOutcome, Machine, Now, Plan, Preamble, Rendering, ServiceSpec, Settings,
-    Status, Survivor,
+    Effect, Event, HookOutcome, Machine, Now, Plan, Preamble, RenderedFile, RenderedKind,
+    Rendering, ServiceSpec, Settings, Status, Survivor,
 };
 
 /// Unix time of the beginning.
@@ -268,4 +268,25 @@ impl World {
         let effects = self.effects.iter().enumerate();
         effects.filter(|(_, (_, effect))| is_wanted(effect)).map(|(place, _)| place).collect()
     }
+}
+
+pub(crate) fn world(hooks: &[Hook], change: impl FnOnce(&mut Script)) -> World {
+    let mut script = Script::new(plan("web", hooks));
+    change(&mut script);
+    World::new("web", script, Settings::default())
+}
+
+pub(crate) fn rendering(kind: RenderedKind) -> Rendering {
+    Rendering {
+        files: vec![RenderedFile { kind, path: "/hab/svc/web/x".into() }],
+        failures: Vec::new(),
+    }
+}
+
+pub(crate) fn is_build(effect: &Effect) -> bool {
+    matches!(effect, Effect::Build { .. })
+}
+
+pub(crate) fn has_line(world: &World, line: &str) -> usize {
+    world.lines.iter().filter(|ours| *ours == line).count()
 }

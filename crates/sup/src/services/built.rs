@@ -20,7 +20,7 @@ use roost_pkg::{
     sources,
     user::{self, Credentials, ServiceUser},
 };
-use roost_service::{BindsError, BuildFailure, Plan, ServiceSpec, validate_binds};
+use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
 use roost_template::{TemplateSet, config};
 
 /// A service read from disk.
@@ -68,7 +68,7 @@ impl Blueprint {
     /// Reads the service.
     pub(crate) fn build(&self) -> Result<Built, BuildFailure> {
         let package = self.package()?;
-        check_binds(&self.spec, &package).map_err(refuse)?;
+        self.check_binds(&package)?;
         let user = user::names(&package).map_err(refuse)?;
         let credentials = match user::capable() {
             true => Some(user::credentials(&user).map_err(refuse)?),
@@ -113,14 +113,23 @@ impl Blueprint {
         let found = pinned.and_then(|pin| install::resolve(&self.root, &pin).ok());
         let found = match found {
             Some(found) => found,
-            None => install::resolve(&self.root, &self.spec.ident).map_err(refuse)?,
+            None => install::resolve(&self.root, &self.spec.ident)
+                .map_err(|error| BuildFailure::NotInstalled(error.to_string()))?,
         };
         let package = Package::load(&self.root, found.ident).map_err(refuse)?;
         if package.is_runnable() {
             Ok(package)
         } else {
-            Err(refuse(format!("Package is not runnable: {}", package.ident)))
+            Err(BuildFailure::NotRunnable(package.ident.to_string()))
         }
+    }
+
+    /// Every required bind must be there, and no unknown one.
+    fn check_binds(&self, package: &Package) -> Result<(), BuildFailure> {
+        let names =
+            |binds: &[PackageBind]| binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>();
+        validate_binds(&self.spec, &names(&package.binds), &names(&package.binds_optional))
+            .map_err(|error| BuildFailure::Binds(error.to_string()))
     }
 
     fn run_source(&self, source: &Path, package: &Package) -> Result<RunSource, BuildFailure> {
@@ -187,16 +196,6 @@ impl Blueprint {
         };
         dependencies.chain([&package.ident]).filter(outstanding).cloned().collect()
     }
-}
-
-/// Checks the binds of a spec against those its package declares.
-///
-/// # Errors
-/// When a required one is missing, or one is unknown.
-pub(crate) fn check_binds(spec: &ServiceSpec, package: &Package) -> Result<(), BindsError> {
-    let names =
-        |binds: &[PackageBind]| binds.iter().map(|bind| bind.name.clone()).collect::<Vec<_>>();
-    validate_binds(spec, &names(&package.binds), &names(&package.binds_optional))
 }
 
 /// Reads `user.toml`; `None` when there is none.

@@ -345,7 +345,7 @@ impl Supervisor {
             Err(failure) => {
                 managed.settled = true;
                 if look {
-                    managed.look_failure = Some(failure_text(&failure));
+                    managed.look_failure = Some(failure.to_string());
                 } else {
                     self.watch_sources(service);
                     self.tell(service, Told::BuildFailed(failure));
@@ -432,15 +432,6 @@ impl Supervisor {
                 *specs_read && self.services.values().all(|managed| managed.settled)
             }
             Course::Running | Course::Ending(_) => true,
-        }
-    }
-}
-
-fn failure_text(failure: &BuildFailure) -> String {
-    match failure {
-        BuildFailure::Refused(text) => text.clone(),
-        BuildFailure::Directory { path, error } => {
-            format!("Can't create directory {path}: {error}")
         }
     }
 }
