@@ -60,7 +60,7 @@ fn a_service_whose_files_do_not_come_is_down_with_the_reason_and_all_others_run(
     root.spec("other", "ident = \"acme/other\"\n");
     let sup = root.supervisor().start();
     sup.wait_up("other");
-    let service = wait_web(&sup, |service| service.is_object());
+    let service = wait_web(&sup, serde_json::Value::is_object);
     assert!(!is_up(&service));
     let health = sup.get("/services/web/default/health");
     assert_eq!(health.status(), 500);
@@ -122,7 +122,7 @@ fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
     rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
     sup.wait_log_times("Starting http-gateway", 2);
     assert_eq!(sup.wait_up("other"), other);
-    let service = sup.wait_json("/services/web/blue", |service| service.is_object());
+    let service = sup.wait_json("/services/web/blue", serde_json::Value::is_object);
     assert!(!is_up(&service) && lives(old), "never two copies: {}", sup.log());
     let health = sup.get("/services/web/blue/health").text();
     assert!(health.contains("a process of an earlier run still lives"), "{health}");
