@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -16,6 +17,8 @@ pub(crate) struct Child {
     pub(crate) state: State,
     /// How the launcher's own stop of it went so far.
     pub(crate) stop: Stop,
+    /// When that stop gets to KILL.
+    pub(crate) kill_at: Option<Instant>,
 }
 
 /// Where in its life it is.
@@ -61,7 +64,8 @@ impl Child {
             Err(rustix::io::Errno::NOSYS) => None,
             Err(_) => return None,
         };
-        let child = Child { entry, kind, state: State::Survivor { pidfd }, stop: Stop::No };
+        let state = State::Survivor { pidfd };
+        let child = Child { entry, kind, state, stop: Stop::No, kill_at: None };
         child.is_same_process().then_some(child)
     }
 
@@ -84,6 +88,17 @@ impl Child {
         };
         // EPERM means that there is somebody
         rustix::process::test_kill_process_group(pid) != Err(rustix::io::Errno::SRCH)
+    }
+
+    /// Asks it to end, as it wants to be asked, but kills it after that time at the latest.
+    pub(crate) fn begin_stop(&mut self, longest: Duration) {
+        let asked = self
+            .signal(self.entry.shutdown.signal, Scope::Group)
+            // no signal of this system
+            .or_else(|_| self.signal(libc::SIGTERM, Scope::Group));
+        let timeout = Duration::from_millis(self.entry.shutdown.timeout_ms).min(longest);
+        self.kill_at = Some(Instant::now() + timeout);
+        self.stop = if asked.is_ok() { Stop::Asked } else { Stop::AlreadyExited };
     }
 
     /// Sends a signal; an error when there is nobody to get it.

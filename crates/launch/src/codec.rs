@@ -71,3 +71,4 @@ const COLOR: u8 = 25;
 const JSON: u8 = 26;
 const VERBOSE: u8 = 27;
 const WITHIN_MS: u8 = 28;
+const SHUTDOWN_TIMEOUT_MS: u8 = 29;

@@ -91,8 +91,6 @@ enum Phase {
     Stopping {
         code: u8,
         farewell: bool,
-        kill_at: Instant,
-        killed: bool,
     },
     Done {
         code: u8,
@@ -259,10 +257,7 @@ impl Launcher {
             .start_at
             .filter(|_| self.link.is_none())
             .map(|at| if self.has_hooks() { at.max(self.hooks_until) } else { at });
-        let stop = match self.phase {
-            Phase::Stopping { kill_at, .. } => Some(kill_at),
-            _ => None,
-        };
+        let stop = self.children.iter().filter_map(|child| child.kill_at).min();
         let looked_after = |child: &Child| {
             matches!(child.state, State::Lingering | State::Survivor { pidfd: None })
         };

@@ -13,11 +13,13 @@ use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES};
+use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Shutdown};
 
-const FIRST_LINE: &str = "roost-processes 1";
+const FIRST_LINE: &str = "roost-processes 2";
+/// Its entries end without [`Shutdown`].
+const FIRST_LINE_OF_1: &str = "roost-processes 1";
 /// Largest file that is read: every entry at its longest.
-const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 90) + 256) as u64;
+const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 130) + 256) as u64;
 
 /// A process, as good as can be told apart from any other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,7 @@ pub(crate) struct Entry {
     pub(crate) start_ticks: u64,
     pub(crate) started_unix_ms: u64,
     pub(crate) name: String,
+    pub(crate) shutdown: Shutdown,
 }
 
 /// One of the two files.
@@ -57,8 +60,11 @@ impl Table {
     ) -> io::Result<()> {
         let mut text = format!("{FIRST_LINE}\nboot {boot_id}\n");
         for e in entries {
-            let line =
-                format!("{} {} {} {} {}\n", e.id, e.pid, e.start_ticks, e.started_unix_ms, e.name);
+            let Shutdown { signal, timeout_ms } = e.shutdown;
+            let line = format!(
+                "{} {} {} {} {signal} {timeout_ms} {}\n",
+                e.id, e.pid, e.start_ticks, e.started_unix_ms, e.name
+            );
             text.push_str(&line);
         }
         replace_file(&self.path, text.as_bytes())
@@ -118,9 +124,11 @@ fn read_limited(path: &Path) -> io::Result<String> {
 
 fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
     let mut lines = text.lines();
-    if lines.next() != Some(FIRST_LINE) {
-        return Err(format!("line 1 is not \"{FIRST_LINE}\""));
-    }
+    let parse_entry = match lines.next() {
+        Some(FIRST_LINE) => parse_entry,
+        Some(FIRST_LINE_OF_1) => parse_entry_of_1,
+        _ => return Err(format!("line 1 is not \"{FIRST_LINE}\"")),
+    };
     let boot =
         lines.next().and_then(|line| line.strip_prefix("boot ")).ok_or("line 2 has no boot id")?;
     let entries = lines
@@ -137,13 +145,21 @@ fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
 }
 
 fn parse_entry(line: &str) -> Option<Entry> {
+    let mut parts = line.splitn(7, ' ');
+    let place: Vec<&str> = parts.by_ref().take(4).collect();
+    let (signal, timeout_ms) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let entry = parse_entry_of_1(&format!("{} {}", place.join(" "), parts.next()?))?;
+    Some(Entry { shutdown: Shutdown { signal, timeout_ms }, ..entry })
+}
+
+fn parse_entry_of_1(line: &str) -> Option<Entry> {
     let mut parts = line.splitn(5, ' ');
     let mut number = || parts.next()?.parse::<u64>().ok();
     let (id, pid, start_ticks, started_unix_ms) = (number()?, number()?, number()?, number()?);
     // 0 and 1 as targets of kill() would mean a whole session or everything
     let pid = u32::try_from(pid).ok().filter(|pid| (2..=i32::MAX as u32).contains(pid))?;
     let name = parts.next().filter(|name| is_name(name))?.to_owned();
-    Some(Entry { id, pid, start_ticks, started_unix_ms, name })
+    Some(Entry { id, pid, start_ticks, started_unix_ms, name, shutdown: Shutdown::default() })
 }
 
 /// Names are one line, so that they fit into the table and into lines of output.
@@ -158,13 +174,16 @@ mod tests {
 
     fn entry() -> impl Strategy<Value = Entry> {
         let name = "[a-z][a-z. @\\[\\]é-]{0,30}";
-        (any::<u64>(), 2..=i32::MAX as u32, any::<u64>(), any::<u64>(), name).prop_map(
-            |(id, pid, start_ticks, started_unix_ms, name)| Entry {
+        let shutdown =
+            any::<(i32, u64)>().prop_map(|(signal, timeout_ms)| Shutdown { signal, timeout_ms });
+        (any::<u64>(), 2..=i32::MAX as u32, any::<u64>(), any::<u64>(), name, shutdown).prop_map(
+            |(id, pid, start_ticks, started_unix_ms, name, shutdown)| Entry {
                 id,
                 pid,
                 start_ticks,
                 started_unix_ms,
                 name,
+                shutdown,
             },
         )
     }
@@ -185,6 +204,13 @@ mod tests {
             let _ = parse(&text, "boot-1");
             let _ = parse(&format!("{FIRST_LINE}\nboot boot-1\n{text}"), "boot-1");
         }
+    }
+
+    #[test]
+    fn a_table_of_the_first_version_is_read() {
+        let entries = parse("roost-processes 1\nboot b\n1 2 3 4 a.b\n", "b").expect("a table");
+        assert_eq!(entries[0].name, "a.b");
+        assert_eq!(entries[0].shutdown, Shutdown::default());
     }
 
     #[test]

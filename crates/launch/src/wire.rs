@@ -102,6 +102,24 @@ pub struct Spawn {
     pub env: Vec<(OsString, OsString)>,
     /// Whom to become; `None` keeps the launcher's user.
     pub user: Option<Ids>,
+    /// How it is stopped when that is the launcher's to do, or a later Supervisor's.
+    pub shutdown: Shutdown,
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Number of the signal.
+    pub signal: i32,
+    /// Time between it and `KILL`, milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for Shutdown {
+    /// `TERM` and 8 seconds (services chapter 1.6).
+    fn default() -> Shutdown {
+        Shutdown { signal: libc::SIGTERM, timeout_ms: 8_000 }
+    }
 }
 
 /// User and groups of a process, set in the order supplementary groups, group, user.
@@ -273,6 +291,8 @@ pub struct Running {
     pub start_ticks: u64,
     /// Wall clock at the start, milliseconds since 1970.
     pub started_unix_ms: u64,
+    /// As its [`Spawn`] had it.
+    pub shutdown: Shutdown,
 }
 
 /// The end of a service.
@@ -303,6 +323,8 @@ pub struct Survivor {
     pub pid: u32,
     /// Wall clock at the start, milliseconds since 1970.
     pub started_unix_ms: u64,
+    /// As its [`Spawn`] had it.
+    pub shutdown: Shutdown,
 }
 
 /// Bytes kept for a service.

@@ -64,8 +64,13 @@ fn a_service_that_dies_while_no_supervisor_runs_is_started_again_and_counted() {
 
 #[test]
 fn a_service_that_survived_everything_is_stopped_before_it_is_started_anew() {
-    let run = "#!/bin/sh\necho $$ >> {{pkg.svc_data_path}}/runs\nexec sleep 100000\n";
-    let root = root_with_web(&[("hooks/run", run)]);
+    let run = "#!/bin/sh
+echo $$ >> {{pkg.svc_data_path}}/runs
+trap '' TERM
+trap 'echo $$ got INT > {{pkg.svc_data_path}}/ended; exit' INT
+while :; do sleep 0.1; done
+";
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_SIGNAL", "INT")]);
     let sup = root.supervisor().args(["acme/web"]).start();
     let survivor = sup.wait_up("web");
     let supervisor = sup.supervisor_pid().expect("a Supervisor");
@@ -78,6 +83,7 @@ fn a_service_that_survived_everything_is_stopped_before_it_is_started_anew() {
     let sup = root.supervisor().start();
     let service = wait_web(&sup, |service| is_up(service) && pid_of(service) != survivor);
     assert!(!lives(survivor), "never two copies");
+    assert_eq!(root.read("hab/svc/web/data/ended"), format!("{survivor} got INT\n"));
     let both = [survivor.to_string(), pid_of(&service).to_string()];
     wait_for("the second run", || {
         (root.read("hab/svc/web/data/runs").lines().collect::<Vec<_>>() == both).then_some(())
@@ -85,14 +91,16 @@ fn a_service_that_survived_everything_is_stopped_before_it_is_started_anew() {
 }
 
 #[test]
-fn a_supervisor_whose_launcher_dies_stops_its_services_and_ends() {
-    let root = root_with_web(&[]);
+fn a_supervisor_whose_launcher_dies_stops_its_services_their_own_way_and_ends() {
+    let run = "#!/bin/sh\ntrap '' TERM\ntrap 'echo INT >{{pkg.svc_data_path}}/ended; exit' INT\nwhile :; do sleep 0.1; done\n";
+    let root = root_with_web(&[("hooks/run", run), ("SHUTDOWN_SIGNAL", "INT")]);
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
     let supervisor = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero().get();
     rustix::process::kill_process(sup.launcher_pid(), Signal::KILL).expect("it lives");
     wait_for("the end of both", || (!lives(pid) && !lives(supervisor)).then_some(()));
     assert!(sup.log().contains("Supervisor shutting down due to launcher exit"), "{}", sup.log());
+    assert_eq!(root.read("hab/svc/web/data/ended"), "INT\n");
 }
 
 #[test]

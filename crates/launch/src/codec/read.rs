@@ -10,7 +10,7 @@ use super::*;
 use crate::line::Style;
 use crate::wire::{
     Ended, Event, Ids, Kind, MAX_ENTRIES, MAX_MESSAGE_BYTES, Remembered, Request, Running, Scope,
-    Spawn, Status, Stream, Survivor, Welcome,
+    Shutdown, Spawn, Status, Stream, Survivor, Welcome,
 };
 
 /// Room that an idle decoder may keep.
@@ -229,6 +229,14 @@ impl<'a> Body<'a> {
         Ok(self.optional(tag)?.unwrap_or(0) != 0)
     }
 
+    /// Programs from before there was one do not send it.
+    fn shutdown(self) -> Result<Shutdown, DecodeError> {
+        let Some(timeout_ms) = self.optional(SHUTDOWN_TIMEOUT_MS)? else {
+            return Ok(Shutdown::default());
+        };
+        Ok(Shutdown { signal: self.signed(SIGNAL_NUMBER)?, timeout_ms })
+    }
+
     fn status(self) -> Result<Status, DecodeError> {
         if self.optional(EXIT_CODE)?.is_some() {
             Ok(Status::Code(self.signed(EXIT_CODE)?))
@@ -320,6 +328,7 @@ fn read_spawn(f: Body<'_>) -> Result<Spawn, DecodeError> {
         args: f.each(ARG).map(os).collect(),
         env,
         user,
+        shutdown: f.shutdown()?,
     })
 }
 
@@ -379,6 +388,7 @@ fn read_part(f: Body<'_>, parts: &mut Welcome) -> Result<(), DecodeError> {
             pid: f.small(PID)?,
             start_ticks: f.number(START_TICKS)?,
             started_unix_ms: f.number(AT_MS)?,
+            shutdown: f.shutdown()?,
         }),
         WELCOME_ENDED => parts.ended.push(Ended {
             id: f.number(ID)?,
@@ -392,6 +402,7 @@ fn read_part(f: Body<'_>, parts: &mut Welcome) -> Result<(), DecodeError> {
             name: f.text(NAME)?,
             pid: f.small(PID)?,
             started_unix_ms: f.number(AT_MS)?,
+            shutdown: f.shutdown()?,
         }),
         _ => parts
             .remembered

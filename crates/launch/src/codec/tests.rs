@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::line::Style;
 use crate::wire::{
-    Ended, Event, Ids, Kind, MAX_MESSAGE_BYTES, Remembered, Request, Running, Scope, Spawn, Status,
-    Stream, Survivor, Welcome,
+    Ended, Event, Ids, Kind, MAX_MESSAGE_BYTES, Remembered, Request, Running, Scope, Shutdown,
+    Spawn, Status, Stream, Survivor, Welcome,
 };
 
 fn os() -> impl Strategy<Value = OsString> {
@@ -28,8 +28,9 @@ fn spawn() -> impl Strategy<Value = Spawn> {
         prop::collection::vec(os(), 0..4),
         prop::collection::vec((os(), os()), 0..4),
         prop::option::of(ids()),
+        shutdown(),
     )
-        .prop_map(|(id, hook, name, program, args, env, user)| Spawn {
+        .prop_map(|(id, hook, name, program, args, env, user, shutdown)| Spawn {
             id,
             kind: if hook { Kind::Hook } else { Kind::Service },
             name,
@@ -37,7 +38,12 @@ fn spawn() -> impl Strategy<Value = Spawn> {
             args,
             env,
             user,
+            shutdown,
         })
+}
+
+fn shutdown() -> impl Strategy<Value = Shutdown> {
+    any::<(i32, u64)>().prop_map(|(signal, timeout_ms)| Shutdown { signal, timeout_ms })
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -67,13 +73,16 @@ fn status() -> impl Strategy<Value = Status> {
 
 fn welcome() -> impl Strategy<Value = Welcome> {
     let place = || (any::<u64>(), ".{0,9}", any::<u32>(), any::<u64>());
-    let running = (place(), any::<u64>()).prop_map(|((id, name, pid, at), start_ticks)| Running {
-        id,
-        name,
-        pid,
-        start_ticks,
-        started_unix_ms: at,
-    });
+    let running = (place(), any::<u64>(), shutdown()).prop_map(
+        |((id, name, pid, started_unix_ms), start_ticks, shutdown)| Running {
+            id,
+            name,
+            pid,
+            start_ticks,
+            started_unix_ms,
+            shutdown,
+        },
+    );
     let ended = (place(), status()).prop_map(|((id, name, pid, at_unix_ms), status)| Ended {
         id,
         name,
@@ -81,12 +90,14 @@ fn welcome() -> impl Strategy<Value = Welcome> {
         status,
         at_unix_ms,
     });
-    let survivor = place().prop_map(|(id, name, pid, started_unix_ms)| Survivor {
-        id,
-        name,
-        pid,
-        started_unix_ms,
-    });
+    let survivor =
+        (place(), shutdown()).prop_map(|((id, name, pid, started_unix_ms), shutdown)| Survivor {
+            id,
+            name,
+            pid,
+            started_unix_ms,
+            shutdown,
+        });
     let remembered = (".{0,9}", prop::collection::vec(any::<u8>(), 0..30))
         .prop_map(|(name, bytes)| Remembered { name, bytes });
     (

@@ -4,7 +4,9 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 use super::*;
-use crate::wire::{Event, Kind, MAX_MESSAGE_BYTES, Request, Scope, Spawn, Status, Stream, Welcome};
+use crate::wire::{
+    Event, Kind, MAX_MESSAGE_BYTES, Request, Scope, Shutdown, Spawn, Status, Stream, Welcome,
+};
 
 /// A message that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ fn append_spawn(f: &mut Fields<'_>, spawn: &Spawn) {
         f.bytes(ENV_KEY, key.as_bytes());
         f.bytes(ENV_VALUE, value.as_bytes());
     }
+    f.shutdown(spawn.shutdown);
     if let Some(ids) = &spawn.user {
         f.number(USER, u64::from(ids.uid));
         f.number(GROUP, u64::from(ids.gid));
@@ -124,6 +127,7 @@ fn append_welcome(out: &mut Vec<u8>, welcome: &Welcome) -> Result<(), EncodeErro
             f.number(PID, u64::from(entry.pid));
             f.number(START_TICKS, entry.start_ticks);
             f.number(AT_MS, entry.started_unix_ms);
+            f.shutdown(entry.shutdown);
         })?;
     }
     for entry in &welcome.ended {
@@ -141,6 +145,7 @@ fn append_welcome(out: &mut Vec<u8>, welcome: &Welcome) -> Result<(), EncodeErro
             f.bytes(NAME, entry.name.as_bytes());
             f.number(PID, u64::from(entry.pid));
             f.number(AT_MS, entry.started_unix_ms);
+            f.shutdown(entry.shutdown);
         })?;
     }
     for entry in &welcome.remembered {
@@ -176,6 +181,11 @@ impl Fields<'_> {
 
     fn signed(&mut self, tag: u8, value: i32) {
         self.bytes(tag, &i64::from(value).to_le_bytes());
+    }
+
+    fn shutdown(&mut self, shutdown: Shutdown) {
+        self.signed(SIGNAL_NUMBER, shutdown.signal);
+        self.number(SHUTDOWN_TIMEOUT_MS, shutdown.timeout_ms);
     }
 
     fn status(&mut self, status: Status) {

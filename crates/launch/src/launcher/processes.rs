@@ -149,10 +149,12 @@ impl Launcher {
                 start_ticks: proc::start_ticks(forked.pid).unwrap_or(0),
                 started_unix_ms: clock::unix_ms(),
                 name: spawn.name.clone(),
+                shutdown: spawn.shutdown,
             },
             kind,
             state: State::Running,
             stop: Stop::No,
+            kill_at: None,
         });
         // recorded before it executes anything: a launcher killed right now leaves no unknown child
         self.mark_unsaved(kind);

@@ -4,7 +4,7 @@
 //! The Supervisor owns the stop signals, timeouts and hooks of services, so it gets no limit here,
 //! and if it ends before they are stopped, one more is started to do that. Should it hang, TERM
 //! (or INT) sent to the launcher for the third time kills it and leaves the services to the
-//! launcher. The second one does nothing.
+//! launcher, which does not wait long for them then. The second one does nothing.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,11 @@ use super::{Launcher, Phase};
 use crate::child::{State, Stop};
 use crate::wire::{Event, Kind, Scope};
 
-/// A service the launcher stops by itself gets so long between TERM and KILL.
-const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+/// A service that the launcher stops by itself gets no longer than that between its signal and
+/// KILL, whatever it asked for.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(u32::MAX as u64);
+/// The same for somebody who has lost patience.
+const FORCED_TIMEOUT: Duration = Duration::from_secs(8);
 /// After KILL, a process that the kernel does not let die is waited for so long.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A Supervisor that is still starting has so long to say Hello when everything is to end.
@@ -50,7 +53,8 @@ impl Launcher {
                     }
                 }
             }
-            Phase::Stopping { .. } | Phase::Done { .. } => (),
+            Phase::Stopping { .. } => self.hurry(),
+            Phase::Done { .. } => (),
         }
     }
 
@@ -83,38 +87,47 @@ impl Launcher {
 
     /// Stops what is left; then the launcher ends with this code.
     pub(super) fn stop_services(&mut self, code: u8, farewell: bool) {
-        self.start_at = None;
-        self.phase = Phase::Stopping {
-            code,
-            farewell,
-            kill_at: Instant::now() + STOP_TIMEOUT,
-            killed: false,
+        let longest = match self.phase {
+            Phase::Leaving { asked, .. } if asked >= REQUESTS_TO_FORCE => FORCED_TIMEOUT,
+            _ => LONGEST_TIMEOUT,
         };
+        self.start_at = None;
+        self.phase = Phase::Stopping { code, farewell };
         self.kill_hooks();
-        for child in self.children.iter_mut().filter(|c| c.kind == Kind::Service) {
-            self.printer.about(&child.entry.name, "Stopping...");
-            child.stop = match child.signal(libc::SIGTERM, Scope::Group) {
-                Ok(()) => Stop::Asked,
-                Err(_) => Stop::AlreadyExited,
-            };
+        for child in &mut self.children {
+            match child.kind {
+                Kind::Service => {
+                    self.printer.about(&child.entry.name, "Stopping...");
+                    child.begin_stop(longest);
+                }
+                Kind::Hook => child.kill_at = Some(Instant::now() + KILL_TIMEOUT),
+            }
+        }
+    }
+
+    /// Asked once more while services are being stopped: they get no more than the short time.
+    fn hurry(&mut self) {
+        let latest = Instant::now() + FORCED_TIMEOUT;
+        for child in &mut self.children {
+            child.kill_at = child.kill_at.map(|at| at.min(latest));
         }
     }
 
     /// Kills what did not stop in time, and ends when nothing is left.
     pub(super) fn check_stopping(&mut self, now: Instant) {
-        let Phase::Stopping { code, farewell, kill_at, killed } = &mut self.phase else {
-            return;
-        };
-        let overdue = now >= *kill_at;
-        if overdue && !*killed {
-            *killed = true;
-            *kill_at = now + KILL_TIMEOUT;
-            for child in self.children.iter_mut().filter(|c| c.kind == Kind::Service) {
-                if child.signal(libc::SIGKILL, Scope::Group).is_ok() {
-                    child.stop = Stop::Killed;
-                }
+        let Phase::Stopping { code, farewell } = &self.phase else { return };
+        let mut waits = false;
+        for child in &mut self.children {
+            if child.kill_at.is_some_and(|at| now >= at) {
+                let was_killed = child.stop == Stop::Killed;
+                child.kill_at = (!was_killed).then(|| now + KILL_TIMEOUT);
+                // gone already is as good
+                let _ = child.signal(libc::SIGKILL, Scope::Group);
+                child.stop = Stop::Killed;
             }
-        } else if self.children.is_empty() || overdue {
+            waits |= child.kill_at.is_some();
+        }
+        if !waits {
             for child in &self.children {
                 let text = format!("Still running as PID {}, not to be killed", child.entry.pid);
                 self.printer.about(&child.entry.name, &text);

@@ -153,6 +153,7 @@ impl Launcher {
                     name: entry.name.clone(),
                     pid: entry.pid,
                     started_unix_ms: entry.started_unix_ms,
+                    shutdown: entry.shutdown,
                 }),
                 State::Starting { .. } | State::Running => welcome.running.push(Running {
                     id: entry.id,
@@ -160,6 +161,7 @@ impl Launcher {
                     pid: entry.pid,
                     start_ticks: entry.start_ticks,
                     started_unix_ms: entry.started_unix_ms,
+                    shutdown: entry.shutdown,
                 }),
             }
         }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use roost_launch::lock;
-use roost_launch::wire::{Event, Kind, Scope};
+use roost_launch::wire::{Event, Kind, Request, Scope, Shutdown};
 
 use crate::Test;
 use crate::rig::{Rig, Sup, Text, lives, wait_for};
@@ -16,6 +16,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("term_ends_everything_in_order", term_ends_everything_in_order),
     ("sup_term_finds_the_launcher_by_its_lock", sup_term_finds_the_launcher_by_its_lock),
     ("what_ignores_term_is_killed", what_ignores_term_is_killed),
+    (
+        "services_left_over_get_the_signal_and_the_time_that_they_want",
+        services_left_over_get_the_signal_and_the_time_that_they_want,
+    ),
     (
         "a_supervisor_that_ends_before_its_services_is_started_once_more",
         a_supervisor_that_ends_before_its_services_is_started_once_more,
@@ -83,6 +87,32 @@ fn sup_term_finds_the_launcher_by_its_lock() {
     sup.end(0);
     assert_eq!(rig.wait().code(), Some(0));
     assert!(lock::term(rig.root()).is_err());
+}
+
+fn services_left_over_get_the_signal_and_the_time_that_they_want() {
+    let (mut rig, mut sup) = Rig::started();
+    let script = |name: &str| {
+        format!(
+            "trap 'echo {name} got INT' INT; trap '' TERM; echo ready; while :; do sleep 0.1; done"
+        )
+    };
+    // one that is killed at once, one that would never be
+    for (id, name, timeout_ms) in [(1, "a.default", 0), (2, "b.default", u64::MAX)] {
+        let mut spawn = sup.shell(id, Kind::Service, name, &script(name));
+        spawn.shutdown = Shutdown { signal: libc::SIGINT, timeout_ms };
+        sup.send(&Request::Spawn(spawn));
+        rig.stdout.wait(&format!("{name}(O): ready\n"));
+    }
+    rig.signal(libc::SIGTERM);
+    shutdown(&mut sup);
+    sup.end(0);
+    rig.accept().end(1);
+    rig.stdout.wait("a.default(SV): Shutdown OK: Killed\n");
+    rig.stdout.wait("b.default(O): b.default got INT\n");
+    // the operator loses patience
+    rig.signal(libc::SIGTERM);
+    assert_eq!(rig.wait().code(), Some(0));
+    rig.stdout.wait("b.default(SV): Shutdown OK: Killed\n");
 }
 
 fn what_ignores_term_is_killed() {

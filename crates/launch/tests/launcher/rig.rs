@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use roost_launch::LAUNCHER_ARG;
 use roost_launch::client::{self, Decoder};
 use roost_launch::line::Style;
-use roost_launch::wire::{Event, Kind, PROTOCOL_VERSION, Request, Scope, Spawn, Status, Welcome};
+use roost_launch::wire::{
+    Event, Kind, PROTOCOL_VERSION, Request, Scope, Shutdown, Spawn, Status, Welcome,
+};
 
 /// A test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -298,6 +300,7 @@ impl Sup {
             args: Vec::new(),
             env,
             user: None,
+            shutdown: Shutdown::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Stopping: hooks are ended, the process is asked to end and killed when it does not,
 //! `post-stop` runs when it is gone (services chapter 8).
 
-use roost_ident::Hook;
+use roost_ident::{Hook, ShutdownSignal};
 
 use super::Machine;
 use crate::{
@@ -19,13 +19,22 @@ pub(super) const SHUTDOWN_TIMEOUT_DEFAULT_S: u32 = 8;
 pub(super) const KILLED_GROUP_WAIT_MS: u64 = 5_000;
 
 impl Machine {
+    /// How the process is asked to end, and for how long, in seconds, when nobody says otherwise:
+    /// by the spec, else by the package.
+    #[must_use]
+    pub fn shutdown(&self) -> (ShutdownSignal, u32) {
+        let plan = self.attempt.plan.as_ref();
+        let package_s = plan.and_then(|plan| plan.shutdown_timeout_s);
+        let timeout_s = self.spec.shutdown_timeout_s.or(package_s);
+        (
+            plan.map_or_else(Default::default, |plan| plan.shutdown_signal),
+            timeout_s.unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S),
+        )
+    }
+
     /// Begins to stop, from any phase in which something may run or be asked for.
     pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
-        let package_s = self.attempt.plan.as_ref().and_then(|plan| plan.shutdown_timeout_s);
-        let timeout_s = timeout_s
-            .or(self.spec.shutdown_timeout_s)
-            .or(package_s)
-            .unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S);
+        let timeout_s = timeout_s.unwrap_or_else(|| self.shutdown().1);
         self.health.stop();
         self.attempt.post_run_at_ms = None;
         self.attempt.rebuild_at_ms = None;
@@ -48,8 +57,7 @@ impl Machine {
             return;
         };
         let pid = process.pid;
-        let signal =
-            self.attempt.plan.as_ref().map_or_else(Default::default, |plan| plan.shutdown_signal);
+        let (signal, _) = self.shutdown();
         self.log(Preamble::Group, LogKey::St, format!("Terminating service (PID: {pid})"));
         self.push(Effect::Signal { pid, signal });
         stopping.kill_at_ms = Some(now.mono_ms.saturating_add(stopping.timeout_ms));

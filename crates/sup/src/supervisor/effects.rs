@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Instant};
 
 use roost_ident::Hook;
-use roost_launch::wire::{Ids, Kind, Request, Scope, Spawn};
+use roost_launch::wire::{Ids, Kind, Request, Scope, Shutdown, Spawn};
 use roost_pkg::user::Credentials;
 use roost_service::{
     BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, RenderFailure,
@@ -32,6 +32,7 @@ struct Program<'a> {
     path: &'a Path,
     environment: &'a BTreeMap<String, String>,
     credentials: Option<&'a Credentials>,
+    shutdown: Shutdown,
 }
 
 impl Supervisor {
@@ -185,6 +186,7 @@ impl Supervisor {
             path: &built.svc.hook(hook),
             environment: &built.environment,
             credentials: built.credentials.as_ref(),
+            shutdown: Shutdown::default(),
         };
         self.start(&program);
     }
@@ -205,6 +207,7 @@ impl Supervisor {
             path: &built.svc.run(),
             environment: &built.environment,
             credentials: built.credentials.as_ref(),
+            shutdown: managed.shutdown(),
         });
     }
 
@@ -221,6 +224,7 @@ impl Supervisor {
                 gid: credentials.gid,
                 groups: Some(credentials.groups.clone()),
             }),
+            shutdown: program.shutdown,
         }));
     }
 
@@ -295,6 +299,7 @@ impl Supervisor {
                     path: &program,
                     environment: &hook.environment,
                     credentials: hook.credentials.as_ref(),
+                    shutdown: Shutdown::default(),
                 });
                 self.installing.insert(id, (package, hook.package_path));
             }

@@ -56,8 +56,8 @@ impl Supervisor {
                 } else if let Some(inherited) = self.inherited_by_id(id) {
                     // Nobody's service yet: what is left of its group must not meet a new start.
                     inherited.ended = true;
-                    let (name, state) = (inherited.running.name.clone(), inherited.state.clone());
-                    self.stop_orphan(id, name, pid, &state);
+                    let running = inherited.running.clone();
+                    self.stop_orphan(id, running.name, pid, running.shutdown);
                 } else if let Some(ended) = self.hooks.exited(id, status) {
                     self.hook_ended(id, ended);
                 }
@@ -134,9 +134,11 @@ impl Supervisor {
         self.world.output.sup("Supervisor shutting down due to launcher exit");
         self.world.ring.command(roost_ring::Command::LeaveGracefully);
         let inherited = self.inherited.values().filter(|inherited| !inherited.ended);
-        self.left = self.services.values().filter_map(|managed| managed.pid).collect();
-        self.left.extend(inherited.map(|inherited| inherited.running.pid));
-        self.left.extend(self.orphans.pids());
+        let services = self.services.values();
+        self.left =
+            services.filter_map(|managed| Some((managed.pid?, managed.shutdown()))).collect();
+        self.left.extend(inherited.map(|it| (it.running.pid, it.running.shutdown)));
+        self.left.extend(self.orphans.left());
         self.services.clear();
         self.orphans.clear();
         self.course = super::Course::Ending(Exit::Failed);

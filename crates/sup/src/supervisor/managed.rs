@@ -8,6 +8,7 @@ use std::{
 use roost_api::documents::ConfigTable;
 use roost_census::{Bind, Sight};
 use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
+use roost_launch::wire::Shutdown;
 use roost_pkg::FsRoot;
 use roost_service::{BindReport, Machine, ServiceSpec};
 use roost_template::config::{Layers, MergeError};
@@ -68,6 +69,12 @@ pub(crate) struct Managed {
 }
 
 impl Managed {
+    /// How its process is stopped by those who do not know the service.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        let (signal, timeout_s) = self.machine.shutdown();
+        Shutdown { signal: signal.number(), timeout_ms: u64::from(timeout_s) * 1_000 }
+    }
+
     pub(crate) fn new(root: &FsRoot, spec: &ServiceSpec, machine: Machine) -> Self {
         Self {
             name: spec.ident.name.clone(),

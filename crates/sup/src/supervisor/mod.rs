@@ -45,7 +45,7 @@ use roost_api::Snapshot;
 use roost_census::Census;
 use roost_crypto::KeyCache;
 use roost_ident::PackageIdent;
-use roost_launch::wire::{self, Welcome};
+use roost_launch::wire::{self, Shutdown, Welcome};
 use roost_ring::{SysInfo, View};
 use roost_template::context::Sys;
 use tokio::{
@@ -131,7 +131,7 @@ enum Course {
 pub(crate) struct End {
     pub(crate) exit: Exit,
     /// Processes that the launcher can no longer stop, because it is gone.
-    pub(crate) left: Vec<u32>,
+    pub(crate) left: Vec<(u32, Shutdown)>,
 }
 
 /// The Supervisor's task.
@@ -172,7 +172,7 @@ pub(crate) struct Supervisor {
     touched: BTreeSet<String>,
     advice_told: BTreeSet<String>,
     /// Processes that nobody will stop but the end of this process.
-    left: Vec<u32>,
+    left: Vec<(u32, Shutdown)>,
     course: Course,
 }
 

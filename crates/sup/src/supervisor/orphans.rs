@@ -8,19 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_launch::wire::Shutdown;
 use roost_service::Event as Told;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-use super::{Supervisor, effects::SIGKILL, errands::Kind, specs::remembered};
-
-/// Time between the request to end and KILL where nothing is known of their own.
-const PATIENCE_MS: u64 = 8_000;
-const SIGTERM: i32 = 15;
+use super::{Supervisor, effects::SIGKILL, errands::Kind};
 
 #[derive(Debug)]
 struct Orphan {
     group: String,
     pid: u32,
+    shutdown: Shutdown,
     kill_at_ms: Option<u64>,
 }
 
@@ -43,8 +41,9 @@ impl Orphans {
         self.0.values().any(|orphan| service_of(&orphan.group) == service)
     }
 
-    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
-        self.0.values().map(|orphan| orphan.pid)
+    /// What is still to be stopped.
+    pub(super) fn left(&self) -> impl Iterator<Item = (u32, Shutdown)> {
+        self.0.values().map(|orphan| (orphan.pid, orphan.shutdown))
     }
 
     pub(super) fn next_wake_ms(&self) -> Option<u64> {
@@ -64,17 +63,13 @@ pub(super) fn service_of(group: &str) -> &str {
 }
 
 impl Supervisor {
-    /// Begins to stop a process that is nobody's service, the way its package wants if that was
-    /// remembered.
-    pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32, state: &[u8]) {
-        let plan = remembered(state).plan;
-        let signal = plan.as_ref().map_or(SIGTERM, |plan| plan.shutdown_signal.number());
-        let timeout_s = plan.and_then(|plan| plan.shutdown_timeout_s);
-        let patience_ms = timeout_s.map_or(PATIENCE_MS, |timeout_s| u64::from(timeout_s) * 1_000);
+    /// Begins to stop a process that is nobody's service, the way it was started to be stopped.
+    pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32, shutdown: Shutdown) {
         self.world.output.line(&group, "ST", &format!("Terminating service (PID: {pid})"));
-        self.signal(id, signal);
-        let kill_at_ms = Some(self.world.clock.now().mono_ms.saturating_add(patience_ms));
-        self.orphans.0.insert(id, Orphan { group, pid, kill_at_ms });
+        self.signal(id, shutdown.signal);
+        let now_ms = self.world.clock.now().mono_ms;
+        let kill_at_ms = Some(now_ms.saturating_add(shutdown.timeout_ms));
+        self.orphans.0.insert(id, Orphan { group, pid, shutdown, kill_at_ms });
     }
 
     pub(super) fn kill_late_orphans(&mut self) {
@@ -109,22 +104,30 @@ impl Supervisor {
     }
 }
 
-/// Stops process groups without a launcher, which is gone: TERM, some patience, KILL.
-pub(crate) fn stop_without_launcher(pids: &[u32]) {
-    let groups: Vec<Pid> =
-        pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)).collect();
-    for group in &groups {
-        // One that is gone is stopped.
-        let _ = kill_process_group(*group, Signal::TERM);
-    }
-    let deadline = Instant::now() + Duration::from_millis(PATIENCE_MS);
-    while groups.iter().any(|group| test_kill_process_group(*group).is_ok()) {
-        if Instant::now() >= deadline {
-            for group in &groups {
-                let _ = kill_process_group(*group, Signal::KILL);
-            }
-            return;
+/// Stops process groups without a launcher, which is gone: the signal and the patience of each,
+/// then KILL.
+pub(crate) fn stop_without_launcher(left: &[(u32, Shutdown)]) {
+    let began = Instant::now();
+    let mut groups: Vec<(Pid, Duration)> = Vec::new();
+    for (pid, shutdown) in left {
+        let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw);
+        let signal = Signal::from_named_raw(shutdown.signal).unwrap_or(Signal::TERM);
+        if let Some(pid) = pid
+            && kill_process_group(pid, signal).is_ok()
+        {
+            groups.push((pid, Duration::from_millis(shutdown.timeout_ms)));
         }
+    }
+    while !groups.is_empty() {
+        groups.retain(|(group, patience)| {
+            let lives = test_kill_process_group(*group).is_ok();
+            if lives && began.elapsed() >= *patience {
+                // One that is gone is stopped.
+                let _ = kill_process_group(*group, Signal::KILL);
+                return false;
+            }
+            lives
+        });
         thread::sleep(Duration::from_millis(5));
     }
 }

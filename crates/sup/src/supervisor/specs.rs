@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roost_ident::{DesiredState, ServiceGroup};
-use roost_launch::wire::{Running, Welcome};
+use roost_launch::wire::{Running, Shutdown, Welcome};
 use roost_service::{
     BackoffSettings, BuildFailure, Difference, Event as Told, Machine, Now, PhaseName, Remembered,
     ServiceSpec, Settings, Survivor,
@@ -71,13 +71,13 @@ impl Supervisor {
                 pid: ended.pid,
                 start_ticks: 0,
                 started_unix_ms: ended.at_unix_ms,
+                shutdown: Shutdown::default(),
             };
             inherited.entry(ended.name.clone()).or_insert(taken(gone, true));
         }
         self.inherited = inherited;
         for survivor in &welcome.survivors {
-            let state = state(&survivor.name);
-            self.stop_orphan(survivor.id, survivor.name.clone(), survivor.pid, &state);
+            self.stop_orphan(survivor.id, survivor.name.clone(), survivor.pid, survivor.shutdown);
         }
     }
 
@@ -407,9 +407,9 @@ impl Supervisor {
     }
 
     fn stop_one_inherited(&mut self, name: String, inherited: &Inherited) {
-        let Inherited { running, state, ended } = inherited;
+        let Inherited { running, ended, .. } = inherited;
         if !ended {
-            self.stop_orphan(running.id, name, running.pid, state);
+            self.stop_orphan(running.id, name, running.pid, running.shutdown);
         }
     }
 
