@@ -27,9 +27,13 @@ const IDENT: &str = "0a0c0a0461636d65120464656d6f";
 
 /// The only answer to a status request: a process that is up, and what is wanted of it.
 fn process(desired: u8, pid: u8) -> Frame {
+    process_up_for(8, desired, pid)
+}
+
+fn process_up_for(elapsed_s: u8, desired: u8, pid: u8) -> Frame {
     let ident = "0a120a0461636d65120464656d6f1a0131220131";
-    // 8 s, the pid, up.
-    let process = format!("1206080810{pid:02x}1801");
+    // Elapsed time, the pid, up.
+    let process = format!("120608{elapsed_s:02x}10{pid:02x}1801");
     let group = "1a0f0a0464656d6f120764656661756c74";
     let body = format!("{ident}{process}{group}28{desired:02x}");
     Frame::supervisor(&frame("c0000001", "ServiceStatus", &body))
@@ -208,6 +212,19 @@ fn waiting_for_health_needs_a_supervisor_that_tells_it() {
     let said = waits(&["svc", "start", "acme/demo", "--wait=healthy"], conversations);
     assert_eq!((said.0, said.1.as_str()), (1, ""));
     assert!(said.2.contains("does not tell the health"), "{said:?}");
+}
+
+#[test]
+fn a_process_that_ends_as_soon_as_it_is_started_is_not_up() {
+    let conversations = vec![
+        look(process_up_for(0, 0, 7)),
+        taken("SvcStart", IDENT),
+        look(process_up_for(0, 1, 8)),
+        look(process_up_for(0, 1, 9)),
+        look(process_up_for(0, 1, 9)),
+    ];
+    let said = waits(&["svc", "start", "acme/demo", "--wait"], conversations);
+    assert_eq!(said, (0, String::new(), String::new()));
 }
 
 #[test]
