@@ -40,8 +40,10 @@ fn main() -> ExitCode {
     };
     log::start_command();
     let ui = Ui::new();
-    if context::variable("HAB_FEAT_REDACT_HTTP").is_some() {
-        ui.warn("Enabling feature: FeatureFlag(REDACT_HTTP)");
+    for feature in ["REDACT_HTTP", "TRIGGER_ELECTION"] {
+        if context::variable(&format!("HAB_FEAT_{feature}")).is_some() {
+            ui.warn(&format!("Enabling feature: FeatureFlag({feature})"));
+        }
     }
     let ended = Context::new(ui)
         .and_then(|context| cli.run(&context))

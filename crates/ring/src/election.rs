@@ -130,6 +130,13 @@ impl Ring {
         self.me.id.with_text(|me| self.rumors.services.get(group, me).is_some())
     }
 
+    /// Groups with an election of any kind that this member takes part in.
+    pub fn own_elections(&self) -> impl Iterator<Item = &str> {
+        let update = self.rumors.update_elections.list.keys();
+        let groups = self.rumors.elections.list.keys().chain(update).map(|group| &**group);
+        groups.filter(|group| self.takes_part(group))
+    }
+
     /// Makes this member a candidate (ring chapter 10.2).
     pub(crate) fn start_election(
         &mut self,

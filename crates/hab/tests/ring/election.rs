@@ -194,3 +194,23 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     wait_leader(&rest, |id| id != second_leader);
     told("the third leader is agreed on");
 }
+
+#[test]
+fn an_operator_starts_an_election_anew_with_a_file() {
+    let (root_a, root_b) = (installed(), installed());
+    let a = root_a.supervisor().args(&LEADER).env("HAB_FEAT_TRIGGER_ELECTION", "1").start();
+    let b = joining(&root_b, &a, &LEADER);
+    wait_leader(&[&a, &b], |_| true);
+    let term = |sup: &Supervisor| {
+        let doc = sup.get("/butterfly").json();
+        doc["election"]["list"]["db.default"]["election"]["term"].as_u64()
+    };
+    let before = term(&a).expect("an election");
+    let file = "hab/sup/default/data/trigger_db.default_election";
+    root_a.write(file, "");
+    testkit::wait_for("the next term at both", || {
+        (term(&a) > Some(before) && term(&b) > Some(before)).then_some(())
+    });
+    assert!(!root_a.join(file).exists());
+    wait_leader(&[&a, &b], |_| true);
+}

@@ -5,17 +5,18 @@ mod disk;
 mod former_leader;
 mod sockets;
 mod task;
+mod trigger;
 
-use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, env, io, path::PathBuf, str::FromStr, sync::Arc};
 
-use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, View};
+use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 
 pub(crate) use self::sockets::{Sockets, bind};
-use self::task::Task;
+use self::{task::Task, trigger::Triggers};
 use crate::{
     config::{RingConfig, RingKeySource},
     files::store::Store,
@@ -129,15 +130,36 @@ pub(crate) async fn start(
     if let Some(stores) = &mut restored {
         former_leader::doubt(stores, &me.id, &parts.still_running);
     }
-    let config =
-        Config { key: parts.key, initial_peers: parts.config.peers.clone(), ..Config::default() };
+    let triggers = variable("HAB_FEAT_TRIGGER_ELECTION").map(|_| Triggers::new(parts.data));
+    let config = Config {
+        key: parts.key,
+        initial_peers: parts.config.peers.clone(),
+        share_limit: number("HAB_RUMOR_SHARE_LIMIT").unwrap_or(SHARE_LIMIT),
+        ..Config::default()
+    };
     let clock = Instant::now();
     let mut ring = Ring::new(config, me, restored, system::seed(), Now(0));
     let view = Arc::new(ring.view());
     let (commands, orders) = mpsc::unbounded_channel();
-    let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events);
+    let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events, triggers);
     vital::spawn("ring", task.run(orders));
     Ok((RingHandle { commands }, view))
+}
+
+/// A variable of the environment; an empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A number in the environment (ring chapter 16). What is no number is told and not used.
+fn number<N: FromStr>(name: &str) -> Option<N> {
+    let value = variable(name)?;
+    let number = value.parse().ok();
+    match &number {
+        Some(_) => tracing::warn!("Found '{name}' in environment; using value '{value}'"),
+        None => tracing::warn!("Found '{name}' in environment, but '{value}' is no number"),
+    }
+    number
 }
 
 /// Finds the ring key.

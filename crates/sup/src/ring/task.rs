@@ -3,20 +3,21 @@
 
 use std::{
     collections::HashMap,
-    env,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use roost_ring::{Input, Now, Output, Ring};
+use roost_ring::{Command, Input, Now, Output, Ring};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
-use super::{Order, complaints::Complaints, disk::Disk, sockets::Sockets};
+use super::{
+    Order, complaints::Complaints, disk::Disk, sockets::Sockets, trigger, trigger::Triggers,
+};
 use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
 /// Longest datagram that is looked at; UDP carries no longer ones.
@@ -48,6 +49,7 @@ pub(super) struct Task {
     /// Something happened since the figures were updated.
     uncounted: bool,
     complaints: Complaints,
+    triggers: Option<Triggers>,
 }
 
 impl Task {
@@ -58,6 +60,7 @@ impl Task {
         disk: Disk,
         metrics: Metrics,
         events: mpsc::UnboundedSender<Event>,
+        triggers: Option<Triggers>,
     ) -> Self {
         Self {
             ring,
@@ -73,6 +76,7 @@ impl Task {
             counted_at: clock,
             uncounted: true,
             complaints: Complaints::default(),
+            triggers,
         }
     }
 
@@ -81,6 +85,8 @@ impl Task {
         let period = persist_period();
         let mut persist = interval_at(Instant::now() + period, period);
         persist.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval_at(Instant::now() + trigger::PERIOD, trigger::PERIOD);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.save();
         self.do_outputs().await;
         loop {
@@ -122,6 +128,7 @@ impl Task {
                     None => return,
                 },
                 _ = persist.tick() => self.save(),
+                _ = look.tick(), if self.triggers.is_some() => self.trigger_elections(),
                 () = sleep_until(wake) => {
                     let now = self.now();
                     self.ring.wake(now);
@@ -172,6 +179,15 @@ impl Task {
         for _ in 1..INPUTS_PER_TURN {
             let Some(message) = self.sockets.listener.try_recv() else { break };
             self.feed_from(message.peer.ip(), Input::Gossip { bytes: &message.bytes });
+        }
+    }
+
+    /// Starts those elections anew that an operator wants to.
+    fn trigger_elections(&mut self) {
+        let Some(triggers) = &mut self.triggers else { return };
+        let groups: Vec<String> = self.ring.own_elections().map(ToString::to_string).collect();
+        for group in groups.into_iter().filter(|group| triggers.take(group)).collect::<Vec<_>>() {
+            self.feed(Input::Command(Command::TriggerElection { group }));
         }
     }
 
@@ -275,6 +291,6 @@ impl Task {
 }
 
 fn persist_period() -> Duration {
-    let given = env::var("HAB_PERSIST_LOOP_PERIOD_SECS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(given.filter(|seconds| *seconds > 0).unwrap_or(PERSIST_PERIOD_S))
+    let given = super::number("HAB_PERSIST_LOOP_PERIOD_SECS").filter(|seconds| *seconds > 0);
+    Duration::from_secs(given.unwrap_or(PERSIST_PERIOD_S))
 }
