@@ -115,6 +115,8 @@ struct Attempt {
     file_updated_again: bool,
     /// A process was taken back, but its service could not be built: tried again then.
     rebuild_at_ms: Option<u64>,
+    /// Something could not be rendered or written (a full disk): tried again then.
+    rerender_at_ms: Option<u64>,
 }
 
 /// Lines already printed, so that they are not repeated until something changes.
@@ -306,10 +308,8 @@ impl Machine {
             }
             Phase::Running => {
                 let attempt = &self.attempt;
-                [self.health.next_wake_ms(), attempt.post_run_at_ms, attempt.rebuild_at_ms]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                let times = [attempt.post_run_at_ms, attempt.rebuild_at_ms, attempt.rerender_at_ms];
+                times.into_iter().chain([self.health.next_wake_ms()]).flatten().min()
             }
             Phase::Stopping(_) => self.stop_wake_ms(),
             // Once it was ended there is nothing to do but to see its end.

@@ -39,6 +39,8 @@ impl Machine {
             return;
         }
         self.tell_rendering(rendering);
+        let again_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
+        self.attempt.rerender_at_ms = (!rendering.failures.is_empty()).then_some(again_ms);
         match self.phase {
             Phase::Preparing => {
                 let fatal = rendering.failures.iter().find(|failure| match failure {

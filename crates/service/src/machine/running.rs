@@ -93,6 +93,14 @@ impl Machine {
             self.last_start_ms = Some(now.mono_ms);
             self.push(Effect::Build { pin });
         }
+        if is_due(self.attempt.rerender_at_ms) {
+            self.attempt.rerender_at_ms = None;
+            self.attempt.dirty = true;
+            self.advance(now);
+            if self.phase != Phase::Running {
+                return;
+            }
+        }
         self.check_health(now);
         if self.health.is_overdue(now.mono_ms) {
             self.time_out_health();

@@ -38,6 +38,7 @@ impl Machine {
         self.health.stop();
         self.attempt.post_run_at_ms = None;
         self.attempt.rebuild_at_ms = None;
+        self.attempt.rerender_at_ms = None;
         for hook in self.hooks.end_all() {
             self.push(Effect::EndHook(hook));
         }

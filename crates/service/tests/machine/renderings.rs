@@ -186,3 +186,29 @@ fn a_rendering_that_does_not_end_starts_nothing_and_is_tried_again_when_it_has_e
     world.pass(100);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
 }
+
+#[test]
+fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
+    let failure = RenderFailure::Config("no space left".into());
+    let failed = Rendering { files: Vec::new(), failures: vec![failure] };
+    let mut world = world(&[Hook::Run, Hook::Reconfigure], |script| {
+        script.renderings = vec![
+            Rendering::default(),
+            failed.clone(),
+            failed,
+            rendering(RenderedKind::ConfigModified),
+        ];
+    });
+    world.pass(5_000);
+    world.tell(Event::ContextChanged);
+    world.pass(59_000);
+    let reconfigured =
+        |world: &World| world.times(|effect| *effect == Effect::RunHook(Hook::Reconfigure)).len();
+    assert_eq!(reconfigured(&world), 0);
+    world.pass(2_000);
+    assert_eq!(reconfigured(&world), 1);
+    let line = "web.default(SR): Failed to compile configuration: no space left";
+    assert_eq!(has_line(&world, line), 1);
+    world.pass(120_000);
+    assert_eq!(world.times(|effect| *effect == Effect::Render).len(), 4, "then it is done");
+}
