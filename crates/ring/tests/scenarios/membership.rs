@@ -277,3 +277,15 @@ fn a_departure_that_everybody_repeats_is_told_once() {
     // five members tell four others, twice at most
     assert!(sent(&net) - before <= 5 * 4 * 2, "{}", sent(&net) - before);
 }
+
+#[test]
+fn a_member_that_knows_only_dead_ones_asks_its_initial_peers_again() {
+    let mut net = Net::ring(1);
+    net.start(1, &[0, 3]);
+    net.run_until(60_000, |net| net.all_alive(2));
+    net.crash(0);
+    net.run_until(60_000, |net| net.health(0, 1) == Some(Health::Confirmed));
+    net.start(3, &[]);
+    net.run_until(10_000, |net| net.health(3, 1) == Some(Health::Alive));
+    net.run_until(10_000, |net| net.health(1, 3) == Some(Health::Alive));
+}
