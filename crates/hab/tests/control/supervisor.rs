@@ -108,11 +108,15 @@ fn plays(sup: &Supervisor, frames: &[Frame], rest: &[u8]) -> bool {
     let recorded: Vec<u8> =
         frames.iter().filter(|f| !f.by_client).flat_map(|f| f.bytes.clone()).collect();
     let recorded = comparable(&recorded);
-    let says_statuses = |said: &[Said]| said.iter().any(|frame| frame.id == "ServiceStatus");
+    let asks_status = frames.iter().filter(|frame| frame.by_client).any(|frame| {
+        let id = b"SvcStatus";
+        frame.bytes.windows(id.len()).any(|window| window == id)
+    });
     let mut said = answers(sup.ctl, frames, rest);
-    // The recordings were made when everything had settled.
+    // The recordings were made when everything had settled, and not while a restart was under way.
     let deadline = std::time::Instant::now() + PATIENCE;
-    while said != recorded && says_statuses(&recorded) && std::time::Instant::now() < deadline {
+    let is_early = |said: &[Said]| said != recorded && (asks_status || said.is_empty());
+    while is_early(&said) && std::time::Instant::now() < deadline {
         said = answers(sup.ctl, frames, rest);
     }
     if said != recorded {
