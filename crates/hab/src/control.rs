@@ -1,7 +1,7 @@
 //! How commands talk to a Supervisor: which one, with which secret, and what they do with the
 //! answers (control chapter 10).
 
-use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, io, net::SocketAddr, path::Path, sync::Once, time::Duration};
 
 use anyhow::bail;
 use roost_ctl::{
@@ -78,6 +78,7 @@ pub(crate) fn ask_within(
         key: settings.ctl_client_key.as_deref().map(|path| context.tls_path(path)),
         certificate: settings.ctl_client_certificate.as_deref().map(|p| context.tls_path(p)),
     };
+    warn_without_tls(context, &files);
     let tls = client_config(&files, host)?;
     let secret = find_secret(context, settings.ctl_secret)?;
     let mut client = Client::start(socket, tls, &secret).map_err(explained)?;
@@ -89,6 +90,19 @@ pub(crate) fn ask_within(
         on_answer(answer)?;
     }
     Ok(if client.is_finished() { Ended::Answered } else { Ended::Closed })
+}
+
+/// Says once that a certificate of the client does not make a connection secure.
+fn warn_without_tls(context: &Context, files: &ClientTlsFiles) {
+    static TOLD: Once = Once::new();
+    if files.server_ca.is_none() && (files.key.is_some() || files.certificate.is_some()) {
+        TOLD.call_once(|| {
+            context.ui.warn(
+                "ctl_client_key and ctl_client_certificate in cli.toml have no effect without \
+                 ctl_server_ca_certificate: this connection is not encrypted.",
+            );
+        });
+    }
 }
 
 /// Asks one thing and shows what the Supervisor says on the way. That it closes the connection

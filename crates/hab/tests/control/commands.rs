@@ -149,6 +149,20 @@ fn an_answer_that_makes_no_sense_is_an_error_and_commands_no_terminal() {
 }
 
 #[test]
+fn a_client_certificate_alone_is_said_to_have_no_effect() {
+    let played = Played::start(vec![taken("SvcStart", IDENT)]);
+    let place = Place::new();
+    let settings = place.root().join("hab/etc/cli.toml");
+    std::fs::create_dir_all(settings.parent().expect("a parent")).expect("directories");
+    std::fs::write(&settings, "ctl_client_key = \"/nowhere\"\n").expect("written");
+    let address = played.address.to_string();
+    let output = place.hab(&["svc", "start", "acme/demo", "-r", &address]).output().expect("runs");
+    let (code, stdout, stderr) = ended(&output);
+    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
+    assert!(stderr.contains("this connection is not encrypted"), "{stderr}");
+}
+
+#[test]
 fn who_answers_the_handshake_with_something_else_is_no_gateway() {
     let answer = "HTTP/1.1 400 Bad Request\r\n\r\n";
     let hex: String = answer.bytes().map(|byte| format!("{byte:02x}")).collect();
