@@ -35,6 +35,8 @@ pub(crate) use watchdog::Promise;
 /// How often it is looked whether a group without its first process still lives. Mostly a child
 /// signal tells it sooner.
 const LINGER_CHECK: Duration = Duration::from_millis(200);
+/// Tables that could not be saved are saved again after this.
+const SAVE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What stays the same over the life of the launcher.
 pub(crate) struct Setup {
@@ -72,7 +74,8 @@ pub(crate) struct Launcher {
     phase: Phase,
     /// The tables on disk differ: services, hooks.
     unsaved: (bool, bool),
-    save_failed: bool,
+    /// The last try to save them failed; the loop tries again then.
+    save_again: Option<Instant>,
 }
 
 /// What the launcher is about.
@@ -159,7 +162,7 @@ impl Launcher {
             next_id: 1,
             phase: Phase::Running,
             unsaved: (true, true),
-            save_failed: false,
+            save_again: None,
         }
     }
 
@@ -169,7 +172,9 @@ impl Launcher {
         loop {
             let now = Instant::now();
             self.on_time(now);
-            self.save_tables();
+            if self.save_again.is_none_or(|at| now >= at) {
+                self.save_tables();
+            }
             self.printer.flush();
             if let Some(link) = &mut self.link {
                 link.flush();
@@ -267,7 +272,7 @@ impl Launcher {
         let promise = promise.map(Promise::deadline);
         let beat = self.systemd.as_ref().and_then(Systemd::deadline);
         let hooks = self.hook_ends.iter().filter_map(|end| end.until).min();
-        [start, stop, linger, link, promise, beat, hooks, self.printer.deadline()]
+        [start, stop, linger, link, promise, beat, hooks, self.save_again, self.printer.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -315,30 +320,30 @@ impl Launcher {
     }
 
     fn save_tables(&mut self) {
-        let unsaved = std::mem::take(&mut self.unsaved);
         let mut result = Ok(());
-        for (changed, kind, table) in [
-            (unsaved.0, Kind::Service, &self.setup.services),
-            (unsaved.1, Kind::Hook, &self.setup.hooks),
+        for (unsaved, kind, table) in [
+            (&mut self.unsaved.0, Kind::Service, &self.setup.services),
+            (&mut self.unsaved.1, Kind::Hook, &self.setup.hooks),
         ] {
-            if changed {
+            if *unsaved {
                 let entries = self
                     .children
                     .iter()
                     .filter(|child| child.kind == kind && !matches!(child.state, State::Lingering));
                 let written = table.write(&self.setup.boot_id, entries.map(|child| &child.entry));
+                *unsaved = written.is_err();
                 result = result.and(written);
             }
         }
         // a full disk must not keep services from running; it is said once
         if let Err(error) = &result
-            && !self.save_failed
+            && self.save_again.is_none()
         {
             self.printer.own(&format!(
                 "The process table below hab/launcher cannot be written ({error}); if this \
                  launcher is killed, the next one will not find running services"
             ));
         }
-        self.save_failed = result.is_err();
+        self.save_again = result.is_err().then(|| Instant::now() + SAVE_PAUSE);
     }
 }

@@ -40,6 +40,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_process_with_another_start_is_no_survivor", a_process_with_another_start_is_no_survivor),
     ("a_corrupt_table_is_put_aside", a_corrupt_table_is_put_aside),
     (
+        "a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can",
+        a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can,
+    ),
+    (
         "a_replaced_program_takes_effect_at_the_next_restart",
         a_replaced_program_takes_effect_at_the_next_restart,
     ),
@@ -243,6 +247,25 @@ fn a_process_with_another_start_is_no_survivor() {
     fs::write(&table, text).expect("written");
     rig.start();
     assert_eq!(rig.accept().hello().survivors.len(), 1);
+}
+
+fn a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can() {
+    let (rig, mut sup) = Rig::started();
+    // in the way of the temporary file, as a full disk would be
+    let obstacle = rig.path("hab/launcher/processes.tmp");
+    fs::create_dir(&obstacle).expect("made");
+    let pids = [sup.sleeper(1, "a.default"), sup.sleeper(2, "b.default")];
+    sup.spawn(3, Kind::Hook, "sync", "true");
+    sup.exited(3);
+    let text = rig.stdout.wait("The process table below hab/launcher cannot be written");
+    assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
+    fs::remove_dir(&obstacle).expect("removed");
+    // nothing else happens meanwhile
+    wait_for("the table", || {
+        let table = fs::read_to_string(rig.path("hab/launcher/processes")).unwrap_or_default();
+        pids.iter().all(|pid| table.contains(&format!(" {pid} "))).then_some(())
+    });
+    assert_eq!(rig.stdout.get().matches("cannot be written").count(), 1);
 }
 
 fn a_corrupt_table_is_put_aside() {
