@@ -202,14 +202,14 @@ impl Ring {
         member: &Member,
         health: Health,
     ) -> Result<(), Dropped> {
-        let refuted = health != Health::Alive && self.refute(now, member.incarnation, health);
+        let contradicted = self.hear_of_oneself(now, member.incarnation, health);
         let address = member.address.ok_or(Dropped::AddressNotIpv4)?;
         if self.leaving {
             return Ok(());
         }
         self.insert(now, member, address, Health::Alive)?;
-        if refuted {
-            self.spread_own_record(now);
+        if contradicted {
+            self.tell_a_few();
         }
         Ok(())
     }

@@ -1,14 +1,18 @@
-//! Contradicting those who say that this member is not alive (ring chapters 4.6, 5.3): with a
-//! higher incarnation. Each one is a write to disk that all messages wait for, so their rate has
+//! Contradicting those who say that this member is not alive, or what it did not say (ring
+//! chapters 4.6, 5.3): with a higher incarnation. Each one is a write to disk that all messages wait for, so their rate has
 //! a limit; what is said meanwhile is contradicted once it is over.
 
-use crate::{Event, Health, Member, Now, Ring};
+use rand::seq::IteratorRandom;
+
+use crate::{Event, Health, Member, Now, Ring, SwimKind, table::Entry};
 
 /// Time within which several `PROBEPING`s raise the incarnation only once. All who heard the same
 /// accusation ask; one new incarnation answers them all.
 const RAISE_MS: u64 = 5_000;
 /// From one contradiction to the next.
 const REFUTE_MS: u64 = 1_000;
+/// Members that are told at once.
+const TOLD_AT_ONCE: usize = 5;
 
 /// What was contradicted, and what waits to be.
 #[derive(Debug, Default)]
@@ -32,10 +36,13 @@ impl Refutations {
 }
 
 impl Ring {
-    /// Somebody says that this member is not alive. True when that was contradicted at once.
-    pub(crate) fn refute(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
-        let is_news = incarnation >= self.me.incarnation && incarnation < u64::MAX;
-        if self.leaving || !is_news {
+    /// Somebody says how this member is. When it is not so, that is contradicted, at once or a
+    /// little later. Neither is it alive in an incarnation that it never had: it lost its file, or
+    /// somebody lies about it, perhaps about its address. Habitat lets that pass.
+    pub(crate) fn hear_of_oneself(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
+        let wrong = incarnation > self.me.incarnation
+            || (incarnation == self.me.incarnation && said != Health::Alive);
+        if self.leaving || !wrong || incarnation == u64::MAX {
             return false;
         }
         if self.refutations.due() > now {
@@ -47,8 +54,10 @@ impl Ring {
         self.refutations.waiting = None;
         let incarnation = incarnation + 1;
         self.set_incarnation(incarnation);
-        *self.counters.refutations.entry(said).or_default() += 1;
-        self.note(Event::Refuted { incarnation });
+        if said != Health::Alive {
+            *self.counters.refutations.entry(said).or_default() += 1;
+            self.note(Event::Refuted { incarnation });
+        }
         true
     }
 
@@ -56,19 +65,26 @@ impl Ring {
     pub(crate) fn run_refutations(&mut self, now: Now) {
         if self.refutations.next() <= now
             && let Some((incarnation, said)) = self.refutations.waiting.take()
-            && self.refute(now, incarnation, said)
+            && self.hear_of_oneself(now, incarnation, said)
         {
-            self.spread_own_record(now);
+            self.tell_a_few();
         }
     }
 
-    /// Habitat lets a new incarnation travel with pings alone. Where the own address is known,
-    /// the news may spread as a rumor at once.
-    pub(crate) fn spread_own_record(&mut self, now: Now) {
-        let Some(address) = self.table.get(&self.me.id).map(|known| known.address) else { return };
-        let own = Member { address: Some(address), ..self.own_member() };
-        // the list has it already, so there is no limit to meet
-        let _ = self.insert(now, &own, address, Health::Alive);
+    /// Habitat lets a new incarnation travel with pings alone. Here a few members get it at once,
+    /// as an answer that they did not ask for. It is no rumor, because that would have to name an
+    /// address: what is known here of the own one comes from others, and may be old or a lie.
+    pub(crate) fn tell_a_few(&mut self) {
+        let others = self.table.entries.iter();
+        let others = others.filter(|entry| entry.id != self.me.id && entry.health == Health::Alive);
+        let few: Vec<Member> =
+            others.map(Entry::member).choose_multiple(&mut self.rng, TOLD_AT_ONCE);
+        for member in few {
+            if let Some(to) = member.swim_addr() {
+                let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
+                self.say_swim(to, ack, Some(&member.id));
+            }
+        }
     }
 
     /// Somebody asks whether this member is dead.

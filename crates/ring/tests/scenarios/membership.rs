@@ -2,8 +2,8 @@
 
 use crate::net::{Net, addr, id, plain, ring_key, stranger};
 use roost_ring::{
-    Command, Config, Event, Health, Input, Me, Membership, Now, Output, Ring, Rumor, RumorKind,
-    Swim, SwimKind,
+    Command, Config, Event, Health, Input, Me, Member, Membership, Now, Output, Ring, Rumor,
+    RumorKind, Swim, SwimKind,
 };
 
 #[test]
@@ -288,4 +288,28 @@ fn a_member_that_knows_only_dead_ones_asks_its_initial_peers_again() {
     net.start(3, &[]);
     net.run_until(10_000, |net| net.health(3, 1) == Some(Health::Alive));
     net.run_until(10_000, |net| net.health(1, 3) == Some(Health::Alive));
+}
+
+#[test]
+fn a_member_contradicts_an_address_that_it_does_not_have() {
+    let mut net = Net::ring(5);
+    net.run_until(60_000, |net| net.all_alive(5));
+    // somebody tells all, itself among them, that it has moved to where another one is
+    let address = "10.9.9.9".parse().ok();
+    let moved = Member { incarnation: 7, address, ..stranger(1) };
+    for number in 0..5 {
+        let membership = Membership { member: moved.clone(), health: Health::Alive };
+        let rumor = Rumor::Member("liar".into(), membership);
+        let bytes = plain(rumor.encode());
+        let node = net.nodes.get_mut(&number).unwrap();
+        node.ring.handle(net.now, Input::Gossip { bytes: &bytes }).unwrap();
+        net.drain(number);
+    }
+    net.run_ms(60_000);
+    assert!(net.all_alive(5));
+    for number in 0..5 {
+        let members = net.view(number).members;
+        let (known, _) = members.get(&id(1)).unwrap();
+        assert_eq!((known.swim_addr(), known.incarnation), (Some(addr(1)), 8), "{number}");
+    }
 }
