@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use roost_ring::{Health, Now, Status};
 
-use crate::{node::id_of, world::World};
+use crate::{
+    fault::group_name,
+    liar::FORGED_PACKAGE,
+    node::{Node, id_of},
+    world::World,
+};
 
 /// A view counts as stable when it did not change for this long, in milliseconds.
 const STABLE_MS: u64 = 30_000;
@@ -32,6 +37,35 @@ pub struct Checks {
     leading: BTreeMap<usize, (String, u64)>,
 }
 
+/// What honest members believe that is not so.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Wrong {
+    /// Pairs where one does not believe the other, which runs, to be alive.
+    pub doubts: usize,
+    /// The longest member list.
+    pub listed: usize,
+    /// Forged services in all lists together.
+    pub services: usize,
+    /// Leaders that lie, do not exist or have no service in their group, over all groups and
+    /// members.
+    pub leaders: usize,
+}
+
+/// What lies did.
+#[derive(Debug, Default)]
+pub struct Harm {
+    /// Somebody lies in this run.
+    pub lied: bool,
+    /// The members that lie.
+    pub liars: Vec<usize>,
+    /// At the last count.
+    pub now: Wrong,
+    /// The most at any count.
+    pub most: Wrong,
+    /// The highest incarnation that an honest member was driven to.
+    pub incarnation: u64,
+}
+
 impl World {
     /// Looks at a member after each of its steps.
     pub fn check_member(&mut self, number: usize) {
@@ -44,7 +78,12 @@ impl World {
             node.incarnation = ring.incarnation();
         }
         for group in 0..self.groups {
-            self.check_leader(number, &format!("group{group}.default"));
+            self.check_leader(number, &group_name(group));
+        }
+        let Some(ring) = &self.nodes[number].ring else { return };
+        if ring.tally().0 > self.members_max {
+            let limit = self.members_max;
+            self.violate(&format!("member {number} lists more than {limit} members"));
         }
     }
 
@@ -73,7 +112,10 @@ impl World {
             .collect();
         for rival in rivals {
             self.checks.double_leaders += 1;
-            if self.net.connects(number, rival) && self.is_stable(number) && self.is_stable(rival) {
+            let reachable = self.net.connects(number, rival);
+            // whoever may send anything may name leaders
+            let told = !self.harm.lied;
+            if told && reachable && self.is_stable(number) && self.is_stable(rival) {
                 let (group, term) = &leads;
                 let text = format!("members {number} and {rival} both lead {group} in term {term}");
                 self.violate(&text);
@@ -91,9 +133,9 @@ impl World {
         let alive = self.nodes[about].ring.is_some();
         let returned_at = self.nodes[about].paused_until.max(self.healed_at);
         let paused = returned_at.0 > 0 && returned_at.plus_ms(GRACE_MS) > self.now;
-        if !alive || self.nodes[about].departed {
+        if !alive || self.nodes[about].gone {
             self.checks.true_confirmations += 1;
-        } else if paused || !self.net.connects(by, about) {
+        } else if paused || !self.net.connects(by, about) || !self.share_key(by, about) {
             self.checks.confirmations_while_cut += 1;
         } else {
             self.checks.false_confirmations += 1;
@@ -109,13 +151,21 @@ impl World {
         }
     }
 
-    /// True when all that run list each other as alive, and nobody else.
+    /// True when all that run and have the same key list each other as alive, and nobody else.
     #[must_use]
     pub fn all_agree(&self) -> bool {
-        let running = self.nodes.iter().filter(|node| node.ring.is_some()).count();
-        self.nodes.iter().filter_map(|node| node.ring.as_ref()).all(|ring| {
+        let running = |wrong: bool| {
+            let same = |node: &&Node| node.ring.is_some() && node.wrong_key == wrong;
+            self.nodes.iter().filter(same).count()
+        };
+        let counts = [running(false), running(true)];
+        self.nodes.iter().filter(|node| !node.gone).all(|node| {
+            let Some(ring) = &node.ring else { return true };
             let (_, tally) = ring.tally();
-            tally.alive == running && tally.suspect == 0
+            let count = counts[usize::from(node.wrong_key)];
+            // who never met anybody is not in its own list
+            let alone = count == 1 && tally.alive == 0;
+            (tally.alive == count || alone) && tally.suspect == 0
         })
     }
 
@@ -123,7 +173,8 @@ impl World {
     #[must_use]
     pub fn one_leader(&self, group: &str) -> bool {
         let mut seen = None;
-        for ring in self.nodes.iter().filter_map(|node| node.ring.as_ref()) {
+        let members = self.nodes.iter().filter(|node| !node.gone && !node.wrong_key);
+        for ring in members.filter_map(|node| node.ring.as_ref()) {
             let Some(election) = ring.election(group) else { return false };
             let this = (&election.member_id, election.term, election.status);
             if election.status != Status::Finished || *seen.get_or_insert(this) != this {
@@ -134,6 +185,17 @@ impl World {
             }
         }
         true
+    }
+
+    /// The latest term of all elections that anybody knows.
+    #[must_use]
+    pub fn last_term(&self) -> Option<u64> {
+        let rings = self.nodes.iter().filter_map(|node| node.ring.as_ref());
+        let terms = rings.flat_map(|ring| {
+            let groups = (0..self.groups).map(group_name);
+            groups.filter_map(|group| ring.election(&group).map(|election| election.term))
+        });
+        terms.max()
     }
 
     /// Who sees which election of a group: member (`*` when it takes part), candidate, term,
@@ -172,6 +234,7 @@ impl World {
                 .nodes
                 .iter()
                 .enumerate()
+                .filter(|(by, _)| self.share_key(*by, number))
                 .filter_map(|(by, node)| Some((by, node.ring.as_ref()?.health_of(&id))))
                 .filter(|(_, health)| *health != Some(Health::Alive))
                 .map(|(by, health)| format!("{by} {health:?}"))
@@ -180,18 +243,50 @@ impl World {
                 lines.push(format!("{number}: {}", doubters.join(", ")));
             }
         }
+        let strangers = |(number, node): (usize, &Node)| {
+            let alive = node.ring.as_ref()?.tally().1.alive;
+            (alive > self.nodes.len()).then(|| format!("{number} lists {alive} alive"))
+        };
+        lines.extend(self.nodes.iter().enumerate().filter_map(strangers));
         lines.join("; ")
     }
 
-    /// How many running members know that a member has this health or worse.
-    #[must_use]
-    pub fn aware_of(&self, about: usize, health: Health) -> usize {
-        let id = id_of(about);
-        self.nodes
-            .iter()
-            .filter_map(|node| node.ring.as_ref())
-            .filter(|ring| ring.health_of(&id).is_some_and(|known| known >= health))
-            .count()
+    /// Counts what the members believe that is not so.
+    pub fn count_harm(&mut self) {
+        let mut wrong = Wrong::default();
+        let honest = |number: &usize| {
+            let node = &self.nodes[*number];
+            node.ring.is_some() && !node.gone && !self.harm.liars.contains(number)
+        };
+        let honest: Vec<usize> = (0..self.nodes.len()).filter(honest).collect();
+        let ids: Vec<_> = (0..self.nodes.len()).map(id_of).collect();
+        for number in &honest {
+            let Some(ring) = &self.nodes[*number].ring else { continue };
+            let doubted = |other: &&usize| {
+                *other != number && ring.health_of(&ids[**other]) != Some(Health::Alive)
+            };
+            wrong.doubts += honest.iter().filter(doubted).count();
+            wrong.listed = wrong.listed.max(ring.tally().0);
+            self.harm.incarnation = self.harm.incarnation.max(ring.incarnation());
+            let groups: Vec<String> = (0..self.groups).map(group_name).collect();
+            for group in &groups {
+                let forged = |id| ring.service(group, id).is_some_and(|s| s.pkg == FORGED_PACKAGE);
+                wrong.services += ids.iter().filter(|id| forged(id)).count();
+                let leader = ring.election(group).filter(|e| e.status == Status::Finished);
+                wrong.leaders += usize::from(leader.is_some_and(|leader| {
+                    let known = self.number_of_id(&leader.member_id);
+                    let service = ring.service(group, &leader.member_id);
+                    known.is_none_or(|number| self.harm.liars.contains(&number))
+                        || service.is_none_or(|service| service.pkg == FORGED_PACKAGE)
+                }));
+            }
+        }
+        self.harm.now = wrong;
+        let most = &mut self.harm.most;
+        most.doubts = most.doubts.max(wrong.doubts);
+        most.listed = most.listed.max(wrong.listed);
+        most.services = most.services.max(wrong.services);
+        most.leaders = most.leaders.max(wrong.leaders);
     }
 
     /// Simulated time, in milliseconds.

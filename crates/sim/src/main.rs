@@ -2,66 +2,93 @@
 
 use std::{io::Write, process::ExitCode, time::Instant};
 
-use clap::Parser;
-use sim::scenario::{JOIN, SCENARIOS, find};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use sim::{SCENARIOS, Scenario, Wishes};
 
-/// Simulates a ring; a run is its seed.
+/// Simulates a ring of Supervisors: the code that runs in them, with clocks, network and disks
+/// replaced. A run follows from its scenario, its seed and nothing else.
 #[derive(Debug, Parser)]
 #[command(name = "sim")]
 struct Options {
-    /// Members of the ring
-    #[arg(long, default_value_t = 100)]
-    members: usize,
-    /// Where all chance comes from
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// A scenario of the list below, or a file that holds one and whose name ends in .toml
+    #[arg(long, default_value = "chaos", value_name = "NAME|FILE")]
+    scenario: String,
+    /// Members of the ring [default: as the scenario says]
+    #[arg(long)]
+    members: Option<usize>,
+    /// Where all chance comes from [default: as the scenario says, else 1]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Runs this many seeds, from --seed on
     #[arg(long, default_value_t = 1)]
     runs: u64,
-    /// Which scenario
-    #[arg(long, default_value = "chaos")]
-    scenario: String,
-    /// Simulated length of the main part
-    #[arg(long, default_value_t = 120)]
-    seconds: u64,
+    /// Length of the main part; times in the scenario are stretched to it [default: as the
+    /// scenario says]
+    #[arg(long)]
+    seconds: Option<f64>,
     /// Prints a line for everything that happens
     #[arg(long)]
     trace: bool,
-    /// Lists the scenarios
+    /// Prints only runs that fail, and how many did
     #[arg(long)]
-    list: bool,
+    quiet: bool,
 }
 
-/// Memory of this process in MB, as Linux tells it.
-fn resident_mb() -> Option<u64> {
+/// What `--help` says below the options.
+fn below_help() -> String {
+    let mut text = String::from("Scenarios:\n");
+    for (name, file) in SCENARIOS {
+        let about = Scenario::parse(file).map_or_else(|error| error, |scenario| scenario.about);
+        text.push_str(&format!("  {name:<12} {about}\n"));
+    }
+    text.push_str(
+        "\nIn a trace: seconds, then '3 -> 5' for a datagram from member 3 to member 5 with what \
+         it says about members, '3 => 5' for rumors over a connection, '3:' for what member 3 \
+         noticed, FAULT for what the scenario lets happen. 'Suspect in 2' is a health in \
+         incarnation 2.\n\nThe exit code is 1 when something happened that must not.",
+    );
+    text
+}
+
+/// The most memory that this process had, in MB, as Linux tells it.
+fn memory_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb / 1024)
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.list {
-        for scenario in SCENARIOS.iter().chain([&JOIN]) {
-            println!("{:<12} {}", scenario.name, scenario.about);
+    let matches = Options::command().after_help(below_help()).get_matches();
+    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let scenario = match Scenario::find(&options.scenario) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
         }
-        return ExitCode::SUCCESS;
-    }
-    let Some(scenario) = find(&options.scenario) else {
-        eprintln!("there is no scenario '{}'; --list shows all", options.scenario);
-        return ExitCode::from(2);
     };
+    // whoever reads may have seen enough and closed the pipe
+    let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
+    let first = options.seed.unwrap_or(scenario.seed);
     let mut failed = 0;
-    for seed in options.seed..options.seed + options.runs {
+    for seed in first..first + options.runs {
         let start = Instant::now();
-        let mut report = scenario.run(options.members, seed, options.seconds, options.trace);
-        report.add("took", format!("{:.1} s", start.elapsed().as_secs_f64()));
-        if let Some(mb) = resident_mb() {
-            report.add("memory, most", format!("{mb} MB"));
+        let (members, seconds) = (options.members, options.seconds);
+        let wishes = Wishes { members, seed: Some(seed), seconds, tracing: options.trace };
+        let mut report = scenario.run(wishes);
+        let took = format!("{:.1} s", start.elapsed().as_secs_f64());
+        let memory = memory_mb().map_or_else(String::new, |mb| format!(", {mb} MB of memory"));
+        report.add("that took", took + &memory);
+        let holds = report.violations.is_empty();
+        failed += u64::from(!holds);
+        if !options.quiet || !holds {
+            let verdict = if holds { "holds" } else { "FAILS" };
+            let (name, about) = (&options.scenario, &scenario.about);
+            say(&format!("{name} with seed {seed} {verdict}: {about}\n{report}"));
         }
-        // whoever reads may have seen enough and closed the pipe
-        let _ = writeln!(std::io::stdout(), "{} with seed {seed}\n{report}", scenario.name);
-        failed += usize::from(!report.violations.is_empty());
+    }
+    if options.runs > 1 {
+        say(&format!("{failed} of {} runs failed", options.runs));
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -56,8 +56,12 @@ pub struct Node {
     pub wake_at: Now,
     /// The highest incarnation it ever had.
     pub incarnation: u64,
-    /// It learnt that it was departed by hand.
-    pub departed: bool,
+    /// It is a permanent peer.
+    pub permanent: bool,
+    /// It left, or was departed by hand, and does not come back.
+    pub gone: bool,
+    /// It has another ring key than it should.
+    pub wrong_key: bool,
     /// The result of its suitability hook.
     pub suitability: u64,
     /// When its view of the members changed last.
@@ -79,7 +83,9 @@ impl Node {
             paused_until: Now(0),
             wake_at: Now::NEVER,
             incarnation: 0,
-            departed: false,
+            permanent: false,
+            gone: false,
+            wrong_key: false,
             suitability: number as u64 % 7,
             changed_at: Now(0),
             received: 0,
@@ -87,21 +93,17 @@ impl Node {
         }
     }
 
-    /// Starts it with what is on its disk.
-    pub fn start(&mut self, number: usize, peers: &[usize], seed: u64, now: Now, cold: bool) {
-        let initial_peers =
-            peers.iter().filter(|peer| **peer != number).map(|peer| addr_of(*peer)).collect();
-        let config = Config { initial_peers, ..Config::default() };
+    /// Starts it with what is on its disk, or as if that was new.
+    pub fn start(&mut self, number: usize, config: Config, seed: u64, now: Now, cold: bool) {
         let me = Me {
             id: id_of(number),
             incarnation: self.disk.incarnation,
             port: PORT,
-            permanent: number < 3,
+            permanent: self.permanent,
         };
         let restored = if cold { None } else { Some((*self.disk.stores).clone()) };
         self.ring = Some(Ring::new(config, me, restored, seed, self.local(now)));
         self.paused_until = now;
-        self.departed = false;
     }
 
     /// What its clock shows.

@@ -29,8 +29,7 @@ impl Report {
     }
 
     /// Adds median, 99th percentile and worst of some times, given in microseconds.
-    pub fn add_times(&mut self, name: &str, times_us: impl Iterator<Item = u64>) {
-        let mut times: Vec<u64> = times_us.collect();
+    pub fn add_times(&mut self, name: &str, mut times: Vec<u64>) {
         times.sort_unstable();
         let Some(worst) = times.last() else {
             self.add(name, "never");
@@ -47,27 +46,54 @@ impl Report {
         self.add(name, text);
     }
 
-    /// Adds what is of interest in any run, with traffic counted from `start_ms` on.
-    pub fn add_world(&mut self, world: &World, start_ms: u64, bytes_at_start: u64) {
-        let members = world.nodes.len();
-        let bytes: u64 = world.nodes.iter().map(|node| node.sent_bytes).sum();
-        let span_s = (world.ms() - start_ms).max(1) as f64 / 1000.0;
-        let rate = (bytes - bytes_at_start) as f64 / members as f64 / span_s;
-        self.add("members", members);
-        self.add("simulated", format!("{} s", world.ms() / 1000));
-        self.add("steps", world.steps);
-        self.add("messages received", world.nodes.iter().map(|node| node.received).sum::<u64>());
-        self.add("bytes sent per member-second", format!("{rate:.1}"));
+    /// Adds what is of interest in any run.
+    pub fn add_world(&mut self, world: &World) {
         let checks = &world.checks;
+        self.add("deaths told: of members that were dead", checks.true_confirmations);
+        self.add("  of members cut off or standing still", checks.confirmations_while_cut);
+        self.add("  of members that could be reached", checks.false_confirmations);
+        self.add("probes that nobody answered", checks.suspicions);
+        if world.groups > 0 {
+            self.add("times that two led a group in one term", checks.double_leaders);
+        }
+        if world.harm.lied {
+            self.add_harm(world);
+        }
+        let received = world.nodes.iter().map(|node| node.received).sum::<u64>();
+        self.add("messages received", received);
+        self.add("  refused", refused(world));
         self.add("rumors sent by those that run", rumors_sent(world));
-        self.add("probes that failed", checks.suspicions);
-        self.add("dead members confirmed", checks.true_confirmations);
-        self.add("cut off or paused members confirmed", checks.confirmations_while_cut);
-        self.add("false confirmations", checks.false_confirmations);
-        self.add("double leaders", checks.double_leaders);
-        self.add("dropped inputs", format!("{:?}", world.dropped));
+        let bytes: u64 = world.nodes.iter().map(|node| node.sent_bytes).sum();
+        let rate = bytes as f64 / world.nodes.len() as f64 / (world.ms().max(1) as f64 / 1000.0);
+        self.add("bytes sent per member and second", format!("{rate:.1}"));
+        self.add("simulated", format!("{} s, {} steps", world.ms() / 1000, world.steps));
         self.violations.extend(checks.violations.iter().cloned());
     }
+
+    /// Adds what lies achieved: while they went on, and after all had agreed again.
+    fn add_harm(&mut self, world: &World) {
+        let (most, end) = (&world.harm.most, &world.harm.now);
+        let honest = world.nodes.len() - world.harm.liars.len();
+        let pairs = honest * honest.saturating_sub(1);
+        let both = |most: usize, end: usize| format!("{most} at most, {end} in the end");
+        self.add(
+            "lies: honest members doubted by others",
+            format!("{} of {pairs} pairs", both(most.doubts, end.doubts)),
+        );
+        self.add("  length of the longest member list", both(most.listed, end.listed));
+        self.add("  highest incarnation of an honest one", world.harm.incarnation);
+        self.add("  forged services that are believed", both(most.services, end.services));
+        self.add("  times a false leader is believed", both(most.leaders, end.leaders));
+        let gone = world.nodes.iter().filter(|node| node.gone).count();
+        self.add("  members that obeyed a false departure", gone);
+    }
+}
+
+/// Messages that were refused, by reason.
+fn refused(world: &World) -> String {
+    let reasons = world.dropped.iter().map(|(reason, count)| format!("{reason} {count}"));
+    let reasons: Vec<String> = reasons.collect();
+    if reasons.is_empty() { "none".into() } else { reasons.join(", ") }
 }
 
 /// Rumors sent, by kind.
@@ -90,10 +116,10 @@ fn seconds(us: u64) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.figures {
-            writeln!(f, "{name:<36} {value}")?;
+            writeln!(f, "  {name:<42} {value}")?;
         }
         for violation in &self.violations {
-            writeln!(f, "VIOLATION {violation}")?;
+            writeln!(f, "  VIOLATION {violation}")?;
         }
         Ok(())
     }

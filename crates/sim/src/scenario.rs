@@ -1,412 +1,300 @@
-//! Named runs: what is set up, what goes wrong, what is expected.
+//! Scenarios: what is set up, what goes wrong when, what is expected. Each is a small file.
 
-use rand::{Rng, seq::SliceRandom};
-use roost_ring::{Command, Now, OwnService, SysInfo};
+use rand::{Rng, seq::IteratorRandom};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 
-use crate::{Fault, Report, World};
+use crate::liar::Lie;
 
-/// A named run.
-#[derive(Debug, Clone, Copy)]
-pub struct Scenario {
-    /// Its name.
-    pub name: &'static str,
-    /// What it shows.
-    pub about: &'static str,
-    run: fn(&mut World, u64) -> Report,
-}
-
-/// All scenarios.
-pub const SCENARIOS: [Scenario; 11] = [
-    Scenario { name: "calm", about: "a converged ring that loses 1 % of datagrams", run: calm },
-    Scenario { name: "rumor", about: "one new rumor in a converged ring", run: rumor },
-    Scenario { name: "death", about: "one member of a converged ring dies", run: death },
-    Scenario {
-        name: "pauses",
-        about: "1 % loss; each minute 5 % of the members stand still for 2 s",
-        run: pauses,
-    },
-    Scenario {
-        name: "partition",
-        about: "two halves for two minutes, then healed",
-        run: partition,
-    },
-    Scenario { name: "one-way", about: "links that work in one direction only", run: one_way },
-    Scenario {
-        name: "restarts",
-        about: "members crash and come back with data files up to 30 s old",
-        run: restarts,
-    },
-    Scenario {
-        name: "elections",
-        about: "groups whose leaders crash, pause and get cut off",
-        run: elections,
-    },
-    Scenario { name: "liars", about: "somebody calls members dead that are not", run: liars },
-    Scenario { name: "cold", about: "all start at once and know one address", run: cold },
-    Scenario { name: "chaos", about: "everything at once, by the seed", run: chaos },
+/// Name and text of every scenario that comes with the program, in the order of listings.
+pub const SCENARIOS: [(&str, &str); 19] = [
+    ("calm", include_str!("../scenarios/calm.toml")),
+    ("rumor", include_str!("../scenarios/rumor.toml")),
+    ("death", include_str!("../scenarios/death.toml")),
+    ("join", include_str!("../scenarios/join.toml")),
+    ("cold", include_str!("../scenarios/cold.toml")),
+    ("pauses", include_str!("../scenarios/pauses.toml")),
+    ("partition", include_str!("../scenarios/partition.toml")),
+    ("one-way", include_str!("../scenarios/one-way.toml")),
+    ("restarts", include_str!("../scenarios/restarts.toml")),
+    ("elections", include_str!("../scenarios/elections.toml")),
+    ("cut-leader", include_str!("../scenarios/cut-leader.toml")),
+    ("keys", include_str!("../scenarios/keys.toml")),
+    ("slander", include_str!("../scenarios/slander.toml")),
+    ("liars", include_str!("../scenarios/liars.toml")),
+    ("usurpers", include_str!("../scenarios/usurpers.toml")),
+    ("exile", include_str!("../scenarios/exile.toml")),
+    ("flood", include_str!("../scenarios/flood.toml")),
+    ("chaos", include_str!("../scenarios/chaos.toml")),
+    ("chaos-key", include_str!("../scenarios/chaos-key.toml")),
 ];
 
-/// Figures only; not among the scenarios because it changes the number of members.
-pub const JOIN: Scenario =
-    Scenario { name: "join", about: "one newcomer in a converged ring", run: join };
+/// A scenario as its file says it. `docs/internals/ring.md` explains each word.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// What it shows, in a line.
+    pub about: String,
+    /// Members unless asked for another number.
+    #[serde(default = "twenty")]
+    pub members: usize,
+    /// Seed unless asked for another one.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Length of the main part, in seconds.
+    #[serde(default)]
+    pub seconds: f64,
+    /// How the ring begins.
+    #[serde(default)]
+    pub start: Start,
+    /// Groups of five members each that elect leaders before the main part.
+    #[serde(default)]
+    pub groups: usize,
+    /// The network until the main part ends.
+    #[serde(default)]
+    pub net: Conditions,
+    /// How many members are permanent peers: those with the lowest numbers.
+    #[serde(default = "three")]
+    pub permanent: usize,
+    /// Members that each keeps in its list, unless the usual limit.
+    #[serde(default = "members_max")]
+    pub members_max: usize,
+    /// Everything is encrypted with one ring key.
+    #[serde(default)]
+    pub ring_key: bool,
+    /// Members that have another key instead.
+    #[serde(default)]
+    pub wrong_key: Option<Who>,
+    /// Members that lie, by number; they behave well besides. Without any, lies come from
+    /// somebody who is no member.
+    #[serde(default)]
+    pub liars: Vec<usize>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub fault: Vec<Planned>,
+    /// What is measured.
+    #[serde(default)]
+    pub measure: Option<Measure>,
+    /// What must hold besides safety.
+    #[serde(default)]
+    pub expect: Expect,
+}
 
-/// The scenario of this name.
-#[must_use]
-pub fn find(name: &str) -> Option<Scenario> {
-    SCENARIOS.iter().chain([&JOIN]).find(|scenario| scenario.name == name).copied()
+/// How a ring begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// All have known each other for long.
+    #[default]
+    Converged,
+    /// All start at once, without data files, and know one address.
+    Cold,
+}
+
+/// How the network treats datagrams: shares that are lost and so on, and clocks.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Conditions {
+    /// Share that is lost.
+    pub loss: Span,
+    /// Share that arrives twice.
+    pub duplication: Span,
+    /// Share that is overtaken by later ones.
+    pub reordering: Span,
+    /// How much faster clocks run than they should, in millionths.
+    pub drift_ppm: Span,
+}
+
+/// A number, or a range from which the seed chooses.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+pub enum Span {
+    /// This one.
+    Just(f64),
+    /// Anything from the first to the second.
+    Between(f64, f64),
+}
+
+/// Which members.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// One, by the seed.
+    #[default]
+    One,
+    /// This share of all, by the seed.
+    Share(f64),
+    /// Every second, third … one.
+    Every(usize),
+    /// These, by number.
+    Members(Vec<usize>),
+}
+
+/// A fault and when it happens to whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Planned {
+    /// Seconds after the main part began.
+    pub at: Span,
+    /// How often, each time to members and at a time of their own.
+    #[serde(default = "one")]
+    pub times: u64,
+    /// Again after so many seconds, until the main part ends.
+    pub every: Option<f64>,
+    /// To whom; a lie takes one of the liars.
+    #[serde(default)]
+    pub who: Who,
+    /// What happens.
+    pub what: What,
+}
+
+/// What can go wrong, or is done.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// The member ends without a word.
+    Crash,
+    /// It crashes with a data file up to 30 s old, and starts again after so many seconds.
+    Restart(Span),
+    /// It stands still for so many seconds; what arrives waits.
+    Pause(Span),
+    /// It leaves on purpose.
+    Leave,
+    /// It goes to a side of a partition; all begin on side 0.
+    Side(u8),
+    /// What it sends does not reach one other member, by the seed.
+    Cut,
+    /// All partitions and cuts end.
+    Heal,
+    /// It starts again with the right ring key.
+    Rekey,
+    /// It starts a service, or changes it.
+    Publish,
+    /// A member that nobody knows starts and knows one address.
+    Join,
+    /// A liar says one of these things.
+    Lie(Vec<Lie>),
+}
+
+/// What is measured besides traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// When members learn of what is published.
+    Rumor,
+    /// When members learn of crashes.
+    Death,
+    /// What a newcomer costs.
+    Join,
+}
+
+/// What must hold besides safety.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Expect {
+    /// After the main part all is made well; then all members must see each other alive, and
+    /// nobody else, and groups must have one leader.
+    pub agreement: bool,
+    /// Nobody who runs and can be reached is declared dead before.
+    pub no_false_deaths: bool,
+    /// Nor anybody who is paused.
+    pub no_paused_deaths: bool,
+    /// All agree on each group's leader, too; lies can make that impossible.
+    pub leaders: bool,
+    /// The last term that an election may have in the end.
+    pub terms: Option<u64>,
+}
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self {
+            agreement: true,
+            no_false_deaths: false,
+            no_paused_deaths: false,
+            leaders: true,
+            terms: None,
+        }
+    }
+}
+
+const fn twenty() -> usize {
+    20
+}
+
+const fn three() -> usize {
+    3
+}
+
+const fn members_max() -> usize {
+    roost_ring::limits::MEMBERS_MAX
+}
+
+const fn one() -> u64 {
+    1
 }
 
 impl Scenario {
-    /// Runs it; `seconds` is how long the main part lasts.
-    #[must_use]
-    pub fn run(&self, members: usize, seed: u64, seconds: u64, tracing: bool) -> Report {
-        let mut world = World::new(members, seed);
-        world.tracing = tracing;
-        (self.run)(&mut world, seconds * 1000)
-    }
-}
-
-/// Time that a ring needs to agree again once all is well, in milliseconds: a pass of probes may
-/// have to reach a member before it is revived, then its news spread.
-fn agree_ms(members: usize) -> u64 {
-    180_000 + 3_100 * members as u64
-}
-
-fn sent(world: &World) -> u64 {
-    world.nodes.iter().map(|node| node.sent_bytes).sum()
-}
-
-/// Ends a run: heals all, waits for agreement, reports.
-fn settle(world: &mut World, mut report: Report) -> Report {
-    world.heal();
-    world.net.loss = 0.0;
-    for number in 0..world.nodes.len() {
-        if world.nodes[number].ring.is_none() {
-            world.start(number, &[0, 1, 2], false);
-        }
-    }
-    let start = world.ms();
-    let bytes = sent(world);
-    let max_ms = agree_ms(world.nodes.len());
-    if world.run_until(60_000, World::all_agree).is_none() {
-        report.add("not seen alive after 60 s", world.disagreements());
-    }
-    let agreed = world.run_until(max_ms, World::all_agree).map(|_| world.ms() - start);
-    match agreed {
-        Some(ms) => report.add("agreement after healing", format!("{:.1} s", ms as f64 / 1000.0)),
-        None => {
-            report.expect(false, "the members do not agree long after all is well");
-            report.add("those not seen alive", world.disagreements());
-        }
-    }
-    for group in 0..world.groups {
-        let group = format!("group{group}.default");
-        let elected = world.run_until(120_000, |world| world.one_leader(&group));
-        report.expect(elected.is_some(), &format!("{group} has no leader that all know"));
-        if elected.is_none() {
-            report.add(&format!("{group} as seen"), world.views_of(&group));
-        }
-        if let Some(ms) = elected {
-            report.add(&format!("{group} led after"), format!("{:.1} s", ms as f64 / 1000.0));
-        }
-    }
-    report.add_world(world, start, bytes);
-    report
-}
-
-fn calm(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.net.loss = 0.01;
-    // data files are told nothing new by, so the ring is calm from the start
-    world.run_to(ms);
-    let mut report = Report::default();
-    report.expect(world.all_agree(), "all members are alive");
-    report.expect(world.checks.false_confirmations == 0, "nobody is declared dead");
-    report.add_world(world, 0, 0);
-    report
-}
-
-/// Seconds until a rumor that each member tells five others per second reaches everybody, by the
-/// recurrence of an epidemic without loss.
-fn epidemic_seconds(members: usize) -> u64 {
-    let members = members as f64;
-    let (mut know, mut seconds) = (1.0_f64, 0);
-    while members - know > 0.5 && seconds < 1000 {
-        know += (members - know) * (1.0 - (1.0 - 1.0 / members).powf(5.0 * know));
-        seconds += 1;
-    }
-    seconds
-}
-
-fn service(group: usize) -> Command {
-    Command::PublishService(OwnService {
-        group: format!("group{group}.default"),
-        pkg: format!("example/group{group}/1.0.0/20250101000000"),
-        cfg: "port = 1\n".into(),
-        sys: SysInfo { ip: "10.0.0.1".into(), hostname: "h".into(), ..SysInfo::default() },
-        pkg_incarnation: 0,
-    })
-}
-
-fn rumor(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.run_to(20_000);
-    let mut report = Report::default();
-    let members = world.nodes.len();
-    let mut times = Vec::new();
-    for incarnation in 1..=5 {
-        let owner = world.random.random_range(0..members);
-        let known = world.nodes[owner]
-            .ring
-            .as_ref()
-            .and_then(|ring| ring.service("group0.default", &crate::node::id_of(owner)))
-            .map_or(1, |service| service.incarnation + 1);
-        world.watch.service = Some(("group0.default".into(), owner, known));
-        world.watch.since = world.now;
-        world.watch.knew.clear();
-        world.tell(owner, service(0));
-        let reached = world.run_until(ms, |world| world.watch.knew.len() == members);
-        report.expect(reached.is_some(), &format!("rumor {incarnation} reaches everybody"));
-        times.extend(world.watch.knew.values().copied());
-        let next = world.ms() + 30_000;
-        world.run_to(next);
-    }
-    report.add_times("rumor known after", times.into_iter());
-    report.add("estimate for Habitat, worst", format!("{} s", epidemic_seconds(members)));
-    report.add_world(world, 0, 0);
-    report
-}
-
-fn death(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.run_to(20_000);
-    let mut report = Report::default();
-    let (mut suspected, mut confirmed) = (Vec::new(), Vec::new());
-    let victims = 5.min(world.nodes.len() / 4);
-    for victim in 0..victims {
-        let victim = world.nodes.len() - 1 - victim;
-        world.watch.death = Some(victim);
-        world.watch.since = world.now;
-        world.watch.suspected.clear();
-        world.watch.confirmed.clear();
-        world.nodes[victim].ring = None;
-        let running = world.nodes.iter().filter(|node| node.ring.is_some()).count();
-        let known = world.run_until(ms, |world| world.watch.confirmed.len() == running);
-        report.expect(known.is_some(), "everybody confirms the death");
-        suspected.extend(world.watch.suspected.values().copied());
-        confirmed.extend(world.watch.confirmed.values().copied());
-    }
-    report.add_times("death suspected after", suspected.into_iter());
-    report.add_times("death confirmed after", confirmed.into_iter());
-    report.expect(world.checks.false_confirmations == 0, "nobody else is declared dead");
-    report.add_world(world, 0, 0);
-    report
-}
-
-fn pauses(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.net.loss = 0.01;
-    let members = world.nodes.len();
-    for minute in 0..ms.div_ceil(60_000) {
-        let mut all: Vec<usize> = (0..members).collect();
-        all.shuffle(&mut world.random);
-        for node in all.into_iter().take(members.div_ceil(20)) {
-            let at_ms = minute * 60_000 + world.random.random_range(0..60_000);
-            world.plan(at_ms, Fault::Pause { node, ms: 2_000 });
-        }
-    }
-    world.run_to(ms);
-    let mut report = Report::default();
-    report.expect(world.checks.false_confirmations == 0, "nobody is declared dead");
-    report.expect(world.checks.confirmations_while_cut == 0, "nobody paused is declared dead");
-    report.add_world(world, 0, 0);
-    report
-}
-
-fn partition(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.run_to(5_000);
-    for node in 0..world.nodes.len() {
-        world.net.put_on_side(node, u8::try_from(node % 2).unwrap_or(0));
-    }
-    world.run_to(5_000 + ms.min(120_000));
-    let false_confirmations = world.checks.false_confirmations;
-    let mut report = settle(world, Report::default());
-    report.expect(false_confirmations == 0, "nobody on the own side is declared dead");
-    report
-}
-
-fn one_way(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.run_to(5_000);
-    let members = world.nodes.len();
-    for from in 0..members {
-        if world.random.random_bool(0.2) {
-            let to = world.random.random_range(0..members);
-            world.net.cut(from, to);
-        }
-    }
-    world.run_to(5_000 + ms.min(120_000));
-    let false_confirmations = world.checks.false_confirmations;
-    let mut report = settle(world, Report::default());
-    report.expect(false_confirmations == 0, "helpers keep everybody alive");
-    report
-}
-
-/// A crash with a data file up to 30 s old, and the start some time later.
-fn plan_restart(world: &mut World, node: usize, crash_ms: u64, away_ms: u64) {
-    let age_ms = world.random.random_range(0..30_000);
-    world.plan(crash_ms.saturating_sub(age_ms), Fault::Save(node));
-    world.plan(crash_ms, Fault::Crash(node));
-    let peers = vec![0, 1, 2];
-    world.plan(crash_ms + away_ms, Fault::Start { node, peers, cold: false });
-}
-
-fn restarts(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    let members = world.nodes.len();
-    for _ in 0..members.div_ceil(5) {
-        let node = world.random.random_range(0..members);
-        let crash_ms = world.random.random_range(30_000..30_000 + ms);
-        let away_ms = world.random.random_range(1_000..60_000);
-        plan_restart(world, node, crash_ms, away_ms);
-    }
-    world.run_to(100_000 + ms);
-    settle(world, Report::default())
-}
-
-/// Puts five members into each of `groups` groups.
-fn start_groups(world: &mut World, groups: usize) {
-    world.groups = groups;
-    let members = world.nodes.len();
-    for group in 0..groups {
-        for place in 0..5.min(members) {
-            let node = (group * 5 + place * 7) % members;
-            let group_name = format!("group{group}.default");
-            world.tell(node, service(group));
-            let start = Command::StartElection { group: group_name, suitability: 0 };
-            world.tell(node, start);
-        }
-    }
-}
-
-fn elections(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    world.run_to(10_000);
-    start_groups(world, 3.min(world.nodes.len().div_ceil(5)));
-    let members = world.nodes.len();
-    for _ in 0..10 {
-        let node = world.random.random_range(0..members.min(40));
-        let at_ms = 30_000 + world.random.random_range(0..ms);
-        if world.random.random_bool(0.5) {
-            let away_ms = world.random.random_range(1_000..90_000);
-            plan_restart(world, node, at_ms, away_ms);
-        } else {
-            let pause_ms = world.random.random_range(1_000..40_000);
-            world.plan(at_ms, Fault::Pause { node, ms: pause_ms });
-        }
-    }
-    for node in 0..members {
-        let side = u8::from(node % 3 == 0);
-        world.plan(30_000 + ms / 3, Fault::Side { node, side });
-    }
-    world.plan(30_000 + 2 * ms / 3, Fault::Heal);
-    world.run_to(120_000 + ms);
-    settle(world, Report::default())
-}
-
-fn liars(world: &mut World, ms: u64) -> Report {
-    world.start_converged();
-    let members = world.nodes.len();
-    for _ in 0..members {
-        let at_ms = world.random.random_range(1_000..ms);
-        let (to, about) =
-            (world.random.random_range(0..members), world.random.random_range(0..members));
-        let confirmed = world.random.random_bool(0.5);
-        world.plan(at_ms, Fault::Lie { to, about, confirmed });
-    }
-    world.run_to(ms + 10_000);
-    let mut report = Report::default();
-    report.expect(world.checks.false_confirmations == 0, "nobody is declared dead");
-    let again = world.run_until(60_000, World::all_agree);
-    report.expect(again.is_some(), "the truth wins");
-    report.add_world(world, 0, 0);
-    report
-}
-
-fn cold(world: &mut World, ms: u64) -> Report {
-    for number in 0..world.nodes.len() {
-        world.start(number, &[0], true);
-    }
-    let mut report = Report::default();
-    let agreed = world.run_until(ms.max(300_000), World::all_agree);
-    report.expect(agreed.is_some(), "all members meet");
-    report.add("all met after", format!("{:.1} s", agreed.unwrap_or(0) as f64 / 1000.0));
-    report.add_world(world, 0, 0);
-    report
-}
-
-fn join(world: &mut World, ms: u64) -> Report {
-    let newcomer = world.nodes.len();
-    world.start_converged();
-    world.run_to(20_000);
-    let bytes = sent(world);
-    let received: u64 = world.nodes.iter().map(|node| node.received).sum();
-    world.add_member();
-    let start = world.now;
-    world.start(newcomer, &[0], true);
-    let mut report = Report::default();
-    let agreed = world.run_until(ms, World::all_agree);
-    report.expect(agreed.is_some(), "the newcomer is known and knows all");
-    report.add("all know all after", format!("{:.1} s", agreed.unwrap_or(0) as f64 / 1000.0));
-    let end = start.micros_since(Now(0)) / 1000 + ms;
-    world.run_to(end);
-    let all: u64 = world.nodes.iter().map(|node| node.received).sum();
-    report.add("messages to the newcomer", world.nodes[newcomer].received);
-    report.add("messages in the ring meanwhile", all - received);
-    report.add_world(world, 20_000, bytes);
-    report
-}
-
-fn chaos(world: &mut World, ms: u64) -> Report {
-    let members = world.nodes.len();
-    for node in &mut world.nodes {
-        node.drift_ppm = world.random.random_range(-500..=500);
-    }
-    world.net.loss = world.random.random_range(0.0..0.05);
-    world.net.duplication = 0.02;
-    world.net.reordering = 0.05;
-    world.start_converged();
-    world.run_to(5_000);
-    start_groups(world, 2.min(members.div_ceil(5)));
-    for _ in 0..members / 2 {
-        let node = world.random.random_range(0..members);
-        let at_ms = world.random.random_range(40_000..40_000 + ms);
-        match world.random.random_range(0..5) {
-            0 => {
-                let away_ms = world.random.random_range(1_000..60_000);
-                plan_restart(world, node, at_ms, away_ms);
-            }
-            1 => {
-                let pause_ms = world.random.random_range(500..20_000);
-                world.plan(at_ms, Fault::Pause { node, ms: pause_ms });
-            }
-            2 => {
-                let to = world.random.random_range(0..members);
-                world.plan(at_ms, Fault::Cut { from: node, to });
-            }
-            3 => {
-                let about = world.random.random_range(0..members);
-                let confirmed = world.random.random_bool(0.5);
-                world.plan(at_ms, Fault::Lie { to: node, about, confirmed });
-            }
-            _ => {
-                let side = world.random.random_range(0..3);
-                world.plan(at_ms, Fault::Side { node, side });
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it is not a scenario, in words for whoever wrote it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let scenario: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for fault in &scenario.fault {
+            match fault.what {
+                What::Lie(ref lies) if lies.is_empty() => return Err("a lie of no kind".into()),
+                _ if fault.every.is_some_and(|every| every <= 0.0) => {
+                    return Err("'every' must be more than 0 seconds".into());
+                }
+                _ => {}
             }
         }
+        Ok(scenario)
     }
-    world.plan(40_000 + ms / 2, Fault::Heal);
-    world.run_to(120_000 + ms);
-    settle(world, Report::default())
+
+    /// The scenario of this name, or in this file.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(name: &str) -> Result<Self, String> {
+        if let Some((_, text)) = SCENARIOS.iter().find(|(known, _)| *known == name) {
+            return Self::parse(text);
+        }
+        if !name.ends_with(".toml") {
+            return Err(format!("there is no scenario '{name}'; --help lists all"));
+        }
+        let text = std::fs::read_to_string(name).map_err(|error| format!("{name}: {error}"))?;
+        Self::parse(&text).map_err(|error| format!("{name}: {error}"))
+    }
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self::Just(0.0)
+    }
+}
+
+impl Span {
+    /// The number, or one of the range.
+    pub fn draw(self, random: &mut ChaCha8Rng) -> f64 {
+        match self {
+            Self::Between(from, to) if from < to => random.random_range(from..to),
+            Self::Just(number) | Self::Between(number, _) => number,
+        }
+    }
+}
+
+impl Who {
+    /// The members meant in a ring of that size.
+    pub fn choose(&self, members: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
+        match self {
+            Self::One => vec![random.random_range(0..members)],
+            Self::Share(share) => {
+                let count = (members as f64 * share).ceil() as usize;
+                (0..members).choose_multiple(random, count)
+            }
+            Self::Every(step) => (0..members).step_by((*step).max(1)).collect(),
+            Self::Members(numbers) => numbers.iter().map(|number| number % members).collect(),
+        }
+    }
 }

@@ -3,25 +3,27 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    io::Write,
-    net::Ipv4Addr,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use roost_crypto::{KeyFile, RingKey};
 use roost_ring::{
-    Command, Envelope, Event, Health, Input, Member, MemberId, Membership, Now, Output, Rumor,
+    Command, Config, Dropped, Event, Health, Input, Member, MemberId, Membership, Now, Output,
     Stores,
 };
 
 use crate::{
     Fault,
-    check::Checks,
+    check::{Checks, Harm},
+    liar::{Message, Recorded},
     net::Net,
     node::{Node, PORT, addr_of, id_of, number_of},
+    watch::Watch,
 };
 
 /// How long a connection that cannot be made is waited for.
@@ -33,30 +35,16 @@ const DISK_US: u64 = 2_000;
 #[derive(Debug)]
 enum Happening {
     Wake(usize),
-    Datagram { from: usize, to: usize, bytes: Bytes },
-    Gossip { to: usize, messages: Vec<Bytes> },
+    Datagram { from: usize, to: usize, bytes: Bytes, key: Sealed },
+    Gossip { to: usize, messages: Vec<Bytes>, key: Sealed },
     PushEnded { node: usize, push: u64, sent: usize },
     Stored { node: usize, incarnation: u64 },
     Suitability { node: usize, group: String, term: u64 },
     Fault(Fault),
 }
 
-/// What is measured while the world runs: when each member learnt of something.
-#[derive(Debug, Default)]
-pub struct Watch {
-    /// A service to look for: group and owner.
-    pub service: Option<(String, usize, u64)>,
-    /// A member whose death is to be seen.
-    pub death: Option<usize>,
-    /// Since when.
-    pub since: Now,
-    /// When each member knew of the service, in microseconds after `since`.
-    pub knew: BTreeMap<usize, u64>,
-    /// When each member suspected the dead.
-    pub suspected: BTreeMap<usize, u64>,
-    /// When each member confirmed the death.
-    pub confirmed: BTreeMap<usize, u64>,
-}
+/// Whose key a message was sealed with; `None` for forgeries, which may be sealed with any.
+type Sealed = Option<bool>;
 
 /// A simulated ring.
 pub struct World {
@@ -76,6 +64,16 @@ pub struct World {
     pub healed_at: Now,
     /// Groups `group0.default`, `group1.default` … that have elections.
     pub groups: usize,
+    /// Members that each keeps in its list.
+    pub members_max: usize,
+    /// The ring key, if the ring has one.
+    pub key: Option<RingKey>,
+    /// What lies did.
+    pub harm: Harm,
+    /// Messages are kept for liars to send again.
+    pub recording: bool,
+    /// What was heard on the network last.
+    pub recorded: VecDeque<Recorded>,
     /// Steps done.
     pub steps: u64,
     /// Inputs that rings dropped, by reason.
@@ -102,6 +100,11 @@ impl World {
             watch: Watch::default(),
             healed_at: Now(0),
             groups: 0,
+            members_max: roost_ring::limits::MEMBERS_MAX,
+            key: None,
+            harm: Harm::default(),
+            recording: false,
+            recorded: VecDeque::new(),
             steps: 0,
             dropped: BTreeMap::new(),
             tracing: false,
@@ -119,12 +122,24 @@ impl World {
         self.numbers.get(id).copied()
     }
 
-    /// Makes room for one more member, which does not run yet.
-    pub fn add_member(&mut self) {
+    /// Adds a member that does not run yet; its number.
+    pub fn add_member(&mut self) -> usize {
         let number = self.nodes.len();
         self.nodes.push(Node::new(number));
         self.net.grow(number + 1);
         self.numbers.insert(id_of(number), number);
+        number
+    }
+
+    /// Starts all members at once, without data files. Each knows the address of the first one,
+    /// and of the first one that has the same key.
+    pub fn start_cold(&mut self) {
+        for number in 0..self.nodes.len() {
+            let wrong = self.nodes[number].wrong_key;
+            let same = self.nodes.iter().position(|node| node.wrong_key == wrong).unwrap_or(0);
+            let peers = if same == 0 { vec![0] } else { vec![0, same] };
+            self.start(number, &peers, true);
+        }
     }
 
     /// Starts all members as a ring that has known itself for long.
@@ -137,20 +152,29 @@ impl World {
         }
     }
 
+    /// The ring key that a member has, right or wrong. Somebody who is no member has the right
+    /// one.
+    pub(crate) fn key_of(&self, number: usize) -> Option<RingKey> {
+        let wrong = self.nodes.get(number).is_some_and(|node| node.wrong_key);
+        if wrong && self.key.is_some() { Some(ring_key(true)) } else { self.key.clone() }
+    }
+
+    /// True when two members have the same key.
+    #[must_use]
+    pub fn share_key(&self, a: usize, b: usize) -> bool {
+        self.nodes[a].wrong_key == self.nodes[b].wrong_key
+    }
+
     /// The record of a member as others hold it.
     #[must_use]
     pub fn record_of(&self, number: usize) -> Membership {
-        let address = match addr_of(number).ip() {
-            std::net::IpAddr::V4(ip) => ip,
-            std::net::IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
-        };
         let member = Member {
             id: id_of(number),
-            incarnation: self.nodes[number].incarnation,
-            address: Some(address),
+            incarnation: self.nodes.get(number).map_or(0, |node| node.incarnation),
+            address: ipv4(addr_of(number)),
             swim_port: PORT,
             gossip_port: PORT,
-            persistent: number < 3,
+            persistent: self.nodes.get(number).is_some_and(|node| node.permanent),
             departed: false,
             probe_ping: false,
         };
@@ -163,7 +187,13 @@ impl World {
         // members that start at the same time in reality do not tick in step
         let first = rand::Rng::random_range(&mut self.random, 0..1_000_000);
         let now = Now(self.now.0 + first);
-        self.nodes[number].start(number, peers, seed, now, cold);
+        let config = Config {
+            initial_peers: peers.iter().filter(|p| **p != number).map(|p| addr_of(*p)).collect(),
+            key: self.key_of(number),
+            members_max: self.members_max,
+            ..Config::default()
+        };
+        self.nodes[number].start(number, config, seed, now, cold);
         self.nodes[number].wake_at = Now::NEVER;
         self.after_step(number);
     }
@@ -183,19 +213,6 @@ impl World {
         self.sequence += 1;
         self.happenings.insert(self.sequence, happening);
         self.heap.push(Reverse((at, self.sequence)));
-    }
-
-    /// Writes a line when tracing.
-    pub fn trace(&self, line: impl FnOnce() -> String) {
-        if self.tracing {
-            // whoever reads may have seen enough and closed the pipe
-            let _ = writeln!(
-                std::io::stdout().lock(),
-                "{:>12.3}  {}",
-                self.now.0 as f64 / 1000.0,
-                line()
-            );
-        }
     }
 
     /// Runs until a point in time.
@@ -240,8 +257,7 @@ impl World {
             | Happening::Stored { node, .. }
             | Happening::Suitability { node, .. } => *node,
             Happening::Fault(fault) => {
-                let fault = fault.clone();
-                self.apply(fault);
+                self.apply(*fault);
                 return;
             }
         };
@@ -260,22 +276,26 @@ impl World {
         }
         let local = node.local(self.now);
         let Some(ring) = &mut node.ring else { return };
-        let mut dropped = Vec::new();
+        let wrong_key = node.wrong_key;
+        let mut took_foreign = false;
+        let mut dropped: Vec<Result<(), Dropped>> = Vec::new();
         match &happening {
             Happening::Wake(_) => {
                 node.wake_at = Now::NEVER;
                 ring.wake(local);
             }
-            Happening::Datagram { from, bytes, .. } => {
+            Happening::Datagram { from, bytes, key, .. } => {
                 node.received += 1;
                 let from = addr_of(*from);
                 dropped.push(ring.handle(local, Input::Datagram { from, bytes }));
+                took_foreign = key.is_some_and(|key| key != wrong_key);
             }
-            Happening::Gossip { messages, .. } => {
+            Happening::Gossip { messages, key, .. } => {
                 node.received += messages.len() as u64;
                 for bytes in messages {
                     dropped.push(ring.handle(local, Input::Gossip { bytes }));
                 }
+                took_foreign = key.is_some_and(|key| key != wrong_key);
             }
             Happening::PushEnded { push, sent, .. } => {
                 let input = Input::PushResult { push: *push, sent: *sent };
@@ -290,6 +310,9 @@ impl World {
                 dropped.push(ring.handle(local, Input::Command(answer)));
             }
             Happening::Fault(_) => {}
+        }
+        if took_foreign && dropped.iter().any(Result::is_ok) {
+            self.violate(&format!("member {number} took a message that has another key"));
         }
         for dropped in dropped.into_iter().filter_map(Result::err) {
             *self.dropped.entry(dropped.reason()).or_default() += 1;
@@ -317,8 +340,7 @@ impl World {
                 }
                 Output::Changed => changed = true,
                 Output::Departed => {
-                    self.nodes[number].departed = true;
-                    self.tell(number, Command::LeaveGracefully);
+                    self.leave(number);
                 }
                 Output::Event(event) => self.note(number, &event),
                 Output::Took(_) => {}
@@ -339,7 +361,7 @@ impl World {
     }
 
     fn note(&mut self, number: usize, event: &Event) {
-        self.trace(|| format!("{number:>6}  {event}"));
+        self.trace(|| self.tell_event(number, event));
         match event {
             Event::Suspected { .. } => self.checks.suspicions += 1,
             Event::Confirmed { id } | Event::ProbePingFailed { id } => {
@@ -351,35 +373,51 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize, to: std::net::SocketAddr, bytes: &Bytes) {
+    fn member_at(&self, address: SocketAddr) -> Option<usize> {
+        number_of(address).filter(|number| *number < self.nodes.len())
+    }
+
+    fn send(&mut self, from: usize, to: SocketAddr, bytes: &Bytes) {
         self.nodes[from].sent_bytes += bytes.len() as u64;
-        let Some(to) = number_of(to).filter(|to| *to < self.nodes.len()) else { return };
-        self.trace(|| format!("{from:>6} -> {to:<6} datagram {} bytes", bytes.len()));
+        self.trace(|| self.tell_datagram(from, to, bytes));
+        let Some(to) = self.member_at(to) else { return };
+        self.record(from, || Message::Datagram(bytes.clone()));
+        let key = Some(self.nodes[from].wrong_key);
         for delay in self.net.arrivals(from, to, &mut self.random).into_iter().flatten() {
             let at = Now(self.now.0 + delay);
-            self.put(at, Happening::Datagram { from, to, bytes: bytes.clone() });
+            self.put(at, Happening::Datagram { from, to, bytes: bytes.clone(), key });
         }
     }
 
-    fn push(&mut self, from: usize, push: u64, to: std::net::SocketAddr, messages: Vec<Bytes>) {
+    /// A forged datagram arrives.
+    pub(crate) fn deliver_datagram(&mut self, from: usize, to: usize, bytes: Bytes) {
+        self.put(self.now, Happening::Datagram { from, to, bytes, key: None });
+    }
+
+    /// Forged rumors arrive.
+    pub(crate) fn deliver_gossip(&mut self, to: usize, messages: Vec<Bytes>) {
+        self.put(self.now, Happening::Gossip { to, messages, key: None });
+    }
+
+    fn push(&mut self, from: usize, push: u64, to: SocketAddr, messages: Vec<Bytes>) {
         let bytes: usize = messages.iter().map(Bytes::len).sum();
         let count = messages.len();
-        let to = number_of(to).filter(|to| *to < self.nodes.len());
-        let running = to.filter(|to| self.nodes[*to].ring.is_some());
+        let running = self.member_at(to).filter(|to| self.nodes[*to].ring.is_some());
         let reached = running.filter(|to| self.net.connects(from, *to));
+        self.trace(|| self.tell_push(from, to, &messages, reached.is_some()));
         let took_us = if let Some(to) = reached {
             self.nodes[from].sent_bytes += bytes as u64;
+            for message in &messages {
+                self.record(from, || Message::Gossip(message.clone()));
+            }
             // there and back for the connection, there for the content
             let took_us = 3 * self.net.latency_us(&mut self.random);
-            self.put(Now(self.now.0 + took_us), Happening::Gossip { to, messages });
+            let key = Some(self.nodes[from].wrong_key);
+            self.put(Now(self.now.0 + took_us), Happening::Gossip { to, messages, key });
             took_us
         } else {
             PUSH_TIMEOUT_US
         };
-        self.trace(|| {
-            let outcome = if reached.is_some() { "delivered" } else { "failed" };
-            format!("{from:>6} => {to:<6?} {count} rumors, {bytes} bytes, {outcome}")
-        });
         let sent = if reached.is_some() { count } else { 0 };
         let ended = Happening::PushEnded { node: from, push, sent };
         self.put(Now(self.now.0 + took_us), ended);
@@ -396,64 +434,19 @@ impl World {
             self.after_step(number);
         }
     }
+}
 
-    fn apply(&mut self, fault: Fault) {
-        self.trace(|| format!("FAULT {fault:?}"));
-        match fault {
-            Fault::Save(node) => {
-                if let Some(ring) = &self.nodes[node].ring {
-                    self.nodes[node].disk.stores = Arc::new(ring.stores());
-                }
-            }
-            Fault::Crash(node) => self.nodes[node].ring = None,
-            Fault::Start { node, peers, cold } => {
-                if self.nodes[node].ring.is_none() {
-                    self.start(node, &peers, cold);
-                }
-            }
-            Fault::Pause { node, ms } => {
-                self.nodes[node].paused_until = self.now.plus_ms(ms);
-            }
-            Fault::Side { node, side } => {
-                // for those who are on the same side from now on this is healing
-                self.healed_at = self.now;
-                self.net.put_on_side(node, side);
-            }
-            Fault::Cut { from, to } => self.net.cut(from, to),
-            Fault::Heal => self.heal(),
-            Fault::Loss(loss) => self.net.loss = loss,
-            Fault::Tell { node, command } => self.tell(node, command),
-            Fault::Lie { to, about, confirmed } => self.lie(to, about, confirmed),
-        }
-    }
+/// The ring key of the simulation, or another one.
+#[must_use]
+pub fn ring_key(wrong: bool) -> RingKey {
+    let content = if wrong { "A" } else { "Q" }.repeat(43);
+    let text = format!("SYM-SEC-1\nsim-20250101000000\n\n{content}=");
+    RingKey::parse(&text).expect("44 letters of base64 are 32 bytes")
+}
 
-    fn lie(&mut self, to: usize, about: usize, confirmed: bool) {
-        let mut membership = self.record_of(about);
-        membership.health = if confirmed { Health::Confirmed } else { Health::Suspect };
-        let rumor = Rumor::Member("liar".into(), membership);
-        let message = Envelope::new(None).wrap(rumor.encode(), &mut self.random);
-        self.put(self.now, Happening::Gossip { to, messages: vec![message] });
-    }
-
-    /// Notes when a member learnt what is being watched.
-    fn measure(&mut self, number: usize) {
-        let Some(ring) = &self.nodes[number].ring else { return };
-        let after = self.now.micros_since(self.watch.since);
-        if let Some((group, owner, incarnation)) = &self.watch.service
-            && ring
-                .service(group, &id_of(*owner))
-                .is_some_and(|service| service.incarnation >= *incarnation)
-        {
-            self.watch.knew.entry(number).or_insert(after);
-        }
-        if let Some(dead) = self.watch.death {
-            let health = ring.health_of(&id_of(dead));
-            if health >= Some(Health::Suspect) {
-                self.watch.suspected.entry(number).or_insert(after);
-            }
-            if health >= Some(Health::Confirmed) {
-                self.watch.confirmed.entry(number).or_insert(after);
-            }
-        }
+fn ipv4(address: SocketAddr) -> Option<Ipv4Addr> {
+    match address {
+        SocketAddr::V4(address) => Some(*address.ip()),
+        SocketAddr::V6(_) => None,
     }
 }
