@@ -279,6 +279,8 @@ impl Ring {
         if !self.takes_part(&group) {
             return self.merge_election(now, kind, election);
         }
+        // it was decided to take part before the hook was asked
+        let joins = suitability.is_some();
         // the hook cannot run while the data file is read; update elections have none
         let suitability =
             suitability.or((self.restoring || kind == RumorKind::ElectionUpdate).then_some(0));
@@ -300,7 +302,8 @@ impl Ring {
                     Some(suitability)
                 } else if stored.member_id == me {
                     Some(Some(FORMER_LEADER))
-                } else if stored.member_id == election.member_id
+                } else if joins
+                    || stored.member_id == election.member_id
                     || self.joins_foreign_term(now, kind, &election)
                 {
                     Some(suitability)

@@ -187,6 +187,25 @@ fn an_election_that_a_follower_starts_is_joined_in_the_end() {
 }
 
 #[test]
+fn an_election_of_a_later_term_that_goes_on_is_joined_by_who_is_no_leader() {
+    let mut net = elected();
+    let mut later = net.nodes[&1].ring.election(GROUP).cloned().unwrap();
+    assert_eq!(later.member_id, id(2));
+    (later.term, later.member_id, later.votes) = (3, id(0), vec![id(0)]);
+    later.status = Status::Running;
+    let bytes = crate::net::plain(roost_ring::Rumor::Election(later).encode());
+    for heard in 1..=3 {
+        assert_eq!(stored(&mut net, 1).1, 0, "not before it was heard {heard} times");
+        let node = net.nodes.get_mut(&1).unwrap();
+        let _ = node.ring.handle(net.now, roost_ring::Input::Gossip { bytes: &bytes });
+        net.drain(1);
+        net.run_ms(8_000);
+    }
+    assert_eq!(stored(&mut net, 1).1, 3);
+    net.run_until(60_000, same_leader_everywhere);
+}
+
+#[test]
 fn a_member_that_was_away_learns_who_was_elected() {
     let mut net = elected();
     // it sees nothing of the election, and the old leader is back before it notices
