@@ -26,6 +26,7 @@ use crate::{
     install::{self, Installed, STAGING_PREFIX},
     read::read_text,
     root::FsRoot,
+    write::write_at_once,
 };
 
 /// Metafile that marks a staged release: the digest of what it was made from.
@@ -84,6 +85,12 @@ pub(super) fn place(
         if let Some(newest) = &newest
             && mark(&newest.path).as_deref() == Some(&digest)
         {
+            if record != before {
+                // States that were too fresh to be relied on, or the same content written anew.
+                // Without it files are only read once more next time.
+                let text = record.to_text();
+                let _ = write_at_once(&newest.path.join(record::NAME), text.as_bytes(), 0o644);
+            }
             return Ok(Placed { ident: newest.ident.clone(), changed: false, changed_file: None });
         }
         let release = release(newest.as_ref(), newest_s)?;

@@ -131,6 +131,19 @@ fn a_write_within_the_grain_of_the_clock_is_seen() {
 }
 
 #[test]
+fn what_a_file_was_known_by_is_noted_anew_when_its_content_is_the_same() {
+    let root = Root::new();
+    let dir = service(&root, &[("bin/server", "one")]);
+    let record = release(&root, &stage(&root, &dir)).join("STAGED_FILES");
+    let text = fs::read_to_string(&record).unwrap();
+    let (_, rest) = text.split_once(' ').unwrap();
+    fs::write(&record, format!("other {rest}")).unwrap();
+    assert!(!stage(&root, &dir).changed);
+    let text = fs::read_to_string(&record).unwrap();
+    assert!(text.ends_with(rest) && !text.starts_with("other"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_part_of_a_release_is_refused_with_the_remedy() {
     let root = Root::new();
     let dir = service(&root, &[]);
