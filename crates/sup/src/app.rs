@@ -164,7 +164,7 @@ async fn start(
         metrics: metrics.clone(),
         events: events.clone(),
     };
-    let (ring, view) = ring::start(parts, sockets).await?;
+    let (ring, mut views) = ring::start(parts, sockets).await?;
     read_peers(&config, output, &ring);
 
     let me = Me::find(&config, member_id, &addresses);
@@ -190,6 +190,7 @@ async fn start(
         events: events.clone(),
     };
     let (started, all_read) = oneshot::channel();
+    let view = Arc::clone(&views.borrow_and_update());
     let supervisor = Supervisor::new(world, &welcome, view, directories, publish, started);
 
     let opening = {
@@ -209,7 +210,7 @@ async fn start(
         }
     };
     vital::spawn("opening", opening);
-    let End { exit, left } = supervisor.run(inbox, from_launcher).await;
+    let End { exit, left } = supervisor.run(inbox, views, from_launcher).await;
     ring.end().await;
     if !left.is_empty() {
         // The next Supervisor may be starting already: it shall find the ports free.

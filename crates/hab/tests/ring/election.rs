@@ -198,7 +198,7 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
 #[test]
 fn an_operator_starts_an_election_anew_with_a_file() {
     let (root_a, root_b) = (installed(), installed());
-    let a = root_a.supervisor().args(&LEADER).env("HAB_FEAT_TRIGGER_ELECTION", "1").start();
+    let a = root_a.supervisor().args(LEADER).env("HAB_FEAT_TRIGGER_ELECTION", "1").start();
     let b = joining(&root_b, &a, &LEADER);
     wait_leader(&[&a, &b], |_| true);
     let term = |sup: &Supervisor| {

@@ -10,10 +10,7 @@ mod trigger;
 use std::{collections::BTreeSet, env, io, path::PathBuf, str::FromStr, sync::Arc};
 
 use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::sockets::{Sockets, bind};
 use self::{task::Task, trigger::Triggers};
@@ -109,7 +106,7 @@ pub(crate) struct Parts {
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
-/// Reads what the ring was, and starts it. Returns what it looks like at first.
+/// Reads what the ring was, and starts it. Returns what it looks like, from now on.
 ///
 /// # Errors
 /// When the incarnation on disk is damaged. A damaged data file is kept aside and the ring
@@ -117,7 +114,7 @@ pub(crate) struct Parts {
 pub(crate) async fn start(
     parts: Parts,
     sockets: Sockets,
-) -> Result<(RingHandle, Arc<View>), RingError> {
+) -> Result<(RingHandle, watch::Receiver<Arc<View>>), RingError> {
     let disk = disk::Disk::new(&parts.data, &parts.member_id, parts.store.clone());
     let incarnation = disk.read_incarnation()?;
     let mut restored = disk.read_stores();
@@ -137,13 +134,12 @@ pub(crate) async fn start(
         share_limit: number("HAB_RUMOR_SHARE_LIMIT").unwrap_or(SHARE_LIMIT),
         ..Config::default()
     };
-    let clock = Instant::now();
     let mut ring = Ring::new(config, me, restored, system::seed(), Now(0));
-    let view = Arc::new(ring.view());
+    let (views, shown) = watch::channel(Arc::new(ring.view()));
     let (commands, orders) = mpsc::unbounded_channel();
-    let task = Task::new(ring, clock, sockets, disk, parts.metrics, parts.events, triggers);
+    let task = Task::new(ring, sockets, disk, parts.metrics, parts.events, views, triggers);
     vital::spawn("ring", task.run(orders));
-    Ok((RingHandle { commands }, view))
+    Ok((RingHandle { commands }, shown))
 }
 
 /// A variable of the environment; an empty one counts as unset.

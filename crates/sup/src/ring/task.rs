@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use roost_ring::{Command, Input, Now, Output, Ring};
+use roost_ring::{Command, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
@@ -38,6 +38,9 @@ pub(super) struct Task {
     disk: Disk,
     metrics: Metrics,
     events: mpsc::UnboundedSender<Event>,
+    /// What the ring looks like. Only the last one counts: however fast it changes, nothing is
+    /// queued.
+    views: watch::Sender<Arc<View>>,
     /// Pushes under way, by the number of their batch.
     pushes: HashMap<BatchId, u64>,
     stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
@@ -53,15 +56,17 @@ pub(super) struct Task {
 }
 
 impl Task {
+    /// A task for a ring that was started at time 0, which is now.
     pub(super) fn new(
         ring: Ring,
-        clock: Instant,
         sockets: Sockets,
         disk: Disk,
         metrics: Metrics,
         events: mpsc::UnboundedSender<Event>,
+        views: watch::Sender<Arc<View>>,
         triggers: Option<Triggers>,
     ) -> Self {
+        let clock = Instant::now();
         Self {
             ring,
             clock,
@@ -69,6 +74,7 @@ impl Task {
             disk,
             metrics,
             events,
+            views,
             pushes: HashMap::new(),
             stored: mpsc::unbounded_channel(),
             storing: 0,
@@ -245,8 +251,7 @@ impl Task {
         }
         if changed {
             self.unsaved = true;
-            let view = Arc::new(self.ring.view());
-            self.tell(Event::Ring(view));
+            self.views.send_replace(Arc::new(self.ring.view()));
         }
     }
 

@@ -241,6 +241,7 @@ impl Supervisor {
     pub(crate) async fn run(
         mut self,
         mut events: mpsc::UnboundedReceiver<Event>,
+        mut views: watch::Receiver<Arc<View>>,
         mut launcher: mpsc::Receiver<wire::Event>,
     ) -> End {
         let mut alive = tokio::time::interval(ALIVE_EVERY);
@@ -258,6 +259,10 @@ impl Supervisor {
                         let Ok(event) = events.try_recv() else { break };
                         self.handle(event);
                     }
+                }
+                Ok(()) = views.changed() => {
+                    let view = Arc::clone(&views.borrow_and_update());
+                    self.handle(Event::Ring(view));
                 }
                 event = launcher.recv(), if launcher_lives => match event {
                     Some(event) => self.handle(Event::Launcher(event)),
