@@ -9,6 +9,7 @@
 //! Each figure stands beside its budget. On a busy machine look at medians.
 
 mod control;
+mod large_ring;
 
 use std::{
     fs,
@@ -22,7 +23,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 11] = [
+    let figures: [(&str, fn()); 12] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
@@ -31,6 +32,7 @@ fn main() {
         ("spec", spec_to_process),
         ("fifty", fifty_specs),
         ("ring", ring_of_fifty),
+        ("large-ring", large_ring::change_in_a_ring_of_ten_thousand),
         ("control-status", control::status),
         ("control-load", control::load_to_process),
         ("control-thousand", control::thousand_loads),
