@@ -23,8 +23,8 @@ use crate::{
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
-/// The last look may take this long, however little time is left.
-const LAST_LOOK: Duration = Duration::from_secs(5);
+/// A look may take this long, however little time is left.
+const LOOK: Duration = Duration::from_secs(10);
 /// A process that is said to be up for this long did not end as soon as it was started. Seconds
 /// are cut on both sides, so that less would not even be one.
 const STEADY_S: u64 = 2;
@@ -93,7 +93,7 @@ impl WaitUp {
             return Ok(Before::default());
         }
         let question = Question { context, remote, ident };
-        let status = question.look(Duration::from_secs(self.timeout))?;
+        let status = question.look(Duration::from_secs(self.timeout).max(LOOK))?;
         Ok(Before(status.and_then(|status| Some((status.pid?, status.desired)))))
     }
 
@@ -282,7 +282,7 @@ fn until(
     let timeout = Duration::from_secs(timeout_s);
     let start = Instant::now();
     let result = loop {
-        match see(timeout.saturating_sub(start.elapsed()).max(LAST_LOOK)) {
+        match see(timeout.saturating_sub(start.elapsed()).max(LOOK)) {
             Ok(Seen::There) => break Ok(()),
             Err(error) => break Err(error),
             Ok(Seen::NotYet(why)) if start.elapsed() >= timeout => {
