@@ -1,4 +1,5 @@
-//! Gives back program text that was used only while starting.
+//! Gives back memory that is not needed: program text that was used only while starting, and what
+//! the allocator keeps after a burst.
 //!
 //! A start reads options, files and certificates; afterwards a launcher or Supervisor runs a
 //! small part of its program for months. The kernel keeps the rest mapped, and counts it as
@@ -21,6 +22,29 @@ pub fn release_text() {
         let _ = unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_DONTNEED) };
     }
 }
+
+/// Keeps the allocator from giving every thread an arena of its own. Threads that read files in a
+/// burst come by the hundred and go again; what each leaves in its arena stays resident. To be
+/// called before there are threads. Does nothing with an allocator other than glibc's.
+pub fn limit_arenas() {
+    // SAFETY: changes a number that is read when a thread allocates for the first time. A value
+    // that is refused changes nothing.
+    #[cfg(target_env = "gnu")]
+    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+}
+
+/// Gives the free pages of the heap back to the system. glibc returns only what lies at the end of
+/// an arena: one small object there keeps all the memory of a burst resident. Takes less than a
+/// millisecond for a heap of 50 MB. Does nothing with an allocator other than glibc's.
+pub fn release_heap() {
+    // SAFETY: takes the allocator's own locks and touches only memory that is not allocated.
+    #[cfg(target_env = "gnu")]
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
+/// Arenas of the allocator: two, so that the Supervisor's task does not wait for a worker.
+#[cfg(target_env = "gnu")]
+const ARENAS: libc::c_int = 2;
 
 /// Address and length of each mapping of a file that may be executed and not written.
 fn text_mappings(maps: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
@@ -52,6 +76,28 @@ mod tests {
             f000-ff00 r-xp 00000000 00:00 0\n\
             garbage\n";
         assert_eq!(text_mappings(maps).collect::<Vec<_>>(), [(0x3000, 0x6000)]);
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn free_pages_between_used_ones_are_given_back() {
+        let resident_kb = || {
+            let status = fs::read_to_string("/proc/self/status").expect("our own");
+            let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there");
+            line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("a number")
+        };
+        let mut blocks: Vec<Option<Box<[u8; 1024]>>> =
+            (0..65_536).map(|n: usize| Some(Box::new([n.to_le_bytes()[0]; 1024]))).collect();
+        for (n, block) in blocks.iter_mut().enumerate() {
+            if n % 64 != 63 {
+                *block = None;
+            }
+        }
+        let before_kb = resident_kb();
+        release_heap();
+        let after_kb = resident_kb();
+        assert!(before_kb > after_kb + 32_000, "{before_kb} kB before, {after_kb} kB after");
+        assert_eq!(blocks.iter().flatten().count(), 1024);
     }
 
     #[test]

@@ -49,6 +49,9 @@ const LOADED: &str = "hab-sup";
 /// By then what happens only at a start has happened.
 const SETTLED: Duration = Duration::from_secs(10);
 
+/// How often free memory is given back to the system.
+const HEAP_PERIOD: Duration = Duration::from_secs(30);
+
 /// How long the end waits for state files to be written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -206,6 +209,11 @@ async fn start(
                 systemd::ready();
                 tokio::time::sleep(SETTLED).await;
                 roost_launch::release_text();
+                loop {
+                    // What a burst of clients or loads needed is not needed for ever.
+                    roost_launch::release_heap();
+                    tokio::time::sleep(HEAP_PERIOD).await;
+                }
             }
         }
     };

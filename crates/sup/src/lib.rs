@@ -77,6 +77,7 @@ impl Exit {
 #[must_use]
 pub fn run(config: SupConfig) -> Exit {
     roost_launch::name_process(roost_launch::line::SUPERVISOR);
+    roost_launch::limit_arenas();
     let Ok(output) = Output::start(config.style) else { return Exit::Failed };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.http.threads.max(1))
