@@ -53,7 +53,7 @@ zpty -d shell
 "#;
     // Only a completion that never comes needs the time.
     let mut zsh = program("timeout");
-    zsh.args(["60", "zsh", "-f", "-c", script]);
+    zsh.args(["120", "zsh", "-f", "-c", script]);
     zsh.env("FUNCTIONS", installed.path("share/zsh/site-functions"));
     zsh.env("HOME", installed.directory.path());
     let output = zsh.output().expect("zsh");
