@@ -19,11 +19,21 @@ pub(super) struct Directory {
     /// The release it stands for, if one is known.
     release: Option<PackageIdent>,
     watched: bool,
+    staging: Staging,
+}
+
+/// Whether a directory is being staged: once at a time, and once more when something has changed
+/// meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Staging {
+    No,
+    UnderWay,
+    Again,
 }
 
 impl From<Option<PackageIdent>> for Directory {
     fn from(release: Option<PackageIdent>) -> Self {
-        Self { release, watched: false }
+        Self { release, watched: false, staging: Staging::No }
     }
 }
 
@@ -34,7 +44,13 @@ impl Supervisor {
     }
 
     /// Stages a plain directory anew, because a file of it changed.
-    pub(super) fn stage(&self, directory: PathBuf) {
+    pub(super) fn stage(&mut self, directory: PathBuf) {
+        let Some(known) = self.directories.get_mut(&directory) else { return };
+        if known.staging != Staging::No {
+            known.staging = Staging::Again;
+            return;
+        }
+        known.staging = Staging::UnderWay;
         let root = self.world.config.root.clone();
         let running = self.services.values().filter_map(|managed| managed.machine.plan().cloned());
         let inherited = self.inherited.values();
@@ -56,6 +72,7 @@ impl Supervisor {
         targets: Vec<Target>,
     ) {
         let Some(known) = self.directories.get_mut(directory) else { return };
+        let staging = std::mem::replace(&mut known.staging, Staging::No);
         let key = Watch::Directory(directory.to_owned());
         if std::mem::replace(&mut known.watched, true) {
             self.world.watcher.watch(key, targets);
@@ -63,8 +80,13 @@ impl Supervisor {
             // It may have changed before the watching began.
             self.world.watcher.watch_and_report(key, targets);
         }
+        if staging == Staging::Again {
+            // What was staged is old already.
+            self.stage(directory.to_owned());
+        }
         let Staged { ident, changed_file, warnings, .. } = match result {
             Ok(staged) => staged,
+            Err(_) if staging == Staging::Again => return,
             Err(error) => return self.world.output.sup(&error),
         };
         for warning in &warnings {

@@ -226,11 +226,12 @@ impl Supervisor {
         supervisor
     }
 
-    fn watch_files(&self) {
+    fn watch_files(&mut self) {
         let specs = self.world.config.root.sup().specs();
         self.world.watcher.watch_and_report(Watch::Specs, vec![Target::Directory(specs)]);
-        for directory in self.directories.keys() {
-            self.stage(directory.clone());
+        let directories: Vec<PathBuf> = self.directories.keys().cloned().collect();
+        for directory in directories {
+            self.stage(directory);
         }
         if let Some(path) = &self.world.config.ring.peer_watch_file {
             self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
