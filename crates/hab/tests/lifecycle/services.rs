@@ -307,3 +307,25 @@ fn a_service_that_asks_for_updates_is_told_once_that_there_are_none() {
     assert_eq!(web(&sup)["update_strategy"], "at-once");
     assert_eq!(sup.log().matches("Updates are not supported yet: strategy 'at-once'").count(), 1);
 }
+
+#[test]
+fn a_gossiped_file_that_could_not_be_written_is_written_as_soon_as_it_can() {
+    let root = root_with_web(&[("hooks/file-updated", "#!/bin/sh\necho updated\n")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    // In the way, as a full disk would be.
+    let files = root.join("hab/svc/web/files");
+    std::fs::remove_dir(&files).unwrap();
+    std::fs::write(&files, "").unwrap();
+    root.write("notes.txt", "text");
+    let ctl = sup.ctl.to_string();
+    let file = root.join("notes.txt").display().to_string();
+    let output = sup.hab(["file", "upload", "web.default", "1", &file, "-r", &ctl]);
+    assert!(output.status.success(), "{output:?}");
+    sup.wait_log("Service file refused");
+    std::fs::remove_file(&files).unwrap();
+    std::fs::create_dir(&files).unwrap();
+    sup.wait_log("(HK): updated");
+    assert_eq!(root.read("hab/svc/web/files/notes.txt"), "text");
+    assert_eq!(sup.log().matches("Service file refused").count(), 1);
+}

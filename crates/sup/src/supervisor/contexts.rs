@@ -1,6 +1,6 @@
 //! What templates see: the census, the configuration layers, gossiped files.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roost_census::Sight;
 use roost_ident::ElectionStatus;
@@ -20,7 +20,14 @@ use super::{
     event::{Event, Watch},
     managed::Managed,
 };
-use crate::{census_input, peers, services::built::read_user_layer, vital::guarded};
+use crate::{
+    census_input, peers,
+    services::built::read_user_layer,
+    vital::{self, guarded},
+};
+
+/// Gossiped files that could not be written (a full disk) are written again after this.
+const FILES_PAUSE: Duration = Duration::from_secs(10);
 
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
@@ -263,10 +270,9 @@ impl Supervisor {
         for file in &news {
             managed.files.insert(file.filename.clone(), file.incarnation);
         }
-        let (service, output) = (service.to_owned(), self.world.output.clone());
-        let preamble = managed.group().to_string();
+        let service = service.to_owned();
         self.beside(move || {
-            let (mut names, mut failed) = (Vec::new(), Vec::new());
+            let (mut names, mut failed) = (Vec::new(), BTreeMap::new());
             for file in news {
                 // The name comes from the network; it names a file, not a path.
                 let written = if file.filename.contains('/') {
@@ -279,27 +285,47 @@ impl Supervisor {
                 match written {
                     Ok(change) if change.is_change() => names.push(file.filename),
                     Ok(_) => {}
-                    Err(error) => {
-                        output.line(&preamble, "SR", &format!("Service file refused, {error}"));
-                        failed.push(file.filename);
-                    }
+                    Err(error) => drop(failed.insert(file.filename, error)),
                 }
             }
             Event::FilesWritten { service, names, failed, initial }
         });
     }
 
+    /// Writes those that could not be written before.
+    pub(super) fn write_files_again(&mut self, service: &str) {
+        if let Some(managed) = self.services.get_mut(service) {
+            managed.files_again = false;
+            self.write_files(service, false);
+        }
+    }
+
     pub(super) fn files_written(
         &mut self,
         service: &str,
         names: Vec<String>,
-        failed: &[String],
+        failed: BTreeMap<String, String>,
         initial: bool,
     ) {
-        if let Some(managed) = self.services.get_mut(service) {
-            // Tried again with the next change of the census.
-            managed.files.retain(|name, _| !failed.contains(name));
+        let Some(managed) = self.services.get_mut(service) else { return };
+        if !failed.is_empty() {
+            managed.files.retain(|name, _| !failed.contains_key(name));
         }
+        if !failed.is_empty() && !std::mem::replace(&mut managed.files_again, true) {
+            let (service, events) = (service.to_owned(), self.world.events.clone());
+            vital::spawn("files again", async move {
+                tokio::time::sleep(FILES_PAUSE).await;
+                // Without a receiver the process is ending.
+                let _ = events.send(Event::FilesAgain { service });
+            });
+        }
+        for (name, error) in &failed {
+            if managed.file_failures.get(name) != Some(error) {
+                let text = format!("Service file refused, {error}");
+                self.world.output.line(managed.machine.group().as_str(), "SR", &text);
+            }
+        }
+        managed.file_failures = failed;
         if names.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! Everything that reaches the Supervisor's task.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use roost_ctl::server::Incoming;
 use roost_launch::wire;
@@ -73,10 +73,15 @@ pub(crate) enum Event {
         service: String,
         /// Names of those that changed on disk.
         names: Vec<String>,
-        /// Names of those that could not be written.
-        failed: Vec<String>,
+        /// Names of those that could not be written, with the reason.
+        failed: BTreeMap<String, String>,
         /// They were there before the service started, so that nothing follows.
         initial: bool,
+    },
+    /// Gossiped files that could not be written are to be written now.
+    FilesAgain {
+        /// The service.
+        service: String,
     },
     /// A plain directory was staged anew.
     Staged {

@@ -56,6 +56,10 @@ pub(crate) struct Managed {
     gossip_group: ServiceGroup,
     /// Incarnations of the gossiped files that were written.
     pub(crate) files: BTreeMap<String, u64>,
+    /// Those that could not be, with the reason that was told.
+    pub(crate) file_failures: BTreeMap<String, String>,
+    /// They are about to be tried again.
+    pub(crate) files_again: bool,
     pub(crate) binds_told: Option<Vec<BindReport>>,
     pub(crate) election_told: Option<(ElectionStatus, Option<String>)>,
     /// Packages whose install hook is still to run.
@@ -97,6 +101,8 @@ impl Managed {
             announced: false,
             gossip_group: machine.group().clone(),
             files: BTreeMap::new(),
+            file_failures: BTreeMap::new(),
+            files_again: false,
             binds_told: None,
             election_told: None,
             installs: VecDeque::new(),

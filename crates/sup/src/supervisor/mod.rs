@@ -306,8 +306,9 @@ impl Supervisor {
             Event::UserLayer { service, result } => self.take_user_layer(&service, result),
             Event::InstallReady { service, result } => self.run_install_hook(&service, result),
             Event::FilesWritten { service, names, failed, initial } => {
-                self.files_written(&service, names, &failed, initial);
+                self.files_written(&service, names, failed, initial);
             }
+            Event::FilesAgain { service } => self.write_files_again(&service),
             Event::Staged { directory, result, targets } => {
                 self.staged(&directory, result, targets);
             }
