@@ -38,7 +38,7 @@ use crate::{
     peers,
     ring::{self, RingError, RingHandle},
     services::small_files::SmallFiles,
-    supervisor::{End, Supervisor, World, event::Event, orphans},
+    supervisor::{End, Places, Supervisor, World, event::Event, orphans},
     system, systemd, vital,
 };
 
@@ -186,6 +186,7 @@ async fn start(
         store: store.clone(),
         small_files: small_files.clone(),
         watcher,
+        places: Places::default(),
         launcher,
         ring: ring.clone(),
         metrics,

@@ -75,10 +75,10 @@ impl Supervisor {
         let staging = std::mem::replace(&mut known.staging, Staging::No);
         let key = Watch::Directory(directory.to_owned());
         if std::mem::replace(&mut known.watched, true) {
-            self.world.watcher.watch(key, targets);
+            self.world.watcher_of_places().watch(key, targets);
         } else {
             // It may have changed before the watching began.
-            self.world.watcher.watch_and_report(key, targets);
+            self.world.watcher_of_places().watch_and_report(key, targets);
         }
         if staging == Staging::Again {
             // What was staged is old already.

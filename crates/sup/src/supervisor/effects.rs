@@ -326,7 +326,9 @@ impl Supervisor {
     /// A machine is done: nothing of the service runs any more, or it was let go.
     fn forget(&mut self, managed: &Managed) {
         self.world.watcher.unwatch(Watch::User(managed.name.clone()));
-        self.world.watcher.unwatch(Watch::Sources(managed.name.clone()));
+        if managed.sources_watched {
+            self.world.watcher_of_places().unwatch(Watch::Sources(managed.name.clone()));
+        }
         if self.is_ending() {
             // Its last state stays visible until the process ends.
             self.publisher.show(&self.world, managed);

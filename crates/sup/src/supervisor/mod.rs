@@ -34,6 +34,7 @@ mod specs;
 mod suitability;
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     future,
     path::PathBuf,
@@ -101,6 +102,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) small_files: SmallFiles,
     pub(crate) watcher: Watcher<Watch>,
+    pub(crate) places: Places,
     pub(crate) launcher: Launcher,
     pub(crate) ring: RingHandle,
     pub(crate) specs: SpecCommands,
@@ -111,6 +113,26 @@ pub(crate) struct World {
     pub(crate) sys: Sys,
     pub(crate) ring_sys: SysInfo,
     pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+/// A second watcher, once there is something for it.
+#[derive(Debug, Default)]
+pub(crate) struct Places(OnceCell<Option<Watcher<Watch>>>);
+
+impl World {
+    /// Watches what lies wherever a user wants, beside the Supervisor's own directories: a mount
+    /// that does not answer must not keep changes of specs from being seen. Each watcher takes an
+    /// instance of inotify, of which there are few; without one the first has to do.
+    fn watcher_of_places(&self) -> &Watcher<Watch> {
+        let own = self.places.0.get_or_init(|| {
+            let events = self.events.clone();
+            let report = move |watch| events.send(Event::Changed(watch)).is_ok();
+            Watcher::start(report)
+                .inspect_err(|error| tracing::warn!("One watcher of files has to do: {error}"))
+                .ok()
+        });
+        own.as_ref().unwrap_or(&self.watcher)
+    }
 }
 
 /// What the Supervisor is doing as a whole.
@@ -234,7 +256,8 @@ impl Supervisor {
             self.stage(directory);
         }
         if let Some(path) = &self.world.config.ring.peer_watch_file {
-            self.world.watcher.watch(Watch::Peers, vec![Target::File(path.clone())]);
+            let target = Target::File(path.clone());
+            self.world.watcher_of_places().watch(Watch::Peers, vec![target]);
         }
     }
 

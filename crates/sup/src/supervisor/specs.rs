@@ -378,15 +378,15 @@ impl Supervisor {
         targets.extend(spec.config_from.as_ref().map(|path| Target::Tree(path.into())));
         let key = Watch::Sources(service.into());
         match first {
-            true => self.world.watcher.watch_and_report(key, targets),
-            false => self.world.watcher.watch(key, targets),
+            true => self.world.watcher_of_places().watch_and_report(key, targets),
+            false => self.world.watcher_of_places().watch(key, targets),
         }
     }
 
     fn unwatch_sources(&mut self, service: &str) {
         let Some(managed) = self.services.get_mut(service) else { return };
         if std::mem::take(&mut managed.sources_watched) {
-            self.world.watcher.unwatch(Watch::Sources(service.into()));
+            self.world.watcher_of_places().unwatch(Watch::Sources(service.into()));
         }
     }
 
