@@ -47,7 +47,8 @@ struct Watch {
     had_quorum: bool,
     /// When it was last told to everybody.
     told: Now,
-    /// Since when the leader is unknown, or is dead by older news than that of its election.
+    /// Since when the leader is unknown, or is dead by older news than that of its election; or
+    /// a candidate is dead or unknown.
     leader_missing_since: Option<Now>,
     /// When an election of a later term was heard of, first and last.
     foreign: Option<(Now, Now)>,
@@ -215,12 +216,12 @@ impl Ring {
         let dead = is_dead(self.health_of(&merged.member_id));
         let origin = if self.restoring { Origin::DataFile } else { Origin::Ring };
         self.rumors.put_election(origin, kind, merged)?;
+        let watch = self.elections.watch(kind, &group);
+        if is_other {
+            watch.leader_missing_since = dead.then_some(now);
+        }
         if finished {
-            let watch = self.elections.watch(kind, &group);
             watch.foreign = None;
-            if is_other {
-                watch.leader_missing_since = dead.then_some(now);
-            }
         }
         self.start_hot(kind, &group, ELECTION_ID);
         self.elections.watch(kind, &group).told = now;
@@ -463,14 +464,19 @@ impl Ring {
         let Some(stored) = self.rumors.election(kind, group) else { return };
         let stored = std::sync::Arc::clone(stored);
         let quorum = self.has_quorum(group);
-        if stored.status != Status::Finished {
+        let is_mine = stored.member_id == self.me.id;
+        if stored.status != Status::Finished
+            && (is_mine || !self.is_candidate_dead(now, kind, group, &stored.member_id))
+        {
             self.nudge_election(now, kind, group, quorum);
-        } else if stored.member_id == self.me.id {
+        } else if is_mine {
             if !quorum {
                 self.note(Event::QuorumLost { group: group.into(), term: stored.term });
                 self.restart_election(now, kind, group);
             }
-        } else if self.is_leader_dead(now, kind, group, &stored.member_id) {
+        } else if stored.status != Status::Finished
+            || self.is_leader_dead(now, kind, group, &stored.member_id)
+        {
             self.note(Event::LeaderDead {
                 me: self.me.id.clone(),
                 leader: stored.member_id.clone(),
@@ -479,6 +485,29 @@ impl Ring {
             });
             self.restart_election(now, kind, group);
         }
+    }
+
+    /// Only the candidate can finish an election, so one whose candidate died would go on for
+    /// ever, as it does in Habitat. It gets the same time as a leader of whom news are late.
+    fn is_candidate_dead(
+        &mut self,
+        now: Now,
+        kind: RumorKind,
+        group: &str,
+        candidate: &MemberId,
+    ) -> bool {
+        let health = self.health_of(candidate);
+        let watch = self.elections.watch(kind, group);
+        if health.is_some() && !is_dead(health) {
+            watch.leader_missing_since = None;
+            return false;
+        }
+        let since = *watch.leader_missing_since.get_or_insert(now);
+        let dead = since.plus_ms(UNKNOWN_LEADER_MS);
+        if dead > now {
+            self.due_at(dead);
+        }
+        dead <= now
     }
 
     fn is_leader_dead(

@@ -92,6 +92,29 @@ fn a_dead_leader_is_replaced_by_the_most_suitable() {
 }
 
 #[test]
+fn an_election_whose_candidate_dies_is_started_anew() {
+    let mut net = Net::ring(5);
+    net.run_until(20_000, |net| net.all_alive(5));
+    for number in 0..5 {
+        net.nodes.get_mut(&number).unwrap().suitability = number as u64;
+        join_group(&mut net, number);
+    }
+    net.run_until(20_000, same_leader_everywhere);
+    let leave = |net: &mut Net, number| {
+        net.command(number, Command::LeaveGracefully);
+        net.crash(number);
+    };
+    leave(&mut net, 4);
+    net.run_until(20_000, |net| {
+        let (candidate, term, _, status, _) = stored(net, 0);
+        (candidate, term, status) == (3, 1, Status::Running)
+    });
+    leave(&mut net, 3);
+    net.run_until(60_000, |net| same_leader_everywhere(net) && stored(net, 0).1 == 2);
+    assert_eq!(stored(&mut net, 0).0, 2);
+}
+
+#[test]
 fn a_leaving_leader_is_replaced_without_the_wait_for_its_death() {
     let mut net = elected();
     net.command(2, Command::LeaveGracefully);
