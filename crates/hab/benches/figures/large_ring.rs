@@ -11,7 +11,7 @@ use roost_ring::{
     Health, Member, MemberId, Membership, Service, Stores, Swim, SwimKind, SysInfo, datafile,
 };
 
-use super::{cpu_s, report, root, stop};
+use super::{cpu_s, report, root, stop, total_rss_mb};
 
 const MEMBERS: u32 = 10_000;
 const GROUP_MEMBERS: u32 = 100;
@@ -94,6 +94,8 @@ pub(super) fn change_in_a_ring_of_ten_thousand() {
     let idle_s = (cpu_s(&sup) - before) * took.as_secs_f64() / began.elapsed().as_secs_f64();
     let each_ms = (used_s - idle_s) * 1e3 / f64::from(CHANGES);
     report("a change in a ring of 10,000, CPU", "ms", vec![each_ms], "<= 1 ms");
+    let (launcher, supervisor) = total_rss_mb(&sup);
+    report("... memory, `/butterfly` included", "MB", vec![launcher + supervisor], "<= 112 MB");
     let began = Instant::now();
     let bytes = sup.get("/butterfly").text().len();
     let asked = format!("... and `/butterfly` after it, {} MB", bytes / 1_000_000);
