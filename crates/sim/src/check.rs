@@ -151,21 +151,15 @@ impl World {
         }
     }
 
-    /// True when all that run and have the same key list each other as alive, and nobody else.
+    /// True when all that run and have the ring's key list each other as alive, and nobody else.
+    /// Those with another key may be several rings that do not know each other.
     #[must_use]
     pub fn all_agree(&self) -> bool {
-        let running = |wrong: bool| {
-            let same = |node: &&Node| node.ring.is_some() && node.wrong_key == wrong;
-            self.nodes.iter().filter(same).count()
-        };
-        let counts = [running(false), running(true)];
-        self.nodes.iter().filter(|node| !node.gone).all(|node| {
-            let Some(ring) = &node.ring else { return true };
+        let members = || self.nodes.iter().filter(|node| node.ring.is_some() && !node.wrong_key);
+        let running = members().count();
+        members().filter(|node| !node.gone).filter_map(|node| node.ring.as_ref()).all(|ring| {
             let (_, tally) = ring.tally();
-            let count = counts[usize::from(node.wrong_key)];
-            // who never met anybody is not in its own list
-            let alone = count == 1 && tally.alive == 0;
-            (tally.alive == count || alone) && tally.suspect == 0
+            tally.alive == running && tally.suspect == 0
         })
     }
 
@@ -234,7 +228,7 @@ impl World {
                 .nodes
                 .iter()
                 .enumerate()
-                .filter(|(by, _)| self.share_key(*by, number))
+                .filter(|(by, node)| !node.wrong_key && self.share_key(*by, number))
                 .filter_map(|(by, node)| Some((by, node.ring.as_ref()?.health_of(&id))))
                 .filter(|(_, health)| *health != Some(Health::Alive))
                 .map(|(by, health)| format!("{by} {health:?}"))
@@ -256,7 +250,8 @@ impl World {
         let mut wrong = Wrong::default();
         let honest = |number: &usize| {
             let node = &self.nodes[*number];
-            node.ring.is_some() && !node.gone && !self.harm.liars.contains(number)
+            let misled = node.gone || node.wrong_key || self.harm.liars.contains(number);
+            node.ring.is_some() && !misled
         };
         let honest: Vec<usize> = (0..self.nodes.len()).filter(honest).collect();
         let ids: Vec<_> = (0..self.nodes.len()).map(id_of).collect();

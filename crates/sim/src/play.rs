@@ -170,6 +170,8 @@ impl Scenario {
         if world.watch.rumors {
             let times = std::mem::take(&mut world.watch.rumor_us);
             report.add_times("a rumor was known after", times);
+            let estimate = epidemic_seconds(world.nodes.len());
+            report.add("  estimate for Habitat, until all know", format!("{estimate} s"));
         }
         if world.watch.deaths {
             let times = std::mem::take(&mut world.watch.suspected_us);
@@ -253,6 +255,18 @@ fn measure_join(world: &mut World, end_ms: u64, report: &mut Report) {
     let to_newcomer = world.nodes.last().map_or(0, |node| node.received);
     report.add("messages to the newcomer", to_newcomer);
     report.add("messages in the ring meanwhile", received(world) - before);
+}
+
+/// Seconds until a rumor that each member tells five others per second reaches everybody, by the
+/// recurrence of an epidemic without loss.
+fn epidemic_seconds(members: usize) -> u64 {
+    let members = members as f64;
+    let (mut know, mut seconds) = (1.0_f64, 0);
+    while members - know > 0.5 && seconds < 1000 {
+        know += (members - know) * (1.0 - (1.0 - 1.0 / members).powf(5.0 * know));
+        seconds += 1;
+    }
+    seconds
 }
 
 fn to_ms(seconds: f64) -> u64 {

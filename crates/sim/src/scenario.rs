@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::liar::Lie;
 
 /// Name and text of every scenario that comes with the program, in the order of listings.
-pub const SCENARIOS: [(&str, &str); 19] = [
+pub const SCENARIOS: [(&str, &str); 20] = [
     ("calm", include_str!("../scenarios/calm.toml")),
     ("rumor", include_str!("../scenarios/rumor.toml")),
     ("death", include_str!("../scenarios/death.toml")),
@@ -23,6 +23,7 @@ pub const SCENARIOS: [(&str, &str); 19] = [
     ("slander", include_str!("../scenarios/slander.toml")),
     ("liars", include_str!("../scenarios/liars.toml")),
     ("usurpers", include_str!("../scenarios/usurpers.toml")),
+    ("highest", include_str!("../scenarios/highest.toml")),
     ("exile", include_str!("../scenarios/exile.toml")),
     ("flood", include_str!("../scenarios/flood.toml")),
     ("chaos", include_str!("../scenarios/chaos.toml")),
