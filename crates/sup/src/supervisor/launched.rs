@@ -2,7 +2,7 @@
 
 use roost_ident::Hook;
 use roost_launch::wire::Event as Said;
-use roost_service::Event as Told;
+use roost_service::{Event as Told, Now};
 
 use super::Supervisor;
 use crate::{Exit, services::hook_run::Ended};
@@ -22,12 +22,15 @@ impl Supervisor {
     pub(super) fn launcher_said(&mut self, event: Said) {
         match event {
             Said::Welcome(_) => {}
-            Said::Spawned { id, pid, .. } => {
+            Said::Spawned { id, pid, started_unix_ms } => {
+                // The time that the next Supervisor will hear, so that it shows the same.
+                let now = Now { unix_ms: started_unix_ms, ..self.world.clock.now() };
                 let service = self.processes.get(&id).cloned();
                 if let Some(managed) = service.and_then(|name| self.services.get_mut(&name)) {
                     managed.pid = Some(pid);
+                    managed.machine.handle(now, Told::Spawned { pid });
                     let service = managed.name.clone();
-                    self.tell(&service, Told::Spawned { pid });
+                    self.drive(&service);
                 }
             }
             Said::SpawnFailed { id, errno: _, message } => {
@@ -133,7 +136,10 @@ impl Supervisor {
     pub(super) fn launcher_gone(&mut self) {
         self.world.output.sup("Supervisor shutting down due to launcher exit");
         self.world.ring.command(roost_ring::Command::LeaveGracefully);
-        let inherited = self.inherited.values().filter(|inherited| !inherited.ended);
+        // An end that waits for the specs, to take these back, waits no longer.
+        self.end_waits_until_ms = None;
+        let inherited = std::mem::take(&mut self.inherited).into_values();
+        let inherited = inherited.filter(|inherited| !inherited.ended);
         let services = self.services.values();
         self.left =
             services.filter_map(|managed| Some((managed.pid?, managed.shutdown()))).collect();
