@@ -79,26 +79,31 @@ impl Selection {
             problem: format!("'{name}' under 'files' {problem}"),
         };
         match self {
-            Self::Named(names) => {
-                for name in names {
-                    let steps: Vec<_> = Path::new(name).components().collect();
-                    if !steps.iter().all(|step| matches!(step, Component::Normal(_))) {
+            Self::Named(named) => {
+                let mut names = Vec::new();
+                for name in named {
+                    let steps = Path::new(name).components().map(|step| match step {
+                        Component::Normal(step) => step.to_str(),
+                        _ => None,
+                    });
+                    let steps: Option<Vec<_>> = steps.collect();
+                    let Some(steps @ [first, ..]) = steps.as_deref() else {
                         return Err(refuse(name, "must be a path below the directory"));
-                    }
+                    };
                     if name.split('/').any(|step| step.starts_with('.')) {
                         return Err(refuse(name, "is hidden; give it another name"));
                     }
-                    let first = name.split('/').next().unwrap_or_default();
-                    if OWN_MEANING.contains(&first) {
+                    let is_run = *first == "run" && !dir.join(first).is_dir();
+                    if is_run || OWN_MEANING.contains(first) {
                         return Err(refuse(name, "is part of every service; leave it out there"));
                     }
                     if dir.join(name).symlink_metadata().is_err() {
                         return Err(refuse(name, "does not exist; correct or remove it"));
                     }
+                    names.push(steps.join("/"));
                 }
-                let mut names: Vec<_> =
-                    names.iter().map(|name| name.trim_end_matches('/').to_owned()).collect();
                 names.sort();
+                names.dedup();
                 Ok(names)
             }
             Self::All => {
@@ -192,8 +197,9 @@ pub(super) struct Others {
 pub(super) fn read(dir: &Path, selection: &Selection) -> Result<Others, StageError> {
     let mut others = Others::default();
     for name in selection.roots(dir)? {
-        if METAFILES.contains(&name.as_str()) {
-            let path = dir.join(name);
+        let first = name.split('/').next().unwrap_or_default();
+        if METAFILES.contains(&first) {
+            let path = dir.join(first);
             let problem = "has the name of a metafile of packages; rename it (facts about the \
                            service belong into roost.toml)";
             return Err(StageError::Refused { path, problem: problem.into() });

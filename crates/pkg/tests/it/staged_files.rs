@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use roost_pkg::stage::{StageOptions, Staged, stage_directory, watch_paths};
@@ -120,11 +121,14 @@ fn a_write_within_the_grain_of_the_clock_is_seen() {
     let root = Root::new();
     let dir = service(&root, &[("bin/server", "one")]);
     let file = dir.join("bin/server");
-    let modified = file.metadata().unwrap().modified().unwrap();
+    // Not older than the grain, however slow this machine is.
+    let modified = SystemTime::now() + Duration::from_secs(3600);
+    let touch = || fs::File::options().write(true).open(&file).unwrap().set_modified(modified);
+    touch().unwrap();
     let first = stage(&root, &dir);
     // Same size, same file, same time of modification; the time of change is as coarse.
     fs::write(&file, "two").unwrap();
-    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    touch().unwrap();
     let record = release(&root, &first).join("STAGED_FILES");
     assert!(fs::read_to_string(&record).unwrap().starts_with("- "), "its state is not relied on");
     assert!(stage(&root, &dir).changed);
@@ -182,7 +186,8 @@ fn mkfifo(path: &Path) {
 fn roost_toml_names_what_belongs_to_the_service() {
     let root = Root::new();
     let dir = service(&root, &[("bin/server", "x"), ("out/lib/a.so", "x"), ("log/app.log", "x")]);
-    write(&dir.join("roost.toml"), "files = [\"bin/\", \"out/lib/a.so\"]\n");
+    // However it is spelled, and in whatever it is contained.
+    write(&dir.join("roost.toml"), "files = [\"bin/\", \"out//lib/a.so\", \"bin//server\"]\n");
     let staged = stage(&root, &dir);
     let release = release(&root, &staged);
     assert!(release.join("bin/server").is_file() && release.join("out/lib/a.so").is_file());
@@ -193,20 +198,27 @@ fn roost_toml_names_what_belongs_to_the_service() {
             (watch.path.strip_prefix(&dir).unwrap().display().to_string(), watch.recursive)
         })
         .collect();
-    let expected = [("", false), ("bin", true), ("hooks", false), ("out/lib", false)];
+    let expected =
+        [("", false), ("bin", false), ("bin", true), ("hooks", false), ("out/lib", false)];
     assert_eq!(watched, expected.map(|(path, recursive)| (path.to_owned(), recursive)));
 
     for (named, problem) in [
         ("../x", "'../x' under 'files' must be a path below the directory"),
+        ("", "'' under 'files' must be a path below the directory"),
         ("/bin", "'/bin' under 'files' must be a path below the directory"),
         (".git", "'.git' under 'files' is hidden"),
         ("config", "'config' under 'files' is part of every service"),
+        ("run", "'run' under 'files' is part of every service"),
         ("lib", "'lib' under 'files' does not exist"),
     ] {
         write(&dir.join("roost.toml"), format!("files = [{named:?}]\n"));
         let error = refusal(&root, &dir);
         assert!(error.starts_with(&format!("roost.toml: {problem}")), "{error}");
     }
+    write(&dir.join("DEPS/x"), "x");
+    write(&dir.join("roost.toml"), "files = [\"DEPS/x\"]\n");
+    let error = refusal(&root, &dir);
+    assert!(error.starts_with("DEPS: has the name of a metafile"), "{error}");
 }
 
 #[test]
