@@ -4,7 +4,8 @@
 mod yml;
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Write as _},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -27,26 +28,27 @@ pub(crate) fn start_supervisor(log_yml: &Path) {
         Ok(None) => {}
         Ok(Some(levels)) => {
             for ignored in levels.ignored {
-                eprintln!(
-                    "Logging configuration file '{}': not supported, and without effect: {ignored}",
-                    log_yml.display()
-                );
+                complain(log_yml, &format!(": not supported, and without effect: {ignored}"));
             }
             return match levels.to_stderr {
                 true => start(parse(&levels.filter), io::stderr),
                 false => start(parse(&levels.filter), io::stdout),
             };
         }
-        Err(error) => eprintln!(
-            "Logging configuration file '{}' not valid: {error}; using default logging \
-             configuration",
-            log_yml.display()
-        ),
+        Err(error) => {
+            complain(log_yml, &format!(" not valid: {error}; using default logging configuration"));
+        }
     }
     match variable("RUST_LOG") {
         Some(filter) => start(parse(&filter), io::stderr),
         None => start(EnvFilter::default().add_directive(LevelFilter::ERROR.into()), io::stdout),
     }
+}
+
+fn complain(log_yml: &Path, what: &str) {
+    let line = format!("Logging configuration file '{}'{what}\n", log_yml.display());
+    // Where standard error cannot be written, for instance on a full disk, nobody can be told.
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// For a command: what `RUST_LOG` asks for, to standard error. Without it there is nothing to

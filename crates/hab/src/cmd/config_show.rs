@@ -9,6 +9,7 @@ use crate::{
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
+    ui::printable,
 };
 
 /// Arguments of the command.
@@ -33,7 +34,7 @@ impl Run for Arguments {
             Ok(())
         })?;
         expect_answer(ended)?;
-        context.ui.raw(&text);
+        context.ui.raw(&printable(&text));
         if !text.is_empty() && !text.ends_with('\n') {
             context.ui.raw("\n");
         }

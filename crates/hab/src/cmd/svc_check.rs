@@ -12,8 +12,10 @@ use ureq::{
     tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
-use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit};
+use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit, ui::printable};
 
+/// Longest wait for an answer: a day, which a clock can add to any time.
+const MAX_TIMEOUT_S: u64 = 86_400;
 /// Longest health document that is read.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
@@ -63,7 +65,7 @@ impl Run for Arguments {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         // A bar would begin performance data.
         let line = line.trim().replace('|', "/");
-        context.ui.info(&format!("{word}: {} - {line}", self.group));
+        context.ui.info(&printable(&format!("{word}: {} - {line}", self.group)));
         Ok(exit)
     }
 }
@@ -96,7 +98,7 @@ fn no_document(code: u16) -> (Exit, String) {
 impl Arguments {
     fn fetch(&self) -> anyhow::Result<(u16, String)> {
         let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(self.timeout)))
+            .timeout_global(Some(Duration::from_secs(self.timeout.min(MAX_TIMEOUT_S))))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)

@@ -26,6 +26,8 @@ const DEFAULT_INTERPRETER: &str = "core/busybox-static";
 const DEFAULT_CHECK_TIMEOUT_S: u64 = 60;
 /// Worker threads of the HTTP gateway.
 const DEFAULT_HTTP_THREADS: usize = 2;
+/// More would only take memory, which the runtime reserves for each.
+const MAX_HTTP_THREADS: usize = 256;
 
 impl RunOptions {
     /// The look of lines.
@@ -168,7 +170,7 @@ fn health_check_timeout() -> Duration {
 
 fn http_threads() -> usize {
     let given = variable("HAB_SUP_HTTP_THREADS").and_then(|text| text.parse().ok());
-    given.filter(|threads| *threads > 0).unwrap_or(DEFAULT_HTTP_THREADS)
+    given.filter(|threads| *threads > 0).unwrap_or(DEFAULT_HTTP_THREADS).min(MAX_HTTP_THREADS)
 }
 
 pub(crate) fn interpreter() -> Result<PackageIdent, StartError> {

@@ -167,6 +167,10 @@ fn a_check_with_a_wrong_command_line_tells_nothing_of_the_service() {
     assert_eq!((ended.code, ended.stdout.as_str()), (3, "UNKNOWN: wrong command line\n"));
     assert!(ended.stderr.starts_with("error: unexpected argument"), "{}", ended.stderr);
     assert_eq!(Place::new().hab(&["svc", "check", "--help"]).code, 0);
+    let for_ever = u64::MAX.to_string();
+    let nowhere = ["svc", "check", "--timeout", &for_ever, "--url", "http://127.0.0.1:1", "web"];
+    let ended = Place::new().hab(&nowhere);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
 }
 
 #[test]

@@ -103,6 +103,23 @@ fn systemd_is_told_of_readiness_status_life_and_the_end() {
 }
 
 #[test]
+fn numbers_beyond_all_bounds_are_no_reason_to_end() {
+    let root = root_with_web(&[]);
+    let endless = u64::MAX.to_string();
+    let names = [
+        "HAB_HEALTH_CHECK_TIMEOUT_SECS",
+        "HAB_PERSIST_LOOP_PERIOD_SECS",
+        "HAB_RUMOR_SHARE_LIMIT",
+        "HAB_SUP_HTTP_THREADS",
+    ];
+    let sup = names.iter().fold(root.supervisor(), |sup, name| sup.env(name, &endless));
+    let mut sup = sup.args(["acme/web"]).start();
+    sup.wait_up("web");
+    assert_eq!(sup.stop(), 0);
+    assert!(!sup.log().contains("starting it again"), "{}", sup.log());
+}
+
+#[test]
 fn log_yml_sets_levels_and_what_is_wrong_with_it_is_told() {
     let root = root_with_web(&[]);
     root.write(

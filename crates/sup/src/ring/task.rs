@@ -26,6 +26,8 @@ const DATAGRAM_BYTES_MAX: usize = 65_536;
 const INPUTS_PER_TURN: usize = 128;
 /// Time between writes of the data file (`HAB_PERSIST_LOOP_PERIOD_SECS`).
 const PERSIST_PERIOD_S: u64 = 30;
+/// The longest, a year: a clock can add it to any time.
+const PERSIST_PERIOD_MAX_S: u64 = 365 * 86_400;
 /// How long the end waits for a disk that does not write.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// Time between updates of the ring's figures in `/metrics`.
@@ -297,5 +299,5 @@ impl Task {
 
 fn persist_period() -> Duration {
     let given = super::number("HAB_PERSIST_LOOP_PERIOD_SECS").filter(|seconds| *seconds > 0);
-    Duration::from_secs(given.unwrap_or(PERSIST_PERIOD_S))
+    Duration::from_secs(given.unwrap_or(PERSIST_PERIOD_S).min(PERSIST_PERIOD_MAX_S))
 }
