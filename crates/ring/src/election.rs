@@ -17,10 +17,13 @@ const NUDGE_MS: u64 = 10_000;
 /// A merge that changed nothing here is told to others at most this often. Habitat tells it each
 /// time, and so keeps telling for ever where two members got the same votes in another order.
 const ECHO_MS: u64 = 2_000;
-/// A leader that is not in the member list, or was dead there already when its election arrived,
-/// counts as dead after this time. Habitat does not wait, and so restarts an election whose rumor
-/// arrives before that about the leader: of one that is new, or was behind a cut.
+/// A leader that is not in the member list counts as dead after this time. Habitat does not
+/// wait, and so restarts an election whose rumor arrives before that about the leader.
 const UNKNOWN_LEADER_MS: u64 = 10_000;
+/// So does a leader that was dead in the list already when its election arrived: others elected
+/// it since, behind a cut. Members that gave each other up need some turns of their probers, in
+/// both directions, until they meet again.
+const STALE_DEATH_MS: u64 = 30_000;
 /// A running election of a later term that the current leader has nothing to do with is joined
 /// after it was heard of for this long. Habitat never joins, and so a member that was away while
 /// the others began to elect can keep them from ever finishing.
@@ -527,7 +530,8 @@ impl Ring {
                 return is_dead(health);
             }
         };
-        let dead = since.plus_ms(UNKNOWN_LEADER_MS);
+        let wait_ms = if health.is_some() { STALE_DEATH_MS } else { UNKNOWN_LEADER_MS };
+        let dead = since.plus_ms(wait_ms);
         if dead <= now {
             watch.leader_missing_since = None;
             return true;
