@@ -62,6 +62,10 @@ impl Machine {
             Phase::Initialized => {
                 // The process has not started yet and will see the rest; only init has run.
                 self.attempt.pending.init |= changes(&rendering.files).init;
+                // It must not start while files are being written: asked for once more.
+                let is_unfinished =
+                    |failure: &RenderFailure| matches!(failure, RenderFailure::Unfinished(_));
+                self.attempt.dirty |= rendering.failures.iter().any(is_unfinished);
                 self.advance(now);
             }
             Phase::Running => {

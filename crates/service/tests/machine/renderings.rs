@@ -188,6 +188,22 @@ fn a_rendering_that_does_not_end_starts_nothing_and_is_tried_again_when_it_has_e
 }
 
 #[test]
+fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
+    let unfinished = RenderFailure::Unfinished("no answer".into());
+    let mut world = world(&[Hook::Init, Hook::Run], |script| {
+        script.hooks.insert(Hook::Init, (Some(1_000), HookOutcome::Exit(0)));
+        let unfinished = Rendering { files: Vec::new(), failures: vec![unfinished] };
+        script.renderings = vec![Rendering::default(), unfinished];
+    });
+    world.pass(500);
+    assert_eq!(world.machine.status().phase, PhaseName::Initializing);
+    world.tell(Event::ContextChanged);
+    world.pass(5_000);
+    assert_eq!(world.machine.status().phase, PhaseName::Running);
+    assert_eq!(world.times(|effect| *effect == Effect::Render).len(), 3);
+}
+
+#[test]
 fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
     let failure = RenderFailure::Config("no space left".into());
     let failed = Rendering { files: Vec::new(), failures: vec![failure] };
