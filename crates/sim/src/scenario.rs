@@ -30,7 +30,7 @@ pub const SCENARIOS: [(&str, &str); 20] = [
     ("chaos-key", include_str!("../scenarios/chaos-key.toml")),
 ];
 
-/// A scenario as its file says it. `docs/internals/ring.md` explains each word.
+/// A scenario as its file says it; `docs/internals/ring.md` shows one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
