@@ -131,6 +131,32 @@ fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
     assert!(pid_of(&service) != old && !lives(old));
 }
 
+/// Its parent has left the group, so that no signal to the group reaches who should collect it.
+#[test]
+fn a_zombie_of_an_earlier_run_holds_up_neither_its_service_nor_the_end() {
+    let run = "#!/bin/sh
+if mkdir {{pkg.svc_data_path}}/zombie; then
+  sh -c 'true & exec setsid sh -c \": >{{pkg.svc_data_path}}/left; exec sleep 1000\"' &
+fi
+exec sleep 1000
+";
+    let root = crate::root_with_web(&[("hooks/run", run), ("SHUTDOWN_TIMEOUT", "1")]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let survivor = sup.wait_up("web");
+    let left = root.join("hab/svc/web/data/left");
+    wait_for("the parent to leave", || left.exists().then_some(()));
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
+    rustix::process::kill_process(sup.launcher_pid(), Signal::KILL).expect("it lives");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    drop(sup);
+    let mut sup = root.supervisor().start();
+    wait_web(&sup, |service| is_up(service) && pid_of(service) != survivor);
+    assert!(!lives(survivor), "never two copies");
+    assert_eq!(sup.stop(), 0);
+    assert!(sup.log().contains(&format!("Still running as PID {survivor}")), "{}", sup.log());
+}
+
 /// The reading is held up behind `user.toml` and before its end.
 #[test]
 fn a_user_toml_that_changes_while_its_service_is_read_is_not_missed() {

@@ -125,12 +125,13 @@ impl Supervisor {
         }
     }
 
-    /// Reads a service, as soon as nothing of an earlier run of it lives.
+    /// Reads a service, as soon as nothing of an earlier run of it lives; one that was taken back
+    /// runs already.
     pub(super) fn build(&mut self, managed: &mut Managed, pin: Option<String>) {
         if !self.begin_errand(&managed.name, Errand::Build) {
             return self.refuse_unread(managed);
         }
-        if self.orphans.hold(&managed.name) {
+        if managed.process.is_none() && self.orphans.hold(&managed.name) {
             managed.held_build = Some(pin);
             return;
         }

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -14,12 +14,18 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::{Supervisor, effects::SIGKILL, errands::Kind};
 
+/// So long after KILL the rest of a group whose leader is gone is waited for, as for the group of a
+/// service: what nobody can end must not keep a service down, nor this Supervisor from its end.
+const KILLED_WAIT_MS: u64 = 5_000;
+
 #[derive(Debug)]
 struct Orphan {
     group: String,
     pid: u32,
     shutdown: Shutdown,
-    kill_at_ms: Option<u64>,
+    /// When it is killed, and when it is looked at once it was.
+    due_ms: u64,
+    killed: bool,
 }
 
 /// Orphans by the launcher's number.
@@ -47,7 +53,7 @@ impl Orphans {
     }
 
     pub(super) fn next_wake_ms(&self) -> Option<u64> {
-        self.0.values().filter_map(|orphan| orphan.kill_at_ms).min()
+        self.0.values().map(|orphan| orphan.due_ms).min()
     }
 
     /// Takes a process out that is gone and returns its service; `None` when it was none of
@@ -62,28 +68,42 @@ pub(super) fn service_of(group: &str) -> &str {
     group.split_once('.').map_or(group, |(service, _)| service)
 }
 
+/// True for a process that is gone or a zombie.
+fn has_ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    let state = stat.as_deref().ok().and_then(|stat| stat.rsplit(')').next());
+    state.is_none_or(|state| state.trim_start().starts_with(['Z', 'X']))
+}
+
 impl Supervisor {
     /// Begins to stop a process that is nobody's service, the way it was started to be stopped.
     pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32, shutdown: Shutdown) {
         self.world.output.line(&group, "ST", &format!("Terminating service (PID: {pid})"));
         self.signal(id, shutdown.signal);
         let now_ms = self.world.clock.now().mono_ms;
-        let kill_at_ms = Some(now_ms.saturating_add(shutdown.timeout_ms));
-        self.orphans.0.insert(id, Orphan { group, pid, shutdown, kill_at_ms });
+        let due_ms = now_ms.saturating_add(shutdown.timeout_ms);
+        self.orphans.0.insert(id, Orphan { group, pid, shutdown, due_ms, killed: false });
     }
 
+    /// Kills orphans that had their time, and gives up what even that did not end.
     pub(super) fn kill_late_orphans(&mut self) {
-        let now = self.world.clock.now();
-        let late = |orphan: &&mut Orphan| orphan.kill_at_ms.is_some_and(|at| at <= now.mono_ms);
-        let mut kill = Vec::new();
-        for (id, orphan) in &mut self.orphans.0 {
-            if late(&orphan) {
-                orphan.kill_at_ms = None;
+        let now_ms = self.world.clock.now().mono_ms;
+        let (mut kill, mut given_up) = (Vec::new(), Vec::new());
+        for (id, orphan) in self.orphans.0.iter_mut().filter(|(_, it)| it.due_ms <= now_ms) {
+            orphan.due_ms = now_ms.saturating_add(KILLED_WAIT_MS);
+            if !std::mem::replace(&mut orphan.killed, true) {
                 kill.push(*id);
+            } else if has_ended(orphan.pid) {
+                given_up.push(*id);
             }
         }
         for id in kill {
             self.signal(id, SIGKILL);
+        }
+        for id in given_up {
+            if let Some(service) = self.orphans.gone(id) {
+                self.orphan_gone(&service);
+            }
         }
     }
 
@@ -129,5 +149,25 @@ pub(crate) fn stop_without_launcher(left: &[(u32, Shutdown)]) {
             lives
         });
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_zombie_has_ended_and_what_runs_has_not() {
+        assert!(!has_ended(std::process::id()));
+        let mut child = Command::new("true").spawn().unwrap();
+        let patience = Instant::now() + Duration::from_secs(40);
+        while !has_ended(child.id()) {
+            assert!(Instant::now() < patience, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+        child.wait().unwrap();
+        assert!(has_ended(child.id()));
     }
 }
