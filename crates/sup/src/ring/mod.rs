@@ -71,15 +71,13 @@ impl RingHandle {
         let _ = self.commands.send(Order::Command(Box::new(command), None));
     }
 
-    /// Tells the ring something and waits until it has it.
-    ///
-    /// # Errors
-    /// When the ring refuses; then nothing has changed.
-    pub(crate) async fn ask(&self, command: Command) -> Result<(), Dropped> {
+    /// Tells the ring something and waits until it has it, or refuses it and nothing has changed.
+    /// `None` when the ring has ended before.
+    pub(crate) async fn ask(&self, command: Command) -> Option<Result<(), Dropped>> {
         let (sender, answer) = oneshot::channel();
-        // Without the task the process is ending, and nobody reads what is answered.
+        // Without the task there is no answer either.
         let _ = self.commands.send(Order::Command(Box::new(command), Some(sender)));
-        answer.await.unwrap_or(Ok(()))
+        answer.await.ok()
     }
 
     /// Writes the data file and closes the connections.

@@ -71,7 +71,10 @@ impl Supervisor {
                     format!("The ring takes nothing more, and nothing has changed: {dropped}");
                 Failure::new(ErrorCode::Internal, text)
             };
-            responder.finish_with(ring.ask(command).await.map_err(failure));
+            // A client of a process that is ending must not hear that it was done.
+            if let Some(result) = ring.ask(command).await {
+                responder.finish_with(result.map_err(failure));
+            }
         });
     }
 
