@@ -211,7 +211,7 @@ impl Supervisor {
     }
 
     /// True while the service is read from disk, `user.toml` with it.
-    fn is_being_read(&self, service: &str) -> bool {
+    pub(super) fn is_being_read(&self, service: &str) -> bool {
         [Kind::Build, Kind::Look].iter().any(|kind| self.errands.is_under_way(service, *kind))
     }
 

@@ -67,11 +67,11 @@ impl Errands {
     }
 }
 
-/// Why a service is down whose files do not come.
+/// What is wrong with a service whose files do not come.
 fn unread() -> String {
     format!(
         "its files could not be read or written within {} secs; does a file system not answer? \
-         It starts once they could",
+         It is tried again once they can be",
         DISK_PATIENCE.as_secs()
     )
 }

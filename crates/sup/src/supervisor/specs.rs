@@ -317,7 +317,9 @@ impl Supervisor {
         self.touched.insert(service.into());
         self.take_result(service, result, look);
         let managed = self.services.get_mut(service);
-        if managed.is_some_and(|managed| std::mem::take(&mut managed.read_user_again)) {
+        let again = managed.is_some_and(|managed| std::mem::take(&mut managed.read_user_again));
+        // A reading that has begun since sees the change.
+        if again && !self.is_being_read(service) {
             self.file_changed(Watch::User(service.into()));
         }
     }
