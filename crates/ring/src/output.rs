@@ -83,6 +83,7 @@ pub enum Event {
     NoQuorum { group: String, alive: usize, total: usize },
     AckAbandoned { id: MemberId },
     Refuted { incarnation: u64 },
+    Doubled { id: MemberId },
     Lagged { late_us: u64 },
     ConflictingLeaders { group: String, term: u64, one: MemberId, other: MemberId },
     Leaving,
@@ -92,7 +93,7 @@ impl Event {
     /// True for what an operator must act on.
     #[must_use]
     pub const fn is_advice(&self) -> bool {
-        matches!(self, Self::ConflictingLeaders { .. })
+        matches!(self, Self::ConflictingLeaders { .. } | Self::Doubled { .. })
     }
 
     /// True for what an operator should see; the rest is for debugging.
@@ -150,6 +151,12 @@ impl fmt::Display for Event {
                     "Others think this member is not alive; its incarnation is {incarnation} now"
                 )
             }
+            Self::Doubled { id } => write!(
+                f,
+                "Another Supervisor seems to use the member id of this one, {id}. Where the \
+                 machine is a copy of another, stop its Supervisor and remove hab/sup/default/MEMBER_ID \
+                 and hab/sup/default/data."
+            ),
             Self::ConflictingLeaders { group, term, one, other } => write!(
                 f,
                 "{group} has two leaders of term {term}, {one} and {other}: parts of the ring \

@@ -269,9 +269,10 @@ impl Ring {
         self.awareness.probe_failed();
         let target = self.table.at(place);
         let (member, address) = (Member { incarnation, ..target.member() }, target.address);
-        self.note(Event::Suspected { id: member.id.clone() });
         // the list has it already, so there is no limit to meet
-        let _ = self.insert(now, &member, address, Health::Suspect);
+        if self.insert(now, &member, address, Health::Suspect) == Ok(true) {
+            self.note(Event::Suspected { id: member.id });
+        }
     }
 
     /// True when what others said of a member is old news: it has contradicted them since, or

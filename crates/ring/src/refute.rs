@@ -13,58 +13,113 @@ const RAISE_MS: u64 = 5_000;
 const REFUTE_MS: u64 = 1_000;
 /// Members that are told at once.
 const TOLD_AT_ONCE: usize = 5;
+/// After so many contradictions of claims, another machine must be using the id of this one.
+const CLAIMS_OF_A_DOUBLE: u32 = 3;
+/// The pause between such contradictions doubles so many times, to about a minute: two machines of
+/// one id would raise each other's incarnation without end.
+const MOST_DOUBLINGS: u32 = 6;
+/// Without a claim for so long, all is forgotten.
+const CALM_MS: u64 = 600_000;
 
 /// What was contradicted, and what waits to be.
 #[derive(Debug, Default)]
 pub(crate) struct Refutations {
     /// When a `PROBEPING` last raised the incarnation.
     raised: Option<Now>,
-    /// When an accusation was last contradicted.
-    refuted: Option<Now>,
-    /// The accusation of the highest incarnation that came too soon after that.
+    /// That this member were not alive.
+    accusations: Turn,
+    /// That it were alive in an incarnation that it never had.
+    claims: Turn,
+    /// Claims contradicted, without a long calm between them.
+    claimed: u32,
+}
+
+/// One kind of untruth.
+#[derive(Debug, Default)]
+struct Turn {
+    /// When it was last contradicted.
+    last: Option<Now>,
+    /// That of the highest incarnation which came too soon after that.
     waiting: Option<(u64, Health)>,
+}
+
+impl Turn {
+    fn due(&self, pause_ms: u64) -> Now {
+        self.last.map_or(Now(0), |last| last.plus_ms(pause_ms))
+    }
+
+    fn next(&self, pause_ms: u64) -> Now {
+        if self.waiting.is_none() { Now::NEVER } else { self.due(pause_ms) }
+    }
 }
 
 impl Refutations {
     pub(crate) fn next(&self) -> Now {
-        if self.waiting.is_none() { Now::NEVER } else { self.due() }
+        self.accusations.next(REFUTE_MS).min(self.claims.next(self.claims_pause_ms()))
     }
 
-    fn due(&self) -> Now {
-        self.refuted.map_or(Now(0), |refuted| refuted.plus_ms(REFUTE_MS))
+    const fn claims_pause_ms(&self) -> u64 {
+        let doublings = self.claimed.saturating_sub(1);
+        REFUTE_MS << if doublings < MOST_DOUBLINGS { doublings } else { MOST_DOUBLINGS }
+    }
+
+    /// Its turn, and the pause that it keeps.
+    const fn turn(&mut self, said: Health) -> (&mut Turn, u64) {
+        let claims_pause_ms = self.claims_pause_ms();
+        match said {
+            Health::Alive => (&mut self.claims, claims_pause_ms),
+            _ => (&mut self.accusations, REFUTE_MS),
+        }
+    }
+
+    /// What waits and is due.
+    fn take_due(&mut self, now: Now) -> Option<(u64, Health)> {
+        [Health::Alive, Health::Suspect].into_iter().find_map(|said| {
+            let (turn, pause_ms) = self.turn(said);
+            if turn.next(pause_ms) <= now { turn.waiting.take() } else { None }
+        })
     }
 }
 
 impl Ring {
     /// Somebody says how this member is. When it is not so, that is contradicted, at once or a
     /// little later. Neither is it alive in an incarnation that it never had: it lost its file, or
-    /// somebody lies about it, perhaps about its address. Habitat lets that pass.
+    /// another machine has its id, or somebody lies about it, perhaps about its address. Habitat
+    /// lets that pass.
     pub(crate) fn hear_of_oneself(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
         let wrong = incarnation > self.me.incarnation
             || (incarnation == self.me.incarnation && said != Health::Alive);
         if self.leaving || !wrong || incarnation == u64::MAX {
             return false;
         }
-        if self.refutations.due() > now {
-            let waiting = self.refutations.waiting.get_or_insert((incarnation, said));
+        let (turn, pause_ms) = self.refutations.turn(said);
+        if turn.due(pause_ms) > now {
+            let waiting = turn.waiting.get_or_insert((incarnation, said));
             *waiting = (*waiting).max((incarnation, said));
             return false;
         }
-        self.refutations.refuted = Some(now);
-        self.refutations.waiting = None;
+        let before = turn.last.replace(now);
+        turn.waiting = None;
         let incarnation = incarnation + 1;
         self.set_incarnation(incarnation);
+        *self.counters.refutations.entry(said).or_default() += 1;
         if said != Health::Alive {
-            *self.counters.refutations.entry(said).or_default() += 1;
             self.note(Event::Refuted { incarnation });
+            return true;
+        }
+        let claimed = &mut self.refutations.claimed;
+        let was_calm = before.is_none_or(|before| before.plus_ms(CALM_MS) <= now);
+        *claimed = if was_calm { 1 } else { claimed.saturating_add(1) };
+        if *claimed >= CLAIMS_OF_A_DOUBLE {
+            let id = self.me.id.clone();
+            self.note(Event::Doubled { id });
         }
         true
     }
 
     /// Contradicts what had to wait.
     pub(crate) fn run_refutations(&mut self, now: Now) {
-        if self.refutations.next() <= now
-            && let Some((incarnation, said)) = self.refutations.waiting.take()
+        if let Some((incarnation, said)) = self.refutations.take_due(now)
             && self.hear_of_oneself(now, incarnation, said)
         {
             self.tell_a_few();

@@ -184,6 +184,56 @@ fn accusations_by_the_thousand_are_contradicted_once_per_second() {
 }
 
 #[test]
+fn another_machine_with_the_own_id_is_told_of_and_contradicted_ever_more_rarely() {
+    let mut ring = ring(Config::default());
+    let mut written: Vec<u64> = Vec::new();
+    let mut advice = Vec::new();
+    let mut say = |ring: &mut Ring, now, incarnation, health| {
+        let mut record = about(0, health);
+        record.member.incarnation = incarnation;
+        let bytes = plain(Rumor::Member("x".into(), record).encode());
+        ring.handle(now, Input::Gossip { bytes: &bytes }).unwrap();
+        for output in drain(ring) {
+            match output {
+                Output::PersistIncarnation(incarnation) => {
+                    written.push(incarnation);
+                    ring.handle(now, Input::IncarnationStored(incarnation)).unwrap();
+                }
+                Output::Event(event) if event.is_advice() => advice.push(event.to_string()),
+                _ => {}
+            }
+        }
+        (written.clone(), advice.len())
+    };
+    // one claim is what a member hears that lost its file
+    assert_eq!(say(&mut ring, Now(1), 7, Health::Alive), (vec![8], 0));
+    // the other machine is as quick to be one ahead
+    let mut incarnation = 9;
+    let mut now = Now(1);
+    for _ in 0..3_600 {
+        now = now.plus_ms(1_000);
+        ring.wake(now);
+        let (written, _) = say(&mut ring, now, incarnation, Health::Alive);
+        incarnation = written.last().unwrap() + 1;
+    }
+    let (written, told) = say(&mut ring, now, 0, Health::Alive);
+    assert!((50..80).contains(&written.len()), "{}", written.len());
+    assert!(told > 0);
+    // not so what others say of its health
+    let own = *written.last().unwrap();
+    let (written, _) = say(&mut ring, now, own, Health::Suspect);
+    assert_eq!(written.last(), Some(&(own + 1)));
+    // after a calm it is as in the beginning
+    let later = now.plus_ms(700_000);
+    ring.wake(later);
+    let (before, _) = say(&mut ring, later, 0, Health::Alive);
+    let much_later = later.plus_ms(700_000);
+    let (after, told_again) = say(&mut ring, much_later, own + 1_000, Health::Alive);
+    assert_eq!(after.len(), before.len() + 1);
+    assert_eq!(told_again, say(&mut ring, much_later, 0, Health::Alive).1);
+}
+
+#[test]
 fn rumor_stores_have_an_end() {
     let mut ring = ring(Config::default());
     let body = vec![b'x'; 3 * 1024 * 1024];

@@ -64,7 +64,7 @@ impl RingFigures {
                 &["said"],
             ),
         };
-        for said in [Health::Suspect, Health::Confirmed, Health::Departed] {
+        for said in [Health::Alive, Health::Suspect, Health::Confirmed, Health::Departed] {
             figures.refutations.with_label_values(&[said.lower()]);
         }
         figures
