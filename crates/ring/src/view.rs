@@ -28,6 +28,18 @@ pub struct View {
 }
 
 impl View {
+    /// True when no store of rumors differs from that of an earlier view of the same ring; the
+    /// member list may.
+    #[must_use]
+    pub fn has_rumors_of(&self, before: &Self) -> bool {
+        Arc::ptr_eq(&self.services, &before.services)
+            && Arc::ptr_eq(&self.service_configs, &before.service_configs)
+            && Arc::ptr_eq(&self.service_files, &before.service_files)
+            && Arc::ptr_eq(&self.elections, &before.elections)
+            && Arc::ptr_eq(&self.update_elections, &before.update_elections)
+            && Arc::ptr_eq(&self.departures, &before.departures)
+    }
+
     /// The picture of somebody who knows nothing.
     #[must_use]
     pub fn empty(id: MemberId) -> Self {

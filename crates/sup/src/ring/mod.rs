@@ -3,6 +3,7 @@
 mod complaints;
 mod disk;
 mod former_leader;
+mod saving;
 mod sockets;
 mod task;
 mod trigger;

@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use super::{
-    Order, complaints::Complaints, disk::Disk, sockets::Sockets, trigger, trigger::Triggers,
+    Order, complaints::Complaints, disk::Disk, saving::Saving, sockets::Sockets, trigger,
+    trigger::Triggers,
 };
 use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
@@ -24,10 +25,6 @@ use crate::{metrics::Metrics, supervisor::event::Event, vital};
 const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Messages and datagrams that are handled before anything else gets a turn.
 const INPUTS_PER_TURN: usize = 128;
-/// Time between writes of the data file (`HAB_PERSIST_LOOP_PERIOD_SECS`).
-const PERSIST_PERIOD_S: u64 = 30;
-/// The longest, a year: a clock can add it to any time.
-const PERSIST_PERIOD_MAX_S: u64 = 365 * 86_400;
 /// How long the end waits for a disk that does not write.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// Time between updates of the ring's figures in `/metrics`.
@@ -48,8 +45,7 @@ pub(super) struct Task {
     stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
     /// Incarnations on their way to the disk.
     storing: usize,
-    /// Something changed since the data file was written.
-    unsaved: bool,
+    saving: Saving,
     counted_at: Instant,
     /// Something happened since the figures were updated.
     uncounted: bool,
@@ -80,7 +76,7 @@ impl Task {
             pushes: HashMap::new(),
             stored: mpsc::unbounded_channel(),
             storing: 0,
-            unsaved: true,
+            saving: Saving::new(super::number("HAB_PERSIST_LOOP_PERIOD_SECS")),
             counted_at: clock,
             uncounted: true,
             complaints: Complaints::default(),
@@ -90,9 +86,6 @@ impl Task {
 
     pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
-        let period = persist_period();
-        let mut persist = interval_at(Instant::now() + period, period);
-        persist.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval_at(Instant::now() + trigger::PERIOD, trigger::PERIOD);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.save();
@@ -135,7 +128,7 @@ impl Task {
                     }
                     None => return,
                 },
-                _ = persist.tick() => self.save(),
+                () = sleep_until(self.saving.due()) => self.save(),
                 _ = look.tick(), if self.triggers.is_some() => self.trigger_elections(),
                 () = sleep_until(wake) => {
                     let now = self.now();
@@ -252,14 +245,15 @@ impl Task {
             }
         }
         if changed {
-            self.unsaved = true;
-            self.views.send_replace(Arc::new(self.ring.view()));
+            let view = Arc::new(self.ring.view());
+            let before = self.views.send_replace(Arc::clone(&view));
+            self.saving.changed(Instant::now(), !view.has_rumors_of(&before));
         }
     }
 
     /// Writes the data file, unless it holds already what is known.
     fn save(&mut self) {
-        if std::mem::take(&mut self.unsaved) {
+        if self.saving.begin(Instant::now()) {
             self.disk.write_stores(&self.ring.stores());
         }
     }
@@ -295,9 +289,4 @@ impl Task {
         self.sockets.pool.close().await;
         self.sockets.listener.close().await;
     }
-}
-
-fn persist_period() -> Duration {
-    let given = super::number("HAB_PERSIST_LOOP_PERIOD_SECS").filter(|seconds| *seconds > 0);
-    Duration::from_secs(given.unwrap_or(PERSIST_PERIOD_S).min(PERSIST_PERIOD_MAX_S))
 }

@@ -1,0 +1,98 @@
+//! When the data file is written.
+//!
+//! What others count as told is never told again (ring chapter 4.4). So a Supervisor that is killed
+//! must find it in its file: Habitat writes each 30 s and can lose a configuration for good.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Time between writes (`HAB_PERSIST_LOOP_PERIOD_SECS`, ring chapter 12.3).
+const PERIOD_S: u64 = 30;
+/// No clock goes further.
+const PERIOD_MAX_S: u64 = 365 * 86_400;
+/// From a new rumor to the write; more of them mostly follow.
+const SOON: Duration = Duration::from_secs(1);
+/// Between two writes because of rumors: the file has everything.
+const LEAST: Duration = Duration::from_secs(5);
+
+/// Decides about writes.
+#[derive(Debug)]
+pub(super) struct Saving {
+    period: Duration,
+    /// The period was asked for: then nothing is written in between.
+    is_given: bool,
+    due: Instant,
+    /// The last write.
+    last: Option<Instant>,
+    unsaved: bool,
+}
+
+impl Saving {
+    pub(super) fn new(period_s: Option<u64>) -> Self {
+        let given = period_s.filter(|seconds| *seconds > 0);
+        let period = Duration::from_secs(given.unwrap_or(PERIOD_S).min(PERIOD_MAX_S));
+        let due = Instant::now() + period;
+        Self { period, is_given: given.is_some(), due, last: None, unsaved: true }
+    }
+
+    /// When [`Self::begin`] is to be asked.
+    pub(super) const fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Something changed: rumors, or only what is known of members, which is told again.
+    pub(super) fn changed(&mut self, now: Instant, rumors: bool) {
+        self.unsaved = true;
+        if rumors && !self.is_given {
+            let soon = self.last.map_or(now, |last| last + LEAST).max(now + SOON);
+            self.due = self.due.min(soon);
+        }
+    }
+
+    /// True when there is something to write.
+    pub(super) fn begin(&mut self, now: Instant) -> bool {
+        self.due = now + self.period;
+        let unsaved = std::mem::take(&mut self.unsaved);
+        if unsaved {
+            self.last = Some(now);
+        }
+        unsaved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn rumors_are_written_soon_but_not_all_the_time() {
+        let mut saving = Saving::new(None);
+        let start = Instant::now();
+        assert!(saving.begin(start), "at the start");
+        saving.changed(start + s(10), false);
+        assert_eq!(saving.due(), start + s(30));
+        saving.changed(start + s(11), true);
+        saving.changed(start + s(11), true);
+        assert_eq!(saving.due(), start + s(12));
+        assert!(saving.begin(start + s(12)));
+        saving.changed(start + s(12), true);
+        assert_eq!(saving.due(), start + s(17));
+        assert!(saving.begin(start + s(17)));
+        assert!(!saving.begin(start + s(47)), "nothing changed");
+    }
+
+    #[test]
+    fn a_period_that_was_asked_for_is_kept() {
+        let mut saving = Saving::new(Some(600));
+        let start = Instant::now();
+        saving.begin(start);
+        saving.changed(start, true);
+        assert_eq!(saving.due(), start + s(600));
+        assert!(Saving::new(Some(u64::MAX)).begin(start));
+    }
+}
