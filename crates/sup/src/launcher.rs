@@ -23,6 +23,8 @@ use crate::vital;
 
 /// Events that wait for the Supervisor's task.
 const EVENT_QUEUE: usize = 64;
+/// A start that takes longer hangs, on a disk that does not answer: the launcher tries another.
+const START_PATIENCE_MS: u64 = 600_000;
 /// Bytes read at once.
 const READ_BYTES: usize = 32 * 1024;
 
@@ -57,6 +59,7 @@ impl Launcher {
         vital::spawn("events of the launcher", read(reader, events));
         let launcher = Self { requests };
         launcher.send(&Request::Hello { version: PROTOCOL_VERSION, style });
+        launcher.send(&Request::Alive { within_ms: START_PATIENCE_MS });
         loop {
             match inbox.recv().await {
                 Some(Event::Welcome(welcome)) => return Ok((launcher, welcome, inbox)),
