@@ -6,7 +6,7 @@
 //! clients: what a stranger sends must not end more than his connection.
 
 use std::{
-    io,
+    io::{self, Write as _},
     panic::{self, AssertUnwindSafe},
     process, thread,
 };
@@ -35,7 +35,9 @@ impl Drop for Part {
     fn drop(&mut self) {
         if thread::panicking() {
             // Nothing of this process can be relied on, its own writer of lines neither.
-            eprintln!(
+            // Nor may it matter whether somebody reads this one.
+            let _ = writeln!(
+                io::stderr(),
                 "The part '{}' of the Supervisor has failed; this is a bug in Roost, please report \
                  it. Services keep running, and a new Supervisor is started.",
                 self.0

@@ -1,6 +1,8 @@
 //! `hab pkg config`: the default configuration of an installed package (configuration and templates
 //! chapter 9.2). Other layers are not shown.
 
+use std::io::{self, Write as _};
+
 use roost_ident::PackageIdent;
 use roost_pkg::{install, read::read_text};
 use roost_template::{config::parse_toml, limits::MAX_CONFIG_BYTES};
@@ -27,7 +29,10 @@ impl Run for Arguments {
             .and_then(|table| toml::to_string(&table).ok());
         match config {
             Some(text) => context.ui.info(&text),
-            None => eprintln!("No 'default.toml' found for {}", package.ident),
+            None => {
+                // Nobody can be told where there is no standard error.
+                let _ = writeln!(io::stderr(), "No 'default.toml' found for {}", package.ident);
+            }
         }
         Ok(Exit::Success)
     }
