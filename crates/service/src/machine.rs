@@ -117,6 +117,9 @@ struct Attempt {
     rebuild_at_ms: Option<u64>,
     /// Something could not be rendered or written (a full disk): tried again then.
     rerender_at_ms: Option<u64>,
+    /// Some files of the configuration are new, others could not be written: until they are,
+    /// the process is not told, so that it never reads half a change.
+    half_written: bool,
 }
 
 /// Lines already printed, so that they are not repeated until something changes.

@@ -241,7 +241,8 @@ impl Machine {
                 }
             }
             Phase::Running => {
-                if self.attempt.built && self.is_rendered() && self.may_act_now() {
+                let is_whole = self.is_rendered() && !self.attempt.half_written;
+                if self.attempt.built && is_whole && self.may_act_now() {
                     self.apply_pending(now);
                 }
             }

@@ -76,6 +76,10 @@ impl Machine {
                 pending.post_run |= changes.post_run;
                 pending.reconfigure |= changes.reconfigure;
                 pending.config |= changes.config;
+                let is_config =
+                    |failure: &RenderFailure| matches!(failure, RenderFailure::Config(_));
+                self.attempt.half_written =
+                    pending.config && rendering.failures.iter().any(is_config);
                 self.advance(now);
             }
             Phase::Stopping(_) => self.advance_stop(now),

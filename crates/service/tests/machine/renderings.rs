@@ -204,6 +204,22 @@ fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
 }
 
 #[test]
+fn half_a_change_of_the_configuration_is_not_acted_upon() {
+    let mut half = rendering(RenderedKind::ConfigModified);
+    half.failures.push(RenderFailure::Config("no space left".into()));
+    let mut world = world(&[Hook::Run], |script| {
+        script.renderings = vec![Rendering::default(), half, Rendering::default()];
+    });
+    world.pass(5_000);
+    world.tell(Event::ContextChanged);
+    world.pass(20_000);
+    assert_eq!(world.machine.status().last_process_state, None, "it runs on");
+    world.pass(15_000);
+    let last = world.machine.status().last_process_state.expect("a restart");
+    assert_eq!(last.reason.as_str(), "app_config_updated");
+}
+
+#[test]
 fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
     let failure = RenderFailure::Config("no space left".into());
     let failed = Rendering { files: Vec::new(), failures: vec![failure] };
