@@ -33,7 +33,7 @@ pub enum ClientError {
     NotRunning,
     /// Another error of the connection.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// No answer to the handshake in time.
     #[error("client timed out")]
     TimedOut,
@@ -84,6 +84,17 @@ pub enum ClientError {
     /// A colour that does not exist.
     #[error("unknown colour '{0}' in an answer of the Supervisor")]
     Color(String),
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Closed,
+            io::ErrorKind::InvalidData => Self::Tls(error.to_string()),
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// One answer.
@@ -160,6 +171,8 @@ pub struct Client {
 pub fn dial(address: SocketAddr) -> Result<TcpStream, ClientError> {
     TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
+        // The listener was closed before it took the connection.
+        io::ErrorKind::ConnectionReset => ClientError::Closed,
         _ => ClientError::Io(error),
     })
 }
@@ -273,7 +286,7 @@ impl Client {
                     self.decoder.push(&buffer[..count]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_error(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -281,15 +294,6 @@ impl Client {
 
 /// First bytes of a TLS alert, which a gateway with TLS sends to a client without.
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
-
-fn io_error(error: io::Error) -> ClientError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ClientError::Closed,
-        io::ErrorKind::InvalidData => ClientError::Tls(error.to_string()),
-        _ => ClientError::Io(error),
-    }
-}
 
 fn start_tls(
     socket: TcpStream,
@@ -305,7 +309,7 @@ fn start_tls(
                 let text = "tls handshake eof; perhaps this Supervisor's gateway has no TLS";
                 return Err(ClientError::Tls(text.into()));
             }
-            Err(error) => return Err(io_error(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(stream)

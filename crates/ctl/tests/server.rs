@@ -346,3 +346,17 @@ async fn nobody_listening_is_an_error_of_its_own() {
     let error = ask(address, None, "s3cret").await.expect_err("nobody");
     assert!(matches!(error, ClientError::NotRunning), "{error}");
 }
+
+#[test]
+fn a_connection_that_broke_off_is_closed_whoever_notices() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut stream = dial(listener.local_addr().unwrap()).unwrap();
+    // A Supervisor that ends with something unread resets the connection.
+    std::io::Write::write_all(&mut stream, b"unread").unwrap();
+    let (ending, _) = listener.accept().unwrap();
+    ending.peek(&mut [0]).unwrap();
+    drop(ending);
+    while stream.peek(&mut [0]).is_ok_and(|size| size > 0) {}
+    let error = Client::start(stream, None, "s3cret").err().expect("an error");
+    assert!(matches!(error, ClientError::Closed), "{error}");
+}
