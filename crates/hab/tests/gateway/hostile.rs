@@ -69,9 +69,8 @@ fn thousands_of_silent_connections_keep_nobody_out() {
             held.push(stream);
         }
     }
-    let during = descriptors();
-    println!("descriptors: {before} before, {during} during");
-    assert!(during < before + 200, "{before} before, {during} during");
+    // Those that made room for others are closed a moment later.
+    testkit::wait_for("few descriptors", || (descriptors() < before + 200).then_some(()));
     ok(&sup, &["svc", "status"]);
     let health = sup.get("/services/web/default/health");
     assert_eq!(health.json()["status"], "OK");
