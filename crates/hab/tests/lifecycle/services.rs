@@ -95,7 +95,7 @@ fn a_failing_service_waits_for_its_back_off() {
     let waits_s =
         service["next_restart_at"].as_u64().unwrap() - last["terminated_at"].as_u64().unwrap();
     assert!((1..=2).contains(&waits_s), "{service}");
-    assert!(sup.log().contains("Stopping service, will restart after 2.00 secs"), "{}", sup.log());
+    sup.wait_log("Stopping service, will restart after 2.00 secs");
     wait_web(&sup, |service| service["restart_count"] == 2);
 }
 

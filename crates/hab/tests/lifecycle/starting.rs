@@ -79,7 +79,7 @@ fn the_api_says_503_until_every_spec_was_read() {
     let sup = root.supervisor().start();
     // Refused and listed counts as read.
     assert_eq!(sup.get("/services").status(), 200);
-    assert!(sup.log().contains("should be called 'nothing-here.spec'"), "{}", sup.log());
+    sup.wait_log("should be called 'nothing-here.spec'");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn local_gossip_mode_listens_on_the_second_loopback_address() {
     }
     let root = root();
     let sup = root.supervisor().without_gossip_address().args(["--local-gossip-mode"]).start();
-    assert!(sup.log().contains("Starting gossip-listener on 127.0.0.2:9638"), "{}", sup.log());
+    sup.wait_log("Starting gossip-listener on 127.0.0.2:9638");
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     stranger.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
     // A PING of the ring chapter, 19.1, without its membership.
