@@ -34,8 +34,8 @@ struct Part(&'static str);
 impl Drop for Part {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Nothing of this process can be relied on, its own writer of lines neither.
-            // Nor may it matter whether somebody reads this one.
+            // Nothing of this process can be relied on, its own writer of lines neither; and
+            // whether this line can be written must not matter.
             let _ = writeln!(
                 io::stderr(),
                 "The part '{}' of the Supervisor has failed; this is a bug in Roost, please report \

@@ -2,7 +2,8 @@
 //! (services chapter 1.6).
 //!
 //! The Supervisor owns the stop signals, timeouts and hooks of services, so it gets no limit here,
-//! and if it ends before they are stopped, one more is started to do that. Should it hang, TERM
+//! and if it ends before they are stopped, one more is started to do that. Should it hang,
+//! `watchdog` sees that after a minute; TERM
 //! (or INT) sent to the launcher for the third time kills it and leaves the services to the
 //! launcher, which does not wait long for them then. The second one does nothing.
 

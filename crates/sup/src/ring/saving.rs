@@ -1,6 +1,6 @@
 //! When the data file is written.
 //!
-//! What others count as told is never told again (ring chapter 4.4). So a Supervisor that is killed
+//! What others count as told is never told again (ring chapter 9). So a Supervisor that is killed
 //! must find it in its file: Habitat writes each 30 s and can lose a configuration for good.
 
 use std::time::Duration;
