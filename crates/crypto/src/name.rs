@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use roost_ident::time;
+
 use crate::error::{Error, Result};
 
 /// Digits of a revision.
-pub const REVISION_DIGITS: usize = 14;
+pub const REVISION_DIGITS: usize = time::STAMP_DIGITS;
 
 /// Longest name of a key, so that name, revision and suffix still fit a file name.
 pub const NAME_BYTES_MAX: usize = 200;
@@ -31,11 +33,7 @@ impl Revision {
     /// 9999 become its last second.
     #[must_use]
     pub fn from_unix_seconds(seconds: u64) -> Self {
-        const LAST: u64 = 253_402_300_799;
-        let seconds = seconds.min(LAST);
-        let (year, month, day) = civil(seconds / 86_400);
-        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        Self(format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}"))
+        Self(time::stamp(i64::try_from(seconds).unwrap_or(i64::MAX)))
     }
 
     /// The 14 digits.
@@ -49,20 +47,6 @@ impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are
-/// counted from March, so that the leap day is the last of a year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // from 0000-03-01
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// Name and revision of a key, as the second line of its file has them.

@@ -7,10 +7,9 @@ use std::{
     fmt,
     io::{self, Write as _},
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use roost_crypto::Revision;
+use roost_ident::time::rfc3339_s;
 use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,
@@ -18,7 +17,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::context::variable;
+use crate::{clock, context::variable};
 
 /// For a Supervisor: what `log.yml` says, else what `RUST_LOG` asks for to standard error, else
 /// errors to standard output.
@@ -87,38 +86,22 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let metadata = event.metadata();
-        write!(writer, "[{} {} {}] ", iso_8601(now), metadata.level(), metadata.target())?;
+        write!(
+            writer,
+            "[{} {} {}] ",
+            rfc3339_s(clock::unix_ms()),
+            metadata.level(),
+            metadata.target()
+        )?;
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }
 
-/// `2026-11-22T15:51:38Z`
-pub(crate) fn iso_8601(unix_s: u64) -> String {
-    // 14 digits, YYYYMMDDhhmmss.
-    let stamp = Revision::from_unix_seconds(unix_s);
-    let part = |from: usize, to: usize| stamp.as_str().get(from..to).unwrap_or_default();
-    format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        part(0, 4),
-        part(4, 6),
-        part(6, 8),
-        part(8, 10),
-        part(10, 12),
-        part(12, 14)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_utc() {
-        assert_eq!(iso_8601(1_795_373_681), "2026-11-22T18:54:41Z");
-    }
 
     #[test]
     fn filters_that_make_no_sense_are_skipped() {

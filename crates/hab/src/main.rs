@@ -6,6 +6,7 @@
 mod address;
 mod cli;
 mod cli_toml;
+mod clock;
 mod cmd;
 mod context;
 mod control;

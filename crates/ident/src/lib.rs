@@ -9,12 +9,14 @@
 //! | [`target`] | the platform a package was built for |
 //! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
 //! | [`hook`] | names of hooks |
+//! | [`time`] | points in time as text: RFC 3339, release stamps |
 //! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
 
 pub mod group;
 pub mod hook;
 pub mod package;
 pub mod target;
+pub mod time;
 pub mod version;
 pub mod words;
 

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
+use roost_ident::time::rfc3339_s;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::FileType;
 use rustix::net::SendFlags;
@@ -73,7 +74,7 @@ impl Printer {
 
     /// A line of the diagnostic log on stderr (control chapter 20.4).
     pub(crate) fn log_error(&mut self, text: &str) {
-        let text = format!("[{} ERROR hab_launch] {text}\n", clock::rfc3339(clock::unix_ms()));
+        let text = format!("[{} ERROR hab_launch] {text}\n", rfc3339_s(clock::unix_ms()));
         self.stderr.push(&text);
         self.stderr.flush(self.style);
     }

@@ -1,9 +1,6 @@
 //! What commands about keys share: the cache, names with the revision of now, encryption.
 
-use std::{
-    path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::path::PathBuf;
 
 use roost_crypto::{
     BoxPublicKey, BoxSecretKey, Error, KeyCache, KeyFile, NamedRevision, Revision, boxed,
@@ -11,7 +8,7 @@ use roost_crypto::{
 };
 use roost_ident::ServiceGroup;
 
-use crate::context::Context;
+use crate::{clock, context::Context};
 
 /// The option that names the key cache.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,8 +27,7 @@ impl CacheArg {
 
 /// The name with the revision of now.
 pub(crate) fn new_revision(name: &str) -> Result<NamedRevision, Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    NamedRevision::new(name, Revision::from_unix_seconds(now))
+    NamedRevision::new(name, Revision::from_unix_seconds(clock::unix_s()))
 }
 
 /// Makes a pair for boxes and keeps it.

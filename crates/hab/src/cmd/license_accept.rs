@@ -1,18 +1,16 @@
 //! `hab license accept`: records what Habitat asks for, for tools that look. Roost itself asks
 //! for nothing.
 
-use std::{
-    fs,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fs;
 
 use anyhow::Context as _;
+use roost_ident::time::rfc3339_s;
 
 use crate::{
     cli::Run,
+    clock,
     context::{Context, variable},
     exit::Exit,
-    log::iso_8601,
 };
 
 /// Arguments of the command.
@@ -21,9 +19,8 @@ pub(crate) struct Arguments {}
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let path = context.licenses().join("habitat");
-        let text = text(now, variable("USER").as_deref());
+        let text = text(clock::unix_ms(), variable("USER").as_deref());
         fs::create_dir_all(context.licenses())
             .and_then(|()| fs::write(&path, text))
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -31,8 +28,8 @@ impl Run for Arguments {
     }
 }
 
-fn text(now_unix_s: u64, user: Option<&str>) -> String {
-    let date = iso_8601(now_unix_s);
+fn text(now_unix_ms: u64, user: Option<&str>) -> String {
+    let date = rfc3339_s(now_unix_ms);
     // JSON text is YAML text.
     let user = serde_json::Value::from(user.unwrap_or("unknown"));
     format!(
@@ -49,7 +46,7 @@ mod tests {
     #[test]
     fn the_record_is_yaml_with_the_keys_of_habitat() {
         let text = text(0, Some("a: \"b\""));
-        let value: serde_json::Value = serde_yaml::from_str(&text).expect("YAML");
+        let value: serde_json::Value = yaml_serde::from_str(&text).expect("YAML");
         assert_eq!(value["date_accepted"], "1970-01-01T00:00:00Z");
         assert_eq!(value["user"], "a: \"b\"");
         assert_eq!(value["file_format"], "1.0");

@@ -5,7 +5,6 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, anyhow};
@@ -17,6 +16,7 @@ use roost_crypto::Revision;
 
 use crate::{
     cli::Run,
+    clock,
     context::{Context, TLS_DIRECTORY},
     exit::Exit,
 };
@@ -42,8 +42,7 @@ impl Run for Arguments {
         fs::create_dir_all(&directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         let (certificate, key) = certificate(name)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let stamp = Revision::from_unix_seconds(now);
+        let stamp = Revision::from_unix_seconds(clock::unix_s());
         let file = |suffix| directory.join(format!("ctl-gateway-{}{suffix}", stamp.as_str()));
         write(&file(".key.pem"), &key, 0o600)?;
         write(&file(".crt.pem"), &certificate, 0o644)?;

@@ -1,13 +1,12 @@
 //! `hab svc status`
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use roost_ctl::{Answer, Request, ServiceStatus};
 use roost_ident::{DesiredState, PackageIdent};
 use serde_json::{Value, json};
 
 use crate::{
     cli::Run,
+    clock,
     cmd::payload::parse_ident,
     context::Context,
     control::{RemoteArg, ask, expect_answer},
@@ -59,17 +58,13 @@ impl Run for Arguments {
         let text = match self.format {
             Format::Table | Format::Wide if statuses.is_empty() => "No services loaded.\n".into(),
             Format::Table => columns(&table(&statuses)),
-            Format::Wide => columns(&wide(&statuses, now_unix_s())),
+            Format::Wide => columns(&wide(&statuses, clock::unix_s())),
             Format::Json => format!("{:#}\n", document(&statuses)),
-            Format::Yaml => serde_yaml::to_string(&document(&statuses))?,
+            Format::Yaml => yaml_serde::to_string(&document(&statuses))?,
         };
         context.ui.raw(&printable(&text));
         Ok(Exit::Success)
     }
-}
-
-fn now_unix_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 const HEADER: [&str; 7] = ["package", "type", "desired", "state", "elapsed (s)", "pid", "group"];

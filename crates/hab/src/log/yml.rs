@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use roost_pkg::read::read_text;
 use serde::Deserialize;
-use serde_yaml::Value;
+use yaml_serde::Value;
 
 /// Largest file that is read.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -76,7 +76,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Levels>, String> {
 }
 
 fn parse(text: &str) -> Result<Levels, String> {
-    let file: File = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let file: File = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
     let mut ignored = Vec::new();
     let mut filter = match &file.root {
         None => "error".to_owned(),

@@ -11,14 +11,13 @@ mod restarts;
 mod rig;
 mod spawns;
 
-use std::ffi::OsString;
-use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::sync::Mutex;
+
+use libtest_mimic::{Arguments, Trial};
 
 type Test = (&'static str, fn());
 
-/// So many at once: they mostly wait.
+/// Tests that run at once: they mostly wait.
 const THREADS: usize = 6;
 
 fn main() -> ExitCode {
@@ -35,40 +34,14 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    run_tests(std::iter::once(first).chain(args))
-}
-
-fn run_tests(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let filters: Vec<String> = args
-        .filter_map(|arg| arg.into_string().ok())
-        .filter(|arg| !arg.is_empty() && !arg.starts_with('-'))
-        .collect();
-    let all = [spawns::TESTS, outputs::TESTS, restarts::TESTS, ends::TESTS].concat();
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
-    let tests: Vec<Test> = all.into_iter().filter(|t| wanted(t.0)).collect();
-    let count = tests.len();
-    let queue = Mutex::new(tests);
-    let failed: Mutex<Vec<&str>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let Some((name, test)) = queue.lock().expect("not poisoned").pop() else {
-                        return;
-                    };
-                    let passed = std::panic::catch_unwind(AssertUnwindSafe(test)).is_ok();
-                    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-                    if !passed {
-                        failed.lock().expect("not poisoned").push(name);
-                    }
-                }
-            });
-        }
+    let tests = [spawns::TESTS, outputs::TESTS, restarts::TESTS, ends::TESTS].concat();
+    let trials = tests.into_iter().map(|(name, test): Test| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
     });
-    let failed = failed.into_inner().expect("not poisoned");
-    // in the form of the usual harness
-    let (word, count_failed) = (if failed.is_empty() { "ok" } else { "FAILED" }, failed.len());
-    println!("\nfailures: {failed:?}");
-    println!("test result: {word}. {} passed; {count_failed} failed", count - count_failed);
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

@@ -50,7 +50,6 @@ mod others;
 mod place;
 mod plan;
 mod record;
-mod stamp;
 mod tree;
 
 use std::{

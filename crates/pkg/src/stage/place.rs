@@ -11,14 +11,13 @@ use std::{
 };
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
-use roost_ident::PackageIdent;
+use roost_ident::{PackageIdent, time};
 
 use super::{
     StageError,
     copies::Copies,
     others::{Kind, Other},
     record::{self, Record},
-    stamp,
     tree::StagedFile,
 };
 use crate::{
@@ -120,10 +119,10 @@ fn newest(root: &FsRoot, ident: &PackageIdent) -> Option<Installed> {
 
 /// The stamp of the newest content, or one second after the newest release if that is later.
 fn release(newest: Option<&Installed>, newest_s: i64) -> Result<String, StageError> {
-    let Some(newest) = newest else { return Ok(stamp::format(newest_s)) };
+    let Some(newest) = newest else { return Ok(time::stamp(newest_s)) };
     let before = newest.ident.release.as_deref().unwrap_or_default();
-    let next_s = stamp::parse(before).map_or(newest_s, |before_s| newest_s.max(before_s + 1));
-    let release = stamp::format(next_s);
+    let next_s = time::parse_stamp(before).map_or(newest_s, |before_s| newest_s.max(before_s + 1));
+    let release = time::stamp(next_s);
     if release.as_str() <= before {
         return Err(StageError::NotNewer { path: newest.path.clone() });
     }

@@ -15,7 +15,7 @@ pub(super) fn to_json(helper: &Helper<'_>) -> Result<String, RenderError> {
 pub(super) fn to_yaml(helper: &Helper<'_>) -> Result<String, RenderError> {
     let value =
         value(helper, 0).ok_or_else(|| refusal("Expected 1 parameter for \"toYaml\"".into()))?;
-    serde_yaml::to_string(value)
+    yaml_serde::to_string(value)
         .map_err(|error| refusal(format!("Can't serialize parameter to YAML: {error}")))
 }
 

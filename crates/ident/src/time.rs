@@ -1,0 +1,157 @@
+//! Points in time as text: RFC 3339 for logs and documents, 14-digit UTC stamps for releases and
+//! key revisions.
+//!
+//! The one calendar of the project. Times come in as numbers; nothing here reads a clock.
+
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{DateTime, datetime},
+};
+
+/// Digits of a stamp `YYYYMMDDhhmmss`.
+pub const STAMP_DIGITS: usize = 14;
+
+/// First and last second that a stamp can name: 0000-01-01 00:00:00 and 9999-12-31 23:59:59.
+pub const STAMP_RANGE_S: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
+const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
+
+/// Last millisecond that RFC 3339 can name.
+const RFC3339_LAST_MS: u64 = 253_402_300_799_999;
+
+/// `2026-11-22T15:51:38.250Z`: milliseconds since 1970 as RFC 3339 in UTC, always with three
+/// digits after the second. Times after the year 9999 give its last millisecond.
+#[must_use]
+pub fn rfc3339_ms(unix_ms: u64) -> String {
+    let time = utc_of_ms(unix_ms);
+    format!("{}.{:03}Z", time.strftime("%Y-%m-%dT%H:%M:%S"), time.millisecond())
+}
+
+/// `2026-11-22T15:51:38Z`: milliseconds since 1970 as RFC 3339 in UTC, in whole seconds.
+#[must_use]
+pub fn rfc3339_s(unix_ms: u64) -> String {
+    utc_of_ms(unix_ms).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Reads RFC 3339 with any offset and up to nine digits after the second, as milliseconds since
+/// 1970; `None` for other text, for times before 1970 and in the last two days of 9999.
+#[must_use]
+pub fn parse_rfc3339_ms(text: &str) -> Option<u64> {
+    let time: Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok()
+}
+
+/// The stamp of a time in seconds since 1970. Times outside the years 0 to 9999 give the nearest
+/// second inside.
+#[must_use]
+pub fn stamp(unix_s: i64) -> String {
+    let unix_s = unix_s.clamp(*STAMP_RANGE_S.start(), *STAMP_RANGE_S.end());
+    utc(SignedDuration::from_secs(unix_s)).strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// The time of a stamp in seconds since 1970; `None` for text that is not a stamp, or whose date
+/// does not exist.
+#[must_use]
+pub fn parse_stamp(text: &str) -> Option<i64> {
+    if text.len() != STAMP_DIGITS || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text[from..to].parse::<i8>().ok();
+    let year = text[..4].parse::<i16>().ok()?;
+    let time = DateTime::new(
+        year,
+        part(4, 6)?,
+        part(6, 8)?,
+        part(8, 10)?,
+        part(10, 12)?,
+        part(12, 14)?,
+        0,
+    );
+    Some(time.ok()?.duration_since(EPOCH).as_secs())
+}
+
+fn utc_of_ms(unix_ms: u64) -> DateTime {
+    let unix_ms = i64::try_from(unix_ms.min(RFC3339_LAST_MS)).unwrap_or_default();
+    utc(SignedDuration::from_millis(unix_ms))
+}
+
+/// Date and time in UTC. `Timestamp` would not do: it ends a day before the year 9999 does, so
+/// that every offset fits.
+fn utc(since_1970: SignedDuration) -> DateTime {
+    EPOCH.saturating_add(since_1970)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_times_have_known_stamps() {
+        // Checked with `date -u -d @N +%Y%m%d%H%M%S`.
+        for (unix_s, expected) in [
+            (0, "19700101000000"),
+            (-1, "19691231235959"),
+            (951_782_400, "20000229000000"),
+            (1_735_689_599, "20241231235959"),
+            (4_107_542_400, "21000301000000"),
+            (i64::MAX, "99991231235959"),
+            (i64::MIN, "00000101000000"),
+        ] {
+            assert_eq!(stamp(unix_s), expected);
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_a_stamp_has_no_time() {
+        for text in [
+            "",
+            "2024",
+            "2024010100000x",
+            "20240230000000",
+            "20241301000000",
+            "20240101240000",
+            "202401010000001",
+            "２0240101000000",
+        ] {
+            assert_eq!(parse_stamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_rfc3339_in_utc() {
+        assert_eq!(rfc3339_s(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339_s(951_782_399_000), "2000-02-28T23:59:59Z");
+        assert_eq!(rfc3339_ms(951_782_400_007), "2000-02-29T00:00:00.007Z");
+        assert_eq!(rfc3339_s(1_795_362_698_999), "2026-11-22T15:51:38Z");
+        assert_eq!(rfc3339_ms(1_795_362_698_999), "2026-11-22T15:51:38.999Z");
+        assert_eq!(rfc3339_ms(u64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn rfc3339_with_an_offset_is_read() {
+        assert_eq!(parse_rfc3339_ms("2000-02-29T01:00:00.007+01:00"), Some(951_782_400_007));
+        assert_eq!(parse_rfc3339_ms("1969-12-31T23:59:59Z"), None);
+        assert_eq!(parse_rfc3339_ms("yesterday"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn stamps_read_what_they_write_and_sort_as_time(a in STAMP_RANGE_S, b in STAMP_RANGE_S) {
+            prop_assert_eq!(parse_stamp(&stamp(a)), Some(a));
+            prop_assert_eq!(a.cmp(&b), stamp(a).cmp(&stamp(b)));
+        }
+
+        #[test]
+        fn rfc3339_reads_what_it_writes(ms in 0..253_402_200_000_000u64) {
+            prop_assert_eq!(parse_rfc3339_ms(&rfc3339_ms(ms)), Some(ms));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,20}|[0-9]{14}") {
+            let _ = parse_stamp(&text);
+            let _ = parse_rfc3339_ms(&text);
+        }
+    }
+}
