@@ -45,7 +45,8 @@ pub(crate) fn start_supervisor(log_yml: &Path) {
 }
 
 fn complain(log_yml: &Path, what: &str) {
-    let line = format!("Logging configuration file '{}'{what}\n", log_yml.display());
+    let text = format!("Logging configuration file '{}'{what}", log_yml.display());
+    let line = format!("{}\n", roost_text::block(&text));
     // Where standard error cannot be written, for instance on a full disk, nobody can be told.
     let _ = io::stderr().write_all(line.as_bytes());
 }
@@ -87,15 +88,13 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        write!(
-            writer,
-            "[{} {} {}] ",
-            rfc3339_s(clock::unix_ms()),
-            metadata.level(),
-            metadata.target()
-        )?;
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
+        let now = rfc3339_s(clock::unix_ms());
+        let mut line = format!("[{now} {} {}] ", metadata.level(), metadata.target());
+        // Names and errors from the network and from files are part of it.
+        roost_text::append_line(&mut line, &text);
+        writeln!(writer, "{line}")
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use roost_ctl::reply::{Color, Console};
+use roost_text::block;
 use rustix::termios::tcgetwinsize;
 
 use crate::context::variable;
@@ -79,13 +80,13 @@ impl Ui {
 
     /// A heading.
     pub(crate) fn begin(&self, text: &str) {
-        let line = format!("{} {text}", self.glyph(BEGIN));
+        let line = format!("{} {}", self.glyph(BEGIN), block(text));
         self.out(&format!("{}\n", paint(&line, Color::Yellow, self.color_out)));
     }
 
     /// The end of what a heading began.
     pub(crate) fn end(&self, text: &str) {
-        let line = format!("{} {text}", self.glyph(END));
+        let line = format!("{} {}", self.glyph(END), block(text));
         self.out(&format!("{}\n", paint(&line, Color::Magenta, self.color_out)));
     }
 
@@ -93,22 +94,27 @@ impl Ui {
     pub(crate) fn status(&self, verb: Verb, text: &str) {
         let (glyph, word) = verb.parts();
         let head = format!("{} {word}", self.glyph(glyph));
-        self.out(&format!("{} {text}\n", paint(&head, Color::Green, self.color_out)));
+        self.out(&format!("{} {}\n", paint(&head, Color::Green, self.color_out), block(text)));
     }
 
     /// A line of plain text.
     pub(crate) fn info(&self, text: &str) {
-        self.out(&format!("{text}\n"));
+        self.out(&format!("{}\n", block(text)));
     }
 
-    /// Text as it is, without a line end of its own.
+    /// Several lines of text, without a line end of their own.
+    pub(crate) fn block(&self, text: &str) {
+        self.out(&block(text));
+    }
+
+    /// Text as it is, which is not foreign: a key, a script, a line that is formatted already.
     pub(crate) fn raw(&self, text: &str) {
         self.out(text);
     }
 
     /// A warning.
     pub(crate) fn warn(&self, text: &str) {
-        let line = format!("{} {text}", self.glyph(WARN));
+        let line = format!("{} {}", self.glyph(WARN), block(text));
         self.err(&format!("{}\n", paint(&line, Color::Yellow, self.color_err)));
     }
 
@@ -116,7 +122,7 @@ impl Ui {
     pub(crate) fn fatal(&self, text: &str) {
         let glyph = self.glyph(FATAL);
         let mut block = format!("{}\n", paint(glyph, Color::Red, self.color_err));
-        for line in printable(text).lines() {
+        for line in roost_text::block(text).lines() {
             let line = format!("{glyph} {line}");
             block.push_str(&paint(&line, Color::Red, self.color_err));
             block.push('\n');
@@ -128,12 +134,12 @@ impl Ui {
 
     /// A wrong command line.
     pub(crate) fn usage(&self, text: &str) {
-        self.err(&format!("error: {text}\n\nFor more information, try '--help'.\n"));
+        self.err(&format!("error: {}\n\nFor more information, try '--help'.\n", block(text)));
     }
 
     /// A piece of text from a Supervisor.
     pub(crate) fn console(&self, piece: &Console) {
-        let text = printable(&piece.text);
+        let text = block(&piece.text);
         if !self.color_out {
             return self.out(&text);
         }
@@ -148,7 +154,7 @@ impl Ui {
     pub(crate) fn progress(&self, text: &str) {
         if self.terminal_err {
             let width = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col));
-            let line: String = printable(text).chars().take(width.saturating_sub(1)).collect();
+            let line: String = block(text).chars().take(width.saturating_sub(1)).collect();
             self.err(&format!("\r{CLEAR_LINE}{line}"));
         }
     }
@@ -192,12 +198,6 @@ pub(crate) fn check_output() -> anyhow::Result<()> {
         None => Ok(()),
         Some(error) => anyhow::bail!("cannot write to standard output: {error}"),
     }
-}
-
-/// Text of somebody else without what could command a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 fn paint(text: &str, color: Color, on: bool) -> String {

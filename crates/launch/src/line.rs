@@ -53,7 +53,8 @@ impl Style {
 ///
 /// `preamble` is a program ([`LAUNCHER`], [`SUPERVISOR`]), a service group, or a hook
 /// (`GROUP hook[NAME]:`); `key` a short word of control chapter 20.1. `place` is only shown in the
-/// verbose forms; lines of services (`O`, `E`) have none. `text` is taken as it is, in JSON escaped.
+/// verbose forms; lines of services (`O`, `E`) have none. Preamble and text may be foreign: what
+/// could command a terminal or forge a line is escaped ([`roost_text`]); JSON keeps all of the text.
 #[must_use]
 pub fn format_line(
     style: Style,
@@ -77,6 +78,7 @@ pub fn append_line(
     text: &str,
 ) {
     let place = place.filter(|_| style.verbose);
+    let preamble = &*roost_text::shown(preamble);
     if style.json {
         append_json(out, preamble, key, place, text);
     } else if style.color {
@@ -98,7 +100,8 @@ fn append_plain(
     if let Some(place) = place {
         push_all(out, &["[", &place_text(place), "]"]);
     }
-    push_all(out, &[": ", text]);
+    out.push_str(": ");
+    roost_text::append_line(out, text);
 }
 
 fn append_colored(
@@ -114,7 +117,9 @@ fn append_colored(
     if let Some(place) = place {
         push_all(out, &["[", UNDERLINED_WHITE, &place_text(place), RESET, "]"]);
     }
-    push_all(out, &[": ", RESET, text, RESET]);
+    push_all(out, &[": ", RESET]);
+    roost_text::append_line(out, text);
+    out.push_str(RESET);
 }
 
 fn append_json(
@@ -139,7 +144,8 @@ fn append_json(
     out.push('}');
 }
 
-/// A string in JSON (RFC 8259 section 7): only what must be escaped is escaped.
+/// A string in JSON (RFC 8259 section 7): what must be escaped is escaped, and what a terminal
+/// might obey.
 fn append_json_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -151,7 +157,11 @@ fn append_json_string(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if roost_text::is_unprintable(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
             c => out.push(c),
         }
     }
@@ -211,6 +221,23 @@ mod tests {
             format_line(style, "hab-sup", "MR", None, "a \"b\"\\\n\u{1}é"),
             "{\"preamble\":\"hab-sup\",\"logkey\":\"MR\",\"content\":\"a \\\"b\\\"\\\\\\n\\u0001é\"}\n"
         );
+    }
+
+    #[test]
+    fn text_forges_no_line_in_any_style() {
+        let forged = "x\nhab-sup(MR): forged\r\x1b[2J\u{9b}2J";
+        for (color, json) in [(false, false), (true, false), (false, true)] {
+            let style = Style { color, json, verbose: false };
+            for line in [
+                format_line(style, "a.b", "SR", None, forged),
+                format_line(style, forged, "SR", None, "x"),
+            ] {
+                assert!(!line.contains("\nhab-sup") && !line.contains("[2J\n"), "{line:?}");
+                assert!(!line.contains(['\r', '\u{9b}']) && !line.contains("\x1b[2J"), "{line:?}");
+            }
+        }
+        let line = format_line(PLAIN, "a.b", "O", None, "\x1b[31mred\x1b[0m\tx");
+        assert_eq!(line, "a.b(O): \x1b[31mred\x1b[0m\tx\n");
     }
 
     #[test]

@@ -74,14 +74,16 @@ impl Printer {
 
     /// A line of the diagnostic log on stderr (control chapter 20.4).
     pub(crate) fn log_error(&mut self, text: &str) {
-        let text = format!("[{} ERROR hab_launch] {text}\n", rfc3339_s(clock::unix_ms()));
-        self.stderr.push(&text);
+        let mut line = format!("[{} ERROR hab_launch] ", rfc3339_s(clock::unix_ms()));
+        roost_text::append_line(&mut line, text);
+        line.push('\n');
+        self.stderr.push(&line);
         self.stderr.flush(self.style);
     }
 
     /// Text without preamble on stdout, as fatal errors are printed (control chapter 19).
     pub(crate) fn plain(&mut self, text: &str) {
-        self.stdout.push(&format!("{text}\n"));
+        self.stdout.push(&format!("{}\n", roost_text::block(text)));
         self.stdout.flush(self.style);
     }
 

@@ -61,9 +61,9 @@ impl Output {
         self.put(format_line(self.style, preamble, key, place, text));
     }
 
-    /// Prints text as it is: the reason why the Supervisor cannot go on.
+    /// Prints text without preamble: the reason why the Supervisor cannot go on.
     pub(crate) fn text(&self, text: &str) {
-        self.put(text.into());
+        self.put(roost_text::block(text).into_owned());
     }
 
     fn put(&self, line: String) {

@@ -150,7 +150,7 @@ impl<R: BufRead> Setup<'_, R> {
         loop {
             match &present {
                 Some(_) if is_secret => self.ui.raw(&format!("{prompt} [keep]: ")),
-                Some(text) => self.ui.raw(&format!("{prompt} [{text}]: ")),
+                Some(text) => self.ui.block(&format!("{prompt} [{text}]: ")),
                 None => self.ui.raw(&format!("{prompt}: ")),
             }
             match (self.line()?, &present) {

@@ -9,7 +9,6 @@ use crate::{
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
-    ui::printable,
 };
 
 /// Arguments of the command.
@@ -34,7 +33,7 @@ impl Run for Arguments {
             Ok(())
         })?;
         expect_answer(ended)?;
-        context.ui.raw(&printable(&text));
+        context.ui.block(&text);
         if !text.is_empty() && !text.ends_with('\n') {
             context.ui.raw("\n");
         }

@@ -12,7 +12,7 @@ use ureq::{
     tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
-use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit, ui::printable};
+use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit};
 
 /// Longest wait for an answer: a day, which a clock can add to any time.
 const MAX_TIMEOUT_S: u64 = 86_400;
@@ -65,7 +65,7 @@ impl Run for Arguments {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         // A bar would begin performance data.
         let line = line.trim().replace('|', "/");
-        context.ui.info(&printable(&format!("{word}: {} - {line}", self.group)));
+        context.ui.info(&format!("{word}: {} - {line}", self.group));
         Ok(exit)
     }
 }

@@ -11,7 +11,6 @@ use crate::{
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
-    ui::printable,
 };
 
 /// Forms of the output.
@@ -62,7 +61,7 @@ impl Run for Arguments {
             Format::Json => format!("{:#}\n", document(&statuses)),
             Format::Yaml => yaml_serde::to_string(&document(&statuses))?,
         };
-        context.ui.raw(&printable(&text));
+        context.ui.block(&text);
         Ok(Exit::Success)
     }
 }
