@@ -173,7 +173,7 @@ impl KeyCache {
         }
         let number = u64::from_le_bytes(random_bytes()?);
         let temporary = self.dir.join(format!(".{number:016x}.tmp"));
-        let written = fs::create_dir_all(&self.dir)
+        let written = roost_files::create_directories(&self.dir, roost_files::PUBLIC_DIRECTORY)
             .and_then(|()| write_new(&temporary, text, mode))
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| File::open(&self.dir)?.sync_all());

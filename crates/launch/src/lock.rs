@@ -2,13 +2,16 @@
 //! (services chapters 1.8 and 2.2).
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
+/// Who may open the file may lock it, so that is for its owner alone.
+const MODE: u32 = 0o600;
 /// Longest content that can be a process id.
 const MAX_CONTENT_BYTES: u64 = 32;
 
@@ -24,11 +27,20 @@ pub fn path(root: &Path) -> PathBuf {
     root.join("hab/sup/default/LOCK")
 }
 
-/// Why this process does not hold the lock. Its text is Habitat's; the exit code is 86.
+/// Why this process does not hold the lock. The first line is Habitat's, a second one names who
+/// holds it; the exit code is 86.
 #[derive(Debug)]
 pub(crate) struct LockError {
     path: PathBuf,
     source: io::Error,
+    holders: Vec<Holder>,
+}
+
+/// A process that holds the lock.
+#[derive(Debug, PartialEq, Eq)]
+struct Holder {
+    pid: u32,
+    name: String,
 }
 
 impl fmt::Display for LockError {
@@ -39,7 +51,16 @@ impl fmt::Display for LockError {
              Is another Supervisor process running? -> {}",
             self.path.display(),
             self.source
-        )
+        )?;
+        if self.holders.is_empty() {
+            return Ok(());
+        }
+        let holders: Vec<String> = self
+            .holders
+            .iter()
+            .map(|Holder { pid, name }| format!("process {pid} ({name})"))
+            .collect();
+        write!(f, "\nThe lock is held by {}", holders.join(", "))
     }
 }
 
@@ -57,9 +78,15 @@ impl Lock {
                 .write(true)
                 .create(true)
                 .truncate(false)
+                .mode(MODE)
+                .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
                 .open(&path)?;
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
+            }
             rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             let own = std::process::id().to_string();
+            file.set_permissions(Permissions::from_mode(MODE))?;
             file.set_len(0)?;
             file.write_all(own.as_bytes())?;
             rustix::fs::flock(&file, FlockOperation::LockShared)?;
@@ -68,8 +95,50 @@ impl Lock {
             }
             Ok(Lock { _file: file })
         };
-        attempt().map_err(|source| LockError { path, source })
+        attempt().map_err(|source| {
+            let is_held = source.kind() == io::ErrorKind::WouldBlock;
+            let holders = if is_held { holders(&path) } else { Vec::new() };
+            LockError { path, source, holders }
+        })
     }
+}
+
+/// Who holds the lock: by the kernel's list of locks, else the process that the file names.
+fn holders(path: &Path) -> Vec<Holder> {
+    let own = std::process::id();
+    let holder = |pid: u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        let name = name.trim_end().chars().filter(|c| !c.is_control()).collect();
+        (pid != own).then_some(Holder { pid, name })
+    };
+    let listed = fs::metadata(path).ok().map(|found| {
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        holders_in(&locks, found.dev(), found.ino())
+    });
+    let holders: Vec<Holder> = listed.into_iter().flatten().filter_map(holder).collect();
+    if holders.is_empty() {
+        let content = File::open(path).and_then(|mut file| read_content(&mut file));
+        let named = content.ok().and_then(|text| text.trim().parse().ok());
+        return named.and_then(holder).into_iter().collect();
+    }
+    holders
+}
+
+/// Process ids of a list of locks (`/proc/locks`, proc(5)) for a file.
+fn holders_in(locks: &str, device: u64, inode: u64) -> Vec<u32> {
+    let (major, minor) = (libc::major(device), libc::minor(device));
+    let place = format!("{major:02x}:{minor:02x}:{inode}");
+    let mut pids: Vec<u32> = locks
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let (kind, pid, at) = (fields.next()?, fields.nth(2)?, fields.next()?);
+            (kind == "FLOCK" && at == place).then(|| pid.parse().ok()).flatten()
+        })
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
 }
 
 fn read_content(file: &mut File) -> io::Result<String> {
@@ -152,9 +221,53 @@ mod tests {
              Supervisor process running? -> Resource temporarily unavailable (os error 11)",
             path(root.path()).display()
         );
-        assert_eq!(text, expected);
+        assert_eq!(text, expected, "no other process holds it");
         drop(first);
         Lock::acquire(root.path()).expect("free again");
+    }
+
+    #[test]
+    fn only_its_owner_may_open_the_lock() {
+        let root = root();
+        let mode = || path(root.path()).metadata().expect("there").mode() & 0o7777;
+        drop(Lock::acquire(root.path()).expect("free"));
+        assert_eq!(mode(), 0o600);
+        // as older versions made it
+        fs::set_permissions(path(root.path()), Permissions::from_mode(0o644)).expect("set");
+        drop(Lock::acquire(root.path()).expect("free"));
+        assert_eq!(mode(), 0o600);
+    }
+
+    #[test]
+    fn a_lock_that_is_a_link_or_no_file_is_refused() {
+        let root = root();
+        let victim = root.path().join("victim");
+        fs::write(&victim, "precious").expect("written");
+        std::os::unix::fs::symlink(&victim, path(root.path())).expect("linked");
+        Lock::acquire(root.path()).expect_err("a link");
+        assert_eq!(fs::read(&victim).expect("there"), b"precious");
+        fs::remove_file(path(root.path())).expect("removed");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path(root.path()),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from(0o600),
+            0,
+        )
+        .expect("made");
+        let text = Lock::acquire(root.path()).expect_err("a pipe").to_string();
+        assert!(text.contains("this is no regular file"), "{text}");
+    }
+
+    #[test]
+    fn holders_are_found_in_the_list_of_the_kernel() {
+        let locks = "1: POSIX  ADVISORY  WRITE 10 08:01:77 0 EOF\n\
+                     2: FLOCK  ADVISORY  READ  12 08:01:77 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE  15 08:01:77 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 11 08:01:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 13 08:01:78 0 EOF\nrubbish\n";
+        assert_eq!(holders_in(locks, libc::makedev(8, 1), 77), [11, 12]);
+        assert!(holders_in(locks, libc::makedev(8, 2), 77).is_empty());
     }
 
     #[test]

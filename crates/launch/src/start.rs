@@ -4,9 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use roost_files::{Durability, PUBLIC_DIRECTORY, check_directory, create_directories, replace};
 use rustix::process::{Pid, Resource, Rlimit};
 
 use crate::launcher::{Launcher, Setup};
@@ -14,7 +15,7 @@ use crate::line::{LAUNCHER, Style};
 use crate::lock::Lock;
 use crate::printer::Printer;
 use crate::signals::Signals;
-use crate::table::{Table, replace_file};
+use crate::table::Table;
 use crate::{EXIT_FATAL, program};
 
 /// The launcher's whole life. `args` are those of the Supervisor (what followed `hab sup run`).
@@ -36,13 +37,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let root = root();
     let launcher_dir = root.join("hab/launcher");
-    for dir in [root.join("hab/sup/default"), launcher_dir.clone()] {
-        if let Err(error) = fs::create_dir_all(&dir) {
-            let shown = dir.display();
-            printer.plain(&format!("Can't create directory '{shown}': {error}"));
-            printer.finish();
-            return ExitCode::from(EXIT_FATAL as u8);
-        }
+    if let Err(reason) = prepare_directories(&root, &mut printer) {
+        printer.plain(&reason);
+        printer.finish();
+        return ExitCode::from(EXIT_FATAL as u8);
     }
     let _lock = match Lock::acquire(&root) {
         Ok(lock) => lock,
@@ -55,7 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let pid_file = launcher_dir.join("PID");
     let own_pid = std::process::id().to_string();
-    if let Err(error) = replace_file(&pid_file, own_pid.as_bytes()) {
+    if let Err(error) = replace(&pid_file, own_pid.as_bytes(), 0o644, Durability::Cache) {
         let shown = pid_file.display();
         printer.log_error(&format!("'{shown}' cannot be written: {error}"));
     }
@@ -81,6 +79,23 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // gone already is as good
     let _ = fs::remove_file(&pid_file);
     ExitCode::from(code)
+}
+
+/// Makes the directories that the launcher and the Supervisor keep their state in, and refuses
+/// those that others may write.
+fn prepare_directories(root: &Path, printer: &mut Printer) -> Result<(), String> {
+    for dir in [root.join("hab/sup/default"), root.join("hab/launcher")] {
+        create_directories(&dir, PUBLIC_DIRECTORY)
+            .map_err(|error| format!("Can't create directory '{}': {error}", dir.display()))?;
+    }
+    for dir in ["hab/sup", "hab/sup/default", "hab/launcher"] {
+        check_directory(&root.join(dir)).map_err(|refusal| refusal.to_string())?;
+    }
+    // A volume of a container is often open to everybody, and cannot always be changed.
+    if let Err(refusal) = check_directory(&root.join("hab")) {
+        printer.own(&format!("Warning: {refusal}"));
+    }
+    Ok(())
 }
 
 /// `FS_ROOT`, `/` when unset or empty, made absolute.

@@ -10,14 +10,17 @@
 
 use std::fs;
 use std::io;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use roost_files::{Durability, replace};
 
 use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Shutdown};
 
 const FIRST_LINE: &str = "roost-processes 2";
 /// Its entries end without [`Shutdown`].
 const FIRST_LINE_OF_1: &str = "roost-processes 1";
+/// Everybody may read it, as everybody may read the list of processes.
+const MODE: u32 = 0o644;
 /// Largest file that is read: every entry at its longest.
 const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 130) + 256) as u64;
 
@@ -67,7 +70,7 @@ impl Table {
             );
             text.push_str(&line);
         }
-        replace_file(&self.path, text.as_bytes())
+        replace(&self.path, text.as_bytes(), MODE, Durability::Cache)
     }
 
     /// Reads what an earlier launcher left. A file that cannot be understood is renamed to
@@ -100,17 +103,6 @@ impl Table {
         // missing is as good as removed, and an old one is harmless: its processes are gone
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Writes a small file so that readers see the old or the new content, never a part.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let mut file = fs::File::create(&temporary)?;
-    file.write_all(bytes)?;
-    drop(file);
-    fs::rename(&temporary, path)
 }
 
 fn read_limited(path: &Path) -> io::Result<String> {

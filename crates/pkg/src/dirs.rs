@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Mode of the Supervisor's own directories.
-const OURS: u32 = 0o755;
+const OURS: u32 = roost_files::PUBLIC_DIRECTORY;
 /// Mode of the directories that belong to the service user.
 const THEIRS: u32 = 0o770;
 
@@ -59,18 +59,7 @@ pub fn prepare(svc: &SvcPaths, owner: Option<&Credentials>) -> Result<(), DirErr
 
 /// Makes a directory and what is missing above it, each 0755 whatever the umask.
 pub(crate) fn create_ours(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = dir.parent() {
-        create_ours(parent)?;
-    }
-    match fs::create_dir(dir) {
-        Ok(()) => fs::set_permissions(dir, Permissions::from_mode(OURS)),
-        // Someone else was faster, or a file is in the way.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-        Err(error) => Err(error),
-    }
+    roost_files::create_directories(dir, OURS)
 }
 
 /// Forces 0755 on a directory and on those above it, below the one named `hab`, as far as they
@@ -99,9 +88,10 @@ fn create_theirs(dir: &Path, owner: Option<&Credentials>) -> io::Result<()> {
         _ => {}
     }
     DirBuilder::new().mode(0o700).create(&temporary)?;
+    // The mode first: who has given a directory away may not change its mode without more rights.
+    fs::set_permissions(&temporary, Permissions::from_mode(THEIRS))?;
     if let Some(owner) = owner {
         chown(&temporary, Some(owner.uid), Some(owner.gid))?;
     }
-    fs::set_permissions(&temporary, Permissions::from_mode(THEIRS))?;
     fs::rename(&temporary, dir)
 }

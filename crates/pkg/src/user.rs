@@ -2,7 +2,7 @@
 
 use std::{ffi::CString, fs};
 
-use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
+use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid, setfsgid, setfsuid};
 
 use crate::package::Package;
 
@@ -109,6 +109,30 @@ fn groups(user: &User, gid: Gid) -> Vec<u32> {
     let listed =
         CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, gid).ok());
     listed.unwrap_or_else(|| vec![gid]).into_iter().map(Gid::as_raw).collect()
+}
+
+/// Does work on files in directories of a service's user.
+///
+/// A process that is not root but [`capable`] has no rights in such directories: its thread takes
+/// those of the user for as long as the work lasts. Root has them anyway.
+pub(crate) fn with_rights_of<T>(owner: Option<&Credentials>, work: impl FnOnce() -> T) -> T {
+    let (user, group) = (Uid::effective(), Gid::effective());
+    let Some(owner) = owner.filter(|owner| !user.is_root() && owner.uid != user.as_raw()) else {
+        return work();
+    };
+    /// Gives the rights back, also when the work panics.
+    struct Back(Uid, Gid);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            setfsuid(self.0);
+            setfsgid(self.1);
+        }
+    }
+    let _back = Back(user, group);
+    // Both calls report no failure; without the rights the work fails, and says why.
+    setfsgid(Gid::from_raw(owner.gid));
+    setfsuid(Uid::from_raw(owner.uid));
+    work()
 }
 
 /// Effective ids of this process: who its files belong to.

@@ -7,23 +7,26 @@
 use std::{
     ffi::OsStr,
     fs::{File, Permissions},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::{
         fd::OwnedFd,
         unix::fs::{PermissionsExt, fchown},
     },
     path::{Component, Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
+use roost_files::{Durability, Owner, replace_at};
 use roost_ident::Hook;
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, renameat, unlinkat},
+    fs::{CWD, Mode, OFlags, mkdirat, openat},
     io::Errno,
 };
 
-use crate::{dirs, root::SvcPaths, user::Credentials};
+use crate::{
+    dirs,
+    root::SvcPaths,
+    user::{Credentials, with_rights_of},
+};
 
 /// What writing a rendered file did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,13 +126,16 @@ pub fn write_rendered(
         let relative = file.relative();
         let (parent, name) = split(&relative)?;
         dirs::create_ours(&svc.root)?;
-        let dir = open_directory(&svc.root, parent, file.is_the_services(), owner)?;
-        let before = compare(&dir, name, content);
-        if before == Change::Unchanged {
-            return Ok(before);
-        }
-        replace(&dir, name, content, file.mode(), owner, Durability::Cache)?;
-        Ok(before)
+        let base = openat(CWD, &svc.root, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let given_to = owner.map(|owner| Owner { uid: owner.uid, gid: owner.gid });
+        with_rights_of(owner, || {
+            let dir = open_directory(base, parent, file.is_the_services(), owner)?;
+            let before = compare(&dir, name, content);
+            if before != Change::Unchanged {
+                replace_at(&dir, name, content, file.mode(), given_to, Durability::Cache)?;
+            }
+            Ok(before)
+        })
     };
     write().map_err(|source| WriteError { path: file.path(svc), source })
 }
@@ -141,7 +147,7 @@ pub fn write_rendered(
 /// What the system says; the old content is then still in place, except when the very last step,
 /// the fsync of the directory, failed.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    write_state(path, bytes, mode, Durability::State)
+    roost_files::replace(path, bytes, mode, Durability::State)
 }
 
 /// Like [`write_atomic`] without the fsyncs, for a file that others must find at once and that
@@ -150,23 +156,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// What the system says; the old content is then still in place.
 pub fn write_at_once(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    write_state(path, bytes, mode, Durability::Cache)
-}
-
-fn write_state(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
-    };
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    let dir = openat(CWD, parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    replace(&dir, name, bytes, mode, None, durability)
-}
-
-/// Whether a file must survive a power cut.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    State,
-    Cache,
+    roost_files::replace(path, bytes, mode, Durability::Cache)
 }
 
 /// Directories and name of a relative path that does not climb.
@@ -181,13 +171,13 @@ fn split(relative: &Path) -> io::Result<(&Path, &OsStr)> {
 /// Opens `base/relative`, making what is missing. `base` belongs to this process's user, who may
 /// have put a symbolic link directly into it; below, links are refused.
 fn open_directory(
-    base: &Path,
+    base: OwnedFd,
     relative: &Path,
     private: bool,
     owner: Option<&Credentials>,
 ) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut dir = openat(CWD, base, flags, Mode::empty())?;
+    let mut dir = base;
     for (depth, part) in relative.components().enumerate() {
         let part = part.as_os_str();
         let flags = if depth == 0 { flags } else { flags | OFlags::NOFOLLOW };
@@ -210,12 +200,13 @@ fn open_directory(
     Ok(dir)
 }
 
-/// Sets owner, then mode: a change of owner can take bits off the mode.
+/// Sets mode, then owner: who has given a file away may not change its mode without more rights.
 fn dress(file: &File, mode: u32, owner: Option<&Credentials>) -> io::Result<()> {
-    if let Some(owner) = owner {
-        fchown(file, Some(owner.uid), Some(owner.gid))?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    match owner {
+        Some(owner) => fchown(file, Some(owner.uid), Some(owner.gid)),
+        None => Ok(()),
     }
-    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// What writing this content would be.
@@ -234,53 +225,4 @@ fn compare(dir: &OwnedFd, name: &OsStr, content: &[u8]) -> Change {
         && file.take(content.len() as u64 + 1).read_to_end(&mut found).is_ok()
         && found == content;
     if same { Change::Unchanged } else { Change::Modified }
-}
-
-fn replace(
-    dir: &OwnedFd,
-    name: &OsStr,
-    content: &[u8],
-    mode: u32,
-    owner: Option<&Credentials>,
-    durability: Durability,
-) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Hidden and with an ending of its own, so that a service that reads `*.conf` never sees it.
-    let temporary = format!(".roost-{}-{count}.tmp", process::id());
-    let write = || {
-        let flags =
-            OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let private = Mode::RUSR | Mode::WUSR;
-        let file = match openat(dir, &temporary, flags, private) {
-            // Left by a process of this id that died.
-            Err(Errno::EXIST) => {
-                unlinkat(dir, &temporary, AtFlags::empty())?;
-                openat(dir, &temporary, flags, private)?
-            }
-            other => other?,
-        };
-        let mut file = File::from(file);
-        file.write_all(content)?;
-        dress(&file, mode, owner)?;
-        if durability == Durability::State {
-            file.sync_all()?;
-        }
-        renameat(dir, &temporary, dir, name)?;
-        Ok(())
-    };
-    let written: io::Result<()> = write();
-    if written.is_err() {
-        // Best effort: the error that matters is the one at hand.
-        let _ = unlinkat(dir, &temporary, AtFlags::empty());
-    }
-    written?;
-    if durability == Durability::Cache {
-        return Ok(());
-    }
-    match rustix::fs::fsync(dir) {
-        // Some file systems cannot sync a directory.
-        Ok(()) | Err(Errno::INVAL) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -81,6 +81,9 @@ pub enum StartError {
     /// The ring.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// Others may write a directory of the Supervisor's own.
+    #[error(transparent)]
+    Unsafe(#[from] roost_files::UnsafeDirectory),
     /// A service named at the start cannot be loaded.
     #[error("{0}")]
     Load(String),
@@ -248,8 +251,11 @@ fn read_peers(config: &SupConfig, output: &Output, ring: &RingHandle) {
 fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
     let sup = config.root.sup();
     for directory in [sup.data(), sup.specs()] {
-        fs::create_dir_all(&directory)
+        roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
             .map_err(system(format!("Can't create directory {}", directory.display())))?;
+    }
+    for directory in [sup.root.clone(), sup.data(), sup.specs()] {
+        roost_files::check_directory(&directory)?;
     }
     let left = |path: &Path| path.extension().is_some_and(|e| e == "tmp" || e == "health");
     for entry in fs::read_dir(sup.data()).into_iter().flatten().flatten() {

@@ -178,7 +178,7 @@ fn write(path: &Path, settings: &Table) -> anyhow::Result<()> {
     let number = u64::from_le_bytes(random_bytes()?);
     let temporary = directory.join(format!(".cli.toml.{number:016x}"));
     let text = toml::to_string(settings)?;
-    let written = fs::create_dir_all(directory)
+    let written = roost_files::create_directories(directory, roost_files::PUBLIC_DIRECTORY)
         .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary))
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&temporary, path))

@@ -1,9 +1,8 @@
 //! `hab license accept`: records what Habitat asks for, for tools that look. Roost itself asks
 //! for nothing.
 
-use std::fs;
-
 use anyhow::Context as _;
+use roost_files::{Durability, PUBLIC_DIRECTORY, create_directories, replace};
 use roost_ident::time::rfc3339_s;
 
 use crate::{
@@ -21,8 +20,8 @@ impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let path = context.licenses().join("habitat");
         let text = text(clock::unix_ms(), variable("USER").as_deref());
-        fs::create_dir_all(context.licenses())
-            .and_then(|()| fs::write(&path, text))
+        create_directories(&context.licenses(), PUBLIC_DIRECTORY)
+            .and_then(|()| replace(&path, text.as_bytes(), 0o644, Durability::Cache))
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Exit::Success)
     }

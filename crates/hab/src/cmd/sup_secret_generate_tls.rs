@@ -1,9 +1,9 @@
 //! `hab sup secret generate-tls`: a key and a self-signed certificate for the control gateway.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{OpenOptions, Permissions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -39,7 +39,7 @@ impl Run for Arguments {
             return Err(anyhow!("Invalid DNS name: {name}"));
         }
         let directory = context.tls_path(&self.path);
-        fs::create_dir_all(&directory)
+        roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         let (certificate, key) = certificate(name)?;
         let stamp = Revision::from_unix_seconds(clock::unix_s());
@@ -79,12 +79,14 @@ fn is_dns_name(name: &str) -> bool {
 
 /// Both are new files: never over an older pair of the same second.
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).and_then(
+        |mut file| {
+            // Whatever the umask took away.
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        },
+    );
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -51,7 +51,8 @@ fn a_second_launcher_ends_with_86_and_leaves_the_first_alone() {
     assert_eq!(output.status.code(), Some(86));
     let expected = format!(
         "Lock file error -> Could not acquire exclusive lock on lock file '{}'. Is another \
-         Supervisor process running? -> Resource temporarily unavailable (os error 11)\n",
+         Supervisor process running? -> Resource temporarily unavailable (os error 11)\n\
+         The lock is held by process {pid} (hab-launch)\n",
         rig.path("hab/sup/default/LOCK").display()
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);

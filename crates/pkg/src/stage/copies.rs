@@ -34,7 +34,7 @@ impl Copies<'_> {
             let to = release.join(name);
             if let Some(parent) = to.parent().filter(|parent| !parent.is_dir()) {
                 // Only the parents of a path that `roost.toml` names are not among the others.
-                fs::create_dir_all(parent)?;
+                roost_files::create_directories(parent, roost_files::PUBLIC_DIRECTORY)?;
             }
             match &other.kind {
                 // Modes come last: a directory may be closed even for us.

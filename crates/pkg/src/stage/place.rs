@@ -206,7 +206,7 @@ fn make(
 
 pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o755))
+    fs::set_permissions(path, Permissions::from_mode(roost_files::PUBLIC_DIRECTORY))
 }
 
 fn temporary(parent: &Path) -> PathBuf {

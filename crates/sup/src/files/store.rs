@@ -160,7 +160,7 @@ fn retry(failed: &mut Failed) {
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        roost_files::create_directories(parent, roost_files::PUBLIC_DIRECTORY)?;
     }
     roost_pkg::write::write_atomic(path, bytes, mode)
 }

@@ -7,15 +7,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::mpsc,
 };
 
+use roost_files::{Durability, PUBLIC_DIRECTORY, create_directories, replace};
 use tokio::sync::oneshot;
 
 use crate::vital;
+
+/// Mode of each of these files: everybody may read them.
+const MODE: u32 = 0o644;
 
 /// Handle of the writing thread.
 #[derive(Debug, Clone)]
@@ -98,12 +103,7 @@ fn write_all(inbox: &mpsc::Receiver<Message>) {
     for message in inbox {
         match message {
             Message::Open { run, paths } => {
-                let files = paths.map(|path| LogFile {
-                    file: path.parent().and_then(|parent| {
-                        fs::create_dir_all(parent).and_then(|()| File::create(&path)).ok()
-                    }),
-                    path,
-                });
+                let files = paths.map(|path| LogFile { file: open_log(&path).ok(), path });
                 open.insert(run, files);
             }
             Message::Line { run, stream, line } => {
@@ -116,7 +116,7 @@ fn write_all(inbox: &mpsc::Receiver<Message>) {
                 let files = open.remove(&run).into_iter().flatten();
                 for (log, whole) in files.zip(whole) {
                     if let Some(whole) = whole {
-                        let _ = fs::write(&log.path, whole);
+                        let _ = replace(&log.path, whole.as_bytes(), MODE, Durability::Cache);
                     }
                 }
             }
@@ -140,7 +140,19 @@ fn write_all(inbox: &mpsc::Receiver<Message>) {
 
 /// The file is for people and scripts: they never see half of it.
 fn write_pid(path: &Path, pid: u32) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    fs::write(&temporary, pid.to_string())?;
-    fs::rename(&temporary, path)
+    replace(path, pid.to_string().as_bytes(), MODE, Durability::Cache)
+}
+
+/// A log begins with an empty file, which is then written line by line.
+fn open_log(path: &Path) -> io::Result<File> {
+    if let Some(parent) = path.parent() {
+        create_directories(parent, PUBLIC_DIRECTORY)?;
+    }
+    replace(path, b"", MODE, Durability::Cache)?;
+    OpenOptions::new().append(true).custom_flags(no_link()).open(path)
+}
+
+/// The flag by which a link in the place of a file is refused.
+fn no_link() -> i32 {
+    rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
 }
