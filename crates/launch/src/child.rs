@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::proc;
 use crate::table::Entry;
 use crate::wire::{Kind, Scope, Spawn};
+use crate::{group, proc};
 
 /// A process (and its group) with what is known of it.
 pub(crate) struct Child {
@@ -81,15 +81,6 @@ impl Child {
             && !matches!(self.state, State::Lingering)
     }
 
-    /// Whether anything of its process group lives.
-    pub(crate) fn group_lives(&self) -> bool {
-        let Some(pid) = raw(self.entry.pid) else {
-            return false;
-        };
-        // EPERM means that there is somebody
-        rustix::process::test_kill_process_group(pid) != Err(rustix::io::Errno::SRCH)
-    }
-
     /// Asks it to end, as it wants to be asked, but kills it after that time at the latest.
     pub(crate) fn begin_stop(&mut self, longest: Duration) {
         let asked = self
@@ -105,14 +96,18 @@ impl Child {
     pub(crate) fn signal(&self, signal: i32, scope: Scope) -> io::Result<()> {
         let gone = || io::Error::from_raw_os_error(libc::ESRCH);
         let pid = raw(self.entry.pid).ok_or_else(gone)?;
+        let to_group = || group::signal(self.entry.pid, signal);
         let signal = Signal::from_named_raw(signal)
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
-        let to_group = || rustix::process::kill_process_group(pid, signal);
+        let to_process = || {
+            let send = || rustix::process::kill_process(pid, signal);
+            group::signal_one(self.entry.pid, send)
+        };
         match &self.state {
             State::Starting { .. } | State::Running => {
-                // a service that left its group is signalled alone (services chapter 8)
+                // one that has no group of its own yet, or left it, is signalled alone
                 if scope == Scope::Process || to_group().is_err() {
-                    rustix::process::kill_process(pid, signal)?;
+                    to_process()?;
                 }
             }
             State::Lingering => match scope {
@@ -127,9 +122,10 @@ impl Child {
                 if scope == Scope::Group && leads {
                     to_group()?;
                 } else if let Some(pidfd) = pidfd {
-                    rustix::process::pidfd_send_signal(pidfd, signal)?;
+                    let send = || rustix::process::pidfd_send_signal(pidfd, signal);
+                    group::signal_one(self.entry.pid, send)?;
                 } else {
-                    rustix::process::kill_process(pid, signal)?;
+                    to_process()?;
                 }
             }
         }

@@ -71,6 +71,8 @@ pub(crate) struct Launcher {
     ended: BTreeMap<String, Ended>,
     remembered: BTreeMap<String, Vec<u8>>,
     next_id: u64,
+    /// When groups without their first process are looked at again.
+    groups_due: Instant,
     phase: Phase,
     /// The tables on disk differ: services, hooks.
     unsaved: (bool, bool),
@@ -160,6 +162,7 @@ impl Launcher {
             ended: BTreeMap::new(),
             remembered: BTreeMap::new(),
             next_id: 1,
+            groups_due: now,
             phase: Phase::Running,
             unsaved: (true, true),
             save_again: None,
@@ -266,7 +269,7 @@ impl Launcher {
         let looked_after = |child: &Child| {
             matches!(child.state, State::Lingering | State::Survivor { pidfd: None })
         };
-        let linger = self.children.iter().any(looked_after).then(|| now + LINGER_CHECK);
+        let linger = self.children.iter().any(looked_after).then_some(self.groups_due);
         let link = self.link.as_ref().and_then(|link| link.kill_at);
         let promise = self.link.as_ref().and_then(|link| link.promise.as_ref());
         let promise = promise.map(Promise::deadline);
@@ -287,7 +290,7 @@ impl Launcher {
         if let Some(systemd) = &mut self.systemd {
             systemd.on_time(now);
         }
-        self.check_groups();
+        self.check_groups(now);
         self.end_hook_outputs(now);
         self.check_link(now);
         self.check_promise(now);

@@ -17,6 +17,8 @@
 //! | [`wire`], [`codec`] | messages between launcher and Supervisor, and their bytes |
 //! | [`client`] | the Supervisor's end |
 //! | [`mod@line`] | the look of a line of output, shared with the Supervisor |
+//! | [`environment`] | which variables reach children |
+//! | [`group`] | life and signals of process groups |
 //! | [`lock`] | the lock file, and what `hab sup term` does with it |
 //!
 //! The launcher makes itself the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were
@@ -28,6 +30,8 @@ mod child;
 pub mod client;
 mod clock;
 pub mod codec;
+pub mod environment;
+pub mod group;
 mod launcher;
 pub mod line;
 mod link;

@@ -14,6 +14,11 @@ use rustix::process::Rlimit;
 
 use crate::wire::Ids;
 
+/// Capabilities that a service of the Supervisor's own user keeps, by their bit numbers: they give
+/// no rights of another user. CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_SYS_NICE.
+const HARMLESS_CAPABILITIES: u64 = 1 << 10 | 1 << 14 | 1 << 23;
+/// Largest number of a capability that is looked for; the kernel has about forty.
+const LAST_CAPABILITY: libc::c_ulong = 63;
 /// Largest signal number of Linux on the machines we know.
 const LAST_SIGNAL: i32 = 64;
 /// Signals that do nothing to a Supervisor (services chapter 1.4): those of a terminal go to the
@@ -50,7 +55,7 @@ impl Program {
 
 /// What the process gets besides its program.
 pub(crate) enum Role<'a> {
-    /// A service or hook: own process group, no input, outputs into pipes.
+    /// A service or hook: own session, no input, outputs into pipes, no capabilities of ours.
     Child { user: Option<&'a Ids> },
     /// The Supervisor: the launcher's own input, outputs and group, and one more descriptor.
     Supervisor { socket: RawFd },
@@ -91,6 +96,7 @@ pub(crate) enum Step {
     Group = 3,
     User = 4,
     Exec = 5,
+    Capabilities = 6,
 }
 
 impl Failure {
@@ -108,6 +114,7 @@ impl Failure {
             3 => Step::Group,
             4 => Step::User,
             5 => Step::Exec,
+            6 => Step::Capabilities,
             _ => Step::Prepare,
         };
         Failure { step, errno: i32::from_ne_bytes([a, b, c, d]) }
@@ -137,6 +144,8 @@ struct Plan {
     /// the connection of a Supervisor
     keep: Option<RawFd>,
     user: Option<(u32, u32)>,
+    /// what the process keeps of our capabilities; `None` keeps them all
+    capabilities: Option<u64>,
     /// `None` keeps the groups there are
     groups: Option<(usize, *const libc::gid_t)>,
     open_files: libc::rlimit,
@@ -182,6 +191,10 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
             Role::Child { .. } => None,
         },
         user: user.map(|ids| (ids.uid, ids.gid)),
+        capabilities: match role {
+            Role::Supervisor { .. } => None,
+            Role::Child { user } => kept_capabilities(*user),
+        },
         groups: user
             .and_then(|ids| ids.groups.as_deref())
             .map(|groups| (groups.len(), groups.as_ptr())),
@@ -190,9 +203,9 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
             rlim_max: limit(open_files.maximum),
         },
     };
-    // SAFETY: the launcher has one thread, so the child is a full copy with no lock held by anyone;
-    // even so `run_child` makes only async-signal-safe calls on memory prepared above, all of which
-    // (argv, envp, program, ids) outlives this call, and never returns.
+    // SAFETY: another thread may hold a lock at this moment, which nobody would ever give back in
+    // the child, so `run_child` makes only async-signal-safe calls on memory prepared above, all of
+    // which (argv, envp, program, ids) outlives this call, and never returns.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         // SAFETY: as above; this is the child.
@@ -200,11 +213,6 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
     }
     if pid < 0 {
         return Err(io::Error::last_os_error());
-    }
-    if plan.stdio.is_some() {
-        // the child does the same; whoever comes first, the group exists when fork() returns
-        let child = rustix::process::Pid::from_raw(pid);
-        let _ = rustix::process::setpgid(child, child);
     }
     Ok(Forked { pid: pid.cast_unsigned(), outputs, status: status_reader, go: go_writer })
 }
@@ -220,7 +228,9 @@ unsafe fn run_child(plan: &Plan) -> ! {
         // without our own copy of its writer the pipe ends when the launcher dies
         libc::close(plan.go_writer);
         if plan.stdio.is_some() {
-            libc::setpgid(0, 0);
+            // a session of its own, and with it a process group: the terminal that we may have been
+            // started from is none of its business
+            libc::setsid();
         }
         let mut word = 0_u8;
         loop {
@@ -303,6 +313,76 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
                 return Err(Step::User);
             }
         }
+        if let Some(kept) = plan.capabilities
+            && !keep_capabilities(kept)
+        {
+            return Err(Step::Capabilities);
+        }
     }
     Ok(())
+}
+
+/// What a process may keep of our capabilities. Root keeps what root has: it is root by its user
+/// id. Another user gets nothing of ours. Without a change of user only what gives no rights of
+/// another one.
+fn kept_capabilities(user: Option<&Ids>) -> Option<u64> {
+    let uid = user.map_or_else(|| rustix::process::geteuid().as_raw(), |ids| ids.uid);
+    match (uid, user) {
+        (0, _) => None,
+        (_, Some(_)) => Some(0),
+        (_, None) => Some(HARMLESS_CAPABILITIES),
+    }
+}
+
+/// Takes every capability but these out of the ambient, inheritable, permitted and effective sets.
+///
+/// The bounding set stays, and so do the programs that gain rights by their mode or file
+/// capabilities (`sudo`, `ping`), which services use.
+///
+/// # Safety
+/// As [`run_child`].
+unsafe fn keep_capabilities(kept: u64) -> bool {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Sets {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    /// `_LINUX_CAPABILITY_VERSION_3`: two of the sets, the lower 32 bits first.
+    const VERSION: u32 = 0x2008_0522;
+    let none = Sets { effective: 0, permitted: 0, inheritable: 0 };
+    let (mut header, mut sets) = (Header { version: VERSION, pid: 0 }, [none; 2]);
+    // SAFETY: bare system calls on local memory of the layout that the kernel wants.
+    unsafe {
+        let zero: libc::c_ulong = 0;
+        for capability in 0..=LAST_CAPABILITY {
+            if kept & (1 << capability) == 0 {
+                // one that does not exist, or that a kernel before 4.3 cannot know, is not ambient
+                libc::prctl(
+                    libc::PR_CAP_AMBIENT,
+                    libc::PR_CAP_AMBIENT_LOWER,
+                    capability,
+                    zero,
+                    zero,
+                );
+            }
+        }
+        if libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) != 0 {
+            return false;
+        }
+        for (set, kept) in sets.iter_mut().zip([kept, kept >> 32]) {
+            // the lower half of what is kept: cut on purpose
+            let kept = kept as u32;
+            set.effective &= kept;
+            set.permitted &= kept;
+            set.inheritable &= kept;
+        }
+        libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) == 0
+    }
 }

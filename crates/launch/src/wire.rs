@@ -80,7 +80,7 @@ pub enum Request {
 
 /// A process to start.
 ///
-/// It gets its own process group, `/dev/null` as stdin, all signals unblocked and at their
+/// It gets a session of its own (its process group is that of its process id), `/dev/null` as stdin, all signals unblocked and at their
 /// default, the resource limits the launcher was started with, and no other descriptor. Working
 /// directory and umask are the launcher's (services chapter 6.3, 6.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +97,8 @@ pub struct Spawn {
     pub program: OsString,
     /// Arguments after the program's own name.
     pub args: Vec<OsString>,
-    /// The complete environment. `HAB_SUP_GATEWAY_AUTH_TOKEN` and the launcher's own variables are
-    /// taken out on the way, whoever put them in.
+    /// The complete environment. Private variables ([`crate::environment::is_private`]) are taken
+    /// out on the way, whoever put them in.
     pub env: Vec<(OsString, OsString)>,
     /// Whom to become; `None` keeps the launcher's user.
     pub user: Option<Ids>,

@@ -23,6 +23,7 @@ pub struct Builder<'a> {
     address: Ipv4Addr,
     port: u16,
     args: Vec<OsString>,
+    through: Vec<OsString>,
     env: BTreeMap<String, String>,
     http_args: bool,
     gossip_args: bool,
@@ -62,6 +63,7 @@ impl<'a> Builder<'a> {
             address,
             port: free_ports(&[address]),
             args: Vec::new(),
+            through: Vec::new(),
             env: env.map(|(name, value)| (name.into(), value.into())).into(),
             http_args: true,
             gossip_args: true,
@@ -88,6 +90,13 @@ impl<'a> Builder<'a> {
     #[must_use]
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts it by a command that executes its arguments (`setpriv`, `sh -c 'umask 0; exec "$@"'`).
+    #[must_use]
+    pub fn through<A: Into<OsString>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
+        self.through.extend(command.into_iter().map(Into::into));
         self
     }
 
@@ -144,8 +153,10 @@ impl<'a> Builder<'a> {
         let (http, ctl, gossip) = (at(0), at(1), at(2));
         let log = self.root.join(&format!("console-{}.txt", self.port));
         let file = File::create(&log).expect("a log file");
-        let mut command = Command::new(self.root.program());
-        command.args(["sup", "run"]);
+        let words = self.through.iter().map(OsString::as_os_str);
+        let mut words = words.chain([self.root.program().as_os_str()]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args(["sup", "run"]);
         if !self.own_args {
             command.args(["--no-color", "--sys-ip-address", &self.address.to_string()]);
             command.args(["--listen-ctl", &ctl.to_string()]);

@@ -7,14 +7,21 @@ fn secrets_of_the_supervisor_are_in_no_childs_environment() {
     let dump = "#!/bin/sh\nenv > {{pkg.svc_data_path}}/env-of-$1\n";
     let run = format!("{}exec sleep 100000\n", dump.replace("$1", "run"));
     let init = dump.replace("$1", "init");
+    let install = dump.replace("$1", "install");
     let root = root_with_web(&[
         ("hooks/run", &run),
         ("hooks/init", &init),
+        ("hooks/install", &install),
         ("RUNTIME_ENVIRONMENT", "COLOR=blue=green\n"),
     ]);
     let sup = root
         .supervisor()
         .env("HAB_SUP_GATEWAY_AUTH_TOKEN", "sekret")
+        .env("HAB_AUTH_TOKEN", "sekret of builder")
+        .env("HAB_CTL_SECRET", "sekret of control")
+        .env("HAB_DB", "password = \"sekret of another service\"")
+        .env("HAB_WEB", "own = 1")
+        .env("HAB_LISTEN_FOO", "a = \"sekret of a service called listen-foo\"")
         .env("FROM_OUTSIDE", "yes")
         .args(["acme/web"])
         .start();
@@ -29,10 +36,13 @@ fn secrets_of_the_supervisor_are_in_no_childs_environment() {
             Some(root.read(&name)).filter(|e| e.contains("COLOR"))
         })
     };
-    for of in ["run", "init"] {
+    for of in ["run", "init", "install"] {
         let text = environment(of);
         assert!(!text.contains("sekret"), "{of}: {text}");
-        assert!(!text.contains("ROOST_LAUNCHER_FD"), "{of}: {text}");
+        for private in ["ROOST_LAUNCHER_FD", "HAB_LAUNCHER_PID", "HAB_AUTH_TOKEN", "HAB_DB"] {
+            assert!(!text.contains(private), "{of}: {text}");
+        }
+        assert!(text.contains("HAB_WEB=own = 1\n"), "{of}: {text}");
         assert!(
             text.contains("FROM_OUTSIDE=yes\n") && text.contains("COLOR=blue=green\n"),
             "{text}"

@@ -6,6 +6,7 @@ mod environment;
 mod hanging;
 mod health;
 mod returning;
+mod rights;
 mod services;
 mod starting;
 

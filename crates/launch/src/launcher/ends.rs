@@ -2,27 +2,32 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use rustix::process::{WaitOptions, WaitStatus};
 
-use super::{Launcher, Phase};
+use super::{LINGER_CHECK, Launcher, Phase};
 use crate::child::{Child, State, Stop};
-use crate::clock;
 use crate::table::Entry;
 use crate::wire::{Ended, Event, Kind, Status};
+use crate::{clock, group};
 
 impl Launcher {
     /// Collects every process that ended: children, and orphans that came to us.
     pub(super) fn reap(&mut self) {
+        // All first: those that ended together are no longer there when the first end is told.
+        let mut ended = Vec::new();
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            let pid = pid.as_raw_pid().cast_unsigned();
+            ended.push((pid.as_raw_pid().cast_unsigned(), status));
+        }
+        for (pid, status) in ended {
             if self.link.as_ref().is_some_and(|link| link.pid == pid) {
                 self.on_supervisor_end(status);
             } else {
                 self.on_child_end(pid, status);
             }
         }
-        self.check_groups();
+        self.groups_due = Instant::now();
     }
 
     fn position_of_own(&self, pid: u32) -> Option<usize> {
@@ -116,16 +121,26 @@ impl Launcher {
         self.ended.insert(entry.name, ended);
     }
 
-    /// Lets go of groups that are empty, and notices survivors that ended unseen.
-    pub(super) fn check_groups(&mut self) {
+    /// Lets go of groups that nothing can run in any more, and notices survivors that ended unseen.
+    /// Looks at once after the end of a child, and now and then for what is no child of ours.
+    pub(super) fn check_groups(&mut self, now: Instant) {
+        if now < self.groups_due {
+            return;
+        }
+        self.groups_due = now + LINGER_CHECK;
         let ended_unseen = |child: &Child| {
             matches!(child.state, State::Survivor { pidfd: None }) && !child.is_same_process()
         };
         while let Some(at) = self.children.iter().position(ended_unseen) {
             self.on_survivor_end(self.children[at].entry.id);
         }
-        let is_gone =
-            |child: &Child| matches!(child.state, State::Lingering) && !child.group_lives();
+        let lingering =
+            self.children.iter().filter(|child| matches!(child.state, State::Lingering));
+        let lingering = lingering.map(|child| child.entry.pid).collect();
+        let gone = group::without_life(&lingering);
+        let is_gone = |child: &Child| {
+            matches!(child.state, State::Lingering) && gone.contains(&child.entry.pid)
+        };
         while let Some(at) = self.children.iter().position(is_gone) {
             let child = self.children.swap_remove(at);
             if child.kind == Kind::Hook {

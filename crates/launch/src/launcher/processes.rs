@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::{HookEnd, Launcher, Pipe, Sink};
 use crate::child::{Child, State, Stop};
-use crate::client::LAUNCHER_FD_VAR;
 use crate::clock;
+use crate::environment;
 use crate::proc;
 use crate::shebang::{self, Fallback};
 use crate::spawn::{self, Failure, Program, Role, Step};
@@ -19,8 +19,6 @@ use crate::wire::{
 
 /// Exit code told for a program that could not be executed while nobody listened.
 const NOT_EXECUTED: i32 = 127;
-/// Variables no child gets: the token of the HTTP API and what concerns only the Supervisor.
-const PRIVATE_VARS: [&str; 3] = ["HAB_SUP_GATEWAY_AUTH_TOKEN", LAUNCHER_FD_VAR, crate::PROGRAM_VAR];
 
 impl Launcher {
     /// Finds what an earlier launcher left: its services are announced, its hooks killed.
@@ -241,6 +239,7 @@ impl Launcher {
             Step::Groups => "setting the supplementary groups".to_owned(),
             Step::Group => "setting the group".to_owned(),
             Step::User => "setting the user".to_owned(),
+            Step::Capabilities => "dropping capabilities".to_owned(),
             Step::Exec => program.map_or_else(
                 || "executing the interpreter".to_owned(),
                 |program| Path::new(&program).display().to_string(),
@@ -273,7 +272,7 @@ fn prepare(spawn: &Spawn, program: &OsStr, leading: &[OsString]) -> std::io::Res
     let env = spawn
         .env
         .iter()
-        .filter(|(key, _)| !PRIVATE_VARS.iter().any(|private| key == private))
+        .filter(|(key, _)| !key.to_str().is_some_and(environment::is_private))
         .map(|(key, value)| (key.as_os_str(), value.as_os_str()));
     Program::new(program, own_name.chain(args), env)
 }

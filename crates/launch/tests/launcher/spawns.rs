@@ -13,6 +13,7 @@ use crate::rig::{Rig, kill, lives, wait_for};
 pub(crate) const TESTS: &[Test] = &[
     ("exit_codes_and_signals_are_told", exit_codes_and_signals_are_told),
     ("a_child_starts_from_a_clean_slate", a_child_starts_from_a_clean_slate),
+    ("a_child_has_a_session_of_its_own", a_child_has_a_session_of_its_own),
     ("a_child_has_all_signals_open", a_child_has_all_signals_open),
     ("a_child_becomes_the_user_it_is_given", a_child_becomes_the_user_it_is_given),
     ("a_failed_exec_is_told_with_file_and_reason", a_failed_exec_is_told_with_file_and_reason),
@@ -51,19 +52,40 @@ fn a_child_starts_from_a_clean_slate() {
     let script = "env; ls -l /proc/self/fd; \
                   cut -d' ' -f5 /proc/$$/stat; echo pid=$$ stdin=$(readlink /proc/$$/fd/0)";
     let mut request = sup.shell(1, Kind::Hook, "a", script);
-    for name in ["HAB_SUP_GATEWAY_AUTH_TOKEN", "ROOST_LAUNCHER_FD", "MINE"] {
+    for name in ["HAB_SUP_GATEWAY_AUTH_TOKEN", "HAB_RING_KEY", "ROOST_LAUNCHER_FD", "MINE"] {
         request.env.push((name.into(), "secret".into()));
     }
     sup.send(&Request::Spawn(request));
     let text = sup.output(1);
     assert!(text.contains("MINE=secret"), "{text}");
-    assert!(!text.contains("AUTH_TOKEN") && !text.contains("LAUNCHER_FD"), "{text}");
+    for name in ["AUTH_TOKEN", "RING_KEY", "LAUNCHER_FD"] {
+        assert!(!text.contains(name), "{text}");
+    }
     assert!(!text.contains("FS_ROOT"), "nothing of the launcher's own: {text}");
     // 0, 1, 2 and the directory that ls itself reads
     assert_eq!(text.matches(" -> ").count(), 4, "{text}");
     let last = text.lines().last().expect("a line");
     let group = text.lines().rev().nth(1).expect("a line");
     assert_eq!(last, format!("pid={group} stdin=/dev/null"));
+}
+
+/// Of kind hook too. Without a session of its own it could take the terminal that the launcher was
+/// started from.
+fn a_child_has_a_session_of_its_own() {
+    let (rig, mut sup) = Rig::started();
+    // process id, group, session, terminal
+    let script = "cut -d' ' -f1,5,6,7 /proc/$$/stat";
+    sup.spawn(1, Kind::Hook, "a hook", script);
+    let hook = sup.output(1);
+    sup.spawn(2, Kind::Service, "a.default", script);
+    let pid = sup.spawned(2);
+    sup.exited(2);
+    let service = rig.stdout.wait("a.default(O): ");
+    for text in [hook.trim(), service.split("(O): ").nth(1).expect("a line").trim()] {
+        let pid = text.split(' ').next().expect("a number");
+        assert!(text.starts_with(&format!("{pid} {pid} {pid} 0")), "{text}");
+    }
+    assert!(service.contains(&format!("(O): {pid} ")), "{service}");
 }
 
 fn a_child_has_all_signals_open() {

@@ -23,6 +23,8 @@ use roost_pkg::{
 use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
 use roost_template::{TemplateSet, config};
 
+use super::environment;
+
 /// A service read from disk.
 #[derive(Debug)]
 pub(crate) struct Built {
@@ -166,10 +168,7 @@ impl Blueprint {
         let default = sources::default_toml(source).map_err(refuse)?;
         let default = default.map(|text| config::parse_toml(&text)).transpose().map_err(refuse)?;
         let name = &self.spec.ident.name;
-        let variable = config::environment_variable(name);
-        // A variable that is no text counts as not set.
-        let environment = env::var(&variable)
-            .ok()
+        let environment = environment::configuration(name)
             .map(|text| config::parse_environment(name, &text))
             .transpose()
             .map_err(refuse)?;

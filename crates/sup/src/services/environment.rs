@@ -1,24 +1,27 @@
-//! The environment of services and hooks: what the Supervisor was given, with the package's
-//! own laid over it (services chapter 6.3).
+//! The environment of services and hooks: what the Supervisor was given, without what is not for
+//! them, with the package's own laid over it (services chapter 6.3).
 
 use std::{collections::BTreeMap, env, ffi::OsString};
 
-/// Variables meant for the Supervisor alone. The token would let every service read the API;
-/// with systemd's a service could speak for the Supervisor.
-const PRIVATE: [&str; 6] = [
-    "HAB_SUP_GATEWAY_AUTH_TOKEN",
-    "HAB_LAUNCHER_PID",
-    "ROOST_LAUNCHER_FD",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-];
+use roost_launch::environment::{is_inherited, is_private};
+use roost_template::config;
 
-/// The complete environment of a process with these variables of its package.
-pub(crate) fn complete(package: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
+/// The complete environment of a process of this service with these variables of its package.
+pub(crate) fn complete(
+    service: &str,
+    package: &BTreeMap<String, String>,
+) -> Vec<(OsString, OsString)> {
+    let own = config::environment_variable(service);
     let inherited = env::vars_os().filter(|(name, _)| {
-        name.to_str().is_none_or(|name| !PRIVATE.contains(&name) && !package.contains_key(name))
+        name.to_str().is_none_or(|name| is_inherited(name, &own) && !package.contains_key(name))
     });
-    let own = package.iter().map(|(name, value)| (name.into(), value.into()));
-    inherited.chain(own).collect()
+    let package = package.iter().map(|(name, value)| (name.into(), value.into()));
+    inherited.chain(package).collect()
+}
+
+/// The variable that configures a service. One that is a secret of the Supervisor configures
+/// nothing, whatever the service is called; one that is no text counts as not set.
+pub(crate) fn configuration(service: &str) -> Option<String> {
+    let name = config::environment_variable(service);
+    if is_private(&name) { None } else { env::var(name).ok() }
 }

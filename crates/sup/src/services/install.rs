@@ -16,7 +16,7 @@ use roost_template::{
     value::to_json,
 };
 
-use super::{built::read_user_layer, rendering::render_install};
+use super::{built::read_user_layer, environment, rendering::render_install};
 
 /// An install hook, rendered and ready to run.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
     let name = &package.ident.name;
     let default = sources::default_toml(&package.path).map_err(|error| error.to_string())?;
     let default = default.map(|text| config::parse_toml(&text)).transpose();
-    let environment = env::var(config::environment_variable(name)).ok();
+    let environment = environment::configuration(name);
     let environment = environment.map(|text| config::parse_environment(name, &text)).transpose();
     Ok(Layers {
         default: default.map_err(|error| error.to_string())?,
