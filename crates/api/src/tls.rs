@@ -1,8 +1,7 @@
 //! Certificates (HTTP API chapter 2.2). Files are read once, at start.
 
 use std::{
-    fmt, fs, io,
-    io::Read,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -110,10 +109,9 @@ fn client_verifier(
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(limits::PEM_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limits::PEM_BYTES {
-        return Err(io::Error::other("it is larger than 1 MiB"));
+    match roost_files::read(path, limits::PEM_BYTES) {
+        Ok(bytes) => bytes.ok_or_else(|| io::ErrorKind::NotFound.into()),
+        Err(roost_files::ReadError::Io { source, .. }) => Err(source),
+        Err(error) => Err(io::Error::other(error.reason())),
     }
-    Ok(bytes)
 }

@@ -194,8 +194,14 @@ fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 
 fn read_text(path: &Path) -> Result<Zeroizing<String>> {
     let failed = |source| Error::Io { action: "read", path: path.into(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mut text = Zeroizing::new(String::with_capacity(512));
+    let file = match roost_files::open(path) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Err(failed(ErrorKind::NotFound.into())),
+        Err(roost_files::ReadError::Io { source, .. }) => return Err(failed(source)),
+        Err(error) => return Err(failed(io::Error::other(error.reason()))),
+    };
+    // One buffer that is never moved, so that no copy of a secret stays behind.
+    let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX as usize * 2));
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > KEY_FILE_BYTES_MAX {
         return Err(Error::TooLong { path: path.into(), limit: KEY_FILE_BYTES_MAX });

@@ -1,7 +1,7 @@
 //! TLS settings of both sides (control chapter 4), read from PEM files or directories of them.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +18,8 @@ use rustls_pki_types::{
 const NAME_PREFIX: &str = "ctl-gateway-";
 const CERTIFICATE_SUFFIX: &str = ".crt.pem";
 const KEY_SUFFIX: &str = ".key.pem";
+/// Longest file that is read.
+const PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// Settings that cannot be used; the text names the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,8 +167,9 @@ fn find(path: &Path, suffix: &str) -> Result<PathBuf, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path)
-        .map_err(|error| TlsError::Read { path: path.to_owned(), error: error.to_string() })
+    let failed = |error: String| TlsError::Read { path: path.to_owned(), error };
+    let read = roost_files::read(path, PEM_BYTES_MAX).map_err(|error| failed(error.reason()))?;
+    read.ok_or_else(|| failed(io::Error::from(io::ErrorKind::NotFound).to_string()))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -1,11 +1,8 @@
 //! `cli.toml`, the settings of the command line (control chapter 11.3).
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde::Deserialize;
 
 use crate::address::CtlAddress;
@@ -45,14 +42,6 @@ impl CliToml {
 
 /// The text of the file, if there is one.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
-    match fs::metadata(path) {
-        Ok(file) if file.len() > MAX_BYTES => {
-            Err(anyhow!("{} is longer than {MAX_BYTES} bytes", path.display()))
-        }
-        Ok(_) => fs::read_to_string(path)
-            .map(Some)
-            .with_context(|| format!("reading '{}' failed", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading '{}' failed", path.display())),
-    }
+    roost_files::read_text(path, MAX_BYTES)
+        .map_err(|error| anyhow!("reading '{}' failed: {}", path.display(), error.reason()))
 }

@@ -1,7 +1,7 @@
 //! How commands talk to a Supervisor: which one, with which secret, and what they do with the
 //! answers (control chapter 10).
 
-use std::{fs, io, net::SocketAddr, path::Path, sync::Once, time::Duration};
+use std::{net::SocketAddr, sync::Once, time::Duration};
 
 use anyhow::bail;
 use roost_ctl::{
@@ -16,6 +16,9 @@ use crate::{
     cli_toml::CliToml,
     context::{Context, variable},
 };
+
+/// Longest secret file that is read, as the Supervisor does.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The option that names the Supervisor.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -178,10 +181,10 @@ fn find_secret(context: &Context, configured: Option<String>) -> anyhow::Result<
         return Ok(secret);
     }
     let path = context.root.sup().ctl_secret();
-    match read_secret(&path) {
-        Ok(secret) => Ok(secret.trim_end().into()),
+    match roost_files::read_text(&path, MAX_SECRET_BYTES) {
+        Ok(Some(secret)) => Ok(secret.trim_end().into()),
         // Without a secret the Supervisor answers that it does not match.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Ok(None) => Ok(String::new()),
         Err(error) => {
             let code = ErrorCode::Io as i32;
             if path.is_dir() {
@@ -190,11 +193,8 @@ fn find_secret(context: &Context, configured: Option<String>) -> anyhow::Result<
                     path.display()
                 );
             }
-            bail!("[Err: {code}] cannot read ctl secret, {}: {error}", path.display())
+            let reason = error.reason();
+            bail!("[Err: {code}] cannot read ctl secret, {}: {reason}", path.display())
         }
     }
-}
-
-fn read_secret(path: &Path) -> io::Result<String> {
-    fs::read_to_string(path)
 }

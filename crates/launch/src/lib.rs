@@ -30,6 +30,8 @@ mod child;
 pub mod client;
 mod clock;
 pub mod codec;
+#[doc(hidden)]
+pub mod decoders;
 pub mod environment;
 pub mod group;
 mod launcher;

@@ -4,7 +4,6 @@
 //! PATH; a file without `#!` by the shell (services chapter 6.4).
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -89,13 +88,13 @@ fn without_interpreter(
 
 fn read_head(script: &Path) -> Option<Vec<u8>> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
-    let file = File::open(script).ok()?;
+    let file = roost_files::open(script).ok()??;
     file.take(HEAD_BYTES as u64).read_to_end(&mut head).ok()?;
     Some(head)
 }
 
 /// Interpreter and its one argument, cut as Linux does: at the first blank, blanks around trimmed.
-fn parse(head: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
+pub(crate) fn parse(head: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
     let line = head.strip_prefix(b"#!")?;
     let line = line.split(|b| *b == b'\n').next()?;
     let is_blank = |b: &u8| *b == b' ' || *b == b'\t';

@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use roost_files::{Durability, replace};
 
@@ -76,19 +76,16 @@ impl Table {
     /// Reads what an earlier launcher left. A file that cannot be understood is renamed to
     /// `NAME.corrupt`.
     pub(crate) fn load(&self, boot_id: &str) -> Loaded {
-        let problem = match read_limited(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Loaded::Entries(Vec::new());
-            }
-            Err(error) => error.to_string(),
-            Ok(text) => match parse(&text, boot_id) {
+        let problem = match roost_files::read_text(&self.path, MAX_FILE_BYTES) {
+            Ok(None) => return Loaded::Entries(Vec::new()),
+            Err(error) => error.reason(),
+            Ok(Some(text)) => match parse(&text, boot_id) {
                 Ok(entries) => return Loaded::Entries(entries),
                 Err(problem) => problem,
             },
         };
-        let aside = self.path.with_extension("corrupt");
-        let kept = match fs::rename(&self.path, &aside) {
-            Ok(()) => format!("kept as '{}'", aside.display()),
+        let kept = match roost_files::set_aside(&self.path) {
+            Ok(aside) => format!("kept as '{}'", aside.display()),
             Err(error) => format!("and cannot be put aside: {error}"),
         };
         Loaded::Corrupt(format!(
@@ -105,16 +102,7 @@ impl Table {
     }
 }
 
-fn read_limited(path: &Path) -> io::Result<String> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_FILE_BYTES {
-        let text = format!("{size} bytes, the limit is {MAX_FILE_BYTES}");
-        return Err(io::Error::other(text));
-    }
-    fs::read_to_string(path)
-}
-
-fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
+pub(crate) fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
     let mut lines = text.lines();
     let parse_entry = match lines.next() {
         Some(FIRST_LINE) => parse_entry,

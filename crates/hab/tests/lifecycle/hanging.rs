@@ -100,7 +100,7 @@ fn a_pipe_among_the_specs_is_told_and_passed_over() {
     assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
     let sup = root.supervisor().start();
     sup.wait_up("web");
-    sup.wait_log("pipe.spec' (it is no regular file; replace it by one)");
+    sup.wait_log("pipe.spec' (it is not a regular file but a named pipe)");
 }
 
 #[test]

@@ -76,22 +76,10 @@ fn read_and_parse(
     path: &Path,
     file_name: &str,
 ) -> Result<Option<(ServiceSpec, String)>, SpecError> {
-    let size = match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => {
-            // A pipe would be read without end.
-            return Err(SpecError::Invalid("it is no regular file; replace it by one".into()));
-        }
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(SpecError::Invalid(error.to_string())),
-    };
-    if size > SPEC_SIZE_MAX_BYTES as u64 {
-        return Err(SpecError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX)));
-    }
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some((ServiceSpec::parse(&text, file_name)?, text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SpecError::Invalid(error.to_string())),
+    match roost_files::read_text(path, SPEC_SIZE_MAX_BYTES as u64) {
+        Ok(Some(text)) => Ok(Some((ServiceSpec::parse(&text, file_name)?, text))),
+        Ok(None) => Ok(None),
+        Err(error) => Err(SpecError::Invalid(error.reason())),
     }
 }
 

@@ -1,7 +1,5 @@
 //! One pass over all templates of a service (configuration chapter 7).
 
-use std::fs;
-
 use roost_ident::Hook;
 use roost_pkg::{
     package::RunSource,
@@ -11,6 +9,9 @@ use roost_service::{RenderFailure, RenderedFile, RenderedKind, Rendering};
 use serde_json::Value;
 
 use super::built::Built;
+
+/// Largest file `run` of a package that is copied: it may be a program.
+const RUN_FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Renders the hooks, puts `run` into its place, renders the configuration, and writes what
 /// differs from the disk. Configuration is all or nothing: with one template that fails no
@@ -57,7 +58,11 @@ fn write_hook(built: &Built, hook: Hook, text: &str) -> Result<Change, WriteErro
 
 fn copy_run_file(built: &Built, rendering: &mut Rendering) {
     let source = built.package.path.join("run");
-    let copied = fs::read(&source).map_err(|error| format!("{}: {error}", source.display()));
+    let copied = match roost_files::read(&source, RUN_FILE_BYTES_MAX) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(format!("{}: it does not exist", source.display())),
+        Err(error) => Err(error.to_string()),
+    };
     let written = copied.and_then(|bytes| {
         write_rendered(&built.svc, Rendered::Run, &bytes, built.credentials.as_ref())
             .map_err(|error| error.to_string())

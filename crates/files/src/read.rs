@@ -1,0 +1,230 @@
+//! Bounded reading of regular files.
+
+use std::{
+    fs::{File, FileType},
+    io::{self, Read},
+    os::{fd::AsRawFd, unix::fs::FileTypeExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+/// Memory that is reserved before the first byte is read. Larger files grow it while they are
+/// read: the size of a sparse file says nothing about what it holds.
+const RESERVED_BYTES: u64 = 64 * 1024;
+
+/// Why a file could not be read. The text says which file and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system refused.
+    #[error("{}: {source}; check that this user may read it", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A directory, pipe, socket or device.
+    #[error("{}: is not a regular file but a {kind}; replace it by one", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Longer than allowed there.
+    #[error("{}: is larger than {limit} bytes; make it smaller", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Not UTF-8.
+    #[error("{}:{line}: is not UTF-8; save it as UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Number of the first line with such bytes, from 1.
+        line: usize,
+    },
+}
+
+impl ReadError {
+    /// The file that could not be read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::NotUtf8 { path, .. } => path,
+        }
+    }
+
+    /// What is wrong, without the path: for messages that name the file themselves.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::NotAFile { kind, .. } => format!("it is not a regular file but a {kind}"),
+            Self::TooLarge { limit, .. } => format!("it is larger than {limit} bytes"),
+            Self::NotUtf8 { line, .. } => format!("line {line} is not UTF-8"),
+        }
+    }
+
+    /// True when this user may not read the file. Everything else says that the file, or what it
+    /// lies on, is damaged.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
+/// Opens a regular file for reading; symbolic links are followed. What is no regular file is
+/// refused before it is opened: opening a pipe could block, and opening a device can have effects.
+/// The file that was checked is the one that is opened, whatever takes its place meanwhile. `None`
+/// when there is no such file.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn open(path: &Path) -> Result<Option<File>, ReadError> {
+    let failed = |source| ReadError::Io { path: path.into(), source };
+    // Names the file without opening it.
+    let named = match openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(named) => File::from(named),
+        Err(error) => match io::Error::from(error) {
+            error if is_absent(&error) => return Ok(None),
+            error => return Err(failed(error)),
+        },
+    };
+    let found = named.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err(ReadError::NotAFile { path: path.into(), kind: kind(found.file_type()) });
+    }
+    let name = format!("/proc/self/fd/{}", named.as_raw_fd());
+    match openat(CWD, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Reads a regular file of at most `limit` bytes; see [`open`]. A longer one is refused by its
+/// size, before anything of it is read.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    let failed = |source| ReadError::Io { path: path.into(), source };
+    let too_large = || ReadError::TooLarge { path: path.into(), limit };
+    let Some(file) = open(path)? else { return Ok(None) };
+    let size = file.metadata().map_err(failed)?.len();
+    if size > limit {
+        return Err(too_large());
+    }
+    let reserved = usize::try_from(size.min(RESERVED_BYTES)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(reserved);
+    // It may grow meanwhile.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large());
+    }
+    Ok(Some(bytes))
+}
+
+/// As [`read`], for text.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, ReadError> {
+    let Some(bytes) = read(path, limit)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        ReadError::NotUtf8 { path: path.into(), line }
+    })
+}
+
+/// True when the error says that there is no such file: also below something that is no directory.
+#[must_use]
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn kind(found: FileType) -> &'static str {
+    if found.is_dir() {
+        "directory"
+    } else if found.is_fifo() {
+        "named pipe"
+    } else if found.is_socket() {
+        "socket"
+    } else {
+        "device"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use rustix::fs::{FileType as Kind, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_none_also_below_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "x").unwrap();
+        assert!(read_text(&dir.path().join("no"), 9).unwrap().is_none());
+        assert!(read_text(&dir.path().join("file/below"), 9).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_limit_is_inclusive() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap().as_deref(), Some("12345"));
+        let error = read_text(&path, 4).unwrap_err().to_string();
+        assert!(error.ends_with("f: is larger than 4 bytes; make it smaller"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_named_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, b"a\nb\n\xff\n").unwrap();
+        let error = read_text(&path, 99).unwrap_err().to_string();
+        assert!(error.ends_with("f:3: is not UTF-8; save it as UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("directory")).unwrap();
+        mknodat(CWD, at("pipe"), Kind::Fifo, Mode::RUSR, 0).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        symlink("pipe", at("link")).unwrap();
+        for (name, part) in [
+            ("directory", "not a regular file but a directory"),
+            ("pipe", "not a regular file but a named pipe"),
+            ("link", "not a regular file but a named pipe"),
+            ("loop", "symbolic links"),
+        ] {
+            let error = read(&at(name), 99).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(error.path(), at(name));
+        }
+        assert!(read(Path::new("/dev/null"), 99).unwrap_err().reason().ends_with("a device"));
+    }
+
+    #[test]
+    fn a_huge_file_is_refused_by_its_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        // Would take minutes to read and more memory than there is.
+        File::create(&path).unwrap().set_len(1 << 43).unwrap();
+        assert!(matches!(read(&path, 1 << 20), Err(ReadError::TooLarge { .. })));
+    }
+}
