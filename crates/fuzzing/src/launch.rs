@@ -1,7 +1,8 @@
-//! Messages between launcher and Supervisor.
+//! Messages between launcher and Supervisor, and what the launcher reads from files.
 
 use roost_launch::{
     codec::{self, DecodeError, Decoder, Message},
+    decoders,
     wire::{Event, Request},
 };
 
@@ -42,4 +43,23 @@ pub fn wire(data: &[u8]) {
     same(data, |bytes, event: &Event| {
         codec::append_event(bytes, event).expect("what was read fits");
     });
+}
+
+/// Reads the text as the process table of a launcher that was killed, of this boot and of another.
+pub fn process_table(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let of_boot = |boot_id| decoders::process_table(&text, boot_id);
+    let lines = text.lines().count();
+    assert!(of_boot("b").is_ok_and(|found| found <= lines) || of_boot("b").is_err());
+    assert_eq!(of_boot("another boot").unwrap_or_default(), 0);
+}
+
+/// Reads the bytes as the beginning of a script.
+pub fn shebang(data: &[u8]) {
+    if let Some((program, argument)) = decoders::shebang(data) {
+        let program = program.into_os_string().into_encoded_bytes();
+        assert!(!program.is_empty() && !program.contains(&b' ') && !program.contains(&b'\n'));
+        let argument = argument.map(std::ffi::OsString::into_encoded_bytes);
+        assert!(argument.is_none_or(|argument| !argument.is_empty()));
+    }
 }

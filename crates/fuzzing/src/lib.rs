@@ -17,11 +17,13 @@
 //! | [`pkg`] | metafiles, service directories with `plan.sh` and `roost.toml` |
 //! | [`template`] | configuration layers, templates |
 //! | [`http`] | requests to the monitoring API |
-//! | [`launch`] | messages between launcher and Supervisor |
+//! | [`files`] | the file with peers |
+//! | [`launch`] | messages between launcher and Supervisor, process tables, `#!` lines |
 //! | [`ident`] | identifiers, service groups, binds |
 
 pub mod crypto;
 pub mod ctl;
+pub mod files;
 pub mod http;
 pub mod ident;
 pub mod launch;
@@ -37,7 +39,7 @@ pub mod zmtp;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is that of their file in `fuzz/fuzz_targets` and of their corpus.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("box_message", crypto::box_message),
     ("config", template::config),
     ("ctl_answer", ctl::answer),
@@ -51,9 +53,12 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("launch_wire", launch::wire),
     ("member", member::member),
     ("metafile", pkg::metafile),
+    ("peers", files::peers),
+    ("process_table", launch::process_table),
     ("remembered", service::remembered),
     ("rumor", ring::rumor),
     ("service_directory", pkg::service_directory),
+    ("shebang", launch::shebang),
     ("spec_file", service::spec_file),
     ("swim", ring::swim),
     ("template", template::template),

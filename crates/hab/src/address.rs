@@ -1,4 +1,5 @@
-//! Addresses as users write them: `HOST[:PORT]`, resolved to IPv4 at once.
+//! Addresses as users write them: `HOST[:PORT]`; those of control gateways are resolved to IPv4
+//! at once.
 
 use std::{
     fmt,
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Port of the control gateway.
 const CTL_PORT: u16 = 9632;
+/// Longest name of a host (RFC 1035).
+const HOST_BYTES_MAX: usize = 253;
 /// Port of gossip.
 const GOSSIP_PORT: u16 = 9638;
 
@@ -92,25 +95,41 @@ impl From<CtlAddress> for String {
     }
 }
 
-/// Address of a ring member.
+/// Address of a ring member. A name is resolved by the Supervisor while it runs, so that a name
+/// server that comes later than the start keeps nothing from running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct PeerAddress(Resolved);
-
-impl PeerAddress {
-    /// What it resolved to.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.0.address
-    }
+pub(crate) struct PeerAddress {
+    host: String,
+    port: u16,
 }
 
 impl FromStr for PeerAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        resolve(text, GOSSIP_PORT)
-            .map(Self)
-            .map_err(|error| format!("Failed to resolve peer address '{text}': {error}"))
+        let refused = |reason| format!("'{text}' is not the address of a peer: {reason}");
+        let (host, port) = match text.rsplit_once(':') {
+            None => (text, GOSSIP_PORT),
+            Some((host, port)) => {
+                let port = port.parse().ok().filter(|port| *port > 0);
+                (host, port.ok_or_else(|| refused("it must be HOST[:PORT], with a port to 65535"))?)
+            }
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if host.contains([':', '[']) {
+            return Err(refused("only IPv4 takes part in a ring"));
+        }
+        if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.chars().all(is_name) {
+            return Err(refused("it must be HOST[:PORT]"));
+        }
+        Ok(Self { host: host.into(), port })
+    }
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
     }
 }
 
@@ -124,7 +143,7 @@ impl TryFrom<String> for PeerAddress {
 
 impl From<PeerAddress> for String {
     fn from(peer: PeerAddress) -> Self {
-        format!("{}:{}", peer.0.host, peer.0.port)
+        peer.to_string()
     }
 }
 
@@ -147,7 +166,7 @@ mod tests {
         assert_eq!(remote.to_string(), "127.0.0.1:9632");
         assert_eq!(remote, CtlAddress::default());
         let peer: PeerAddress = "127.0.0.9".parse().expect("an address");
-        assert_eq!(peer.address().to_string(), "127.0.0.9:9638");
+        assert_eq!(peer.to_string(), "127.0.0.9:9638");
     }
 
     #[test]
@@ -155,6 +174,17 @@ mod tests {
         let remote: CtlAddress = "localhost:77".parse().expect("an address");
         assert_eq!((remote.to_string().as_str(), remote.host()), ("localhost:77", "localhost"));
         assert_eq!(remote.address().to_string(), "127.0.0.1:77");
+    }
+
+    #[test]
+    fn a_peer_need_not_be_resolvable_and_must_be_an_address() {
+        for text in ["db-1.invalid", "10.0.0.1", "db_2:9000"] {
+            let peer: PeerAddress = text.parse().expect("an address");
+            assert!(peer.to_string().starts_with(text));
+        }
+        for text in ["", ":1", "a:b", "a:0", "a:65536", "core/redis", "a b", "[::1]:9", "::1"] {
+            assert!(text.parse::<PeerAddress>().is_err(), "{text}");
+        }
     }
 
     #[test]

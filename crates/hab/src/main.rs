@@ -4,6 +4,8 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 mod address;
+#[cfg(test)]
+mod any_input;
 mod cli;
 mod cli_toml;
 mod clock;

@@ -90,6 +90,39 @@ fn add_record(section: &mut Vec<u8>, record: &[u8]) {
     section.extend(record);
 }
 
+/// As many bytes as [`size`] needs at most.
+pub const HEADER_BYTES_MAX: usize = 65;
+
+/// How long a file that begins like this is, by its header: what lies beyond is not part of it.
+///
+/// # Errors
+/// When it is no header, or one of a file that is too large.
+pub fn size(beginning: &[u8]) -> Result<usize, DataFileError> {
+    let (lengths_at, sections_at, sections) = layout(beginning)?;
+    let mut size = sections_at;
+    for number in 0..sections.len() {
+        let length = number_at(beginning, lengths_at + number * 8);
+        let length = length.ok_or(DataFileError::ShortHeader)?;
+        size = size.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+    }
+    if size > FILE_BYTES_MAX { Err(DataFileError::TooLarge(size)) } else { Ok(size) }
+}
+
+/// Where the lengths of the sections are, where the first section begins, and which there are.
+fn layout(file: &[u8]) -> Result<(usize, usize, &'static [RumorKind]), DataFileError> {
+    match file.first().copied() {
+        Some(1) => Ok((1, 1 + 6 * 8, &SECTIONS[..6])),
+        Some(2) => {
+            let header = number_at(file, 1).ok_or(DataFileError::ShortHeader)?;
+            let header = usize::try_from(header).ok().filter(|header| *header >= 64);
+            let header = header.ok_or(DataFileError::ShortHeader)?;
+            Ok((9, header.saturating_add(1), &SECTIONS[..]))
+        }
+        Some(version) => Err(DataFileError::Version(version)),
+        None => Err(DataFileError::ShortHeader),
+    }
+}
+
 /// Reads a file. An empty one holds nothing.
 ///
 /// # Errors
@@ -102,16 +135,7 @@ pub fn decode(file: &[u8]) -> Result<Stores, DataFileError> {
     if file.len() > FILE_BYTES_MAX {
         return Err(DataFileError::TooLarge(file.len()));
     }
-    let (lengths_at, sections_at, sections) = match file[0] {
-        1 => (1, 1 + 6 * 8, &SECTIONS[..6]),
-        2 => {
-            let header = number_at(file, 1).ok_or(DataFileError::ShortHeader)?;
-            let header = usize::try_from(header).ok().filter(|header| *header >= 64);
-            let header = header.ok_or(DataFileError::ShortHeader)?;
-            (9, header.saturating_add(1), &SECTIONS[..])
-        }
-        version => return Err(DataFileError::Version(version)),
-    };
+    let (lengths_at, sections_at, sections) = layout(file)?;
     if file.len() < sections_at {
         return Err(DataFileError::ShortHeader);
     }

@@ -113,6 +113,13 @@ impl Ring {
         ring
     }
 
+    /// A member that holds the same and speaks with nobody: what comes of a command can be tried
+    /// on it.
+    #[must_use]
+    pub fn trial(&self, now: Now) -> Self {
+        Self::new(self.config.clone(), self.me.clone(), Some(self.stores()), 0, now)
+    }
+
     /// Takes something that happened.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Exit, VERSION,
     clock::Clock,
+    conditions::Conditions,
     config::{LoadSource, SupConfig},
     control::{self, Control, ControlError},
     documents::service::Common,
@@ -35,10 +36,10 @@ use crate::{
     load::{self, SpecCommands, SpecWriter},
     metrics::Metrics,
     output::Output,
-    peers,
-    ring::{self, RingError, RingHandle},
+    peers::Peers,
+    ring::{self, RingError},
     services::small_files::SmallFiles,
-    supervisor::{End, Places, Supervisor, World, event::Event, orphans},
+    supervisor::{self, End, Places, Supervisor, World, event::Reports, orphans},
     system, systemd, vital,
 };
 
@@ -122,19 +123,21 @@ async fn start(
     prepare_directories(&config)?;
 
     output.sup(&format!("chef/hab-sup (chef/hab-sup/{VERSION})"));
-    let store = Store::start().map_err(system("Unable to start the writer of state files"))?;
-    let member_id = identity::member_id(&config.root.sup().member_id(), &store)?;
+    let metrics = Metrics::new(prometheus::Registry::new());
+    let conditions = Conditions::new(output, &metrics);
+    let store = Store::start(metrics.clone())
+        .map_err(system("Unable to start the writer of state files"))?;
+    let sup = config.root.sup();
+    let member_id = identity::member_id(&sup.member_id(), &sup.data(), &metrics)?;
     output.sup(&format!("Supervisor Member-ID {member_id}"));
 
     // The ports come first: one that is taken ends the start before any service is touched.
-    let metrics = Metrics::new(prometheus::Registry::new());
     let (publish, snapshots) = watch::channel(None);
     let http = match config.http.disabled {
         true => None,
         false => Some(Http::prepare(&config.http, snapshots, &metrics)?),
     };
-    let control =
-        Control::prepare(&config.ctl, &config.root.sup().ctl_secret(), metrics.clone(), &store)?;
+    let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;
     if let Some(warning) = control::tls_without_key(&config.ctl) {
         output.sup(&warning);
     }
@@ -164,21 +167,21 @@ async fn start(
         member_id: member_id.clone(),
         config: config.ring.clone(),
         key: ring::key(&config.ring.key, config.key_cache.clone())?,
-        data: config.root.sup().data(),
+        data: sup.data(),
         still_running: welcome.running.iter().map(|running| running.name.clone()).collect(),
         store: store.clone(),
         metrics: metrics.clone(),
         events: events.clone(),
     };
-    let (ring, mut views) = ring::start(parts, sockets).await?;
-    read_peers(&config, output, &ring);
+    let (ring, mut views) = ring::start(parts, sockets);
+    let peers = Peers::start(&config.ring, ring.clone(), conditions.clone());
 
     let me = Me::find(&config, member_id, &addresses);
-    let watched = events.clone();
-    let watcher = Watcher::start(move |watch| watched.send(Event::Changed(watch)).is_ok())
+    let reports = Reports::default();
+    let watcher = Watcher::start(supervisor::reporter(&events, &reports))
         .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
-    let small_files =
-        SmallFiles::start().map_err(system("Unable to start the writer of small files"))?;
+    let small_files = SmallFiles::start(metrics.clone())
+        .map_err(system("Unable to start the writer of small files"))?;
     let world = World {
         common: Common::new(&config.root, me.service(), &config.backoff, config.http.redact),
         sys: me.template(),
@@ -192,9 +195,12 @@ async fn start(
         places: Places::default(),
         launcher,
         ring: ring.clone(),
+        peers,
+        conditions,
         metrics,
         clock,
         events: events.clone(),
+        reports,
     };
     let (started, all_read) = oneshot::channel();
     let view = Arc::clone(&views.borrow_and_update());
@@ -238,13 +244,6 @@ async fn start(
         output.text(&departure_notice(&config.root.sup().root));
     }
     Ok(exit)
-}
-
-fn read_peers(config: &SupConfig, output: &Output, ring: &RingHandle) {
-    if let Some(path) = config.ring.peer_watch_file.clone() {
-        let (output, ring) = (output.clone(), ring.clone());
-        vital::spawn_blocking("peers", move || peers::read(&path, &output, &ring));
-    }
 }
 
 /// Makes the directories of the Supervisor, and clears what a former one left half-written.

@@ -87,8 +87,8 @@ pub struct CtlConfig {
 pub struct RingConfig {
     /// `--listen-gossip`, default `0.0.0.0:9638`; `127.0.0.2:9638` in local gossip mode.
     pub listen: SocketAddr,
-    /// `--peer`, resolved.
-    pub peers: Vec<SocketAddr>,
+    /// `--peer`: `HOST:PORT` each; names are resolved while the Supervisor runs.
+    pub peers: Vec<String>,
     /// `--peer-watch-file`.
     pub peer_watch_file: Option<PathBuf>,
     /// `--permanent-peer`.

@@ -1,17 +1,16 @@
 //! The control gateway: its secret, its port, its TLS (control chapters 2 to 4).
 
-use std::{fs, io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path};
 
 use roost_ctl::{
     server::{self, EmptySecret, Incoming, Secret, ServerConfig},
     tls::{self, TlsError},
 };
+use roost_files::ReadError;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::CtlConfig, files::store::Store, metrics::Metrics, supervisor::event::Event, vital,
-};
+use crate::{config::CtlConfig, files::damage, metrics::Metrics, supervisor::event::Event, vital};
 
 const SECRET_MODE: u32 = 0o600;
 /// Bytes of randomness in a new secret.
@@ -64,18 +63,17 @@ impl Control {
     /// Reads the secret, or makes one, and the TLS files.
     ///
     /// # Errors
-    /// A secret that exists is never replaced: clients have it.
+    /// A secret that exists is never replaced unless it is damaged: clients have it.
     pub(crate) fn prepare(
         config: &CtlConfig,
         secret: &Path,
         metrics: Metrics,
-        store: &Store,
     ) -> Result<Self, ControlError> {
         let files =
             [&config.tls_key, &config.tls_certs, &config.tls_client_ca].map(Option::as_deref);
         let [key, certificates, client_ca] = files;
         let tls = tls::server_config(key, certificates, client_ca)?;
-        let secret = read_or_make(secret, store)?;
+        let secret = read_or_make(secret, &metrics)?;
         Ok(Self { config: ServerConfig { secret, tls, observer: std::sync::Arc::new(metrics) } })
     }
 
@@ -125,61 +123,72 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ControlErro
     TcpListener::bind(address).await.map_err(|source| ControlError::Bind { address, source })
 }
 
-fn read_or_make(path: &Path, store: &Store) -> Result<Secret, ControlError> {
+/// Reads the secret, or makes one. A file that no person wrote, an empty one among them, is set
+/// aside: clients on this machine find the new secret, and the others are told that theirs does
+/// not match.
+fn read_or_make(path: &Path, metrics: &Metrics) -> Result<Secret, ControlError> {
     let failed = |source| ControlError::Secret { path: path.display().to_string(), source };
-    let text = match fs::metadata(path) {
-        Ok(found) if found.len() > SECRET_FILE_BYTES_MAX => {
-            let text = format!("it has {} bytes; a secret is short", found.len());
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
+    let problem = match roost_files::read(path, SECRET_FILE_BYTES_MAX) {
+        Ok(None) => return make(path).map_err(failed),
+        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(failed(source));
         }
-        Ok(_) => fs::read_to_string(path).map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(path, store).map_err(failed)?
-        }
-        Err(error) => return Err(failed(error)),
+        Err(error) => error.reason(),
+        Ok(Some(bytes)) => match damage::of_text(&bytes) {
+            Some(problem) => problem.into(),
+            None => return secret(path, &String::from_utf8(bytes).unwrap_or_default()),
+        },
     };
-    Secret::new(&text)
+    damage::set_aside(metrics, "CTL_SECRET", path, &problem, "a new secret is made");
+    make(path).map_err(failed)
+}
+
+fn secret(path: &Path, text: &str) -> Result<Secret, ControlError> {
+    Secret::new(text)
         .map_err(|source| ControlError::Empty { path: path.display().to_string(), source })
 }
 
-fn make(path: &Path, store: &Store) -> io::Result<String> {
+/// Makes a secret; on disk when it returns, because clients are given it next.
+fn make(path: &Path) -> io::Result<Secret> {
     use base64::Engine;
     let bytes = roost_crypto::random_bytes::<SECRET_BYTES>().map_err(io::Error::other)?;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    // Clients find it at once; it is durable a moment later.
-    roost_pkg::write::write_at_once(path, text.as_bytes(), SECRET_MODE)?;
-    store.write_later(path, text.clone().into_bytes(), SECRET_MODE);
-    Ok(text)
+    roost_pkg::write::write_atomic(path, text.as_bytes(), SECRET_MODE)?;
+    Secret::new(&text).map_err(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new(prometheus::Registry::new())
+    }
 
     #[test]
     fn a_new_secret_is_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
         let path = directory.path().join("CTL_SECRET");
-        read_or_make(&path, &store).unwrap();
+        read_or_make(&path, &metrics()).unwrap();
         assert_eq!(fs::read(&path).unwrap().len(), 88);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let before = fs::read(&path).unwrap();
-        read_or_make(&path, &store).unwrap();
+        read_or_make(&path, &metrics()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 
     #[test]
-    fn an_empty_or_unreadable_secret_is_refused_and_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
-        let path = directory.path().join("CTL_SECRET");
-        fs::write(&path, " \n").unwrap();
-        assert!(matches!(read_or_make(&path, &store), Err(ControlError::Empty { .. })));
-        fs::write(&path, b"\xff\xfe").unwrap();
-        assert!(matches!(read_or_make(&path, &store), Err(ControlError::Secret { .. })));
-        assert_eq!(fs::read(&path).unwrap(), b"\xff\xfe");
+    fn what_a_power_cut_leaves_is_no_secret() {
+        for damaged in [b"".as_slice(), b" \n", &[0; 88], b"\xff\xfe", &[b'a'; 100_000]] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("CTL_SECRET");
+            fs::write(&path, damaged).unwrap();
+            read_or_make(&path, &metrics()).unwrap();
+            assert_eq!(fs::read(&path).unwrap().len(), 88);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::read(path.with_extension("corrupt")).unwrap(), damaged);
+        }
     }
 }

@@ -3,7 +3,13 @@
 //! Events go into a bounded queue: while the Supervisor is busy the launcher stops reading the
 //! output of hooks, so that a hook that prints without end costs no memory.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use roost_launch::{
     client::{self, Client, ClientError, Decoder},
@@ -39,10 +45,17 @@ pub enum LauncherError {
     Io(#[from] io::Error),
 }
 
-/// What is said to the launcher. Never waits; the connection's end shows in the event queue.
+/// What is sent to the launcher. Never waits; the connection's end shows in the event queue.
+///
+/// What waits needs no limit of its own while a launcher does not read: every request follows an
+/// event of the launcher, a command of a client or a change of a file; without its events each
+/// service gets no further than one start, one hook and one signal each. Only signs of life follow
+/// the clock, and one of them is enough ([`Launcher::alive`]).
 #[derive(Debug, Clone)]
 pub(crate) struct Launcher {
     requests: mpsc::UnboundedSender<Vec<u8>>,
+    /// Requests that the connection has not taken yet.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Launcher {
@@ -55,9 +68,10 @@ impl Launcher {
         let (reader, writer) = stream.into_split();
         let (requests, outbox) = mpsc::unbounded_channel();
         let (events, mut inbox) = mpsc::channel(EVENT_QUEUE);
-        vital::spawn("requests to the launcher", write(writer, outbox));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        vital::spawn("requests to the launcher", write(writer, outbox, Arc::clone(&waiting)));
         vital::spawn("events of the launcher", read(reader, events));
-        let launcher = Self { requests };
+        let launcher = Self { requests, waiting };
         launcher.send(&Request::Hello { version: PROTOCOL_VERSION, style });
         launcher.send(&Request::Alive { within_ms: START_PATIENCE_MS });
         loop {
@@ -70,22 +84,44 @@ impl Launcher {
         }
     }
 
+    /// Requests that the launcher has not taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Sends a request. One that is too large to send is logged and dropped: its sender made
     /// it from bounded parts.
     pub(crate) fn send(&self, request: &Request) {
         match client::encode(request) {
             // A launcher that is gone shows as the end of events.
-            Ok(bytes) => drop(self.requests.send(bytes)),
+            Ok(bytes) => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                drop(self.requests.send(bytes));
+            }
             Err(error) => tracing::error!("A request to the launcher was dropped: {error}"),
         }
     }
 }
 
-async fn write(mut stream: OwnedWriteHalf, mut outbox: mpsc::UnboundedReceiver<Vec<u8>>) {
+impl Launcher {
+    /// Sends a sign of life, unless the former one was not taken yet.
+    pub(crate) fn alive(&self, request: &Request) {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            self.send(request);
+        }
+    }
+}
+
+async fn write(
+    mut stream: OwnedWriteHalf,
+    mut outbox: mpsc::UnboundedReceiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+) {
     while let Some(bytes) = outbox.recv().await {
         if stream.write_all(&bytes).await.is_err() {
             return;
         }
+        waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

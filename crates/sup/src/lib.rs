@@ -20,8 +20,11 @@
 mod app;
 mod census_input;
 mod clock;
+mod conditions;
 pub mod config;
 mod control;
+#[doc(hidden)]
+pub mod decoders;
 mod documents;
 mod files;
 mod http;

@@ -46,7 +46,9 @@ pub(crate) struct SpecWriter {
     pub(crate) updates_told: Arc<AtomicBool>,
 }
 
-/// Where commands wait for their turn.
+/// Where commands wait for their turn. The queue needs no limit of its own: each belongs to a
+/// conversation of the control gateway, which has no more than
+/// [`roost_ctl::server::MAX_CONVERSATIONS`].
 #[derive(Debug, Clone)]
 pub(crate) struct SpecCommands(mpsc::UnboundedSender<(Request, Responder)>);
 
@@ -297,7 +299,12 @@ fn not_loaded_internal(ident: &PackageIdent) -> Failure {
 }
 
 fn internal(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(ErrorCode::Internal, format!("{}: {error}", path.display()))
+    // A write that took too long says itself what may come of it.
+    let effect = match error.kind() {
+        std::io::ErrorKind::TimedOut => "",
+        _ => "; nothing has changed",
+    };
+    Failure::new(ErrorCode::Internal, format!("{}: {error}{effect}", path.display()))
 }
 
 /// Makes a release of a plain directory.

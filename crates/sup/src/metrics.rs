@@ -2,6 +2,7 @@
 //! Habitat does not have are in `metrics/ring.rs`.
 
 mod ring;
+mod upkeep;
 
 use std::{
     sync::{
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use self::ring::RingFigures;
+use self::{ring::RingFigures, upkeep::UpkeepFigures};
 use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::Collector,
@@ -51,6 +52,7 @@ pub(crate) struct Metrics {
     dropped: IntCounterVec,
     connections: IntGaugeVec,
     ring: RingFigures,
+    upkeep: UpkeepFigures,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -190,6 +192,7 @@ impl Metrics {
                 &["direction"],
             ),
             ring: RingFigures::new(r),
+            upkeep: UpkeepFigures::new(r),
             registry,
         }
     }

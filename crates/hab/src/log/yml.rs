@@ -153,6 +153,17 @@ loggers:
     }
 
     #[test]
+    fn any_input_is_read_or_refused_with_a_reason() {
+        let text = "a: &a [x, *a]\nappenders: { o: { kind: console, target: stderr } }\n\
+                    root: { level: warn, appenders: [o] }\nloggers: { r: { level: off } }\n";
+        for mutation in crate::any_input::mutations(text) {
+            if let Err(error) = parse(&mutation) {
+                assert!(!error.is_empty());
+            }
+        }
+    }
+
+    #[test]
     fn a_file_that_makes_no_sense_is_an_error() {
         for (text, part) in [
             ("root: { level: loud }", "'loud' is no level; levels are off, error"),

@@ -338,3 +338,20 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
         OneOrMore::More(texts) => texts,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_input_is_read_or_refused_with_a_reason() {
+        let text = "listen_gossip = \"0.0.0.0:9638\"\npeer = [\"a\", \"b:1\"]\nbind = [\"a:b.c\"]\n\
+                    pkg_ident_or_artifact = \"core/redis\"\nhealth_check_interval = 5\n";
+        assert!(toml::from_str::<RunOptions>(text).is_ok());
+        for mutation in crate::any_input::mutations(text) {
+            if let Err(error) = toml::from_str::<RunOptions>(&mutation) {
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+}

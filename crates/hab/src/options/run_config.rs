@@ -15,7 +15,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    address::{CtlAddress, PeerAddress},
+    address::CtlAddress,
     context::{Context, variable},
     exit::{StartError, UsageError},
 };
@@ -88,7 +88,7 @@ impl RunOptions {
             },
             ring: RingConfig {
                 listen: listen_gossip,
-                peers: self.peer.iter().map(PeerAddress::address).collect(),
+                peers: self.peer.iter().map(ToString::to_string).collect(),
                 peer_watch_file: self.peer_watch_file,
                 permanent: self.permanent_peer,
                 key: match (self.ring_key, self.ring) {

@@ -1,7 +1,10 @@
 //! Black-box tests of a Supervisor's life: real processes, real signals, real files.
 
+mod acknowledged;
 mod bad_input;
+mod damaged;
 mod death;
+mod disk;
 mod environment;
 mod hanging;
 mod health;

@@ -81,12 +81,13 @@ fn a_supervisor_that_cannot_start_again_leaves_services_alone() {
     let root = root_with_web(&[]);
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
-    let secret = root.read("hab/sup/default/CTL_SECRET");
-    root.write("hab/sup/default/CTL_SECRET", "\n");
+    let file = "hab/sup/default/MEMBER_ID";
+    let id = root.read(file);
+    root.write(file, "no member id");
     sup.signal(Signal::HUP);
-    sup.wait_log_times("the secret is empty", 2);
+    sup.wait_log_times("MEMBER_ID is corrupt", 2);
     assert!(lives(pid));
-    root.write("hab/sup/default/CTL_SECRET", &secret);
+    root.write(file, &id);
     sup.wait_log("Reattaching to web.default");
     assert_eq!(pid_of(&wait_web(&sup, is_up)), pid);
 }

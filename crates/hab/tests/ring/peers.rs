@@ -66,3 +66,30 @@ fn local_gossip_mode_listens_on_the_second_loopback_address() {
     assert!(answer[..size].windows(2).any(|pair| pair == [0x08, 0x02]), "an ACK");
     wait_health(&sup, "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "Alive");
 }
+
+#[test]
+fn a_peer_that_cannot_be_resolved_keeps_nothing_from_running() {
+    let (root_a, root_b) = (super::installed(), root());
+    let b = first(&root_b, &[]);
+    let gossip = b.gossip.to_string();
+    let a = first(&root_a, &["acme/db", "--peer", "db-1.invalid", "--peer", &gossip]);
+    a.wait_up("db");
+    wait_converged(&[&a, &b]);
+    a.wait_log("hab-sup(PW): Failed to resolve peer: db-1.invalid:9638 (");
+    let unresolved = "hab_sup_conditions{condition=\"peer-unresolved\"}";
+    testkit::wait_for("the condition", || (super::metric(&a, unresolved) == 1.0).then_some(()));
+}
+
+#[test]
+fn a_file_with_peers_is_read_again_until_every_line_can_be_used() {
+    let (root_a, root_b) = (root(), root());
+    let a = first(&root_a, &[]);
+    let file = root_b.join("peers.txt");
+    std::fs::create_dir(&file).expect("a directory");
+    let b = first(&root_b, &["--peer-watch-file", &file.display().to_string()]);
+    b.wait_log("peers.txt: is not a regular file but a directory");
+    std::fs::remove_dir(&file).expect("a directory");
+    root_b.write("peers.txt", &format!("{}\n", a.gossip));
+    wait_converged(&[&a, &b]);
+    b.wait_log("can be read again");
+}

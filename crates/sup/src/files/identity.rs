@@ -2,9 +2,14 @@
 
 use std::{fs, io, path::Path};
 
-use super::store::Store;
+use roost_files::ReadError;
+
+use super::damage;
+use crate::metrics::Metrics;
 
 const MODE: u32 = 0o644;
+/// Longest file that is read.
+const FILE_BYTES_MAX: u64 = 4096;
 /// Longest identity that is accepted; one of our own has 32 characters.
 const MEMBER_ID_MAX: usize = 128;
 
@@ -31,29 +36,61 @@ pub enum IdentityError {
     },
 }
 
-/// Reads the identity, trailing white space removed, or makes a new one and stores it. A new
-/// one is durable once the store has written it: nothing waits for the disk at a start.
+/// Reads the identity, trailing white space removed, or makes a new one, durably.
+///
+/// A file that no person wrote (a directory, zeros, nothing at all) is set aside. The identity is
+/// then the one that the rumors beside it belong to, so that the ring sees the same member; where
+/// there are none, a new one.
 ///
 /// # Errors
-/// When the file cannot be read or written, or holds no identity. A file that exists is never
-/// replaced: the identity decides what the ring thinks of this member.
-pub(crate) fn member_id(path: &Path, store: &Store) -> Result<String, IdentityError> {
+/// When the file cannot be read or written, or holds a text that is no identity: somebody wrote
+/// it, and nobody but them knows what was meant.
+pub(crate) fn member_id(
+    path: &Path,
+    data: &Path,
+    metrics: &Metrics,
+) -> Result<String, IdentityError> {
     let io = |source| IdentityError::Io { path: path.display().to_string(), source };
-    match fs::read(path) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes).ok();
-            let id = text.as_deref().map(str::trim_end).filter(|id| is_member_id(id));
-            id.map(str::to_owned)
-                .ok_or_else(|| IdentityError::Corrupt { path: path.display().to_string() })
+    let problem = match roost_files::read(path, FILE_BYTES_MAX) {
+        Ok(None) => return make(path, None).map_err(io),
+        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(io(source));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let id = new_member_id().map_err(io)?;
-            roost_pkg::write::write_at_once(path, id.as_bytes(), MODE).map_err(io)?;
-            store.write_later(path, id.clone().into_bytes(), MODE);
-            Ok(id)
-        }
-        Err(error) => Err(io(error)),
-    }
+        Err(error) => error.reason(),
+        Ok(Some(bytes)) => match damage::of_text(&bytes) {
+            Some(problem) => problem.into(),
+            None => {
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                let id = Some(text.trim_end()).filter(|id| is_member_id(id));
+                let corrupt = || IdentityError::Corrupt { path: path.display().to_string() };
+                return id.map(str::to_owned).ok_or_else(corrupt);
+            }
+        },
+    };
+    let former = former_id(data);
+    let instead = match &former {
+        Some(id) => format!("this member stays {id}, whose rumors are in {}", data.display()),
+        None => "this Supervisor joins the ring as a new member".into(),
+    };
+    damage::set_aside(metrics, "MEMBER_ID", path, &problem, &instead);
+    make(path, former).map_err(io)
+}
+
+/// The member that the only rumor file belongs to.
+fn former_id(data: &Path) -> Option<String> {
+    let entries = fs::read_dir(data).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut ids = names.filter_map(|name| {
+        name.strip_suffix(".rst").filter(|id| is_member_id(id)).map(str::to_owned)
+    });
+    ids.next().filter(|_| ids.next().is_none())
+}
+
+/// Writes the identity; on disk when it returns, because others hear of it next.
+fn make(path: &Path, id: Option<String>) -> io::Result<String> {
+    let id = id.map_or_else(new_member_id, Ok)?;
+    roost_pkg::write::write_atomic(path, id.as_bytes(), MODE)?;
+    Ok(id)
 }
 
 /// The identity is part of a file name, of rumors and of documents.
@@ -76,35 +113,70 @@ fn new_member_id() -> io::Result<String> {
 mod tests {
     use super::*;
 
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self(tempfile::tempdir().unwrap());
+            fs::create_dir(place.data()).unwrap();
+            place
+        }
+
+        fn data(&self) -> std::path::PathBuf {
+            self.0.path().join("data")
+        }
+
+        fn file(&self) -> std::path::PathBuf {
+            self.0.path().join("MEMBER_ID")
+        }
+
+        fn member_id(&self) -> Result<String, IdentityError> {
+            let metrics = Metrics::new(prometheus::Registry::new());
+            member_id(&self.file(), &self.data(), &metrics)
+        }
+    }
+
     #[test]
     fn a_new_identity_is_stored_and_found_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
-        let path = directory.path().join("MEMBER_ID");
-        let id = member_id(&path, &store).unwrap();
+        let place = Place::new();
+        let id = place.member_id().unwrap();
         assert_eq!(id.len(), 32);
-        assert_eq!(fs::read_to_string(&path).unwrap(), id);
-        assert_eq!(member_id(&path, &store).unwrap(), id);
+        assert_eq!(fs::read_to_string(place.file()).unwrap(), id);
+        assert_eq!(place.member_id().unwrap(), id);
     }
 
     #[test]
     fn white_space_behind_a_given_identity_is_dropped() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
-        let path = directory.path().join("MEMBER_ID");
-        fs::write(&path, "abc\r\n").unwrap();
-        assert_eq!(member_id(&path, &store).unwrap(), "abc");
+        let place = Place::new();
+        fs::write(place.file(), "abc\r\n").unwrap();
+        assert_eq!(place.member_id().unwrap(), "abc");
     }
 
     #[test]
-    fn a_corrupt_identity_is_refused_and_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
-        let path = directory.path().join("MEMBER_ID");
-        for bytes in [b"".as_slice(), b"\xff\xfe", b"a/b", b"..", &[b'a'; 200]] {
-            fs::write(&path, bytes).unwrap();
-            assert!(matches!(member_id(&path, &store), Err(IdentityError::Corrupt { .. })));
-            assert_eq!(fs::read(&path).unwrap(), bytes);
+    fn a_text_that_is_no_identity_is_refused_and_kept() {
+        let place = Place::new();
+        for bytes in [b"a/b".as_slice(), b"..", b"a b", &[b'a'; 200]] {
+            fs::write(place.file(), bytes).unwrap();
+            assert!(matches!(place.member_id(), Err(IdentityError::Corrupt { .. })));
+            assert_eq!(fs::read(place.file()).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn a_damaged_identity_is_the_one_of_the_rumors_beside_it() {
+        for damaged in [b"".as_slice(), b"\xff\xfe", &[0; 32], &[b'a'; 5000]] {
+            let place = Place::new();
+            fs::write(place.file(), damaged).unwrap();
+            fs::write(place.data().join("abc.rst"), "").unwrap();
+            assert_eq!(place.member_id().unwrap(), "abc");
+            assert_eq!(fs::read_to_string(place.file()).unwrap(), "abc");
+            assert_eq!(fs::read(place.0.path().join("MEMBER_ID.corrupt")).unwrap(), damaged);
+        }
+        let place = Place::new();
+        fs::create_dir(place.file()).unwrap();
+        for name in ["abc.rst", "def.rst"] {
+            fs::write(place.data().join(name), "").unwrap();
+        }
+        assert_eq!(place.member_id().unwrap().len(), 32, "which of them cannot be known");
     }
 }

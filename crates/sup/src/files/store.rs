@@ -1,45 +1,181 @@
-//! The only writer of state files (decision: one queue, temporary file, fsync, rename).
+//! The only writer of state files: temporary file, fsync, rename, fsync of the directory.
 //!
-//! One thread, because fsync takes as long as the disk wants. A write that somebody waits for
-//! fails at once with its error; one that nobody waits for is tried again until it succeeds,
-//! because the state behind it exists only in memory until then.
+//! One thread, because fsync takes as long as the disk wants. What waits for it is held by path,
+//! and of each path only the newest content: however long a disk hangs, no more is held than two
+//! copies of each state file besides the one that is being written. There are as many paths as
+//! loaded services and a handful of files of the ring, so the number of entries needs no limit of
+//! its own; `hab_sup_state_writes_waiting` shows it.
+//!
+//! A write that somebody waits for fails at once with its error; one that nobody waits for is
+//! tried again until it succeeds, because the state behind it exists only in memory until then.
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fs, io, mem,
     path::{Path, PathBuf},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
-use crate::vital;
+use crate::{metrics::Metrics, services::DISK_PATIENCE, vital};
 
-/// Pause before a failed write is tried again.
+/// Pause before failed writes are tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Handle of the writing thread. All clones write through the same queue, in order.
+/// Handle of the writing thread. All clones share one queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
-    jobs: mpsc::Sender<Job>,
+pub(crate) struct Store(Arc<Handle>);
+
+/// The thread ends with the last of the clones.
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.queue().closed = true;
+        self.0.wake.notify_all();
+    }
 }
 
 #[derive(Debug)]
-enum Job {
-    Write {
-        path: PathBuf,
-        bytes: Vec<u8>,
-        mode: u32,
-        done: Option<oneshot::Sender<io::Result<()>>>,
-    },
-    Remove {
-        path: PathBuf,
-        done: oneshot::Sender<io::Result<()>>,
-    },
-    Flush {
-        done: oneshot::Sender<io::Result<()>>,
-    },
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    metrics: Metrics,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // The thread that panicked with the lock held has ended the process.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for an outcome.
+type Waiting = oneshot::Sender<io::Result<()>>;
+
+/// What a path shall hold.
+#[derive(Debug, Clone)]
+enum Content {
+    File { bytes: Arc<[u8]>, mode: u32 },
+    Nothing,
+}
+
+/// The newest that is wanted of a path.
+#[derive(Debug)]
+struct Entry {
+    content: Content,
+    /// What is tried again when the content cannot be written.
+    kept: Option<Content>,
+    /// All who wait for this content or for one that it has replaced.
+    waiting: Vec<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: BTreeMap<PathBuf, Entry>,
+    /// Keys of `entries`, the oldest first.
+    order: VecDeque<PathBuf>,
+    /// Failed writes that nobody waits for.
+    failed: BTreeMap<PathBuf, Content>,
+    retry_at: Option<Instant>,
+    /// Paths whose failure was logged.
+    logged: BTreeSet<PathBuf>,
+    /// What is being done, and since when.
+    at_work: Option<(PathBuf, Instant)>,
+    flushes: Vec<oneshot::Sender<()>>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Wants a content of a path. Returns true when an older one, which was not begun, is replaced.
+    fn add(&mut self, path: &Path, content: Content, waiting: Option<Waiting>) -> bool {
+        let replaces = self.entries.contains_key(path);
+        let failed = self.failed.remove(path);
+        if !replaces {
+            self.order.push_back(path.into());
+        }
+        let entry = self.entries.entry(path.into()).or_insert_with(|| Entry {
+            content: content.clone(),
+            kept: failed,
+            waiting: Vec::new(),
+        });
+        if waiting.is_none() {
+            entry.kept = Some(content.clone());
+        }
+        entry.content = content;
+        entry.waiting.extend(waiting);
+        replaces
+    }
+
+    fn next(&mut self) -> Option<(PathBuf, Entry)> {
+        let path = self.order.pop_front()?;
+        let entry = self.entries.remove(&path)?;
+        self.at_work = Some((path.clone(), Instant::now()));
+        Some((path, entry))
+    }
+
+    fn retry(&mut self) {
+        for (path, content) in mem::take(&mut self.failed) {
+            self.add(&path, content, None);
+        }
+    }
+
+    /// Takes back what was not begun and what nobody waits for any more. False when it may still
+    /// take effect.
+    fn withdraw(&mut self, path: &Path) -> bool {
+        let Some(entry) = self.entries.get_mut(path) else { return false };
+        if entry.waiting.iter().any(|waiting| !waiting.is_closed()) {
+            return false;
+        }
+        match entry.kept.clone() {
+            Some(kept) => entry.content = kept,
+            None => {
+                self.entries.remove(path);
+                self.order.retain(|queued| queued != path);
+            }
+        }
+        true
+    }
+
+    /// Something was tried.
+    fn settle(&mut self, path: PathBuf, entry: Entry, result: &io::Result<()>) {
+        self.at_work = None;
+        match result {
+            Ok(()) => {
+                if self.logged.remove(&path) {
+                    tracing::error!("{} is written again", path.display());
+                }
+            }
+            Err(error) => {
+                if let Some(kept) = entry.kept {
+                    if self.logged.insert(path.clone()) {
+                        let path = path.display();
+                        tracing::error!("Unable to write {path}: {error}; trying again");
+                    }
+                    self.retry_at.get_or_insert_with(|| Instant::now() + RETRY_PAUSE);
+                    match self.entries.get_mut(&path) {
+                        Some(newer) => drop(newer.kept.get_or_insert(kept)),
+                        None => drop(self.failed.insert(path, kept)),
+                    }
+                }
+            }
+        }
+        for waiting in entry.waiting {
+            // Nobody may wait any more.
+            let _ = waiting.send(copy(result));
+        }
+    }
+}
+
+/// An error of the system for one more who waits for it.
+fn copy(result: &io::Result<()>) -> io::Result<()> {
+    result.as_ref().copied().map_err(|error| match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    })
 }
 
 impl Store {
@@ -47,132 +183,182 @@ impl Store {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start() -> io::Result<Self> {
-        let (jobs, inbox) = mpsc::channel();
-        vital::spawn_thread("hab-store", 128 * 1024, move || run(&inbox))?;
-        Ok(Self { jobs })
+    pub(crate) fn start(metrics: Metrics) -> io::Result<Self> {
+        let (queue, wake) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { queue, wake, metrics });
+        let handle = Handle(Arc::clone(&shared));
+        vital::spawn_thread("hab-store", 128 * 1024, move || run(&shared))?;
+        Ok(Self(Arc::new(handle)))
     }
 
     /// Writes a file; the answer comes when it is on disk, or the error at once.
+    ///
+    /// # Errors
+    /// What the system says: then nothing has changed. A disk that does not answer is waited for
+    /// no longer than [`DISK_PATIENCE`]; the text says whether the write can still take effect.
     pub(crate) async fn write(&self, path: &Path, bytes: Vec<u8>, mode: u32) -> io::Result<()> {
-        let path = path.to_owned();
-        self.ask(|done| Job::Write { path, bytes, mode, done: Some(done) }).await
+        self.ask(path, Content::File { bytes: bytes.into(), mode }).await
     }
 
-    /// Writes a file some time soon; a failure is told once and the write tried again. Of
+    /// Removes a file, durably; one that does not exist is removed.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub(crate) async fn remove(&self, path: &Path) -> io::Result<()> {
+        self.ask(path, Content::Nothing).await
+    }
+
+    /// Writes a file some time soon; a failure is logged once and the write tried again. Of
     /// several writes of one file only the last counts.
     pub(crate) fn write_later(&self, path: &Path, bytes: Vec<u8>, mode: u32) {
-        let job = Job::Write { path: path.to_owned(), bytes, mode, done: None };
+        self.add(path, Content::File { bytes: bytes.into(), mode }, None);
+    }
+
+    /// Waits until everything that was wanted before was tried.
+    pub(crate) async fn flush(&self) {
+        let (done, tried) = oneshot::channel();
+        {
+            let mut queue = self.0.0.queue();
+            queue.retry();
+            queue.flushes.push(done);
+        }
+        self.0.0.wake.notify_all();
         // Without the thread the process is ending.
-        let _ = self.jobs.send(job);
+        let _ = tried.await;
     }
 
-    /// Removes a file; one that does not exist is removed.
-    pub(crate) async fn remove(&self, path: &Path) -> io::Result<()> {
-        let path = path.to_owned();
-        self.ask(|done| Job::Remove { path, done }).await
+    /// The file whose writing takes longer than a healthy disk needs, and for how long it does.
+    pub(crate) fn hangs(&self) -> Option<(PathBuf, Duration)> {
+        let queue = self.0.0.queue();
+        let (path, since) = queue.at_work.as_ref()?;
+        Some((path.clone(), since.elapsed())).filter(|(_, time)| *time > DISK_PATIENCE)
     }
 
-    /// Waits until everything said before was tried.
-    pub(crate) async fn flush(&self) -> io::Result<()> {
-        self.ask(|done| Job::Flush { done }).await
-    }
-
-    async fn ask(
-        &self,
-        job: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Job,
-    ) -> io::Result<()> {
-        let (done, answer) = oneshot::channel();
-        let gone = || io::Error::other("the writer of state files has ended");
-        self.jobs.send(job(done)).map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
-    }
-}
-
-/// Files whose last write failed, with what they shall hold.
-type Failed = BTreeMap<PathBuf, (Vec<u8>, u32)>;
-
-fn run(inbox: &mpsc::Receiver<Job>) {
-    let mut failed = Failed::new();
-    let mut retry_at = Instant::now();
-    loop {
-        let job = if failed.is_empty() {
-            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            inbox.recv_timeout(retry_at.saturating_duration_since(Instant::now()))
-        };
-        match job {
-            Ok(job) => handle(job, &mut failed),
-            Err(RecvTimeoutError::Timeout) => retry(&mut failed),
-            Err(RecvTimeoutError::Disconnected) => return retry(&mut failed),
+    fn add(&self, path: &Path, content: Content, waiting: Option<Waiting>) {
+        let shared = &self.0.0;
+        if shared.queue().add(path, content, waiting) {
+            shared.metrics.state_write_replaced();
         }
-        if retry_at <= Instant::now() {
-            retry_at = Instant::now() + RETRY_PAUSE;
-        }
+        shared.wake.notify_all();
     }
-}
 
-fn handle(job: Job, failed: &mut Failed) {
-    // An answer that nobody waits for any more is dropped.
-    match job {
-        Job::Write { path, bytes, mode, done } => {
-            let newly = !failed.contains_key(&path);
-            failed.remove(&path);
-            let result = write(&path, &bytes, mode);
-            match (result, done) {
-                (result, Some(done)) => drop(done.send(result)),
-                (Ok(()), None) => {}
-                (Err(error), None) => {
-                    if newly {
-                        tracing::error!(
-                            "Unable to write {}: {error}; trying again",
-                            path.display()
-                        );
-                    }
-                    failed.insert(path, (bytes, mode));
-                }
+    async fn ask(&self, path: &Path, content: Content) -> io::Result<()> {
+        let (done, mut answer) = oneshot::channel();
+        self.add(path, content, Some(done));
+        match tokio::time::timeout(DISK_PATIENCE, &mut answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(io::Error::other("the writer of state files has ended")),
+            Err(_) => {
+                answer.close();
+                let withdrawn = self.0.0.queue().withdraw(path);
+                Err(io::Error::new(io::ErrorKind::TimedOut, unwritten(withdrawn)))
             }
         }
-        Job::Remove { path, done } => {
-            failed.remove(&path);
-            let result = match fs::remove_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                result => result,
-            };
-            drop(done.send(result));
+    }
+}
+
+/// What a client reads whose change a disk does not take.
+fn unwritten(withdrawn: bool) -> String {
+    let seconds = DISK_PATIENCE.as_secs();
+    let effect = match withdrawn {
+        true => "nothing has changed",
+        false => "it may take effect when the disk answers again",
+    };
+    format!("not written within {seconds} secs; does a file system not answer? {effect}")
+}
+
+fn run(shared: &Shared) {
+    while let Some((path, entry)) = wait(shared) {
+        let result = carry_out(&path, &entry.content);
+        if result.is_err() {
+            shared.metrics.state_write_failed();
         }
-        Job::Flush { done } => {
-            retry(failed);
-            drop(done.send(Ok(())));
+        shared.queue().settle(path, entry, &result);
+    }
+}
+
+/// Waits for something to do; `None` at the end.
+fn wait(shared: &Shared) -> Option<(PathBuf, Entry)> {
+    let mut queue = shared.queue();
+    loop {
+        shared.metrics.state_writes_waiting(queue.entries.len() + queue.failed.len());
+        if let Some(next) = queue.next() {
+            return Some(next);
+        }
+        for flush in mem::take(&mut queue.flushes) {
+            // Nobody may wait any more.
+            let _ = flush.send(());
+        }
+        if queue.closed {
+            return None;
+        }
+        let now = Instant::now();
+        queue = match queue.retry_at {
+            Some(due) if due <= now => {
+                queue.retry_at = None;
+                queue.retry();
+                queue
+            }
+            Some(due) => {
+                let waited = shared.wake.wait_timeout(queue, due - now);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
+        };
+    }
+}
+
+fn carry_out(path: &Path, content: &Content) -> io::Result<()> {
+    match content {
+        Content::File { bytes, mode } => {
+            if let Some(parent) = path.parent() {
+                make_directory(parent)?;
+            }
+            roost_pkg::write::write_atomic(path, bytes, *mode)
+        }
+        Content::Nothing => {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+            // Without it a power cut brings the file back. Also for one that is gone already: an
+            // earlier removal may have failed here.
+            match path.parent() {
+                Some(parent) if parent.is_dir() => roost_files::sync_directory(parent),
+                _ => Ok(()),
+            }
         }
     }
 }
 
-fn retry(failed: &mut Failed) {
-    failed.retain(|path, (bytes, mode)| match write(path, bytes, *mode) {
-        Ok(()) => {
-            tracing::error!("{} is written again", path.display());
-            false
-        }
-        Err(_) => true,
-    });
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        roost_files::create_directories(parent, roost_files::PUBLIC_DIRECTORY)?;
+/// Makes a directory that somebody removed, so that it survives a power cut together with what is
+/// written into it.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
     }
-    roost_pkg::write::write_atomic(path, bytes, mode)
+    let Some(parent) = directory.parent() else { return Ok(()) };
+    make_directory(parent)?;
+    roost_files::create_directories(directory, roost_files::PUBLIC_DIRECTORY)?;
+    roost_files::sync_directory(parent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn store() -> Store {
+        Store::start(Metrics::new(prometheus::Registry::new())).unwrap()
+    }
+
+    fn file(bytes: &[u8]) -> Content {
+        Content::File { bytes: bytes.into(), mode: 0o600 }
+    }
+
     #[tokio::test]
     async fn a_write_is_on_disk_when_it_is_answered() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::start().unwrap();
+        let store = store();
         let path = directory.path().join("specs/web.spec");
         store.write(&path, b"one".into(), 0o600).await.unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one");
@@ -185,8 +371,7 @@ mod tests {
     async fn a_write_that_fails_is_answered_with_the_error() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
-        let store = Store::start().unwrap();
-        assert!(store.write(&directory.path().join("file/x"), vec![], 0o600).await.is_err());
+        assert!(store().write(&directory.path().join("file/x"), vec![], 0o600).await.is_err());
     }
 
     #[tokio::test]
@@ -194,12 +379,53 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let obstacle = directory.path().join("data");
         fs::write(&obstacle, "in the way").unwrap();
-        let store = Store::start().unwrap();
+        let store = store();
         store.write_later(&obstacle.join("INCARNATION"), b"1".into(), 0o600);
         store.write_later(&obstacle.join("INCARNATION"), b"2".into(), 0o600);
-        store.flush().await.unwrap();
+        store.flush().await;
         fs::remove_file(&obstacle).unwrap();
-        store.flush().await.unwrap();
+        store.flush().await;
         assert_eq!(fs::read(obstacle.join("INCARNATION")).unwrap(), b"2");
+    }
+
+    #[test]
+    fn while_a_disk_hangs_one_content_of_each_file_is_held() {
+        let mut queue = Queue::default();
+        queue.add(Path::new("rumors"), file(b"first"), None);
+        let _hangs = queue.next().unwrap();
+        for _ in 0..1000 {
+            queue.add(Path::new("rumors"), file(&[7; 1000]), None);
+            queue.add(Path::new("incarnation"), file(b"8"), None);
+        }
+        assert_eq!((queue.entries.len(), queue.order.len()), (2, 2));
+        assert_eq!(queue.next().unwrap().0, Path::new("rumors"), "the oldest wish first");
+    }
+
+    #[test]
+    fn a_refused_write_leaves_what_was_to_be_written_before() {
+        let mut queue = Queue::default();
+        let path = Path::new("rumors");
+        let (waiting, mut answer) = oneshot::channel();
+        queue.add(path, file(b"state"), None);
+        queue.add(path, file(b"state and more"), Some(waiting));
+        let (path, entry) = queue.next().unwrap();
+        queue.settle(path.clone(), entry, &Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(answer.try_recv().unwrap().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        queue.retry();
+        let (_, entry) = queue.next().unwrap();
+        let Content::File { bytes, .. } = &entry.content else { panic!("a file") };
+        assert_eq!(&**bytes, b"state");
+    }
+
+    #[test]
+    fn a_write_that_nobody_waits_for_any_more_is_withdrawn() {
+        let mut queue = Queue::default();
+        let path = Path::new("web.spec");
+        let (waiting, answer) = oneshot::channel();
+        queue.add(path, file(b"new"), Some(waiting));
+        drop(answer);
+        assert!(queue.withdraw(path));
+        assert!(queue.next().is_none());
+        assert!(!queue.withdraw(path), "it was begun");
     }
 }

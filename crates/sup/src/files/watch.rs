@@ -18,7 +18,7 @@ use std::{
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -59,15 +59,43 @@ impl Target {
 /// Handle of the watching thread; dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct Watcher<K> {
-    commands: mpsc::Sender<Command<K>>,
+    commands: Commands<K>,
     wake: OwnedFd,
 }
 
+/// What the thread is to take up: the newest of each key, so that a file system that hangs does
+/// not make it grow. There are as many keys as services and directories.
 #[derive(Debug)]
-enum Command<K> {
+struct Commands<K>(Arc<Mutex<BTreeMap<K, Command>>>);
+
+impl<K> Clone for Commands<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Ord> Commands<K> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<K, Command>> {
+        // The thread that panicked with the lock held has ended the process.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, key: K, mut command: Command) {
+        let mut all = self.all();
+        if let (Command::Watch(_, now), Some(Command::Watch(_, before))) =
+            (&mut command, all.get(&key))
+        {
+            *now |= before;
+        }
+        all.insert(key, command);
+    }
+}
+
+#[derive(Debug)]
+enum Command {
     /// With true the key is reported as soon as it is watched.
-    Watch(K, Vec<Target>, bool),
-    Unwatch(K),
+    Watch(Vec<Target>, bool),
+    Unwatch,
 }
 
 impl<K: Ord + Clone + Send + 'static> Watcher<K> {
@@ -81,9 +109,14 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         let inotify =
             inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         let (woken, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        let (commands, inbox) = mpsc::channel();
-        let thread =
-            Thread { inotify, woken, inbox, targets: BTreeMap::new(), armed: BTreeMap::new() };
+        let commands = Commands(Arc::default());
+        let thread = Thread {
+            inotify,
+            woken,
+            commands: commands.clone(),
+            targets: BTreeMap::new(),
+            armed: BTreeMap::new(),
+        };
         vital::spawn_thread("hab-watch", 128 * 1024, move || thread.run(report))?;
         Ok(Self { commands, wake })
     }
@@ -92,26 +125,24 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
     /// is the one that later states are compared with; a change of the former targets that was
     /// not reported yet still is.
     pub(crate) fn watch(&self, key: K, targets: Vec<Target>) {
-        self.send(Command::Watch(key, targets, false));
+        self.send(key, Command::Watch(targets, false));
     }
 
     /// As [`Watcher::watch`], and reports the key once as soon as it is watched: for targets that
     /// were read before, since what changed in between would be told by nobody.
     pub(crate) fn watch_and_report(&self, key: K, targets: Vec<Target>) {
-        self.send(Command::Watch(key, targets, true));
+        self.send(key, Command::Watch(targets, true));
     }
 
     /// Ends the watching of a key.
     pub(crate) fn unwatch(&self, key: K) {
-        self.send(Command::Unwatch(key));
+        self.send(key, Command::Unwatch);
     }
 
-    fn send(&self, command: Command<K>) {
-        // The thread ends only when this handle does, or when nobody listens to its reports.
-        if self.commands.send(command).is_ok() {
-            // A full pipe wakes just as well.
-            let _ = rustix::io::write(&self.wake, &[0]);
-        }
+    fn send(&self, key: K, command: Command) {
+        self.commands.add(key, command);
+        // A full pipe wakes just as well.
+        let _ = rustix::io::write(&self.wake, &[0]);
     }
 }
 
@@ -129,7 +160,7 @@ impl Watched {
 struct Thread<K> {
     inotify: OwnedFd,
     woken: OwnedFd,
-    inbox: mpsc::Receiver<Command<K>>,
+    commands: Commands<K>,
     targets: BTreeMap<K, Watched>,
     /// Directories that are watched, by inotify's number.
     armed: BTreeMap<i32, PathBuf>,
@@ -141,10 +172,7 @@ impl<K: Ord + Clone> Thread<K> {
         loop {
             let Some(events) = self.wait(next_safety_poll) else { return };
             let mut due = Vec::new();
-            let commands = match self.take_commands(&mut due) {
-                Ok(commands) => commands,
-                Err(Closed) => return,
-            };
+            let commands = self.take_commands(&mut due);
             let safety = Instant::now() >= next_safety_poll;
             if safety {
                 next_safety_poll = Instant::now() + SAFETY_POLL;
@@ -207,12 +235,13 @@ impl<K: Ord + Clone> Thread<K> {
             .map_or(true, |metadata| !metadata.is_file() || metadata.nlink() > 1)
     }
 
-    /// Takes up what was said; adds keys to report once they are watched.
-    fn take_commands(&mut self, due: &mut Vec<K>) -> Result<bool, Closed> {
-        let mut any = false;
-        loop {
-            match self.inbox.try_recv() {
-                Ok(Command::Watch(key, targets, report)) => {
+    /// Takes up what was wanted; adds keys to report once they are watched.
+    fn take_commands(&mut self, due: &mut Vec<K>) -> bool {
+        let commands = std::mem::take(&mut *self.commands.all());
+        let any = !commands.is_empty();
+        for (key, command) in commands {
+            match command {
+                Command::Watch(targets, report) => {
                     due.extend(report.then(|| key.clone()));
                     // The old number of what has changed differs from that of the new targets,
                     // so the change is still reported.
@@ -222,14 +251,10 @@ impl<K: Ord + Clone> Thread<K> {
                     };
                     self.targets.insert(key, Watched { targets, fingerprint });
                 }
-                Ok(Command::Unwatch(key)) => {
-                    self.targets.remove(&key);
-                }
-                Err(mpsc::TryRecvError::Empty) => return Ok(any),
-                Err(mpsc::TryRecvError::Disconnected) => return Err(Closed),
+                Command::Unwatch => drop(self.targets.remove(&key)),
             }
-            any = true;
         }
+        any
     }
 
     /// Makes inotify watch just the directories that the targets need now.
@@ -275,8 +300,6 @@ impl<K: Ord + Clone> Thread<K> {
         true
     }
 }
-
-struct Closed;
 
 /// The directories in which a change of the target shows: its parent, or the nearest ancestor
 /// that exists; for trees every directory inside.
@@ -333,9 +356,16 @@ fn fingerprint(targets: &[Target]) -> u64 {
     hasher.finish()
 }
 
+/// Of what is no file only that it is there counts: a directory in the place of a file that is
+/// removed is a change too.
 fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
-    let counts = metadata.filter(|metadata| metadata.is_file() || metadata.is_symlink());
-    counts.map(|m| (m.mtime(), m.mtime_nsec(), m.len(), m.ino(), m.dev())).hash(hasher);
+    match metadata {
+        Some(m) if m.is_file() || m.is_symlink() => {
+            (1, m.mtime(), m.mtime_nsec(), m.len(), m.ino(), m.dev()).hash(hasher);
+        }
+        Some(m) => (2, m.ino(), m.dev()).hash(hasher),
+        None => 0.hash(hasher),
+    }
 }
 
 /// Everything below a directory, sorted, without hidden files; links are not followed.
@@ -364,6 +394,8 @@ fn tree(root: &Path) -> Vec<(PathBuf, fs::Metadata)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     /// Far longer than any event takes: only a failing test waits this long.
@@ -461,27 +493,53 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_and_goes_away_is_a_change() {
+        let fixture = fixture();
+        let file = fixture.root.path().join("user.toml");
+        fs::create_dir(&file).unwrap();
+        fixture.watcher.watch("user", vec![Target::File(file.clone())]);
+        fixture.settle();
+        fs::remove_dir(&file).unwrap();
+        fixture.expect("user");
+    }
+
+    #[test]
     fn a_change_that_was_not_reported_yet_outlives_a_new_watch_of_its_key() {
         let root = tempfile::tempdir().unwrap();
-        let (commands, inbox) = mpsc::channel();
+        let commands = Commands(Arc::default());
         let (woken, _wake) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
         let (targets, armed) = (BTreeMap::new(), BTreeMap::new());
-        let mut thread = Thread { inotify, woken, inbox, targets, armed };
+        let mut thread = Thread { inotify, woken, commands: commands.clone(), targets, armed };
         let watch = || {
             let targets = vec![Target::Directory(root.path().into())];
-            commands.send(Command::Watch("directory", targets, false)).unwrap();
+            commands.add("directory", Command::Watch(targets, false));
         };
         watch();
-        assert!(thread.take_commands(&mut Vec::new()).is_ok_and(|any| any));
+        assert!(thread.take_commands(&mut Vec::new()));
         fs::write(root.path().join("file"), "new").unwrap();
         watch();
-        assert!(thread.take_commands(&mut Vec::new()).is_ok_and(|any| any));
+        assert!(thread.take_commands(&mut Vec::new()));
         let (sender, reports) = mpsc::channel();
         thread.report_changes(&|key| sender.send(key).is_ok());
         assert_eq!(reports.try_recv(), Ok("directory"));
         thread.report_changes(&|key| sender.send(key).is_ok());
         assert!(reports.try_recv().is_err(), "reported once");
+    }
+
+    #[test]
+    fn of_each_key_the_newest_wish_waits_and_no_report_is_forgotten() {
+        let commands = Commands(Arc::default());
+        for _ in 0..100 {
+            commands.add("a", Command::Watch(Vec::new(), true));
+            commands.add("a", Command::Watch(vec![Target::File("f".into())], false));
+            commands.add("b", Command::Watch(Vec::new(), false));
+            commands.add("b", Command::Unwatch);
+        }
+        let all = commands.all();
+        assert!(matches!(&all["a"], Command::Watch(targets, true) if targets.len() == 1));
+        assert!(matches!(all["b"], Command::Unwatch));
+        assert_eq!(all.len(), 2);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn doubt(stores: &mut Stores, me: &MemberId, still_running: &BTreeSet
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::Ipv4Addr;
 
     use roost_ring::{Election, Member, Membership, Service, SysInfo};
@@ -40,7 +40,7 @@ mod tests {
 
     const GROUP: &str = "db.default";
 
-    fn stores(others: &[(&str, Health)]) -> Stores {
+    pub(in crate::ring) fn stores(others: &[(&str, Health)]) -> Stores {
         let mut stores = Stores::default();
         for (id, health) in others.iter().chain(&[("me", Health::Alive)]) {
             let id = MemberId::new(id);

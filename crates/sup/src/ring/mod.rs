@@ -2,6 +2,7 @@
 
 mod complaints;
 mod disk;
+mod durable;
 mod former_leader;
 mod saving;
 mod sockets;
@@ -10,15 +11,19 @@ mod trigger;
 
 use std::{collections::BTreeSet, env, io, path::PathBuf, str::FromStr, sync::Arc};
 
-use roost_ring::{Command, Config, Dropped, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
+use roost_ring::{Command, Config, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use self::sockets::{Sockets, bind};
+pub(crate) use self::{
+    durable::Refused,
+    sockets::{Sockets, bind},
+};
 use self::{task::Task, trigger::Triggers};
 use crate::{
     config::{RingConfig, RingKeySource},
     files::store::Store,
     metrics::Metrics,
+    peers,
     supervisor::event::Event,
     system, vital,
 };
@@ -34,24 +39,16 @@ pub enum RingError {
         /// What the system said.
         source: io::Error,
     },
-    /// The incarnation on disk cannot be used.
-    #[error(
-        "Butterfly error: Error parsing value from incarnation store file {path}: {reason}. \
-         It must hold one number; write the highest incarnation that the ring has seen of this \
-         member, or remove it together with MEMBER_ID to join as a new member."
-    )]
-    Incarnation {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
     /// The ring key cannot be used.
     #[error("{0}")]
     Key(#[from] roost_crypto::Error),
 }
 
-/// What is said to the ring. Cheap to clone; never waits.
+/// What is sent to the ring. Cheap to clone; never waits.
+///
+/// What waits needs no limit of its own: each order follows a change of a service, a client that
+/// waits for its answer, or a new list of peers. The ring's task takes them in between packets of
+/// the network, and without it the process ends. `/metrics` shows how many wait.
 #[derive(Debug, Clone)]
 pub(crate) struct RingHandle {
     commands: mpsc::UnboundedSender<Order>,
@@ -59,8 +56,10 @@ pub(crate) struct RingHandle {
 
 #[derive(Debug)]
 enum Order {
-    /// Obey; tell the outcome to who waits for it.
-    Command(Box<Command>, Option<oneshot::Sender<Result<(), Dropped>>>),
+    /// Obey.
+    Command(Box<Command>),
+    /// Store the change, obey, and answer.
+    Change(Box<Command>, durable::Answer),
     /// Write everything, close the connections, and tell when done.
     End(oneshot::Sender<()>),
 }
@@ -69,15 +68,15 @@ impl RingHandle {
     /// Tells the ring something.
     pub(crate) fn command(&self, command: Command) {
         // Without the task the process is ending.
-        let _ = self.commands.send(Order::Command(Box::new(command), None));
+        let _ = self.commands.send(Order::Command(Box::new(command)));
     }
 
-    /// Tells the ring something and waits until it has it, or refuses it and nothing has changed.
-    /// `None` when the ring has ended before.
-    pub(crate) async fn ask(&self, command: Command) -> Option<Result<(), Dropped>> {
+    /// Changes something for good: it is on disk, and the ring has it, when this returns, or it
+    /// is refused and nothing has changed. `None` when the ring has ended before.
+    pub(crate) async fn change(&self, command: Command) -> Option<Result<(), Refused>> {
         let (sender, answer) = oneshot::channel();
         // Without the task there is no answer either.
-        let _ = self.commands.send(Order::Command(Box::new(command), Some(sender)));
+        let _ = self.commands.send(Order::Change(Box::new(command), sender));
         answer.await.ok()
     }
 
@@ -107,19 +106,15 @@ pub(crate) struct Parts {
 
 /// Reads what the ring was, and starts it. Returns what it looks like, from now on.
 ///
-/// # Errors
-/// When the incarnation on disk is damaged. A damaged data file is kept aside and the ring
-/// starts empty: others tell what was in it.
-pub(crate) async fn start(
-    parts: Parts,
-    sockets: Sockets,
-) -> Result<(RingHandle, watch::Receiver<Arc<View>>), RingError> {
-    let disk = disk::Disk::new(&parts.data, &parts.member_id, parts.store.clone());
-    let incarnation = disk.read_incarnation()?;
+/// Damaged files are set aside: the ring knows what was in them.
+pub(crate) fn start(parts: Parts, sockets: Sockets) -> (RingHandle, watch::Receiver<Arc<View>>) {
+    let id = MemberId::new(&parts.member_id);
+    let disk =
+        disk::Disk::new(&parts.data, &parts.member_id, parts.store.clone(), parts.metrics.clone());
     let mut restored = disk.read_stores();
     let me = Me {
-        id: MemberId::new(&parts.member_id),
-        incarnation,
+        incarnation: disk.read_incarnation(&id, restored.as_ref()),
+        id,
         port: sockets.port,
         permanent: parts.config.permanent,
     };
@@ -129,7 +124,7 @@ pub(crate) async fn start(
     let triggers = variable("HAB_FEAT_TRIGGER_ELECTION").map(|_| Triggers::new(parts.data));
     let config = Config {
         key: parts.key,
-        initial_peers: parts.config.peers.clone(),
+        initial_peers: peers::literals(&parts.config.peers),
         share_limit: number("HAB_RUMOR_SHARE_LIMIT").unwrap_or(SHARE_LIMIT),
         ..Config::default()
     };
@@ -138,7 +133,7 @@ pub(crate) async fn start(
     let (commands, orders) = mpsc::unbounded_channel();
     let task = Task::new(ring, sockets, disk, parts.metrics, parts.events, views, triggers);
     vital::spawn("ring", task.run(orders));
-    Ok((RingHandle { commands }, shown))
+    (RingHandle { commands }, shown)
 }
 
 /// A variable of the environment; an empty one counts as unset.

@@ -11,13 +11,13 @@ use std::{
 use roost_ring::{Command, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
 use super::{
-    Order, complaints::Complaints, disk::Disk, saving::Saving, sockets::Sockets, trigger,
-    trigger::Triggers,
+    Order, complaints::Complaints, disk::Disk, durable::Durable, saving::Saving, sockets::Sockets,
+    trigger, trigger::Triggers,
 };
 use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
@@ -27,6 +27,8 @@ const DATAGRAM_BYTES_MAX: usize = 65_536;
 const INPUTS_PER_TURN: usize = 128;
 /// How long the end waits for a disk that does not write.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// Advice on its way to the Supervisor's task.
+const ADVICE_MAX: usize = 64;
 /// Time between updates of the ring's figures in `/metrics`.
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -42,10 +44,17 @@ pub(super) struct Task {
     views: watch::Sender<Arc<View>>,
     /// Pushes under way, by the number of their batch.
     pushes: HashMap<BatchId, u64>,
-    stored: (mpsc::UnboundedSender<u64>, mpsc::UnboundedReceiver<u64>),
-    /// Incarnations on their way to the disk.
-    storing: usize,
+    stored: (mpsc::Sender<u64>, mpsc::Receiver<u64>),
+    /// An incarnation is on its way to the disk.
+    storing: bool,
+    /// The newest that is to follow it. Members of the ring can make it rise as fast as they like,
+    /// a disk cannot.
+    store_next: Option<u64>,
+    /// Advice that the Supervisor's task may not have handled yet: what is in it comes from the
+    /// network.
+    advice: Arc<Semaphore>,
     saving: Saving,
+    durable: Durable,
     counted_at: Instant,
     /// Something happened since the figures were updated.
     uncounted: bool,
@@ -74,9 +83,12 @@ impl Task {
             events,
             views,
             pushes: HashMap::new(),
-            stored: mpsc::unbounded_channel(),
-            storing: 0,
+            stored: mpsc::channel(1),
+            storing: false,
+            store_next: None,
+            advice: Arc::new(Semaphore::new(ADVICE_MAX)),
             saving: Saving::new(super::number("HAB_PERSIST_LOOP_PERIOD_SECS")),
+            durable: Durable::new(),
             counted_at: clock,
             uncounted: true,
             complaints: Complaints::default(),
@@ -109,16 +121,15 @@ impl Task {
                 Some(report) = self.sockets.reports.recv() => self.take_report(&report),
                 Some(incarnation) = self.stored.1.recv() => self.incarnation_stored(incarnation),
                 order = orders.recv() => match order {
-                    Some(Order::Command(command, answer)) => {
+                    Some(Order::Command(command)) => {
                         let now = self.now();
-                        let result = self.ring.handle(now, Input::Command(*command));
-                        match answer {
-                            // Who asked may be gone.
-                            Some(answer) => drop(answer.send(result)),
-                            None => result.unwrap_or_else(|dropped| {
-                                tracing::warn!("The ring refused a command: {dropped}");
-                            }),
+                        if let Err(dropped) = self.ring.handle(now, Input::Command(*command)) {
+                            tracing::warn!("The ring refused a command: {dropped}");
                         }
+                    }
+                    Some(Order::Change(command, answer)) => {
+                        self.durable.add(command, answer);
+                        self.durable.write(self.now(), &self.ring, &self.disk);
                     }
                     Some(Order::End(done)) => {
                         self.end().await;
@@ -128,7 +139,9 @@ impl Task {
                     }
                     None => return,
                 },
-                () = sleep_until(self.saving.due()) => self.save(),
+                Some(result) = self.durable.written() => self.changes_written(&result),
+                // A file without the changes that are being written must not come after them.
+                () = sleep_until(self.saving.due()), if !self.durable.is_writing() => self.save(),
                 _ = look.tick(), if self.triggers.is_some() => self.trigger_elections(),
                 () = sleep_until(wake) => {
                     let now = self.now();
@@ -137,6 +150,7 @@ impl Task {
                 () = sleep_until(self.counted_at + METRICS_PERIOD), if self.uncounted => {}
             }
             self.do_outputs().await;
+            self.metrics.queued("ring-orders", orders.len());
             self.uncounted = self.counted_at.elapsed() < METRICS_PERIOD;
             if !self.uncounted {
                 self.count();
@@ -222,14 +236,8 @@ impl Task {
                     }
                 },
                 Output::PersistIncarnation(incarnation) => {
-                    let (store, path) = self.disk.incarnation_file();
-                    let stored = self.stored.0.clone();
-                    self.storing += 1;
-                    vital::spawn("incarnation", async move {
-                        Disk::write_incarnation(store, path, incarnation).await;
-                        // Without the task the process is ending.
-                        let _ = stored.send(incarnation);
-                    });
+                    self.store_next = Some(incarnation);
+                    self.store_incarnation();
                 }
                 Output::Changed => changed = true,
                 Output::Departed => self.tell(Event::Departed),
@@ -237,7 +245,10 @@ impl Task {
                     self.tell(Event::NeedSuitability { group, term });
                 }
                 Output::Event(event) if event.is_advice() => {
-                    self.tell(Event::Advice(event.to_string()));
+                    match Arc::clone(&self.advice).try_acquire_owned() {
+                        Ok(room) => self.tell(Event::Advice(event.to_string(), room)),
+                        Err(_) => self.metrics.queue_dropped("advice"),
+                    }
                 }
                 Output::Event(event) if event.is_warning() => tracing::warn!("{event}"),
                 Output::Event(event) => tracing::debug!("{event}"),
@@ -258,6 +269,15 @@ impl Task {
         }
     }
 
+    /// Changes are on disk, or cannot be brought there.
+    fn changes_written(&mut self, result: &std::io::Result<()>) {
+        let now = self.now();
+        self.durable.apply(now, &mut self.ring, result);
+        // What else happened meanwhile; and what was refused must not stay in the file.
+        self.saving.changed(Instant::now(), true);
+        self.durable.write(now, &self.ring, &self.disk);
+    }
+
     fn tell(&self, event: Event) {
         // Without the Supervisor's task the process is ending.
         let _ = self.events.send(event);
@@ -270,15 +290,32 @@ impl Task {
         self.metrics.transport(&self.sockets.listener.stats(), &self.sockets.pool.stats());
     }
 
+    /// Brings the newest incarnation to the disk, unless one is on its way.
+    fn store_incarnation(&mut self) {
+        if self.storing {
+            return;
+        }
+        let Some(incarnation) = self.store_next.take() else { return };
+        self.storing = true;
+        let (store, path) = self.disk.incarnation_file();
+        let stored = self.stored.0.clone();
+        vital::spawn("incarnation", async move {
+            Disk::write_incarnation(store, path, incarnation).await;
+            // Without the task the process is ending.
+            let _ = stored.send(incarnation).await;
+        });
+    }
+
     fn incarnation_stored(&mut self, incarnation: u64) {
-        self.storing = self.storing.saturating_sub(1);
+        self.storing = false;
+        self.store_incarnation();
         self.feed(Input::IncarnationStored(incarnation));
     }
 
     async fn end(mut self) {
         self.do_outputs().await;
         // The farewell waits for the incarnation that it carries.
-        while self.storing > 0 {
+        while self.storing {
             match timeout(STORE_PATIENCE, self.stored.1.recv()).await {
                 Ok(Some(incarnation)) => self.incarnation_stored(incarnation),
                 Ok(None) | Err(_) => break,

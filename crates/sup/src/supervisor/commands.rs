@@ -15,6 +15,7 @@ use roost_service::Status;
 use roost_template::{ConfigError, config::parse_toml};
 
 use super::{Supervisor, managed::Managed};
+use crate::ring::Refused;
 
 impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
@@ -62,17 +63,20 @@ impl Supervisor {
         }
     }
 
-    /// Gives the ring something to spread. The client is answered when the ring has it.
+    /// Gives the ring something to spread. The client is answered when it is on disk and the ring
+    /// has it.
     fn spread(&self, command: Command, responder: Responder) {
         let ring = self.world.ring.clone();
         tokio::spawn(async move {
-            let failure = |dropped| {
-                let text =
-                    format!("The ring takes nothing more, and nothing has changed: {dropped}");
-                Failure::new(ErrorCode::Internal, text)
+            let failure = |refused: Refused| {
+                let code = match refused {
+                    Refused::Ring(_) | Refused::Busy => ErrorCode::Internal,
+                    Refused::Disk(_) => ErrorCode::Io,
+                };
+                Failure::new(code, refused.to_string())
             };
             // A client of a process that is ending must not hear that it was done.
-            if let Some(result) = ring.ask(command).await {
+            if let Some(result) = ring.change(command).await {
                 responder.finish_with(result.map_err(failure));
             }
         });

@@ -21,7 +21,7 @@ use super::{
     managed::Managed,
 };
 use crate::{
-    census_input, peers,
+    census_input,
     services::built::read_user_layer,
     vital::{self, guarded},
 };
@@ -206,7 +206,7 @@ impl Supervisor {
                 });
             }
             Watch::Directory(directory) => self.stage(directory),
-            Watch::Peers => peers::reread(&self.world),
+            Watch::Peers => self.world.peers.reread(),
         }
     }
 

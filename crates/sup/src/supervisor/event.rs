@@ -1,12 +1,31 @@
 //! Everything that reaches the Supervisor's task.
+//!
+//! Most of it waits in a queue without a limit of its own, because who sends it must not wait. It
+//! needs none, however long the task is busy:
+//!
+//! | sent by | at most |
+//! |---|---|
+//! | work for services | one of a kind and service: no other begins before it was taken |
+//! | watchers of files | one of each thing that is watched ([`Reports`]) |
+//! | the control gateway | one of each conversation, three with commands that change specs |
+//! | the ring | one departure; as many questions for suitability as the ring lets wait; advice, which has permits |
+//! | timers | one of each service |
+//!
+//! What the launcher sends has a bounded queue, and of views of the ring only the newest waits.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use roost_ctl::server::Incoming;
 use roost_launch::wire;
 use roost_pkg::stage::Staged;
 use roost_ring::View;
 use roost_service::{BuildFailure, Rendering};
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     files::{specs::Listing, watch::Target},
@@ -31,8 +50,8 @@ pub(crate) enum Event {
     },
     /// This member was departed by hand.
     Departed,
-    /// The ring is in a state that its operator must know of.
-    Advice(String),
+    /// The ring is in a state that its operator must know of. The permit bounds how many wait.
+    Advice(String, OwnedSemaphorePermit),
     /// Something watched has changed.
     Changed(Watch),
     /// The spec directory was read; `None` when it could not be.
@@ -122,4 +141,36 @@ pub(crate) enum Watch {
     Directory(PathBuf),
     /// The file with addresses of peers.
     Peers,
+}
+
+/// What watchers reported and the Supervisor's task has not taken yet: each thing once, however
+/// often it changes meanwhile.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reports(Arc<Mutex<BTreeSet<Watch>>>);
+
+impl Reports {
+    /// True when it has to be sent; else an earlier report is still on its way.
+    pub(crate) fn is_new(&self, watch: &Watch) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(watch.clone())
+    }
+
+    /// A report arrived: what changes from now on is another one.
+    pub(crate) fn taken(&self, watch: &Watch) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(watch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_reported_once_until_it_is_taken() {
+        let reports = Reports::default();
+        assert!(reports.is_new(&Watch::Specs));
+        assert!(!reports.is_new(&Watch::Specs));
+        assert!(reports.is_new(&Watch::Peers));
+        reports.taken(&Watch::Specs);
+        assert!(reports.is_new(&Watch::Specs));
+    }
 }

@@ -57,7 +57,7 @@ use tokio::{
 use self::{
     directories::Directory,
     errands::{Errands, Kind},
-    event::{Event, Watch},
+    event::{Event, Reports, Watch},
     launched::HeldExit,
     managed::Managed,
     orphans::Orphans,
@@ -68,6 +68,7 @@ use self::{
 use crate::{
     Exit,
     clock::Clock,
+    conditions::{self, Conditions},
     config::SupConfig,
     documents::service::Common,
     files::{
@@ -78,6 +79,7 @@ use crate::{
     load::SpecCommands,
     metrics::Metrics,
     output::Output,
+    peers::Peers,
     ring::RingHandle,
     services::{hook_run::HookRuns, small_files::SmallFiles},
     systemd, vital,
@@ -89,6 +91,8 @@ const ADVICE_MAX: usize = 1_000;
 const SPECS_PATIENCE_MS: u64 = 5_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
+/// What the condition of a disk that hangs is about.
+const STATE_FILES: &str = "state files";
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// Heard nothing for so long, it starts another Supervisor.
@@ -105,6 +109,8 @@ pub(crate) struct World {
     pub(crate) places: Places,
     pub(crate) launcher: Launcher,
     pub(crate) ring: RingHandle,
+    pub(crate) peers: Peers,
+    pub(crate) conditions: Conditions,
     pub(crate) specs: SpecCommands,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
@@ -113,6 +119,7 @@ pub(crate) struct World {
     pub(crate) sys: Sys,
     pub(crate) ring_sys: SysInfo,
     pub(crate) events: mpsc::UnboundedSender<Event>,
+    pub(crate) reports: Reports,
 }
 
 /// A second watcher, once there is something for it.
@@ -125,13 +132,23 @@ impl World {
     /// instance of inotify, of which there are few; without one the first has to do.
     fn watcher_of_places(&self) -> &Watcher<Watch> {
         let own = self.places.0.get_or_init(|| {
-            let events = self.events.clone();
-            let report = move |watch| events.send(Event::Changed(watch)).is_ok();
-            Watcher::start(report)
+            Watcher::start(reporter(&self.events, &self.reports))
                 .inspect_err(|error| tracing::warn!("One watcher of files has to do: {error}"))
                 .ok()
         });
         own.as_ref().unwrap_or(&self.watcher)
+    }
+}
+
+/// What a watcher does with a change; false when the Supervisor's task is gone.
+pub(crate) fn reporter(
+    events: &mpsc::UnboundedSender<Event>,
+    reports: &Reports,
+) -> impl Fn(Watch) -> bool + Send + 'static {
+    let (events, reports) = (events.clone(), reports.clone());
+    move |watch| match reports.is_new(&watch) {
+        true => events.send(Event::Changed(watch)).is_ok(),
+        false => !events.is_closed(),
     }
 }
 
@@ -296,8 +313,13 @@ impl Supervisor {
                     }
                 },
                 () = sleep_until(wake) => self.wake(),
-                _ = alive.tick() => self.world.launcher.send(&ALIVE),
+                _ = alive.tick() => {
+                    self.world.launcher.alive(&ALIVE);
+                    self.world.metrics.queued("launcher-requests", self.world.launcher.waiting());
+                    self.look_at_disk();
+                }
             }
+            self.world.metrics.queued("events", events.len());
             self.publish();
             if let Some(exit) = self.finished() {
                 return End { exit, left: self.left };
@@ -313,10 +335,14 @@ impl Supervisor {
             Event::Ring(view) => self.take_view(view),
             Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
             Event::Departed => self.departed(),
-            Event::Advice(text) => self.advise(&text),
-            // Everything is read again when the command has ended.
-            Event::Changed(Watch::Specs) if self.specs_being_written => {}
-            Event::Changed(watch) => self.file_changed(watch),
+            Event::Advice(text, _room) => self.advise(&text),
+            Event::Changed(watch) => {
+                self.world.reports.taken(&watch);
+                // Everything is read again when the command has ended.
+                if watch != Watch::Specs || !self.specs_being_written {
+                    self.file_changed(watch);
+                }
+            }
             Event::Specs(listing) => self.take_specs(listing),
             Event::Built { service, result, look } => self.built(&service, result, look),
             Event::Rendered { service, rendering } => {
@@ -394,6 +420,24 @@ impl Supervisor {
         let own = own.into_iter().flatten().chain(self.end_waits_until_ms);
         let next = machines.chain(exits).chain(asked).chain(own).min()?;
         Some(self.world.clock.instant(next))
+    }
+
+    /// Notices a disk below the state files that does not answer.
+    fn look_at_disk(&self) {
+        let (conditions, kind) = (&self.world.conditions, conditions::Kind::DiskHangs);
+        match self.world.store.hangs() {
+            Some((path, time)) => conditions.appear(
+                kind,
+                STATE_FILES,
+                &format!(
+                    "The disk has not taken {} for {} secs; does a file system not answer? \
+                     Services run on; changes are refused until it does",
+                    path.display(),
+                    time.as_secs()
+                ),
+            ),
+            None => conditions.end(kind, STATE_FILES, "The disk takes state files again"),
+        }
     }
 
     /// Begins the end: every service is stopped, then the process ends with the code.

@@ -1,0 +1,35 @@
+//! State files that are none: a pipe, a directory, zeros after a power cut. What the Supervisor
+//! made itself it sets aside, says so, and goes on.
+
+use std::path::Path;
+
+use crate::metrics::Metrics;
+
+/// Makes room in the place of a damaged file, and logs what happens instead.
+pub(crate) fn set_aside(
+    metrics: &Metrics,
+    file: &'static str,
+    path: &Path,
+    problem: &str,
+    instead: &str,
+) {
+    metrics.state_file_damaged(file);
+    let kept = match roost_files::set_aside(path) {
+        Ok(aside) => format!("It is kept as {}.", aside.display()),
+        Err(error) => format!("It could not be set aside: {error}"),
+    };
+    tracing::error!("{} is damaged ({problem}); {instead}. {kept}", path.display());
+}
+
+/// Why bytes are no text that a person or a program wrote; `None` when they are.
+pub(crate) fn of_text(bytes: &[u8]) -> Option<&'static str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.trim().is_empty() => Some("it is empty"),
+        Ok(text) if text.contains('\0') => Some("it holds NUL bytes, as after a power cut"),
+        Ok(text) if text.trim().chars().any(|c| c.is_control() && c != '\t' && c != '\n') => {
+            Some("it holds control characters")
+        }
+        Ok(_) => None,
+        Err(_) => Some("it is no text"),
+    }
+}

@@ -1,0 +1,119 @@
+//! What a client is told is done is on disk: configurations, uploaded files, departures.
+//!
+//! The data file is written with the change before the ring itself has it, so that a disk that
+//! takes nothing is a refusal and not a rumor that is gone after the next start. Changes that
+//! arrive while a write is under way share the next one.
+
+use std::io;
+
+use roost_ring::{Command, Dropped, Input, Now, Ring, Stores};
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::Disk;
+use crate::vital;
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The ring does not take it.
+    #[error("The ring takes nothing more, and nothing has changed: {0}")]
+    Ring(#[from] Dropped),
+    /// The disk does not take it.
+    #[error(
+        "It cannot be stored, so it is not spread: {0}. Repeat it when the disk of the Supervisor \
+         takes it"
+    )]
+    Disk(io::Error),
+    /// Too many wait for the disk already.
+    #[error("{CHANGES_MAX} changes wait for the disk of the Supervisor; nothing has changed")]
+    Busy,
+}
+
+/// Who waits for a change.
+pub(super) type Answer = oneshot::Sender<Result<(), Refused>>;
+
+/// A change and who waits for it.
+type Change = (Box<Command>, Answer);
+
+/// Changes that wait for the disk. The control gateway has fewer requests under way.
+const CHANGES_MAX: usize = 1024;
+
+/// Changes on their way through the disk into the ring.
+#[derive(Debug)]
+pub(super) struct Durable {
+    waiting: Vec<Change>,
+    /// Those of the write that is under way.
+    writing: Option<Vec<Change>>,
+    results: (mpsc::Sender<io::Result<()>>, mpsc::Receiver<io::Result<()>>),
+}
+
+impl Durable {
+    pub(super) fn new() -> Self {
+        // One write at a time.
+        Self { waiting: Vec::new(), writing: None, results: mpsc::channel(1) }
+    }
+
+    pub(super) const fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// The end of the write that is under way.
+    pub(super) async fn written(&mut self) -> Option<io::Result<()>> {
+        self.results.1.recv().await
+    }
+
+    /// Takes a change.
+    pub(super) fn add(&mut self, command: Box<Command>, answer: Answer) {
+        if self.waiting.len() < CHANGES_MAX {
+            self.waiting.push((command, answer));
+        } else {
+            // Who asked may be gone.
+            let _ = answer.send(Err(Refused::Busy));
+        }
+    }
+
+    /// Writes what waits, unless a write is under way.
+    pub(super) fn write(&mut self, now: Now, ring: &Ring, disk: &Disk) {
+        if self.is_writing() || self.waiting.is_empty() {
+            return;
+        }
+        let (stores, changes) = after(now, ring, std::mem::take(&mut self.waiting));
+        if changes.is_empty() {
+            return;
+        }
+        self.writing = Some(changes);
+        let write = disk.write_stores_now(&stores);
+        let results = self.results.0.clone();
+        vital::spawn("changes to the disk", async move {
+            // Without the task the process is ending.
+            let _ = results.send(write.await).await;
+        });
+    }
+
+    /// The write has ended: now the ring gets what it held.
+    pub(super) fn apply(&mut self, now: Now, ring: &mut Ring, result: &io::Result<()>) {
+        for (command, answer) in self.writing.take().into_iter().flatten() {
+            let result = match result {
+                Ok(()) => ring.handle(now, Input::Command(*command)).map_err(Refused::Ring),
+                Err(error) => Err(Refused::Disk(io::Error::new(error.kind(), error.to_string()))),
+            };
+            // Who asked may be gone.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// What the data file is to hold with these changes. Those that the ring does not take are
+/// answered and left out.
+fn after(now: Now, ring: &Ring, changes: Vec<Change>) -> (Stores, Vec<Change>) {
+    let mut trial = ring.trial(now);
+    let mut taken = Vec::new();
+    for (command, answer) in changes {
+        match trial.handle(now, Input::Command((*command).clone())) {
+            Ok(()) => taken.push((command, answer)),
+            // Who asked may be gone.
+            Err(dropped) => drop(answer.send(Err(dropped.into()))),
+        }
+    }
+    (trial.stores(), taken)
+}
