@@ -139,7 +139,7 @@ fn an_answer_that_makes_no_sense_is_an_error_and_commands_no_terminal() {
             "The Supervisor answered with Whatever, which this version of hab does not know.",
         ),
         (pink, "", "unknown colour 'pink' in an answer of the Supervisor"),
-        (format!("{clear}{red}"), "\u{fffd}[2Jhi", "[Err: 0] \u{fffd}[31mred"),
+        (format!("{clear}{red}"), "\\u{1b}[2Jhi", "[Err: 0] \\u{1b}[31mred"),
     ] {
         let request = frame("00000001", "SvcStart", IDENT);
         let frames = vec![Frame::client(&request), Frame::supervisor(&answers)];
