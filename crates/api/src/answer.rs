@@ -27,6 +27,10 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self { bytes, taken: false }
+    }
+
     /// Leaves the bytes away, for HEAD.
     pub(crate) fn clear(&mut self) {
         self.bytes = Bytes::new();
@@ -100,7 +104,7 @@ pub(crate) fn empty(status: StatusCode, persistence: Persistence) -> Answer {
     answer
 }
 
-fn start(status: StatusCode, length: HeaderValue, persistence: Persistence) -> Answer {
+pub(crate) fn start(status: StatusCode, length: HeaderValue, persistence: Persistence) -> Answer {
     let mut answer = Response::new(Payload::default());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

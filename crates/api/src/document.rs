@@ -11,7 +11,7 @@ use http::HeaderValue;
 use serde::Serialize;
 
 use crate::{
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1},
     toml_form,
 };
 
@@ -133,7 +133,7 @@ macro_rules! structured {
     };
 }
 
-structured!(ServiceDocument, Census, Butterfly);
+structured!(ServiceDocument, ServiceV1, Census, Butterfly);
 
 impl Render for HealthDocument {
     fn to_form(&self, format: Format) -> Vec<u8> {

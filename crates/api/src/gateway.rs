@@ -20,7 +20,7 @@ use crate::{
     metrics::{GatewayMetrics, Label, MetricsSource},
     page,
     path::{Part, Route},
-    serve,
+    problem, serve,
     snapshot::{ServiceEntry, Snapshot},
     tls::TlsConfig,
     token::Token,
@@ -128,11 +128,12 @@ impl Shared {
         let begun = Instant::now();
         // Habitat's parser refuses raw bytes above 127 in the request line.
         if !parts.uri.path().is_ascii() {
-            return self.refuse(StatusCode::BAD_REQUEST, Label::Other, begun, Persistence::Close);
+            let bad = StatusCode::BAD_REQUEST;
+            return self.refuse(parts, bad, Label::Other, begun, Persistence::Close);
         }
         if self.token.as_ref().is_some_and(|token| !token.admits(&parts.headers)) {
             let unauthorized = StatusCode::UNAUTHORIZED;
-            return self.refuse(unauthorized, Label::Unauthorized, begun, persistence);
+            return self.refuse(parts, unauthorized, Label::Unauthorized, begun, persistence);
         }
         let snapshot = self.snapshots.borrow().clone();
         if let Some(snapshot) = &snapshot {
@@ -142,7 +143,7 @@ impl Shared {
             Ok(resource) => resource,
             Err(Refusal(status, route)) => {
                 let label = route.as_ref().map_or(Label::Other, Label::Fixed);
-                return self.refuse(status, label, begun, persistence);
+                return self.refuse(parts, status, label, begun, persistence);
             }
         };
         let series = self.metrics.series(match &resource {
@@ -162,6 +163,7 @@ impl Shared {
 
     fn refuse(
         &self,
+        parts: &Parts,
         status: StatusCode,
         label: Label<'_>,
         begun: Instant,
@@ -170,7 +172,14 @@ impl Shared {
         let series = self.metrics.series(label);
         series.begin();
         series.end(begun.elapsed());
-        answer::empty(status, persistence)
+        if !parts.uri.path().starts_with("/v1/") {
+            return answer::empty(status, persistence);
+        }
+        let mut answer = problem::answer(status, persistence);
+        if parts.method == Method::HEAD {
+            answer.body_mut().clear();
+        }
+        answer
     }
 
     /// Finds what is asked for: route, redaction, method, then whether it exists.
@@ -235,6 +244,7 @@ impl Shared {
             Resource::Service(entry, Part::Config) => {
                 structured(ALL, &|format| send(ok, format, entry.config(format)))
             }
+            Resource::Service(entry, Part::V1) => send(ok, Format::Json, entry.v1()),
             Resource::Service(entry, Part::Health) => {
                 let status = health_status(entry.health_document().status);
                 structured(ALL, &|format| send(status, format, entry.health(format)))

@@ -47,6 +47,7 @@ pub mod listen;
 pub mod metrics;
 mod page;
 mod path;
+mod problem;
 mod serve;
 pub mod snapshot;
 mod stream;

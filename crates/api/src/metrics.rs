@@ -136,7 +136,7 @@ pub(crate) struct GatewayMetrics {
     seconds: HistogramVec,
     closed: IntCounterVec,
     fixed: [OnceLock<Series>; FIXED.len()],
-    services: RwLock<HashMap<String, Arc<[OnceLock<Series>; 3]>>>,
+    services: RwLock<HashMap<String, Arc<[OnceLock<Series>; 4]>>>,
     /// Number of the snapshot that `services` was last compared with.
     compared: AtomicU64,
 }
@@ -212,7 +212,7 @@ impl GatewayMetrics {
         self.fixed[index].get_or_init(|| self.make(FIXED[index])).clone()
     }
 
-    fn parts(&self, group: &ServiceGroup) -> Arc<[OnceLock<Series>; 3]> {
+    fn parts(&self, group: &ServiceGroup) -> Arc<[OnceLock<Series>; 4]> {
         let known = self.services.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(parts) = known.get(group.as_str()) {
             return Arc::clone(parts);
@@ -239,7 +239,7 @@ impl GatewayMetrics {
         services.retain(|text, parts| {
             let loaded = snapshot.service(text).is_some();
             if let (false, Ok(group)) = (loaded, text.parse()) {
-                for part in [Part::Object, Part::Config, Part::Health] {
+                for part in [Part::Object, Part::Config, Part::Health, Part::V1] {
                     if parts[part as usize].get().is_some() {
                         let path = path(&group, part);
                         // Both exist: they were made together.
@@ -255,13 +255,16 @@ impl GatewayMetrics {
 
 /// The path of a part of a service, without escapes.
 fn path(group: &ServiceGroup, part: Part) -> String {
+    if part == Part::V1 {
+        return format!("/v1/services/{group}");
+    }
     let mut path = format!("/services/{}/{}", group.service(), group.group());
     if let Some(organization) = group.organization() {
         path.push('/');
         path.push_str(organization);
     }
     path.push_str(match part {
-        Part::Object => "",
+        Part::Object | Part::V1 => "",
         Part::Config => "/config",
         Part::Health => "/health",
     });

@@ -29,6 +29,8 @@ pub(crate) enum Part {
     Object,
     Config,
     Health,
+    /// The document of the v1 API.
+    V1,
 }
 
 impl Route {
@@ -42,7 +44,12 @@ impl Route {
             "/census" => Some(Self::Census),
             "/butterfly" => Some(Self::Butterfly),
             "/metrics" => Some(Self::Metrics),
-            other => service(other.strip_prefix("/services/")?),
+            other => match other.strip_prefix("/v1/services/") {
+                Some(group) if !group.is_empty() && !group.contains('/') => {
+                    Some(Self::Service { group: parameter(group).into_owned(), part: Part::V1 })
+                }
+                _ => service(other.strip_prefix("/services/")?),
+            },
         }
     }
 }
@@ -174,6 +181,20 @@ mod tests {
         ];
         for (path, group, part) in cases {
             assert_eq!(service_of(path), Some((group.into(), part)), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_v1_api_names_a_service_by_its_group() {
+        for (path, group) in [
+            ("/v1/services/web.default", "web.default"),
+            ("/v1/services/web.default@acme", "web.default@acme"),
+            ("/v1/services/web.default%40acme", "web.default@acme"),
+        ] {
+            assert_eq!(service_of(path), Some((group.into(), Part::V1)), "{path}");
+        }
+        for path in ["/v1/services", "/v1/services/", "/v1/services/web.default/", "/v1/x"] {
+            assert_eq!(Route::of(path), None, "{path}");
         }
     }
 

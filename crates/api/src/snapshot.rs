@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     document::{Document, Format, Forms, Rendered, to_json},
-    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument},
+    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument, ServiceV1},
     toml_form,
 };
 
@@ -29,6 +29,7 @@ pub struct ServiceEntry {
     object: Arc<Document<ServiceDocument>>,
     config: Arc<Forms>,
     health: Arc<Document<HealthDocument>>,
+    v1: Arc<Document<ServiceV1>>,
 }
 
 impl Snapshot {
@@ -137,6 +138,18 @@ impl ServiceEntry {
             object: Arc::new(document.into()),
             config: Arc::default(),
             health: Arc::new(health.into()),
+            v1: Arc::new(ServiceV1::default().into()),
+        }
+    }
+
+    /// The same service with another document of the v1 API; all else is shared.
+    #[must_use]
+    pub fn with_v1(&self, v1: ServiceV1) -> Self {
+        Self {
+            object: Arc::clone(&self.object),
+            config: Arc::clone(&self.config),
+            health: Arc::clone(&self.health),
+            v1: Arc::new(v1.into()),
         }
     }
 
@@ -152,7 +165,12 @@ impl ServiceEntry {
             document.health_check = health.status;
             Arc::new(document.into())
         };
-        Self { object, config: Arc::clone(&self.config), health: Arc::new(health.into()) }
+        Self {
+            object,
+            config: Arc::clone(&self.config),
+            health: Arc::new(health.into()),
+            v1: Arc::clone(&self.v1),
+        }
     }
 
     /// The same service with a changed object. Health is shared, and so is the rendered
@@ -163,7 +181,12 @@ impl ServiceEntry {
         let same = document.cfg.as_ref().map(ConfigTable::table).map(std::ptr::from_ref)
             == self.document().cfg.as_ref().map(ConfigTable::table).map(std::ptr::from_ref);
         let config = if same { Arc::clone(&self.config) } else { Arc::default() };
-        Self { object: Arc::new(document.into()), config, health: Arc::clone(&self.health) }
+        Self {
+            object: Arc::new(document.into()),
+            config,
+            health: Arc::clone(&self.health),
+            v1: Arc::clone(&self.v1),
+        }
     }
 
     /// The service as a value.
@@ -203,6 +226,18 @@ impl ServiceEntry {
                 (Format::Toml | Format::Text, None) => Vec::new(),
             })
         })
+    }
+
+    /// Its document of the v1 API as a value.
+    #[must_use]
+    pub fn v1_document(&self) -> &ServiceV1 {
+        self.v1.value()
+    }
+
+    /// The JSON of its document of the v1 API.
+    #[must_use]
+    pub fn v1(&self) -> &Rendered {
+        self.v1.render(Format::Json)
     }
 
     /// A form of the health.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{butterfly, fill, scenario};
 use roost_api::{
     Document, Format, OPENAPI_JSON, ServiceEntry, Snapshot,
-    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument},
+    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument, v1},
 };
 use serde_json::{Value, json};
 
@@ -213,6 +213,33 @@ fn each_form_is_rendered_once_and_shared_with_the_next_snapshot() {
     assert!(Arc::ptr_eq(&critical.document().pkg, &entry.document().pkg));
     let config = entry.config(Format::Json).bytes().as_ptr();
     assert_eq!(critical.config(Format::Json).bytes().as_ptr(), config);
+}
+
+#[test]
+fn the_document_of_the_v1_api_fits_the_description() {
+    let empty = v1::ServiceV1 {
+        state: "up".into(),
+        since: "2026-11-22T15:51:38.999Z".into(),
+        desired: "up".into(),
+        health: "ok".into(),
+        ..v1::ServiceV1::default()
+    };
+    let full = v1::ServiceV1 {
+        reason: Some(v1::Reason { code: "run_exits".into(), ..v1::Reason::default() }),
+        last_exit: Some(v1::LastExit { cause: "unexpected".into(), ..v1::LastExit::default() }),
+        last_hook_failure: Some(v1::HookFailure::default()),
+        health_check: Some(v1::HealthCheck { status: "ok".into(), ..v1::HealthCheck::default() }),
+        binds: vec![v1::Bind::default()],
+        why: Some("it exits".into()),
+        ..empty.clone()
+    };
+    for document in [empty, full] {
+        let value = serde_json::to_value(&document).expect("JSON");
+        let errors: Vec<_> =
+            validator("ServiceV1").iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(read::<v1::ServiceV1>(&value.to_string()), document);
+    }
 }
 
 fn roost_ident_status(word: &str) -> roost_ident::HealthStatus {

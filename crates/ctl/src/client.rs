@@ -115,6 +115,8 @@ pub enum Answer {
     Config(String),
     /// Done.
     Ok,
+    /// Nothing was changed, for this reason.
+    Unchanged(String),
     /// A message this client does not know.
     Other(String),
 }
@@ -317,7 +319,10 @@ fn start_tls(
 
 fn answer(frame: &Frame) -> Result<Answer, ClientError> {
     Ok(match frame.id.as_str() {
-        message::NetOk::ID => Answer::Ok,
+        message::NetOk::ID => {
+            let ok: message::NetOk = read(frame)?;
+            ok.unchanged.map_or(Answer::Ok, Answer::Unchanged)
+        }
         message::NetErr::ID => return Err(failure(frame)?.into()),
         message::ConsoleLine::ID => {
             let line: message::ConsoleLine = read(frame)?;

@@ -15,7 +15,7 @@ pub trait Named: Message + Default {
 macro_rules! message {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Message)]
+        #[derive(Clone, PartialEq, Eq, Message)]
         pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
 
         impl Named for $name {
@@ -35,7 +35,11 @@ message! {
 
 message! {
     /// Success; ends a conversation.
-    NetOk {}
+    NetOk {
+        /// Roost's own: nothing was changed, for this reason. Others skip it.
+        #[prost(string, optional, tag = "100")]
+        unchanged: Option<String>,
+    }
 }
 
 message! {
@@ -194,6 +198,81 @@ message! {
         /// Something was asked for that the Supervisor has stored and not taken in yet.
         #[prost(bool, optional, tag = "107")]
         pending: Option<bool>,
+        /// Where the service is in its life, as in the documents of the HTTP API.
+        #[prost(string, optional, tag = "108")]
+        service_state: Option<String>,
+        /// The reason for programs, one word.
+        #[prost(string, optional, tag = "109")]
+        reason_code: Option<String>,
+        /// What was printed about the reason, line by line.
+        #[prost(string, repeated, tag = "110")]
+        evidence: Vec<String>,
+        /// Its health is found out by a hook.
+        #[prost(bool, optional, tag = "111")]
+        has_check: Option<bool>,
+        /// How long its process has been up, milliseconds.
+        #[prost(uint64, optional, tag = "112")]
+        up_ms: Option<u64>,
+        /// How its process ended last.
+        #[prost(message, optional, tag = "113")]
+        last_exit: Option<LastExit>,
+        /// The last hook that failed.
+        #[prost(message, optional, tag = "114")]
+        last_hook: Option<LastHook>,
+    }
+}
+
+message! {
+    /// The last end of a process, in [`ServiceStatus`].
+    LastExit {
+        /// Exit code, if it exited.
+        #[prost(int32, optional, tag = "1")]
+        code: Option<i32>,
+        /// The signal that killed it.
+        #[prost(int32, optional, tag = "2")]
+        signal: Option<i32>,
+        /// When, Unix milliseconds.
+        #[prost(uint64, required, tag = "3")]
+        at_unix_ms: u64,
+        /// How long it ran, milliseconds.
+        #[prost(uint64, required, tag = "4")]
+        ran_ms: u64,
+        /// `unexpected`, `stopped` or `stop_timeout`.
+        #[prost(string, required, tag = "5")]
+        cause: String,
+        /// The last lines of stderr.
+        #[prost(string, repeated, tag = "6")]
+        stderr: Vec<String>,
+        /// Its process id.
+        #[prost(uint32, required, tag = "7")]
+        pid: u32,
+    }
+}
+
+message! {
+    /// A failed hook, in [`ServiceStatus`].
+    LastHook {
+        /// Name of the hook.
+        #[prost(string, required, tag = "1")]
+        hook: String,
+        /// Exit code, if it exited.
+        #[prost(int32, optional, tag = "2")]
+        code: Option<i32>,
+        /// The signal that killed it.
+        #[prost(int32, optional, tag = "3")]
+        signal: Option<i32>,
+        /// Why it could not be run.
+        #[prost(string, optional, tag = "4")]
+        error: Option<String>,
+        /// It ran too long and was ended.
+        #[prost(bool, required, tag = "5")]
+        timed_out: bool,
+        /// When, Unix milliseconds.
+        #[prost(uint64, required, tag = "6")]
+        at_unix_ms: u64,
+        /// The last lines that it printed.
+        #[prost(string, repeated, tag = "7")]
+        output: Vec<String>,
     }
 }
 

@@ -179,6 +179,20 @@ pub struct StatusExtra {
     /// Something was asked for, perhaps of this service, that the Supervisor has stored and not
     /// taken in yet: what this status tells may be from before.
     pub pending: Option<bool>,
+    /// Where the service is in its life, as in the documents of the HTTP API.
+    pub service_state: Option<String>,
+    /// The reason for programs, one word.
+    pub reason_code: Option<String>,
+    /// What was printed about the reason.
+    pub evidence: Vec<String>,
+    /// Its health is found out by a hook.
+    pub has_check: Option<bool>,
+    /// How long its process has been up, milliseconds.
+    pub up_ms: Option<u64>,
+    /// How its process ended last.
+    pub last_exit: Option<message::LastExit>,
+    /// The last hook that failed.
+    pub last_hook: Option<message::LastHook>,
 }
 
 /// A service status that makes no sense.
@@ -212,6 +226,13 @@ impl From<&ServiceStatus> for message::ServiceStatus {
             phase: extra.phase,
             reason: extra.reason,
             pending: extra.pending,
+            service_state: extra.service_state,
+            reason_code: extra.reason_code,
+            evidence: extra.evidence,
+            has_check: extra.has_check,
+            up_ms: extra.up_ms,
+            last_exit: extra.last_exit,
+            last_hook: extra.last_hook,
         }
     }
 }
@@ -246,6 +267,13 @@ impl TryFrom<message::ServiceStatus> for ServiceStatus {
                 phase: status.phase,
                 reason: status.reason,
                 pending: status.pending,
+                service_state: status.service_state,
+                reason_code: status.reason_code,
+                evidence: status.evidence,
+                has_check: status.has_check,
+                up_ms: status.up_ms,
+                last_exit: status.last_exit,
+                last_hook: status.last_hook,
             },
         })
     }
@@ -256,6 +284,8 @@ impl TryFrom<message::ServiceStatus> for ServiceStatus {
 pub enum Reply {
     /// Done.
     Ok,
+    /// There was nothing to do, for this reason. Clients of Habitat hear [`Reply::Ok`].
+    Unchanged(String),
     /// Not done.
     Failed(Failure),
     /// The state of services, running ones first; none is the same as [`Reply::Ok`].
@@ -278,7 +308,11 @@ impl Reply {
     #[must_use]
     pub fn frames(&self, transaction: Transaction) -> Vec<Frame> {
         match self {
-            Self::Ok => vec![answer(&message::NetOk {}, transaction, true)],
+            Self::Ok => vec![answer(&message::NetOk::default(), transaction, true)],
+            Self::Unchanged(why) => {
+                let unchanged = Some(why.clone());
+                vec![answer(&message::NetOk { unchanged }, transaction, true)]
+            }
             Self::Failed(failure) => {
                 vec![answer(
                     &message::NetErr { code: failure.code, msg: failure.text.clone() },

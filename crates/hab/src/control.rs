@@ -109,15 +109,17 @@ fn warn_without_tls(context: &Context, files: &ClientTlsFiles) {
 }
 
 /// Asks one thing and shows what the Supervisor says on the way. That it closes the connection
-/// without an answer is an error.
+/// without an answer, or that there was nothing to do, is an error.
 pub(crate) fn command(
     context: &Context,
     remote: &CtlAddress,
     request: &Request,
 ) -> anyhow::Result<()> {
     let ended = ask(context, remote, request, |answer| {
-        if let Answer::Console(piece) = answer {
-            context.ui.console(&piece);
+        match answer {
+            Answer::Console(piece) => context.ui.console(&piece),
+            Answer::Unchanged(why) => bail!("Nothing was changed: {why}."),
+            _ => {}
         }
         Ok(())
     })?;

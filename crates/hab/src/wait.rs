@@ -7,6 +7,7 @@
 //! new when it has another id than before the command.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     thread,
     time::{Duration, Instant},
 };
@@ -25,9 +26,13 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(100);
 /// A look may take this long, however little time is left.
 const LOOK: Duration = Duration::from_secs(10);
-/// A process that is said to be up for this long did not end as soon as it was started. Seconds
-/// are cut on both sides, so that less would not even be one.
-const STEADY_S: u64 = 2;
+/// A process without a health check counts as up when it has been for this long: many that
+/// cannot work need a moment to find out.
+const STEADY_MS: u64 = 3_000;
+/// One that has passed its check needs less: a check may pass before a process ends.
+const CHECKED_MS: u64 = 1_000;
+/// Failures after which a service counts as one that does not come up.
+const FAILURES: u64 = 2;
 /// How a Supervisor of Roost calls the phase in which a process runs and shall go on.
 const RUNNING: &str = "running";
 /// How it calls the phase of an end under way.
@@ -36,7 +41,9 @@ const STOPPING: &str = "stopping";
 /// What a start can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Goal {
-    /// The process runs.
+    /// Healthy where there is a health check, else up.
+    Ready,
+    /// The process has been up for three seconds.
     Up,
     /// The process runs and its health check is passed.
     Healthy,
@@ -45,8 +52,9 @@ pub(crate) enum Goal {
 /// Options of commands that start something.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WaitUp {
-    /// Wait until the service is up, or healthy
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "up")]
+    /// Wait until the service is ready: healthy where it has a health check, else up for 3
+    /// seconds. Fails at once when it fails twice
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "ready")]
     wait: Option<Goal>,
     /// Seconds to wait
     #[arg(long, default_value_t = 60, requires = "wait")]
@@ -64,9 +72,18 @@ pub(crate) struct WaitDown {
     timeout: u64,
 }
 
-/// The process that ran before a command, if one did: `(its id, whether it was wanted)`.
+/// The service before a command.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Before(Option<(u32, Option<DesiredState>)>);
+pub(crate) struct Before {
+    /// Its process, if one ran: `(its id, whether it was wanted)`.
+    process: Option<(u32, Option<DesiredState>)>,
+    /// How often it had failed.
+    failures: u64,
+}
+
+/// The services that were up before a restart of the Supervisor.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UpBefore(BTreeMap<String, u32>);
 
 /// One look.
 enum Seen {
@@ -94,7 +111,9 @@ impl WaitUp {
         }
         let question = Question { context, remote, ident };
         let status = question.look(Duration::from_secs(self.timeout).max(LOOK))?;
-        Ok(Before(status.and_then(|status| Some((status.pid?, status.desired)))))
+        let failures = status.as_ref().and_then(|status| status.extra.restarts).unwrap_or(0);
+        let process = status.and_then(|status| Some((status.pid?, status.desired)));
+        Ok(Before { process, failures })
     }
 
     /// Waits, if asked to.
@@ -108,7 +127,7 @@ impl WaitUp {
     ) -> anyhow::Result<()> {
         let Some(goal) = self.wait else { return Ok(()) };
         let question = Question { context, remote, ident };
-        let mut judge = Judge { goal, command, before, seen_pid: None };
+        let mut judge = Judge { goal, command, before, pids: BTreeSet::new() };
         until(context, self.timeout, &format!("{ident} is not {}", goal.word()), |left| {
             match question.look(left)? {
                 None => Ok(Seen::NotYet("it is not there yet".into())),
@@ -158,13 +177,33 @@ impl WaitDown {
         })
     }
 
-    /// Waits, if asked to, until the Supervisor answers again.
-    pub(crate) fn run_back(&self, context: &Context, remote: &CtlAddress) -> anyhow::Result<()> {
-        let request = Request::Status { ident: None };
+    /// The services that are up before a restart of the Supervisor, if that matters.
+    pub(crate) fn up_before(
+        &self,
+        context: &Context,
+        remote: &CtlAddress,
+    ) -> anyhow::Result<UpBefore> {
+        if !self.wait {
+            return Ok(UpBefore::default());
+        }
+        let (_, statuses) = look_at_all(context, remote, LOOK)?;
+        // One that dies again and again just happened to be up.
+        let steady = statuses.into_iter().filter(|status| !is_failing(status));
+        let up = steady.filter_map(|it| Some((it.group.to_string(), it.pid?)));
+        Ok(UpBefore(up.collect()))
+    }
+
+    /// Waits, if asked to, until the Supervisor answers again and what was up is up.
+    pub(crate) fn run_back(
+        &self,
+        context: &Context,
+        remote: &CtlAddress,
+        before: &UpBefore,
+    ) -> anyhow::Result<()> {
         self.when(context, "the Supervisor is not back", |left| {
-            match ask_within(context, remote, &request, Some(left), |_| Ok(())) {
-                Ok(Ended::Answered) => Ok(Seen::There),
-                Ok(Ended::Closed) => Ok(Seen::NotYet("it is ending".into())),
+            match look_at_all(context, remote, left) {
+                Ok((Ended::Answered, statuses)) => are_up(before, &statuses),
+                Ok((Ended::Closed, _)) => Ok(Seen::NotYet("it is ending".into())),
                 Err(error) if is_away(&error) => Ok(Seen::NotYet("it is away".into())),
                 Err(error) => Err(error),
             }
@@ -195,6 +234,7 @@ const NOT_TAKEN_IN: &str = "the Supervisor has not taken it in yet";
 impl Goal {
     const fn word(self) -> &'static str {
         match self {
+            Self::Ready => "ready",
             Self::Up => "up",
             Self::Healthy => "healthy",
         }
@@ -206,20 +246,20 @@ struct Judge {
     goal: Goal,
     command: Command,
     before: Before,
-    /// The process of the look before.
-    seen_pid: Option<u32>,
+    /// Processes that were seen since the command.
+    pids: BTreeSet<u32>,
 }
 
 impl Judge {
     fn judge(&mut self, ident: &PackageIdent, status: &ServiceStatus) -> anyhow::Result<Seen> {
         let extra = &status.extra;
-        let seen_pid = std::mem::replace(&mut self.seen_pid, status.pid);
         if extra.pending == Some(true) {
             return Ok(Seen::NotYet(NOT_TAKEN_IN.into()));
         }
         if extra.pending == Some(false) && status.desired == Some(DesiredState::Down) {
             bail!("{ident} is stopped and stays so. `hab svc start {ident}` starts it.");
         }
+        self.expect_few_failures(ident, status)?;
         let is_running = extra.phase.as_deref().is_none_or(|phase| phase == RUNNING);
         if status.state != ProcessState::Up || !is_running {
             return Ok(Seen::NotYet(why_not_up(status)));
@@ -231,29 +271,116 @@ impl Judge {
                     .into(),
             ));
         }
-        if self.goal == Goal::Healthy {
+        let has_check = extra.has_check == Some(true);
+        if self.goal == Goal::Healthy || (self.goal == Goal::Ready && has_check) {
             match extra.health.as_deref().map(str::to_uppercase).as_deref() {
                 None => bail!(
                     "This Supervisor does not tell the health of services over its control \
                      gateway; use `hab svc check` with its HTTP gateway."
                 ),
                 Some("OK" | "WARNING") => {}
-                Some(health) => return Ok(Seen::NotYet(format!("its health is {health}"))),
+                Some(health) => {
+                    let why = extra.reason.as_ref().map(|reason| format!(", {reason}"));
+                    let why = why.unwrap_or_default();
+                    return Ok(Seen::NotYet(format!("its health is {health}{why}")));
+                }
             }
         }
-        // What ends as soon as it is started was never up.
-        if status.elapsed_s >= STEADY_S || (seen_pid.is_some() && seen_pid == status.pid) {
+        let is_checked = self.goal != Goal::Up && has_check;
+        let needed_ms = if is_checked { CHECKED_MS } else { STEADY_MS };
+        // Whole seconds are cut on both sides, so that one of them may be none.
+        let up_ms = extra.up_ms.unwrap_or(status.elapsed_s.saturating_sub(1) * 1_000);
+        if up_ms >= needed_ms {
             return Ok(Seen::There);
         }
         Ok(Seen::NotYet("its process has only just started".into()))
     }
 
+    /// An error from the second failure on.
+    fn expect_few_failures(
+        &mut self,
+        ident: &PackageIdent,
+        status: &ServiceStatus,
+    ) -> anyhow::Result<()> {
+        let failures = match status.extra.restarts {
+            Some(restarts) => {
+                if restarts < self.before.failures {
+                    // What it counts has begun anew.
+                    self.before.failures = 0;
+                }
+                match is_failing(status) {
+                    true => restarts,
+                    false => restarts - self.before.failures,
+                }
+            }
+            // Habitat's does not count them in its answers; each has another process.
+            None => {
+                let before = self.before.process.map(|(pid, _)| pid);
+                self.pids.extend(status.pid.filter(|pid| Some(*pid) != before));
+                (self.pids.len() as u64).saturating_sub(1)
+            }
+        };
+        if failures >= FAILURES {
+            bail!("{ident} does not come up: {}.", why_not_up(status));
+        }
+        Ok(())
+    }
+
     /// True when the process is that from before the command and perhaps not the last.
     fn may_be_replaced(&self, status: &ServiceStatus) -> bool {
-        let Some((pid, desired)) = self.before.0 else { return false };
+        let Some((pid, desired)) = self.before.process else { return false };
         let stays = self.command == Command::Start && desired != Some(DesiredState::Down);
         status.pid == Some(pid) && !stays
     }
+}
+
+/// True when it fails again and again right now.
+fn is_failing(status: &ServiceStatus) -> bool {
+    let code = status.extra.reason_code.as_deref();
+    matches!(code, Some("run_exits" | "init_failed" | "start_failed"))
+}
+
+/// Whether all services are up that were so before.
+fn are_up(before: &UpBefore, statuses: &[ServiceStatus]) -> anyhow::Result<Seen> {
+    if statuses.iter().any(|status| status.extra.pending == Some(true)) {
+        return Ok(Seen::NotYet("it has not read all services yet".into()));
+    }
+    for (group, pid) in &before.0 {
+        let Some(status) = statuses.iter().find(|it| it.group.as_str() == group) else {
+            return Ok(Seen::NotYet(format!("{group} is not listed yet")));
+        };
+        if status.desired == Some(DesiredState::Down) {
+            continue;
+        }
+        if is_failing(status) && status.extra.restarts >= Some(FAILURES) {
+            bail!("{group} does not come up: {}.", why_not_up(status));
+        }
+        if status.state != ProcessState::Up {
+            return Ok(Seen::NotYet(format!("{group}: {}", why_not_up(status))));
+        }
+        let is_steady = status.extra.up_ms.is_none_or(|up_ms| up_ms >= STEADY_MS);
+        if status.pid != Some(*pid) && !is_steady {
+            return Ok(Seen::NotYet(format!("{group} has only just started")));
+        }
+    }
+    Ok(Seen::There)
+}
+
+/// The state of all services.
+fn look_at_all(
+    context: &Context,
+    remote: &CtlAddress,
+    patience: Duration,
+) -> anyhow::Result<(Ended, Vec<ServiceStatus>)> {
+    let mut statuses = Vec::new();
+    let request = Request::Status { ident: None };
+    let ended = ask_within(context, remote, &request, Some(patience), |answer| {
+        if let Answer::Status(status) = answer {
+            statuses.push(*status);
+        }
+        Ok(())
+    })?;
+    Ok((ended, statuses))
 }
 
 fn why_not_up(status: &ServiceStatus) -> String {
@@ -315,5 +442,121 @@ impl Question<'_> {
         })?;
         expect_answer(ended)?;
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roost_ctl::reply::StatusExtra;
+
+    use super::*;
+
+    fn status(change: impl FnOnce(&mut ServiceStatus)) -> ServiceStatus {
+        let mut status = ServiceStatus {
+            ident: "acme/web".parse().expect("an identifier"),
+            group: "web.default".parse().expect("a group"),
+            desired: Some(DesiredState::Up),
+            state: ProcessState::Up,
+            elapsed_s: 0,
+            pid: Some(7),
+            extra: StatusExtra {
+                health: Some("OK".into()),
+                restarts: Some(0),
+                phase: Some(RUNNING.into()),
+                pending: Some(false),
+                has_check: Some(false),
+                up_ms: Some(500),
+                ..StatusExtra::default()
+            },
+        };
+        change(&mut status);
+        status
+    }
+
+    fn judge(goal: Goal, before: Before, statuses: &[ServiceStatus]) -> Result<bool, String> {
+        let command = Command::Change;
+        let mut judge = Judge { goal, command, before, pids: BTreeSet::new() };
+        let ident = "acme/web".parse().expect("an identifier");
+        let mut seen = Ok(false);
+        for status in statuses {
+            seen = match judge.judge(&ident, status) {
+                Ok(Seen::There) => Ok(true),
+                Ok(Seen::NotYet(_)) => Ok(false),
+                Err(error) => return Err(error.to_string()),
+            };
+        }
+        seen
+    }
+
+    #[test]
+    fn without_a_check_a_service_is_ready_after_three_seconds() {
+        let up = |up_ms| status(|it| it.extra.up_ms = Some(up_ms));
+        for goal in [Goal::Ready, Goal::Up, Goal::Healthy] {
+            assert_eq!(judge(goal, Before::default(), &[up(2_999)]), Ok(false));
+            assert_eq!(judge(goal, Before::default(), &[up(3_000)]), Ok(true));
+        }
+    }
+
+    #[test]
+    fn with_a_check_a_service_is_ready_when_it_passes() {
+        let checked = |health: &str, up_ms| {
+            status(|it| {
+                it.extra.has_check = Some(true);
+                it.extra.health = Some(health.into());
+                it.extra.up_ms = Some(up_ms);
+            })
+        };
+        let is = |goal, status| judge(goal, Before::default(), &[status]);
+        assert_eq!(is(Goal::Ready, checked("UNKNOWN", 60_000)), Ok(false));
+        assert_eq!(is(Goal::Ready, checked("OK", 999)), Ok(false));
+        assert_eq!(is(Goal::Ready, checked("OK", 1_000)), Ok(true));
+        assert_eq!(is(Goal::Up, checked("CRITICAL", 3_000)), Ok(true));
+    }
+
+    #[test]
+    fn the_second_failure_ends_the_waiting_with_the_reason() {
+        let failing = |restarts| {
+            status(|it| {
+                (it.state, it.pid) = (ProcessState::Down, None);
+                it.extra.restarts = Some(restarts);
+                it.extra.reason_code = Some("run_exits".into());
+                it.extra.reason = Some("the process exited with code 1 after 0.3 s".into());
+            })
+        };
+        assert_eq!(judge(Goal::Ready, Before::default(), &[failing(1)]), Ok(false));
+        let error = judge(Goal::Ready, Before::default(), &[failing(1), failing(2)]);
+        assert!(error.is_err_and(|text| text.contains("exited with code 1 after 0.3 s")));
+        let before = Before { process: None, failures: 5 };
+        let calm = status(|it| (it.extra.restarts, it.extra.up_ms) = (Some(5), Some(9_000)));
+        assert_eq!(judge(Goal::Ready, before, &[calm]), Ok(true), "those are over");
+        let counted = |restarts| {
+            status(|it| (it.state, it.extra.restarts) = (ProcessState::Down, Some(restarts)))
+        };
+        assert_eq!(judge(Goal::Ready, before, &[counted(6)]), Ok(false));
+        assert!(judge(Goal::Ready, before, &[counted(6), counted(7)]).is_err());
+        assert!(judge(Goal::Ready, before, &[counted(0), counted(2)]).is_err(), "begun anew");
+    }
+
+    #[test]
+    fn processes_of_a_foreign_supervisor_are_counted() {
+        let foreign = |pid| status(|it| (it.pid, it.extra) = (Some(pid), StatusExtra::default()));
+        let seen = [foreign(1), foreign(1), foreign(2), foreign(2)];
+        assert_eq!(judge(Goal::Ready, Before::default(), &seen), Ok(false));
+        let seen = [foreign(1), foreign(2), foreign(3)];
+        assert!(judge(Goal::Ready, Before::default(), &seen).is_err());
+    }
+
+    #[test]
+    fn after_a_restart_of_the_supervisor_what_was_up_is_up() {
+        let before = UpBefore([("web.default".to_owned(), 7)].into());
+        let is = |statuses: &[ServiceStatus]| match are_up(&before, statuses) {
+            Ok(Seen::There) => Some(true),
+            Ok(Seen::NotYet(_)) => Some(false),
+            Err(_) => None,
+        };
+        assert_eq!(is(&[]), Some(false));
+        assert_eq!(is(&[status(|_| {})]), Some(true), "the same process");
+        assert_eq!(is(&[status(|it| it.pid = Some(8))]), Some(false), "another one");
+        assert_eq!(is(&[status(|it| it.extra.pending = Some(true))]), Some(false));
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
+use crate::last_words::LastWords;
 use crate::table::Entry;
 use crate::wire::{Kind, Scope, Spawn};
 use crate::{group, proc};
@@ -19,6 +20,8 @@ pub(crate) struct Child {
     pub(crate) stop: Stop,
     /// When that stop gets to KILL.
     pub(crate) kill_at: Option<Instant>,
+    /// The end of what it printed to stderr.
+    pub(crate) last_words: LastWords,
 }
 
 /// Where in its life it is.
@@ -65,7 +68,14 @@ impl Child {
             Err(_) => return None,
         };
         let state = State::Survivor { pidfd };
-        let child = Child { entry, kind, state, stop: Stop::No, kill_at: None };
+        let child = Child {
+            entry,
+            kind,
+            state,
+            stop: Stop::No,
+            kill_at: None,
+            last_words: LastWords::default(),
+        };
         child.is_same_process().then_some(child)
     }
 

@@ -72,3 +72,4 @@ const JSON: u8 = 26;
 const VERBOSE: u8 = 27;
 const WITHIN_MS: u8 = 28;
 const SHUTDOWN_TIMEOUT_MS: u8 = 29;
+const LAST_WORDS: u8 = 30;

@@ -34,6 +34,7 @@ pub mod codec;
 pub mod decoders;
 pub mod environment;
 pub mod group;
+mod last_words;
 mod launcher;
 pub mod line;
 mod link;

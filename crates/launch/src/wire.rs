@@ -29,6 +29,9 @@ pub const MAX_STATE_BYTES: usize = 4096;
 /// Most processes (and, apart from them, most remembered names) the launcher keeps.
 pub const MAX_ENTRIES: usize = 10_000;
 
+/// Most bytes of stderr that come with the end of a service.
+pub const MAX_LAST_WORDS_BYTES: usize = 1024;
+
 /// Most bytes in one [`Event::Output`].
 pub const MAX_OUTPUT_BYTES: usize = 16 * 1024;
 
@@ -232,6 +235,9 @@ pub enum Event {
         status: Status,
         /// Wall clock, milliseconds since 1970.
         at_unix_ms: u64,
+        /// The last lines that a service printed to stderr, at most [`MAX_LAST_WORDS_BYTES`]:
+        /// often they say why. Empty for hooks, whose output the Supervisor has.
+        last_words: String,
     },
     /// Nothing of its process group lives any more: a stop is complete. After [`Event::Exited`],
     /// mostly at once. Services and survivors only. After KILL wait for it a few seconds at most:
@@ -308,6 +314,8 @@ pub struct Ended {
     pub status: Status,
     /// Wall clock, milliseconds since 1970.
     pub at_unix_ms: u64,
+    /// As in [`Event::Exited`].
+    pub last_words: String,
 }
 
 /// A service of an earlier launcher, found by process id, start time and boot id; it is no child

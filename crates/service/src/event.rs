@@ -4,7 +4,11 @@ use std::fmt;
 
 use roost_ident::{ElectionStatus, Hook, ServiceGroup, ShutdownSignal};
 
-use crate::{binds::BindReport, spec::ServiceSpec};
+use crate::{
+    binds::BindReport,
+    excerpt::{Excerpt, Printed},
+    spec::ServiceSpec,
+};
 
 /// The time of a call. Only differences of `mono_ms` matter; `unix_ms` is shown to users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,6 +146,28 @@ pub enum HookOutcome {
     CouldNotRun(String),
 }
 
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+    /// Its end was not seen.
+    Unknown,
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessEnd {
+    /// How.
+    pub status: ExitStatus,
+    /// When, Unix milliseconds.
+    pub at_unix_ms: u64,
+    /// The end of what it printed to stderr.
+    pub stderr: Excerpt,
+}
+
 /// What the machine is told. Every effect that asks for an answer (see [`crate::Effect`]) is
 /// answered exactly once, whatever happened in between; the machine never has two of a kind
 /// outstanding. Events that have no meaning in a phase are ignored.
@@ -183,7 +209,12 @@ pub enum Event {
     /// Answer to [`crate::Effect::RunInstallHooks`].
     Installed,
     /// Answer to [`crate::Effect::RunInstallHooks`].
-    InstallFailed(String),
+    InstallFailed {
+        /// Why.
+        error: String,
+        /// What the hook printed.
+        printed: Printed,
+    },
     /// What the templates of the service can see has changed.
     ContextChanged,
     /// Answer to [`crate::Effect::Render`].
@@ -214,6 +245,8 @@ pub enum Event {
         /// caller that learns of the group a moment later holds this event back until then:
         /// what lives on after a crash is stopped before the next start.
         group_alive: bool,
+        /// How it ended.
+        end: ProcessEnd,
     },
     /// The last process of the group is gone.
     GroupEnded {
@@ -226,6 +259,8 @@ pub enum Event {
         hook: Hook,
         /// How.
         outcome: HookOutcome,
+        /// What it printed.
+        printed: Printed,
     },
     /// Gossiped files were written.
     FilesUpdated(

@@ -6,12 +6,15 @@
 use rand::Rng;
 use roost_ident::HealthStatus;
 
-use crate::spec::Interval;
+use crate::{event::Now, spec::Interval};
 
 /// Checks of one service are at least this far apart, whatever interval was chosen.
 pub const PAUSE_MIN_MS: u64 = 1_000;
 /// After a result other than OK the next check comes no later than this.
 pub const PAUSE_NOT_OK_MAX_MS: u64 = 30_000;
+/// Until the first OK of a start the pauses grow from this: servers listen a moment after their
+/// start, and whoever waits for them should not wait for a whole interval.
+pub const PAUSE_FIRST_MS: u64 = 250;
 
 /// What the loop is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub struct Health {
     reason: Option<String>,
     /// A check of this loop was OK.
     had_ok: bool,
+    /// Until the first OK of a start: the next pause.
+    opening_ms: Option<u64>,
+    /// When the status last changed, Unix milliseconds.
+    since_unix_ms: u64,
     /// The loop began anew while the hook ran: check again as soon as it has ended.
     again: bool,
 }
@@ -45,6 +52,8 @@ impl Default for Health {
             status: HealthStatus::Unknown,
             reason: None,
             had_ok: false,
+            opening_ms: None,
+            since_unix_ms: 0,
             again: false,
         }
     }
@@ -63,28 +72,62 @@ impl Health {
         self.reason.as_deref()
     }
 
-    /// Takes over the last result of a process that was taken back.
-    pub fn restore(&mut self, status: HealthStatus) {
-        self.status = status;
+    /// When the status last changed, Unix milliseconds.
+    #[must_use]
+    pub fn since_unix_ms(&self) -> u64 {
+        self.since_unix_ms
     }
 
-    /// The process is up and will be checked by a hook, at once for the first time.
-    pub fn begin(&mut self, now_ms: u64) {
+    /// False until the first OK of a start.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.opening_ms.is_none()
+    }
+
+    /// Takes over the last result of a process that was taken back, and whether it had passed a
+    /// check.
+    pub fn restore(&mut self, status: HealthStatus, since_unix_ms: u64, has_passed: bool) {
+        self.status = status;
+        self.since_unix_ms = since_unix_ms;
+        self.opening_ms = (!has_passed).then_some(PAUSE_FIRST_MS);
+    }
+
+    /// Nobody checks it any more.
+    pub fn lose(&mut self, now: Now) {
+        self.set(now, HealthStatus::Unknown);
+    }
+
+    fn set(&mut self, now: Now, status: HealthStatus) {
+        if self.status != status {
+            self.status = status;
+            self.since_unix_ms = now.unix_ms;
+        }
+    }
+
+    /// The process has started and will be checked by a hook, at once for the first time.
+    pub fn begin(&mut self, now: Now) {
+        self.opening_ms = Some(PAUSE_FIRST_MS);
+        self.resume(now.mono_ms);
+    }
+
+    /// The process runs and is checked from now on, at once for the first time.
+    pub fn resume(&mut self, now_ms: u64) {
         self.stage = Stage::Waiting { at_ms: now_ms };
         self.had_ok = false;
         self.again = false;
     }
 
     /// The process is up and there is no hook: that is as healthy as it gets.
-    pub fn begin_without_hook(&mut self) {
-        *self = Self { status: HealthStatus::Ok, ..Self::default() };
+    pub fn begin_without_hook(&mut self, now: Now) {
+        self.stop(now);
+        self.set(now, HealthStatus::Ok);
     }
 
     /// Begins the loop anew, for example after a reconfiguration.
     pub fn restart(&mut self, now_ms: u64) {
         match self.stage {
             Stage::Idle => {}
-            Stage::Waiting { .. } => self.begin(now_ms),
+            Stage::Waiting { .. } => self.resume(now_ms),
             Stage::Checking { .. } | Stage::Ending => {
                 self.had_ok = false;
                 self.again = true;
@@ -93,8 +136,9 @@ impl Health {
     }
 
     /// The process is down.
-    pub fn stop(&mut self) {
-        *self = Self::default();
+    pub fn stop(&mut self, now: Now) {
+        self.set(now, HealthStatus::Unknown);
+        *self = Self { since_unix_ms: self.since_unix_ms, status: self.status, ..Self::default() };
     }
 
     /// True when the hook is to be started.
@@ -116,9 +160,9 @@ impl Health {
     }
 
     /// The hook has run too long and is being ended: the result is unknown, for this reason.
-    pub fn time_out(&mut self, reason: String) {
+    pub fn time_out(&mut self, now: Now, reason: String) {
         self.stage = Stage::Ending;
-        self.status = HealthStatus::Unknown;
+        self.set(now, HealthStatus::Unknown);
         self.reason = Some(reason);
     }
 
@@ -126,24 +170,31 @@ impl Health {
     /// count. Gives the milliseconds until the next check.
     pub fn ended(
         &mut self,
-        now_ms: u64,
+        now: Now,
         status: HealthStatus,
         interval: Interval,
         rng: &mut impl Rng,
     ) -> u64 {
         if self.stage != Stage::Ending {
-            self.status = status;
+            self.set(now, status);
             self.reason = None;
         }
         let pause_ms = if self.again { 0 } else { self.pause_ms(interval, rng) };
         self.again = false;
-        self.stage = Stage::Waiting { at_ms: now_ms.saturating_add(pause_ms) };
+        self.stage = Stage::Waiting { at_ms: now.mono_ms.saturating_add(pause_ms) };
         pause_ms
     }
 
     /// The pause after the last result.
     fn pause_ms(&mut self, interval: Interval, rng: &mut impl Rng) -> u64 {
         let interval_ms = interval.as_ms();
+        if self.status == HealthStatus::Ok {
+            self.opening_ms = None;
+        } else if let Some(opening_ms) = &mut self.opening_ms {
+            let pause_ms = *opening_ms;
+            *opening_ms = pause_ms.saturating_mul(2);
+            return pause_ms.min(interval_ms.clamp(PAUSE_MIN_MS, PAUSE_NOT_OK_MAX_MS));
+        }
         let pause_ms = if self.status != HealthStatus::Ok {
             interval_ms.min(PAUSE_NOT_OK_MAX_MS)
         } else if self.had_ok {
@@ -174,17 +225,21 @@ mod tests {
 
     use super::*;
 
+    fn at(mono_ms: u64) -> Now {
+        Now { mono_ms, unix_ms: mono_ms }
+    }
+
     /// The pauses after these results, one check after the other.
     fn pauses(interval_s: u64, seed: u64, results: &[HealthStatus]) -> Vec<u64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut health = Health::default();
-        health.begin(0);
+        health.begin(at(0));
         let interval = Interval::from_secs(interval_s);
         results
             .iter()
             .map(|status| {
                 health.check_started(0, 60_000);
-                health.ended(0, *status, interval, &mut rng)
+                health.ended(at(0), *status, interval, &mut rng)
             })
             .collect()
     }
@@ -192,9 +247,33 @@ mod tests {
     use HealthStatus::{Critical, Ok, Unknown, Warning};
 
     #[test]
+    fn until_the_first_good_result_checks_come_soon() {
+        let results =
+            [Critical, Warning, Unknown, Critical, Critical, Critical, Critical, Critical];
+        let growing = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
+        assert_eq!(pauses(300, 0, &results), growing);
+        assert_eq!(pauses(1, 0, &results[..4]), [250, 500, 1_000, 1_000], "at most the interval");
+        assert_eq!(pauses(0, 0, &results[..4]), [250, 500, 1_000, 1_000]);
+        assert_eq!(pauses(300, 0, &[Critical, Ok, Critical])[2], 30_000, "not after it");
+    }
+
+    #[test]
+    fn a_process_that_had_passed_before_it_was_taken_back_is_not_starting() {
+        for (has_passed, pause_ms) in [(true, 30_000), (false, 250)] {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let mut health = Health::default();
+            health.restore(Critical, 5, has_passed);
+            health.resume(10);
+            health.check_started(10, 100);
+            assert_eq!(health.ended(at(11), Critical, Interval::from_secs(60), &mut rng), pause_ms);
+            assert_eq!(health.since_unix_ms(), 5, "nothing has changed");
+        }
+    }
+
+    #[test]
     fn after_a_bad_result_the_next_check_comes_within_thirty_seconds() {
-        assert_eq!(pauses(300, 0, &[Critical, Warning, Unknown]), [30_000; 3]);
-        assert_eq!(pauses(5, 0, &[Critical, Warning]), [5_000; 2]);
+        assert_eq!(pauses(300, 0, &[Ok, Critical, Warning, Unknown])[1..], [30_000; 3]);
+        assert_eq!(pauses(5, 0, &[Ok, Critical, Warning])[1..], [5_000; 2]);
     }
 
     #[test]
@@ -202,10 +281,7 @@ mod tests {
         let firsts: Vec<u64> = (0..60).map(|seed| pauses(300, seed, &[Ok])[0]).collect();
         assert!(firsts.iter().all(|pause| *pause < 300_000 && pause % 1_000 == 0));
         assert!(firsts.iter().max() > firsts.iter().min());
-        assert_eq!(
-            pauses(300, 0, &[Critical, Ok, Ok, Critical, Ok])[2..],
-            [300_000, 30_000, 300_000]
-        );
+        assert_eq!(pauses(300, 0, &[Ok, Ok, Critical, Ok])[1..], [300_000, 30_000, 300_000]);
     }
 
     #[test]
@@ -217,28 +293,28 @@ mod tests {
     fn a_check_that_takes_too_long_is_unknown_with_a_reason() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut health = Health::default();
-        health.begin(5);
+        health.begin(at(5));
         assert!(health.is_due(5));
         health.check_started(5, 100);
         assert!(!health.is_overdue(104) && health.is_overdue(105));
-        health.time_out("too long".into());
+        health.time_out(at(106), "too long".into());
         assert_eq!(health.next_wake_ms(), None, "nothing to do until the hook has ended");
-        let pause_ms = health.ended(110, Ok, Interval::from_secs(7), &mut rng);
+        let pause_ms = health.ended(at(110), Ok, Interval::from_secs(7), &mut rng);
         assert_eq!((health.status(), health.reason()), (Unknown, Some("too long")));
-        assert_eq!((pause_ms, health.next_wake_ms()), (7_000, Some(7_110)));
+        assert_eq!((pause_ms, health.next_wake_ms()), (250, Some(360)));
     }
 
     #[test]
     fn a_loop_begun_anew_checks_at_once_or_right_after_the_running_check() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut health = Health::default();
-        health.begin(0);
+        health.begin(at(0));
         health.check_started(0, 100);
         health.restart(1);
-        assert_eq!(health.ended(2, Ok, Interval::from_secs(60), &mut rng), 0);
+        assert_eq!(health.ended(at(2), Ok, Interval::from_secs(60), &mut rng), 0);
         assert!(health.is_due(2));
         health.check_started(2, 100);
-        health.ended(3, Ok, Interval::from_secs(60), &mut rng);
+        health.ended(at(3), Ok, Interval::from_secs(60), &mut rng);
         health.restart(4);
         assert!(health.is_due(4));
     }

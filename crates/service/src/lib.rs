@@ -10,15 +10,18 @@
 //! | [`machine`] | the machine: what each event does in each phase |
 //! | [`event`], [`effect`] | what goes in, what comes out |
 //! | [`status`] | what documents and the status table show |
+//! | [`account`], [`why`], [`excerpt`] | what happened last, and why a service is not as it should be |
 //! | [`remembered`] | what outlives the Supervisor |
 //! | [`spec`], [`spec_file`], [`spec_fields`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
 //! | [`backoff`], [`health`] | restart back-off and health check schedule |
 
+pub mod account;
 pub mod backoff;
 pub mod binds;
 pub mod effect;
 pub mod event;
+pub mod excerpt;
 pub mod health;
 mod hooks;
 pub mod machine;
@@ -30,17 +33,21 @@ pub mod spec_fields;
 pub mod spec_file;
 pub mod status;
 mod text;
+pub mod why;
 
+pub use account::{Account, ExitCause, HookFailure, LastCheck, LastExit};
 pub use binds::{BindReport, BindState, BindsError, validate_binds};
 pub use effect::{Effect, LogKey, Preamble};
 pub use event::{
-    BuildFailure, Event, HookOutcome, Now, Plan, RenderFailure, RenderedFile, RenderedKind,
-    Rendering,
+    BuildFailure, Event, ExitStatus, HookOutcome, Now, Plan, ProcessEnd, RenderFailure,
+    RenderedFile, RenderedKind, Rendering,
 };
+pub use excerpt::{Excerpt, Printed};
 pub use machine::Machine;
 pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, Settings};
 pub use spec::{Difference, Interval, ServiceSpec};
 pub use spec_fields::SpecFields;
 pub use spec_file::SpecError;
-pub use status::{LastProcess, PhaseName, ProcessStatus, Status};
+pub use status::{LastProcess, PhaseName, ProcessStatus, ServiceState, Status};
+pub use why::{Reason, ReasonCode};

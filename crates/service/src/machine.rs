@@ -17,6 +17,7 @@
 
 mod attempt;
 mod command;
+mod reason;
 mod rendering;
 mod restart;
 mod running;
@@ -27,15 +28,16 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_ident::{
-    BindingMode, DesiredState, ElectionStatus, Hook, ProcessState, ServiceBind, ServiceGroup,
-    Topology,
+    BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, ProcessState, ServiceBind,
+    ServiceGroup, Topology,
 };
 
 use crate::{
+    account::{Account, Crashes},
     backoff::Backoff,
     binds::{BindReport, BindState},
     effect::{Effect, LogKey, Preamble},
-    event::{Event, Now, Plan, RenderFailure},
+    event::{Event, Now, Plan, ProcessEnd, RenderFailure},
     health::Health,
     hooks::Hooks,
     phase::{After, Phase},
@@ -44,6 +46,7 @@ use crate::{
     spec::ServiceSpec,
     status::{LastProcess, PhaseName, ProcessStatus, Status},
     text,
+    why::Failure,
 };
 
 /// Answers that are outstanding.
@@ -146,7 +149,7 @@ pub struct Machine {
     asked: Asked,
     hooks: Hooks,
     process: Option<Process>,
-    state_entered_s: u64,
+    state_entered_ms: u64,
     health: Health,
     backoff: Backoff,
     /// A failed service does not start before this time.
@@ -163,8 +166,12 @@ pub struct Machine {
     leader: Option<String>,
     /// Something a build reads has changed while it was under way.
     files_changed: bool,
-    /// Why the service is down.
+    /// Why the service is down, as far as Habitat's documents tell.
     reason: Option<String>,
+    /// What kept it from running last.
+    failure: Option<Failure>,
+    crashes: Crashes,
+    account: Account,
     told: Told,
     /// Difference between Unix time and the caller's clock, for what is remembered.
     unix_minus_mono_ms: u64,
@@ -184,6 +191,35 @@ impl Machine {
         seed: u64,
     ) -> Self {
         let mut machine = Self::idle(now, group, spec, settings, seed);
+        if machine.spec.desired_state == DesiredState::Up {
+            machine.begin(now);
+        }
+        machine.settle();
+        machine
+    }
+
+    /// A service that the former Supervisor knew and that has no process: what is shown of it
+    /// goes on, and so does its wait for the next start. `ended` is the end of a process that the
+    /// former Supervisor may not have heard of.
+    #[must_use]
+    pub fn resume(
+        now: Now,
+        group: ServiceGroup,
+        spec: ServiceSpec,
+        settings: Settings,
+        seed: u64,
+        remembered: &Remembered,
+        ended: Option<(u32, ProcessEnd)>,
+    ) -> Self {
+        let mut machine = Self::idle(now, group, spec, settings, seed);
+        machine.recall(now, remembered);
+        if remembered.health == HealthStatus::Unknown {
+            let since_ms = remembered.health_since_unix_ms.unwrap_or(0);
+            machine.health.restore(HealthStatus::Unknown, since_ms, true);
+        }
+        if let Some((pid, end)) = ended {
+            machine.note_unseen_end(pid, end, remembered.stopping);
+        }
         if machine.spec.desired_state == DesiredState::Up {
             machine.begin(now);
         }
@@ -227,7 +263,7 @@ impl Machine {
             asked: Asked::default(),
             hooks: Hooks::default(),
             process: None,
-            state_entered_s: now.unix_ms / 1_000,
+            state_entered_ms: now.unix_ms,
             health: Health::default(),
             backoff: Backoff::new(settings.backoff),
             not_before_ms: None,
@@ -241,6 +277,9 @@ impl Machine {
             leader: None,
             files_changed: false,
             reason: None,
+            failure: None,
+            crashes: Crashes::default(),
+            account: Account::default(),
             told: Told::default(),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
             remembered: Remembered::default(),
@@ -264,16 +303,18 @@ impl Machine {
             Event::BuildFailed(failure) => self.build_failed(now, &failure),
             Event::FilesChanged => self.note_files(now),
             Event::Installed => self.installed(now),
-            Event::InstallFailed(error) => self.install_failed(now, &error),
+            Event::InstallFailed { error, printed } => self.install_failed(now, &error, &printed),
             Event::ContextChanged => self.note_context(now),
             Event::Rendered(rendering) => self.rendered(now, &rendering),
             Event::Binds(reports) => self.note_binds(now, reports),
             Event::Election { status, leader } => self.note_election(now, status, leader),
             Event::Spawned { pid } => self.spawned(now, pid),
             Event::SpawnFailed(error) => self.spawn_failed(now, &error),
-            Event::Exited { pid, group_alive } => self.exited(now, pid, group_alive),
+            Event::Exited { pid, group_alive, end } => self.exited(now, pid, group_alive, end),
             Event::GroupEnded { pid } => self.group_ended(now, pid),
-            Event::HookEnded { hook, outcome } => self.hook_ended(now, hook, &outcome),
+            Event::HookEnded { hook, outcome, printed } => {
+                self.hook_ended(now, hook, &outcome, printed);
+            }
             Event::FilesUpdated(names) => self.files_updated(&names),
             Event::PackageUpdated(ident) => self.package_updated(now, &ident),
         }
@@ -312,7 +353,8 @@ impl Machine {
             Phase::Running => {
                 let attempt = &self.attempt;
                 let times = [attempt.post_run_at_ms, attempt.rebuild_at_ms, attempt.rerender_at_ms];
-                times.into_iter().chain([self.health.next_wake_ms()]).flatten().min()
+                let quiet = [self.health.next_wake_ms(), self.crashes.over_at_ms()];
+                times.into_iter().chain(quiet).flatten().min()
             }
             Phase::Stopping(_) => self.stop_wake_ms(),
             // Once it was ended there is nothing to do but to see its end.
@@ -363,10 +405,16 @@ impl Machine {
             process: ProcessStatus {
                 state: if up.is_some() { ProcessState::Up } else { ProcessState::Down },
                 pid: up.map(|process| process.pid),
-                state_entered_s: self.state_entered_s,
+                state_entered_s: self.state_entered_ms / 1_000,
+                state_entered_ms: self.state_entered_ms,
             },
             health: self.health.status(),
             reason: reason.map(Into::into),
+            why: self.why(),
+            state: self.state(),
+            health_since_unix_ms: self.health.since_unix_ms(),
+            has_check: self.has_hook(Hook::HealthCheck),
+            account: self.account.clone(),
             initialized: self.attempt.initialized && up.is_some(),
             last_election_status: self.attempt.election,
             last_process_state: self.last_process_state,
@@ -403,13 +451,49 @@ impl Machine {
             last_process_state: self.last_process_state,
             health: self.health.status(),
             backoff_ms: self.backoff.previous_ms(),
-            restarted_at_unix_ms: self
-                .backoff
-                .restarted_at_ms()
-                .map(|at_ms| at_ms.saturating_add(self.unix_minus_mono_ms)),
+            restarted_at_unix_ms: self.backoff.restarted_at_ms().map(|at_ms| self.unix_of(at_ms)),
             stopping: matches!(self.phase, Phase::Stopping(_) | Phase::PostStop { .. }),
             plan: self.attempt.plan.clone(),
+            state_entered_unix_ms: Some(self.state_entered_ms),
+            health_since_unix_ms: Some(self.health.since_unix_ms()),
+            has_passed: self.health.has_passed(),
+            not_before_unix_ms: self.not_before_ms.map(|at_ms| self.unix_of(at_ms)),
+            restarting: self.restarting,
+            failure: self.failure.clone(),
+            crashes_unix_ms: {
+                let times_ms = self.crashes.times_ms();
+                times_ms.into_iter().map(|at_ms| self.unix_of(at_ms)).collect()
+            },
+            account: self.account.clone(),
         }
+    }
+
+    fn unix_of(&self, mono_ms: u64) -> u64 {
+        mono_ms.saturating_add(self.unix_minus_mono_ms)
+    }
+
+    /// Takes over what the former Supervisor knew.
+    fn recall(&mut self, now: Now, remembered: &Remembered) {
+        let mono_of =
+            |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
+        self.restart_count = remembered.restart_count;
+        self.last_process_state = remembered.last_process_state;
+        let restarted_at_ms = remembered.restarted_at_unix_ms.map(mono_of);
+        self.backoff.restore(remembered.backoff_ms, restarted_at_ms);
+        if let Some(at_ms) = remembered.state_entered_unix_ms {
+            self.state_entered_ms = at_ms.min(now.unix_ms);
+        }
+        // One that lies ahead is a wait that goes on; a clock that was set back must not make it
+        // longer than the back-off can be.
+        self.not_before_ms = remembered.not_before_unix_ms.map(|at_ms| {
+            let left_ms = at_ms.saturating_sub(now.unix_ms).min(self.settings.backoff.max_ms);
+            now.mono_ms.saturating_add(left_ms)
+        });
+        self.restarting = remembered.restarting;
+        self.failure.clone_from(&remembered.failure);
+        let times_ms: Vec<u64> = remembered.crashes_unix_ms.iter().copied().map(mono_of).collect();
+        self.crashes = Crashes::new(&times_ms);
+        self.account.clone_from(&remembered.account);
     }
 
     /// The end of every call: asks that what changed be kept.

@@ -4,7 +4,15 @@
 
 use roost_ident::{HealthStatus, Hook, ShutdownSignal, TerminationReason};
 
-use crate::{event::Plan, status::LastProcess};
+use crate::{
+    account::Account,
+    event::Plan,
+    excerpt::one_line,
+    status::LastProcess,
+    why::{Failure, ReasonCode},
+};
+
+mod account;
 
 /// [`Remembered::encode`] never gives more.
 pub const REMEMBERED_SIZE_MAX_BYTES: usize = 4_096;
@@ -40,6 +48,22 @@ pub struct Remembered {
     pub stopping: bool,
     /// What the process was started from. Only release, hooks, signal and timeout are kept.
     pub plan: Option<Plan>,
+    /// When the process last changed between up and down, Unix milliseconds.
+    pub state_entered_unix_ms: Option<u64>,
+    /// When the health last changed, Unix milliseconds.
+    pub health_since_unix_ms: Option<u64>,
+    /// A check of this process was OK.
+    pub has_passed: bool,
+    /// Before this time it does not start again, Unix milliseconds.
+    pub not_before_unix_ms: Option<u64>,
+    /// The next start is a restart.
+    pub restarting: bool,
+    /// What kept it from running last.
+    pub failure: Option<Failure>,
+    /// The last unexpected ends, Unix milliseconds.
+    pub crashes_unix_ms: Vec<u64>,
+    /// What happened last.
+    pub account: Account,
 }
 
 /// A process that outlived its Supervisor.
@@ -67,6 +91,7 @@ impl Remembered {
                 text.push('\n');
             }
         };
+        // What is decided by comes before what is only shown.
         line("restart_count", &self.restart_count.to_string());
         if let Some(LastProcess { pid, reason, terminated_at_s }) = &self.last_process_state {
             // A restart without a process has pid 0, which no process has.
@@ -92,6 +117,29 @@ impl Remembered {
                 line("timeout_s", &timeout_s.to_string());
             }
         }
+        for (key, value) in [
+            ("state_entered_unix_ms", self.state_entered_unix_ms),
+            ("health_since_unix_ms", self.health_since_unix_ms),
+            ("not_before_unix_ms", self.not_before_unix_ms),
+        ] {
+            if let Some(value) = value {
+                line(key, &value.to_string());
+            }
+        }
+        if self.has_passed {
+            line("has_passed", "yes");
+        }
+        if self.restarting {
+            line("restarting", "yes");
+        }
+        if !self.crashes_unix_ms.is_empty() {
+            let times: Vec<String> = self.crashes_unix_ms.iter().map(u64::to_string).collect();
+            line("crashes_unix_ms", &times.join(" "));
+        }
+        if let Some(failure) = &self.failure {
+            line("failure", &failure_text(failure));
+        }
+        account::lines(&self.account, line);
         text
     }
 
@@ -123,6 +171,17 @@ impl Remembered {
             "restarted_at_unix_ms" => self.restarted_at_unix_ms = value.parse().ok(),
             "stopping" => self.stopping = value == "yes",
             "ident" => self.plan = Some(Plan::bare(value)),
+            "state_entered_unix_ms" => self.state_entered_unix_ms = value.parse().ok(),
+            "health_since_unix_ms" => self.health_since_unix_ms = value.parse().ok(),
+            "not_before_unix_ms" => self.not_before_unix_ms = value.parse().ok(),
+            "has_passed" => self.has_passed = value == "yes",
+            "restarting" => self.restarting = value == "yes",
+            "crashes_unix_ms" => {
+                let times = value.split(' ').filter_map(|at_ms| at_ms.parse().ok());
+                self.crashes_unix_ms = times.take(2).collect();
+            }
+            "failure" => self.failure = failure(value),
+            _ if account::take(&mut self.account, key, value) => {}
             _ => {
                 if let Some(plan) = &mut self.plan {
                     take_plan(plan, key, value);
@@ -143,6 +202,17 @@ fn take_plan(plan: &mut Plan, key: &str, value: &str) {
     }
 }
 
+fn failure_text(Failure { code, message, since_unix_ms }: &Failure) -> String {
+    format!("{} {since_unix_ms} {}", code.as_str(), one_line(message))
+}
+
+fn failure(value: &str) -> Option<Failure> {
+    let mut parts = value.splitn(3, ' ');
+    let (code, since, message) = (parts.next()?, parts.next()?, parts.next()?);
+    let code = ReasonCode::ALL.iter().find(|known| known.as_str() == code)?;
+    Some(Failure { code: *code, message: message.into(), since_unix_ms: since.parse().ok()? })
+}
+
 fn last_process(value: &str) -> Option<LastProcess> {
     let mut parts = value.split(' ');
     let pid: u32 = parts.next()?.parse().ok()?;
@@ -156,6 +226,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        account::{ExitCause, HookFailure, LastCheck, LastExit},
+        event::{ExitStatus, HookOutcome},
+        excerpt::{Excerpt, HOOK_BYTES_MAX, Printed, STDERR_BYTES_MAX},
+    };
 
     fn some() -> Remembered {
         Remembered {
@@ -175,6 +250,72 @@ mod tests {
                 shutdown_timeout_s: Some(20),
                 ..Plan::bare("o/n/1.0/20250101000000")
             }),
+            ..Remembered::default()
+        }
+    }
+
+    /// Everything at its largest.
+    fn much() -> Remembered {
+        let text = |c: &str| c.repeat(199) + "\n";
+        let stream = |c: &str| Excerpt::last_of(&text(c).repeat(9), HOOK_BYTES_MAX);
+        Remembered {
+            state_entered_unix_ms: Some(1_795_362_330_124),
+            health_since_unix_ms: Some(1_795_362_330_125),
+            has_passed: true,
+            not_before_unix_ms: Some(1_795_362_330_126),
+            restarting: true,
+            failure: Some(Failure {
+                code: ReasonCode::TemplateError,
+                message: one_line(&text("m")),
+                since_unix_ms: 9,
+            }),
+            crashes_unix_ms: vec![7, 8],
+            account: Account {
+                exit: Some(LastExit {
+                    pid: 42,
+                    status: ExitStatus::Signal(9),
+                    at_unix_ms: 10,
+                    ran_ms: 11,
+                    cause: ExitCause::StopTimeout { after_ms: 8_000 },
+                    stderr: Excerpt::last_of(&text("e").repeat(9), STDERR_BYTES_MAX),
+                }),
+                hook: Some(HookFailure {
+                    hook: Hook::Init,
+                    outcome: HookOutcome::CouldNotRun("it's \\ gone".into()),
+                    timed_out: true,
+                    at_unix_ms: 12,
+                    printed: stream("h"),
+                }),
+                check: Some(LastCheck {
+                    status: HealthStatus::Critical,
+                    exit_code: Some(2),
+                    at_unix_ms: 13,
+                    printed: Printed {
+                        first: "first".into(),
+                        stdout: stream("o"),
+                        stderr: stream("r"),
+                    },
+                }),
+            },
+            ..some()
+        }
+    }
+
+    #[test]
+    fn what_happened_last_is_kept_and_fits() {
+        let remembered = much();
+        assert_eq!(Remembered::decode(&remembered.encode()), Ok(remembered));
+        for outcome in [HookOutcome::Exit(-1), HookOutcome::Signal(15)] {
+            for status in [ExitStatus::Code(3), ExitStatus::Unknown] {
+                for cause in [ExitCause::Stopped, ExitCause::Unexpected] {
+                    let mut remembered = much();
+                    let exit = remembered.account.exit.as_mut().expect("one");
+                    (exit.status, exit.cause) = (status, cause);
+                    let hook = remembered.account.hook.as_mut().expect("one");
+                    (hook.outcome, hook.timed_out) = (outcome.clone(), false);
+                    assert_eq!(Remembered::decode(&remembered.encode()), Ok(remembered));
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What documents and the status table show of a service.
 
+use crate::{account::Account, why::Reason};
 use roost_ident::{DesiredState, ElectionStatus, HealthStatus, ProcessState, TerminationReason};
 
 /// Where a service is in its life, for people.
@@ -64,6 +65,8 @@ pub struct ProcessStatus {
     pub pid: Option<u32>,
     /// Unix seconds of the last change of `state`.
     pub state_entered_s: u64,
+    /// The same in milliseconds.
+    pub state_entered_ms: u64,
 }
 
 /// Why and when the service was last marked for a restart (HTTP API chapter 9.2).
@@ -77,6 +80,41 @@ pub struct LastProcess {
     pub terminated_at_s: u64,
 }
 
+/// Where a service is in its life, for machines: the words of the v1 documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceState {
+    /// On its way up.
+    Starting,
+    /// Its process runs.
+    Up,
+    /// Being stopped.
+    Stopping,
+    /// Not wanted, and down.
+    Down,
+    /// Failed; waits for its next start.
+    BackingOff,
+    /// Waits for others: binds, a leader.
+    Blocked,
+    /// Cannot start until something is changed.
+    Failed,
+}
+
+impl ServiceState {
+    /// The word in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Stopping => "stopping",
+            Self::Down => "down",
+            Self::BackingOff => "backing_off",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The state of a service as shown to users and machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -86,9 +124,19 @@ pub struct Status {
     pub process: ProcessStatus,
     /// Last result; unknown while the process is down.
     pub health: HealthStatus,
-    /// Why the service is down or its health unknown, when there is more to say than the hook
-    /// itself did.
+    /// What Habitat's health document says beyond what the hook printed: why the service could
+    /// not be read or rendered, or that a check ran too long.
     pub reason: Option<String>,
+    /// Why the service is not as it should be.
+    pub why: Option<Reason>,
+    /// Where it is in its life, for machines.
+    pub state: ServiceState,
+    /// Unix milliseconds of the last change of `health`.
+    pub health_since_unix_ms: u64,
+    /// Its health is found out by a hook.
+    pub has_check: bool,
+    /// What happened last.
+    pub account: Account,
     /// The process was started after `init`, or taken back.
     pub initialized: bool,
     /// Last election status acted on; `None` without leader topology.

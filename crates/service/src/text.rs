@@ -145,7 +145,63 @@ pub(crate) fn seconds(ms: u64) -> String {
     }
 }
 
-/// What is said when a failed service waits.
+/// A time for people: two decimals where it is short, whole seconds where it is long.
+pub(crate) fn rough_seconds(ms: u64) -> String {
+    match ms {
+        0..10_000 => format!("{:.1}", ms as f64 / 1_000.0),
+        _ => format!("{}", ms / 1_000),
+    }
+}
+
+/// A signal with its name.
+pub(crate) fn signal(number: i32) -> String {
+    const NAMES: [&str; 15] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE", "ALRM", "TERM",
+    ];
+    let name = usize::try_from(number).ok().and_then(|number| NAMES.get(number.wrapping_sub(1)));
+    name.map_or_else(|| number.to_string(), |name| format!("{number} ({name})"))
+}
+
+/// The line about a change of health.
+pub(crate) fn health_changed(
+    from: HealthStatus,
+    to: HealthStatus,
+    exit_code: Option<i32>,
+    first: &str,
+) -> Effect {
+    let mut text = format!("Health changed from {} to {}", from.upper(), to.upper());
+    if let Some(code) = exit_code {
+        text.push_str(&format!(", exit code {code}"));
+    }
+    if !first.is_empty() {
+        text.push_str(&format!(": {first}"));
+    }
+    line(Preamble::Group, LogKey::Hk, text)
+}
+
+/// The lines about a failure, of which `what` names the reason. Habitat prints the second one
+/// alone; without a pause it says that the service is stopped, which has ended already.
+pub(crate) fn failed(what: Option<&str>, pause_ms: u64) -> Vec<Effect> {
+    let mut lines = Vec::new();
+    match (what, pause_ms) {
+        (Some(what), 0) => lines.push(service(format!("{}; starting again", capital(what)))),
+        (Some(what), _) => lines.push(service(capital(what))),
+        (None, 0) => lines.push(service("Starting again")),
+        (None, _) => {}
+    }
+    if pause_ms > 0 {
+        lines.push(service(will_restart(pause_ms)));
+    }
+    lines
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// What is said when a service is stopped to be started again.
 pub(crate) fn will_restart(pause_ms: u64) -> String {
     if pause_ms == 0 {
         "Stopping service, will restart immediately".into()

@@ -35,6 +35,7 @@ mod output;
 mod peers;
 mod ring;
 mod services;
+mod standing;
 mod supervisor;
 mod system;
 mod systemd;

@@ -10,6 +10,7 @@ pub mod config;
 pub mod health;
 pub mod service;
 pub mod sys;
+pub mod v1;
 
 pub use butterfly::Butterfly;
 pub use census::Census;
@@ -17,3 +18,4 @@ pub use config::ConfigTable;
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
 pub use sys::RingSys;
+pub use v1::ServiceV1;

@@ -22,11 +22,12 @@ pub(crate) struct Arguments {
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let remote = self.remote.address(context);
+        let before = self.wait.up_before(context, &remote)?;
         context.ui.begin(&format!("Restarting supervisor {remote}"));
         // The Supervisor answers by closing the connection, which it does when it is gone.
         ask(context, &remote, &Request::Restart, |_| Ok(()))?;
         context.ui.end("Restart recorded.");
-        self.wait.run_back(context, &remote)?;
+        self.wait.run_back(context, &remote, &before)?;
         Ok(Exit::Success)
     }
 }

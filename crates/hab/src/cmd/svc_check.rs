@@ -52,10 +52,8 @@ fn parse_name(text: &str) -> Result<ServiceGroup, ServiceGroupError> {
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let (exit, text) = self.fetch().map_or_else(
-            |error| (Exit::Unknown, format!("{error:#}")),
-            |(c, body)| judge(c, &body),
-        );
+        let checked = self.check();
+        let (exit, text) = checked.unwrap_or_else(|error| (Exit::Unknown, format!("{error:#}")));
         let word = match exit {
             Exit::Success => "OK",
             Exit::Failure => "WARNING",
@@ -86,6 +84,48 @@ fn judge(code: u16, body: &str) -> (Exit, String) {
     (exit, if text.is_empty() { format!("HTTP {code}") } else { text })
 }
 
+/// The document of the v1 API, turned into a result and its text: the reason first, then what
+/// the last check printed. `None` when it is no such document.
+fn judge_v1(body: &str) -> Option<(Exit, String)> {
+    let document: Value = serde_json::from_str(body).ok()?;
+    let word = |key: &str| document[key].as_str();
+    let state = word("state")?;
+    let check = &document["health_check"];
+    let printed = check["output"].as_str().filter(|output| !output.is_empty());
+    let code = document["reason"]["code"].as_str();
+    let exit = match (state, code) {
+        ("down" | "stopping", _) => Exit::Unknown,
+        ("failed" | "blocked" | "backing_off", _) => Exit::Usage,
+        ("starting", Some(_)) => Exit::Usage,
+        ("starting", None) => Exit::Unknown,
+        (_, Some("run_exits" | "init_failed" | "start_failed")) => Exit::Usage,
+        (_, code) => match (word("health")?, code) {
+            ("ok", Some(_)) | ("warning", _) => Exit::Failure,
+            ("ok", None) => Exit::Success,
+            ("critical", _) => Exit::Usage,
+            _ => Exit::Unknown,
+        },
+    };
+    // While it does not run, what a check of its last process printed is of no use.
+    let printed = printed.filter(|_| state == "up");
+    let text = match (word("why"), printed) {
+        (Some(why), Some(printed)) if !why.contains(printed) => {
+            format!("{why}; the last check printed: {printed}")
+        }
+        (Some(why), _) => why.to_owned(),
+        (None, Some(printed)) => printed.to_owned(),
+        (None, None) => match state {
+            "up" if check.is_null() && word("health") == Some("ok") => {
+                "its process runs".to_owned()
+            }
+            "up" if check.is_null() => "its first check has not ended yet".to_owned(),
+            "up" => "the last check printed nothing".to_owned(),
+            state => format!("it is {state}"),
+        },
+    };
+    Some((exit, text))
+}
+
 fn no_document(code: u16) -> (Exit, String) {
     match code {
         401 => (Exit::Unknown, "the gateway wants another token; give --token".into()),
@@ -96,7 +136,28 @@ fn no_document(code: u16) -> (Exit, String) {
 }
 
 impl Arguments {
-    fn fetch(&self) -> anyhow::Result<(u16, String)> {
+    /// Asks for Roost's document of the service, and where there is none for Habitat's.
+    fn check(&self) -> anyhow::Result<(Exit, String)> {
+        let (code, body) = self.fetch(&format!("/v1/services/{}", escape(self.group.as_str())))?;
+        if code == 200
+            && let Some(judged) = judge_v1(&body)
+        {
+            return Ok(judged);
+        }
+        if code != 404 || body.contains("\"code\"") {
+            return Ok(no_document(code));
+        }
+        let mut path = format!("/services/{}", escape(self.group.service()));
+        for part in [Some(self.group.group()), self.group.organization()].into_iter().flatten() {
+            path.push('/');
+            path.push_str(&escape(part));
+        }
+        path.push_str("/health");
+        let (code, body) = self.fetch(&path)?;
+        Ok(judge(code, &body))
+    }
+
+    fn fetch(&self, path: &str) -> anyhow::Result<(u16, String)> {
         let agent: Agent = Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(self.timeout.min(MAX_TIMEOUT_S))))
             .http_status_as_error(false)
@@ -105,13 +166,7 @@ impl Arguments {
             .tls_config(self.tls()?)
             .build()
             .into();
-        let mut url = format!("{}/services/", self.url.trim_end_matches('/'));
-        url.push_str(&escape(self.group.service()));
-        for part in [Some(self.group.group()), self.group.organization()].into_iter().flatten() {
-            url.push('/');
-            url.push_str(&escape(part));
-        }
-        url.push_str("/health");
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let mut request = agent.get(&url);
         if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -194,6 +249,58 @@ mod tests {
         ] {
             assert_eq!(judge(code, &body).0, expected, "{code} {body}");
         }
+    }
+
+    #[test]
+    fn the_reason_comes_before_what_the_last_check_printed() {
+        let body = |state: &str, health: &str, why: Option<(&str, &str)>, output: &str| {
+            serde_json::json!({
+                "state": state,
+                "health": health,
+                "why": why.map(|(_, why)| why),
+                "reason": why.map(|(code, _)| serde_json::json!({ "code": code })),
+                "health_check": { "output": output },
+            })
+            .to_string()
+        };
+        let exits = Some(("run_exits", "the process exited with code 1"));
+        let stopped = Some(("desired_down", "it was stopped"));
+        let binds = Some(("waiting_for_binds", "bind 'db' waits for db.default"));
+        let stale = Some(("template_error", "Failed to compile"));
+        let critical = Some(("health_critical", "the last health check was critical: refused"));
+        for (body, exit, text) in [
+            (body("up", "ok", None, "fine"), Exit::Success, "fine"),
+            (body("up", "ok", None, ""), Exit::Success, "the last check printed nothing"),
+            (body("up", "warning", None, "slow"), Exit::Failure, "slow"),
+            (
+                body("up", "critical", critical, "refused"),
+                Exit::Usage,
+                critical.map_or("", |it| it.1),
+            ),
+            (
+                body("up", "ok", exits, "fine"),
+                Exit::Usage,
+                "the process exited with code 1; the last check printed: fine",
+            ),
+            (
+                body("backing_off", "unknown", exits, "fine"),
+                Exit::Usage,
+                "the process exited with code 1",
+            ),
+            (body("blocked", "unknown", binds, ""), Exit::Usage, "bind 'db' waits for db.default"),
+            (body("down", "unknown", stopped, "fine"), Exit::Unknown, "it was stopped"),
+            (body("starting", "unknown", None, ""), Exit::Unknown, "it is starting"),
+            (body("up", "unknown", None, ""), Exit::Unknown, "the last check printed nothing"),
+            (
+                body("up", "ok", stale, "fine"),
+                Exit::Failure,
+                "Failed to compile; the last check printed: fine",
+            ),
+        ] {
+            assert_eq!(judge_v1(&body), Some((exit, text.into())), "{body}");
+        }
+        assert_eq!(judge_v1("<html>"), None);
+        assert_eq!(judge_v1(r#"{"status":"OK"}"#), None);
     }
 
     #[test]

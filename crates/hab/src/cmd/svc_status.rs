@@ -1,7 +1,7 @@
 //! `hab svc status`
 
 use roost_ctl::{Answer, Request, ServiceStatus};
-use roost_ident::{DesiredState, PackageIdent};
+use roost_ident::{DesiredState, PackageIdent, time::rfc3339_ms};
 use serde_json::{Value, json};
 
 use crate::{
@@ -67,7 +67,8 @@ impl Run for Arguments {
 }
 
 const HEADER: [&str; 7] = ["package", "type", "desired", "state", "elapsed (s)", "pid", "group"];
-const WIDE_HEADER: [&str; 6] = ["health", "restarts", "since (s)", "phase", "update", "leader"];
+const WIDE_HEADER: [&str; 7] =
+    ["health", "restarts", "since (s)", "phase", "update", "leader", "reason"];
 /// What a missing fact is shown as in the wide columns.
 const UNKNOWN: &str = "-";
 
@@ -103,6 +104,7 @@ fn wide(statuses: &[ServiceStatus], now_unix_s: u64) -> Vec<Vec<String>> {
             text(&extra.phase),
             text(&extra.update),
             text(&extra.leader),
+            text(&extra.reason),
         ]);
     }
     rows
@@ -143,7 +145,28 @@ fn document(statuses: &[ServiceStatus]) -> Value {
             "restarts": extra.restarts,
             "since_unix_s": extra.since_unix_s,
             "phase": extra.phase,
+            "service_state": extra.service_state,
             "reason": extra.reason,
+            "reason_code": extra.reason_code,
+            "evidence": extra.evidence,
+            "last_exit": extra.last_exit.as_ref().map(|exit| json!({
+                "pid": exit.pid,
+                "code": exit.code,
+                "signal": exit.signal,
+                "cause": exit.cause,
+                "at": rfc3339_ms(exit.at_unix_ms),
+                "ran_ms": exit.ran_ms,
+                "stderr": exit.stderr,
+            })),
+            "last_hook_failure": extra.last_hook.as_ref().map(|hook| json!({
+                "hook": hook.hook,
+                "code": hook.code,
+                "signal": hook.signal,
+                "error": hook.error,
+                "timed_out": hook.timed_out,
+                "at": rfc3339_ms(hook.at_unix_ms),
+                "output": hook.output,
+            })),
             "update": extra.update,
             "leader": extra.leader,
         })
@@ -198,8 +221,8 @@ acme/second/0.1.0/20240102030405  standalone  down     down   3            <none
         let cells = |line: usize| -> Vec<_> {
             text.lines().nth(line).expect("a line").split_whitespace().skip(7).collect()
         };
-        assert_eq!(cells(1), ["OK", "2", "10", "-", "-", "-"]);
-        assert_eq!(cells(2), ["-"; 6]);
+        assert_eq!(cells(1), ["OK", "2", "10", "-", "-", "-", "-"]);
+        assert_eq!(cells(2), ["-"; 7]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod hostile;
 mod many;
 mod tls;
 mod waiting;
+mod why;
 
 use std::{
     io::{Read, Write},

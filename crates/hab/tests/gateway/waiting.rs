@@ -19,7 +19,9 @@ const INIT: &str = "#!/bin/sh
 
 fn root_with_slow_web() -> Root {
     let root = root();
-    root.package(WEB, &[("hooks/run", SLOW), ("hooks/init", INIT)]);
+    // With a check, so that it is ready as soon as that is passed.
+    let check = "#!/bin/sh\nexit 0\n";
+    root.package(WEB, &[("hooks/run", SLOW), ("hooks/init", INIT), ("hooks/health-check", check)]);
     root
 }
 
@@ -70,10 +72,11 @@ fn a_service_that_fails_or_stays_down_is_not_up() {
     let root = root_with_slow_web();
     let sup = root.supervisor().start();
     ok(&sup, &["svc", "load", "--wait", "acme/web"]);
-    let args = ["svc", "update", "--wait", "--timeout", "3", "--group", "bad", "acme/web"];
+    let args = ["svc", "update", "--wait", "--group", "bad", "acme/web"];
     let said = hab(&sup, &args);
     assert_eq!((said.code, said.stdout.as_str()), (1, "Updating acme/web\n"), "{said:?}");
-    assert!(said.stderr.contains("acme/web is not up after 3 seconds: "), "{said:?}");
+    let why = "acme/web does not come up: the init hook exited with code 1";
+    assert!(said.stderr.contains(why), "{said:?}");
     wait_for("a reason", || {
         let said = hab(&sup, &["svc", "start", "--wait", "--timeout", "0", "acme/web"]);
         assert_eq!(said.code, 1, "{said:?}");

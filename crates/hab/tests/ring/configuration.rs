@@ -32,9 +32,11 @@ fn a_configuration_and_a_file_given_to_one_member_reach_the_service_of_the_other
         (root_b.read("hab/svc/db/config/name.txt") == "second").then_some(())
     });
 
-    // An older version changes nothing, a newer one does.
+    // An older version changes nothing, and that is said; a newer one does.
     let older = write(&a, "older.toml", "name = \"older\"\n");
-    hab(&b, &["config", "apply", "db.default", "1", &older]);
+    let ctl = b.ctl.to_string();
+    let said = b.hab(["config", "apply", "db.default", "1", &older, "-r", &ctl]);
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
     let newer = write(&a, "newer.toml", "name = \"third\"\n");
     hab(&b, &["config", "apply", "db.default", "7", &newer]);
     b.wait_json("/services/db/default", |service| service["cfg"]["name"] == "third");

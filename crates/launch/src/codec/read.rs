@@ -203,6 +203,11 @@ impl<'a> Body<'a> {
         Ok(text.to_owned())
     }
 
+    /// Text that older programs do not send.
+    fn text_if_any(self, tag: u8) -> Result<String, DecodeError> {
+        if self.each(tag).next().is_some() { self.text(tag) } else { Ok(String::new()) }
+    }
+
     fn parse(self, tag: u8, field: &[u8]) -> Result<u64, DecodeError> {
         let bytes: [u8; 8] = field.try_into().map_err(|_| self.value(tag))?;
         Ok(u64::from_le_bytes(bytes))
@@ -371,6 +376,7 @@ impl Message for Event {
                 pid: f.small(PID)?,
                 status: f.status()?,
                 at_unix_ms: f.number(AT_MS)?,
+                last_words: f.text_if_any(LAST_WORDS)?,
             },
             GROUP_GONE => Event::GroupGone { id: f.number(ID)? },
             SHUTDOWN => Event::Shutdown { signal: f.signed(SIGNAL_NUMBER)? },
@@ -396,6 +402,7 @@ fn read_part(f: Body<'_>, parts: &mut Welcome) -> Result<(), DecodeError> {
             pid: f.small(PID)?,
             status: f.status()?,
             at_unix_ms: f.number(AT_MS)?,
+            last_words: f.text_if_any(LAST_WORDS)?,
         }),
         WELCOME_SURVIVOR => parts.survivors.push(Survivor {
             id: f.number(ID)?,

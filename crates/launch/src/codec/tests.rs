@@ -83,13 +83,16 @@ fn welcome() -> impl Strategy<Value = Welcome> {
             shutdown,
         },
     );
-    let ended = (place(), status()).prop_map(|((id, name, pid, at_unix_ms), status)| Ended {
-        id,
-        name,
-        pid,
-        status,
-        at_unix_ms,
-    });
+    let ended = (place(), status(), ".{0,9}").prop_map(
+        |((id, name, pid, at_unix_ms), status, last_words)| Ended {
+            id,
+            name,
+            pid,
+            status,
+            at_unix_ms,
+            last_words,
+        },
+    );
     let survivor =
         (place(), shutdown()).prop_map(|((id, name, pid, started_unix_ms), shutdown)| Survivor {
             id,
@@ -138,9 +141,15 @@ fn event() -> impl Strategy<Value = Event> {
             bytes
         }),
         any::<u64>().prop_map(|id| Event::OutputEnd { id }),
-        (any::<(u64, u32, u64)>(), status()).prop_map(|((id, pid, at_unix_ms), status)| {
-            Event::Exited { id, pid, status, at_unix_ms }
-        }),
+        (any::<(u64, u32, u64)>(), status(), ".{0,9}").prop_map(
+            |((id, pid, at_unix_ms), status, last_words)| Event::Exited {
+                id,
+                pid,
+                status,
+                at_unix_ms,
+                last_words,
+            }
+        ),
         any::<u64>().prop_map(|id| Event::GroupGone { id }),
         any::<i32>().prop_map(|signal| Event::Shutdown { signal }),
         Just(Event::Restart),

@@ -107,11 +107,12 @@ pub fn append_event(out: &mut Vec<u8>, event: &Event) -> Result<(), EncodeError>
             f.bytes(BYTES, bytes);
         }),
         Event::OutputEnd { id } => frame(out, OUTPUT_END, |f| f.number(ID, *id)),
-        Event::Exited { id, pid, status, at_unix_ms } => frame(out, EXITED, |f| {
+        Event::Exited { id, pid, status, at_unix_ms, last_words } => frame(out, EXITED, |f| {
             f.number(ID, *id);
             f.number(PID, u64::from(*pid));
             f.status(*status);
             f.number(AT_MS, *at_unix_ms);
+            f.bytes(LAST_WORDS, last_words.as_bytes());
         }),
         Event::GroupGone { id } => frame(out, GROUP_GONE, |f| f.number(ID, *id)),
         Event::Shutdown { signal } => frame(out, SHUTDOWN, |f| f.signed(SIGNAL_NUMBER, *signal)),
@@ -137,6 +138,7 @@ fn append_welcome(out: &mut Vec<u8>, welcome: &Welcome) -> Result<(), EncodeErro
             f.number(PID, u64::from(entry.pid));
             f.status(entry.status);
             f.number(AT_MS, entry.at_unix_ms);
+            f.bytes(LAST_WORDS, entry.last_words.as_bytes());
         })?;
     }
     for entry in &welcome.survivors {

@@ -54,7 +54,7 @@ impl Launcher {
             Kind::Hook => {
                 self.await_output_end(entry.id);
                 self.mark_unsaved(Kind::Hook);
-                self.tell_exit(&entry, status);
+                self.tell_exit(&entry, status, clock::unix_ms(), String::new());
                 if self.children[at].stop == Stop::No {
                     self.children.swap_remove(at);
                 } else {
@@ -95,28 +95,33 @@ impl Launcher {
         let child = &mut self.children[at];
         child.state = State::Lingering;
         let entry = child.entry.clone();
+        let last_words = child.last_words.take();
         self.mark_unsaved(Kind::Service);
-        self.tell_exit(&entry, status);
-        self.keep_end(entry, status);
+        // one time for both: by it the next Supervisor knows an end that was told already
+        let at_unix_ms = clock::unix_ms();
+        self.tell_exit(&entry, status, at_unix_ms, last_words.clone());
+        self.keep_end(entry, status, at_unix_ms, last_words);
     }
 
-    fn tell_exit(&mut self, entry: &Entry, status: Status) {
-        self.tell(&Event::Exited {
-            id: entry.id,
-            pid: entry.pid,
-            status,
-            at_unix_ms: clock::unix_ms(),
-        });
+    fn tell_exit(&mut self, entry: &Entry, status: Status, at_unix_ms: u64, last_words: String) {
+        self.tell(&Event::Exited { id: entry.id, pid: entry.pid, status, at_unix_ms, last_words });
     }
 
     /// Keeps the last end of a service for the next Supervisor.
-    pub(super) fn keep_end(&mut self, entry: Entry, status: Status) {
+    pub(super) fn keep_end(
+        &mut self,
+        entry: Entry,
+        status: Status,
+        at_unix_ms: u64,
+        last_words: String,
+    ) {
         let ended = Ended {
             id: entry.id,
             name: entry.name.clone(),
             pid: entry.pid,
             status,
-            at_unix_ms: clock::unix_ms(),
+            at_unix_ms,
+            last_words,
         };
         self.ended.insert(entry.name, ended);
     }

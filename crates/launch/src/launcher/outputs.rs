@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::{Launcher, Pipe, Sink};
 use crate::link::Link;
-use crate::wire::{Event, MAX_OUTPUT_BYTES};
+use crate::wire::{Event, MAX_OUTPUT_BYTES, Stream};
 
 /// After the end of a hook its pipes are read for so long, if something keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
@@ -51,7 +51,17 @@ impl Launcher {
         let printer = &mut self.printer;
         match sink {
             Sink::Service { group, splitter } => {
-                let print = |line: &str| printer.service(stream, group, line);
+                let speaker = match stream {
+                    Stream::Stdout => None,
+                    Stream::Stderr => self.children.iter_mut().find(|c| c.entry.id == id),
+                };
+                let mut last_words = speaker.map(|child| &mut child.last_words);
+                let print = |line: &str| {
+                    printer.service(stream, group, line);
+                    if let Some(last_words) = &mut last_words {
+                        last_words.push(line);
+                    }
+                };
                 if count > 0 {
                     splitter.push(&buffer[..count], print);
                 } else {

@@ -8,6 +8,7 @@ use super::{HookEnd, Launcher, Pipe, Sink};
 use crate::child::{Child, State, Stop};
 use crate::clock;
 use crate::environment;
+use crate::last_words::LastWords;
 use crate::proc;
 use crate::shebang::{self, Fallback};
 use crate::spawn::{self, Failure, Program, Role, Step};
@@ -153,6 +154,7 @@ impl Launcher {
             state: State::Running,
             stop: Stop::No,
             kill_at: None,
+            last_words: LastWords::default(),
         });
         // recorded before it executes anything: a launcher killed right now leaves no unknown child
         self.mark_unsaved(kind);
@@ -253,7 +255,8 @@ impl Launcher {
             let errno = failure.errno;
             self.tell(&Event::SpawnFailed { id, errno, message });
         } else if child.kind == Kind::Service {
-            self.keep_end(child.entry, Status::Code(NOT_EXECUTED));
+            let at_unix_ms = clock::unix_ms();
+            self.keep_end(child.entry, Status::Code(NOT_EXECUTED), at_unix_ms, String::new());
         }
     }
 

@@ -101,7 +101,8 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     rig.stdout.wait(&format!("'a.default' with PID {first} exited"));
     let welcome = sup.hello();
     assert!(welcome.running.is_empty());
-    let [Ended { id: 1, name, pid, status: Status::Signal(9), at_unix_ms }] = &welcome.ended[..]
+    let [Ended { id: 1, name, pid, status: Status::Signal(9), at_unix_ms, .. }] =
+        &welcome.ended[..]
     else {
         panic!("{:?}", welcome.ended);
     };

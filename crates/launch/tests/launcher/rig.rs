@@ -333,6 +333,13 @@ impl Sup {
         })
     }
 
+    pub(crate) fn exited_with_words(&mut self, id: u64) -> String {
+        self.until(|event| match event {
+            Event::Exited { id: got, last_words, .. } if got == id => Some(last_words),
+            _ => None,
+        })
+    }
+
     pub(crate) fn group_gone(&mut self, id: u64) {
         self.until(|event| (event == Event::GroupGone { id }).then_some(()));
     }

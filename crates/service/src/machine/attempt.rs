@@ -1,15 +1,17 @@
 //! From the wish to run to the spawned process: build, install, prepare, init, spawn
 //! (services chapter 5 and 7).
 
-use roost_ident::{ElectionStatus, HealthStatus, Hook, TerminationReason, Topology};
+use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
 
 use super::{Attempt, Machine, Process};
 use crate::{
     binds::{BindReport, BindState},
     effect::{Effect, LogKey, Preamble},
     event::{BuildFailure, Now, Plan},
+    excerpt::Printed,
     phase::Phase,
     text,
+    why::ReasonCode,
 };
 
 impl Machine {
@@ -90,14 +92,16 @@ impl Machine {
             Phase::Building => {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
                 self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                self.note_failure(now, code_of(failure), failure.to_string());
                 self.break_down(now, false);
             }
             Phase::Running => {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
                 self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                self.note_failure(now, code_of(failure), failure.to_string());
                 if self.has_hook(Hook::HealthCheck) {
                     // Nobody checks it until it is built, so the last result says nothing.
-                    self.health.restore(HealthStatus::Unknown);
+                    self.health.lose(now);
                 }
                 let pause_ms = self.settings.rebuild_pause_ms;
                 let at_ms = if std::mem::take(&mut self.files_changed) {
@@ -132,7 +136,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn install_failed(&mut self, now: Now, error: &str) {
+    pub(super) fn install_failed(&mut self, now: Now, error: &str, printed: &Printed) {
         if !std::mem::take(&mut self.asked.install) {
             return;
         }
@@ -140,6 +144,11 @@ impl Machine {
             let ident = &self.spec.ident;
             let line = format!("Failed to run install hook for {ident}, {error}");
             self.tell_failure(Preamble::Sup, LogKey::Mr, &[line]);
+            let message = match printed.end().last() {
+                Some(last) => format!("{error}: {last}"),
+                None => error.to_owned(),
+            };
+            self.note_failure(now, ReasonCode::InstallFailed, message);
             // Not one of the failures that are counted, so not one the back-off grows by.
             let pause_ms = self.backoff.first_ms();
             self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
@@ -381,7 +390,7 @@ impl Machine {
             return;
         }
         self.process = Some(Process { pid, up_since_ms: now.mono_ms, left_behind: false });
-        self.state_entered_s = now.unix_ms / 1_000;
+        self.state_entered_ms = now.unix_ms;
         self.push(Effect::WritePid(pid));
         if self.phase == Phase::Spawning {
             self.run(now);
@@ -398,6 +407,7 @@ impl Machine {
             let text = format!("Service start failed: {error}");
             self.push(text::service(text.clone()));
             self.reason = Some(text);
+            self.note_failure(now, ReasonCode::StartFailed, error.to_owned());
             self.fail(now, TerminationReason::RunHookFailed, None);
         } else {
             self.advance_stop(now);
@@ -417,7 +427,17 @@ impl Machine {
             self.phase = Phase::Initialized;
             self.advance(now);
         } else {
+            self.note_failure(now, ReasonCode::InitFailed, String::new());
             self.fail(now, TerminationReason::InitHookFailed, None);
         }
+    }
+}
+
+fn code_of(failure: &BuildFailure) -> ReasonCode {
+    match failure {
+        BuildFailure::NotInstalled(_) => ReasonCode::PackageMissing,
+        BuildFailure::NotRunnable(_) => ReasonCode::PackageBroken,
+        BuildFailure::Binds(_) | BuildFailure::Refused(_) => ReasonCode::ConfigError,
+        BuildFailure::Directory { .. } => ReasonCode::DirectoryError,
     }
 }

@@ -90,7 +90,7 @@ impl Machine {
             }
             // Nothing runs, so there is nothing to wait for.
             Phase::Pausing { .. } | Phase::Broken { .. } => {
-                self.health.stop();
+                self.health.stop(now);
                 self.finish_stop(now, after);
             }
             Phase::Building

@@ -9,6 +9,7 @@ use crate::{
     event::{Now, RenderFailure, RenderedFile, RenderedKind, Rendering},
     phase::Phase,
     text,
+    why::ReasonCode,
 };
 
 impl Machine {
@@ -52,6 +53,7 @@ impl Machine {
                     // What is on disk is of another release or missing: it is not run.
                     let reason = text::render_failed(failure);
                     self.told.failure = Some(reason.clone());
+                    self.note_failure(now, ReasonCode::TemplateError, reason.clone());
                     self.reason = Some(reason);
                     self.break_down(now, true);
                 } else {
@@ -69,6 +71,7 @@ impl Machine {
                 self.advance(now);
             }
             Phase::Running => {
+                self.note_rendering(now, rendering);
                 let changes = changes(&rendering.files);
                 let pending = &mut self.attempt.pending;
                 pending.init |= changes.init;
@@ -92,6 +95,16 @@ impl Machine {
             | Phase::Spawning
             | Phase::PostStop { .. }
             | Phase::Gone => {}
+        }
+    }
+
+    /// The process runs on with old files when new ones could not be written.
+    fn note_rendering(&mut self, now: Now, rendering: &Rendering) {
+        let code = ReasonCode::TemplateError;
+        if let Some(failure) = rendering.failures.first() {
+            self.note_failure(now, code, text::render_failed(failure));
+        } else if self.failure.as_ref().is_some_and(|failure| failure.code == code) {
+            self.failure = None;
         }
     }
 

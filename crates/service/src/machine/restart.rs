@@ -4,11 +4,13 @@ use roost_ident::TerminationReason;
 
 use super::Machine;
 use crate::{
+    account::LastExit,
     effect::{LogKey, Preamble},
     event::Now,
     phase::{After, Phase},
     status::LastProcess,
     text,
+    why::ReasonCode,
 };
 
 impl Machine {
@@ -48,7 +50,16 @@ impl Machine {
         self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
         self.next_restart_at_s =
             (pause_ms > 0).then(|| now.unix_ms.saturating_add(pause_ms) / 1_000);
-        self.push(text::service(text::will_restart(pause_ms)));
+        let what = match (reason, pid) {
+            (TerminationReason::RunHookFailed, Some(_)) => {
+                self.crashes.note(now.mono_ms);
+                self.note_failure(now, ReasonCode::RunExits, String::new());
+                self.account.exit.as_ref().map(LastExit::sentence)
+            }
+            // What failed has said so itself.
+            _ => None,
+        };
+        self.effects.extend(text::failed(what.as_deref(), pause_ms));
         self.enter_stop(now, After::Restart, None);
     }
 

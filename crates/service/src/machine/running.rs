@@ -4,11 +4,14 @@ use roost_ident::{HealthStatus, Hook, TerminationReason};
 
 use super::{Machine, Process};
 use crate::{
+    account::{Crashes, ExitCause, LastCheck, LastExit},
     effect::{Effect, LogKey, Preamble},
-    event::{HookOutcome, Now, Plan},
+    event::{HookOutcome, Now, Plan, ProcessEnd},
+    excerpt::Printed,
     phase::{After, Phase},
     remembered::Survivor,
     text,
+    why::{Failure, ReasonCode},
 };
 
 impl Machine {
@@ -17,8 +20,11 @@ impl Machine {
         self.phase = Phase::Running;
         self.attempt.initialized = true;
         self.reason = None;
+        self.account.check = None;
+        // Only its own ends tell against a process that runs.
+        self.failure = self.failure.take().filter(|it| it.code == ReasonCode::RunExits);
         self.run_post_run(now);
-        self.begin_health(now);
+        self.begin_health(now, true);
         self.advance(now);
     }
 
@@ -28,12 +34,11 @@ impl Machine {
         let mono_of =
             |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
         self.log(Preamble::Sup, LogKey::Sr, format!("Reattaching to {}", self.group));
-        self.restart_count = remembered.restart_count;
-        self.last_process_state = remembered.last_process_state;
-        let restarted_at_ms = remembered.restarted_at_unix_ms.map(mono_of);
-        self.backoff.restore(remembered.backoff_ms, restarted_at_ms);
-        self.health.restore(remembered.health);
-        self.state_entered_s = started_unix_ms / 1_000;
+        self.recall(now, &remembered);
+        self.not_before_ms = None;
+        let health_since_ms = remembered.health_since_unix_ms.unwrap_or(now.unix_ms);
+        self.health.restore(remembered.health, health_since_ms, remembered.has_passed);
+        self.state_entered_ms = started_unix_ms;
         let up_since_ms = mono_of(started_unix_ms);
         self.last_start_ms = Some(up_since_ms);
         self.process = Some(Process { pid, up_since_ms, left_behind: false });
@@ -61,18 +66,26 @@ impl Machine {
         self.attempt.dirty = true;
         self.told.failure = None;
         self.reason = None;
+        if !self.crashes.is_loop() {
+            self.failure = None;
+        }
         self.log(Preamble::Group, LogKey::Ucw, "Watching user.toml");
         self.announce();
-        self.begin_health(now);
+        self.begin_health(now, false);
         self.advance(now);
     }
 
-    fn begin_health(&mut self, now: Now) {
+    /// Begins to check; `is_fresh` for a process that has just been started.
+    fn begin_health(&mut self, now: Now, is_fresh: bool) {
         if self.has_hook(Hook::HealthCheck) {
-            self.health.begin(now.mono_ms);
+            if is_fresh {
+                self.health.begin(now);
+            } else {
+                self.health.resume(now.mono_ms);
+            }
             self.check_health(now);
         } else {
-            self.health.begin_without_hook();
+            self.health.begin_without_hook(now);
             self.push(Effect::Health {
                 status: self.health.status(),
                 reason: None,
@@ -101,9 +114,21 @@ impl Machine {
                 return;
             }
         }
+        if is_due(self.crashes.over_at_ms()) {
+            self.be_steady();
+        }
         self.check_health(now);
         if self.health.is_overdue(now.mono_ms) {
-            self.time_out_health();
+            self.time_out_health(now);
+        }
+    }
+
+    /// It has run for long enough since its last unexpected end.
+    fn be_steady(&mut self) {
+        self.crashes = Crashes::default();
+        let is_over = |failure: &Failure| failure.code == ReasonCode::RunExits;
+        if self.failure.as_ref().is_some_and(is_over) {
+            self.failure = None;
         }
     }
 
@@ -119,14 +144,18 @@ impl Machine {
         }
     }
 
-    fn time_out_health(&mut self) {
+    fn time_out_health(&mut self, now: Now) {
         self.hooks.end(Hook::HealthCheck);
         self.push(Effect::EndHook(Hook::HealthCheck));
         let timeout_s = text::seconds(self.settings.health_timeout_ms);
         let reason = format!("health-check ran longer than {timeout_s} secs and was ended");
         let line = text::line(Preamble::Package, LogKey::Hk, reason.clone());
         self.tell_hook(Hook::HealthCheck, vec![line]);
-        self.health.time_out(reason.clone());
+        let before = self.health.status();
+        self.health.time_out(now, reason.clone());
+        if before != HealthStatus::Unknown {
+            self.push(text::health_changed(before, HealthStatus::Unknown, None, &reason));
+        }
         self.push(Effect::Health {
             status: HealthStatus::Unknown,
             reason: Some(reason),
@@ -142,14 +171,31 @@ impl Machine {
         }
     }
 
-    pub(super) fn hook_ended(&mut self, now: Now, hook: Hook, outcome: &HookOutcome) {
+    pub(super) fn hook_ended(
+        &mut self,
+        now: Now,
+        hook: Hook,
+        outcome: &HookOutcome,
+        printed: Printed,
+    ) {
         let Some(was_ended) = self.hooks.finish(hook) else { return };
+        // What was ended because the service stops says nothing about the hook.
+        let timed_out = was_ended && matches!(self.phase, Phase::PostStop { .. });
+        if hook != Hook::HealthCheck && (!was_ended || timed_out) {
+            self.account.hook_ended(hook, outcome, timed_out, &printed, now.unix_ms);
+        }
         match self.phase {
             Phase::Initializing => {
                 if hook == Hook::Init {
                     self.effects.extend(text::hook_ended(hook, outcome));
                     self.init_ended(now, *outcome == HookOutcome::Exit(0));
                 }
+            }
+            Phase::Running if hook == Hook::HealthCheck => {
+                if !was_ended {
+                    self.tell_hook(hook, text::hook_ended(hook, outcome));
+                }
+                self.health_ended(now, outcome, printed);
             }
             Phase::Running => self.hook_ended_beside(now, hook, outcome, was_ended),
             Phase::Stopping(_) => self.advance_stop(now),
@@ -184,7 +230,6 @@ impl Machine {
                     self.attempt.post_run_at_ms = Some(at_ms.max(now.mono_ms));
                 }
             }
-            Hook::HealthCheck => self.health_ended(now, outcome),
             Hook::Reconfigure => {
                 self.health.restart(now.mono_ms);
                 if std::mem::take(&mut self.attempt.reconfigure_again) {
@@ -203,11 +248,12 @@ impl Machine {
             | Hook::Init
             | Hook::Run
             | Hook::PostStop
+            | Hook::HealthCheck
             | Hook::Suitability => {}
         }
     }
 
-    fn health_ended(&mut self, now: Now, outcome: &HookOutcome) {
+    fn health_ended(&mut self, now: Now, outcome: &HookOutcome, printed: Printed) {
         let status = match outcome {
             HookOutcome::Exit(code) => {
                 HealthStatus::from_exit_code(*code).unwrap_or(HealthStatus::Unknown)
@@ -215,7 +261,18 @@ impl Machine {
             HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => HealthStatus::Unknown,
         };
         let interval = self.spec.health_check_interval;
-        let pause_ms = self.health.ended(now.mono_ms, status, interval, &mut self.rng);
+        let before = self.health.status();
+        let pause_ms = self.health.ended(now, status, interval, &mut self.rng);
+        let after = self.health.status();
+        let exit_code = match outcome {
+            HookOutcome::Exit(code) => Some(*code),
+            HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => None,
+        };
+        if before != after {
+            self.push(text::health_changed(before, after, exit_code, &printed.first));
+        }
+        let at_unix_ms = now.unix_ms;
+        self.account.check = Some(LastCheck { status: after, exit_code, at_unix_ms, printed });
         self.push(Effect::Health {
             status: self.health.status(),
             reason: self.health.reason().map(Into::into),
@@ -236,7 +293,7 @@ impl Machine {
     }
 
     /// The process has ended, or left others of its group behind.
-    pub(super) fn exited(&mut self, now: Now, pid: u32, group_alive: bool) {
+    pub(super) fn exited(&mut self, now: Now, pid: u32, group_alive: bool, end: ProcessEnd) {
         let Some(process) = self.process.filter(|process| process.pid == pid) else { return };
         if process.left_behind {
             return;
@@ -247,8 +304,17 @@ impl Machine {
             self.last_start_ms = None;
         }
         self.process = group_alive.then_some(Process { left_behind: true, ..process });
-        self.state_entered_s = now.unix_ms / 1_000;
+        self.state_entered_ms = now.unix_ms;
         self.push(Effect::RemovePid);
+        let cause = match self.phase {
+            Phase::Stopping(stopping) if stopping.killed_at_ms.is_some() => {
+                ExitCause::StopTimeout { after_ms: stopping.timeout_ms }
+            }
+            Phase::Stopping(_) => ExitCause::Stopped,
+            _ => ExitCause::Unexpected,
+        };
+        let ProcessEnd { status, at_unix_ms, stderr } = end;
+        self.account.exit = Some(LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr });
         match self.phase {
             Phase::Running => self.fail(now, TerminationReason::RunHookFailed, Some(pid)),
             Phase::Stopping(stopping) => {

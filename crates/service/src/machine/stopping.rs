@@ -5,6 +5,7 @@ use roost_ident::{Hook, ShutdownSignal};
 
 use super::Machine;
 use crate::{
+    account::Crashes,
     effect::{Effect, LogKey, Preamble},
     event::Now,
     phase::{After, Phase, Stopping},
@@ -35,7 +36,7 @@ impl Machine {
     /// Begins to stop, from any phase in which something may run or be asked for.
     pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
         let timeout_s = timeout_s.unwrap_or_else(|| self.shutdown().1);
-        self.health.stop();
+        self.health.stop(now);
         self.attempt.post_run_at_ms = None;
         self.attempt.rebuild_at_ms = None;
         self.attempt.rerender_at_ms = None;
@@ -89,6 +90,14 @@ impl Machine {
                 if stopping.killed_at_ms.is_none() {
                     stopping.killed_at_ms = Some(now.mono_ms);
                     self.phase = Phase::Stopping(stopping);
+                    let (signal, _) = self.shutdown();
+                    let text = format!(
+                        "Service has not ended within {} secs of {} (PID: {}); killing it",
+                        text::seconds(stopping.timeout_ms),
+                        signal.as_str(),
+                        process.pid
+                    );
+                    self.log(Preamble::Group, LogKey::St, text);
                     self.push(Effect::Kill { pid: process.pid });
                 } else {
                     self.group_ended(now, process.pid);
@@ -181,6 +190,8 @@ impl Machine {
         self.not_before_ms = None;
         self.backoff.reset();
         self.reason = None;
+        self.failure = None;
+        self.crashes = Crashes::default();
         self.told = super::Told::default();
     }
 }

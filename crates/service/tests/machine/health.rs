@@ -16,7 +16,7 @@ fn a_hung_health_check_is_ended_and_unknown_with_a_reason() {
     assert_eq!(status.reason.as_deref(), Some(reason));
     assert_eq!(has_line(&world, &format!("web(HK): {reason}")), 1, "told once");
     let ends = world.times(|effect| *effect == Effect::EndHook(Hook::HealthCheck));
-    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert_eq!(ends.len(), 3, "{ends:?}");
     assert_eq!(status.phase, PhaseName::Running, "health does not restart a service");
 }
 

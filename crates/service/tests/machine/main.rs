@@ -8,4 +8,5 @@ mod starts;
 mod stops;
 mod support;
 mod survivors;
+mod why;
 mod wishes;

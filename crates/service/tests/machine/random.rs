@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use roost_ident::{BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology};
 use roost_service::{
     BackoffSettings, BindReport, BindState, BuildFailure, Effect, Event, HookOutcome, Machine,
-    Plan, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Survivor,
+    Plan, Printed, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings,
+    Survivor,
 };
 
 use crate::support::{START_MS, group, now, plan, spec};
@@ -78,7 +79,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(Event::FilesUpdated(vec!["a".into()])),
         1 => Just(Event::PackageUpdated("example/web/2/3".into())),
         // The end of a process that is not ours.
-        1 => Just(Event::Exited { pid: 7, group_alive: false }),
+        1 => Just(Event::Exited { pid: 7, group_alive: false, end: crate::support::end() }),
         1 => Just(Event::GroupEnded { pid: 7 }),
     ]
 }
@@ -198,7 +199,9 @@ impl Model {
                 let installs = choice.is_multiple_of(3);
                 Event::Built(Plan { installs, ..self.plan.clone() })
             }
-            Asked::Install if fails => Event::InstallFailed("bad".into()),
+            Asked::Install if fails => {
+                Event::InstallFailed { error: "bad".into(), printed: Printed::default() }
+            }
             Asked::Install => Event::Installed,
             Asked::Render => Event::Rendered(rendering(choice)),
             Asked::Spawn if fails => Event::SpawnFailed("bad".into()),
@@ -214,7 +217,7 @@ impl Model {
                     1 => HookOutcome::Exit(i32::from(choice)),
                     _ => HookOutcome::Exit(0),
                 };
-                Event::HookEnded { hook, outcome }
+                Event::HookEnded { hook, outcome, printed: Printed::default() }
             }
         };
         self.tell(event);
@@ -228,7 +231,7 @@ impl Model {
         if group_alive {
             self.left_behind = Some(pid);
         }
-        self.tell(Event::Exited { pid, group_alive });
+        self.tell(Event::Exited { pid, group_alive, end: crate::support::end() });
     }
 
     fn end_group(&mut self) {

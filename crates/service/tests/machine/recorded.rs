@@ -28,11 +28,15 @@ fn recorded(console: &str, name: &str, key_filter: &[&str]) -> Vec<String> {
     lines
 }
 
-/// Our lines in the same form.
+/// Lines that Habitat does not have.
+const OWN: [&str; 2] = ["(HK): Health changed from ", "(SR): The process exited with code "];
+
+/// Our lines in the same form, without those that Habitat does not have.
 fn ours(world: &World) -> Vec<String> {
     world
         .lines
         .iter()
+        .filter(|line| !OWN.iter().any(|own| line.contains(own)))
         .map(|line| match line.split_once("(PID: ") {
             Some((start, _)) => format!("{start}(PID: N)"),
             None => line.clone(),

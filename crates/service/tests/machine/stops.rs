@@ -70,7 +70,7 @@ fn a_second_stop_with_less_time_kills_sooner() {
 fn processes_left_behind_by_a_crash_are_stopped_before_the_next_start() {
     let mut world = world(&[Hook::Run], |_| {});
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: true });
+    world.tell(Event::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
     world.script.ends_ms = None;
     assert_eq!(world.machine.status().process.state, ProcessState::Down);
     assert!(matches!(world.effects.last(), Some((_, Effect::Signal { pid: 1_001, .. }))));
@@ -87,7 +87,7 @@ fn a_post_stop_that_hangs_does_not_hold_up_the_restart_for_ever() {
         script.hooks.insert(Hook::PostStop, (None, HookOutcome::Exit(0)));
     });
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false });
+    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
     world.pass(299_000);
     assert_eq!(world.times(is_build).len(), 1);
     world.pass(2_000);
@@ -187,7 +187,7 @@ fn a_weaker_wish_does_not_take_back_an_unload_or_a_shutdown() {
 fn what_even_kill_cannot_remove_does_not_keep_a_service_down() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: true });
+    world.tell(Event::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
     world.script.build = Err(BuildFailure::Refused("enough".into()));
     world.pass(20_000);
     assert_eq!(world.times(|effect| matches!(effect, Effect::Kill { .. })), [10_000]);

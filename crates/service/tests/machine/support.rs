@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use roost_ident::{Hook, PackageIdent, ServiceGroup};
 use roost_service::{
-    Effect, Event, HookOutcome, Machine, Now, Plan, Preamble, RenderedFile, RenderedKind,
-    Rendering, ServiceSpec, Settings, Status, Survivor,
+    Effect, Event, Excerpt, ExitStatus, HookOutcome, Machine, Now, Plan, Preamble, Printed,
+    ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Status, Survivor,
 };
 
 /// Unix time of the beginning.
@@ -50,6 +50,19 @@ pub(crate) struct Script {
     pub(crate) ends_ms: Option<u64>,
     /// What a hook does; without an entry it succeeds after a millisecond.
     pub(crate) hooks: BTreeMap<Hook, (Option<u64>, HookOutcome)>,
+    /// What every hook prints.
+    pub(crate) printed: Printed,
+    /// How the process ends.
+    pub(crate) end: ProcessEnd,
+}
+
+/// The end of a process that exits with code 1.
+pub(crate) fn end() -> ProcessEnd {
+    ProcessEnd {
+        status: ExitStatus::Code(1),
+        at_unix_ms: EPOCH_MS,
+        stderr: Excerpt::last_of("cannot bind\n", 100),
+    }
 }
 
 impl Script {
@@ -63,6 +76,8 @@ impl Script {
             runs_ms: None,
             ends_ms: Some(10),
             hooks: BTreeMap::new(),
+            printed: Printed::default(),
+            end: end(),
         }
     }
 }
@@ -199,7 +214,9 @@ impl World {
             },
             Effect::RunInstallHooks => match script.install {
                 Ok(()) => self.later(1, Event::Installed),
-                Err(error) => self.later(1, Event::InstallFailed(error)),
+                Err(error) => {
+                    self.later(1, Event::InstallFailed { error, printed: Printed::default() });
+                }
             },
             Effect::Render => {
                 let rendering = if script.renderings.is_empty() {
@@ -213,7 +230,14 @@ impl World {
                 let (after_ms, outcome) =
                     script.hooks.get(hook).cloned().unwrap_or((Some(1), HookOutcome::Exit(0)));
                 if let Some(after_ms) = after_ms {
-                    self.later(after_ms, Event::HookEnded { hook: *hook, outcome });
+                    self.later(
+                        after_ms,
+                        Event::HookEnded {
+                            hook: *hook,
+                            outcome,
+                            printed: self.script.printed.clone(),
+                        },
+                    );
                 }
             }
             Effect::EndHook(hook) => {
@@ -221,7 +245,14 @@ impl World {
                 self.queue.retain(
                     |_, event| !matches!(event, Event::HookEnded { hook: other, .. } if other == hook),
                 );
-                self.later(1, Event::HookEnded { hook: *hook, outcome: HookOutcome::Signal(9) });
+                self.later(
+                    1,
+                    Event::HookEnded {
+                        hook: *hook,
+                        outcome: HookOutcome::Signal(9),
+                        printed: Printed::default(),
+                    },
+                );
             }
             Effect::Spawn => match script.spawn {
                 Ok(()) => {
@@ -231,17 +262,25 @@ impl World {
                     self.alive = Some(pid);
                     self.later(1, Event::Spawned { pid });
                     if let Some(runs_ms) = script.runs_ms {
-                        self.later(1 + runs_ms, Event::Exited { pid, group_alive: false });
+                        self.later(
+                            1 + runs_ms,
+                            Event::Exited { pid, group_alive: false, end: script.end },
+                        );
                     }
                 }
                 Err(error) => self.later(1, Event::SpawnFailed(error)),
             },
             Effect::Signal { pid, .. } => {
                 if let Some(ends_ms) = script.ends_ms {
-                    self.later(ends_ms, Event::Exited { pid: *pid, group_alive: false });
+                    self.later(
+                        ends_ms,
+                        Event::Exited { pid: *pid, group_alive: false, end: script.end },
+                    );
                 }
             }
-            Effect::Kill { pid } => self.later(1, Event::Exited { pid: *pid, group_alive: false }),
+            Effect::Kill { pid } => {
+                self.later(1, Event::Exited { pid: *pid, group_alive: false, end: script.end });
+            }
             Effect::Announce
             | Effect::StartElection
             | Effect::WritePid(_)

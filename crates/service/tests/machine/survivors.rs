@@ -42,7 +42,7 @@ fn a_process_is_taken_back_without_init_run_or_post_run() {
     assert_eq!((status.restart_count, status.process.pid), (2, Some(1_003)));
     assert_eq!(status.process.state_entered_s, crate::support::EPOCH_MS / 1_000 - 60);
     assert!(status.initialized && status.last_process_state.is_some());
-    world.tell(Event::Exited { pid: 1_003, group_alive: false });
+    world.tell(Event::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
     world.pass(100);
     assert_eq!(world.machine.status().restart_count, 3);
     assert!(world.machine.status().process.pid.is_some_and(|pid| pid != 1_003));
@@ -85,6 +85,6 @@ fn a_process_taken_back_restarts_at_once_even_right_after_a_failed_build() {
     world.pass(30_300);
     let builds = world.times(is_build);
     assert_eq!(builds.len(), 2);
-    world.tell(Event::Exited { pid: 1_003, group_alive: false });
+    world.tell(Event::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
     assert_eq!(world.times(is_build)[2..], [30_300]);
 }

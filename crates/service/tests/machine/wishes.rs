@@ -76,7 +76,7 @@ fn crashed() -> World {
 /// What is printed about the pause when the process of a running service ends now.
 fn pause_after_exit(world: &mut World) -> String {
     let pid = world.machine.status().process.pid.expect("it runs");
-    world.tell(Event::Exited { pid, group_alive: false });
+    world.tell(Event::Exited { pid, group_alive: false, end: crate::support::end() });
     let line = world.lines.iter().rfind(|line| line.contains("Stopping service"));
     line.expect("it was marked").clone()
 }

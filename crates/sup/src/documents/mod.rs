@@ -3,3 +3,4 @@
 pub(crate) mod butterfly;
 pub(crate) mod census;
 pub(crate) mod service;
+pub(crate) mod v1;

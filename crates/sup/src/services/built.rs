@@ -211,13 +211,16 @@ pub(crate) fn read_user_layer(root: &FsRoot, name: &str) -> Result<Option<toml::
 impl Built {
     /// The facts that the state machine decides by.
     pub(crate) fn plan(&self) -> Plan {
+        // Without the capabilities to change users it runs as this process.
+        let own = self.credentials.is_none().then(|| user::current().unwrap_or(self.user.clone()));
+        let user = own.as_ref().unwrap_or(&self.user);
         Plan {
             ident: self.package.ident.to_string(),
             hooks: self.hooks.keys().copied().collect(),
             installs: !self.installs.is_empty(),
-            user: Some(self.user.user.clone()),
-            group: Some(self.user.group.clone()),
-            incapable_user: self.credentials.is_none().then(|| self.user.user.clone()),
+            user: Some(user.user.clone()),
+            group: Some(user.group.clone()),
+            incapable_user: own.as_ref().map(|own| own.user.clone()),
             shutdown_signal: self.package.shutdown_signal,
             shutdown_timeout_s: Some(self.package.shutdown_timeout_s),
         }

@@ -5,17 +5,18 @@
 //! to disk; answers from the present state are given here.
 
 use roost_ctl::{
+    message,
     reply::{ErrorCode, Failure, Reply, ServiceStatus, StatusExtra},
     request::Request,
     responder::Responder,
 };
 use roost_ident::{DesiredState, PackageIdent, ProcessState};
 use roost_ring::{Command, MemberId};
-use roost_service::Status;
+use roost_service::{HookFailure, LastExit, Reason, Status};
 use roost_template::{ConfigError, config::parse_toml};
 
 use super::{Supervisor, managed::Managed};
-use crate::ring::Refused;
+use crate::{documents::v1, ring::Refused, standing};
 
 impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
@@ -28,6 +29,9 @@ impl Supervisor {
             Request::SetConfig { group, config, version, encrypted } => {
                 let text = format!("Setting new configuration version {version} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
+                if let Some(why) = standing::config(&self.view, group.as_str(), version, &config) {
+                    return responder.finish(Reply::Unchanged(why));
+                }
                 let command = Command::SetServiceConfig {
                     group: group.to_string(),
                     incarnation: version,
@@ -40,6 +44,11 @@ impl Supervisor {
                 let text =
                     format!("Receiving new version {version} of file {filename} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
+                let name = filename.as_str();
+                let why = standing::file(&self.view, group.as_str(), name, version, &content);
+                if let Some(why) = why {
+                    return responder.finish(Reply::Unchanged(why));
+                }
                 let command = Command::SetServiceFile {
                     group: group.to_string(),
                     incarnation: version,
@@ -52,6 +61,9 @@ impl Supervisor {
             Request::Depart { member_id } => {
                 let text = format!("Attempting to depart member: {member_id}");
                 self.world.output.line("hab-sup", "CMD", &text);
+                if let Some(why) = standing::departure(&self.view, &member_id) {
+                    return responder.finish(Reply::Unchanged(why));
+                }
                 self.spread(Command::DepartMember(MemberId::new(&member_id)), responder);
             }
             Request::Restart => {
@@ -103,7 +115,7 @@ impl Supervisor {
     }
 
     fn statuses(&self, services: &[(&Managed, Status)]) -> Reply {
-        let now_s = self.world.clock.now().unix_ms / 1000;
+        let now_ms = self.world.clock.now().unix_ms;
         let status = |(managed, status): &(&Managed, Status)| {
             let process = status.process;
             let group = self.census.group(managed.group());
@@ -112,7 +124,7 @@ impl Supervisor {
                 group: managed.group().clone(),
                 desired: Some(status.desired_state),
                 state: process.state,
-                elapsed_s: now_s.saturating_sub(process.state_entered_s),
+                elapsed_s: (now_ms / 1_000).saturating_sub(process.state_entered_s),
                 pid: process.pid,
                 extra: StatusExtra {
                     health: Some(status.health.upper().into()),
@@ -121,8 +133,19 @@ impl Supervisor {
                     leader: group.and_then(|group| group.leader_id.clone()),
                     update: Some(managed.spec().update_strategy.to_string()),
                     phase: Some(status.phase.as_str().into()),
-                    reason: status.reason.clone(),
+                    reason: status.why.as_ref().map(Reason::line),
                     pending: Some(self.specs_being_written || self.specs_being_read),
+                    service_state: Some(status.state.as_str().into()),
+                    reason_code: status.why.as_ref().map(|why| why.code.as_str().into()),
+                    evidence: {
+                        let why = status.why.as_ref();
+                        why.map(|why| why.evidence.lines().to_vec()).unwrap_or_default()
+                    },
+                    has_check: Some(status.has_check),
+                    up_ms: (process.state == ProcessState::Up)
+                        .then(|| now_ms.saturating_sub(process.state_entered_ms)),
+                    last_exit: status.account.exit.as_ref().map(exit_message),
+                    last_hook: status.account.hook.as_ref().map(hook_message),
                 },
             }
         };
@@ -147,8 +170,34 @@ impl Supervisor {
     }
 }
 
+fn exit_message(exit: &LastExit) -> message::LastExit {
+    let (code, signal) = v1::code_and_signal(exit.status);
+    message::LastExit {
+        code,
+        signal,
+        at_unix_ms: exit.at_unix_ms,
+        ran_ms: exit.ran_ms,
+        cause: exit.cause.as_str().into(),
+        stderr: exit.stderr.lines().to_vec(),
+        pid: exit.pid,
+    }
+}
+
+fn hook_message(failure: &HookFailure) -> message::LastHook {
+    let (code, signal, error) = v1::outcome_parts(&failure.outcome);
+    message::LastHook {
+        hook: failure.hook.to_string(),
+        code,
+        signal,
+        error,
+        timed_out: failure.timed_out,
+        at_unix_ms: failure.at_unix_ms,
+        output: failure.printed.lines().to_vec(),
+    }
+}
+
 /// The release in use, or what the spec says while none is known.
-fn shown_ident(managed: &Managed) -> PackageIdent {
+pub(super) fn shown_ident(managed: &Managed) -> PackageIdent {
     let package = managed.built.as_ref().map(|built| built.package.ident.clone());
     package.unwrap_or_else(|| managed.spec().ident.clone())
 }

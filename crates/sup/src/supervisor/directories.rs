@@ -9,7 +9,6 @@ use roost_service::Event as Told;
 use super::{
     Supervisor,
     event::{Event, Watch},
-    specs::remembered,
 };
 use crate::files::watch::Target;
 
@@ -53,8 +52,7 @@ impl Supervisor {
         known.staging = Staging::UnderWay;
         let root = self.world.config.root.clone();
         let running = self.services.values().filter_map(|managed| managed.machine.plan().cloned());
-        let inherited = self.inherited.values();
-        let inherited = inherited.filter_map(|inherited| remembered(&inherited.state).plan);
+        let inherited = self.remembered.values().filter_map(|known| known.plan.clone());
         let keep: Vec<PackageIdent> =
             running.chain(inherited).filter_map(|plan| plan.ident.parse().ok()).collect();
         self.beside(move || {

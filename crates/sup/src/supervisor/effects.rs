@@ -6,8 +6,8 @@ use roost_ident::Hook;
 use roost_launch::wire::{Ids, Kind, Request, Scope, Shutdown, Spawn};
 use roost_pkg::user::Credentials;
 use roost_service::{
-    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, RenderFailure,
-    Rendering, ServiceSpec,
+    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, Printed,
+    RenderFailure, Rendering, ServiceSpec,
 };
 
 use super::{Supervisor, errands::Kind as Errand, event::Event, managed::Managed};
@@ -173,7 +173,8 @@ impl Supervisor {
         let now = self.world.clock.now();
         let Some(built) = managed.built.clone() else {
             let outcome = HookOutcome::CouldNotRun("the service is not read yet".into());
-            return managed.machine.handle(now, Told::HookEnded { hook, outcome });
+            let printed = Printed::default();
+            return managed.machine.handle(now, Told::HookEnded { hook, outcome, printed });
         };
         let owner = managed.group().to_string();
         let id = self.new_id();
@@ -285,9 +286,9 @@ impl Supervisor {
         }
         let installs = |managed: &Managed| managed.machine.status().phase == PhaseName::Installing;
         match result {
-            Err(error) => self.tell(service, Told::InstallFailed(error)),
+            Err(error) => self.tell(service, install_failed(error)),
             Ok(_) if !self.services.get(service).is_some_and(installs) => {
-                self.tell(service, Told::InstallFailed("the service is being stopped".into()));
+                self.tell(service, install_failed("the service is being stopped".into()));
             }
             Ok(hook) => {
                 let id = self.new_id();
@@ -313,14 +314,20 @@ impl Supervisor {
     }
 
     /// An install hook ended: its status is kept with the package, then the next one runs.
-    pub(super) fn install_hook_ended(&mut self, id: u64, service: &str, outcome: &HookOutcome) {
+    pub(super) fn install_hook_ended(
+        &mut self,
+        id: u64,
+        service: &str,
+        outcome: &HookOutcome,
+        printed: Printed,
+    ) {
         let Some((package, path)) = self.installing.remove(&id) else { return };
         if let HookOutcome::Exit(code) = outcome {
             self.world.small_files.install_status(path, *code);
         }
         if let Some(line) = install::failure(outcome) {
             self.world.output.line(&package.name, "HK", &line);
-            return self.tell(service, Told::InstallFailed(line));
+            return self.tell(service, Told::InstallFailed { error: line, printed });
         }
         if let Some(mut managed) = self.services.remove(service) {
             self.next_install_hook(&mut managed);
@@ -347,4 +354,8 @@ impl Supervisor {
             self.processes.remove(&id);
         }
     }
+}
+
+pub(super) fn install_failed(error: String) -> Told {
+    Told::InstallFailed { error, printed: Printed::default() }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use roost_ident::DesiredState;
 use roost_service::{BuildFailure, Event as Told, PhaseName, RenderFailure, Rendering};
 
-use super::{Supervisor, managed::Managed};
+use super::{Supervisor, effects::install_failed, managed::Managed};
 use crate::services::DISK_PATIENCE;
 
 /// What is done.
@@ -105,7 +105,7 @@ impl Supervisor {
                     let rendering = Rendering { files: Vec::new(), failures };
                     self.tell(&service, Told::Rendered(rendering));
                 }
-                Kind::Install => self.tell(&service, Told::InstallFailed(unread())),
+                Kind::Install => self.tell(&service, install_failed(unread())),
             }
         }
     }
@@ -160,6 +160,6 @@ impl Supervisor {
     }
 
     pub(super) fn refuse_install(&self, managed: &mut Managed) {
-        managed.machine.handle(self.world.clock.now(), Told::InstallFailed(unread()));
+        managed.machine.handle(self.world.clock.now(), install_failed(unread()));
     }
 }

@@ -1,8 +1,10 @@
 //! What the launcher says: processes and hooks that start, print and end.
 
 use roost_ident::Hook;
-use roost_launch::wire::Event as Said;
-use roost_service::{Event as Told, Now};
+use roost_launch::wire::{Event as Said, Status};
+use roost_service::{
+    Event as Told, Excerpt, ExitStatus, Now, Printed, ProcessEnd, excerpt::STDERR_BYTES_MAX,
+};
 
 use super::Supervisor;
 use crate::{Exit, services::hook_run::Ended};
@@ -15,7 +17,19 @@ const GROUP_PATIENCE_MS: u64 = 5;
 #[derive(Debug)]
 pub(super) struct HeldExit {
     pid: u32,
+    end: ProcessEnd,
     pub(super) until_ms: u64,
+}
+
+/// The end of a process as the launcher told it.
+pub(super) fn process_end(status: Status, at_unix_ms: u64, last_words: &str) -> ProcessEnd {
+    let status = match status {
+        Status::Code(code) => ExitStatus::Code(code),
+        Status::Signal(number) => ExitStatus::Signal(number),
+        Status::Unknown => ExitStatus::Unknown,
+    };
+    let stderr = Excerpt::last_of(last_words, STDERR_BYTES_MAX);
+    ProcessEnd { status, at_unix_ms, stderr }
 }
 
 impl Supervisor {
@@ -38,7 +52,11 @@ impl Supervisor {
                     let failed = match self.forget_process(&service, id) {
                         None => Told::SpawnFailed(message),
                         // Taken back while its start was still under way.
-                        Some(pid) => Told::Exited { pid, group_alive: false },
+                        Some(pid) => {
+                            let at_unix_ms = self.world.clock.now().unix_ms;
+                            let end = process_end(Status::Unknown, at_unix_ms, &message);
+                            Told::Exited { pid, group_alive: false, end }
+                        }
                     };
                     self.tell(&service, failed);
                 } else if let Some(ended) = self.hooks.not_started(id, message) {
@@ -52,13 +70,14 @@ impl Supervisor {
                     self.hook_ended(id, ended);
                 }
             }
-            Said::Exited { id, pid, status, .. } => {
+            Said::Exited { id, pid, status, at_unix_ms, last_words } => {
                 if self.processes.contains_key(&id) {
                     let until_ms = self.world.clock.now().mono_ms + GROUP_PATIENCE_MS;
-                    self.exits.insert(id, HeldExit { pid, until_ms });
+                    let end = process_end(status, at_unix_ms, &last_words);
+                    self.exits.insert(id, HeldExit { pid, end, until_ms });
                 } else if let Some(inherited) = self.inherited_by_id(id) {
                     // Nobody's service yet: what is left of its group must not meet a new start.
-                    inherited.ended = true;
+                    inherited.ended = Some(process_end(status, at_unix_ms, &last_words));
                     let running = inherited.running.clone();
                     self.stop_orphan(id, running.name, pid, running.shutdown);
                 } else if let Some(ended) = self.hooks.exited(id, status) {
@@ -82,7 +101,9 @@ impl Supervisor {
         let Some(service) = self.processes.remove(&id) else { return };
         let Some(pid) = self.forget_process(&service, id) else { return };
         match self.exits.remove(&id) {
-            Some(_) => self.tell(&service, Told::Exited { pid, group_alive: false }),
+            Some(HeldExit { end, .. }) => {
+                self.tell(&service, Told::Exited { pid, group_alive: false, end });
+            }
             None => self.tell(&service, Told::GroupEnded { pid }),
         }
     }
@@ -94,7 +115,8 @@ impl Supervisor {
         let released: Vec<_> = self.exits.extract_if(.., |_, held| due(&held)).collect();
         for (id, held) in released {
             if let Some(service) = self.processes.get(&id).cloned() {
-                self.tell(&service, Told::Exited { pid: held.pid, group_alive: true });
+                let HeldExit { pid, end, .. } = held;
+                self.tell(&service, Told::Exited { pid, group_alive: true, end });
             }
         }
     }
@@ -118,16 +140,17 @@ impl Supervisor {
     fn hook_ended(&mut self, id: u64, ended: Ended) {
         let Ended { service, hook, outcome, started, printed } = ended;
         self.world.metrics.hook_took(hook, started.elapsed());
+        let excerpt = Printed::of(&printed.0, &printed.1);
         match hook {
-            Hook::Install => self.install_hook_ended(id, &service, &outcome),
+            Hook::Install => self.install_hook_ended(id, &service, &outcome, excerpt),
             Hook::Suitability => self.suitability_ended(id, &service, &outcome, &printed.0),
             Hook::HealthCheck => {
                 if let Some(managed) = self.services.get_mut(&service) {
                     managed.health_output = printed;
                 }
-                self.tell(&service, Told::HookEnded { hook, outcome });
+                self.tell(&service, Told::HookEnded { hook, outcome, printed: excerpt });
             }
-            _ => self.tell(&service, Told::HookEnded { hook, outcome }),
+            _ => self.tell(&service, Told::HookEnded { hook, outcome, printed: excerpt }),
         }
     }
 
@@ -139,7 +162,7 @@ impl Supervisor {
         // An end that waits for the specs, to take these back, waits no longer.
         self.end_waits_until_ms = None;
         let inherited = std::mem::take(&mut self.inherited).into_values();
-        let inherited = inherited.filter(|inherited| !inherited.ended);
+        let inherited = inherited.filter(|inherited| inherited.ended.is_none());
         let services = self.services.values();
         self.left =
             services.filter_map(|managed| Some((managed.pid?, managed.shutdown()))).collect();

@@ -48,6 +48,7 @@ use roost_crypto::KeyCache;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Shutdown, Welcome};
 use roost_ring::{SysInfo, View};
+use roost_service::Remembered;
 use roost_template::context::Sys;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -189,6 +190,8 @@ pub(crate) struct Supervisor {
     exits: BTreeMap<u64, HeldExit>,
     /// Processes of the former Supervisor that wait for their spec, by service group.
     inherited: BTreeMap<String, Inherited>,
+    /// What the former Supervisor kept of services that are not loaded yet, by service group.
+    remembered: BTreeMap<String, Remembered>,
     /// Complaints about spec files that were told, by path.
     spec_complaints: BTreeMap<PathBuf, String>,
     specs_being_read: bool,
@@ -238,6 +241,7 @@ impl Supervisor {
             next_id: welcome.next_id,
             exits: BTreeMap::new(),
             inherited: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             spec_complaints: BTreeMap::new(),
             specs_being_read: false,
             specs_read_again: false,

@@ -7,9 +7,9 @@ use roost_ident::ProcessState;
 use roost_service::{PhaseName, Status};
 use tokio::sync::watch;
 
-use super::{Course, Supervisor, World, managed::Managed};
+use super::{Course, Supervisor, World, commands::shown_ident, managed::Managed};
 use crate::{
-    documents::{butterfly, census::CensusDocuments, service},
+    documents::{butterfly, census::CensusDocuments, service, v1},
     systemd,
 };
 
@@ -67,16 +67,25 @@ impl Publisher {
             &managed.cfg,
         );
         let health = service::health(&status, &managed.health_output);
+        let v1 = v1::document(
+            managed.group().as_str(),
+            shown_ident(managed).to_string(),
+            &status,
+            managed.binds_told.as_deref().unwrap_or_default(),
+            world.common.redact,
+        );
         let entry = match self.entries.get(&managed.name) {
-            None => ServiceEntry::new(document, health),
+            None => ServiceEntry::new(document, health).with_v1(v1),
             Some(known) => {
                 let same_object = *known.document() == document;
                 let same_health = *known.health_document() == health;
+                let same_v1 = *known.v1_document() == v1;
                 match (same_object, same_health) {
-                    (true, true) => return,
-                    (true, false) => known.with_health(health),
-                    (false, true) => known.with_document(document),
-                    (false, false) => known.with_document(document).with_health(health),
+                    (true, true) if same_v1 => return,
+                    (true, true) => known.with_v1(v1),
+                    (true, false) => known.with_health(health).with_v1(v1),
+                    (false, true) => known.with_document(document).with_v1(v1),
+                    (false, false) => known.with_document(document).with_health(health).with_v1(v1),
                 }
             }
         };

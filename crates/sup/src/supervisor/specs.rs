@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use roost_ident::{DesiredState, ServiceGroup};
-use roost_launch::wire::{Running, Shutdown, Welcome};
+use roost_launch::wire::{Request, Running, Shutdown, Welcome};
 use roost_service::{
-    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, Now, PhaseName, Remembered,
-    ServiceSpec, Settings, Survivor,
+    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, ProcessEnd,
+    Remembered, ServiceSpec, Settings, Survivor,
 };
 
 use super::{
     Course, Supervisor,
     errands::Kind,
     event::{Event, Watch},
+    launched::process_end,
     managed::Managed,
     orphans::service_of,
 };
@@ -30,20 +31,25 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Inherited {
     pub(super) running: Running,
-    /// What the former Supervisor kept of its service.
-    pub(super) state: Vec<u8>,
-    /// It has ended meanwhile.
-    pub(super) ended: bool,
+    /// It has ended meanwhile, like this.
+    pub(super) ended: Option<ProcessEnd>,
 }
 
 impl Inherited {
-    /// False when it has ended, and nobody but the user or the former Supervisor ended it: then
-    /// the service begins afresh.
-    fn is_to_be_taken_back(&self, spec: &ServiceSpec) -> bool {
-        let was_wanted = remembered(&self.state)
+    /// False when it has ended and the former Supervisor knew that, or nobody but the user or
+    /// that Supervisor ended it: then the service goes on without it.
+    fn is_to_be_taken_back(&self, spec: &ServiceSpec, remembered: &Remembered) -> bool {
+        let pid = self.running.pid;
+        let was_wanted = remembered
             .last_process_state
-            .is_some_and(|last| last.pid == Some(self.running.pid) && !last.reason.is_failure());
-        !self.ended || (spec.desired_state == DesiredState::Up && !was_wanted)
+            .is_some_and(|last| last.pid == Some(pid) && !last.reason.is_failure());
+        let is_known = |end: &ProcessEnd| {
+            let known = remembered.account.exit.as_ref().filter(|exit| exit.pid == pid);
+            known.is_some_and(|exit| exit.at_unix_ms == end.at_unix_ms)
+        };
+        self.ended.as_ref().is_none_or(|end| {
+            spec.desired_state == DesiredState::Up && !was_wanted && !is_known(end)
+        })
     }
 }
 
@@ -56,12 +62,13 @@ pub(super) fn remembered(state: &[u8]) -> Remembered {
 impl Supervisor {
     /// Sorts what the launcher holds: services to take back, and processes to stop.
     pub(super) fn take_over(&mut self, welcome: &Welcome) {
-        let state = |name: &str| welcome.state_of(name).unwrap_or_default().to_vec();
+        let known = welcome.remembered.iter();
+        self.remembered =
+            known.map(|entry| (entry.name.clone(), remembered(&entry.bytes))).collect();
         let running = welcome.running.iter().cloned();
-        let taken =
-            |running: Running, ended| Inherited { state: state(&running.name), running, ended };
+        let taken = |running: Running, ended| Inherited { running, ended };
         let mut inherited: BTreeMap<_, _> =
-            running.map(|running| (running.name.clone(), taken(running, false))).collect();
+            running.map(|running| (running.name.clone(), taken(running, None))).collect();
         // A service that ended while nobody watched is taken back too, and ends at once: so its
         // restart is counted like any other.
         for ended in &welcome.ended {
@@ -73,7 +80,8 @@ impl Supervisor {
                 started_unix_ms: ended.at_unix_ms,
                 shutdown: Shutdown::default(),
             };
-            inherited.entry(ended.name.clone()).or_insert(taken(gone, true));
+            let end = process_end(ended.status, ended.at_unix_ms, &ended.last_words);
+            inherited.entry(ended.name.clone()).or_insert(taken(gone, Some(end)));
         }
         self.inherited = inherited;
         for survivor in &welcome.survivors {
@@ -120,6 +128,7 @@ impl Supervisor {
             *specs_read = true;
         }
         self.stop_inherited_without(&listing);
+        self.forget_remembered_without(&listing);
         for (name, spec) in &listing.specs {
             if self.services.contains_key(name) {
                 self.change(name, spec);
@@ -141,7 +150,7 @@ impl Supervisor {
     fn take_back_to_stop(&mut self, listing: &Listing) {
         for spec in listing.specs.values() {
             let runs = |group: &ServiceGroup| {
-                self.inherited.get(group.as_str()).is_some_and(|inherited| !inherited.ended)
+                self.inherited.get(group.as_str()).is_some_and(|it| it.ended.is_none())
             };
             if self.group_of(spec).is_ok_and(|group| runs(&group)) {
                 self.create(spec);
@@ -171,16 +180,43 @@ impl Supervisor {
         };
         let now = self.world.clock.now();
         let inherited = self.inherited.remove(group.as_str());
-        let inherited = inherited.filter(|inherited| inherited.is_to_be_taken_back(spec));
-        let machine = match &inherited {
-            Some(inherited) => self.adopt(now, group, spec, inherited),
-            None => Machine::new(now, group, spec.clone(), self.settings(), system::seed()),
+        let remembered = self.remembered.remove(group.as_str());
+        let known = remembered.clone().unwrap_or_default();
+        let (inherited, ended) = match inherited {
+            Some(inherited) if inherited.is_to_be_taken_back(spec, &known) => {
+                (Some(inherited), None)
+            }
+            Some(Inherited { running, ended }) => (None, ended.map(|end| (running.pid, end))),
+            None => (None, None),
+        };
+        let (settings, seed) = (self.settings(), system::seed());
+        let output = known.account.check.as_ref().map(|check| &check.printed);
+        let output = output.map(|it| (it.stdout.text(), it.stderr.text())).unwrap_or_default();
+        let machine = match (&inherited, remembered) {
+            (Some(Inherited { running, .. }), _) => {
+                let Running { pid, started_unix_ms, .. } = *running;
+                let survivor = Survivor { pid, started_unix_ms, remembered: known };
+                Machine::adopt(now, group, spec.clone(), settings, seed, survivor)
+            }
+            (None, Some(known)) => {
+                // What an end that was known says is in there already.
+                let is_news =
+                    |(pid, end): &(u32, ProcessEnd)| {
+                        known.account.exit.as_ref().is_none_or(|exit| {
+                            (exit.pid, exit.at_unix_ms) != (*pid, end.at_unix_ms)
+                        })
+                    };
+                let ended = ended.filter(is_news);
+                Machine::resume(now, group, spec.clone(), settings, seed, &known, ended)
+            }
+            (None, None) => Machine::new(now, group, spec.clone(), settings, seed),
         };
         let mut managed = Managed::new(&self.world.config.root, spec, machine);
         let name = managed.name.clone();
         if let Some(Inherited { running, .. }) = &inherited {
             managed.process = Some(running.id);
             managed.pid = Some(running.pid);
+            managed.health_output = output;
             self.processes.insert(running.id, name.clone());
         }
         self.services.insert(name.clone(), managed);
@@ -188,10 +224,10 @@ impl Supervisor {
         // Reported once: it may be read, and change, before the watching has begun.
         self.world.watcher.watch_and_report(Watch::User(name.clone()), user);
         self.drive(&name);
-        if let Some(Inherited { running, ended: true, .. }) = inherited {
+        if let Some(Inherited { running, ended: Some(end) }) = inherited {
             self.processes.remove(&running.id);
             self.forget_process(&name, running.id);
-            self.tell(&name, Told::Exited { pid: running.pid, group_alive: false });
+            self.tell(&name, Told::Exited { pid: running.pid, group_alive: false, end });
         }
         if spec.desired_state == DesiredState::Down {
             self.tell(&name, Told::Stop { timeout_s: None });
@@ -208,27 +244,6 @@ impl Supervisor {
         if self.spec_complaints.insert(path, line.clone()).as_ref() != Some(&line) {
             self.world.output.line("hab-sup", "SD", &line);
         }
-    }
-
-    /// Takes back a process that outlived the former Supervisor.
-    fn adopt(
-        &self,
-        now: Now,
-        group: ServiceGroup,
-        spec: &ServiceSpec,
-        Inherited { running, state, ended }: &Inherited,
-    ) -> Machine {
-        let mut remembered = remembered(state);
-        let known_end = remembered.last_process_state.is_some_and(|last| {
-            last.pid == Some(running.pid) && *ended && last.reason.is_failure()
-        });
-        if known_end {
-            // The former Supervisor counted this end already; it is about to be counted again.
-            remembered.restart_count = remembered.restart_count.saturating_sub(1);
-        }
-        let survivor =
-            Survivor { pid: running.pid, started_unix_ms: running.started_unix_ms, remembered };
-        Machine::adopt(now, group, spec.clone(), self.settings(), system::seed(), survivor)
     }
 
     fn settings(&self) -> Settings {
@@ -408,16 +423,31 @@ impl Supervisor {
         }
     }
 
+    /// Drops what is known of services that were unloaded while no Supervisor ran.
+    fn forget_remembered_without(&mut self, listing: &Listing) {
+        let is_unloaded = |name: &str| {
+            let service = service_of(name);
+            !listing.specs.contains_key(service)
+                && !listing.unusable.iter().any(|unusable| unusable == service)
+        };
+        let gone = self.remembered.extract_if(.., |name, _| is_unloaded(name));
+        for (name, _) in gone {
+            self.world.launcher.send(&Request::Forget { name });
+        }
+    }
+
     fn stop_one_inherited(&mut self, name: String, inherited: &Inherited) {
-        let Inherited { running, ended, .. } = inherited;
-        if !ended {
+        let Inherited { running, ended } = inherited;
+        if ended.is_none() {
             self.stop_orphan(running.id, name, running.pid, running.shutdown);
         }
     }
 
     /// The process of the former Supervisor that has this number and lives.
     pub(super) fn inherited_by_id(&mut self, id: u64) -> Option<&mut Inherited> {
-        self.inherited.values_mut().find(|inherited| inherited.running.id == id && !inherited.ended)
+        self.inherited
+            .values_mut()
+            .find(|inherited| inherited.running.id == id && inherited.ended.is_none())
     }
 
     /// Stops all processes of the former Supervisor that were not taken back yet.

@@ -1,0 +1,210 @@
+//! Why the service is not as it should be, from where it is in its life and what happened last.
+
+use roost_ident::{DesiredState, ElectionStatus, HealthStatus};
+
+use super::Machine;
+use crate::{
+    account::{ExitCause, HookFailure, LastExit},
+    binds::{BindReport, BindState},
+    event::{Now, ProcessEnd},
+    excerpt::Excerpt,
+    phase::{After, Phase},
+    status::ServiceState,
+    text,
+    why::{Failure, Reason, ReasonCode},
+};
+
+impl Machine {
+    /// Where it is in its life, for machines.
+    pub(super) fn state(&self) -> ServiceState {
+        match self.phase {
+            Phase::Stopped | Phase::Gone => ServiceState::Down,
+            Phase::Pausing { .. } if self.failure.is_some() => ServiceState::BackingOff,
+            Phase::Preparing if !self.may_initialize() => ServiceState::Blocked,
+            Phase::Preparing | Phase::Initialized if !self.asked.render && !self.may_act() => {
+                ServiceState::Blocked
+            }
+            Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning => ServiceState::Starting,
+            Phase::Broken { .. } => ServiceState::Failed,
+            Phase::Running => ServiceState::Up,
+            Phase::Stopping(_) | Phase::PostStop { .. } => ServiceState::Stopping,
+        }
+    }
+
+    /// Why it is not as it should be; `None` when it is, or on its way without a failure.
+    pub(super) fn why(&self) -> Option<Reason> {
+        match self.phase {
+            Phase::Stopped => Some(self.stopped()),
+            Phase::Gone => None,
+            Phase::Stopping(stopping) => self.stopping(stopping.after),
+            Phase::PostStop { after, .. } => self.stopping(after),
+            Phase::Running => self.why_not_well(),
+            Phase::Preparing | Phase::Initialized if self.state() == ServiceState::Blocked => {
+                Some(self.blocked())
+            }
+            Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Broken { .. }
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning => self.failed(),
+        }
+    }
+
+    /// Remembers what kept the service from running; the first of several of a kind counts.
+    pub(super) fn note_failure(&mut self, now: Now, code: ReasonCode, message: String) {
+        let before = self.failure.as_ref().filter(|failure| failure.code == code);
+        let since_unix_ms = before.map_or(now.unix_ms, |failure| failure.since_unix_ms);
+        self.failure = Some(Failure { code, message, since_unix_ms });
+    }
+
+    /// A process ended while no Supervisor ran, or when it had no time to keep that.
+    pub(super) fn note_unseen_end(&mut self, pid: u32, end: ProcessEnd, stopping: bool) {
+        let ProcessEnd { status, at_unix_ms, stderr } = end;
+        let was_wanted = self.spec.desired_state == DesiredState::Up && !stopping;
+        let cause = if was_wanted { ExitCause::Unexpected } else { ExitCause::Stopped };
+        let ran_ms = at_unix_ms.saturating_sub(self.state_entered_ms);
+        self.account.exit = Some(LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr });
+        self.state_entered_ms = at_unix_ms;
+    }
+
+    fn since_state(&self, code: ReasonCode, message: String) -> Reason {
+        let since_unix_ms = self.state_entered_ms;
+        Reason { code, message, since_unix_ms, evidence: Excerpt::default() }
+    }
+
+    fn stopped(&self) -> Reason {
+        let mut message = "it was stopped".to_owned();
+        if let Some(LastExit { cause: ExitCause::StopTimeout { after_ms }, .. }) = self.account.exit
+        {
+            let after = text::seconds(after_ms);
+            message.push_str(&format!(" (killed, because it did not end within {after} s)"));
+        }
+        let ident = &self.spec.ident;
+        message.push_str(&format!("; 'hab svc start {}/{}' starts it", ident.origin, ident.name));
+        self.since_state(ReasonCode::DesiredDown, message)
+    }
+
+    fn stopping(&self, after: After) -> Option<Reason> {
+        match after {
+            After::Restart => self.failed(),
+            After::Start => None,
+            After::Down | After::Unload | After::Shutdown => {
+                Some(self.since_state(ReasonCode::Stopping, "it is being stopped".into()))
+            }
+        }
+    }
+
+    fn blocked(&self) -> Reason {
+        if self.may_initialize() {
+            return match self.election {
+                ElectionStatus::NoQuorum => self.since_state(
+                    ReasonCode::NoQuorum,
+                    "too few members of its group are alive to elect a leader".into(),
+                ),
+                _ => self.since_state(
+                    ReasonCode::ElectionInProgress,
+                    "it waits for its group to elect a leader".into(),
+                ),
+            };
+        }
+        let lacking: Vec<(ReasonCode, String)> = self
+            .spec
+            .binds
+            .iter()
+            .filter_map(|bind| match self.bind_report(bind) {
+                Some(report) if report.is_satisfied() => None,
+                Some(report) => Some(lack(report)),
+                None => {
+                    let text = format!("bind '{}' waits for {}", bind.name, bind.group);
+                    Some((ReasonCode::WaitingForBinds, text))
+                }
+            })
+            .collect();
+        let code = lacking.first().map_or(ReasonCode::WaitingForBinds, |(code, _)| *code);
+        let texts: Vec<String> = lacking.into_iter().map(|(_, text)| text).collect();
+        self.since_state(code, texts.join("; "))
+    }
+
+    /// The last failure with what was printed about it.
+    fn failed(&self) -> Option<Reason> {
+        let Failure { code, message, since_unix_ms } = self.failure.clone()?;
+        let (message, evidence) = match code {
+            ReasonCode::RunExits => {
+                let exit = self.account.exit.as_ref()?;
+                (exit.sentence(), exit.stderr.clone())
+            }
+            ReasonCode::InitFailed => {
+                let hook = self.account.hook.as_ref()?;
+                (HookFailure::sentence(hook), hook.printed.clone())
+            }
+            _ => (message, Excerpt::default()),
+        };
+        Some(Reason { code, message, since_unix_ms, evidence })
+    }
+
+    /// While the process runs: it dies again and again, cannot be looked after, or is unwell.
+    fn why_not_well(&self) -> Option<Reason> {
+        if (self.crashes.is_loop() || self.attempt.rebuild_at_ms.is_some())
+            && let Some(reason) = self.failed()
+        {
+            return Some(reason);
+        }
+        let since_unix_ms = self.health.since_unix_ms();
+        let reason =
+            |code, message, evidence| Some(Reason { code, message, since_unix_ms, evidence });
+        if let Some(text) = self.health.reason() {
+            return reason(ReasonCode::HealthTimeout, text.to_owned(), Excerpt::default());
+        }
+        let check = self.account.check.as_ref();
+        let evidence = check.map(|check| check.printed.end().clone()).unwrap_or_default();
+        let code = check.and_then(|check| check.exit_code);
+        let with_code = |text: &str| match code {
+            Some(code) => format!("{text} (exit code {code})"),
+            None => text.to_owned(),
+        };
+        let stale = self.failure.as_ref().filter(|it| it.code == ReasonCode::TemplateError);
+        match (self.health.status(), check) {
+            (HealthStatus::Critical, _) => reason(
+                ReasonCode::HealthCritical,
+                with_code("the last health check was critical"),
+                evidence,
+            ),
+            (HealthStatus::Unknown, Some(_)) => reason(
+                ReasonCode::HealthUnknown,
+                with_code("the last health check gave no result"),
+                evidence,
+            ),
+            _ => stale.and_then(|_| self.failed()),
+        }
+    }
+}
+
+/// What a bind lacks.
+fn lack(report: &BindReport) -> (ReasonCode, String) {
+    let BindReport { name, group, state } = report;
+    let start = format!("bind '{name}' waits for {group}, which");
+    match state {
+        BindState::Satisfied | BindState::Absent => {
+            (ReasonCode::WaitingForBinds, format!("{start} is not in the ring"))
+        }
+        BindState::Inactive => {
+            (ReasonCode::WaitingForBinds, format!("{start} has no member that is alive"))
+        }
+        BindState::MissingExports(fields) => {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            (ReasonCode::BindFieldMissing, format!("{start} does not export {}", fields.join(", ")))
+        }
+        BindState::Failed(error) => {
+            (ReasonCode::WaitingForBinds, format!("{start} cannot be checked: {error}"))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a service is not as it should be: the words for it.
+
+use crate::excerpt::Excerpt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)+) => {
+        /// What is the matter, for programs. The words are stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ReasonCode {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl ReasonCode {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word in documents.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// It was stopped, and stays so until somebody starts it.
+    DesiredDown = "desired_down",
+    /// It is being stopped.
+    Stopping = "stopping",
+    /// A group that it binds to is not in the ring, or none of its members is alive.
+    WaitingForBinds = "waiting_for_binds",
+    /// A group that it binds to does not export what it needs.
+    BindFieldMissing = "bind_field_missing",
+    /// Its group has no leader yet.
+    ElectionInProgress = "election_in_progress",
+    /// Too few members of its group are alive to elect a leader.
+    NoQuorum = "no_quorum",
+    /// An `install` hook failed.
+    InstallFailed = "install_failed",
+    /// Its `init` hook failed.
+    InitFailed = "init_failed",
+    /// Its process could not be started.
+    StartFailed = "start_failed",
+    /// Its process ends by itself.
+    RunExits = "run_exits",
+    /// A template cannot be rendered or written.
+    TemplateError = "template_error",
+    /// User, configuration, binds or templates are missing or bad.
+    ConfigError = "config_error",
+    /// No installed package satisfies its spec.
+    PackageMissing = "package_missing",
+    /// Its package has nothing to run.
+    PackageBroken = "package_broken",
+    /// A directory of it could not be made.
+    DirectoryError = "directory_error",
+    /// The last health check was critical.
+    HealthCritical = "health_critical",
+    /// The last health check gave no result.
+    HealthUnknown = "health_unknown",
+    /// The last health check ran too long.
+    HealthTimeout = "health_timeout",
+}
+
+/// Why a service is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// For programs.
+    pub code: ReasonCode,
+    /// For people, one line.
+    pub message: String,
+    /// Since when it is so, Unix milliseconds.
+    pub since_unix_ms: u64,
+    /// What was printed about it, the last line last.
+    pub evidence: Excerpt,
+}
+
+impl Reason {
+    /// The message with the last line of what was printed.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self.evidence.last() {
+            Some(last) if !self.message.contains(last) => format!("{}: {last}", self.message),
+            _ => self.message.clone(),
+        }
+    }
+}
+
+/// Something that kept the service from running, until it has run for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind.
+    pub code: ReasonCode,
+    /// What it says by itself; how a process or hook ended is in [`crate::account::Account`].
+    pub message: String,
+    /// Unix milliseconds of the first one of this kind in a row.
+    pub since_unix_ms: u64,
+}
