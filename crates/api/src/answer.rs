@@ -31,6 +31,11 @@ impl Payload {
         Self { bytes, taken: false }
     }
 
+    /// Puts other bytes of the same content in the place of the present ones.
+    pub(crate) fn exchange(&mut self, exchange: impl FnOnce(Bytes) -> Bytes) {
+        self.bytes = exchange(std::mem::take(&mut self.bytes));
+    }
+
     /// Leaves the bytes away, for HEAD.
     pub(crate) fn clear(&mut self) {
         self.bytes = Bytes::new();

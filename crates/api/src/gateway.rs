@@ -16,8 +16,9 @@ use crate::{
     accept::{self, Media},
     answer::{self, Answer, Persistence},
     document::{Format, Rendered},
+    held::Held,
     limits::Limits,
-    metrics::{GatewayMetrics, Label, MetricsSource},
+    metrics::{Closed, GatewayMetrics, Label, MetricsSource},
     page,
     path::{Part, Route},
     problem, serve,
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     source: MetricsSource,
     pub(crate) metrics: GatewayMetrics,
+    held: Arc<Held>,
     page: Rendered,
     openapi: Rendered,
 }
@@ -79,6 +81,7 @@ impl Gateway {
             snapshots,
             source,
             metrics,
+            held: Arc::default(),
             page: page::start_page(&config.version),
             openapi: Rendered::new(page::OPENAPI_JSON),
         };
@@ -102,11 +105,24 @@ enum Resource {
 struct Refusal(StatusCode, Option<Route>);
 
 impl Shared {
-    /// Answers one request. Its body is not read.
-    pub(crate) async fn respond(&self, request: Request<Incoming>, leaving: bool) -> Answer {
+    /// Answers one request. Its body is not read. `close` closes the connection when its answer
+    /// waits too long while others need the memory.
+    pub(crate) async fn respond(
+        &self,
+        request: Request<Incoming>,
+        leaving: bool,
+        close: &CancellationToken,
+    ) -> Answer {
         let (parts, mut body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let answer = self.answer(&parts, persistence(&parts, has_body || leaving));
+        let mut answer = self.answer(&parts, persistence(&parts, has_body || leaving));
+        answer.body_mut().exchange(|bytes| {
+            let (bytes, closed) = self.held.hold(bytes, close);
+            for _ in 0..closed {
+                self.metrics.count_closed(Closed::Memory);
+            }
+            bytes
+        });
         let expects = parts.version == Version::HTTP_11
             && has_body
             && answer.status() != StatusCode::UNAUTHORIZED

@@ -42,6 +42,7 @@ mod answer;
 pub mod document;
 pub mod documents;
 pub mod gateway;
+mod held;
 pub mod limits;
 pub mod listen;
 pub mod metrics;

@@ -26,6 +26,13 @@ pub(crate) const PEM_BYTES: u64 = 1024 * 1024;
 /// Most that is read from a client and thrown away after the last answer, in bytes.
 pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 
+/// Most bytes that answers hold together until their clients have read them; each version of a
+/// document counts once.
+pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Answers up to this size are not counted: their number is bounded by that of connections.
+pub(crate) const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
+
 /// Limits that an operator may want to move.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -76,6 +76,8 @@ impl fmt::Debug for MetricsSource {
 pub(crate) enum Closed {
     /// There were too many, and it was the oldest.
     Oldest,
+    /// Its answer held memory that others needed, and was the oldest.
+    Memory,
     /// The TLS handshake failed or took too long.
     Handshake,
     /// No request came, or not all of it, in time.
@@ -90,6 +92,7 @@ impl Closed {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Oldest => "oldest",
+            Self::Memory => "memory",
             Self::Handshake => "handshake",
             Self::Idle => "idle",
             Self::Stalled => "stalled",

@@ -137,15 +137,15 @@ async fn serve_connection(terms: &Terms, tcp: TcpStream, leave: CancellationToke
 
 /// Makes the function that answers the requests of one connection.
 macro_rules! service {
-    ($terms:expr, $answering:expr, $leave:expr) => {{
+    ($terms:expr, $answering:expr, $leave:expr, $close:expr) => {{
         let shared = Arc::clone(&$terms.shared);
         let answering = Arc::clone($answering);
-        let leave = $leave.clone();
+        let (leave, close) = ($leave.clone(), $close.clone());
         service_fn(move |request| {
             answering.store(true, Ordering::Relaxed);
             let shared = Arc::clone(&shared);
-            let leaving = leave.is_cancelled();
-            async move { Ok::<_, Infallible>(shared.respond(request, leaving).await) }
+            let (leaving, close) = (leave.is_cancelled(), close.clone());
+            async move { Ok::<_, Infallible>(shared.respond(request, leaving, &close).await) }
         })
     }};
 }
@@ -154,6 +154,7 @@ async fn serve_http1<I>(terms: &Terms, io: I, answering: &Answering, leave: Canc
 where
     I: Read + Write + Unpin,
 {
+    let close = CancellationToken::new();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(terms.limits.head_timeout)
@@ -161,22 +162,27 @@ where
         .max_headers(limits::HEADERS)
         .max_header_size(limits::HEAD_BYTES)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(io, service!(terms, answering, leave));
-    attend(terms, connection, http1::Connection::graceful_shutdown, answering, leave).await;
+        .serve_connection(io, service!(terms, answering, leave, close));
+    let attended =
+        attend(terms, connection, http1::Connection::graceful_shutdown, answering, leave);
+    let _ = close.run_until_cancelled(attended).await;
 }
 
 async fn serve_http2<I>(terms: &Terms, io: I, answering: &Answering, leave: CancellationToken)
 where
     I: Read + Write + Unpin,
 {
+    let close = CancellationToken::new();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(terms.limits.head_timeout)
         .max_concurrent_streams(limits::HTTP2_STREAMS)
         .max_header_list_size(limits::HEAD_BYTES as u32)
-        .serve_connection(io, service!(terms, answering, leave));
-    attend(terms, connection, http2::Connection::graceful_shutdown, answering, leave).await;
+        .serve_connection(io, service!(terms, answering, leave, close));
+    let attended =
+        attend(terms, connection, http2::Connection::graceful_shutdown, answering, leave);
+    let _ = close.run_until_cancelled(attended).await;
 }
 
 /// Drives a connection to its end: its own, or after it was asked to leave. One that is idle or
