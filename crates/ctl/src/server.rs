@@ -2,7 +2,8 @@
 //! answers (control chapter 2.2).
 //!
 //! One task per connection, so that a silent client blocks nobody. Clients that have not shown
-//! the secret are bounded in number, time and bytes; the oldest makes room for the newest.
+//! the secret are bounded in number, time and bytes; the oldest makes room for the newest. So are
+//! those that have shown it and ask for nothing.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +12,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,7 +24,7 @@ use subtle::ConstantTimeEq;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::{sleep, timeout},
 };
@@ -44,6 +45,12 @@ const MAX_STRANGERS: usize = 64;
 /// Connections that have, and requests that are not answered yet: clients that left before their
 /// answer count until it is given.
 pub const MAX_CONVERSATIONS: usize = 128;
+/// Time from the answer to the secret to the whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that is cut off is noticed by the system after about a minute and a half.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(45);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 3;
 /// Body of a handshake, unless the secret itself is longer.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
 /// Time for one frame to be taken by the client.
@@ -100,7 +107,7 @@ pub trait Observer: Send + Sync {
     fn called(&self, name: &'static str);
     /// A request was answered.
     fn answered(&self, name: &'static str, took: Duration);
-    /// A connection was ended early: `secret`, `handshake`, `capacity`, `tls`, `frame`.
+    /// A connection was ended early: `secret`, `handshake`, `capacity`, `idle`, `tls`, `frame`.
     fn refused(&self, why: &'static str);
 }
 
@@ -140,6 +147,7 @@ struct Shared {
     acceptor: Option<TlsAcceptor>,
     requests: mpsc::Sender<Incoming>,
     places: Arc<Semaphore>,
+    idle: Idle,
     failures: Mutex<Failures>,
     ended: watch::Receiver<bool>,
 }
@@ -160,6 +168,7 @@ pub async fn serve(
         acceptor,
         requests,
         places: Arc::new(Semaphore::new(MAX_CONVERSATIONS)),
+        idle: Idle::default(),
         failures: Mutex::new(Failures::default()),
         ended,
     });
@@ -216,6 +225,66 @@ impl Strangers {
     }
 }
 
+/// Connections that have shown the secret and sent no request yet, oldest first. No more than there
+/// are places.
+#[derive(Default)]
+struct Idle(Mutex<VecDeque<Arc<Notify>>>);
+
+impl Idle {
+    fn list(&self) -> MutexGuard<'_, VecDeque<Arc<Notify>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the oldest to leave its place; false when there is none.
+    fn dismiss_oldest(&self) -> bool {
+        let oldest = self.list().pop_front();
+        if let Some(oldest) = &oldest {
+            oldest.notify_one();
+        }
+        oldest.is_some()
+    }
+
+    fn enter(&self) -> IdleSeat<'_> {
+        let leave = Arc::new(Notify::new());
+        self.list().push_back(Arc::clone(&leave));
+        IdleSeat { idle: self, leave }
+    }
+}
+
+/// Being idle, until this is dropped.
+struct IdleSeat<'a> {
+    idle: &'a Idle,
+    leave: Arc<Notify>,
+}
+
+impl Drop for IdleSeat<'_> {
+    fn drop(&mut self) {
+        self.idle.list().retain(|other| !Arc::ptr_eq(other, &self.leave));
+    }
+}
+
+/// A place for a conversation. When all are taken, the one that was idle for longest has to go.
+async fn take_place(shared: &Shared) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() {
+        return Some(place);
+    }
+    if !shared.idle.dismiss_oldest() {
+        return None;
+    }
+    // It has nothing to finish.
+    let freed = Arc::clone(&shared.places).acquire_owned();
+    timeout(Duration::from_secs(1), freed).await.ok()?.ok()
+}
+
+/// Has the system notice clients that are cut off. Where it refuses, the time limits remain.
+fn keep_alive(stream: &TcpStream) {
+    use rustix::net::sockopt;
+    let _ = sockopt::set_socket_keepalive(stream, true);
+    let _ = sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE);
+    let _ = sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL);
+    let _ = sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES);
+}
+
 /// Wrong secrets, over all connections: guessing is slowed down however many hands it has. The
 /// right secret never waits.
 #[derive(Default)]
@@ -243,6 +312,7 @@ impl Failures {
 async fn handle(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, known: Arc<AtomicBool>) {
     // Answers are small and each is wanted at once.
     let _ = stream.set_nodelay(true);
+    keep_alive(&stream);
     let observer = &shared.config.observer;
     let result = match &shared.acceptor {
         None => converse(stream, &shared, &known).await,
@@ -322,16 +392,22 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(End::Refused("secret"));
     }
     known.store(true, Ordering::Relaxed);
-    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+    let Some(place) = take_place(shared).await else {
         let text = "too many requests at once; try again";
         send(&mut stream, &Reply::failed(ErrorCode::Internal, text), transaction).await?;
         close(stream).await?;
         return Err(End::Refused("capacity"));
     };
+    let seat = shared.idle.enter();
     send(&mut stream, &Reply::Ok, transaction).await?;
 
     decoder.set_limit(MAX_BODY_BYTES);
-    let Some(frame) = read_frame(&mut stream, &mut decoder).await? else { return Ok(()) };
+    let request = tokio::select! {
+        request = timeout(REQUEST_TIMEOUT, read_frame(&mut stream, &mut decoder)) => request,
+        () = seat.leave.notified() => return Err(End::Refused("idle")),
+    };
+    drop(seat);
+    let Some(frame) = request.map_err(|_| End::Refused("idle"))?? else { return Ok(()) };
     let name = REQUEST_IDS.into_iter().find(|id| *id == frame.id).unwrap_or("<unknown>");
     let observer = &shared.config.observer;
     observer.called(name);

@@ -299,6 +299,32 @@ async fn requests_of_clients_that_left_count_until_they_are_answered() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_show_the_secret_and_ask_nothing_make_room() {
+    let server = server(None).await;
+    let mut silent = Vec::new();
+    for _ in 0..MAX_CONVERSATIONS + 12 {
+        let mut client = TcpStream::connect(server.address).await.expect("connected");
+        let handshake = b"\x80\x90\x00\x08\x00\x00\x00\x00Handshake\x0a\x06s3cret";
+        client.write_all(handshake).await.expect("written");
+        // its place is taken when the answer is there
+        let mut answer = [0; 13];
+        timeout(PATIENCE, client.read_exact(&mut answer))
+            .await
+            .expect("in time")
+            .expect("an answer");
+        assert!(answer.ends_with(b"NetOk"), "{answer:?}");
+        silent.push(client);
+    }
+    answering(server.requests, |responder| responder.finish(Reply::Ok));
+    ask(server.address, None, "s3cret").await.expect("there is room");
+    let mut rest = Vec::new();
+    let oldest = timeout(PATIENCE, silent[0].read_to_end(&mut rest)).await.expect("in time");
+    assert!(oldest.is_err() || rest.is_empty(), "the oldest had to go");
+    let idle = server.log.all().iter().filter(|line| line.contains("idle")).count();
+    assert_eq!(idle, 13);
+}
+
 /// A server of its own that answers the handshake, then says `then` for ever, or nothing.
 async fn liar(then: Vec<u8>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
