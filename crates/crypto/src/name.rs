@@ -2,15 +2,14 @@
 
 use std::fmt;
 
+use roost_text::name::NameKind;
+
 use roost_ident::time;
 
 use crate::error::{Error, Result};
 
 /// Digits of a revision.
 pub const REVISION_DIGITS: usize = time::STAMP_DIGITS;
-
-/// Longest name of a key, so that name, revision and suffix still fit a file name.
-pub const NAME_BYTES_MAX: usize = 200;
 
 /// When a key was made: `YYYYMMDDhhmmss`. Any 14 digits are accepted; they order as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,7 +51,7 @@ impl fmt::Display for Revision {
 /// Name and revision of a key, as the second line of its file has them.
 ///
 /// A name becomes part of a file name, and names come in with messages from the ring; so one
-/// that holds `/`, NUL or a line end is refused.
+/// that is none by the rule for all names is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamedRevision {
     name: String,
@@ -65,10 +64,7 @@ impl NamedRevision {
     /// # Errors
     /// When the name is empty, too long or cannot be part of a file name.
     pub fn new(name: &str, revision: Revision) -> Result<Self> {
-        let fine = !name.is_empty()
-            && name.len() <= NAME_BYTES_MAX
-            && !name.contains(['/', '\0', '\n', '\r']);
-        if fine {
+        if roost_text::name::is_name(NameKind::Key, name) {
             Ok(Self { name: name.into(), revision })
         } else {
             Err(Error::BadNamedRevision(format!("{name}-{revision}")))

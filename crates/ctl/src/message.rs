@@ -547,6 +547,6 @@ impl TryFrom<ServiceBind> for roost_ident::ServiceBind {
     type Error = roost_ident::ServiceGroupError;
 
     fn try_from(bind: ServiceBind) -> Result<Self, Self::Error> {
-        Ok(Self { name: bind.name, group: bind.service_group.try_into()? })
+        Ok(Self::new(&bind.name, bind.service_group.try_into()?)?)
     }
 }

@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn options() -> impl Strategy<Value = ServiceOptions> {
-        let bind = ("[a-z]{0,4}", group()).prop_map(|(name, group)| ServiceBind { name, group });
+        let bind = ("[a-z]{1,4}", group()).prop_map(|(name, group)| ServiceBind { name, group });
         let texts = (option::of(".{0,5}"), option::of(".{0,5}"), option::of(".{0,5}"));
         let words = (
             option::of(select(Topology::ALL)),
@@ -264,7 +264,7 @@ mod tests {
                     encrypted,
                 }
             ),
-            (group(), ".{0,5}", payload(), any::<u64>(), any::<bool>()).prop_map(
+            (group(), "[a-z. ]{0,3}[a-z]", payload(), any::<u64>(), any::<bool>()).prop_map(
                 |(group, filename, content, version, encrypted)| Request::PutFile {
                     group,
                     filename,
@@ -273,7 +273,7 @@ mod tests {
                     encrypted,
                 }
             ),
-            ".{0,5}".prop_map(|member_id| Request::Depart { member_id }),
+            "[a-z]{1,5}".prop_map(|member_id| Request::Depart { member_id }),
             Just(Request::Restart),
         ]
     }

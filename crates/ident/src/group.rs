@@ -2,6 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use roost_text::{
+    name::{self, NameError, NameKind},
+    shown,
+};
 use serde::{Deserialize, Serialize};
 
 /// The group of services that run the same package for the same purpose. Held as its text
@@ -12,32 +16,42 @@ pub struct ServiceGroup(String);
 
 /// Text that is not a service group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "Invalid service group: {0}. A valid service group string is in the form service.group \
-     (example: redis.production)"
-)]
-pub struct ServiceGroupError(pub String);
-
-/// A part may hold anything but the separators, and is not empty.
-fn is_part(text: &str) -> bool {
-    !text.is_empty() && !text.contains(['#', '@', '.'])
+pub enum ServiceGroupError {
+    /// It does not have the form of one.
+    #[error(
+        "Invalid service group: {}. A valid service group string is in the form service.group \
+         (example: redis.production)",
+        shown(.0)
+    )]
+    Form(String),
+    /// A part of it is no name.
+    #[error(transparent)]
+    Name(#[from] NameError),
 }
 
-/// The pattern behind an optional legacy prefix: `service.group[@organization]`.
-fn is_group(text: &str) -> bool {
-    let (group, organization) = match text.split_once('@') {
-        Some((group, organization)) => (group, Some(organization)),
-        None => (text, None),
-    };
-    let Some((service, group)) = group.split_once('.') else { return false };
-    is_part(service) && is_part(group) && organization.is_none_or(is_part)
+/// Checks the parts of a group. Beside the rule for all names, they do not hold the separators.
+fn check(
+    text: &str,
+    service: &str,
+    group: &str,
+    organization: Option<&str>,
+) -> Result<(), ServiceGroupError> {
+    let parts = [(NameKind::Service, service), (NameKind::Group, group)];
+    let organization = organization.map(|organization| (NameKind::Organization, organization));
+    for (kind, part) in parts.into_iter().chain(organization) {
+        if part.is_empty() || part.contains(['#', '@', '.']) {
+            return Err(ServiceGroupError::Form(text.into()));
+        }
+        name::check(kind, part)?;
+    }
+    Ok(())
 }
 
 impl ServiceGroup {
     /// Forms a group of its parts.
     ///
     /// # Errors
-    /// When a part is empty or holds `.`, `@` or `#`.
+    /// When a part is empty, holds `.`, `@` or `#`, or is no name ([`roost_text::name`]).
     pub fn new(
         service: &str,
         group: &str,
@@ -47,8 +61,8 @@ impl ServiceGroup {
             Some(organization) => format!("{service}.{group}@{organization}"),
             None => format!("{service}.{group}"),
         };
-        let fine = is_part(service) && is_part(group) && organization.is_none_or(is_part);
-        if fine { Ok(Self(text)) } else { Err(ServiceGroupError(text)) }
+        check(&text, service, group, organization)?;
+        Ok(Self(text))
     }
 
     /// The text form, `service.group[@organization]`.
@@ -82,13 +96,19 @@ impl FromStr for ServiceGroup {
 
     /// Accepts a legacy prefix `application.environment#` and drops it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || ServiceGroupError(text.into());
+        let invalid = || ServiceGroupError::Form(text.into());
         let group = match text.split_once('#') {
             Some((prefix, group)) if !prefix.is_empty() && !prefix.contains('@') => group,
             Some(_) => return Err(invalid()),
             None => text,
         };
-        if is_group(group) { Ok(Self(group.into())) } else { Err(invalid()) }
+        let (parts, organization) = match group.split_once('@') {
+            Some((parts, organization)) => (parts, Some(organization)),
+            None => (group, None),
+        };
+        let (service, name) = parts.split_once('.').ok_or_else(invalid)?;
+        check(text, service, name, organization)?;
+        Ok(Self(group.into()))
     }
 }
 
@@ -124,22 +144,47 @@ pub struct ServiceBind {
 
 /// Text that is not a bind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "Invalid binding '{0}', must be of the form <NAME>:<SERVICE_GROUP> where <NAME> is a service \
-     name, and <SERVICE_GROUP> is a valid service group"
-)]
-pub struct BindError(pub String);
+pub enum BindError {
+    /// It does not have the form of one.
+    #[error(
+        "Invalid binding '{}', must be of the form <NAME>:<SERVICE_GROUP> where <NAME> is a service \
+         name, and <SERVICE_GROUP> is a valid service group",
+        shown(.0)
+    )]
+    Form(String),
+    /// A part of it is no name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl ServiceBind {
+    /// Forms a bind of its parts.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub fn new(name: &str, group: ServiceGroup) -> Result<Self, NameError> {
+        name::check(NameKind::Bind, name)?;
+        Ok(Self { name: name.into(), group })
+    }
+}
 
 impl FromStr for ServiceBind {
     type Err = BindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || BindError(text.into());
+        let invalid = || BindError::Form(text.into());
         let (name, group) = text.split_once(':').ok_or_else(invalid)?;
         if group.contains(':') {
             return Err(invalid());
         }
-        Ok(Self { name: name.into(), group: group.parse().map_err(|_| invalid())? })
+        if name.is_empty() {
+            return Err(invalid());
+        }
+        match group.parse() {
+            Ok(group) => Ok(Self::new(name, group)?),
+            Err(ServiceGroupError::Name(error)) => Err(error.into()),
+            Err(ServiceGroupError::Form(_)) => Err(invalid()),
+        }
     }
 }
 
@@ -190,6 +235,22 @@ mod tests {
         assert!(ServiceGroup::new("web", "", None).is_err());
         let group = ServiceGroup::new("web x", "default", Some("acme")).expect("a group");
         assert_eq!(group.as_str(), "web x.default@acme");
+    }
+
+    #[test]
+    fn parts_are_names_and_the_message_can_be_printed() {
+        for text in ["we\tb.default", "web.de\nfault", "web.default@a/b", " web.default", "..x.y"] {
+            assert!(text.parse::<ServiceGroup>().is_err(), "{text:?}");
+        }
+        let error = ServiceGroup::new("web", "x\ty", None).expect_err("a tab");
+        assert!(error.to_string().starts_with(r"Invalid group name 'x\ty': a name has"), "{error}");
+        let error = "a\u{1b}b".parse::<ServiceGroup>().expect_err("no group");
+        assert!(error.to_string().contains(r"a\u{1b}b"), "{error}");
+        let long = format!("web.{}", "x".repeat(129));
+        assert!(long.parse::<ServiceGroup>().is_err());
+        for text in ["d\tb:pg.default", ":pg.default", "db:pg.de\nfault"] {
+            assert!(text.parse::<ServiceBind>().is_err(), "{text:?}");
+        }
     }
 
     #[test]

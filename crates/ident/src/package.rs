@@ -2,6 +2,10 @@
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
+use roost_text::{
+    name::{self, NameKind},
+    shown,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::version;
@@ -28,8 +32,9 @@ pub struct PackageIdent {
 /// Text that is not a package identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "Invalid package identifier: \"{0}\". A valid identifier is in the form origin/name \
-     (example: acme/redis)"
+    "Invalid package identifier: \"{}\". A valid identifier is in the form origin/name \
+     (example: acme/redis)",
+    shown(.0)
 )]
 pub struct PackageIdentError(pub String);
 
@@ -82,14 +87,12 @@ impl PackageIdent {
             .then_with(|| by(self.release.as_ref(), other.release.as_ref(), str::cmp))
     }
 
-    /// Refuses what a user cannot mean: empty parts, or parts that leave the package tree.
+    /// Refuses what a user cannot mean: parts that are no names ([`roost_text::name`]).
     ///
     /// # Errors
     /// The same text as for an identifier that does not parse.
     pub fn validate(self) -> Result<Self, PackageIdentError> {
-        let fine = |part: &String| {
-            !part.is_empty() && part != "." && part != ".." && !part.contains(['/', '\0'])
-        };
+        let fine = |part: &String| name::is_name(NameKind::Package, part);
         let parts = [Some(&self.origin), Some(&self.name), self.version.as_ref()];
         if parts.into_iter().chain([self.release.as_ref()]).flatten().all(fine) {
             Ok(self)
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_users_identifier_has_no_empty_or_climbing_part() {
-        for text in ["/n", "o/", "o//1", "o/n/..", "o/n/1/"] {
+        for text in ["/n", "o/", "o//1", "o/n/..", "o/n/1/", "o/n\tm", "o/n/1\n"] {
             assert!(ident(text).validate().is_err(), "{text}");
         }
         assert!(ident("o/n/1/2").validate().is_ok());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A word that is none of those allowed in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{word}' is no {what}; use one of {allowed}")]
+#[error("'{}' is no {what}; use one of {allowed}", roost_text::shown(word))]
 pub struct UnknownWord {
     /// What was expected, for example `topology`.
     pub what: &'static str,

@@ -170,11 +170,11 @@ fn read_section(
         let start = offset + 8;
         let end = length.and_then(|length| start.checked_add(length)).ok_or(short.clone())?;
         let record = file.get(start..end).ok_or(short)?;
-        read_record(stores, kind, record).map_err(|reason| DataFileError::Record {
-            section,
-            offset,
-            reason,
-        })?;
+        match read_record(stores, kind, record) {
+            // A name that earlier versions took, or Habitat does: it costs its own record.
+            Ok(()) | Err(Dropped::InvalidServiceGroup(_) | Dropped::InvalidName) => {}
+            Err(reason) => return Err(DataFileError::Record { section, offset, reason }),
+        }
         offset = end;
     }
     Ok(())

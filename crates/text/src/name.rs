@@ -11,6 +11,8 @@ const NAME_BYTES_MAX: usize = 128;
 const FILE_NAME_BYTES_MAX: usize = 255;
 /// Longest name of a key: those of services hold a group and an organization.
 const KEY_NAME_BYTES_MAX: usize = 200;
+/// Longest member id: those of the ring are 32 characters, others may be longer.
+const MEMBER_ID_BYTES_MAX: usize = 256;
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl NameKind {
         match self {
             Self::File => FILE_NAME_BYTES_MAX,
             Self::Key => KEY_NAME_BYTES_MAX,
+            Self::Member => MEMBER_ID_BYTES_MAX,
             _ => NAME_BYTES_MAX,
         }
     }

@@ -1,6 +1,7 @@
 //! Requests on their way from the wire.
 
 use roost_ident::{ServiceBind, ServiceGroup};
+use roost_text::name::{self, NameKind};
 
 use super::{
     MAX_PAYLOAD_BYTES, Refusal, Request, ServiceOptions,
@@ -65,7 +66,7 @@ impl Request {
                 let put: message::SvcFilePut = read(body)?;
                 Self::PutFile {
                     content: within_limit(needed(put.content)?, FILE_TOO_LARGE)?,
-                    filename: needed(put.filename)?,
+                    filename: named(NameKind::File, needed(put.filename)?)?,
                     version: needed(put.version)?,
                     group: formed(needed(put.service_group)?)?,
                     encrypted: put.is_encrypted.unwrap_or(false),
@@ -73,7 +74,7 @@ impl Request {
             }
             message::SupDepart::ID => {
                 let depart: message::SupDepart = read(body)?;
-                Self::Depart { member_id: needed(depart.member_id)? }
+                Self::Depart { member_id: named(NameKind::Member, needed(depart.member_id)?)? }
             }
             message::SupRestart::ID => {
                 let message::SupRestart {} = read(body)?;
@@ -93,6 +94,13 @@ fn read<M: Named>(body: &[u8]) -> Result<M, Refusal> {
 
 fn needed<T>(field: Option<T>) -> Result<T, Failure> {
     field.ok_or_else(Failure::client_out_of_date)
+}
+
+fn named(kind: NameKind, name: String) -> Result<String, Failure> {
+    match name::check(kind, &name) {
+        Ok(()) => Ok(name),
+        Err(error) => Err(Failure::new(ErrorCode::InvalidPayload, error.to_string())),
+    }
 }
 
 fn within_limit(payload: Vec<u8>, text: &str) -> Result<Vec<u8>, Failure> {
@@ -224,6 +232,31 @@ mod tests {
         };
         assert_eq!(code(refused("SvcSetCfg", &set.encode_to_vec())), 7);
         let bind = message::ServiceBind { name: "db".into(), service_group: group };
+        let load = message::SvcLoad {
+            ident: Some((&PackageIdent::new("a", "b", None, None)).into()),
+            binds: Some(message::ServiceBindList { binds: vec![bind] }),
+            ..message::SvcLoad::default()
+        };
+        assert_eq!(code(refused("SvcLoad", &load.encode_to_vec())), 7);
+    }
+
+    #[test]
+    fn names_that_are_none_are_answered_with_code_7() {
+        let put = |filename: &str| message::SvcFilePut {
+            service_group: Some((&"web.default".parse().expect("a group")).into()),
+            content: Some(Vec::new()),
+            filename: Some(filename.into()),
+            version: Some(1),
+            is_encrypted: None,
+        };
+        assert!(Request::decode("SvcFilePut", &put("a.txt").encode_to_vec()).is_ok());
+        for name in ["", "..", "a/b", "a\nb", "a\u{1b}[2J"] {
+            assert_eq!(code(refused("SvcFilePut", &put(name).encode_to_vec())), 7, "{name:?}");
+        }
+        let depart = message::SupDepart { member_id: Some("x\ty".into()) };
+        assert_eq!(code(refused("SupDepart", &depart.encode_to_vec())), 7);
+        let group = (&"pg.default".parse::<ServiceGroup>().expect("a group")).into();
+        let bind = message::ServiceBind { name: "d\tb".into(), service_group: group };
         let load = message::SvcLoad {
             ident: Some((&PackageIdent::new("a", "b", None, None)).into()),
             binds: Some(message::ServiceBindList { binds: vec![bind] }),

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 use roost_ctl::Request;
 use roost_ident::ServiceGroup;
+use roost_text::name::{self, NameKind};
 
 use crate::{
     cli::Run,
@@ -53,6 +54,7 @@ impl Run for Arguments {
         else {
             bail!("The name of {} is not text.", self.file);
         };
+        name::check(NameKind::File, filename)?;
         ui.begin(&format!(
             "Uploading file {} to {} incarnation {group}",
             self.file, self.version_number

@@ -12,7 +12,10 @@ use crate::{
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
-    options::{service::word, url::BldrUrl},
+    options::{
+        service::{parse_group, word},
+        url::BldrUrl,
+    },
     wait::{self, WaitUp},
 };
 
@@ -28,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(short = 'u', long)]
     url: Option<BldrUrl>,
     /// The service group with shared config and topology
-    #[arg(long)]
+    #[arg(long, value_parser = parse_group)]
     group: Option<String>,
     /// Service topology
     #[arg(short = 't', long, value_parser = word!(Topology))]

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use roost_ident::{PackageIdent, UpdateStrategy};
+use roost_ident::{PackageIdent, ServiceGroup, UpdateStrategy};
 use roost_launch::line::Style;
 use roost_sup::config::{
     BackoffConfig, CtlConfig, HttpConfig, Interval, LoadSource, RingConfig, RingKeySource,
@@ -65,6 +65,11 @@ impl RunOptions {
         } else {
             self.listen_gossip.unwrap_or(defaults::LISTEN_GOSSIP)
         };
+        if let Some(organization) = &self.organization {
+            // Every service here would be in a group of this organization.
+            ServiceGroup::new("service", "default", Some(organization))
+                .map_err(|error| StartError(error.to_string()))?;
+        }
         Ok(SupConfig {
             root: context.root.clone(),
             style,

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use roost_ctl::ServiceOptions;
-use roost_ident::{BindingMode, ServiceBind, Topology, UpdateCondition, UpdateStrategy};
+use roost_ident::{
+    BindingMode, ServiceBind, ServiceGroup, ServiceGroupError, Topology, UpdateCondition,
+    UpdateStrategy,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,6 +28,12 @@ macro_rules! word {
 }
 pub(crate) use word;
 
+/// The name of a group, by the rule for all names.
+pub(crate) fn parse_group(text: &str) -> Result<String, ServiceGroupError> {
+    // The service has no part in this.
+    ServiceGroup::new("service", text, None).map(|group| group.group().into())
+}
+
 /// Options of a load; what is not given is left open.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]
@@ -36,7 +45,7 @@ pub(crate) struct ServiceArgs {
     #[arg(short = 'u', long = "url", value_name = "BLDR_URL")]
     pub(crate) bldr_url: Option<BldrUrl>,
     /// The service group with shared config and topology [default: default]
-    #[arg(long)]
+    #[arg(long, value_parser = parse_group)]
     pub(crate) group: Option<String>,
     /// Service topology
     #[arg(short = 't', long, value_parser = word!(Topology))]

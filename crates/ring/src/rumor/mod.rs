@@ -119,13 +119,23 @@ pub(crate) fn detached(content: Option<Bytes>) -> Bytes {
 /// A member id within its limit.
 pub(crate) fn member_id(id: Option<String>, field: &'static str) -> Result<MemberId, Dropped> {
     let id = id.ok_or(Dropped::MissingField(field))?;
-    if id.len() > ID_BYTES_MAX { Err(Dropped::NameTooLong) } else { Ok(MemberId::new(&id)) }
+    checked_text(&id, ID_BYTES_MAX)?;
+    Ok(MemberId::new(&id))
+}
+
+/// Checks text that stands for something in logs and documents, and may have any form.
+fn checked_text(text: &str, bytes_max: usize) -> Result<(), Dropped> {
+    if text.len() > bytes_max {
+        return Err(Dropped::NameTooLong);
+    }
+    if text.contains(roost_text::is_unprintable) { Err(Dropped::InvalidName) } else { Ok(()) }
 }
 
 /// The name of a group within its limit, whatever its form.
 pub(crate) fn group_name(group: Option<String>) -> Result<String, Dropped> {
     let group = group.ok_or(Dropped::MissingField("service-group"))?;
-    if group.len() > GROUP_BYTES_MAX { Err(Dropped::NameTooLong) } else { Ok(group) }
+    checked_text(&group, GROUP_BYTES_MAX)?;
+    Ok(group)
 }
 
 /// The name of a group of the right form; a legacy prefix is dropped.
@@ -201,9 +211,7 @@ impl Rumor {
             return Err(Dropped::TestRumor);
         }
         let from_id = wire.from_id.ok_or(Dropped::MissingField("from-id"))?;
-        if from_id.len() > ID_BYTES_MAX {
-            return Err(Dropped::NameTooLong);
-        }
+        checked_text(&from_id, ID_BYTES_MAX)?;
         match (kind, wire.payload.ok_or(Dropped::MissingField("payload"))?) {
             (1, PayloadWire::Member(wire)) => {
                 Ok(Self::Member(from_id, Membership::from_wire(wire)?))
