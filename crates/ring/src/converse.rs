@@ -27,15 +27,21 @@ impl Ring {
         let IpAddr::V4(ip) = source.ip().to_canonical() else {
             return Err(Dropped::AddressNotIpv4);
         };
-        let payload = self
+        let (payload, nonce) = self
             .envelope
-            .unwrap(bytes)
+            .open(bytes)
             .inspect_err(|_| self.counters.swim_unwrap_failed.add(bytes.len()))?;
+        if nonce.is_some_and(|nonce| !self.replays.is_new(nonce)) {
+            return Err(Dropped::Replayed);
+        }
         let (size, opened) = (bytes.len(), payload.len());
         let Swim { kind, memberships } = Swim::decode(payload)
             .inspect_err(|_| self.counters.swim_undecodable.add_opened(size, opened))?;
         let swim_type = type_of(&kind);
         self.counters.swim_received.entry(swim_type).or_default().add_opened(size, opened);
+        if let Some(sender) = self.sender(&kind) {
+            self.notice_double(now, sender, source);
+        }
         match kind {
             SwimKind::Ping { from, forward_to } => {
                 self.receive_ping(now, source, ip, from, forward_to, memberships)
@@ -47,6 +53,17 @@ impl Ring {
                 self.receive_pingreq(now, ip, from, &target.id, memberships)
             }
             SwimKind::ProbePing { from } => self.receive_probeping(now, source, ip, &from),
+        }
+    }
+
+    /// The member that the datagram comes from: not the one whose answer was passed on.
+    fn sender<'a>(&self, kind: &'a SwimKind) -> Option<&'a Member> {
+        match kind {
+            SwimKind::Ack { forward_to: Some(asker), .. } if asker.id == self.me.id => None,
+            SwimKind::Ping { from, .. }
+            | SwimKind::Ack { from, .. }
+            | SwimKind::PingReq { from, .. }
+            | SwimKind::ProbePing { from } => Some(from),
         }
     }
 
@@ -89,7 +106,9 @@ impl Ring {
             None => Some(ip),
         };
         let applied = self.apply_memberships(now, memberships);
-        self.probe_answered(now, &from.id);
+        if address.is_none_or(|address| self.is_from(&from, address)) {
+            self.probe_answered(now, &from.id);
+        }
         let address = address.ok_or(Dropped::AddressNotIpv4)?;
         from.address = Some(address);
         self.hear_from(now, &from, address, Cursor::default())?;

@@ -17,6 +17,12 @@ pub enum Dropped {
     /// The nonce does not have 24 bytes.
     #[error("Crypto error: nonce must be exactly 24 bytes")]
     BadNonce,
+    /// An exact copy of a datagram received before, under a ring key.
+    #[error("the datagram is a copy of one received before")]
+    Replayed,
+    /// Under a ring key, a member that is not alive is heard from an address that is not its own.
+    #[error("the datagram does not come from the address of the member that has written it")]
+    ForeignAddress,
     /// Encrypted with another key, or damaged.
     #[error("Crypto error: Secret key and nonce could not decrypt ciphertext")]
     Undecryptable,
@@ -48,6 +54,9 @@ pub enum Dropped {
     /// An id, a group or a file name that is too long.
     #[error("a name in the message is too long")]
     NameTooLong,
+    /// A member id or the group of an election with control characters.
+    #[error("a name in the message holds control characters")]
+    InvalidName,
     /// An election with too many votes.
     #[error("the election has too many votes")]
     TooManyVotes,
@@ -83,6 +92,8 @@ impl Dropped {
             Self::MissingPayload => "missing-payload",
             Self::MissingNonce => "missing-nonce",
             Self::BadNonce => "bad-nonce",
+            Self::Replayed => "replayed",
+            Self::ForeignAddress => "foreign-address",
             Self::Undecryptable => "undecryptable",
             Self::EncryptedWithoutKey => "encrypted-without-key",
             Self::Undecodable(_) => "undecodable",
@@ -93,6 +104,7 @@ impl Dropped {
             Self::AddressNotIpv4 => "address-not-ipv4",
             Self::TooLong => "too-long",
             Self::NameTooLong => "name-too-long",
+            Self::InvalidName => "invalid-name",
             Self::TooManyVotes => "too-many-votes",
             Self::TooManyMembers => "too-many-members",
             Self::TooManyRumors => "too-many-rumors",

@@ -17,6 +17,9 @@ struct EnvelopeWire {
     payload: Option<Bytes>,
 }
 
+/// What makes each encrypted message different.
+pub(crate) type Nonce = [u8; NONCE_BYTES];
+
 /// Wraps and unwraps messages, with the ring key if there is one.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
@@ -65,17 +68,26 @@ impl Envelope {
     /// When the bytes are no envelope or it does not fit the key. A message that says it is
     /// encrypted is refused without a key.
     pub fn unwrap(&self, bytes: &[u8]) -> Result<Bytes, Dropped> {
+        self.open(bytes).map(|(payload, _)| payload)
+    }
+
+    /// True when messages are encrypted.
+    pub(crate) const fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The payload of an envelope, and the nonce that it was encrypted with.
+    pub(crate) fn open(&self, bytes: &[u8]) -> Result<(Bytes, Option<Nonce>), Dropped> {
         let wire =
             EnvelopeWire::decode(bytes).map_err(|error| Dropped::BadEnvelope(error.to_string()))?;
         let payload = wire.payload.ok_or(Dropped::MissingPayload)?;
         let Some(key) = &self.key else {
             let encrypted = wire.encrypted.unwrap_or_default();
-            return if encrypted { Err(Dropped::EncryptedWithoutKey) } else { Ok(payload) };
+            return if encrypted { Err(Dropped::EncryptedWithoutKey) } else { Ok((payload, None)) };
         };
         let nonce = wire.nonce.ok_or(Dropped::MissingNonce)?;
-        if nonce.len() != NONCE_BYTES {
-            return Err(Dropped::BadNonce);
-        }
-        key.open(&nonce, &payload).map(Bytes::from).map_err(|_| Dropped::Undecryptable)
+        let nonce = Nonce::try_from(&*nonce).map_err(|_| Dropped::BadNonce)?;
+        let opened = key.open(&nonce, &payload).map_err(|_| Dropped::Undecryptable)?;
+        Ok((opened.into(), Some(nonce)))
     }
 }

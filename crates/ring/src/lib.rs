@@ -49,6 +49,7 @@
 //! | `gossip`, `heat`, `stores`, `rumor` | rumors: to whom, how often, where kept, one file per kind |
 //! | `election` | taking part in elections |
 //! | `leave`, `restore`, `datafile` | going, coming back, the file in between |
+//! | `replay`, `double` | repeated datagrams, two machines with one id |
 //! | `limits`, `dropped`, `counters` | what is refused, why, and how often |
 
 #![forbid(unsafe_code)]
@@ -58,6 +59,7 @@ mod config;
 mod converse;
 mod counters;
 pub mod datafile;
+mod double;
 mod dropped;
 mod election;
 mod envelope;
@@ -72,6 +74,7 @@ mod membership;
 mod output;
 mod probe;
 mod refute;
+mod replay;
 mod restore;
 mod ring;
 mod rooms;

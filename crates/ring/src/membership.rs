@@ -44,6 +44,9 @@ impl Ring {
         address: Ipv4Addr,
         told: Cursor,
     ) -> Result<(), Dropped> {
+        if !self.is_from(member, address) {
+            return Err(Dropped::ForeignAddress);
+        }
         if member.departed {
             self.insert(now, member, address, Health::Departed)?;
             return Ok(());
@@ -56,6 +59,15 @@ impl Ring {
             self.gossiper.contact(now);
         }
         Ok(())
+    }
+
+    /// False when a datagram under a ring key cannot be a sign of life of the member that has
+    /// written it, because it comes from elsewhere: anybody may repeat what was recorded. A member
+    /// that has moved hears that it is suspected, and its next incarnation is believed from
+    /// anywhere.
+    pub(crate) fn is_from(&self, member: &Member, address: Ipv4Addr) -> bool {
+        let known = self.table.get(&member.id).filter(|_| self.envelope.has_key());
+        known.is_none_or(|it| it.address == address || member.incarnation > it.incarnation)
     }
 
     fn insert_if(

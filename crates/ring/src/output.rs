@@ -84,6 +84,8 @@ pub enum Event {
     AckAbandoned { id: MemberId },
     Refuted { incarnation: u64 },
     Doubled { id: MemberId },
+    Copied { id: MemberId, one: SocketAddr, other: SocketAddr },
+    OwnIdHeard { from: SocketAddr },
     Lagged { late_us: u64 },
     ConflictingLeaders { group: String, term: u64, one: MemberId, other: MemberId },
     Leaving,
@@ -93,7 +95,7 @@ impl Event {
     /// True for what an operator must act on.
     #[must_use]
     pub const fn is_advice(&self) -> bool {
-        matches!(self, Self::ConflictingLeaders { .. } | Self::Doubled { .. })
+        matches!(self, Self::ConflictingLeaders { .. } | Self::Doubled { .. } | Self::Copied { .. })
     }
 
     /// True for what an operator should see; the rest is for debugging.
@@ -157,6 +159,15 @@ impl fmt::Display for Event {
                  machine is a copy of another, stop its Supervisor and remove hab/sup/default/MEMBER_ID \
                  and hab/sup/default/data."
             ),
+            Self::Copied { id, one, other } => write!(
+                f,
+                "Two Supervisors use the member id {id}: one at {one}, one at {other}. Where one \
+                 machine is a copy of the other, stop its Supervisor and remove \
+                 hab/sup/default/MEMBER_ID and hab/sup/default/data there."
+            ),
+            Self::OwnIdHeard { from } => {
+                write!(f, "A datagram from {from} has the member id of this Supervisor")
+            }
             Self::ConflictingLeaders { group, term, one, other } => write!(
                 f,
                 "{group} has two leaders of term {term}, {one} and {other}: parts of the ring \

@@ -1,6 +1,7 @@
 //! Bad input has no effect but a count, and nothing grows without bound.
 
 use proptest::prelude::*;
+use rand::SeedableRng;
 use roost_ring::{
     Config, Dropped, Envelope, Health, Input, Me, MemberId, Membership, Now, Output, Ring, Rumor,
     Swim, SwimKind,
@@ -319,4 +320,84 @@ proptest! {
         }
         prop_assert_eq!(outcome(&news), first);
     }
+}
+
+#[test]
+fn an_exact_copy_of_a_datagram_is_dropped_under_a_ring_key_and_counted() {
+    let mut keyed = ring(Config { key: Some(ring_key()), ..Config::default() });
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let mut sealed =
+        |swim: Swim| Envelope::new(Some(ring_key())).wrap(swim.encode(), &mut random).to_vec();
+    let (first, second) = (sealed(ping(1)), sealed(ping(1)));
+    assert_eq!(datagram(&mut keyed, &first), Ok(()));
+    assert_eq!(datagram(&mut keyed, &first), Err(Dropped::Replayed));
+    assert_eq!(datagram(&mut keyed, &second), Ok(()), "the same words again");
+    assert_eq!(keyed.counters().dropped["replayed"], 1);
+    let mut open = ring(Config::default());
+    for _ in 0..2 {
+        assert_eq!(datagram(&mut open, &plain(ping(1).encode())), Ok(()), "without a key");
+    }
+}
+
+#[test]
+fn a_recorded_datagram_from_elsewhere_is_no_sign_of_life_under_a_ring_key() {
+    let mut keyed = ring(Config { key: Some(ring_key()), ..Config::default() });
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let mut tell = |ring: &mut Ring, from: usize, mut swim: Swim, incarnation: u64| {
+        let (SwimKind::Ping { from: member, .. } | SwimKind::Ack { from: member, .. }) =
+            &mut swim.kind
+        else {
+            unreachable!()
+        };
+        member.incarnation = incarnation;
+        let bytes = Envelope::new(Some(ring_key())).wrap(swim.encode(), &mut random).to_vec();
+        ring.handle(Now(1), Input::Datagram { from: addr(from), bytes: &bytes })
+    };
+    let health = |ring: &mut Ring| ring.view().members.get(&id(1)).map(|(_, health)| *health);
+    tell(&mut keyed, 1, ping(1), 0).unwrap();
+    let mut suspect = ping(2);
+    let mut member = stranger(1);
+    member.address = Some(std::net::Ipv4Addr::new(10, 0, 0, 2));
+    suspect.memberships = vec![Membership { member, health: Health::Suspect }];
+    tell(&mut keyed, 2, suspect, 0).unwrap();
+    assert_eq!(health(&mut keyed), Some(Health::Suspect));
+    let ack = Swim {
+        kind: SwimKind::Ack { from: stranger(1), forward_to: None },
+        memberships: Vec::new(),
+    };
+    for swim in [ping(1), ack] {
+        assert_eq!(tell(&mut keyed, 66, swim, 0), Err(Dropped::ForeignAddress));
+    }
+    assert_eq!(health(&mut keyed), Some(Health::Suspect));
+    tell(&mut keyed, 1, ping(1), 0).unwrap();
+    assert_eq!(health(&mut keyed), Some(Health::Alive), "its own address");
+    tell(&mut keyed, 66, ping(1), 1).unwrap();
+    let view = keyed.view();
+    let (member, _) = view.members.get(&id(1)).unwrap();
+    assert_eq!(member.address, Some(std::net::Ipv4Addr::new(10, 0, 0, 67)), "it has moved");
+}
+
+#[test]
+fn a_copy_of_a_machine_is_noticed_whatever_the_incarnations_and_a_move_is_none() {
+    let copies = |ring: &mut Ring| {
+        let events = drain(ring).into_iter();
+        let copied =
+            |output: &Output| matches!(output, Output::Event(roost_ring::Event::Copied { .. }));
+        events.filter(copied).count()
+    };
+    let from = |ring: &mut Ring, second: u64, from: usize| {
+        let bytes = plain(ping(1).encode());
+        let now = Now(second * 1_000_000);
+        ring.handle(now, Input::Datagram { from: addr(from), bytes: &bytes }).unwrap();
+    };
+    let mut moved = ring(Config::default());
+    for (second, place) in [1, 1, 7, 1, 7, 7, 7].into_iter().enumerate() {
+        from(&mut moved, second as u64, place);
+    }
+    assert_eq!(copies(&mut moved), 0, "a late datagram from the place that was left");
+    let mut doubled = ring(Config::default());
+    for second in 0..30 {
+        from(&mut doubled, second * 2, if second % 2 == 0 { 1 } else { 7 });
+    }
+    assert_eq!(copies(&mut doubled), 1, "said once");
 }

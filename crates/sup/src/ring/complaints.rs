@@ -69,6 +69,7 @@ fn is_the_senders_fault(dropped: &Dropped) -> bool {
         Dropped::UnknownTarget
             | Dropped::ForeignTerm
             | Dropped::NoOwnService
+            | Dropped::ForeignAddress
             | Dropped::OutputsFull
             | Dropped::TooManyDeferred
     )

@@ -51,6 +51,10 @@ pub enum RingError {
 /// the network, and without it the process ends. `/metrics` shows how many wait.
 #[derive(Debug, Clone)]
 pub(crate) struct RingHandle {
+    /// Without a bound, because none is needed: orders come from the Supervisor's task, a few for
+    /// each change of a service that runs here, and from control requests, one for each of at most
+    /// [`roost_ctl::server::MAX_CONVERSATIONS`]. Nothing from the network makes one. The ring's task
+    /// waits for nothing but its own datagrams.
     commands: mpsc::UnboundedSender<Order>,
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use roost_ring::{Command, Input, Now, Output, Ring, View};
+use roost_ring::{Command, Event as RingEvent, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -42,7 +42,8 @@ pub(super) struct Task {
     /// What the ring looks like. Only the last one counts: however fast it changes, nothing is
     /// queued.
     views: watch::Sender<Arc<View>>,
-    /// Pushes under way, by the number of their batch.
+    /// Pushes under way, by the number of their batch. Bounded: the ring has one under way for each
+    /// member at most, and the pool reports the end of each batch that it has taken.
     pushes: HashMap<BatchId, u64>,
     stored: (mpsc::Sender<u64>, mpsc::Receiver<u64>),
     /// An incarnation is on its way to the disk.
@@ -244,12 +245,8 @@ impl Task {
                 Output::NeedSuitability { group, term } => {
                     self.tell(Event::NeedSuitability { group, term });
                 }
-                Output::Event(event) if event.is_advice() => {
-                    match Arc::clone(&self.advice).try_acquire_owned() {
-                        Ok(room) => self.tell(Event::Advice(event.to_string(), room)),
-                        Err(_) => self.metrics.queue_dropped("advice"),
-                    }
-                }
+                Output::Event(RingEvent::OwnIdHeard { from }) => self.look_at_double(from),
+                Output::Event(event) if event.is_advice() => self.advise(event.to_string()),
                 Output::Event(event) if event.is_warning() => tracing::warn!("{event}"),
                 Output::Event(event) => tracing::debug!("{event}"),
                 Output::Took(duration) => self.metrics.ring_took(&duration),
@@ -259,6 +256,29 @@ impl Task {
             let view = Arc::new(self.ring.view());
             let before = self.views.send_replace(Arc::clone(&view));
             self.saving.changed(Instant::now(), !view.has_rumors_of(&before));
+        }
+    }
+
+    /// Hands on what an operator must act on.
+    fn advise(&self, text: String) {
+        match Arc::clone(&self.advice).try_acquire_owned() {
+            Ok(room) => self.tell(Event::Advice(text, room)),
+            Err(_) => self.metrics.queue_dropped("advice"),
+        }
+    }
+
+    /// Somebody sends with the id of this member. Its own pings come back when its address is among
+    /// the initial peers.
+    fn look_at_double(&self, from: SocketAddr) {
+        // Only an address of this machine can be bound.
+        let is_here = std::net::UdpSocket::bind((from.ip(), 0)).is_ok();
+        if !is_here || from.port() != self.sockets.port {
+            let id = self.views.borrow().id.clone();
+            self.advise(format!(
+                "A Supervisor at {from} uses the member id of this one, {id}. Where one machine is \
+                 a copy of the other, stop the Supervisor of the copy and remove \
+                 hab/sup/default/MEMBER_ID and hab/sup/default/data there."
+            ));
         }
     }
 
