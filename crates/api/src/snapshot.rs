@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     document::{Document, Format, Forms, Rendered, to_json},
-    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument, ServiceV1},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1},
     toml_form,
 };
 
@@ -178,8 +178,10 @@ impl ServiceEntry {
     #[must_use]
     pub fn with_document(&self, mut document: ServiceDocument) -> Self {
         document.health_check = self.health.value().status;
-        let same = document.cfg.as_ref().map(ConfigTable::table).map(std::ptr::from_ref)
-            == self.document().cfg.as_ref().map(ConfigTable::table).map(std::ptr::from_ref);
+        let same = match (&document.cfg, &self.document().cfg) {
+            (Some(new), Some(old)) => new.is_shared_with(old),
+            (new, old) => new.is_none() && old.is_none(),
+        };
         let config = if same { Arc::clone(&self.config) } else { Arc::default() };
         Self {
             object: Arc::new(document.into()),
@@ -221,7 +223,7 @@ impl ServiceEntry {
             Rendered::new(match (format, config) {
                 (Format::Json, config) => to_json(&config),
                 (Format::Toml | Format::Text, Some(config)) => {
-                    toml_form::of_table(config.table()).into_bytes()
+                    toml_form::of_table(&config.table()).into_bytes()
                 }
                 (Format::Toml | Format::Text, None) => Vec::new(),
             })

@@ -179,7 +179,7 @@ fn what_is_rendered_fits_the_description_and_reads_as_toml() {
         .expect("UTF-8")
         .parse()
         .expect("TOML");
-    assert_eq!(Some(&config), service.document().cfg.as_ref().map(ConfigTable::table));
+    assert_eq!(Some(config), service.document().cfg.as_ref().map(|cfg| (*cfg.table()).clone()));
     let list: toml::Table = std::str::from_utf8(snapshot.list(Format::Toml).bytes())
         .expect("UTF-8")
         .parse()

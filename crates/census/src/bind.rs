@@ -39,7 +39,7 @@ impl Census {
         let Some(first_active) = group.active_members().next() else {
             return BindState::NoActiveMember;
         };
-        let exports = &group.leader().unwrap_or(first_active).cfg;
+        let exports = group.leader().unwrap_or(first_active).cfg.table();
         let missing: BTreeSet<String> =
             bind.exports.iter().filter(|export| !exports.contains_key(*export)).cloned().collect();
         if missing.is_empty() { BindState::Satisfied } else { BindState::MissingExports(missing) }

@@ -11,6 +11,7 @@ use crate::{
     group::Group,
     input::{Counters, Input},
     known::KnownMembers,
+    reading::Budget,
     rebuild::{self, Decrypt},
 };
 
@@ -21,6 +22,11 @@ pub struct Census {
     counters: Counters,
     groups: BTreeMap<String, Entry>,
     members: KnownMembers,
+    /// Groups that services here can see; `None` for all.
+    looked_at: Option<BTreeSet<String>>,
+    /// Groups that came into sight and were not told of since.
+    in_sight_anew: BTreeSet<ServiceGroup>,
+    budget: Budget,
     /// Groups that name changed files until the next change of anything.
     naming_files: BTreeSet<String>,
     updates: u64,
@@ -32,9 +38,17 @@ pub(crate) struct Entry {
     pub(crate) group: Arc<Group>,
     /// Number of the update that last changed what templates see.
     seen: u64,
-    /// Incarnations that could not be read, so that each is told once: of the config under
-    /// `None`, of files under their names.
-    pub(crate) unreadable: BTreeMap<Option<String>, u64>,
+    /// What could not be read, so that it is tried and told once: the config under `None`, files
+    /// under their names.
+    pub(crate) unreadable: BTreeMap<Option<String>, Unreadable>,
+}
+
+/// A version of a config or a file that could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) incarnation: u64,
+    /// It is a box, which another key may open.
+    pub(crate) encrypted: bool,
 }
 
 /// What came of an update.
@@ -60,6 +74,9 @@ impl Census {
             counters: Counters::default(),
             groups: BTreeMap::new(),
             members: KnownMembers::default(),
+            looked_at: None,
+            in_sight_anew: BTreeSet::new(),
+            budget: Budget::default(),
             naming_files: BTreeSet::new(),
             updates: 0,
         }
@@ -70,12 +87,19 @@ impl Census {
     /// finished; configs and files are replaced by higher incarnations that can be read. The
     /// cost is that of the groups that are told of, and of those whose members are different.
     ///
-    /// `decrypt` opens BOX-1 messages. It is called for encrypted configs and files that were
-    /// not read yet; those that fail are tried again whenever their group is told of, because a
-    /// key may have come (see [`Census::unreadable`]).
+    /// `decrypt` opens BOX-1 messages. It is called for encrypted configs and files of groups that
+    /// are looked at; those that fail are tried again when [`Input::keys_changed`] is set and their
+    /// group is told of (see [`Census::locked`]). What is not encrypted is tried once.
     pub fn update(&mut self, input: &Input<'_>, decrypt: Decrypt<'_>) -> Update {
         let mut groups = self.concerned(input);
-        let context = rebuild::Context { me: &self.local_member_id, members: &self.members };
+        let told_of = |group: &ServiceGroup| groups.contains_key(group.as_str());
+        self.in_sight_anew.retain(|group| !told_of(group));
+        let context = rebuild::Context {
+            me: &self.local_member_id,
+            members: &self.members,
+            looked_at: self.looked_at.as_ref(),
+            budget: &self.budget,
+        };
         let warnings = rebuild::rebuild(&mut groups, &context, input, decrypt);
 
         let is_same = |(name, entry): (&String, &Entry)| {
@@ -156,10 +180,32 @@ impl Census {
         self.groups.values().map(|entry| &entry.group)
     }
 
-    /// Groups with a config or a file that could not be read.
-    pub fn unreadable(&self) -> impl Iterator<Item = &ServiceGroup> {
-        let groups = self.groups.values().filter(|entry| !entry.unreadable.is_empty());
-        groups.map(|entry| &entry.group.service_group)
+    /// Groups with a config or a file that no key here opens.
+    pub fn locked(&self) -> impl Iterator<Item = &ServiceGroup> {
+        let locked = |entry: &&Entry| entry.unreadable.values().any(|content| content.encrypted);
+        self.groups.values().filter(locked).map(|entry| &entry.group.service_group)
+    }
+
+    /// Says which groups the services here can see: those that they are in or bound to. Only of
+    /// these contents are read; at first, of all. Groups that come into sight are to be told of
+    /// again ([`Census::in_sight_anew`]); true when there are any.
+    pub fn look_at<'a>(&mut self, groups: impl IntoIterator<Item = &'a ServiceGroup>) -> bool {
+        let groups: BTreeSet<&ServiceGroup> = groups.into_iter().collect();
+        if let Some(before) = &self.looked_at {
+            if before.iter().map(String::as_str).eq(groups.iter().map(|group| group.as_str())) {
+                return !self.in_sight_anew.is_empty();
+            }
+            let news = groups.iter().filter(|group| !before.contains(group.as_str()));
+            self.in_sight_anew.extend(news.map(|group| (*group).clone()));
+            self.in_sight_anew.retain(|group| groups.contains(group));
+        }
+        self.looked_at = Some(groups.into_iter().map(ToString::to_string).collect());
+        !self.in_sight_anew.is_empty()
+    }
+
+    /// Groups that came into sight since they were told of.
+    pub fn in_sight_anew(&self) -> impl Iterator<Item = &ServiceGroup> {
+        self.in_sight_anew.iter()
     }
 
     /// One group.

@@ -2,57 +2,104 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use roost_text::{name, name::NameKind, shown};
+
 use crate::{
-    census::Entry,
+    census::{Entry, Unreadable},
     group::{ServiceConfig, ServiceFile},
     input::Input,
-    rebuild::Decrypt,
+    measure::LIMITS,
+    reading::Content,
+    rebuild::{Context, Decrypt},
 };
 
-/// Takes configs of higher incarnations. One that cannot be read leaves the former value.
+/// Longest box that is opened, in bytes: a configuration of the greatest length in base64.
+const BOX_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Takes configs of higher incarnations. One that cannot be read leaves the former value. Of groups
+/// that nobody here can see nothing is read.
 pub(crate) fn take_configs(
     groups: &mut BTreeMap<String, Entry>,
+    context: &Context<'_>,
     input: &Input<'_>,
     decrypt: Decrypt<'_>,
     warnings: &mut Vec<String>,
 ) {
     for fact in &input.configs {
-        let Some(entry) = groups.get_mut(fact.group.as_str()) else { continue };
+        let group = fact.group.as_str();
+        let Some(entry) = groups.get_mut(group) else { continue };
+        let is_seen = context.sees(group);
+        if is_seen {
+            drop_unreadable(entry, group, warnings);
+        }
         let taken = entry.group.service_config.as_ref();
-        if taken.is_some_and(|taken| taken.incarnation >= fact.incarnation) {
+        if taken.is_some_and(|taken| taken.incarnation >= fact.incarnation)
+            || (!is_seen && fact.encrypted)
+            || is_settled(entry, None, fact.incarnation, input.keys_changed)
+        {
             continue;
         }
-        let table = open(fact.encrypted, fact.config, decrypt).and_then(|config| parse(&config));
-        match table {
-            Ok(table) => {
-                let value = Arc::new(table);
+        let content = open(fact.encrypted, fact.config, decrypt).and_then(|config| {
+            let content = Content::new(&config, LIMITS, None);
+            match content.error().filter(|_| is_seen) {
+                Some(error) => Err(error.to_owned()),
+                None => Ok(content),
+            }
+        });
+        match content {
+            Ok(content) => {
+                let value = Arc::new(content);
                 let config = ServiceConfig { incarnation: fact.incarnation, value };
                 Arc::make_mut(&mut entry.group).service_config = Some(config);
                 entry.unreadable.remove(&None);
             }
-            Err(error) if is_news(entry, None, fact.incarnation) => warnings.push(format!(
-                "Configuration {} of service group '{}' is ignored: {error}",
-                fact.incarnation, fact.group
-            )),
-            Err(_) => {}
+            Err(error) => {
+                if is_news(entry, None, fact.incarnation, fact.encrypted) {
+                    warnings.push(ignored_config(group, fact.incarnation, &error));
+                }
+            }
         }
     }
+}
+
+/// Lets go of a config that was taken unread and turns out not to be one.
+fn drop_unreadable(entry: &mut Entry, group: &str, warnings: &mut Vec<String>) {
+    let Some(config) = &entry.group.service_config else { return };
+    let Some(error) = config.value.error() else { return };
+    let (incarnation, text) = (config.incarnation, error.to_owned());
+    Arc::make_mut(&mut entry.group).service_config = None;
+    if is_news(entry, None, incarnation, false) {
+        warnings.push(ignored_config(group, incarnation, &text));
+    }
+}
+
+fn ignored_config(group: &str, incarnation: u64, error: &str) -> String {
+    let (group, error) = (shown(group), shown(error));
+    format!("Configuration {incarnation} of service group '{group}' is ignored: {error}")
 }
 
 /// Takes files of higher incarnations than 0 and than the one before, and notes their names.
 pub(crate) fn take_files(
     groups: &mut BTreeMap<String, Entry>,
+    context: &Context<'_>,
     input: &Input<'_>,
     decrypt: Decrypt<'_>,
     warnings: &mut Vec<String>,
 ) {
     for fact in &input.files {
-        let Some(entry) = groups.get_mut(fact.group.as_str()) else { continue };
+        let group = fact.group.as_str();
+        let Some(entry) = groups.get_mut(group) else { continue };
+        let is_seen = context.sees(group);
         let taken = entry.group.service_files.get(fact.filename);
-        if taken.map_or(0, |taken| taken.incarnation) >= fact.incarnation {
+        if taken.map_or(0, |taken| taken.incarnation) >= fact.incarnation
+            || (!is_seen && fact.encrypted)
+            || is_settled(entry, Some(fact.filename), fact.incarnation, input.keys_changed)
+        {
             continue;
         }
-        match open(fact.encrypted, fact.body, decrypt) {
+        // It becomes the name of a file.
+        let named = name::check(NameKind::File, fact.filename).map_err(|error| error.to_string());
+        match named.and_then(|()| open(fact.encrypted, fact.body, decrypt)) {
             Ok(body) => {
                 let file = ServiceFile {
                     filename: fact.filename.into(),
@@ -64,13 +111,16 @@ pub(crate) fn take_files(
                 entry.unreadable.remove(&Some(file.filename.clone()));
                 group.service_files.insert(file.filename.clone(), file);
             }
-            Err(error) if is_news(entry, Some(fact.filename), fact.incarnation) => {
-                warnings.push(format!(
-                    "File '{}' {} of service group '{}' is ignored: {error}",
-                    fact.filename, fact.incarnation, fact.group
-                ));
+            Err(error) => {
+                let is_news = is_news(entry, Some(fact.filename), fact.incarnation, fact.encrypted);
+                if is_seen && is_news {
+                    let (name, group, error) = (shown(fact.filename), shown(group), shown(&error));
+                    warnings.push(format!(
+                        "File '{name}' {} of service group '{group}' is ignored: {error}",
+                        fact.incarnation
+                    ));
+                }
             }
-            Err(_) => {}
         }
     }
     for entry in groups.values_mut() {
@@ -80,9 +130,19 @@ pub(crate) fn take_files(
     }
 }
 
-/// Remembers that this incarnation cannot be read; false when that was known.
-fn is_news(entry: &mut Entry, filename: Option<&str>, incarnation: u64) -> bool {
-    entry.unreadable.insert(filename.map(Into::into), incarnation) != Some(incarnation)
+/// True for a version that could not be read and cannot be now: it is not tried again.
+fn is_settled(entry: &Entry, filename: Option<&str>, incarnation: u64, keys_changed: bool) -> bool {
+    if entry.unreadable.is_empty() {
+        return false;
+    }
+    let known = entry.unreadable.get(&filename.map(Into::into));
+    known.is_some_and(|it| it.incarnation == incarnation && !(it.encrypted && keys_changed))
+}
+
+/// Remembers that this version cannot be read; false when that was known.
+fn is_news(entry: &mut Entry, filename: Option<&str>, incarnation: u64, encrypted: bool) -> bool {
+    let unreadable = Unreadable { incarnation, encrypted };
+    entry.unreadable.insert(filename.map(Into::into), unreadable) != Some(unreadable)
 }
 
 fn open<'a>(
@@ -90,14 +150,11 @@ fn open<'a>(
     content: &'a [u8],
     decrypt: Decrypt<'_>,
 ) -> Result<Cow<'a, [u8]>, String> {
-    if encrypted { decrypt(content).map(Cow::Owned) } else { Ok(Cow::Borrowed(content)) }
-}
-
-fn parse(config: &[u8]) -> Result<toml::Table, String> {
-    let text = std::str::from_utf8(config).map_err(|error| error.to_string())?;
-    // The first line of the error tells where; the rest would show the content in the log.
-    text.parse().map_err(|error: toml::de::Error| {
-        let place = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-        format!("invalid TOML, line {place}: {}", error.message())
-    })
+    match encrypted {
+        false => Ok(Cow::Borrowed(content)),
+        true if content.len() > BOX_BYTES_MAX => {
+            Err(format!("the box has {} bytes, the limit is {BOX_BYTES_MAX}", content.len()))
+        }
+        true => decrypt(content).map(Cow::Owned),
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
-use crate::member::Member;
+use crate::{member::Member, reading::Content};
 
 /// A service group (HTTP API chapter 12.2). Parts that did not change are shared between the
 /// states of a group before and after an update.
@@ -38,14 +38,14 @@ pub struct Group {
 pub struct ServiceConfig {
     /// Its version.
     pub incarnation: u64,
-    /// Its content.
-    pub value: Arc<toml::Table>,
+    /// Its content. Of a group that is not looked at, it may be anything.
+    pub value: Arc<Content>,
 }
 
 /// A file uploaded to a group, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceFile {
-    /// Its name, unchecked.
+    /// Its name, which is a file name.
     pub filename: String,
     /// Its version.
     pub incarnation: u64,

@@ -24,6 +24,8 @@ pub struct Input<'a> {
     pub members: Vec<MemberFact<'a>>,
     /// How often each store changed.
     pub counters: Counters,
+    /// A key may have come since the last update.
+    pub keys_changed: bool,
 }
 
 /// A service rumor.

@@ -42,7 +42,9 @@ mod content;
 pub mod group;
 pub mod input;
 mod known;
+mod measure;
 pub mod member;
+mod reading;
 mod rebuild;
 mod view;
 
@@ -54,4 +56,5 @@ pub use input::{
     ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
 };
 pub use member::{Member, Standing, SysInfo};
+pub use reading::Content;
 pub use rebuild::Decrypt;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     input::{ServiceFact, SysFact},
     known::Seen,
+    reading::Content,
 };
 
 /// A member of a service group (HTTP API chapter 12.3). Health is that of its Supervisor; a
@@ -26,8 +27,8 @@ pub struct Member {
     pub service_group: ServiceGroup,
     /// Addresses. Gossip's are those of the member list once it knows the member.
     pub sys: SysInfo,
-    /// What it exports, in the order of its rumor; empty when that is no TOML.
-    pub cfg: Arc<toml::Table>,
+    /// What it exports, in the order of its rumor; empty when that is no TOML or too much.
+    pub cfg: Arc<Content>,
     /// What the ring thinks of it.
     pub standing: Standing,
     /// Of the service rumor that the fields above come from.
@@ -86,7 +87,7 @@ impl std::ops::Deref for Member {
 }
 
 impl Member {
-    pub(crate) fn new(fact: &ServiceFact<'_>, standing: Standing) -> Self {
+    pub(crate) fn new(fact: &ServiceFact<'_>, standing: Standing, cfg: Arc<Content>) -> Self {
         let pkg = PackageIdent::from_str(fact.pkg)
             .unwrap_or_else(|_| PackageIdent::new("", "", None, None));
         Self {
@@ -96,7 +97,7 @@ impl Member {
             pkg_incarnation: fact.pkg_incarnation,
             service_group: fact.group.clone(),
             sys: fact.sys.into(),
-            cfg: Arc::new(parse(fact.cfg)),
+            cfg,
             standing,
             incarnation: fact.incarnation,
         }
@@ -125,11 +126,6 @@ pub(crate) fn set_standing(member: &mut Arc<Member>, standing: Standing) {
     if member.standing != standing {
         Arc::make_mut(member).standing = standing;
     }
-}
-
-/// Exports as a table; what is no TOML counts as nothing exported.
-fn parse(cfg: &[u8]) -> toml::Table {
-    std::str::from_utf8(cfg).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 impl From<SysFact<'_>> for SysInfo {

@@ -1,7 +1,7 @@
 //! One rebuild of groups: old groups and the state of the ring give new groups.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -11,9 +11,11 @@ use crate::{
     census::Entry,
     content,
     group::Group,
-    input::{ElectionFact, Input},
+    input::{ElectionFact, Input, ServiceFact},
     known::KnownMembers,
+    measure::LIMITS,
     member::{Member, Standing, set_gossip_address, set_standing},
+    reading::{Budget, Content},
 };
 
 /// Opens a BOX-1 message, or says why it cannot.
@@ -24,6 +26,17 @@ pub(crate) struct Context<'a> {
     /// This Supervisor.
     pub(crate) me: &'a str,
     pub(crate) members: &'a KnownMembers,
+    /// Groups that services here can see; `None` for all.
+    pub(crate) looked_at: Option<&'a BTreeSet<String>>,
+    /// Memory for what is parsed.
+    pub(crate) budget: &'a Budget,
+}
+
+impl Context<'_> {
+    /// True when somebody here can see the group.
+    pub(crate) fn sees(&self, group: &str) -> bool {
+        self.looked_at.is_none_or(|groups| groups.contains(group))
+    }
 }
 
 /// Applies the state of the ring to these groups; gives lines for the log.
@@ -36,7 +49,7 @@ pub(crate) fn rebuild(
     for entry in groups.values_mut() {
         Arc::make_mut(&mut entry.group).changed_service_files.clear();
     }
-    take_services(groups, input);
+    take_services(groups, context, input);
     let elections = by_group(&input.elections);
     let update_elections = by_group(&input.update_elections);
     for (name, entry) in groups.iter_mut() {
@@ -53,8 +66,8 @@ pub(crate) fn rebuild(
         find_leaders(group);
     }
     let mut warnings = Vec::new();
-    content::take_configs(groups, input, decrypt, &mut warnings);
-    content::take_files(groups, input, decrypt, &mut warnings);
+    content::take_configs(groups, context, input, decrypt, &mut warnings);
+    content::take_files(groups, context, input, decrypt, &mut warnings);
     warnings
 }
 
@@ -62,20 +75,33 @@ fn by_group<'a>(facts: &'a [ElectionFact<'a>]) -> HashMap<&'a str, &'a ElectionF
     facts.iter().map(|fact| (fact.group, fact)).collect()
 }
 
-fn take_services(groups: &mut BTreeMap<String, Entry>, input: &Input<'_>) {
+fn take_services(groups: &mut BTreeMap<String, Entry>, context: &Context<'_>, input: &Input<'_>) {
     for fact in &input.services {
         let Some(entry) = groups.get_mut(fact.group.as_str()) else { continue };
         let group = Arc::make_mut(&mut entry.group);
         group.pkg_incarnation = group.pkg_incarnation.max(fact.pkg_incarnation);
         match group.population.get_mut(fact.member_id) {
             Some(member) if member.incarnation == fact.incarnation => {}
-            Some(member) => *member = Arc::new(Member::new(fact, member.standing)),
+            Some(member) => {
+                // Another version often exports the same.
+                let cfg = match member.cfg.is_of(fact.cfg) {
+                    true => Arc::clone(&member.cfg),
+                    false => exports(fact, context),
+                };
+                *member = Arc::new(Member::new(fact, member.standing, cfg));
+            }
             None => {
-                let member = Member::new(fact, Standing::default());
+                let member = Member::new(fact, Standing::default(), exports(fact, context));
                 group.population.insert(fact.member_id.into(), Arc::new(member));
             }
         }
     }
+}
+
+fn exports(fact: &ServiceFact<'_>, context: &Context<'_>) -> Arc<Content> {
+    // What this Supervisor publishes finds room however much others have sent.
+    let budget = (fact.member_id != context.me).then(|| context.budget.clone());
+    Arc::new(Content::new(fact.cfg, LIMITS, budget))
 }
 
 fn judge_members(

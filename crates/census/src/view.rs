@@ -163,7 +163,7 @@ impl<'a> MemberView<'a> {
             suspect: is(MemberHealth::Suspect),
             confirmed: is(MemberHealth::Confirmed),
             departed: is(MemberHealth::Departed),
-            cfg: &member.cfg,
+            cfg: member.cfg.table(),
         }
     }
 }

@@ -15,9 +15,10 @@ pub(crate) fn update(
     census: &mut Census,
     before: &View,
     view: &View,
+    keys_changed: bool,
     decrypt: Decrypt<'_>,
 ) -> Update {
-    let groups = changed_groups(census, before, view);
+    let groups = changed_groups(census, before, view, keys_changed);
     // Ids and groups are kept in other forms by the ring; the census borrows these.
     let services: Vec<_> = groups
         .iter()
@@ -75,19 +76,27 @@ pub(crate) fn update(
             service_config: view.service_configs.update_counter,
             service_file: view.service_files.update_counter,
         },
+        keys_changed,
     };
     census.update(&input, decrypt)
 }
 
-/// Groups of which something is different, or that have something the census could not read.
-fn changed_groups(census: &Census, before: &View, view: &View) -> BTreeSet<ServiceGroup> {
+/// Groups of which something is different, that somebody here looks at since, or that have something
+/// which a new key may open.
+fn changed_groups(
+    census: &Census,
+    before: &View,
+    view: &View,
+    keys_changed: bool,
+) -> BTreeSet<ServiceGroup> {
     let names = changed(&before.services, &view.services)
         .chain(changed(&before.service_configs, &view.service_configs))
         .chain(changed(&before.service_files, &view.service_files))
         .chain(changed(&before.elections, &view.elections))
         .chain(changed(&before.update_elections, &view.update_elections));
     let groups = names.filter_map(|name| name.parse().ok());
-    groups.chain(census.unreadable().cloned()).collect()
+    let locked = census.locked().filter(|_| keys_changed);
+    groups.chain(census.in_sight_anew().chain(locked).cloned()).collect()
 }
 
 fn changed<'a, T>(
@@ -219,8 +228,8 @@ mod tests {
             let mut decrypt = |message: &[u8]| {
                 if keys < 9 { Err("no key".to_owned()) } else { Ok(message.to_vec()) }
             };
-            let expected = update(&mut whole, &nothing, &view, &mut decrypt);
-            let news = update(&mut partly, &before, &view, &mut decrypt);
+            let expected = update(&mut whole, &nothing, &view, true, &mut decrypt);
+            let news = update(&mut partly, &before, &view, true, &mut decrypt);
             assert_eq!(news, expected, "{keys}");
             assert_eq!(groups(&partly), groups(&whole), "{keys}");
             before = view;
@@ -230,7 +239,7 @@ mod tests {
             partly.group(&name).map(|group| group.service_files.len())
         };
         assert_eq!((file("web.default"), file("cache.default")), (Some(1), Some(1)));
-        let same = update(&mut partly, &before, &before, &mut |_| Err("never asked".into()));
+        let same = update(&mut partly, &before, &before, true, &mut |_| Err("never asked".into()));
         assert_eq!(same, Update::default());
     }
 }

@@ -1,7 +1,7 @@
 //! Values that come from TOML: `cfg` of a service, of a census member, of a service rumor, and
 //! the `value` of a service config.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Value;
@@ -9,32 +9,74 @@ use toml::Value;
 /// A TOML table, cheap to clone. In JSON a date becomes
 /// `{"$__toml_private_datetime":"2025-03-01T12:00:00Z"}` and `nan` and `inf` become `null`, as
 /// Habitat sends them (HTTP API chapter 8); in TOML they stay what they are.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ConfigTable(Arc<toml::Table>);
+#[derive(Debug, Clone)]
+pub struct ConfigTable(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    Table(Arc<toml::Table>),
+    Source(Arc<dyn TableSource>),
+}
+
+/// Where a table comes from that is made each time it is shown and not kept in between: parsed, a
+/// text of the ring takes many times its length.
+pub trait TableSource: fmt::Debug + Send + Sync {
+    /// The table.
+    fn table(&self) -> Arc<toml::Table>;
+}
 
 impl ConfigTable {
+    /// A table that is made when it is shown.
+    pub fn from_source(source: impl TableSource + 'static) -> Self {
+        Self(Form::Source(Arc::new(source)))
+    }
+
     /// The table itself.
     #[must_use]
-    pub fn table(&self) -> &toml::Table {
-        &self.0
+    pub fn table(&self) -> Arc<toml::Table> {
+        match &self.0 {
+            Form::Table(table) => Arc::clone(table),
+            Form::Source(source) => source.table(),
+        }
+    }
+
+    /// True when both are the same table in memory.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Table(own), Form::Table(other)) => Arc::ptr_eq(own, other),
+            (Form::Source(own), Form::Source(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
+    }
+}
+
+impl Default for ConfigTable {
+    fn default() -> Self {
+        Self(Form::Table(Arc::default()))
+    }
+}
+
+impl PartialEq for ConfigTable {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_shared_with(other) || self.table() == other.table()
     }
 }
 
 impl From<toml::Table> for ConfigTable {
     fn from(table: toml::Table) -> Self {
-        Self(Arc::new(table))
+        Arc::new(table).into()
     }
 }
 
 impl From<Arc<toml::Table>> for ConfigTable {
     fn from(table: Arc<toml::Table>) -> Self {
-        Self(table)
+        Self(Form::Table(table))
     }
 }
 
 impl Serialize for ConfigTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.table().serialize(serializer)
     }
 }
 

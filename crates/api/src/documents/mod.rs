@@ -14,7 +14,7 @@ pub mod v1;
 
 pub use butterfly::Butterfly;
 pub use census::Census;
-pub use config::ConfigTable;
+pub use config::{ConfigTable, TableSource};
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
 pub use sys::RingSys;

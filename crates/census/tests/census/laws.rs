@@ -195,7 +195,9 @@ fn exports_and_identifiers_that_cannot_be_read_are_empty() {
     ring.services[1].pkg = "garbage".into();
     ring.update(&mut census);
     let web = web(&census);
-    assert!(web.population["a"].cfg.is_empty() && web.population["b"].cfg.is_empty());
+    assert!(
+        web.population["a"].cfg.table().is_empty() && web.population["b"].cfg.table().is_empty()
+    );
     assert_eq!(
         (web.population["b"].pkg.name.as_str(), web.population["b"].pkg.version.as_ref()),
         ("", None)
@@ -210,7 +212,7 @@ fn configs_are_taken_by_incarnation_and_kept_when_the_next_one_is_unreadable() {
         let update = ring.update(&mut census);
         let web = web(&census);
         let taken = web.service_config.as_ref();
-        (taken.map(|c| (c.incarnation, c.value["a"].as_integer())), update.warnings)
+        (taken.map(|c| (c.incarnation, c.value.table()["a"].as_integer())), update.warnings)
     };
     let config = |incarnation, text| content("web.default", "", incarnation, text);
     assert_eq!(apply(config(0, "a = 0")), (Some((0, Some(0))), vec![]), "the first may have 0");
@@ -449,4 +451,66 @@ proptest! {
             told = ring;
         }
     }
+}
+
+/// A configuration that takes many times its length once it is parsed.
+fn bomb() -> String {
+    format!("a = [{}]", "1,".repeat(200_000))
+}
+
+#[test]
+fn a_configuration_with_too_many_values_is_refused_and_told_once() {
+    let (mut ring, mut census) = trio();
+    ring.configs = vec![content("web.default", "", 1, &bomb())];
+    let update = ring.update(&mut census);
+    assert!(update.warnings[0].contains("the limit is 32768"), "{:?}", update.warnings);
+    assert_eq!(web(&census).service_config, None);
+    ring.members[1].3 = MemberHealth::Confirmed;
+    assert_eq!(ring.update(&mut census).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_not_encrypted_is_not_tried_again_and_a_box_only_with_new_keys() {
+    let (mut ring, mut census) = trio();
+    ring.configs = vec![encrypted(content("web.default", "", 1, "x"))];
+    ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
+    let mut tried = |census: &mut Census, keys_changed| {
+        let mut count = 0;
+        let input = roost_census::Input { keys_changed, ..ring.input() };
+        census.update(&input, &mut |_| {
+            count += 1;
+            Err("no key".into())
+        });
+        count
+    };
+    assert_eq!([false, false, true].map(|news| tried(&mut census, news)), [2, 0, 2]);
+    assert_eq!(census.locked().count(), 1);
+}
+
+#[test]
+fn only_groups_that_somebody_can_see_are_read() {
+    let (mut ring, mut census) = trio();
+    assert!(!census.look_at([]));
+    ring.configs = vec![content("web.default", "", 3, "a = = 1")];
+    ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
+    assert_eq!(ring.update(&mut census), NEWS, "nobody looks");
+    let taken = |census: &Census| web(census).service_config.as_ref().map(|it| it.incarnation);
+    assert_eq!(taken(&census), Some(3));
+    let group = group("web.default");
+    assert!(census.look_at([&group]));
+    assert_eq!(census.in_sight_anew().collect::<Vec<_>>(), [&group]);
+    let update = ring.update(&mut census);
+    assert_eq!((update.warnings.len(), taken(&census)), (2, None), "{:?}", update.warnings);
+    assert!(!census.look_at([&group]), "it was told of");
+}
+
+#[test]
+fn a_file_whose_name_is_no_file_name_is_refused_and_named_without_control_characters() {
+    let (mut ring, mut census) = trio();
+    let file = |name| content("web.default", name, 1, "x");
+    ring.files = ["a\nhab-sup(MR): b", "../x", "..", "good.txt"].map(file).to_vec();
+    let update = ring.update(&mut census);
+    assert_eq!(web(&census).service_files.keys().collect::<Vec<_>>(), ["good.txt"]);
+    assert_eq!(update.warnings.len(), 3);
+    assert!(update.warnings.iter().all(|line| !line.contains('\n')), "{:?}", update.warnings);
 }

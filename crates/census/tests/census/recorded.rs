@@ -103,7 +103,7 @@ fn group_of(census: &Census, group: &Group) -> Value {
         "update_election_status": group.update_election_status,
         "pkg_incarnation": group.pkg_incarnation,
         "leader_id": group.leader_id,
-        "service_config": config.map(|c| json!({"incarnation": c.incarnation, "value": &*c.value})),
+        "service_config": config.map(|c| json!({"incarnation": c.incarnation, "value": &**c.value.table()})),
         "local_member_id": census.local_member_id(),
         "population": population.collect::<serde_json::Map<_, _>>(),
         "update_leader_id": group.update_leader_id,
@@ -139,7 +139,7 @@ fn member_of(member: &Member) -> Value {
         "suspect": member.health == Some(MemberHealth::Suspect),
         "confirmed": member.health == Some(MemberHealth::Confirmed),
         "departed": member.health == Some(MemberHealth::Departed),
-        "cfg": &*member.cfg,
+        "cfg": &**member.cfg.table(),
     })
 }
 

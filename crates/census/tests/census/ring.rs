@@ -111,6 +111,7 @@ impl Ring {
             files: self.files.iter().map(file_fact).collect(),
             members: self.members.iter().map(member_fact).collect(),
             counters: self.counters,
+            keys_changed: true,
         }
     }
 }

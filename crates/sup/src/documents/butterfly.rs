@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use roost_api::documents::{
-    RingSys,
+    ConfigTable, RingSys, TableSource,
     butterfly::{
         Butterfly, Election, Member, RumorElectionStatus, Service, ServiceConfig, ServiceFile,
         Store,
     },
 };
+use roost_census::Content;
 use roost_ring::{Rumors, SysInfo, View, rumor};
-use roost_template::exports::parse_rumor_cfg;
 
 /// Makes the document of a view.
 pub(crate) fn document(view: &View) -> Butterfly {
@@ -61,6 +61,16 @@ fn member(entry: &(roost_ring::Member, roost_ring::Health)) -> (String, Member) 
     (member.id.to_string(), shown)
 }
 
+/// What a member exports, parsed while it is shown.
+#[derive(Debug)]
+struct Exports(Bytes);
+
+impl TableSource for Exports {
+    fn table(&self) -> Arc<toml::Table> {
+        Content::peek_exports(&self.0)
+    }
+}
+
 fn service(rumor: &rumor::Service) -> Service {
     Service {
         member_id: rumor.member_id.to_string(),
@@ -68,7 +78,7 @@ fn service(rumor: &rumor::Service) -> Service {
         package: rumor.pkg.clone(),
         package_incarnation: rumor.pkg_incarnation,
         incarnation: rumor.incarnation,
-        cfg: parse_rumor_cfg(&rumor.cfg).into(),
+        cfg: ConfigTable::from_source(Exports(rumor.cfg.clone())),
         sys: ring_sys(&rumor.sys),
         initialized: rumor.initialized,
     }

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::documents::{
-    ConfigTable, RingSys,
+    ConfigTable, RingSys, TableSource,
     census::{Census as Document, CensusGroup, CensusMember, ServiceConfig, ServiceFile},
 };
-use roost_census::{Census, Group, Member};
+use roost_census::{Census, Content, Group, Member};
 use roost_ident::{ElectionStatus, MemberHealth};
 
 /// Documents of groups and members that did not change are those of the last time: a change of
@@ -72,7 +72,7 @@ impl CensusDocuments {
             leader_id: group.leader_id.clone(),
             service_config: group.service_config.as_ref().map(|config| ServiceConfig {
                 incarnation: config.incarnation,
-                value: ConfigTable::from(Arc::clone(&config.value)),
+                value: ConfigTable::from_source(Peek(Arc::clone(&config.value))),
             }),
             local_member_id: local_member_id.into(),
             population,
@@ -80,6 +80,16 @@ impl CensusDocuments {
             changed_service_files: group.changed_service_files.clone(),
             service_files: group.service_files.iter().map(service_file).collect(),
         }
+    }
+}
+
+/// What the ring brought, parsed while it is shown.
+#[derive(Debug)]
+struct Peek(Arc<Content>);
+
+impl TableSource for Peek {
+    fn table(&self) -> Arc<toml::Table> {
+        self.0.peek()
     }
 }
 
@@ -128,7 +138,7 @@ fn member(member: &Member) -> CensusMember {
         suspect: health(MemberHealth::Suspect),
         confirmed: health(MemberHealth::Confirmed),
         departed: health(MemberHealth::Departed),
-        cfg: ConfigTable::from(Arc::clone(&member.cfg)),
+        cfg: ConfigTable::from_source(Peek(Arc::clone(&member.cfg))),
     }
 }
 

@@ -32,18 +32,7 @@ const FILES_PAUSE: Duration = Duration::from_secs(10);
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
     pub(super) fn take_view(&mut self, view: Arc<View>) {
-        // Reads two files of at most 4 KiB in the key cache, below the same `hab/` as the
-        // Supervisor's own state, for each encrypted rumor that was not read yet: no more than an
-        // operator applies by hand.
-        let keys = &self.keys;
-        let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
-        let update = census_input::update(&mut self.census, &self.view, &view, &mut decrypt);
-        for warning in &update.warnings {
-            self.world.output.line("hab-sup", "CE", warning);
-        }
-        self.view = view;
-        self.publisher.ring_changed(update.changed);
-        if !update.changed || self.is_ending() {
+        if !self.update_census(view) || self.is_ending() {
             return;
         }
         let services: Vec<String> = self.services.keys().cloned().collect();
@@ -56,6 +45,35 @@ impl Supervisor {
             if configured || self.sees_news(&service) {
                 self.refresh(&service);
             }
+        }
+    }
+
+    /// Takes what is different into the census; true when that shows something else.
+    fn update_census(&mut self, view: Arc<View>) -> bool {
+        self.census.look_at(self.services.values().map(Managed::group));
+        let now_ms = self.world.clock.now().mono_ms;
+        let are_locked = self.census.locked().next().is_some();
+        let keys_changed =
+            are_locked && self.key_watch.may_have_changed(&self.world.config.key_cache, now_ms);
+        // Reads two files of at most 4 KiB in the key cache, below the same `hab/` as the
+        // Supervisor's own state, for each encrypted rumor that was not read yet, and of groups
+        // that run here only.
+        let keys = &self.keys;
+        let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
+        let update =
+            census_input::update(&mut self.census, &self.view, &view, keys_changed, &mut decrypt);
+        for warning in &update.warnings {
+            self.world.output.line("hab-sup", "CE", warning);
+        }
+        self.view = view;
+        self.publisher.ring_changed(update.changed);
+        update.changed
+    }
+
+    /// Reads what the ring has for groups that came to run here: until then, nobody looked at it.
+    pub(super) fn look_around(&mut self) {
+        if self.census.look_at(self.services.values().map(Managed::group)) {
+            self.update_census(Arc::clone(&self.view));
         }
     }
 
@@ -72,7 +90,7 @@ impl Supervisor {
         let group = self.census.group(managed.machine.group());
         let config = group.and_then(|group| group.service_config.as_ref());
         let Some(config) = config else { return false };
-        if !managed.layers.take_gossip(config.incarnation, (*config.value).clone()) {
+        if !managed.layers.take_gossip(config.incarnation, (**config.value.table()).clone()) {
             return false;
         }
         let errors = managed.merge();
@@ -180,7 +198,7 @@ impl Supervisor {
             svc_user: built.user.user.clone(),
             svc_group: built.user.group.clone(),
         };
-        let cfg = to_json(managed.cfg.table());
+        let cfg = to_json(&managed.cfg.table());
         Some(service_context(&self.world.sys, &pkg, cfg, svc, bind))
     }
 
@@ -274,14 +292,11 @@ impl Supervisor {
         self.beside(move || {
             let (mut names, mut failed) = (Vec::new(), BTreeMap::new());
             for file in news {
-                // The name comes from the network; it names a file, not a path.
-                let written = if file.filename.contains('/') {
-                    Err(format!("'{}' is no file name", file.filename))
-                } else {
-                    let target = Rendered::File(&file.filename);
+                // The census has checked that the name is that of a file.
+                let target = Rendered::File(&file.filename);
+                let written =
                     write_rendered(&built.svc, target, &file.body, built.credentials.as_ref())
-                        .map_err(|error| error.to_string())
-                };
+                        .map_err(|error| error.to_string());
                 match written {
                     Ok(change) if change.is_change() => names.push(file.filename),
                     Ok(_) => {}

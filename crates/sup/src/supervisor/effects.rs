@@ -243,7 +243,7 @@ impl Supervisor {
         let Some(built) = &managed.built else { return };
         managed.announced = true;
         let exports = &built.package.exports;
-        let cfg = roost_template::exports::rumor_cfg(managed.cfg.table(), exports);
+        let cfg = roost_template::exports::rumor_cfg(&managed.cfg.table(), exports);
         self.world.ring.command(roost_ring::Command::PublishService(roost_ring::OwnService {
             group: managed.group().to_string(),
             pkg: built.package.ident.to_string(),

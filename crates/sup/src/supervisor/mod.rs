@@ -12,6 +12,7 @@
 //! | `launched` | what the launcher says |
 //! | `specs` | the spec directory and the services it asks for |
 //! | `errands` | slow work, which is not waited for without end |
+//! | `key_watch` | when a rumor that could not be opened is tried again |
 //! | `contexts` | census, configuration layers, gossiped files: what templates see |
 //! | `directories` | plain directories |
 //! | `suitability` | hooks that elections ask |
@@ -27,6 +28,7 @@ mod contexts;
 mod directories;
 mod effects;
 mod errands;
+mod key_watch;
 mod launched;
 pub(crate) mod orphans;
 mod publish;
@@ -59,6 +61,7 @@ use self::{
     directories::Directory,
     errands::{Errands, Kind},
     event::{Event, Reports, Watch},
+    key_watch::KeyWatch,
     launched::HeldExit,
     managed::Managed,
     orphans::Orphans,
@@ -94,6 +97,11 @@ const SPECS_PATIENCE_MS: u64 = 5_000;
 const EVENTS_PER_TURN: usize = 64;
 /// What the condition of a disk that hangs is about.
 const STATE_FILES: &str = "state files";
+/// A change of the ring that takes so long or less is followed by no rest.
+const RING_FREE: Duration = Duration::from_millis(5);
+/// The rest after a change of the ring, as many times as long as the change took, and at most.
+const RING_REST_FACTOR: u32 = 4;
+const RING_REST_MAX: Duration = Duration::from_secs(2);
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// Heard nothing for so long, it starts another Supervisor.
@@ -204,6 +212,7 @@ pub(crate) struct Supervisor {
     census: Census,
     view: Arc<View>,
     keys: KeyCache,
+    key_watch: KeyWatch,
     /// Suitability hooks that run, with the elections that wait for them.
     suitability: BTreeMap<u64, Asked>,
     /// Install hooks that run, with the package each belongs to.
@@ -249,6 +258,7 @@ impl Supervisor {
             end_waits_until_ms: None,
             view: Arc::new(View::empty(view.id.clone())),
             keys,
+            key_watch: KeyWatch::default(),
             suitability: BTreeMap::new(),
             installing: BTreeMap::new(),
             directories: directories
@@ -292,8 +302,16 @@ impl Supervisor {
         let mut alive = tokio::time::interval(ALIVE_EVERY);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut launcher_lives = true;
+        // Whoever can send gossip can change the ring all the time. Its changes get a share of this
+        // task, and what must wait is not queued: only the last view counts.
+        let mut ring_rests_until = Instant::now();
         loop {
-            let wake = self.next_wake();
+            let ring_rests = Instant::now() < ring_rests_until;
+            let mut wake = self.next_wake();
+            if ring_rests {
+                wake = Some(wake.map_or(ring_rests_until, |wake| wake.min(ring_rests_until)));
+            }
+            let mut view_at = None;
             tokio::select! {
                 event = events.recv() => {
                     // This task holds a sender too, so the queue never ends.
@@ -305,7 +323,8 @@ impl Supervisor {
                         self.handle(event);
                     }
                 }
-                Ok(()) = views.changed() => {
+                Ok(()) = views.changed(), if !ring_rests => {
+                    view_at = Some(Instant::now());
                     let view = Arc::clone(&views.borrow_and_update());
                     self.handle(Event::Ring(view));
                 }
@@ -325,6 +344,9 @@ impl Supervisor {
             }
             self.world.metrics.queued("events", events.len());
             self.publish();
+            if let Some(took) = view_at.map(|began| began.elapsed()).filter(|it| *it > RING_FREE) {
+                ring_rests_until = Instant::now() + (took * RING_REST_FACTOR).min(RING_REST_MAX);
+            }
             if let Some(exit) = self.finished() {
                 return End { exit, left: self.left };
             }

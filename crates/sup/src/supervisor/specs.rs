@@ -349,6 +349,7 @@ impl Supervisor {
                 let plan = built.plan();
                 let errors = managed.take_built(*built);
                 self.tell_merge_errors(service, &errors);
+                self.look_around();
                 self.take_gossip(service);
                 if !look {
                     self.unwatch_sources(service);
