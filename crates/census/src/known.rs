@@ -7,7 +7,8 @@ use roost_ident::MemberHealth;
 
 use crate::input::MemberFact;
 
-/// Members by id. For look-up only; its order never shows.
+/// Members by id. For look-up only; its order never shows. Never shrinks, and needs no bound of its
+/// own: the ring keeps no more members and services than its limits allow, and forgets none either.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownMembers(HashMap<String, Known>);
 

@@ -71,8 +71,9 @@ struct Joining {
 pub(crate) struct Gossiper {
     /// Members still to be served in this round.
     round: Vec<Place>,
-    /// Members to be served before.
+    /// Members to be served before; each once, so no more than the list has.
     hurried: Vec<Place>,
+    /// One for each member at most, while its entry says `pushing`; given up after [`PUSH_MS`].
     in_flight: BTreeMap<u64, InFlight>,
     last_push: u64,
     joining: Option<Joining>,

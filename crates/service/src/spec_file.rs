@@ -275,9 +275,9 @@ mod tests {
     prop_compose! {
         fn specs()(
             name in "[a-z][a-z0-9_-]{0,8}",
-            group in "[^.@#]{1,8}",
+            group in "[a-z0-9é]([a-z0-9_ é-]{0,6}[a-z0-9é])?",
             words in ["\\PC{0,12}", "[ -~\n\t]{0,12}"],
-            version in proptest::option::of("[^/.\\x00]{1,6}"),
+            version in proptest::option::of("[a-z0-9][a-z0-9.+~_-]{0,5}"),
             choices in (0..2usize, 0..3usize, 0..2usize, 0..2usize, 0..2usize),
             binds in proptest::collection::vec("[a-z]{1,4}:[a-z]{1,4}\\.[a-z]{1,4}(@[a-z]{1,3})?", 0..4),
             config_from in proptest::option::of("\\PC{0,12}"),

@@ -10,7 +10,8 @@ use roost_census::{Census, Content, Group, Member};
 use roost_ident::{ElectionStatus, MemberHealth};
 
 /// Documents of groups and members that did not change are those of the last time: a change of
-/// one member in a large ring costs one member.
+/// one member in a large ring costs one member. Bounded as the census is, whose groups and members
+/// stay for as long as those of the ring.
 #[derive(Debug, Default)]
 pub(crate) struct CensusDocuments {
     groups: BTreeMap<String, (Arc<Group>, Arc<CensusGroup>)>,
