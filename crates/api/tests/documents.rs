@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{butterfly, fill, scenario};
 use roost_api::{
     Document, Format, OPENAPI_JSON, ServiceEntry, Snapshot,
-    documents::{Butterfly, Census, ConfigTable, HealthDocument, ServiceDocument, v1},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument, v1},
 };
 use serde_json::{Value, json};
 

@@ -474,7 +474,7 @@ fn what_is_not_encrypted_is_not_tried_again_and_a_box_only_with_new_keys() {
     let (mut ring, mut census) = trio();
     ring.configs = vec![encrypted(content("web.default", "", 1, "x"))];
     ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
-    let mut tried = |census: &mut Census, keys_changed| {
+    let tried = |census: &mut Census, keys_changed| {
         let mut count = 0;
         let input = roost_census::Input { keys_changed, ..ring.input() };
         census.update(&input, &mut |_| {

@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn names_that_are_none_are_answered_with_code_7() {
         let put = |filename: &str| message::SvcFilePut {
-            service_group: Some((&"web.default".parse().expect("a group")).into()),
+            service_group: Some((&"web.default".parse::<ServiceGroup>().expect("a group")).into()),
             content: Some(Vec::new()),
             filename: Some(filename.into()),
             version: Some(1),
