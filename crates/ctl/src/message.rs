@@ -333,6 +333,9 @@ message! {
         /// 0 latest, 1 track the channel.
         #[prost(int32, optional, tag = "17")]
         update_condition: Option<i32>,
+        /// The plain directory that the package was made of, to be followed. Roost's own.
+        #[prost(string, optional, tag = "100")]
+        directory: Option<String>,
     }
 }
 

@@ -136,6 +136,9 @@ pub struct ServiceOptions {
     pub shutdown_timeout_s: Option<u32>,
     /// Directory with templates to use instead of the package's; only for a load.
     pub config_from: Option<String>,
+    /// The plain directory, on the Supervisor's machine, that the package was made of: it is
+    /// followed from then on. Only for a load.
+    pub directory: Option<String>,
     /// Windows only.
     pub encrypted_password: Option<String>,
 }
@@ -234,6 +237,7 @@ mod tests {
             health_check_interval_s: rest.1,
             shutdown_timeout_s: rest.2,
             config_from: None,
+            directory: None,
             encrypted_password: None,
         })
     }

@@ -24,7 +24,7 @@ mod sync;
 
 pub use aside::set_aside;
 pub use directory::{UnsafeDirectory, check_directory, create_directories};
-pub use read::{ReadError, is_absent, open, read, read_text};
+pub use read::{ReadError, is_absent, open, read, read_text, text_of};
 pub use replace::{Durability, Owner, replace, replace_at};
 pub use sync::sync_directory;
 

@@ -138,7 +138,26 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
 /// See [`ReadError`].
 pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>, ReadError> {
     let Some(bytes) = read(path, limit)? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|error| {
+    to_text(path, bytes).map(Some)
+}
+
+/// The text of a regular file that is open, of at most `limit` bytes; `path` is for messages.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn text_of(path: &Path, file: File, limit: u64) -> Result<String, ReadError> {
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| ReadError::Io { path: path.into(), source })?;
+    if bytes.len() as u64 > limit {
+        return Err(ReadError::TooLarge { path: path.into(), limit });
+    }
+    to_text(path, bytes)
+}
+
+fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, ReadError> {
+    String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         ReadError::NotUtf8 { path: path.into(), line }

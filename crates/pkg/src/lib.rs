@@ -16,12 +16,14 @@
 //! | [`dirs`] | the service directory below `/hab/svc` |
 //! | [`write`](mod@write) | rendered files and state files, replaced in one step |
 //! | [`stage`] | plain directories as releases |
+//! | [`followed`] | which of them a Supervisor follows |
 //!
 //! Facts are those of Habitat 2.1.78 (packages chapter sections 3, 4 and 13; services chapter
 //! sections 5 and 6).
 
 pub mod dirs;
 pub mod env;
+pub mod followed;
 pub mod install;
 pub mod metafile;
 pub mod package;

@@ -42,6 +42,12 @@ impl FsRoot {
         &self.path
     }
 
+    /// The directory `hab` below it, in which everything lies.
+    #[must_use]
+    pub fn hab_dir(&self) -> PathBuf {
+        self.path.join("hab")
+    }
+
     /// A place below `hab/`.
     fn hab(&self, rest: &str) -> PathBuf {
         self.path.join("hab").join(rest)
@@ -226,6 +232,11 @@ impl SupPaths {
     #[must_use]
     pub fn specs(&self) -> PathBuf {
         self.root.join("specs")
+    }
+    /// One file per service that follows a plain directory.
+    #[must_use]
+    pub fn directories(&self) -> PathBuf {
+        self.root.join("directories")
     }
     /// The spec file of a service.
     #[must_use]

@@ -78,6 +78,17 @@ pub fn names(package: &Package) -> Result<ServiceUser, UserError> {
     current().ok_or(UserError::NoCurrentUser)
 }
 
+/// True when a service with this user, or with none named, runs as root or as the user of this
+/// process.
+#[must_use]
+pub fn is_privileged(user: Option<&str>) -> bool {
+    let own = effective_ids().0;
+    match user.or_else(|| user_by_name(DEFAULT_NAME).map(|_| DEFAULT_NAME)) {
+        None => true,
+        Some(name) => user_by_name(name).is_some_and(|user| [0, own].contains(&user.uid.as_raw())),
+    }
+}
+
 /// Names of the real user and group of this process.
 #[must_use]
 pub fn current() -> Option<ServiceUser> {

@@ -1,19 +1,12 @@
 //! The composition root: everything is made here, in the order of the Supervisor's start
 //! (services chapter 3.1), and handed to the tasks that own it.
 
-use std::{
-    collections::BTreeMap,
-    env, fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Request, Welcome};
-use roost_pkg::stage::Staged;
+use roost_pkg::followed::{self, Followed};
 use roost_ring::SysInfo;
 use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -38,7 +31,7 @@ use crate::{
     output::Output,
     peers::Peers,
     ring::{self, RingError},
-    services::small_files::SmallFiles,
+    services::{DISK_PATIENCE, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, orphans},
     system, systemd, vital,
 };
@@ -158,7 +151,7 @@ async fn start(
         output: output.clone(),
         updates_told: Arc::default(),
     };
-    let directories = load_given(&config, &writer, &welcome, output).await?;
+    load_given(&config, &writer, &welcome, output).await?;
     launcher.send(&Request::Remember { name: LOADED.into(), bytes: b"loaded".to_vec() });
 
     output.sup(&format!("Starting gossip-listener on {gossip_address}"));
@@ -204,7 +197,7 @@ async fn start(
     };
     let (started, all_read) = oneshot::channel();
     let view = Arc::clone(&views.borrow_and_update());
-    let supervisor = Supervisor::new(world, &welcome, view, directories, publish, started);
+    let supervisor = Supervisor::new(world, &welcome, view, publish, started);
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());
@@ -249,11 +242,11 @@ async fn start(
 /// Makes the directories of the Supervisor, and clears what a former one left half-written.
 fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
     let sup = config.root.sup();
-    for directory in [sup.data(), sup.specs()] {
+    for directory in [sup.data(), sup.specs(), sup.directories()] {
         roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
             .map_err(system(format!("Can't create directory {}", directory.display())))?;
     }
-    for directory in [sup.root.clone(), sup.data(), sup.specs()] {
+    for directory in [sup.root.clone(), sup.data(), sup.specs(), sup.directories()] {
         roost_files::check_directory(&directory)?;
     }
     let left = |path: &Path| path.extension().is_some_and(|e| e == "tmp" || e == "health");
@@ -273,35 +266,69 @@ async fn load_given(
     writer: &SpecWriter,
     welcome: &Welcome,
     output: &Output,
-) -> Result<BTreeMap<PathBuf, Option<PackageIdent>>, StartError> {
-    let mut directories = BTreeMap::new();
-    let again = welcome.state_of(LOADED).is_some();
+) -> Result<(), StartError> {
+    if welcome.state_of(LOADED).is_some() {
+        return Ok(());
+    }
     for source in &config.load {
-        let ident = match source {
-            LoadSource::Ident(ident) => ident.clone(),
+        let (ident, followed) = match source {
+            LoadSource::Ident(ident) => (ident.clone(), None),
             LoadSource::Directory(directory) => {
-                if again {
-                    // Staged as soon as it is watched: nothing is to wait for its disk.
-                    directories.insert(directory.clone(), None);
+                let Some(followed) = stage_given(config, directory, output).await? else {
                     continue;
-                }
-                let staged = load::stage(&config.root, directory, &[]);
-                let Staged { ident: staged, warnings, .. } = staged.map_err(StartError::Load)?;
-                warnings.iter().for_each(|warning| output.sup(warning));
-                directories.insert(directory.clone(), Some(staged.clone()));
+                };
                 // Without version and release: a change of the directory is a new release.
-                PackageIdent { version: None, release: None, ..staged }
+                let ident = PackageIdent::new(&followed.origin, &followed.name, None, None);
+                (ident, Some(followed))
             }
         };
-        if again {
-            continue;
-        }
         let fields = config.load_options.clone();
-        let loaded = writer.load(&ident, true, fields, None).await;
+        let loaded = writer.load(&ident, true, fields, followed.as_ref(), None).await;
         let line = loaded.map_err(|failure| StartError::Load(failure.to_string()))?;
         output.line("hab-sup", "AG", &line);
     }
-    Ok(directories)
+    Ok(())
+}
+
+/// Stages a directory that was named at the start. One that was loaded by an earlier start costs
+/// nobody the Supervisor when it is gone or broken: its service goes on with what was staged
+/// then, which is told, and no other rights than those of then. `None` in that case.
+async fn stage_given(
+    config: &SupConfig,
+    directory: &Path,
+    output: &Output,
+) -> Result<Option<Followed>, StartError> {
+    let known = followed::read_all(&config.root).0;
+    let known = known.into_iter().find(|known| known.path == directory);
+    let wanted = load::Wanted {
+        root: config.root.clone(),
+        directory: directory.to_owned(),
+        origin: None,
+        keep: known.iter().filter_map(|known| known.release.clone()).collect(),
+        pinned: known.as_ref().map(Followed::pinned),
+    };
+    let mut staging = vital::spawn_blocking("staging", move || load::stage(wanted));
+    let staged = match &known {
+        None => Some((&mut staging).await),
+        Some(_) => tokio::time::timeout(DISK_PATIENCE, &mut staging).await.ok(),
+    };
+    let problem = match staged {
+        Some(Ok(Ok(staged))) => {
+            staged.warnings.iter().for_each(|warning| output.sup(warning));
+            return Ok(Some(Followed::new(directory, &staged)));
+        }
+        Some(Ok(Err(error))) => error.into_text(),
+        Some(Err(error)) => error.to_string(),
+        None => format!(
+            "{}: could not be read within {} secs; does a file system not answer?",
+            directory.display(),
+            DISK_PATIENCE.as_secs()
+        ),
+    };
+    let Some(known) = known else { return Err(StartError::Load(problem)) };
+    problem.lines().for_each(|line| output.sup(line));
+    output.sup(&format!("{} goes on with what was staged before", known.name));
+    Ok(None)
 }
 
 /// Where the three listeners listen.

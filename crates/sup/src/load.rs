@@ -4,11 +4,13 @@
 
 use std::{
     env,
-    path::Path,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use roost_ctl::{
@@ -19,7 +21,8 @@ use roost_ctl::{
 use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
 use roost_pkg::{
     FsRoot,
-    stage::{self as staging, Staged},
+    followed::{self, Followed},
+    stage::{self as staging, Pinned, StageError, StageOptions, Staged},
 };
 use roost_service::{
     BuildFailure, ServiceSpec, SpecFields,
@@ -32,9 +35,12 @@ use crate::{
     files::{specs, store::Store},
     output::Output,
     services::{DISK_PATIENCE, built::Blueprint},
-    supervisor::event::Event,
+    supervisor::event::{Event, Watch},
     vital::{self, guarded},
 };
+
+/// How long a client waits for a directory of its own to be copied.
+const STAGING_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Changes spec files.
 #[derive(Debug, Clone)]
@@ -64,6 +70,7 @@ impl SpecCommands {
                 };
                 drop(events.send(Event::SpecsBeingWritten));
                 let stops = stop_of(&request);
+                let directory = directory_of(&request);
                 if let Some((service, timeout_s)) = stops.clone() {
                     will_stop(service, timeout_s);
                 }
@@ -72,6 +79,10 @@ impl SpecCommands {
                     will_stop(service, None);
                 }
                 drop(events.send(Event::SpecsWritten));
+                if let Some(service) = directory.filter(|_| result.is_ok()) {
+                    // What was refused before was agreed to by loading it again.
+                    drop(events.send(Event::Changed(Watch::Directory(service))));
+                }
                 responder.finish_with(result);
             }
         });
@@ -81,6 +92,16 @@ impl SpecCommands {
     pub(crate) fn handle(&self, request: Request, responder: Responder) {
         // Dropped with its responder, the command ends without an answer.
         let _ = self.0.send((request, responder));
+    }
+}
+
+/// The service that a request loads from a directory.
+fn directory_of(request: &Request) -> Option<String> {
+    match request {
+        Request::Load { ident, options, .. } if options.directory.is_some() => {
+            Some(ident.name.clone())
+        }
+        _ => None,
     }
 }
 
@@ -102,7 +123,17 @@ impl SpecWriter {
         };
         match request {
             Request::Load { ident, force, options } => {
-                let loaded = self.load(&ident, force, fields(options), Some(responder)).await;
+                let (ident, followed) = match options.directory.clone() {
+                    None => (ident, None),
+                    Some(directory) => {
+                        self.refuse_loaded(&ident, force).await?;
+                        let followed = self.stage_for(&ident, directory.into()).await?;
+                        // Without version and release: a change of the directory is a new release.
+                        (PackageIdent { version: None, release: None, ..ident }, Some(followed))
+                    }
+                };
+                let (fields, client) = (fields(options), Some(responder));
+                let loaded = self.load(&ident, force, fields, followed.as_ref(), client).await;
                 loaded.map(|line| say(&line))
             }
             Request::Update { ident, options } => {
@@ -127,12 +158,31 @@ impl SpecWriter {
         ident: &PackageIdent,
         force: bool,
         mut fields: SpecFields,
+        followed: Option<&Followed>,
         client: Option<&Responder>,
     ) -> Result<String, Failure> {
         // The next Supervisor may be started elsewhere.
         fields.config_from = fields.config_from.map(|path| {
             std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
         });
+        let stored = self.refuse_loaded(ident, force).await?;
+        let mut spec = stored.unwrap_or_else(|| ServiceSpec::new(ident.clone()));
+        spec.merge_load(ident.clone(), fields);
+        let release = followed.and_then(|followed| followed.release.clone());
+        self.check(&spec, release.as_ref(), client).await?;
+        if let Some(followed) = followed {
+            self.write_followed(followed).await?;
+        }
+        self.write(&spec).await?;
+        Ok(format!("The {ident} service was successfully loaded"))
+    }
+
+    /// Refuses to load what is loaded already, unless it is forced; gives the spec that there is.
+    async fn refuse_loaded(
+        &self,
+        ident: &PackageIdent,
+        force: bool,
+    ) -> Result<Option<ServiceSpec>, Failure> {
         let stored = self.stored(ident).await;
         if stored.is_some() && !force {
             return Err(Failure::new(
@@ -143,17 +193,84 @@ impl SpecWriter {
                 ),
             ));
         }
-        let mut spec = stored.unwrap_or_else(|| ServiceSpec::new(ident.clone()));
-        spec.merge_load(ident.clone(), fields);
-        self.check(&spec, client).await?;
-        self.write(&spec).await?;
-        Ok(format!("The {ident} service was successfully loaded"))
+        Ok(stored)
+    }
+
+    /// Stages the directory that a client made its package of: what this Supervisor finds in it is
+    /// what the operator agrees to.
+    async fn stage_for(
+        &self,
+        ident: &PackageIdent,
+        directory: PathBuf,
+    ) -> Result<Followed, Failure> {
+        let invalid = |text: String| Failure::new(ErrorCode::InvalidPayload, text);
+        if !directory.is_absolute() {
+            return Err(invalid(format!("{}: is not an absolute path", directory.display())));
+        }
+        let wanted = Wanted {
+            root: self.config.root.clone(),
+            directory: directory.clone(),
+            origin: Some(ident.origin.clone()),
+            keep: ident.release.is_some().then(|| ident.clone()).into_iter().collect(),
+            pinned: None,
+        };
+        let staging = vital::spawn_blocking("staging", move || stage(wanted));
+        let staged = match tokio::time::timeout(STAGING_PATIENCE, staging).await {
+            Ok(Ok(staged)) => staged.map_err(|error| match error {
+                NotStaged::Absent(text) => invalid(format!(
+                    "{text}: a directory is loaded on the machine of its Supervisor"
+                )),
+                NotStaged::Refused(text) => invalid(text),
+            })?,
+            Ok(Err(error)) => return Err(Failure::new(ErrorCode::Internal, error.to_string())),
+            Err(_) => {
+                return Err(invalid(format!(
+                    "{}: could not be read within {} secs; nothing was changed",
+                    directory.display(),
+                    STAGING_PATIENCE.as_secs()
+                )));
+            }
+        };
+        if (&staged.ident.origin, &staged.ident.name) != (&ident.origin, &ident.name) {
+            return Err(invalid(format!(
+                "{}: is {} for the Supervisor and {ident} for its client",
+                directory.display(),
+                staged.ident
+            )));
+        }
+        for warning in &staged.warnings {
+            self.output.sup(warning);
+        }
+        Ok(Followed::new(&directory, &staged))
+    }
+
+    async fn write_followed(&self, followed: &Followed) -> Result<(), Failure> {
+        let root = &self.config.root;
+        let mut files = vec![(followed::file(root, &followed.name), followed.to_toml())];
+        if let Some(release) = &followed.release {
+            let path = followed::release_file(root, &followed.name);
+            files.push((path, format!("{release}\n")));
+        }
+        for (path, text) in files {
+            let written = self.store.write(&path, text.into_bytes(), 0o600).await;
+            written.map_err(|error| internal(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// A service that is unloaded has no directory any more.
+    async fn forget_followed(&self, service: &str) -> Result<(), Failure> {
+        let root = &self.config.root;
+        for path in [followed::release_file(root, service), followed::file(root, service)] {
+            self.store.remove(&path).await.map_err(|error| internal(&path, &error))?;
+        }
+        Ok(())
     }
 
     async fn update(&self, ident: &PackageIdent, fields: SpecFields) -> Result<(), Failure> {
         let mut spec = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
         spec.merge_update(fields);
-        self.check(&spec, None).await?;
+        self.check(&spec, None, None).await?;
         self.write(&spec).await
     }
 
@@ -162,7 +279,8 @@ impl SpecWriter {
             return Err(not_loaded_internal(ident));
         }
         let path = self.config.root.sup().spec_file(&ident.name);
-        self.store.remove(&path).await.map_err(|error| internal(&path, &error))
+        self.store.remove(&path).await.map_err(|error| internal(&path, &error))?;
+        self.forget_followed(&ident.name).await
     }
 
     async fn turn(
@@ -197,7 +315,13 @@ impl SpecWriter {
     }
 
     /// Checks that a service with this spec could be started, so that its user hears at once.
-    async fn check(&self, spec: &ServiceSpec, client: Option<&Responder>) -> Result<(), Failure> {
+    /// `release` is the one that a plain directory stands for.
+    async fn check(
+        &self,
+        spec: &ServiceSpec,
+        release: Option<&PackageIdent>,
+        client: Option<&Responder>,
+    ) -> Result<(), Failure> {
         let invalid = |text: String| Failure::new(ErrorCode::InvalidPayload, text);
         let failed = |text: String| Failure::new(ErrorCode::Internal, text);
         let ident = spec.ident.clone().validate().map_err(|error| failed(error.to_string()))?;
@@ -207,7 +331,7 @@ impl SpecWriter {
         let blueprint = Blueprint {
             root: self.config.root.clone(),
             spec: spec.clone(),
-            pin: None,
+            pin: release.map(ToString::to_string),
             interpreter: self.config.interpreter.clone(),
             prepare: false,
         };
@@ -307,17 +431,60 @@ fn internal(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(ErrorCode::Internal, format!("{}: {error}{effect}", path.display()))
 }
 
+/// A directory that is to be staged.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) root: FsRoot,
+    pub(crate) directory: PathBuf,
+    /// Origin of its package if it names none; without it that of the environment.
+    pub(crate) origin: Option<String>,
+    /// Releases that must stay.
+    pub(crate) keep: Vec<PackageIdent>,
+    /// What it may not change by itself.
+    pub(crate) pinned: Option<Pinned>,
+}
+
+/// Why a directory was not staged, for the user. There may be several lines.
+#[derive(Debug)]
+pub(crate) enum NotStaged {
+    /// It is not there.
+    Absent(String),
+    Refused(String),
+}
+
+impl NotStaged {
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Absent(text) | Self::Refused(text) => text,
+        }
+    }
+}
+
 /// Makes a release of a plain directory.
 ///
 /// # Errors
-/// A line for the user.
-pub(crate) fn stage(
-    root: &FsRoot,
-    directory: &Path,
-    keep: &[PackageIdent],
-) -> Result<Staged, String> {
-    let options =
-        staging::StageOptions { origin_env: env::var("HAB_ORIGIN").ok(), keep: keep.to_vec() };
-    let staged = guarded(|| staging::stage_directory(root, directory, &options))?;
-    staged.map_err(|error| error.to_string())
+/// Lines for the user.
+pub(crate) fn stage(wanted: Wanted) -> Result<Staged, NotStaged> {
+    let Wanted { root, directory, origin, keep, pinned } = wanted;
+    let origin_env = origin.or_else(|| env::var("HAB_ORIGIN").ok());
+    let options = StageOptions { origin_env, keep, pinned, leave_out: own_output() };
+    let staged = guarded(|| staging::stage_directory(&root, &directory, &options));
+    staged.map_err(NotStaged::Refused)?.map_err(|error| {
+        let absent = matches!(&error, StageError::Io { path, source }
+            if *path == directory && roost_pkg::read::is_absent(source));
+        match absent {
+            true => NotStaged::Absent(error.to_string()),
+            false => NotStaged::Refused(error.to_string()),
+        }
+    })
+}
+
+/// The files that this process prints to, by device and number: a log that lies in a directory is
+/// no part of it.
+pub(crate) fn own_output() -> Vec<(u64, u64)> {
+    let identity = |path: &str| {
+        let found = std::fs::metadata(path).ok()?;
+        found.is_file().then(|| (found.dev(), found.ino()))
+    };
+    ["/proc/self/fd/1", "/proc/self/fd/2"].into_iter().filter_map(identity).collect()
 }

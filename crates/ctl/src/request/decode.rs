@@ -141,6 +141,7 @@ fn from_load(load: message::SvcLoad) -> Result<Request, Failure> {
             health_check_interval_s: load.health_check_interval.map(|interval| interval.seconds),
             shutdown_timeout_s: load.shutdown_timeout,
             config_from: load.config_from,
+            directory: load.directory,
             encrypted_password: load.svc_encrypted_password,
         },
     })
@@ -161,6 +162,7 @@ fn from_update(update: message::SvcUpdate) -> Result<Request, Failure> {
             health_check_interval_s: update.health_check_interval.map(|interval| interval.seconds),
             shutdown_timeout_s: update.shutdown_timeout,
             config_from: None,
+            directory: None,
             encrypted_password: update.svc_encrypted_password,
         },
     })

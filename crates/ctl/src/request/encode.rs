@@ -86,6 +86,7 @@ fn load(ident: &PackageIdent, force: bool, options: &ServiceOptions) -> message:
             .map(|seconds| message::HealthCheckInterval { seconds }),
         shutdown_timeout: options.shutdown_timeout_s,
         update_condition: number(options.update_condition, &CONDITIONS),
+        directory: options.directory.clone(),
     }
 }
 

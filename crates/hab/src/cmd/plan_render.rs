@@ -2,7 +2,7 @@
 //! and templates chapter 9.1). A template error ends with exit code 1.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -88,7 +88,7 @@ impl Run for Arguments {
             if !self.quiet {
                 context.ui.status(Verb::Creating, &format!("file: {}", path.display()));
             }
-            fs::create_dir_all(&self.render_dir)
+            make_directory(&self.render_dir)
                 .and_then(|()| fs::write(&path, text))
                 .with_context(|| format!("Cannot write {}", path.display()))?;
         }
@@ -107,6 +107,16 @@ impl Arguments {
         context.ui.info(text);
         mark("========### End rendered template");
     }
+}
+
+/// Makes the directory for rendered files. A new one says that it is no part of a service that it
+/// may lie in, so that trying a template does not change a service that runs.
+fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)?;
+    fs::write(path.join(".habignore"), "# Written by 'hab plan render'.\n*\n")
 }
 
 fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<String> {

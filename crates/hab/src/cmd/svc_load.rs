@@ -43,20 +43,22 @@ impl Run for Arguments {
             return self.print_config(context);
         }
         let text = self.pkg_ident.unwrap_or_default();
+        let mut options = self.options.to_load();
         let ident = match Source::parse(&text, &context.root) {
             Ok(Source::Ident(ident)) => ident,
-            Ok(Source::Directory(path)) => stage(context, &path)?,
+            Ok(Source::Directory(path)) => {
+                let ident = stage(context, &path)?;
+                options.directory = Some(path.to_string_lossy().into_owned());
+                // A change of the directory is a new release.
+                PackageIdent { version: None, release: None, ..ident }
+            }
             Err(error) => {
                 let text = format!("invalid value '{text}' for '[PKG_IDENT]': {error}");
                 return Err(UsageError(text).into());
             }
         };
         let remote = self.remote.address(context);
-        let request = Request::Load {
-            ident: ident.clone(),
-            force: self.force,
-            options: self.options.to_load(),
-        };
+        let request = Request::Load { ident: ident.clone(), force: self.force, options };
         let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &request)?;
         self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;

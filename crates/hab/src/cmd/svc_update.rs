@@ -76,6 +76,7 @@ impl Run for Arguments {
             health_check_interval_s: self.health_check_interval,
             shutdown_timeout_s: self.shutdown_timeout,
             config_from: None,
+            directory: None,
             encrypted_password: None,
         };
         if options == ServiceOptions::default() {

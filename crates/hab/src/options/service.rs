@@ -124,6 +124,7 @@ impl ServiceArgs {
             health_check_interval_s: given.health_check_interval,
             shutdown_timeout_s: given.shutdown_timeout,
             config_from: given.config_from.map(|path| path.to_string_lossy().into_owned()),
+            directory: None,
             encrypted_password: None,
         }
     }

@@ -1,6 +1,10 @@
 //! What is to be loaded: an installed package, or a plain directory.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env, fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use roost_ident::PackageIdent;
 use roost_pkg::FsRoot;
@@ -39,14 +43,36 @@ impl Source {
             Ok(ident) if !is_path && (root.pkg_path(&ident).is_dir() || !path.is_dir()) => {
                 Ok(Self::Ident(ident))
             }
-            _ if path.is_dir() => std::path::absolute(path)
-                .map(Self::Directory)
-                .map_err(|error| format!("{text}: {error}")),
+            _ if path.is_dir() => {
+                absolute(path).map(Self::Directory).map_err(|error| format!("{text}: {error}"))
+            }
+            // One that was loaded before and is gone costs only its service.
+            _ if is_path && is_followed(path, root) => {
+                absolute(path).map(Self::Directory).map_err(|error| format!("{text}: {error}"))
+            }
             _ if is_path => Err(format!("Directory not found at: {text}")),
             Err(error) => Err(error.to_string()),
             Ok(ident) => Ok(Self::Ident(ident)),
         }
     }
+}
+
+/// The path from the root, links as the user named them: in a directory that was entered over a
+/// link, the shell knows its name.
+fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let logical = env::var_os("PWD").map(PathBuf::from).filter(|pwd| {
+        let same = |at: &Path| fs::metadata(at).map(|found| (found.dev(), found.ino())).ok();
+        pwd.is_absolute() && same(pwd).is_some() && same(pwd) == same(Path::new("."))
+    });
+    match logical {
+        Some(pwd) if path.is_relative() => std::path::absolute(pwd.join(path)),
+        _ => std::path::absolute(path),
+    }
+}
+
+fn is_followed(path: &Path, root: &FsRoot) -> bool {
+    let (known, _) = roost_pkg::followed::read_all(root);
+    absolute(path).is_ok_and(|path| known.iter().any(|known| known.path == path))
 }
 
 fn is_dots(part: &str) -> bool {

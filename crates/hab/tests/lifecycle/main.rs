@@ -4,6 +4,7 @@ mod acknowledged;
 mod bad_input;
 mod damaged;
 mod death;
+mod directories;
 mod disk;
 mod environment;
 mod hanging;

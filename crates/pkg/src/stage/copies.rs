@@ -4,19 +4,23 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use super::{
-    others::{Kind, Other, Stat},
+    StageError,
+    others::{Kind, Other, Stat, mode_of},
     place::make_directory,
-    record::{Record, copy},
+    reach::{Dir, Node},
+    record::{Record, changing, copy},
 };
 
 /// What is to be copied.
 pub(super) struct Copies<'a> {
+    /// The directory that it is copied from.
+    pub(super) context: &'a Dir,
     pub(super) others: &'a BTreeMap<String, Other>,
     pub(super) record: &'a Record,
     /// The release before, whose files are used again.
@@ -60,15 +64,17 @@ impl Copies<'_> {
     }
 
     fn copy(&self, name: &str, other: &Other, stat: &Stat, to: &Path) -> io::Result<()> {
-        let from = File::open(&other.source)?;
+        let refuse = |error: StageError| io::Error::other(error.to_string());
+        let path = self.context.path().join(name);
+        let Some(Node::File(mut from)) = self.context.get_itself(name).map_err(refuse)? else {
+            return Err(refuse(changing(&path)));
+        };
         let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-        let digest = copy(from, &mut out)?;
-        if self.record.digest(name) != Some(digest.as_str()) {
-            let text = format!(
-                "{} changes while it is staged; it is staged again once it was written",
-                other.source.display()
-            );
-            return Err(io::Error::other(text));
+        let digest = copy(&mut from.file, &mut out)?;
+        // The mode is that of what was read: not one that an exchanged file had before.
+        let mode = from.file.metadata()?.mode();
+        if self.record.digest(name) != Some(digest.as_str()) || mode_of(mode) != other.mode {
+            return Err(refuse(changing(&path)));
         }
         let modified = u64::try_from(stat.modified_ns).unwrap_or(0);
         out.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(modified))?;

@@ -1,7 +1,8 @@
 //! What a plain directory says about itself, from `roost.toml` and `plan.sh`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -9,13 +10,14 @@ use roost_ident::ShutdownSignal;
 use serde::Deserialize;
 
 use super::{
-    StageError,
+    Located, StageError,
     others::Selection,
-    plan::{self, NAME_PLACEHOLDER, Value, Variables},
+    plan::{self, NAME_PLACEHOLDER, Place, Plan, Value},
+    reach::{Dir, Node, Opened},
+    rules::{self, Rules},
 };
 use crate::{
     metafile::{Fault, MAX_METAFILE_BYTES},
-    read::read_text,
     root::FsRoot,
 };
 
@@ -38,6 +40,8 @@ pub(super) struct Facts {
     pub(super) environment: Option<BTreeMap<String, String>>,
     /// Files and directories beside hooks and templates that are part of the service.
     pub(super) files: Option<Vec<String>>,
+    /// What is no part of the service, in the syntax of `.gitignore`.
+    pub(super) ignore: Option<Vec<String>>,
     /// The command of `pkg_svc_run`; only plans have it.
     #[serde(skip)]
     pub(super) svc_run: Option<String>,
@@ -57,65 +61,94 @@ pub(super) enum Expose {
 pub(super) struct Read {
     pub(super) facts: Facts,
     /// The directory with `hooks/`, `config/` and so on.
-    pub(super) context: PathBuf,
-    /// The plan, if there is one.
-    pub(super) plan: Option<PathBuf>,
-    /// `roost.toml`, if there is one.
-    pub(super) toml: Option<PathBuf>,
+    pub(super) context: Dir,
+    pub(super) has_plan: bool,
+    /// What the service does not consist of.
+    pub(super) rules: Rules,
+    /// The newest modification of the files with facts, in seconds since 1970.
+    pub(super) newest_s: i64,
     /// What of the plan has no effect, for the user.
-    pub(super) warning: Option<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Reads the facts of a directory. Where both files say something, `roost.toml` is right.
-pub(super) fn read(root: &FsRoot, dir: &Path, target: &str) -> Result<Read, StageError> {
-    let plan = find_plan(dir, target)?;
-    let context = plan.as_deref().and_then(Path::parent).unwrap_or(dir).to_path_buf();
-    let toml = context.join("roost.toml");
-    let text = read_text(&toml, MAX_METAFILE_BYTES)?;
-    let mut facts = text.as_deref().map_or_else(
-        || Ok(Facts::default()),
-        |text| parse_toml(text).map_err(|fault| StageError::fault(&toml, fault)),
-    )?;
-    let mut warning = None;
-    if let Some(plan) = &plan {
-        let text = read_text(plan, MAX_METAFILE_BYTES)?.unwrap_or_default();
-        merge_plan(&mut facts, root, &text).map_err(|fault| StageError::fault(plan, fault))?;
-        // A directory is run with what the machine has; its programs are not built or installed.
-        if text.lines().any(|line| line.starts_with("pkg_deps=(") && line != "pkg_deps=()") {
-            let plan = plan.display();
-            warning =
-                Some(format!("{plan}: pkg_deps has no effect here; hooks find programs in PATH"));
-        }
+pub(super) fn read(root: &FsRoot, dir: &Dir, target: &str) -> Result<Read, StageError> {
+    let (context, plan) = find_plan(dir, target)?;
+    let toml = context.file("roost.toml")?;
+    let times = plan.iter().chain(&toml).map(|file| file.found.mtime());
+    let newest_s = times.max().unwrap_or(i64::MIN);
+    let mut facts = read_toml(toml)?;
+    let rules = read_rules(&context, &facts)?;
+    let has_plan = plan.is_some();
+    let mut warnings = Vec::new();
+    if let Some(plan) = plan {
+        let path = plan.path.clone();
+        let text = plan.text(MAX_METAFILE_BYTES)?;
+        warnings = merge_plan(&mut facts, root, &context, &path, &text)?;
     }
-    Ok(Read { facts, context, plan, toml: text.map(|_| toml), warning })
+    Ok(Read { facts, context, has_plan, rules, newest_s, warnings })
 }
 
 /// What a directory says of the files in it, as far as it can be understood: the directory with
-/// `hooks/`, and which others belong to the service.
-pub(super) fn glance(dir: &Path, target: &str) -> (PathBuf, Selection) {
-    let plan = find_plan(dir, target).ok().flatten();
-    let context = plan.as_deref().and_then(Path::parent).unwrap_or(dir).to_path_buf();
-    let text = read_text(&context.join("roost.toml"), MAX_METAFILE_BYTES).ok().flatten();
-    let facts = text.and_then(|text| parse_toml(&text).ok()).unwrap_or_default();
+/// `hooks/`, which others belong to the service, and which do not.
+pub(super) fn glance(dir: &Dir, target: &str) -> (Dir, Selection, Rules) {
+    let (context, plan) = find_plan(dir, target).unwrap_or_else(|_| (dir.clone(), None));
+    let facts = context.file("roost.toml").and_then(read_toml).unwrap_or_default();
+    let rules = read_rules(&context, &facts).unwrap_or_else(|_| Rules::common());
     let selection = Selection::of(facts.files.as_deref(), plan.is_some());
-    (context, selection)
+    (context, selection, rules)
 }
 
-/// The plan of a directory (packages chapter 13.1); a directory needs none.
-fn find_plan(dir: &Path, target: &str) -> Result<Option<PathBuf>, StageError> {
-    let groups = [
-        [dir.join(target), dir.join("habitat").join(target)],
-        [dir.to_path_buf(), dir.join("habitat")],
-    ];
-    for group in groups {
-        let mut plans = group.map(|dir| dir.join("plan.sh")).into_iter().filter(|at| at.is_file());
-        match (plans.next(), plans.next()) {
-            (None, _) => {}
-            (plan, None) => return Ok(plan),
-            (Some(one), Some(other)) => return Err(StageError::TwoPlans { one, other }),
+fn read_toml(toml: Option<Opened>) -> Result<Facts, StageError> {
+    let Some(toml) = toml else { return Ok(Facts::default()) };
+    let path = toml.path.clone();
+    let text = toml.text(MAX_METAFILE_BYTES)?;
+    parse_toml(&text).map_err(|fault| StageError::fault(&path, fault))
+}
+
+/// The rules of the directory's top, from `.habignore` and `roost.toml`.
+fn read_rules(context: &Dir, facts: &Facts) -> Result<Rules, StageError> {
+    let mut rules = Rules::common();
+    if let Some(file) = context.file(rules::FILE)? {
+        let path = file.path.clone();
+        let text = file.text(rules::FILE_BYTES_MAX)?;
+        let with = rules.with("", text.lines());
+        rules = with.map_err(|fault| StageError::fault(&path, fault))?;
+    }
+    if let Some(lines) = &facts.ignore {
+        let with = rules.with("", lines.iter().map(String::as_str));
+        rules = with.map_err(|Fault { problem, .. }| StageError::Refused {
+            path: context.path().join("roost.toml"),
+            problem: format!("under 'ignore': {problem}"),
+        })?;
+    }
+    Ok(rules)
+}
+
+/// Where plans may lie in a directory (packages chapter 13.1): those of a platform first.
+pub(super) fn plan_places(target: &str) -> [[PathBuf; 2]; 2] {
+    [[PathBuf::from(target), Path::new("habitat").join(target)], ["".into(), "habitat".into()]]
+}
+
+/// The plan of a directory, and the directory that it lies in; a directory needs none.
+fn find_plan(dir: &Dir, target: &str) -> Result<(Dir, Option<Opened>), StageError> {
+    for group in plan_places(target) {
+        let mut found = Vec::new();
+        for place in group {
+            if let Some(Node::File(plan)) = dir.get(place.join("plan.sh"))? {
+                found.push((place, plan));
+            }
+        }
+        if let [(_, one), (_, other)] = found.as_slice() {
+            let (one, other) = (one.path.clone(), other.path.clone());
+            return Err(StageError::TwoPlans { one, other });
+        }
+        if let Some((place, plan)) = found.pop() {
+            let context = dir.dir(place)?.unwrap_or_else(|| dir.clone());
+            return Ok((context, Some(plan)));
         }
     }
-    Ok(None)
+    Ok((dir.clone(), None))
 }
 
 fn parse_toml(text: &str) -> Result<Facts, Fault> {
@@ -133,10 +166,16 @@ fn toml_fault(text: &str, error: &toml::de::Error) -> Fault {
     Fault { line, problem: error.message().replace('\n', "; ") }
 }
 
-fn merge_plan(facts: &mut Facts, root: &FsRoot, text: &str) -> Result<(), Fault> {
-    let settled = settled(facts);
+/// Takes from a plan what `roost.toml` leaves open. Gives what has no effect.
+fn merge_plan(
+    facts: &mut Facts,
+    root: &FsRoot,
+    context: &Dir,
+    path: &Path,
+    text: &str,
+) -> Result<Vec<String>, StageError> {
     let svc = root.svc(NAME_PLACEHOLDER);
-    let known = [
+    let preset = [
         ("pkg_svc_path", svc.root.clone()),
         ("pkg_svc_config_path", svc.config()),
         ("pkg_svc_config_install_path", svc.config_install()),
@@ -144,105 +183,169 @@ fn merge_plan(facts: &mut Facts, root: &FsRoot, text: &str) -> Result<(), Fault>
         ("pkg_svc_files_path", svc.files()),
         ("pkg_svc_static_path", svc.static_()),
         ("pkg_svc_var_path", svc.var()),
+        ("PLAN_CONTEXT", context.path().to_owned()),
+        ("pkg_svc_user", "hab".into()),
+        ("pkg_svc_group", "hab".into()),
     ];
-    let known = known.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned()));
-    let mut plan = Plan(plan::parse(text, &settled, BTreeMap::from(known))?);
+    let preset = preset.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned()));
+    let mut include = |name: &str| {
+        let file = context.file(name).map_err(|error| error.to_string())?;
+        let file = file.ok_or_else(|| "there is no such file".to_owned())?;
+        let path = file.path.clone();
+        let text = file.text(MAX_METAFILE_BYTES).map_err(|error| error.to_string())?;
+        Ok((path, text))
+    };
+    let surroundings = plan::Surroundings {
+        settled: settled(facts),
+        preset: BTreeMap::from(preset),
+        environment: &environment,
+        include: &mut include,
+    };
+    let mut found = Taken { plan: plan::parse(text, surroundings) };
 
-    facts.origin = facts.origin.take().or(plan.word("pkg_origin")?);
-    facts.name = facts.name.take().or(plan.word("pkg_name")?);
-    facts.version = facts.version.take().or(plan.word("pkg_version")?);
-    facts.user = facts.user.take().or(plan.word("pkg_svc_user")?);
-    facts.group = facts.group.take().or(plan.word("pkg_svc_group")?);
-    facts.svc_run = plan.word("pkg_svc_run")?;
-    if let Some(exports) = plan.map("pkg_exports")? {
+    facts.origin = facts.origin.take().or(found.word("pkg_origin"));
+    facts.name = facts.name.take().or(found.word("pkg_name"));
+    facts.version = facts.version.take().or(found.word("pkg_version"));
+    facts.user = facts.user.take().or(found.word("pkg_svc_user"));
+    facts.group = facts.group.take().or(found.word("pkg_svc_group"));
+    if facts.group.is_some() && facts.user.is_none() {
+        // What a plan has before it is read.
+        facts.user = Some("hab".into());
+    }
+    facts.svc_run = found.word("pkg_svc_run");
+    if let Some(exports) = found.map("pkg_exports") {
         facts.exports = Some(exports.into_iter().collect());
     }
-    if let Some(keys) = plan.array("pkg_exposes")? {
+    if let Some(keys) = found.array("pkg_exposes") {
         facts.exposes = Some(keys.into_iter().map(Expose::Export).collect());
     }
     for (variable, binds) in
         [("pkg_binds", &mut facts.binds), ("pkg_binds_optional", &mut facts.binds_optional)]
     {
-        if let Some(pairs) = plan.map(variable)? {
+        if let Some(pairs) = found.map(variable) {
             let keys = |text: String| text.split_whitespace().map(Into::into).collect();
             *binds = Some(pairs.into_iter().map(|(name, text)| (name, keys(text))).collect());
         }
     }
-    if let Some(signal) = plan.parsed("pkg_shutdown_signal", crate::metafile::parse_signal)? {
+    if let Some(signal) = found.parsed("pkg_shutdown_signal", crate::metafile::parse_signal) {
         facts.shutdown_signal = Some(signal);
     }
-    let timeout = plan.parsed("pkg_shutdown_timeout_sec", crate::metafile::parse_timeout_s)?;
+    let timeout = found.parsed("pkg_shutdown_timeout_sec", crate::metafile::parse_timeout_s);
     facts.shutdown_timeout = facts.shutdown_timeout.or(timeout);
-    Ok(())
+
+    let Plan { has_deps, mut faults, warnings, .. } = found.plan;
+    let located = |place: Place, problem| Located {
+        path: place.file.unwrap_or_else(|| path.to_owned()),
+        line: place.line,
+        problem,
+    };
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| (fault.place.file.is_some(), fault.place.line));
+        let faults = faults.into_iter().map(|fault| located(fault.place, fault.problem));
+        return Err(StageError::Faults(faults.collect()));
+    }
+    let warnings = warnings.into_iter().map(|(place, text)| located(place, text).to_string());
+    let mut warnings: Vec<_> = warnings.collect();
+    // A directory is run with what the machine has; its programs are not built or installed.
+    if has_deps {
+        let path = path.display();
+        warnings.push(format!("{path}: pkg_deps has no effect here; hooks find programs in PATH"));
+    }
+    Ok(warnings)
 }
 
-/// Variables of a plan that `roost.toml` has already said.
-fn settled(facts: &Facts) -> BTreeSet<&'static str> {
-    [
-        ("pkg_origin", facts.origin.is_some()),
-        ("pkg_name", facts.name.is_some()),
-        ("pkg_version", facts.version.is_some()),
-        ("pkg_svc_user", facts.user.is_some()),
-        ("pkg_svc_group", facts.group.is_some()),
+/// What plans get to see of the environment: not what Supervisors and their commands keep there,
+/// such as keys.
+fn environment(name: &str) -> Option<String> {
+    let own = name.starts_with("HAB_") && name != "HAB_ORIGIN";
+    if own { None } else { std::env::var(name).ok() }
+}
+
+/// Variables of a plan that `roost.toml` has already said, with the words among them.
+fn settled(facts: &Facts) -> BTreeMap<&'static str, Option<String>> {
+    let words = [
+        ("pkg_origin", &facts.origin),
+        ("pkg_name", &facts.name),
+        ("pkg_version", &facts.version),
+        ("pkg_svc_user", &facts.user),
+        ("pkg_svc_group", &facts.group),
+    ];
+    let words = words.into_iter().filter(|(_, word)| word.is_some());
+    let words = words.map(|(name, word)| (name, word.clone()));
+    let others = [
         ("pkg_exports", facts.exports.is_some()),
         ("pkg_exposes", facts.exposes.is_some()),
         ("pkg_binds", facts.binds.is_some()),
         ("pkg_binds_optional", facts.binds_optional.is_some()),
         ("pkg_shutdown_signal", facts.shutdown_signal.is_some()),
         ("pkg_shutdown_timeout_sec", facts.shutdown_timeout.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(name, said)| said.then_some(name))
-    .collect()
+    ];
+    let others = others.into_iter().filter(|(_, said)| *said).map(|(name, _)| (name, None));
+    words.chain(others).collect()
 }
 
-/// The variables of a plan, taken out by kind.
-struct Plan(Variables);
+/// The variables of a plan, taken out by kind. What is of another kind is a fault of the plan.
+struct Taken {
+    plan: Plan,
+}
 
-impl Plan {
-    /// An empty word counts as not assigned, as in a plan.
-    fn word(&mut self, name: &str) -> Result<Option<String>, Fault> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some((_, Value::Word(word))) => Ok(Some(word).filter(|word| !word.is_empty())),
-            Some((line, _)) => Err(kind_fault(line, name, "a word, not an array")),
-        }
+impl Taken {
+    fn fault(&mut self, place: Place, problem: String) {
+        self.plan.faults.push(plan::Fault { place, problem });
     }
 
-    fn array(&mut self, name: &str) -> Result<Option<Vec<String>>, Fault> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some((_, Value::Array(items))) => Ok(Some(items)),
-            // In bash a plain word is the first element.
-            Some((_, Value::Word(word))) => {
-                Ok(Some([word].into_iter().filter(|word| !word.is_empty()).collect()))
+    /// Of an array, bash takes the first element. An empty word counts as not assigned, as in a
+    /// plan.
+    fn word(&mut self, name: &str) -> Option<String> {
+        let (place, value) = self.plan.variables.remove(name)?;
+        let word = match value {
+            Value::Word(word) => word,
+            Value::Array(items) => items.into_iter().next().unwrap_or_default(),
+            Value::Map(_) | Value::Unknown(_) => {
+                self.fault(place, format!("{name} must be a word"));
+                return None;
             }
-            Some((line, Value::Map(_))) => Err(kind_fault(line, name, "an array (a b)")),
+        };
+        Some(word).filter(|word| !word.is_empty())
+    }
+
+    /// In bash a plain word is the first element.
+    fn array(&mut self, name: &str) -> Option<Vec<String>> {
+        let (place, value) = self.plan.variables.remove(name)?;
+        match value {
+            Value::Array(items) => Some(items),
+            Value::Word(word) => Some([word].into_iter().filter(|w| !w.is_empty()).collect()),
+            Value::Map(_) | Value::Unknown(_) => {
+                self.fault(place, format!("{name} must be an array (a b)"));
+                None
+            }
         }
     }
 
-    fn map(&mut self, name: &str) -> Result<Option<Vec<(String, String)>>, Fault> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some((_, Value::Map(pairs))) => Ok(Some(pairs)),
-            Some((_, Value::Array(items))) if items.is_empty() => Ok(Some(Vec::new())),
-            Some((line, _)) => Err(kind_fault(line, name, "([key]=value)")),
+    fn map(&mut self, name: &str) -> Option<Vec<(String, String)>> {
+        let (place, value) = self.plan.variables.remove(name)?;
+        match value {
+            Value::Map(pairs) => Some(pairs),
+            Value::Array(items) if items.is_empty() => Some(Vec::new()),
+            _ => {
+                self.fault(place, format!("{name} must be ([key]=value)"));
+                None
+            }
         }
     }
 
-    fn parsed<T>(
-        &mut self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        let line = self.0.get(name).map_or(1, |(line, _)| *line);
-        let Some(word) = self.word(name)? else { return Ok(None) };
-        parse(&word).map(Some).map_err(|fault| Fault { line, ..fault })
+    fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+        let place = self.plan.variables.get(name).map(|(place, _)| place.clone());
+        let word = self.word(name)?;
+        match (parse(&word), place) {
+            (Ok(value), _) => Some(value),
+            (Err(fault), place) => {
+                let place = place.unwrap_or(Place { file: None, line: 1 });
+                self.fault(place, fault.problem);
+                None
+            }
+        }
     }
-}
-
-fn kind_fault(line: usize, name: &str, right: &str) -> Fault {
-    Fault { line, problem: format!("{name} must be {right}") }
 }
 
 impl std::fmt::Display for Expose {

@@ -46,46 +46,57 @@ pub(super) fn ident(
     Ok(PackageIdent::new(origin, name, Some(version), None))
 }
 
+/// User and group as the metafiles name them; with a user alone the group is the user's own.
+pub(super) fn user_and_group(facts: &Facts) -> Option<(String, String)> {
+    let user = facts.user.clone()?;
+    let group = facts.group.clone().or_else(|| user::primary_group(&user));
+    Some((user.clone(), group.unwrap_or(user)))
+}
+
 /// All metafiles but `IDENT`, which names the release. `native`: no plan asks for the interpreter
 /// package. `run` is set when the directory itself has nothing to run.
 pub(super) fn files(
     facts: &Facts,
     native: bool,
     default_toml: Option<&str>,
-) -> Result<BTreeMap<String, StagedFile>, Problem> {
-    let mut files = BTreeMap::new();
-    let mut add = |name: &str, text: String| {
-        if !text.is_empty() {
-            files.insert(name.to_owned(), StagedFile::public(text + "\n"));
-        }
+) -> Result<BTreeMap<String, StagedFile>, Vec<Problem>> {
+    let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
+    let mut add = |name: &str, text: Result<String, Problem>| match text {
+        Ok(text) if text.is_empty() => {}
+        Ok(text) => drop(files.insert(name.to_owned(), StagedFile::public(text + "\n"))),
+        Err(problem) => problems.push(problem),
     };
-    add("TARGET", PackageTarget::active().to_string());
-    add("PACKAGE_TYPE", if native { "native".into() } else { String::new() });
-    if let Some(user) = &facts.user {
-        let group = facts.group.clone().or_else(|| user::primary_group(user));
-        let group = group.unwrap_or_else(|| user.clone());
-        for (what, name) in [("user", user), ("group", &group)] {
-            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == ':') {
-                return Err(format!("the {what} '{name}' is no name"));
-            }
-        }
-        add("SVC_USER", user.clone());
-        add("SVC_GROUP", group);
+    add("TARGET", Ok(PackageTarget::active().to_string()));
+    add("PACKAGE_TYPE", Ok(if native { "native".into() } else { String::new() }));
+    if let Some((user, group)) = user_and_group(facts) {
+        let check = |what: &str, name: String| match name.is_empty()
+            || name.contains(|c: char| c.is_whitespace() || c == ':')
+        {
+            true => Err(format!("the {what} '{name}' is no name")),
+            false => Ok(name),
+        };
+        add("SVC_USER", check("user", user));
+        add("SVC_GROUP", check("group", group));
     } else if let Some(group) = &facts.group {
-        return Err(format!("the group '{group}' needs a user; set 'user' too"));
+        add("SVC_GROUP", Err(format!("the group '{group}' needs a user; set 'user' too")));
     }
     let exports = facts.exports.clone().unwrap_or_default();
-    add("EXPORTS", pairs("export", &exports)?);
-    add("EXPOSES", exposes(facts, &exports, default_toml)?);
-    add("BINDS", binds(facts.binds.as_ref())?);
-    add("BINDS_OPTIONAL", binds(facts.binds_optional.as_ref())?);
+    add("EXPORTS", pairs("export", &exports));
+    add("EXPOSES", exposes(facts, &exports, default_toml));
+    add("BINDS", binds(facts.binds.as_ref()));
+    add("BINDS_OPTIONAL", binds(facts.binds_optional.as_ref()));
     let mut environment = facts.environment.clone().unwrap_or_default();
     // Readers take the search path from its own metafile.
-    add("RUNTIME_PATH", environment.remove("PATH").unwrap_or_default());
-    add("RUNTIME_ENVIRONMENT", pairs("environment variable", &environment)?);
-    add("SHUTDOWN_SIGNAL", facts.shutdown_signal.map_or_else(String::new, |s| s.to_string()));
-    add("SHUTDOWN_TIMEOUT", facts.shutdown_timeout.map_or_else(String::new, |s| s.to_string()));
-    Ok(files)
+    add("RUNTIME_PATH", Ok(environment.remove("PATH").unwrap_or_default()));
+    add("RUNTIME_ENVIRONMENT", pairs("environment variable", &environment));
+    let text = facts.shutdown_signal.map_or_else(String::new, |signal| signal.to_string());
+    add("SHUTDOWN_SIGNAL", Ok(text));
+    let text = facts.shutdown_timeout.map_or_else(String::new, |seconds| seconds.to_string());
+    add("SHUTDOWN_TIMEOUT", Ok(text));
+    match problems.is_empty() {
+        true => Ok(files),
+        false => Err(problems),
+    }
 }
 
 /// The file `run` for a plan's `pkg_svc_run` (packages chapter 13.3). The Supervisor starts it as
@@ -143,7 +154,12 @@ fn exposes(
                 let mut steps = path.split('.');
                 let first = steps.next().and_then(|step| defaults.get(step));
                 let value = steps.fold(first, |value, step| value?.get(step));
-                value.and_then(toml::Value::as_integer).unwrap_or(0)
+                // As text too: a build reads it without a look at its kind.
+                match value {
+                    Some(toml::Value::Integer(port)) => *port,
+                    Some(toml::Value::String(port)) => port.trim().parse().unwrap_or(0),
+                    _ => 0,
+                }
             }
         };
         if !(1..=65535).contains(&port) {

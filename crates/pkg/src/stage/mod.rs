@@ -11,7 +11,8 @@
 //! | `default.toml` | default configuration |
 //! | `roost.toml` | facts, see below |
 //! | everything else | programs, data: as it is below `{{pkg.path}}`. Not beside a plan, which says itself what is installed, unless `roost.toml` names it |
-//! | `plan.sh` | facts too: literal assignments of `pkg_name`, `pkg_exports` and so on are read, the script is never run. It may lie in `habitat/` or in a directory named after the platform; the files above then lie beside it, `roost.toml` too |
+//! | `.habignore` | what the service does not consist of, in the syntax of `.gitignore`; below the top it holds for its directory |
+//! | `plan.sh` | facts too: the values of `pkg_name`, `pkg_exports` and so on are read, the script is never run. It may lie in `habitat/` or in a directory named after the platform; the files above then lie beside it, `roost.toml` too |
 //!
 //! Keys of `roost.toml`, all optional; they win over the plan:
 //!
@@ -28,15 +29,23 @@
 //! | `shutdown_timeout` | seconds | 8 |
 //! | `environment` | table of variables for all hooks; `PATH` goes before the inherited one | none |
 //! | `files` | list of what else belongs to the service: `["bin", "lib/x.so"]` | everything; beside a plan nothing |
+//! | `ignore` | list of rules as in `.habignore` | none |
 //!
 //! The release is the UTC time of the newest file. If the content is that of the newest release,
 //! that release is used; if it changed, also within a second, backwards in time or by removal
 //! of a file, the new release is later than any before. A release appears in one step.
 //!
+//! The name of the directory is the one it was named by: `app/current`, a link to
+//! `app/releases/102`, makes the service `current`.
+//!
 //! Symbolic links: followed for `hooks/*`, `run`, `default.toml` and the two fact files, left out
-//! below `config/` and `config_install/`, as in packages. Files of editors (`*~`, `*.bak`, `*.sw?`)
-//! and hidden files are left out. Limits: those of [`crate::sources`]. What others may not read in
-//! the directory they may not read in the release.
+//! below `config/` and `config_install/`, as in packages. What editors, version control and
+//! `hab plan render` leave behind is left out (see `rules`), so are the Supervisor's own root and
+//! hidden files, except below `config/`. Limits: those of [`crate::sources`]. What others may not
+//! read in the directory they may not read in the release.
+//!
+//! As root: what others than root may write is read with no more rights than they have (see
+//! `reach`), and with [`StageOptions::pinned`] it does not change whom the service runs as.
 //!
 //! Everything else, programs and data: at most 10,000 files and 1 GiB. Symbolic links stay links:
 //! absolute ones, and relative ones to a place inside. Pipes, sockets and devices are refused. A
@@ -49,21 +58,27 @@ mod metafiles;
 mod others;
 mod place;
 mod plan;
+mod reach;
 mod record;
+mod rules;
+mod survey;
 mod tree;
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fmt, fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
 };
 
 use roost_ident::{Hook, PackageIdent, PackageTarget};
 
+pub use self::survey::{Survey, above, survey};
 use self::{
     others::Selection,
     place::{Content, Placed},
+    reach::Dir,
 };
-use crate::{metafile::Fault, read::ReadError, root::FsRoot, sources::SourceError};
+use crate::{metafile::Fault, read::ReadError, root::FsRoot, sources::SourceError, user};
 
 /// What staging needs to know of the world around the directory.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +87,31 @@ pub struct StageOptions {
     pub origin_env: Option<String>,
     /// Releases that must not be pruned, such as running ones.
     pub keep: Vec<PackageIdent>,
+    /// What the directory may not change by itself.
+    pub pinned: Option<Pinned>,
+    /// Files that are never part of a service, by device and number: the log that this process
+    /// writes.
+    pub leave_out: Vec<(u64, u64)>,
+}
+
+/// What an operator agreed to by loading a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// Origin of the package.
+    pub origin: String,
+    /// Name of the package and the service.
+    pub name: String,
+    /// User and group, if the directory names them.
+    pub rights: Rights,
+}
+
+/// User and group that a directory names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// User.
+    pub user: Option<String>,
+    /// Group.
+    pub group: Option<String>,
 }
 
 /// A staged directory.
@@ -85,6 +125,25 @@ pub struct Staged {
     pub changed_file: Option<String>,
     /// What the user should know, one line each.
     pub warnings: Vec<String>,
+    /// User and group that the directory names.
+    pub rights: Rights,
+}
+
+/// A fault and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path.display(), self.line, self.problem)
+    }
 }
 
 /// Why a directory was not staged. Nothing was changed then.
@@ -126,12 +185,27 @@ pub enum StageError {
         /// What is wrong and what would be right.
         problem: String,
     },
-    /// The facts do not fit together.
-    #[error("{}: {problem}", dir.display())]
+    /// All faults of a plan, one line each.
+    #[error("{}", lines(.0))]
+    Faults(Vec<Located>),
+    /// The facts do not fit together; one line for each reason.
+    #[error("{}", .problems.iter().map(|problem| format!("{}: {problem}", dir.display()))
+        .collect::<Vec<_>>().join("\n"))]
     Facts {
         /// The directory.
         dir: PathBuf,
         /// What is wrong and what would be right.
+        problems: Vec<String>,
+    },
+    /// The directory would change what was agreed to when it was loaded.
+    #[error(
+        "{}: {problem}. To agree to it: hab svc load --force {0}",
+        dir.display()
+    )]
+    Pinned {
+        /// The directory.
+        dir: PathBuf,
+        /// What it would change.
         problem: String,
     },
     /// Something in the directory that cannot be part of a release.
@@ -168,6 +242,10 @@ pub enum StageError {
     },
 }
 
+fn lines(faults: &[Located]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 impl StageError {
     fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.into(), source }
@@ -188,22 +266,19 @@ pub fn stage_directory(
     dir: &Path,
     options: &StageOptions,
 ) -> Result<Staged, StageError> {
-    let dir = fs::canonicalize(dir).map_err(|error| StageError::io(dir, error))?;
-    if !dir.is_dir() {
-        return Err(StageError::io(&dir, io::ErrorKind::NotADirectory.into()));
-    }
-    let wrong = |problem| StageError::Facts { dir: dir.clone(), problem };
-    let read = facts::read(root, &dir, &PackageTarget::active().to_string())?;
-    let mut tree = tree::read(&read.context)?;
-    for path in read.plan.iter().chain(&read.toml) {
-        tree.notice(path)?;
-    }
-    let directory_name = dir.file_name().and_then(|name| name.to_str());
-    let ident = metafiles::ident(&read.facts, options.origin_env.as_deref(), directory_name)
-        .map_err(wrong)?;
+    let path = std::path::absolute(dir).map_err(|error| StageError::io(dir, error))?;
+    let top = Dir::open(&path)?;
+    let wrong = |problems| StageError::Facts { dir: path.clone(), problems };
+    let read = facts::read(root, &top, &PackageTarget::active().to_string())?;
+    let mut tree = tree::read(&read.context, &read.rules)?;
+    tree.newest_s = tree.newest_s.max(read.newest_s);
+    let directory_name = name_of(&path);
+    let ident =
+        metafiles::ident(&read.facts, options.origin_env.as_deref(), directory_name.as_deref())
+            .map_err(|problem| wrong(vec![problem]))?;
 
     if !tree.files.contains_key("hooks/run") && !tree.files.contains_key("run") {
-        let Some(command) = &read.facts.svc_run else { return Err(StageError::NotAService(dir)) };
+        let Some(command) = &read.facts.svc_run else { return Err(StageError::NotAService(path)) };
         let svc = root.svc(&ident.name);
         let (svc_path, data) = (svc.root.to_string_lossy(), svc.data());
         let command = command.replace(plan::NAME_PLACEHOLDER, &ident.name);
@@ -213,64 +288,108 @@ pub fn stage_directory(
 
     let default_toml = tree.files.get("default.toml").map(|file| file.text.as_str());
     if let Some(text) = default_toml {
-        let path = read.context.join("default.toml");
+        let path = read.context.path().join("default.toml");
         facts::check_toml(text).map_err(|fault| StageError::fault(&path, fault))?;
     }
-    let native = read.plan.is_none();
+    let native = !read.has_plan;
     let metafiles = metafiles::files(&read.facts, native, default_toml).map_err(wrong)?;
     tree.files.extend(metafiles);
 
-    let selection = Selection::of(read.facts.files.as_deref(), read.plan.is_some());
-    let others = others::read(&read.context, &selection)?;
+    let selection = Selection::of(read.facts.files.as_deref(), read.has_plan);
+    let others = others::read(&read.context, &selection, &read.rules, &left_out(root, options))?;
     let newest_s = others.newest_s.map_or(tree.newest_s, |newest_s| newest_s.max(tree.newest_s));
-    let content = Content { files: tree.files, others: others.entries, newest_s };
-    let Placed { ident, changed, changed_file } = place::place(root, &ident, content)?;
+    let rights = metafiles::user_and_group(&read.facts);
+    let rights = Rights {
+        user: rights.as_ref().map(|(user, _)| user.clone()),
+        group: rights.map(|(_, group)| group),
+    };
     let mut warnings = tree.warnings;
-    warnings.extend(read.warning);
+    warnings.extend(read.warnings);
+    warnings.extend(others.warnings);
+    let stranger = top.stranger();
+    let frozen = frozen(&path, &ident, &rights, stranger, options, &mut warnings)?;
+    let content = Content {
+        context: &read.context,
+        files: tree.files,
+        others: others.entries,
+        newest_s,
+        frozen,
+    };
+    let Placed { ident, changed, changed_file } = place::place(root, &ident, content)?;
     if changed {
         warnings.extend(place::prune(root, &ident, &options.keep));
     }
-    Ok(Staged { ident, changed, changed_file, warnings })
+    Ok(Staged { ident, changed, changed_file, warnings, rights })
 }
 
-/// A place whose changes may change what a directory stages.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watch {
-    /// The directory.
-    pub path: PathBuf,
-    /// Whether directories below it count too.
-    pub recursive: bool,
+/// What a directory is called: the last step of its path, links as they are named.
+fn name_of(path: &Path) -> Option<String> {
+    let last = path.components().next_back();
+    let named = match last {
+        Some(Component::Normal(name)) => Some(name.to_owned()),
+        // `..` is no name.
+        _ => fs::canonicalize(path).ok()?.file_name().map(ToOwned::to_owned),
+    };
+    named?.into_string().ok()
 }
 
-/// What to watch in a service directory. Ask again after each staging: a directory such as
-/// `config/` that appears is seen in the one above it, and is a place of its own then.
-#[must_use]
-pub fn watch_paths(dir: &Path) -> Vec<Watch> {
-    let target = PackageTarget::active().to_string();
-    let contexts =
-        [dir.into(), dir.join("habitat"), dir.join(&target), dir.join("habitat").join(&target)];
-    let mut watches = Vec::new();
-    for context in contexts {
-        for (place, recursive) in
-            [("", false), ("hooks", false), ("config", true), ("config_install", true)]
-        {
-            let path = if place.is_empty() { context.clone() } else { context.join(place) };
-            if path.is_dir() {
-                watches.push(Watch { path, recursive });
-            }
+/// The root with the Supervisor's own files, which may lie in the directory, and what the caller
+/// leaves out.
+fn left_out(root: &FsRoot, options: &StageOptions) -> Vec<(u64, u64)> {
+    let own = [root.path().to_owned(), root.hab_dir()];
+    let own = own.iter().filter_map(|path| fs::metadata(path).ok());
+    own.map(|found| (found.dev(), found.ino())).chain(options.leave_out.iter().copied()).collect()
+}
+
+/// Refuses what the directory may not change by itself; gives the refusal for the case that
+/// nothing of it may change.
+fn frozen(
+    dir: &Path,
+    ident: &PackageIdent,
+    rights: &Rights,
+    stranger: Option<String>,
+    options: &StageOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Option<StageError>, StageError> {
+    let refuse = |problem| StageError::Pinned { dir: dir.to_owned(), problem };
+    // Another package is another service, whoever writes it.
+    if let Some(Pinned { origin, name, .. }) = &options.pinned
+        && (*origin != ident.origin || *name != ident.name)
+    {
+        return Err(refuse(format!(
+            "it names itself {}/{} now, and was loaded as {origin}/{name}",
+            ident.origin, ident.name
+        )));
+    }
+    let Some(stranger) = stranger else { return Ok(None) };
+    let advice = "Let only root write there (chown -R root, chmod -R go-w)";
+    if let Some(Pinned { rights: pinned, .. }) = &options.pinned
+        && pinned != rights
+    {
+        let show = |rights: &Rights| {
+            let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "default".into());
+            format!("{}:{}", part(&rights.user), part(&rights.group))
+        };
+        return Err(refuse(format!(
+            "the service would run as {} instead of {}, and {stranger}, which cannot change that. \
+             {advice}",
+            show(rights),
+            show(pinned)
+        )));
+    }
+    // What runs as root is root's, as long as others may write it.
+    if !user::is_privileged(rights.user.as_deref()) {
+        return Ok(None);
+    }
+    let text = format!(
+        "the service runs as root, and {stranger}, so a change of its files is not followed. \
+         {advice}, or set 'user' in roost.toml"
+    );
+    match options.pinned {
+        Some(_) => Ok(Some(refuse(text))),
+        None => {
+            warnings.push(format!("{}: {text}", dir.display()));
+            Ok(None)
         }
     }
-    let (context, selection) = facts::glance(dir, &target);
-    for name in selection.roots(&context).unwrap_or_default() {
-        let path = context.join(name);
-        // A file shows in its directory.
-        let path = match path.symlink_metadata() {
-            Ok(found) if found.is_dir() => Some((path, true)),
-            _ => path.parent().map(|parent| (parent.to_owned(), false)),
-        };
-        watches.extend(path.map(|(path, recursive)| Watch { path, recursive }));
-    }
-    watches.sort();
-    watches.dedup();
-    watches
 }

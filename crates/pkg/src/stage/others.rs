@@ -2,16 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Component, Path, PathBuf},
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path},
 };
 
-use super::{StageError, tree::is_editors};
-use crate::{
-    read::is_absent,
-    sources::{MAX_DEPTH, SourceError},
+use rustix::fs::FileType;
+
+use super::{
+    StageError,
+    reach::{self, Dir, Found, Node},
+    rules::{CACHE_SIGNATURE, CACHE_TAG, FILE, FILE_BYTES_MAX, Rules, Verdict},
 };
+use crate::sources::{MAX_DEPTH, SourceError};
 
 /// Most files, directories and links.
 pub(super) const MAX_ENTRIES: usize = 10_000;
@@ -55,7 +58,7 @@ const METAFILES: [&str; 26] = [
 /// Which of them are part of the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// All but hidden ones.
+    /// All that no rule leaves out.
     All,
     /// These paths, as `roost.toml` names them.
     Named(Vec<String>),
@@ -73,14 +76,17 @@ impl Selection {
     }
 
     /// The paths to begin at, relative to the directory, sorted.
-    pub(super) fn roots(&self, dir: &Path) -> Result<Vec<String>, StageError> {
+    fn roots(&self, dir: &Dir) -> Result<Vec<String>, StageError> {
         let refuse = |name: &str, problem: &str| StageError::Refused {
-            path: dir.join("roost.toml"),
+            path: dir.path().join("roost.toml"),
             problem: format!("'{name}' under 'files' {problem}"),
         };
+        let is_run = |name: &str| -> Result<bool, StageError> {
+            Ok(name == "run" && !matches!(dir.get(name)?, Some(Node::Dir(_))))
+        };
+        let mut names = Vec::new();
         match self {
             Self::Named(named) => {
-                let mut names = Vec::new();
                 for name in named {
                     let steps = Path::new(name).components().map(|step| match step {
                         Component::Normal(step) => step.to_str(),
@@ -93,56 +99,38 @@ impl Selection {
                     if name.split('/').any(|step| step.starts_with('.')) {
                         return Err(refuse(name, "is hidden; give it another name"));
                     }
-                    let is_run = *first == "run" && !dir.join(first).is_dir();
-                    if is_run || OWN_MEANING.contains(first) {
+                    if OWN_MEANING.contains(first) || is_run(first)? {
                         return Err(refuse(name, "is part of every service; leave it out there"));
                     }
-                    if dir.join(name).symlink_metadata().is_err() {
-                        return Err(refuse(name, "does not exist; correct or remove it"));
+                    let name = steps.join("/");
+                    if dir.peek(&name)?.is_none() {
+                        return Err(refuse(&name, "does not exist; correct or remove it"));
                     }
-                    names.push(steps.join("/"));
+                    names.push(name);
                 }
-                names.sort();
-                names.dedup();
-                Ok(names)
             }
             Self::All => {
-                let mut names = Vec::new();
-                for (name, path) in entries(dir)? {
-                    let is_run = name == "run" && !path.is_dir();
-                    if !is_run && !OWN_MEANING.contains(&name.as_str()) {
-                        names.push(name);
+                for name in dir.names(MAX_ENTRIES)? {
+                    let name = utf8(dir, &name)?;
+                    if !OWN_MEANING.contains(&name) && !is_run(name)? {
+                        names.push(name.to_owned());
                     }
                 }
-                names.sort();
-                Ok(names)
             }
         }
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 }
 
-/// Names and paths in a directory, without hidden files and what editors leave behind.
-fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>, StageError> {
-    let listing = match fs::read_dir(dir) {
-        Ok(listing) => listing,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(StageError::io(dir, error)),
-    };
-    let mut found = Vec::new();
-    for entry in listing {
-        let entry = entry.map_err(|error| StageError::io(dir, error))?;
-        let name = entry.file_name().into_string().map_err(|_| SourceError::Name(entry.path()))?;
-        if !name.starts_with('.') && !is_editors(&name) {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
+fn utf8<'a>(dir: &Dir, name: &'a std::ffi::OsStr) -> Result<&'a str, StageError> {
+    reach::text(name).ok_or_else(|| SourceError::Name(dir.path().join(name)).into())
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
-    pub(super) source: PathBuf,
     pub(super) kind: Kind,
     /// Mode in the release.
     pub(super) mode: u32,
@@ -157,7 +145,7 @@ pub(super) enum Kind {
 }
 
 /// A state of a file, which any write and any replacement makes another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Stat {
     pub(super) size: u64,
     pub(super) modified_ns: i128,
@@ -166,15 +154,28 @@ pub(super) struct Stat {
     device: u64,
 }
 
+fn ns(s: i128, ns: i128) -> i128 {
+    s * 1_000_000_000 + ns
+}
+
 impl Stat {
-    pub(super) fn of(found: &fs::Metadata) -> Self {
-        let ns = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
+    pub(super) fn of(found: &Metadata) -> Self {
         Self {
             size: found.len(),
-            modified_ns: ns(found.mtime(), found.mtime_nsec()),
-            changed_ns: ns(found.ctime(), found.ctime_nsec()),
+            modified_ns: ns(found.mtime().into(), found.mtime_nsec().into()),
+            changed_ns: ns(found.ctime().into(), found.ctime_nsec().into()),
             inode: found.ino(),
             device: found.dev(),
+        }
+    }
+
+    pub(super) fn of_found(found: &Found) -> Self {
+        Self {
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            modified_ns: ns(found.st_mtime.into(), found.st_mtime_nsec.into()),
+            changed_ns: ns(found.st_ctime.into(), found.st_ctime_nsec.into()),
+            inode: found.st_ino,
+            device: found.st_dev,
         }
     }
 
@@ -185,89 +186,190 @@ impl Stat {
     }
 }
 
+/// Mode of a file in the release: what the user keeps from others stays so, and nothing is
+/// set-user-id.
+pub(super) fn mode_of(mode: u32) -> u32 {
+    match (mode & 0o100 != 0, mode & 0o004 != 0) {
+        (true, true) => 0o755,
+        (true, false) => 0o700,
+        (false, true) => 0o644,
+        (false, false) => 0o600,
+    }
+}
+
 /// All of them, by their path in the release, and the newest modification in seconds since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     pub(super) entries: BTreeMap<String, Other>,
     pub(super) newest_s: Option<i64>,
+    /// What was left out without a rule of the user's, for the user.
+    pub(super) warnings: Vec<String>,
     bytes: u64,
 }
 
-/// Looks at them all; nothing is read yet.
-pub(super) fn read(dir: &Path, selection: &Selection) -> Result<Others, StageError> {
+/// Looks at them all; nothing is read yet. `left_out` are files and directories that are never
+/// part of a service, by device and number.
+pub(super) fn read(
+    dir: &Dir,
+    selection: &Selection,
+    rules: &Rules,
+    left_out: &[(u64, u64)],
+) -> Result<Others, StageError> {
     let mut others = Others::default();
+    let named = matches!(selection, Selection::Named(_));
     for name in selection.roots(dir)? {
         let first = name.split('/').next().unwrap_or_default();
         if METAFILES.contains(&first) {
-            let path = dir.join(first);
+            let path = dir.path().join(first);
             let problem = "has the name of a metafile of packages; rename it (facts about the \
                            service belong into roost.toml)";
             return Err(StageError::Refused { path, problem: problem.into() });
         }
-        others.add(dir, &name, 0)?;
+        let (above, last) = match name.rsplit_once('/') {
+            None => (dir.clone(), name.as_str()),
+            Some((above, last)) => match dir.get_itself(above)? {
+                Some(Node::Dir(above)) => (above, last),
+                // Exchanged since it was looked at.
+                _ => continue,
+            },
+        };
+        Walk { top: dir, left_out, others: &mut others }
+            .add(&above, last, &name, rules, named, 0)?;
     }
     Ok(others)
 }
 
-impl Others {
-    fn add(&mut self, dir: &Path, name: &str, depth: usize) -> Result<(), StageError> {
-        let path = dir.join(name);
+struct Walk<'a> {
+    top: &'a Dir,
+    left_out: &'a [(u64, u64)],
+    others: &'a mut Others,
+}
+
+impl Walk<'_> {
+    /// `named`: the user asks for it, whatever the rules say.
+    fn add(
+        &mut self,
+        above: &Dir,
+        last: &str,
+        name: &str,
+        rules: &Rules,
+        named: bool,
+        depth: usize,
+    ) -> Result<(), StageError> {
+        let path = above.path().join(last);
         let refuse = |problem: &str| {
             Err(StageError::Refused { path: path.clone(), problem: problem.into() })
         };
+        // Gone since it was listed.
+        let Some(found) = above.peek(last)? else { return Ok(()) };
+        if self.left_out.contains(&(found.st_dev, found.st_ino)) {
+            return Ok(());
+        }
+        let kind = FileType::from_raw_mode(found.st_mode);
+        let verdict = rules.verdict(name, kind == FileType::Directory);
+        if verdict == Verdict::Out && !named {
+            // One that says so itself needs no word.
+            let says_so =
+                || above.peek(format!("{last}/{FILE}")).is_ok_and(|found| found.is_some());
+            if name == "results" && !says_so() {
+                self.others.warnings.push(format!(
+                    "{}: left out, builds and 'hab plan render' write there; a line '!results' \
+                     in .habignore takes it along",
+                    path.display()
+                ));
+            }
+            return Ok(());
+        }
         if name.contains(char::is_control) {
             return refuse("has a control character in its name; rename it");
         }
-        let found = match path.symlink_metadata() {
-            Ok(found) => found,
-            // Gone since it was listed.
-            Err(error) if is_absent(&error) => return Ok(()),
-            Err(error) => return Err(StageError::io(&path, error)),
-        };
-        if self.entries.len() >= MAX_ENTRIES || depth > MAX_DEPTH {
+        let others = &mut *self.others;
+        if others.entries.len() >= MAX_ENTRIES || depth > MAX_DEPTH {
             let what = format!("more than {MAX_ENTRIES} files, or deeper than {MAX_DEPTH}");
-            return Err(too_much(dir, &what));
+            return Err(too_much(self.top.path(), &what));
         }
-        let mode = found.permissions().mode();
-        let kind = if found.is_dir() {
-            Kind::Directory
-        } else if found.is_file() {
-            self.bytes = self.bytes.saturating_add(found.len());
-            if self.bytes > MAX_BYTES {
-                return Err(too_much(dir, &format!("more than {} MiB of files", MAX_BYTES >> 20)));
+        let kind = match kind {
+            FileType::Directory => {
+                let Some(Node::Dir(dir)) = above.get_itself(last)? else { return Ok(()) };
+                let explicit = named || verdict == Verdict::In;
+                return self.add_directory(&dir, name, &found, rules, explicit, depth);
             }
-            self.newest_s = self.newest_s.max(Some(found.mtime()));
-            Kind::File(Stat::of(&found))
-        } else if found.is_symlink() {
-            let target = fs::read_link(&path).map_err(|error| StageError::io(&path, error))?;
-            let target = target.into_os_string().into_string();
-            let target = target.map_err(|_| SourceError::Name(path.clone()))?;
-            if leads_out(name, &target) {
-                return refuse(
-                    "is a symbolic link to a place outside of the directory, which would be \
-                     another one seen from the release; make it absolute, or copy what it means",
-                );
+            FileType::RegularFile => {
+                let stat = Stat::of_found(&found);
+                others.bytes = others.bytes.saturating_add(stat.size);
+                if others.bytes > MAX_BYTES {
+                    let what = format!("more than {} MiB of files", MAX_BYTES >> 20);
+                    return Err(too_much(self.top.path(), &what));
+                }
+                others.newest_s = others.newest_s.max(Some(found.st_mtime));
+                Kind::File(stat)
             }
-            Kind::Link(target)
-        } else {
-            return refuse("is a pipe, socket or device; remove it, or hide it (.name)");
+            FileType::Symlink => {
+                let target = above.link(last)?.into_string();
+                let target = target.map_err(|_| SourceError::Name(path.clone()))?;
+                if leads_out(name, &target) {
+                    return refuse(
+                        "is a symbolic link to a place outside of the directory, which would be \
+                         another one seen from the release; make it absolute, or copy what it means",
+                    );
+                }
+                Kind::Link(target)
+            }
+            _ => return refuse("is a pipe, socket or device; remove it, or hide it (.name)"),
         };
-        // What the user keeps from others stays so in the release.
-        let (own, all) = match kind {
-            Kind::Directory => (0o700, 0o755),
-            _ if mode & 0o100 != 0 => (0o700, 0o755),
-            _ => (0o600, 0o644),
-        };
-        let mode = if mode & 0o004 != 0 { all } else { own };
-        let is_directory = kind == Kind::Directory;
-        self.entries.insert(name.to_owned(), Other { source: path.clone(), kind, mode });
-        if is_directory {
-            for (below, _) in entries(&path)? {
-                self.add(dir, &format!("{name}/{below}"), depth + 1)?;
+        let mode = mode_of(found.st_mode);
+        others.entries.insert(name.to_owned(), Other { kind, mode });
+        Ok(())
+    }
+
+    fn add_directory(
+        &mut self,
+        dir: &Dir,
+        name: &str,
+        found: &Found,
+        rules: &Rules,
+        explicit: bool,
+        depth: usize,
+    ) -> Result<(), StageError> {
+        let names = dir.names(MAX_ENTRIES)?;
+        if !explicit && names.iter().any(|name| name == CACHE_TAG) && is_cache(dir)? {
+            self.others.warnings.push(format!(
+                "{}: left out, {CACHE_TAG} in it says that a program keeps it for itself; name \
+                 what of it belongs to the service under 'files' in roost.toml",
+                dir.path().display()
+            ));
+            return Ok(());
+        }
+        let mut own = None;
+        if names.iter().any(|name| name == FILE)
+            && let Some(file) = dir.file(FILE)?
+        {
+            let path = file.path.clone();
+            let text = file.text(FILE_BYTES_MAX)?;
+            let rules = rules.with(name, text.lines());
+            own = Some(rules.map_err(|fault| StageError::fault(&path, fault))?);
+            // A directory whose rules leave out everything is none of the service's, its own
+            // entry included: so programs mark what they make.
+            if !explicit && text.lines().any(|line| line.trim() == "*") {
+                return Ok(());
             }
+        }
+        let rules = own.as_ref().unwrap_or(rules);
+        let mode = if found.st_mode & 0o004 != 0 { 0o755 } else { 0o700 };
+        self.others.entries.insert(name.to_owned(), Other { kind: Kind::Directory, mode });
+        for below in names {
+            let below = utf8(dir, &below)?;
+            self.add(dir, below, &format!("{name}/{below}"), rules, false, depth + 1)?;
         }
         Ok(())
     }
+}
+
+/// True when the mark in the directory is one.
+fn is_cache(dir: &Dir) -> Result<bool, StageError> {
+    let Some(file) = dir.file(CACHE_TAG)? else { return Ok(false) };
+    // A file of the user's own that happens to have that name is a file.
+    Ok(file.text(FILE_BYTES_MAX).is_ok_and(|text| text.starts_with(CACHE_SIGNATURE)))
 }
 
 fn too_much(dir: &Path, what: &str) -> StageError {

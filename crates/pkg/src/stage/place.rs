@@ -17,6 +17,7 @@ use super::{
     StageError,
     copies::Copies,
     others::{Kind, Other},
+    reach::Dir,
     record::{self, Record},
     tree::StagedFile,
 };
@@ -40,13 +41,17 @@ const TRIES: usize = 8;
 const OURS: &str = "-roost-";
 
 /// What a release is made of.
-pub(super) struct Content {
+pub(super) struct Content<'a> {
+    /// The directory that it is made from.
+    pub(super) context: &'a Dir,
     /// Files that were read.
     pub(super) files: BTreeMap<String, StagedFile>,
     /// Files that are copied.
     pub(super) others: BTreeMap<String, Other>,
     /// The newest modification of any file, in seconds since 1970.
     pub(super) newest_s: i64,
+    /// Why no new release may be made of it, if so: only what is there already is right then.
+    pub(super) frozen: Option<StageError>,
 }
 
 /// A release in its place.
@@ -62,12 +67,12 @@ pub(super) struct Placed {
 pub(super) fn place(
     root: &FsRoot,
     ident: &PackageIdent,
-    content: Content,
+    content: Content<'_>,
 ) -> Result<Placed, StageError> {
-    let Content { mut files, others, newest_s } = content;
+    let Content { context, mut files, others, newest_s, frozen } = content;
     let former = newest(root, ident).map(|newest| newest.path);
     let before = former.as_deref().map(Record::of).unwrap_or_default();
-    let record = Record::make(&others, &before)?;
+    let record = Record::make(context, &others, &before)?;
     let changed_file = former.is_some().then(|| record.difference(&before)).flatten();
     let digest = digest(&files, &others, &record);
     if !others.is_empty() {
@@ -92,11 +97,15 @@ pub(super) fn place(
             }
             return Ok(Placed { ident: newest.ident.clone(), changed: false, changed_file: None });
         }
+        if let Some(error) = frozen {
+            return Err(error);
+        }
         let release = release(newest.as_ref(), newest_s)?;
         let ident = PackageIdent { release: Some(release), ..ident.clone() };
         files.insert("IDENT".into(), StagedFile::public(format!("{ident}\n")));
         let path = root.pkg_path(&ident);
-        let copies = Copies { others: &others, record: &record, former: former.as_deref() };
+        let copies =
+            Copies { context, others: &others, record: &record, former: former.as_deref() };
         match make(&parent, &path, &files, &copies) {
             Ok(()) => return Ok(Placed { ident, changed: true, changed_file }),
             // Another process was faster with this stamp: look again.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read, Write},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
@@ -14,6 +13,7 @@ use blake2::{Blake2b, Digest, digest::consts::U32};
 use super::{
     StageError,
     others::{Kind, Other, Stat},
+    reach::{Dir, Node},
 };
 use crate::read::read_text;
 
@@ -45,6 +45,7 @@ impl Record {
 
     /// Reads the files whose state is another one than in the record before.
     pub(super) fn make(
+        context: &Dir,
         others: &BTreeMap<String, Other>,
         before: &Self,
     ) -> Result<Self, StageError> {
@@ -56,9 +57,11 @@ impl Record {
             let entry = match known {
                 Some(known) => known.clone(),
                 None => {
-                    let failed = |error| StageError::io(&other.source, error);
-                    let file = File::open(&other.source).map_err(failed)?;
-                    let digest = copy(file, &mut io::sink()).map_err(failed)?;
+                    let Some(Node::File(mut file)) = context.get_itself(name)? else {
+                        return Err(changing(&context.path().join(name)));
+                    };
+                    let digest = copy(&mut file.file, &mut io::sink())
+                        .map_err(|error| StageError::io(&file.path, error))?;
                     let state = if is_coarse(stat) { UNSURE.into() } else { state };
                     (state, digest)
                 }
@@ -84,6 +87,12 @@ impl Record {
         changed.sort();
         changed.first().map(|name| (*name).clone())
     }
+}
+
+/// Something is another thing than when it was looked at.
+pub(super) fn changing(path: &Path) -> StageError {
+    let problem = "changes while it is staged; it is staged again once it was written".into();
+    StageError::Refused { path: path.into(), problem }
 }
 
 fn is_coarse(stat: &Stat) -> bool {

@@ -1,19 +1,19 @@
 //! The files of a plain directory that become files of a release.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, os::unix::fs::MetadataExt, path::PathBuf};
 
 use roost_ident::Hook;
+use rustix::fs::FileType;
 
-use super::StageError;
+use super::{
+    StageError,
+    others::mode_of,
+    reach::{self, Dir, Node, Opened},
+    rules::{Rules, Verdict},
+};
 use crate::{
     metafile::MAX_METAFILE_BYTES,
-    read::{is_absent, read_text},
-    sources::{self, MAX_TEMPLATE_BYTES, MAX_TREE_BYTES, SourceError},
+    sources::{MAX_DEPTH, MAX_TEMPLATE_BYTES, MAX_TEMPLATES, MAX_TREE_BYTES, SourceError},
 };
 
 /// Most entries looked at in `hooks/`.
@@ -45,78 +45,135 @@ pub(super) struct Tree {
 }
 
 /// Reads hooks, templates, `default.toml` and `run`.
-pub(super) fn read(context: &Path) -> Result<Tree, StageError> {
+pub(super) fn read(context: &Dir, rules: &Rules) -> Result<Tree, StageError> {
     let mut tree = Tree { newest_s: i64::MIN, ..Tree::default() };
-    tree.add_hooks(&context.join("hooks"))?;
+    if let Some(hooks) = context.dir("hooks")? {
+        tree.add_hooks(&hooks, rules)?;
+    }
     for name in ["config", "config_install"] {
-        let dir = context.join(name);
-        for file in sources::files(&dir)?.iter().filter(|file| !is_editors(file)) {
-            let path = dir.join(file);
-            tree.add(&path, format!("{name}/{file}"), MAX_TEMPLATE_BYTES, false)?;
+        if let Some(dir) = context.dir(name)? {
+            templates(&dir, name, rules, &mut |dir, last, name| {
+                let Some(last) = last else { return Ok(()) };
+                let Some(Node::File(file)) = dir.get_itself(last)? else { return Ok(()) };
+                tree.add(file, name.into(), MAX_TEMPLATE_BYTES, false)
+            })?;
         }
     }
-    tree.add(&context.join("default.toml"), "default.toml".into(), MAX_METAFILE_BYTES, false)?;
+    if let Some(file) = context.file("default.toml")? {
+        tree.add(file, "default.toml".into(), MAX_METAFILE_BYTES, false)?;
+    }
     if !tree.files.contains_key("hooks/run") {
-        let run = context.join("run");
-        if !run.is_dir() {
-            tree.add(&run, "run".into(), MAX_TEMPLATE_BYTES, true)?;
+        match context.get("run")? {
+            None | Some(Node::Dir(_)) => {}
+            Some(Node::File(file)) => tree.add(file, "run".into(), MAX_TEMPLATE_BYTES, true)?,
+            Some(node) => return Err(node.not_a_file(&context.path().join("run"))),
         }
     }
     Ok(tree)
 }
 
-/// True for what editors leave behind: `*.sw?`, `*~`, `*.bak` (packages chapter 13.3).
-pub(super) fn is_editors(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let swap = name.rsplit_once(".sw").is_some_and(|(_, rest)| rest.chars().count() == 1);
-    swap || name.ends_with('~') || name.ends_with(".bak")
+/// What is done with a file: its directory, its name there, its path in the release. Without a
+/// name it is the directory itself.
+type Visit<'a> = dyn FnMut(&Dir, Option<&str>, &str) -> Result<(), StageError> + 'a;
+
+/// Visits the directories and regular files below `config/`, by path; links are not followed.
+pub(super) fn templates(
+    dir: &Dir,
+    name: &str,
+    rules: &Rules,
+    visit: &mut Visit<'_>,
+) -> Result<(), StageError> {
+    fn go(
+        dir: &Dir,
+        name: &str,
+        depth: usize,
+        count: &mut usize,
+        rules: &Rules,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StageError> {
+        let limit = |what| Err(SourceError::Limit { path: dir.path().into(), what }.into());
+        if depth > MAX_DEPTH {
+            return limit(format!("directories deeper than {MAX_DEPTH}"));
+        }
+        visit(dir, None, name)?;
+        for last in dir.names(MAX_TEMPLATES)? {
+            let Some(found) = dir.peek(&last)? else { continue };
+            let kind = FileType::from_raw_mode(found.st_mode);
+            let is_dir = kind == FileType::Directory;
+            if !is_dir && kind != FileType::RegularFile {
+                continue;
+            }
+            let last =
+                reach::text(&last).ok_or_else(|| SourceError::Name(dir.path().join(&last)))?;
+            let path = format!("{name}/{last}");
+            if rules.verdict_on_template(&path, is_dir) == Verdict::Out {
+                continue;
+            }
+            if !is_dir {
+                *count += 1;
+                if *count > MAX_TEMPLATES {
+                    return limit(format!("more than {MAX_TEMPLATES} templates"));
+                }
+                visit(dir, Some(last), &path)?;
+            } else if let Some(Node::Dir(below)) = dir.get_itself(last)? {
+                go(&below, &path, depth + 1, count, rules, visit)?;
+            }
+        }
+        Ok(())
+    }
+    go(dir, name, 0, &mut 0, rules, visit)
+}
+
+/// Names in `hooks/` that may be hooks.
+pub(super) fn hook_names(dir: &Dir, rules: &Rules) -> Result<Vec<String>, StageError> {
+    let names = dir.names(MAX_HOOK_FILES)?;
+    if names.len() > MAX_HOOK_FILES {
+        let what = format!("more than {MAX_HOOK_FILES} files");
+        return Err(SourceError::Limit { path: dir.path().into(), what }.into());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let text = reach::text(&name).ok_or_else(|| SourceError::Name(dir.path().join(&name)))?;
+        if rules.verdict(&format!("hooks/{text}"), false) != Verdict::Out {
+            found.push(text.to_owned());
+        }
+    }
+    Ok(found)
 }
 
 impl Tree {
-    /// Takes notice of a file that is not copied itself.
-    pub(super) fn notice(&mut self, path: &Path) -> Result<(), StageError> {
-        let found = fs::metadata(path).map_err(|error| StageError::io(path, error))?;
-        self.newest_s = self.newest_s.max(found.mtime());
-        Ok(())
-    }
-
-    /// Adds a file if it exists.
+    /// Adds a file.
     fn add(
         &mut self,
-        path: &Path,
+        file: Opened,
         name: String,
         limit: u64,
         executable: bool,
     ) -> Result<(), StageError> {
-        let Some(text) = read_text(path, limit)? else { return Ok(()) };
+        let path = file.path.clone();
+        let (mode, modified_s) = (file.found.mode(), file.found.mtime());
+        let text = file.text(limit)?;
         self.bytes += text.len() as u64;
         if self.bytes > MAX_TREE_BYTES {
             let what = format!("more than {MAX_TREE_BYTES} bytes in hooks and templates");
-            let path = path.parent().unwrap_or(path).into();
+            let path = path.parent().unwrap_or(&path).into();
             return Err(SourceError::Limit { path, what }.into());
         }
-        self.notice(path)?;
-        // What the user keeps from others stays so in the release.
-        let found = fs::metadata(path).map_err(|error| StageError::io(path, error))?;
-        let public = found.mode() & 0o004 != 0;
-        let mode = match (executable, public) {
-            (true, true) => 0o755,
-            (true, false) => 0o700,
-            (false, true) => 0o644,
-            (false, false) => 0o600,
-        };
+        self.newest_s = self.newest_s.max(modified_s);
+        let mode = mode_of(if executable { mode | 0o100 } else { mode & !0o100 });
         self.files.insert(name, StagedFile { text, mode });
         Ok(())
     }
 
     /// Adds `hooks/*`; the last extension is taken off the names.
-    fn add_hooks(&mut self, dir: &Path) -> Result<(), StageError> {
-        let mut sources: BTreeMap<Hook, PathBuf> = BTreeMap::new();
-        for path in list(dir)? {
-            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-            if name.starts_with('.') || is_editors(&name) || path.is_dir() {
-                continue;
-            }
+    fn add_hooks(&mut self, dir: &Dir, rules: &Rules) -> Result<(), StageError> {
+        let mut sources: BTreeMap<Hook, Opened> = BTreeMap::new();
+        for name in hook_names(dir, rules)? {
+            let path = dir.path().join(&name);
+            let file = match dir.get(&name)? {
+                None | Some(Node::Dir(_)) => continue,
+                Some(node) => node,
+            };
             let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
             let Ok(hook) = stem.parse::<Hook>() else {
                 let known: Vec<_> = Hook::ALL.iter().map(|hook| hook.as_str()).collect();
@@ -126,13 +183,14 @@ impl Tree {
                 self.warnings.push(warning);
                 continue;
             };
-            if let Some(other) = sources.insert(hook, path.clone()) {
-                return Err(StageError::TwoHooks { hook, one: other, other: path });
+            let Node::File(file) = file else { return Err(file.not_a_file(&path)) };
+            if let Some(other) = sources.insert(hook, file) {
+                return Err(StageError::TwoHooks { hook, one: other.path, other: path });
             }
         }
-        for (hook, path) in sources {
-            let name = format!("hooks/{hook}");
-            self.add(&path, name.clone(), MAX_TEMPLATE_BYTES, true)?;
+        for (hook, file) in sources {
+            let (name, path): (_, PathBuf) = (format!("hooks/{hook}"), file.path.clone());
+            self.add(file, name.clone(), MAX_TEMPLATE_BYTES, true)?;
             let text = self.files.get(&name).map_or("", |file| file.text.as_str());
             if let Some(line) = text.split('\n').position(|line| line.ends_with('\r')) {
                 let problem = "ends in CR LF, which no interpreter line survives; \
@@ -143,22 +201,4 @@ impl Tree {
         }
         Ok(())
     }
-}
-
-/// Entries of a directory, sorted; a missing one is empty.
-fn list(dir: &Path) -> Result<Vec<PathBuf>, StageError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(StageError::io(dir, error)),
-    };
-    let paths: io::Result<Vec<_>> =
-        entries.take(MAX_HOOK_FILES + 1).map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(|error| StageError::io(dir, error))?;
-    if paths.len() > MAX_HOOK_FILES {
-        let what = format!("more than {MAX_HOOK_FILES} files");
-        return Err(SourceError::Limit { path: dir.into(), what }.into());
-    }
-    paths.sort();
-    Ok(paths)
 }

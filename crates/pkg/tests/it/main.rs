@@ -5,4 +5,5 @@ mod packages;
 mod service_dir;
 mod staged_files;
 mod staging;
+mod strangers;
 mod support;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use roost_pkg::stage::{StageOptions, Staged, stage_directory, watch_paths};
+use roost_pkg::stage::{StageOptions, Staged, stage_directory, survey};
 
 use crate::support::{Root, write};
 
@@ -192,15 +192,13 @@ fn roost_toml_names_what_belongs_to_the_service() {
     let release = release(&root, &staged);
     assert!(release.join("bin/server").is_file() && release.join("out/lib/a.so").is_file());
     assert!(!release.join("log").exists());
-    let watched: Vec<_> = watch_paths(&dir)
-        .into_iter()
-        .map(|watch| {
-            (watch.path.strip_prefix(&dir).unwrap().display().to_string(), watch.recursive)
-        })
-        .collect();
-    let expected =
-        [("", false), ("bin", false), ("bin", true), ("hooks", false), ("out/lib", false)];
-    assert_eq!(watched, expected.map(|(path, recursive)| (path.to_owned(), recursive)));
+    let watched = survey(&root.fs, &dir, &StageOptions::default()).directories;
+    for (place, is_watched) in
+        [("", true), ("bin", true), ("hooks", true), ("out/lib", true), ("log", false)]
+    {
+        let place = if place.is_empty() { dir.clone() } else { dir.join(place) };
+        assert_eq!(watched.contains(&place), is_watched, "{}", place.display());
+    }
 
     for (named, problem) in [
         ("../x", "'../x' under 'files' must be a path below the directory"),
@@ -231,4 +229,113 @@ fn beside_a_plan_lie_sources_which_are_not_taken() {
     write(&dir.join("roost.toml"), "files = [\"src\"]\n");
     let staged = stage(&root, &dir);
     assert!(release(&root, &staged).join("src/main.c").is_file());
+}
+
+/// Whether something changes what is staged, or only what is beside it. Also whether it wakes a
+/// watcher.
+fn effect(root: &Root, dir: &Path, change: impl FnOnce()) -> (bool, bool) {
+    stage(root, dir);
+    let state = || survey(&root.fs, dir, &StageOptions::default()).fingerprint;
+    let before = state();
+    change();
+    (stage(root, dir).changed, state() != before)
+}
+
+#[test]
+fn what_the_service_does_not_consist_of_is_no_change() {
+    let root = Root::new();
+    let dir = service(&root, &[("bin/server", "x"), ("config/a", "x"), ("lib/a.py", "x")]);
+    write(&dir.join("roost.toml"), "ignore = [\"*.log\", \"/data/\", \"!.well-known\"]\n");
+    write(&dir.join(".habignore"), "# of the user\n/tmp\nconfig/local\n");
+    for name in [
+        "results/run",
+        "hooks/.run.swp",
+        "hooks/4913",
+        "hooks/run~",
+        "config/.#a",
+        "config/.a.swp",
+        "config/#a#",
+        "config/a.bak",
+        "config/local",
+        "bin/server.swp",
+        "#notes#",
+        ".git/index",
+        ".hg/dirstate",
+        ".svn/wc.db",
+        "CVS/Entries",
+        "lib/__pycache__/a.pyc",
+        "app.log",
+        "bin/deep/app.log",
+        "data/db",
+        "tmp",
+    ] {
+        // A directory that comes with a file is one of the service's.
+        if let Some(parent) = Path::new(name).parent().filter(|parent| parent.ends_with("deep")) {
+            fs::create_dir_all(dir.join(parent)).unwrap();
+        }
+        let path = dir.join(name);
+        assert_eq!(effect(&root, &dir, || write(&path, "1")), (false, false), "{name}");
+        assert_eq!(effect(&root, &dir, || write(&path, "two")), (false, false), "{name}");
+        assert_eq!(effect(&root, &dir, || fs::remove_file(&path).unwrap()), (false, false));
+    }
+    for name in ["hooks/init", "config/.htaccess", ".well-known/x", "bin/4913x", "lib/results/a"] {
+        let path = dir.join(name);
+        assert_eq!(effect(&root, &dir, || write(&path, "1")), (true, true), "{name}");
+        assert_eq!(effect(&root, &dir, || write(&path, "two")), (true, true), "{name}");
+    }
+    let rules = || write(&dir.join(".habignore"), "bin\n");
+    assert_eq!(effect(&root, &dir, rules), (true, true));
+}
+
+#[test]
+fn directories_that_say_so_themselves_are_left_out() {
+    let root = Root::new();
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# made by a compiler\n";
+    let files = [
+        ("target/CACHEDIR.TAG", tag),
+        ("target/release/server", "x"),
+        ("out/.habignore", "*\n"),
+        ("out/run", "x"),
+        ("docs/CACHEDIR.TAG", "not the mark"),
+        ("results/run", "x"),
+    ];
+    let dir = service(&root, &files);
+    let staged = stage(&root, &dir);
+    let path = release(&root, &staged);
+    assert!(!path.join("target").exists() && !path.join("out").exists());
+    assert!(path.join("docs/CACHEDIR.TAG").exists() && !path.join("results").exists());
+    let [results, target] = staged.warnings.as_slice() else { panic!("{:?}", staged.warnings) };
+    assert!(results.contains("results: left out, builds and 'hab plan render' write there"));
+    assert!(target.contains("target: left out, CACHEDIR.TAG in it"), "{target}");
+    write(&dir.join("roost.toml"), "files = [\"target/release/server\", \"results\"]\n");
+    let path = release(&root, &stage(&root, &dir));
+    assert!(path.join("target/release/server").exists() && path.join("results/run").exists());
+    write(&dir.join("roost.toml"), "ignore = [\"!target\", \"!/results\"]\n");
+    let path = release(&root, &stage(&root, &dir));
+    assert!(path.join("target/release/server").exists() && path.join("results/run").exists());
+    write(&dir.join("roost.toml"), "ignore = [\"[z-a]\"]\n");
+    assert!(refusal(&root, &dir).starts_with("roost.toml: under 'ignore': '[z-a]' is not a rule"));
+}
+
+#[test]
+fn the_supervisors_own_files_in_the_directory_are_left_out() {
+    let root = Root::new();
+    let dir = root.fs.path().parent().unwrap().to_owned();
+    write(&dir.join("hooks/run"), "#!/bin/sh\n");
+    write(&dir.join("roost.toml"), "name = \"app\"\n");
+    let log = dir.join("sup.log");
+    write(&log, "x");
+    let found = log.metadata().unwrap();
+    let leave_out = vec![(found.dev(), found.ino())];
+    let options = StageOptions { leave_out, ..StageOptions::default() };
+    let stage = || stage_directory(&root.fs, &dir, &options).unwrap();
+    let survey = || survey(&root.fs, &dir, &options);
+    let first = stage();
+    let before = survey();
+    write(&log, "another line");
+    write(&root.fs.path().join("hab/sup/default/data/x.rst"), "x");
+    assert!(!stage().changed);
+    assert_eq!(survey(), before);
+    let path = release(&root, &first);
+    assert!(!path.join("root").exists() && !path.join("sup.log").exists());
 }

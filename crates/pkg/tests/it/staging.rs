@@ -11,7 +11,7 @@ use roost_pkg::{
     Package,
     install::{list, resolve},
     package::RunSource,
-    stage::{StageOptions, Staged, stage_directory, watch_paths},
+    stage::{StageOptions, Staged, stage_directory, survey},
 };
 
 use crate::support::{Root, ident, write};
@@ -159,7 +159,7 @@ fn a_plan_is_read_and_its_directory_is_the_context() {
             ("hooks/init", "not this one"),
         ],
     );
-    let options = StageOptions { origin_env: Some("mine".into()), keep: vec![] };
+    let options = StageOptions { origin_env: Some("mine".into()), ..StageOptions::default() };
     let staged = stage_directory(&root.fs, &dir, &options).unwrap();
     assert_eq!(staged.ident, ident("core/redis/4.0/20240102030405"));
     assert!(staged.warnings[0].contains("plan.sh: pkg_deps has no effect here"));
@@ -179,7 +179,8 @@ fn the_origin_comes_from_the_environment_when_nothing_else_says_it() {
     let root = Root::new();
     let dir = service(&root, "app", &[RUN]);
     for (origin, expected) in [(None, "local"), (Some(""), "local"), (Some("acme"), "acme")] {
-        let options = StageOptions { origin_env: origin.map(Into::into), keep: vec![] };
+        let options =
+            StageOptions { origin_env: origin.map(Into::into), ..StageOptions::default() };
         let staged = stage_directory(&root.fs, &dir, &options).unwrap();
         assert_eq!(staged.ident.origin, expected);
     }
@@ -188,12 +189,56 @@ fn the_origin_comes_from_the_environment_when_nothing_else_says_it() {
 #[test]
 fn roost_toml_settles_what_the_plan_cannot_say() {
     let root = Root::new();
-    let plan = "pkg_name=app\npkg_version=$(git describe)\n";
+    let plan = "pkg_name=$(x)\npkg_version=$(git describe)\npkg_svc_user=`y`\npkg_exposes=(p)\n";
     let dir = service(&root, "app", &[RUN, ("plan.sh", plan)]);
     let error = refusal(&root, &dir);
-    assert!(error.starts_with("plan.sh:2: the value of pkg_version is not known"), "{error}");
-    put(&dir, "roost.toml", "version = \"3\"\n");
-    assert_eq!(stage(&root, &dir).ident.version.as_deref(), Some("3"));
+    let lines: Vec<_> = error.lines().collect();
+    assert!(lines[0].starts_with("plan.sh:1: the value of pkg_name is not known"), "{error}");
+    assert!(lines[1].starts_with("plan.sh:3: the value of pkg_svc_user is not known"), "{error}");
+    assert_eq!(lines.len(), 2);
+    put(&dir, "roost.toml", "name = \"app\"\nuser = \"root\"\nexports = {p = \"p\"}\n");
+    put(&dir, "default.toml", "p = '6379'\n");
+    let staged = stage(&root, &dir);
+    assert_eq!(staged.ident.version.as_deref(), Some("0.1.0"));
+    let [warning] = staged.warnings.as_slice() else { panic!("{:?}", staged.warnings) };
+    assert!(warning.contains("plan.sh:2: pkg_version is computed by the plan"), "{warning}");
+    let package = Package::load(&root.fs, staged.ident).unwrap();
+    assert_eq!(package.exposes, ["6379"], "ports may be text");
+    put(&dir, "roost.toml", "version = \"3\"\nname = \"app\"\nuser = \"root\"\nexposes = []\n");
+    let staged = stage(&root, &dir);
+    assert_eq!(staged.ident.version.as_deref(), Some("3"));
+    assert_eq!(staged.warnings, [""; 0]);
+}
+
+#[test]
+fn a_word_may_be_the_first_element_of_an_array_and_the_reverse() {
+    let root = Root::new();
+    let plan = "pkg_svc_user=(root)\npkg_exports=([port]=port)\npkg_exposes=port\n";
+    let dir = service(&root, "app", &[RUN, ("plan.sh", plan), ("default.toml", "port = 80")]);
+    let package = Package::load(&root.fs, stage(&root, &dir).ident).unwrap();
+    assert_eq!(package.svc_user.as_deref(), Some("root"));
+    assert_eq!(package.exposes, ["80"]);
+}
+
+#[test]
+fn a_service_is_named_after_the_link_that_it_was_named_by() {
+    let root = Root::new();
+    let one = service(&root, "releases/101", &[RUN, ("config/a", "1")]);
+    service(&root, "releases/102", &[RUN, ("config/a", "2")]);
+    let link = one.parent().unwrap().with_file_name("current");
+    symlink("releases/101", &link).unwrap();
+    let survey = || survey(&root.fs, &link, &StageOptions::default());
+    let (first, before) = (stage(&root, &link), survey());
+    assert_eq!(first.ident.name, "current");
+    assert!(before.directories.contains(link.parent().unwrap()), "where the link is switched");
+    assert_eq!(survey(), before);
+    fs::remove_file(&link).unwrap();
+    symlink("releases/102", &link).unwrap();
+    assert_ne!(survey().fingerprint, before.fingerprint);
+    let second = stage(&root, &link);
+    assert!(second.changed && second.ident.name == "current");
+    let inside = stage(&root, &link.join("hooks/.."));
+    assert_eq!(inside.ident.name, "102", "'..' is no name");
 }
 
 #[test]
@@ -214,7 +259,10 @@ fn what_cannot_be_staged_is_refused_with_place_and_remedy() {
         (&[RUN, ("roost.toml", "shutdown_signal = \"SIGHUP\"")], "unknown variant `SIGHUP`"),
         (&[RUN, ("default.toml", "a = 1\nb =\n")], "default.toml:2: "),
         (&[RUN, ("plan.sh", "pkg_shutdown_signal=x")], "plan.sh:1: Failed to parse 'x' as a sig"),
-        (&[RUN, ("plan.sh", "\npkg_exports=(a)")], "plan.sh:2: pkg_exports must be ([key]="),
+        (
+            &[RUN, ("plan.sh", "\npkg_exports=(a)")],
+            "plan.sh:2: the value of pkg_exports is not known",
+        ),
     ] {
         let root = Root::new();
         let dir = service(&root, "app", files);
@@ -331,13 +379,23 @@ fn watched_places_are_those_that_are_staged() {
     let root = Root::new();
     let files = [("habitat/plan.sh", ""), ("habitat/hooks/run", ""), ("habitat/config/a/b", "")];
     let dir = service(&root, "app", &files);
-    let found: Vec<_> = watch_paths(&dir)
-        .into_iter()
-        .map(|watch| (watch.path.strip_prefix(&dir).unwrap().to_path_buf(), watch.recursive))
-        .collect();
-    let expected =
-        [("", false), ("habitat", false), ("habitat/config", true), ("habitat/hooks", false)];
-    assert_eq!(found, expected.map(|(path, recursive)| (PathBuf::from(path), recursive)));
+    fs::create_dir(dir.join("habitat/config/empty")).unwrap();
+    let found = survey(&root.fs, &dir, &StageOptions::default()).directories;
+    let expected = [
+        "..",
+        "",
+        "habitat",
+        "habitat/config",
+        "habitat/config/a",
+        "habitat/config/empty",
+        "habitat/hooks",
+    ];
+    let expected = expected.map(|path| match path {
+        ".." => dir.parent().unwrap().to_owned(),
+        "" => dir.clone(),
+        path => dir.join(path),
+    });
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use roost_pkg::followed::Followed;
 use roost_service::{ServiceSpec, SpecError, spec_file::SPEC_SIZE_MAX_BYTES};
 
 use crate::vital::guarded;
@@ -21,6 +22,8 @@ pub(crate) struct Listing {
     pub(crate) complaints: BTreeMap<PathBuf, String>,
     /// Packages whose file exists but cannot be used.
     pub(crate) unusable: Vec<String>,
+    /// Plain directories that are followed, and a line for each file that cannot be used.
+    pub(crate) followed: (Vec<Followed>, Vec<String>),
     /// Files whose text is not the canonical form of what they say, with that form.
     pub(crate) rewrites: Vec<(PathBuf, String)>,
 }

@@ -3,8 +3,11 @@
 //! One thread, so that a file system that hangs never stops the Supervisor. It watches the
 //! *directories* of its targets with inotify, or the nearest one that exists, arms itself anew
 //! after each event (a watch on a directory that was removed and made again is dead), and
-//! compares fingerprints, so that it reports changes and not events. Every 30 s it looks at all
-//! targets anyway: network file systems and bind mounts send no events.
+//! compares fingerprints, so that it reports changes and not events. A change is reported when
+//! nothing more has changed for a moment: an editor that saves removes, writes and renames, and a
+//! file that is gone in between is not gone. Where links lead to a target, the directories of the
+//! links are watched too. Every 30 s it looks at all targets anyway: network file systems and bind
+//! mounts send no events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +25,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_pkg::{
+    FsRoot,
+    stage::{self, StageOptions, Survey},
+};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{Timespec, inotify},
@@ -32,8 +39,16 @@ use crate::vital;
 
 /// How often every target is looked at even without an event.
 const SAFETY_POLL: Duration = Duration::from_secs(30);
+/// A change is reported when nothing has changed for so long,
+const QUIET: Duration = Duration::from_millis(200);
+/// or after this, when changes do not end.
+const QUIET_MAX: Duration = Duration::from_secs(3);
+/// Between two looks at everything, however many events come.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Most files of a tree that are looked at; what lies beyond is not watched.
 const TREE_ENTRIES_MAX: usize = 10_000;
+/// Directories in each other are gone through by recursion.
+const STACK_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of a tree that is looked at.
 const TREE_DEPTH_MAX: usize = 16;
 
@@ -46,12 +61,34 @@ pub(crate) enum Target {
     Directory(PathBuf),
     /// All files below a directory.
     Tree(PathBuf),
+    /// What a service in a plain directory consists of.
+    Service {
+        /// The root with the Supervisor's own files.
+        root: FsRoot,
+        /// The directory.
+        directory: PathBuf,
+        /// Files that are no part of it, by device and number.
+        leave_out: Vec<(u64, u64)>,
+    },
 }
 
 impl Target {
     fn path(&self) -> &Path {
         match self {
             Self::File(path) | Self::Directory(path) | Self::Tree(path) => path,
+            Self::Service { directory, .. } => directory,
+        }
+    }
+
+    /// What belongs to the service; of other targets nothing.
+    fn survey(&self) -> Survey {
+        match self {
+            Self::Service { root, directory, leave_out } => {
+                let leave_out = leave_out.clone();
+                let options = StageOptions { leave_out, ..StageOptions::default() };
+                stage::survey(root, directory, &options)
+            }
+            Self::File(_) | Self::Directory(_) | Self::Tree(_) => Survey::default(),
         }
     }
 }
@@ -117,7 +154,7 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
             targets: BTreeMap::new(),
             armed: BTreeMap::new(),
         };
-        vital::spawn_thread("hab-watch", 128 * 1024, move || thread.run(report))?;
+        vital::spawn_thread("hab-watch", STACK_BYTES, move || thread.run(report))?;
         Ok(Self { commands, wake })
     }
 
@@ -149,6 +186,22 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
 struct Watched {
     targets: Vec<Target>,
     fingerprint: u64,
+    change: Option<Change>,
+}
+
+/// A change that is not reported yet.
+struct Change {
+    fingerprint: u64,
+    /// Seen first.
+    since: Instant,
+    /// Seen last to be another one than before.
+    last: Instant,
+}
+
+impl Change {
+    fn due(&self) -> Instant {
+        (self.last + QUIET).min(self.since + QUIET_MAX)
+    }
 }
 
 impl Watched {
@@ -169,19 +222,31 @@ struct Thread<K> {
 impl<K: Ord + Clone> Thread<K> {
     fn run(mut self, report: impl Fn(K) -> bool) {
         let mut next_safety_poll = Instant::now() + SAFETY_POLL;
+        // Events are pending, and when the targets may be looked at again.
+        let (mut stale, mut next_look) = (false, Instant::now());
         loop {
-            let Some(events) = self.wait(next_safety_poll) else { return };
+            let changes = self.targets.values().filter_map(|watched| watched.change.as_ref());
+            let next_due = changes.map(Change::due).chain(stale.then_some(next_look)).min();
+            let until = next_due.map_or(next_safety_poll, |due| due.min(next_safety_poll));
+            let Some(events) = self.wait(until) else { return };
+            stale |= events;
+            let is_due = next_due.is_some_and(|due| due <= Instant::now());
+            let looks = is_due || stale && next_look <= Instant::now();
             let mut due = Vec::new();
             let commands = self.take_commands(&mut due);
             let safety = Instant::now() >= next_safety_poll;
             if safety {
                 next_safety_poll = Instant::now() + SAFETY_POLL;
             }
-            if events || commands || safety {
+            if looks || commands || safety {
                 self.arm();
             }
-            if !due.into_iter().all(&report) || (events || safety) && !self.report_changes(&report)
-            {
+            if looks || safety {
+                (stale, next_look) = (false, Instant::now() + LOOK_PAUSE);
+            }
+            // Something may have changed between the first look at new targets and their watching.
+            stale |= commands;
+            if !due.into_iter().all(&report) || (looks || safety) && !self.report_changes(&report) {
                 return;
             }
         }
@@ -249,7 +314,7 @@ impl<K: Ord + Clone> Thread<K> {
                         Some(known) if known.has_changed() => known.fingerprint,
                         Some(_) | None => fingerprint(&targets),
                     };
-                    self.targets.insert(key, Watched { targets, fingerprint });
+                    self.targets.insert(key, Watched { targets, fingerprint, change: None });
                 }
                 Command::Unwatch => drop(self.targets.remove(&key)),
             }
@@ -286,15 +351,29 @@ impl<K: Ord + Clone> Thread<K> {
         self.armed = armed;
     }
 
-    /// Reports each key whose targets are not what they were; false when nobody listens.
+    /// Reports each key whose targets are not what they were and do not change any more; false
+    /// when nobody listens.
     fn report_changes(&mut self, report: &impl Fn(K) -> bool) -> bool {
         for (key, watched) in &mut self.targets {
-            let now = fingerprint(&watched.targets);
-            if now != watched.fingerprint {
-                watched.fingerprint = now;
-                if !report(key.clone()) {
-                    return false;
-                }
+            let (found, now) = (fingerprint(&watched.targets), Instant::now());
+            if found == watched.fingerprint {
+                // Written and taken back.
+                watched.change = None;
+                continue;
+            }
+            let begun = Change { fingerprint: found, since: now, last: now };
+            let change = watched.change.get_or_insert(begun);
+            if change.fingerprint != found {
+                change.fingerprint = found;
+                change.last = now;
+            }
+            if change.due() > now {
+                continue;
+            }
+            watched.change = None;
+            watched.fingerprint = found;
+            if !report(key.clone()) {
+                return false;
             }
         }
         true
@@ -302,12 +381,15 @@ impl<K: Ord + Clone> Thread<K> {
 }
 
 /// The directories in which a change of the target shows: its parent, or the nearest ancestor
-/// that exists; for trees every directory inside.
+/// that exists; for trees every directory inside; and those that hold links on the way.
 fn directories_of(target: &Target, wanted: &mut BTreeSet<PathBuf>) {
     let start = match target {
         Target::File(path) => path.parent().unwrap_or(path),
         Target::Directory(path) | Target::Tree(path) => path,
+        Target::Service { .. } => return wanted.extend(target.survey().directories),
     };
+    // A link on the way that is switched shows where it lies.
+    wanted.extend(stage::above(target.path()));
     if let Some(existing) = start.ancestors().find(|path| path.is_dir()) {
         wanted.insert(existing.to_owned());
     }
@@ -344,6 +426,7 @@ fn fingerprint(targets: &[Target]) -> u64 {
                     hash_file(fs::metadata(path.join(name)).ok().as_ref(), &mut hasher);
                 }
             }
+            Target::Service { .. } => target.survey().fingerprint.hash(&mut hasher),
             Target::Tree(_) => {
                 for (path, metadata) in tree(path) {
                     path.hash(&mut hasher);
@@ -424,7 +507,7 @@ mod tests {
             self.watcher.watch("probe", vec![Target::File(probe.clone())]);
             loop {
                 fs::write(&probe, format!("{:?}", Instant::now())).unwrap();
-                if self.reports.recv_timeout(Duration::from_millis(50)) == Ok("probe") {
+                if self.reports.recv_timeout(QUIET * 3) == Ok("probe") {
                     break;
                 }
             }
@@ -521,9 +604,15 @@ mod tests {
         watch();
         assert!(thread.take_commands(&mut Vec::new()));
         let (sender, reports) = mpsc::channel();
-        thread.report_changes(&|key| sender.send(key).is_ok());
+        let report = |thread: &mut Thread<&'static str>| {
+            thread.report_changes(&|key| sender.send(key).is_ok());
+        };
+        report(&mut thread);
+        assert!(reports.try_recv().is_err(), "more may follow");
+        std::thread::sleep(QUIET);
+        report(&mut thread);
         assert_eq!(reports.try_recv(), Ok("directory"));
-        thread.report_changes(&|key| sender.send(key).is_ok());
+        report(&mut thread);
         assert!(reports.try_recv().is_err(), "reported once");
     }
 
@@ -553,5 +642,42 @@ mod tests {
         fixture.expect("tree");
         fs::write(tree.join("config/app.conf"), "x").unwrap();
         fixture.expect("tree");
+    }
+
+    #[test]
+    fn a_save_of_an_editor_is_one_change() {
+        let fixture = fixture();
+        let file = fixture.root.path().join("user.toml");
+        fs::write(&file, "a").unwrap();
+        fixture.watcher.watch("user", vec![Target::File(file.clone())]);
+        fixture.settle();
+        fs::rename(&file, fixture.root.path().join("user.toml~")).unwrap();
+        fs::write(&file, "").unwrap();
+        fs::write(&file, "b").unwrap();
+        let new = fixture.root.path().join("new");
+        fs::write(&new, "bc").unwrap();
+        fs::rename(&new, &file).unwrap();
+        fixture.expect("user");
+        fixture.settle();
+        assert_eq!(fixture.reports.try_recv(), Err(mpsc::TryRecvError::Empty), "once");
+    }
+
+    #[test]
+    fn a_link_on_the_way_that_is_switched_is_a_change() {
+        use std::os::unix::fs::symlink;
+        let fixture = fixture();
+        let at = |path: &str| fixture.root.path().join(path);
+        for (release, content) in [("1", "one"), ("2", "other")] {
+            fs::create_dir_all(at("releases").join(release)).unwrap();
+            fs::write(at("releases").join(release).join("user.toml"), content).unwrap();
+        }
+        symlink("releases/1", at("current")).unwrap();
+        fs::create_dir(at("config")).unwrap();
+        symlink("../current/user.toml", at("config/user.toml")).unwrap();
+        fixture.watcher.watch("user", vec![Target::File(at("config/user.toml"))]);
+        fixture.settle();
+        symlink("releases/2", at("next")).unwrap();
+        fs::rename(at("next"), at("current")).unwrap();
+        fixture.expect("user");
     }
 }

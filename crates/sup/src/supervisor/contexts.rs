@@ -223,7 +223,7 @@ impl Supervisor {
                     Event::UserLayer { service, result }
                 });
             }
-            Watch::Directory(directory) => self.stage(directory),
+            Watch::Directory(service) => self.stage(service),
             Watch::Peers => self.world.peers.reread(),
         }
     }

@@ -137,6 +137,8 @@ impl Supervisor {
             managed.held_build = Some(pin);
             return;
         }
+        // What a directory is now counts, not which of its releases sorts last.
+        let pin = pin.or_else(|| self.directory_release(&managed.name).map(ToString::to_string));
         let blueprint = Blueprint { pin, ..self.blueprint(managed.spec()) };
         let service = managed.name.clone();
         self.beside(move || {

@@ -28,7 +28,8 @@ use roost_service::{BuildFailure, Rendering};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    files::{specs::Listing, watch::Target},
+    files::specs::Listing,
+    load::NotStaged,
     services::{built::Built, install::InstallHook},
 };
 
@@ -104,12 +105,12 @@ pub(crate) enum Event {
     },
     /// A plain directory was staged anew.
     Staged {
+        /// Its service.
+        service: String,
         /// The directory.
         directory: PathBuf,
         /// The release, or why there is none.
-        result: Result<Staged, String>,
-        /// What it is made of now.
-        targets: Vec<Target>,
+        result: Result<Staged, NotStaged>,
     },
     /// A client of the control gateway asks for something.
     Control(Incoming),
@@ -137,8 +138,8 @@ pub(crate) enum Watch {
     User(String),
     /// Files that a service which could not be built is made of.
     Sources(String),
-    /// A plain directory.
-    Directory(PathBuf),
+    /// The plain directory of a service.
+    Directory(String),
     /// The file with addresses of peers.
     Peers,
 }

@@ -217,8 +217,8 @@ pub(crate) struct Supervisor {
     suitability: BTreeMap<u64, Asked>,
     /// Install hooks that run, with the package each belongs to.
     installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
-    /// Plain directories that are watched.
-    directories: BTreeMap<PathBuf, Directory>,
+    /// Plain directories that are followed, by service.
+    directories: BTreeMap<String, Directory>,
     publisher: Publisher,
     touched: BTreeSet<String>,
     advice_told: BTreeSet<String>,
@@ -234,7 +234,6 @@ impl Supervisor {
         world: World,
         welcome: &Welcome,
         view: Arc<View>,
-        directories: BTreeMap<PathBuf, Option<PackageIdent>>,
         snapshots: watch::Sender<Option<Arc<Snapshot>>>,
         started: oneshot::Sender<()>,
     ) -> Self {
@@ -261,10 +260,7 @@ impl Supervisor {
             key_watch: KeyWatch::default(),
             suitability: BTreeMap::new(),
             installing: BTreeMap::new(),
-            directories: directories
-                .into_iter()
-                .map(|(at, release)| (at, release.into()))
-                .collect(),
+            directories: BTreeMap::new(),
             publisher: Publisher::new(snapshots),
             touched: BTreeSet::new(),
             advice_told: BTreeSet::new(),
@@ -282,10 +278,6 @@ impl Supervisor {
     fn watch_files(&mut self) {
         let specs = self.world.config.root.sup().specs();
         self.world.watcher.watch_and_report(Watch::Specs, vec![Target::Directory(specs)]);
-        let directories: Vec<PathBuf> = self.directories.keys().cloned().collect();
-        for directory in directories {
-            self.stage(directory);
-        }
         if let Some(path) = &self.world.config.ring.peer_watch_file {
             let target = Target::File(path.clone());
             self.world.watcher_of_places().watch(Watch::Peers, vec![target]);
@@ -384,8 +376,8 @@ impl Supervisor {
                 self.files_written(&service, names, failed, initial);
             }
             Event::FilesAgain { service } => self.write_files_again(&service),
-            Event::Staged { directory, result, targets } => {
-                self.staged(&directory, result, targets);
+            Event::Staged { service, directory, result } => {
+                self.staged(&service, &directory, result);
             }
             Event::Control((request, responder)) => self.command(request, responder),
             Event::WillStop { service, timeout_s } => {

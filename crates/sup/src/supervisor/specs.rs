@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use roost_ident::{DesiredState, ServiceGroup};
 use roost_launch::wire::{Request, Running, Shutdown, Welcome};
+use roost_pkg::followed;
 use roost_service::{
     BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, ProcessEnd,
     Remembered, ServiceSpec, Settings, Survivor,
@@ -99,8 +100,12 @@ impl Supervisor {
         let directory = self.world.config.root.sup().specs();
         let inherited = self.inherited.keys().map(|group| service_of(group).to_owned());
         let known: Vec<String> = self.services.keys().cloned().chain(inherited).collect();
+        let root = self.world.config.root.clone();
         self.beside(move || match specs::read_all(&directory, &known) {
-            Ok(listing) => Event::Specs(Some(listing)),
+            Ok(mut listing) => {
+                listing.followed = guarded(|| followed::read_all(&root)).unwrap_or_default();
+                Event::Specs(Some(listing))
+            }
             Err(error) => {
                 tracing::error!("Unable to read the specs in {}: {error}", directory.display());
                 Event::Specs(None)
@@ -110,9 +115,11 @@ impl Supervisor {
 
     pub(super) fn take_specs(&mut self, listing: Option<Listing>) {
         self.specs_being_read = false;
-        if std::mem::take(&mut self.specs_read_again) {
+        let again = std::mem::take(&mut self.specs_read_again);
+        if again {
             self.read_specs();
         }
+        let settled = !again && !self.specs_being_written;
         if self.end_waits_until_ms.is_some() {
             self.take_back_to_stop(&listing.unwrap_or_default());
             return self.stop_all();
@@ -127,6 +134,7 @@ impl Supervisor {
             }
             *specs_read = true;
         }
+        self.follow(&mut listing, settled);
         self.stop_inherited_without(&listing);
         self.forget_remembered_without(&listing);
         for (name, spec) in &listing.specs {
@@ -375,7 +383,9 @@ impl Supervisor {
     /// A plain directory may have changed while no Supervisor ran: a process that was taken back
     /// runs an older release of it then.
     fn follow_directory(&mut self, service: &str, release: &str) {
-        let staged = self.releases().find(|ident| ident.name == service);
+        let spec = self.services.get(service).map(|managed| managed.spec().ident.clone());
+        let staged = self.directory_release(service);
+        let staged = staged.filter(|ident| spec.is_some_and(|spec| ident.satisfies(&spec)));
         let newer = staged.map(ToString::to_string).filter(|staged| staged != release);
         if let Some(newer) = newer {
             self.tell(service, Told::PackageUpdated(newer));

@@ -1,0 +1,481 @@
+//! Reading a directory that others may write.
+//!
+//! A Supervisor that is root must not become the hand of whoever may write the directory: a link
+//! in the place of a hook would have root read any file, and a file may be exchanged between a
+//! look at it and its opening. So every step of a path is opened on its own, without following
+//! links, and what counts is what the open descriptor says. Links are followed here, one step at
+//! a time.
+//!
+//! Whoever owns or may write a directory, link or file on the way, other than root and the user
+//! of this process, is a *stranger* from there on: what is read behind that point must be
+//! readable for the stranger too. So nobody gets to see through this process what was not theirs
+//! before. In a process that is not privileged nobody is a stranger: it runs what it reads with
+//! no other rights than its own.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::{File, Metadata},
+    io,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
+    path::{Component, Path, PathBuf},
+    rc::Rc,
+};
+
+use nix::unistd::{Gid, Group, Uid, User};
+pub(super) use rustix::fs::Stat as Found;
+use rustix::{
+    fs::{AtFlags, Dir as Listing, FileType, Mode, OFlags, openat, readlinkat, statat},
+    process::geteuid,
+};
+
+use super::StageError;
+use crate::{
+    read::{ReadError, is_absent, text_of},
+    user,
+};
+
+/// Most links that one path leads over.
+const LINKS_MAX: usize = 40;
+
+/// Somebody else who may write a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Owner { uid: u32, gid: u32 },
+    Group(u32),
+    Everybody,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner { uid, .. } => match User::from_uid(Uid::from_raw(*uid)).ok().flatten() {
+                Some(user) => write!(f, "the user {}", user.name),
+                None => write!(f, "the user {uid}"),
+            },
+            Self::Group(gid) => match Group::from_gid(Gid::from_raw(*gid)).ok().flatten() {
+                Some(group) => write!(f, "the group {}", group.name),
+                None => write!(f, "the group {gid}"),
+            },
+            Self::Everybody => f.write_str("everybody"),
+        }
+    }
+}
+
+/// Owner and mode of a place.
+#[derive(Debug, Clone, Copy)]
+struct Rights {
+    uid: u32,
+    gid: u32,
+    mode: u32,
+    is_dir: bool,
+    is_link: bool,
+}
+
+impl Rights {
+    fn of(found: &Metadata) -> Self {
+        let (is_dir, is_link) = (found.is_dir(), found.is_symlink());
+        Self { uid: found.uid(), gid: found.gid(), mode: found.mode(), is_dir, is_link }
+    }
+
+    /// Who else than root and this user may change it.
+    fn stranger(&self, own: u32) -> Option<Who> {
+        let Self { uid, gid, mode, is_dir, is_link } = *self;
+        // In such a directory each entry belongs to its owner alone.
+        let sticky = is_dir && mode & 0o1000 != 0;
+        if uid != 0 && uid != own {
+            Some(Who::Owner { uid, gid })
+        } else if is_link || sticky {
+            None
+        } else if mode & 0o002 != 0 {
+            Some(Who::Everybody)
+        } else if mode & 0o020 != 0 && gid != 0 {
+            Some(Who::Group(gid))
+        } else {
+            None
+        }
+    }
+
+    /// Whether somebody may read the file, or go through the directory.
+    fn lets(&self, who: Who) -> bool {
+        let bit = if self.is_dir { 0o001 } else { 0o004 };
+        let others = self.mode & bit != 0;
+        let group = |gid| self.gid == gid && self.mode & (bit << 3) != 0;
+        match who {
+            Who::Owner { uid, gid } => self.uid == uid || group(gid) || others,
+            Who::Group(gid) => group(gid) || others,
+            Who::Everybody => others,
+        }
+    }
+}
+
+/// A stranger, and the place that is the stranger's.
+#[derive(Debug, Clone)]
+struct Stranger {
+    who: Who,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Eyes {
+    /// The user of this process; `None` when nobody is a stranger.
+    own: Option<u32>,
+    /// The first stranger that was met.
+    met: RefCell<Option<Stranger>>,
+}
+
+/// A directory that is held open.
+#[derive(Debug, Clone)]
+pub(super) struct Dir {
+    /// As the user names it.
+    path: PathBuf,
+    handle: Rc<File>,
+    strangers: Vec<Stranger>,
+    eyes: Rc<Eyes>,
+}
+
+/// A file that is held open.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) found: Metadata,
+}
+
+/// What a name in a directory stands for.
+pub(super) enum Node {
+    Dir(Dir),
+    File(Opened),
+    /// A link that was not to be followed.
+    Link,
+    /// A pipe, socket or device.
+    Special,
+}
+
+impl Node {
+    /// The refusal of what is no regular file.
+    pub(super) fn not_a_file(&self, path: &Path) -> StageError {
+        let kind = match self {
+            Self::Dir(_) => "directory",
+            _ => "pipe, socket or device",
+        };
+        ReadError::NotAFile { path: path.into(), kind }.into()
+    }
+}
+
+impl Opened {
+    /// The whole text.
+    pub(super) fn text(self, limit: u64) -> Result<String, ReadError> {
+        text_of(&self.path, self.file, limit)
+    }
+}
+
+impl Dir {
+    /// Opens a directory by its absolute path. Links on the way are followed.
+    pub(super) fn open(path: &Path) -> Result<Self, StageError> {
+        let failed = |error| StageError::io(path, error);
+        let own = geteuid().as_raw();
+        let strict = own == 0 || user::capable();
+        let eyes = Eyes { own: strict.then_some(own), met: RefCell::new(None) };
+        let top = Self::root(Rc::new(eyes), Vec::new()).map_err(failed)?;
+        match top.walk(path, true)? {
+            Some(Node::Dir(dir)) => Ok(dir),
+            Some(_) => Err(failed(rustix::io::Errno::NOTDIR.into())),
+            None => Err(failed(rustix::io::Errno::NOENT.into())),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who else may write something that was read so far, and where; for the user.
+    pub(super) fn stranger(&self) -> Option<String> {
+        let met = self.eyes.met.borrow();
+        met.as_ref().map(|met| format!("{} may write {}", met.who, met.path.display()))
+    }
+
+    /// What a name stands for; links are followed.
+    pub(super) fn get(&self, name: impl AsRef<Path>) -> Result<Option<Node>, StageError> {
+        self.walk(name.as_ref(), true)
+    }
+
+    /// What a path stands for; no link is followed, not even on the way.
+    pub(super) fn get_itself(&self, name: impl AsRef<Path>) -> Result<Option<Node>, StageError> {
+        self.walk(name.as_ref(), false)
+    }
+
+    /// A directory below; `None` when there is none.
+    pub(super) fn dir(&self, name: impl AsRef<Path>) -> Result<Option<Self>, StageError> {
+        Ok(match self.get(name)? {
+            Some(Node::Dir(dir)) => Some(dir),
+            _ => None,
+        })
+    }
+
+    /// A regular file; `None` when there is nothing of this name.
+    pub(super) fn file(&self, name: impl AsRef<Path>) -> Result<Option<Opened>, StageError> {
+        match self.get(name.as_ref())? {
+            None => Ok(None),
+            Some(Node::File(file)) => Ok(Some(file)),
+            Some(node) => Err(node.not_a_file(&self.path.join(name))),
+        }
+    }
+
+    /// What the system says of a name, without opening it; `None` when there is none.
+    pub(super) fn peek(&self, name: impl AsRef<Path>) -> Result<Option<Found>, StageError> {
+        match statat(&*self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_absent(&error.into()) => Ok(None),
+            Err(error) => Err(StageError::io(&self.path.join(name), error.into())),
+        }
+    }
+
+    /// The text of a link.
+    pub(super) fn link(&self, name: impl AsRef<Path>) -> Result<OsString, StageError> {
+        readlinkat(&*self.handle, name.as_ref(), Vec::new())
+            .map(|target| OsString::from_vec(target.into_bytes()))
+            .map_err(|error| StageError::io(&self.path.join(name), error.into()))
+    }
+
+    /// Names in the directory, sorted, at most `limit + 1`.
+    pub(super) fn names(&self, limit: usize) -> Result<Vec<OsString>, StageError> {
+        let list = || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let handle = openat(&*self.handle, ".", flags, Mode::empty())?;
+            let names = Listing::new(handle)?.map(|entry| {
+                let name = entry?.file_name().to_bytes().to_vec();
+                io::Result::Ok(OsString::from_vec(name))
+            });
+            let names =
+                names.filter(|name| !name.as_ref().is_ok_and(|name| name == "." || name == ".."));
+            names.take(limit + 1).collect::<io::Result<Vec<_>>>()
+        };
+        let mut names = list().map_err(|error| StageError::io(&self.path, error))?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn root(eyes: Rc<Eyes>, strangers: Vec<Stranger>) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open("/", flags, Mode::empty())?;
+        Ok(Self { path: "/".into(), handle: Rc::new(handle.into()), strangers, eyes })
+    }
+
+    fn walk(&self, path: &Path, follow: bool) -> Result<Option<Node>, StageError> {
+        let shown = self.path.join(path);
+        let failed = |error: io::Error| StageError::io(&shown, error);
+        let mut steps = steps(path);
+        let mut at = self.clone();
+        if path.is_absolute() {
+            at = Self::root(Rc::clone(&self.eyes), at.strangers).map_err(failed)?;
+        }
+        let mut links = 0;
+        while let Some(step) = steps.pop_front() {
+            if step == ".." {
+                match at.enter(OsStr::new(".."), &shown)? {
+                    Some(above) => at = above,
+                    None => return Ok(None),
+                }
+                continue;
+            }
+            let last = steps.is_empty();
+            let found = match statat(&*at.handle, &step, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) => found,
+                Err(error) if is_absent(&error.into()) => return Ok(None),
+                Err(error) => return Err(failed(error.into())),
+            };
+            match FileType::from_raw_mode(found.st_mode) {
+                FileType::Directory => match at.enter(&step, &shown)? {
+                    Some(below) => at = below,
+                    None => return Ok(None),
+                },
+                FileType::Symlink => {
+                    if !follow {
+                        return match last {
+                            true => Ok(Some(Node::Link)),
+                            false => Err(failed(rustix::io::Errno::NOTDIR.into())),
+                        };
+                    }
+                    let target = match readlinkat(&*at.handle, &step, Vec::new()) {
+                        Ok(target) => OsString::from_vec(target.into_bytes()),
+                        Err(error) if is_absent(&error.into()) => return Ok(None),
+                        Err(error) => return Err(failed(error.into())),
+                    };
+                    links += 1;
+                    if links > LINKS_MAX {
+                        return Err(failed(rustix::io::Errno::LOOP.into()));
+                    }
+                    let rights = Rights {
+                        uid: found.st_uid,
+                        gid: found.st_gid,
+                        mode: found.st_mode,
+                        is_dir: false,
+                        is_link: true,
+                    };
+                    at.meet(rights, &at.path.join(&step));
+                    let target = Path::new(&target);
+                    if target.is_absolute() {
+                        at = Self::root(Rc::clone(&at.eyes), at.strangers).map_err(failed)?;
+                    }
+                    for step in self::steps(target).into_iter().rev() {
+                        steps.push_front(step);
+                    }
+                }
+                _ if !last => return Ok(None),
+                FileType::RegularFile => return at.open_file(&step, shown),
+                _ => return Ok(Some(Node::Special)),
+            }
+        }
+        at.path = shown;
+        Ok(Some(Node::Dir(at)))
+    }
+
+    /// Opens a directory that lies in this one, itself.
+    fn enter(&self, name: &OsStr, shown: &Path) -> Result<Option<Self>, StageError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle: File = match openat(&*self.handle, name, flags, Mode::empty()) {
+            Ok(handle) => handle.into(),
+            // Gone or exchanged since it was looked at.
+            Err(error) if is_absent(&error.into()) || error == rustix::io::Errno::LOOP => {
+                return Ok(None);
+            }
+            Err(error) => return Err(StageError::io(shown, error.into())),
+        };
+        let found = handle.metadata().map_err(|error| StageError::io(shown, error))?;
+        let rights = Rights::of(&found);
+        self.check(rights, shown)?;
+        let mut below = Self {
+            path: self.path.join(name),
+            handle: Rc::new(handle),
+            strangers: self.strangers.clone(),
+            eyes: Rc::clone(&self.eyes),
+        };
+        let path = below.path.clone();
+        below.meet(rights, &path);
+        Ok(Some(below))
+    }
+
+    fn open_file(&self, name: &OsStr, shown: PathBuf) -> Result<Option<Node>, StageError> {
+        // It may be a pipe by now: that must neither block nor become a terminal.
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file: File = match openat(&*self.handle, name, flags, Mode::empty()) {
+            Ok(file) => file.into(),
+            Err(error) if is_absent(&error.into()) => return Ok(None),
+            Err(rustix::io::Errno::LOOP) => {
+                let problem = "was exchanged for a link while it was read; it is read again once \
+                               something changes"
+                    .into();
+                return Err(StageError::Refused { path: shown, problem });
+            }
+            Err(error) => {
+                return Err(ReadError::Io { path: shown, source: error.into() }.into());
+            }
+        };
+        let found = file.metadata().map_err(|error| StageError::io(&shown, error))?;
+        if !found.is_file() {
+            return Ok(Some(Node::Special));
+        }
+        let rights = Rights::of(&found);
+        self.check(rights, &shown)?;
+        self.clone().meet(rights, &shown);
+        Ok(Some(Node::File(Opened { path: shown, file, found })))
+    }
+
+    /// Takes notice of who may write here.
+    fn meet(&mut self, rights: Rights, path: &Path) {
+        let Some(who) = self.eyes.own.and_then(|own| rights.stranger(own)) else { return };
+        if self.strangers.iter().any(|known| known.who == who) {
+            return;
+        }
+        let stranger = Stranger { who, path: path.to_owned() };
+        self.eyes.met.borrow_mut().get_or_insert_with(|| stranger.clone());
+        self.strangers.push(stranger);
+    }
+
+    /// Refuses what a stranger on the way here could not read.
+    fn check(&self, rights: Rights, shown: &Path) -> Result<(), StageError> {
+        match self.strangers.iter().find(|stranger| !rights.lets(stranger.who)) {
+            None => Ok(()),
+            Some(Stranger { who, path }) => {
+                let problem = format!(
+                    "is not read: {who} may write {place} and may not read this. Let {who} read \
+                     it, or let only root write there: chown -R root {place}; chmod -R go-w {place}",
+                    place = path.display()
+                );
+                Err(StageError::Refused { path: shown.to_owned(), problem })
+            }
+        }
+    }
+}
+
+/// The steps of a path, without `.`; `..` stays.
+fn steps(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|step| match step {
+            Component::Normal(step) => Some(step.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        })
+        .collect()
+}
+
+/// A name as text.
+pub(super) fn text(name: &OsStr) -> Option<&str> {
+    std::str::from_utf8(name.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rights(uid: u32, gid: u32, mode: u32, is_dir: bool) -> Rights {
+        Rights { uid, gid, mode, is_dir, is_link: false }
+    }
+
+    #[test]
+    fn strangers_are_those_who_may_write_besides_root_and_this_user() {
+        let alice = Some(Who::Owner { uid: 7, gid: 70 });
+        for (found, stranger) in [
+            (rights(0, 0, 0o755, true), None),
+            (rights(5, 50, 0o755, true), None),
+            (rights(0, 0, 0o775, true), None),
+            (rights(7, 70, 0o755, true), alice),
+            (rights(7, 70, 0o644, false), alice),
+            (rights(0, 70, 0o2775, true), Some(Who::Group(70))),
+            (rights(0, 0, 0o777, true), Some(Who::Everybody)),
+            (rights(0, 0, 0o666, false), Some(Who::Everybody)),
+            // As /tmp: what counts is who owns the entry.
+            (rights(0, 0, 0o1777, true), None),
+            (Rights { is_link: true, ..rights(0, 0, 0o777, false) }, None),
+            (Rights { is_link: true, ..rights(7, 70, 0o777, false) }, alice),
+        ] {
+            assert_eq!(found.stranger(5), stranger, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn strangers_get_to_see_what_they_could_read_themselves() {
+        let alice = Who::Owner { uid: 7, gid: 70 };
+        for (found, lets) in [
+            (rights(7, 70, 0o600, false), true),
+            (rights(0, 0, 0o600, false), false),
+            (rights(0, 0, 0o640, false), false),
+            (rights(0, 70, 0o640, false), true),
+            (rights(0, 0, 0o644, false), true),
+            (rights(0, 0, 0o700, true), false),
+            (rights(0, 0, 0o711, true), true),
+        ] {
+            assert_eq!(found.lets(alice), lets, "{found:?}");
+        }
+        assert!(rights(0, 70, 0o640, false).lets(Who::Group(70)));
+        assert!(!rights(7, 70, 0o600, false).lets(Who::Group(70)));
+        assert!(!rights(7, 70, 0o660, false).lets(Who::Everybody));
+    }
+}
