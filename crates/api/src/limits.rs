@@ -20,9 +20,6 @@ pub(crate) const ACCEPT_BYTES: usize = 1024;
 /// Most media ranges in an `Accept`; more count as absent.
 pub(crate) const ACCEPT_RANGES: usize = 32;
 
-/// Largest key or certificate file, in bytes.
-pub(crate) const PEM_BYTES: u64 = 1024 * 1024;
-
 /// Most that is read from a client and thrown away after the last answer, in bytes.
 pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 

@@ -1,19 +1,17 @@
 //! Certificates (HTTP API chapter 2.2). Files are read once, at start.
 
 use std::{
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use roost_tls::{IdentityError, explain, provider, read_pem};
 use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::ring::default_provider,
+    ServerConfig,
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-
-use crate::limits;
 
 /// Everything a TLS handshake needs.
 #[derive(Clone)]
@@ -51,17 +49,22 @@ impl TlsConfig {
         let key_error = |source| TlsError::Key { path: key.into(), source };
         let private_key = read_key(key).map_err(key_error)?;
         let chain = read_certs(certs)?;
-        let provider = Arc::new(default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        roost_tls::check_identity(&chain, &private_key).map_err(|error| match error {
+            IdentityError::Certificate(why) => {
+                TlsError::Cert { path: certs.into(), source: why.into() }
+            }
+            IdentityError::Key(why) => key_error(why.into()),
+        })?;
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(|error| key_error(error.into()))?;
+            .map_err(|error| key_error(explain(&error).into()))?;
         let builder = match ca_certs {
             None => builder.with_no_client_auth(),
-            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+            Some(path) => builder.with_client_cert_verifier(client_verifier(path)?),
         };
         let mut config = builder
             .with_single_cert(chain, private_key)
-            .map_err(|error| key_error(error.into()))?;
+            .map_err(|error| key_error(explain(&error).into()))?;
         config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
@@ -77,14 +80,14 @@ impl fmt::Debug for TlsConfig {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Cause> {
-    let pem = read(path)?;
+    let pem = read_pem(path)?;
     let keys: Vec<_> = PrivateKeyDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?;
     keys.into_iter().next_back().ok_or_else(|| "it holds no private key".into())
 }
 
 fn read_certs(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certs = || -> Result<Vec<_>, Cause> {
-        let pem = read(path)?;
+        let pem = read_pem(path)?;
         let certs: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>()?;
         if certs.is_empty() {
             return Err("it holds no certificate".into());
@@ -94,24 +97,11 @@ fn read_certs(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     certs().map_err(|source| TlsError::Cert { path: path.into(), source })
 }
 
-fn client_verifier(
-    path: &Path,
-    provider: Arc<rustls::crypto::CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+fn client_verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let wrong = |source| TlsError::Cert { path: path.into(), source };
-    let mut roots = RootCertStore::empty();
-    for cert in read_certs(path)? {
-        roots.add(cert).map_err(|error| wrong(error.into()))?;
-    }
-    WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
+    let roots = roost_tls::authorities(read_certs(path)?)
+        .map_err(|(number, why)| wrong(format!("number {number}: {why}").into()))?;
+    WebPkiClientVerifier::builder_with_provider(roots.into(), provider())
         .build()
         .map_err(|error| wrong(error.into()))
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    match roost_files::read(path, limits::PEM_BYTES) {
-        Ok(bytes) => bytes.ok_or_else(|| io::ErrorKind::NotFound.into()),
-        Err(roost_files::ReadError::Io { source, .. }) => Err(source),
-        Err(error) => Err(io::Error::other(error.reason())),
-    }
 }

@@ -91,7 +91,7 @@ impl From<io::Error> for ClientError {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TimedOut,
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Closed,
-            io::ErrorKind::InvalidData => Self::Tls(error.to_string()),
+            io::ErrorKind::InvalidData => Self::Tls(roost_tls::explain_io(&error)),
             _ => Self::Io(error),
         }
     }
@@ -302,7 +302,7 @@ fn start_tls(
     tls: ClientTls,
 ) -> Result<StreamOwned<ClientConnection, TcpStream>, ClientError> {
     let connection = ClientConnection::new(tls.config, tls.name)
-        .map_err(|error| ClientError::Tls(error.to_string()))?;
+        .map_err(|error| ClientError::Tls(roost_tls::explain(&error)))?;
     let mut stream = StreamOwned::new(connection, socket);
     while stream.conn.is_handshaking() {
         match stream.conn.complete_io(&mut stream.sock) {

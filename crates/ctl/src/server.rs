@@ -322,7 +322,8 @@ async fn handle(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, known:
                 Ok(Ok(stream)) => converse(stream, &shared, &known).await,
                 Ok(Err((error, stream))) => {
                     observer.refused("tls");
-                    tracing::error!("Failed to accept TLS client connection, err {error}");
+                    let why = roost_tls::explain_io(&error);
+                    tracing::error!("Failed to accept TLS client connection, err {why}");
                     refuse_without_tls(stream, &error).await
                 }
                 Err(_) => Err(End::Refused("tls")),

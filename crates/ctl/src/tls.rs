@@ -6,11 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, ring},
-    server::WebPkiClientVerifier,
-};
+use roost_tls::{IdentityError, provider};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject,
 };
@@ -58,7 +55,15 @@ pub enum TlsError {
         "the control gateway has a TLS key but no certificate; give --ctl-server-certificate too"
     )]
     NoCertificate,
-    /// Key and certificate do not fit, or the like.
+    /// A certificate or key that TLS cannot use.
+    #[error("{} cannot be used: {why}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why, in words.
+        why: String,
+    },
+    /// Settings that do not fit each other.
     #[error("TLS settings cannot be used: {0}")]
     Settings(String),
     /// A name that no certificate can have.
@@ -96,8 +101,7 @@ pub fn server_config(
     client_ca: Option<&Path>,
 ) -> Result<Option<Arc<ServerConfig>>, TlsError> {
     let Some(key) = key else { return Ok(None) };
-    let key = read_key(key)?;
-    let certificates = read_certificates(certificate.ok_or(TlsError::NoCertificate)?)?;
+    let (certificates, key) = read_identity(certificate.ok_or(TlsError::NoCertificate), key)?;
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(settings)?;
@@ -127,9 +131,10 @@ pub fn client_config(files: &ClientTlsFiles, host: &str) -> Result<Option<Client
         .map_err(settings)?
         .with_root_certificates(read_roots(server_ca)?);
     let config = match (&files.key, &files.certificate) {
-        (Some(key), Some(certificate)) => builder
-            .with_client_auth_cert(read_certificates(certificate)?, read_key(key)?)
-            .map_err(settings)?,
+        (Some(key), Some(certificate)) => {
+            let (certificates, key) = read_identity(Ok(certificate), key)?;
+            builder.with_client_auth_cert(certificates, key).map_err(settings)?
+        }
         _ => builder.with_no_client_auth(),
     };
     let name =
@@ -137,14 +142,9 @@ pub fn client_config(files: &ClientTlsFiles, host: &str) -> Result<Option<Client
     Ok(Some(ClientTls { config: Arc::new(config), name }))
 }
 
-/// Stated here instead of installed for the whole process.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
 fn settings(error: rustls::Error) -> TlsError {
-    TlsError::Settings(error.to_string())
+    TlsError::Settings(roost_tls::explain(&error))
 }
 
 /// The path itself, or in a directory the greatest `ctl-gateway-*` with this suffix: names
@@ -167,36 +167,53 @@ fn find(path: &Path, suffix: &str) -> Result<PathBuf, TlsError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let failed = |error: String| TlsError::Read { path: path.to_owned(), error };
-    let read = roost_files::read(path, PEM_BYTES_MAX).map_err(|error| failed(error.reason()))?;
-    read.ok_or_else(|| failed(io::Error::from(io::ErrorKind::NotFound).to_string()))
+    roost_tls::read_pem(path)
+        .map_err(|error| TlsError::Read { path: path.to_owned(), error: error.to_string() })
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+type Certificates = Vec<CertificateDer<'static>>;
+
+/// A certificate chain and its private key, which fit each other.
+fn read_identity(
+    certificate: Result<&Path, TlsError>,
+    key: &Path,
+) -> Result<(Certificates, PrivateKeyDer<'static>), TlsError> {
+    let (key, key_path) = read_key(key)?;
+    let (certificates, path) = read_certificates(certificate?)?;
+    match roost_tls::check_identity(&certificates, &key) {
+        Ok(()) => Ok((certificates, key)),
+        Err(IdentityError::Certificate(why)) => Err(TlsError::Unusable { path, why }),
+        Err(IdentityError::Key(why)) => Err(TlsError::Unusable { path: key_path, why }),
+    }
+}
+
+/// The certificates, and the file that they are in.
+fn read_certificates(path: &Path) -> Result<(Certificates, PathBuf), TlsError> {
     let path = find(path, CERTIFICATE_SUFFIX)?;
     let text = read(&path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(certificates) if !certificates.is_empty() => Ok((certificates, path)),
         _ => Err(TlsError::Certificates(path)),
     }
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+/// The key, and the file that it is in.
+fn read_key(path: &Path) -> Result<(PrivateKeyDer<'static>, PathBuf), TlsError> {
     let path = find(path, KEY_SUFFIX)?;
     let text = read(&path)?;
     let keys: Result<Vec<_>, _> = PrivatePkcs8KeyDer::pem_slice_iter(&text).collect();
     let mut keys = keys.map_err(|_| TlsError::Keys(path.clone()))?;
-    keys.pop().map(Into::into).ok_or(TlsError::NoKey(path))
+    match keys.pop() {
+        Some(key) => Ok((key.into(), path)),
+        None => Err(TlsError::NoKey(path)),
+    }
 }
 
 fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(read_certificates(path)?);
-    if unusable > 0 {
-        return Err(TlsError::Roots { count: unusable, path: path.to_owned() });
-    }
-    Ok(roots)
+    let (certificates, path) = read_certificates(path)?;
+    let count = certificates.len();
+    roost_tls::authorities(certificates).map_err(|_| TlsError::Roots { count, path })
 }
 
 #[cfg(test)]

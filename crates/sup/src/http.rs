@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    VERSION, config::HttpConfig, metrics::Metrics, output::Output, system, systemd, vital,
+    VERSION, config::HttpConfig, metrics::Metrics, output::Output, ports, system, systemd, vital,
 };
 
 /// Pause before a port that is taken is tried again while services are taken back.
@@ -27,17 +27,22 @@ pub enum HttpError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// TLS files.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    #[error("{error} ({why})", error = .0, why = cause(.0))]
+    Tls(TlsError),
     /// `--certs` without `--key`, or the other way round.
     #[error("HTTP TLS needs both a key and certificates: give --key and --certs.")]
     HalfTls,
     /// The port.
-    #[error(transparent)]
+    #[error("{error} {remedy}", error = .0, remedy = ports::remedy(&.0.source, ports::HTTP))]
     Bind(#[from] BindError),
     /// A figure could not be registered.
     #[error("{0}")]
     Metrics(String),
+}
+
+/// What is wrong with a TLS file.
+fn cause(error: &TlsError) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }
 
 /// Where the gateway is, with the real port when none was named.
@@ -70,7 +75,8 @@ impl Http {
         let tls = match (&config.tls_key, &config.tls_certs) {
             (None, None) => None,
             (Some(key), Some(certificates)) => {
-                Some(TlsConfig::load(key, certificates, config.tls_client_ca.as_deref())?)
+                let client_ca = config.tls_client_ca.as_deref();
+                Some(TlsConfig::load(key, certificates, client_ca).map_err(HttpError::Tls)?)
             }
             _ => return Err(HttpError::HalfTls),
         };
@@ -121,6 +127,7 @@ impl Http {
             }
             Err(error) if takes_back => {
                 let listen = self.listen;
+                let error = HttpError::from(error);
                 output.sup(&format!("{error} Trying again each second."));
                 systemd::status(&format!("HTTP port {listen} is taken; trying again"));
                 vital::spawn("http-gateway", self.keep_trying(output.clone(), shutdown));

@@ -2,17 +2,19 @@
 //! line that monitoring systems expect of a plugin (Nagios Plugin Development Guidelines):
 //! 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, bail};
 use roost_ident::{ServiceGroup, ServiceGroupError};
 use serde_json::Value;
-use ureq::{
-    Agent,
-    tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem},
-};
+use ureq::Agent;
 
-use crate::{cli::Run, cli_toml::read_text, context::Context, exit::Exit};
+use crate::{
+    cli::Run,
+    complete,
+    context::Context,
+    exit::Exit,
+    https::{self, explain_http},
+};
 
 /// Longest wait for an answer: a day, which a clock can add to any time.
 const MAX_TIMEOUT_S: u64 = 86_400;
@@ -41,7 +43,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 10)]
     timeout: u64,
     /// Name of the service (redis), or its group (redis.production, redis.production@acme)
-    #[arg(value_name = "NAME", value_parser = parse_name)]
+    #[arg(value_name = "NAME", value_parser = parse_name, add = complete::groups())]
     group: ServiceGroup,
 }
 
@@ -163,7 +165,7 @@ impl Arguments {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
-            .tls_config(self.tls()?)
+            .tls_config(https::settings(&self.url, self.files())?)
             .build()
             .into();
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
@@ -171,49 +173,19 @@ impl Arguments {
         if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut answer = request.call().with_context(|| format!("cannot get {url}"))?;
-        let body = answer.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_string()?;
+        let failed = |error| anyhow::anyhow!("cannot get {url}: {}", explain_http(&error));
+        let mut answer = request.call().map_err(failed)?;
+        let body = answer.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_string();
+        let body = body.map_err(failed)?;
         Ok((answer.status().as_u16(), body))
     }
 
-    fn tls(&self) -> anyhow::Result<TlsConfig> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut builder = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider);
-        if let Some(path) = &self.ca_certs {
-            let roots = certificates(path)?;
-            builder = builder.root_certs(RootCerts::new_with_certs(&roots));
-        } else if self.url.starts_with("https://") {
-            bail!(
-                "--ca-certs is needed for https: the file of the gateway's certificate authority"
-            );
-        }
-        if let (Some(key), Some(certs)) = (&self.key, &self.certs) {
-            let key = PrivateKey::from_pem(pem(key)?.as_bytes())?;
-            builder =
-                builder.client_cert(Some(ClientCert::new_with_certs(&certificates(certs)?, key)));
-        }
-        Ok(builder.build())
-    }
-}
-
-fn pem(path: &std::path::Path) -> anyhow::Result<String> {
-    read_text(path)?.with_context(|| format!("{} does not exist", path.display()))
-}
-
-fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<Certificate<'static>>> {
-    let text = pem(path)?;
-    let mut found = Vec::new();
-    for item in parse_pem(text.as_bytes()) {
-        if let ureq::tls::PemItem::Certificate(certificate) = item? {
-            found.push(certificate);
+    fn files(&self) -> https::Files<'_> {
+        https::Files {
+            ca_certs: self.ca_certs.as_deref(),
+            identity: self.certs.as_deref().zip(self.key.as_deref()),
         }
     }
-    if found.is_empty() {
-        bail!("{} holds no certificate", path.display());
-    }
-    Ok(found)
 }
 
 /// Percent-encodes a part of a path (RFC 3986 section 2.3).
