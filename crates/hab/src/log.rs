@@ -10,6 +10,10 @@ use std::{
 };
 
 use roost_ident::time::rfc3339_s;
+use roost_launch::{
+    line::{Level, Line, SUPERVISOR, Style},
+    wire::Stream,
+};
 use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,
@@ -21,7 +25,8 @@ use crate::{clock, context::variable};
 
 /// For a Supervisor: what `log.yml` says, else what `RUST_LOG` asks for to standard error, else
 /// errors to standard output.
-pub(crate) fn start_supervisor(log_yml: &Path) {
+pub(crate) fn start_supervisor(log_yml: &Path, style: Style) {
+    let (to_stdout, to_stderr) = (style.of_output(Stream::Stdout), style.of_output(Stream::Stderr));
     // Said on standard error, in the words of Habitat: the log itself does not run yet.
     match yml::read(log_yml) {
         Ok(None) => {}
@@ -30,8 +35,8 @@ pub(crate) fn start_supervisor(log_yml: &Path) {
                 complain(log_yml, &format!(": not supported, and without effect: {ignored}"));
             }
             return match levels.to_stderr {
-                true => start(parse(&levels.filter), io::stderr),
-                false => start(parse(&levels.filter), io::stdout),
+                true => start(parse(&levels.filter), io::stderr, to_stderr),
+                false => start(parse(&levels.filter), io::stdout, to_stdout),
             };
         }
         Err(error) => {
@@ -39,8 +44,11 @@ pub(crate) fn start_supervisor(log_yml: &Path) {
         }
     }
     match variable("RUST_LOG") {
-        Some(filter) => start(parse(&filter), io::stderr),
-        None => start(EnvFilter::default().add_directive(LevelFilter::ERROR.into()), io::stdout),
+        Some(filter) => start(parse(&filter), io::stderr, to_stderr),
+        None => {
+            let errors = EnvFilter::default().add_directive(LevelFilter::ERROR.into());
+            start(errors, io::stdout, to_stdout);
+        }
     }
 }
 
@@ -55,7 +63,7 @@ fn complain(log_yml: &Path, what: &str) {
 /// tell beside the error that ends the command.
 pub(crate) fn start_command() {
     if let Some(filter) = variable("RUST_LOG") {
-        start(parse(&filter), io::stderr);
+        start(parse(&filter), io::stderr, Style::default());
     }
 }
 
@@ -65,18 +73,24 @@ fn parse(text: &str) -> EnvFilter {
     EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).parse_lossy(filters)
 }
 
-fn start<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(filter: EnvFilter, writer: W) {
+fn start<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
+    filter: EnvFilter,
+    writer: W,
+    style: Style,
+) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(false)
-        .event_format(Line)
+        .event_format(Form(style))
         .init();
 }
 
-struct Line;
+/// The form of a line: with the time and the module in front; as the other lines where these are
+/// JSON; with its priority for the journal.
+struct Form(Style);
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for Form
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -88,12 +102,24 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        let mut text = String::new();
-        context.format_fields(Writer::new(&mut text), event)?;
+        let mut fields = String::new();
+        context.format_fields(Writer::new(&mut fields), event)?;
+        let level = match *metadata.level() {
+            tracing::Level::ERROR => Level::Error,
+            tracing::Level::WARN => Level::Warning,
+            tracing::Level::INFO => Level::Info,
+            _ => Level::Debug,
+        };
+        if self.0.json {
+            let text = format!("{}: {fields}", metadata.target());
+            let line = Line { level, ..Line::new(SUPERVISOR, "LOG", &text) };
+            return writer.write_str(&line.format(self.0));
+        }
         let now = rfc3339_s(clock::unix_ms());
-        let mut line = format!("[{now} {} {}] ", metadata.level(), metadata.target());
+        let priority = if self.0.journal { format!("<{}>", level.priority()) } else { String::new() };
+        let mut line = format!("{priority}[{now} {} {}] ", metadata.level(), metadata.target());
         // Names and errors from the network and from files are part of it.
-        roost_text::append_line(&mut line, &text);
+        roost_text::append_line(&mut line, &fields);
         writeln!(writer, "{line}")
     }
 }

@@ -70,6 +70,7 @@ const NEXT_ID: u8 = 24;
 const COLOR: u8 = 25;
 const JSON: u8 = 26;
 const VERBOSE: u8 = 27;
+const TIME: u8 = 39;
 const WITHIN_MS: u8 = 28;
 const SHUTDOWN_TIMEOUT_MS: u8 = 29;
 const LAST_WORDS: u8 = 30;

@@ -6,7 +6,7 @@
 //! printed then. An output that is closed or fails loses its lines in the same way.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use rustix::fs::FileType;
 use rustix::net::SendFlags;
 
 use crate::clock;
-use crate::line::{self, Style};
+use crate::line::{self, Level, Line, Style};
 use crate::wire::Stream;
 
 /// As much may wait before services are slowed down.
@@ -58,32 +58,26 @@ impl Printer {
     #[track_caller]
     pub(crate) fn about(&mut self, preamble: &str, text: &str) {
         let place = std::panic::Location::caller();
-        self.stdout.line(self.style, preamble, "SV", Some(place), text);
+        self.stdout.line(self.style, Line::new(preamble, "SV", text).at(place));
         self.stdout.flush(self.style);
     }
 
     /// A line that a service printed. Call [`Printer::flush`] after the last of a bunch.
     pub(crate) fn service(&mut self, stream: Stream, group: &str, text: &str) {
-        let key = match stream {
-            Stream::Stdout => "O",
-            Stream::Stderr => "E",
-        };
         let style = self.style;
-        self.output(stream).line(style, group, key, None, text);
+        self.output(stream).line(style, Line::printed(group, None, stream, text));
     }
 
     /// A line of the diagnostic log on stderr (control chapter 20.4).
     pub(crate) fn log_error(&mut self, text: &str) {
-        let mut line = format!("[{} ERROR hab_launch] ", rfc3339_s(clock::unix_ms()));
-        roost_text::append_line(&mut line, text);
-        line.push('\n');
-        self.stderr.push(&line);
+        let line = format!("[{} ERROR hab_launch] {text}", rfc3339_s(clock::unix_ms()));
+        self.stderr.text(self.style, if self.style.json { text } else { &line });
         self.stderr.flush(self.style);
     }
 
     /// Text without preamble on stdout, as fatal errors are printed (control chapter 19).
     pub(crate) fn plain(&mut self, text: &str) {
-        self.stdout.push(&format!("{}\n", roost_text::block(text)));
+        self.stdout.text(self.style, text);
         self.stdout.flush(self.style);
     }
 
@@ -155,6 +149,7 @@ impl Printer {
 struct Output {
     sink: Sink,
     is_terminal: bool,
+    is_journal: bool,
     /// Whole lines, but for the first that may be half written.
     waiting: Vec<u8>,
     stalled_since: Option<Instant>,
@@ -164,13 +159,11 @@ struct Output {
 
 impl Output {
     fn new(stream: Stream) -> Output {
-        let is_terminal = match stream {
-            Stream::Stdout => io::stdout().is_terminal(),
-            Stream::Stderr => io::stderr().is_terminal(),
-        };
+        let here = Style { color: true, ..Style::default() }.of_output(stream);
         Output {
             sink: Sink::open(stream),
-            is_terminal,
+            is_terminal: here.color,
+            is_journal: here.journal,
             waiting: Vec::new(),
             stalled_since: None,
             given_up: false,
@@ -178,16 +171,20 @@ impl Output {
         }
     }
 
-    fn line(
-        &mut self,
-        style: Style,
-        preamble: &str,
-        key: &str,
-        place: Option<&std::panic::Location<'_>>,
-        text: &str,
-    ) {
-        let style = style.on(self.is_terminal);
-        self.push(&line::format_line(style, preamble, key, place, text));
+    fn line(&mut self, style: Style, line: Line<'_>) {
+        let style = self.style(style);
+        self.push(&line.format(style));
+    }
+
+    /// An error without preamble.
+    fn text(&mut self, style: Style, text: &str) {
+        let style = self.style(style);
+        self.push(&line::format_text(style, line::LAUNCHER, Level::Error, text));
+    }
+
+    /// The style as it is here.
+    fn style(&self, style: Style) -> Style {
+        Style { journal: self.is_journal, ..style.on(self.is_terminal) }
     }
 
     fn push(&mut self, line: &str) {
@@ -213,7 +210,7 @@ impl Output {
                 "{} lines of output could not be written and are lost",
                 std::mem::take(&mut self.dropped_lines)
             );
-            self.line(style, line::LAUNCHER, "SV", None, &text);
+            self.line(style, Line::new(line::LAUNCHER, "SV", &text));
         }
     }
 

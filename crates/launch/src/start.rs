@@ -116,6 +116,7 @@ fn style_of(args: &[OsString]) -> Style {
         has(&["-v", "--verbose"]),
         |name| env::var(name).ok(),
     )
+    .with_time(has(&["--log-time"]))
 }
 
 /// Each service takes two pipes, so the launcher allows itself as many files as it may. Gives the

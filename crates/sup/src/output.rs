@@ -5,7 +5,7 @@
 //! room again.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     panic::Location,
     sync::{
         Arc,
@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roost_launch::line::{SUPERVISOR, Style, format_line};
+use roost_launch::{
+    line::{Level, Line, SUPERVISOR, Style, format_text},
+    wire::Stream,
+};
 
 use crate::vital;
 
@@ -46,7 +49,7 @@ impl Output {
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn start(style: Style) -> io::Result<Self> {
-        let style = style.on(io::stdout().is_terminal());
+        let style = style.of_output(Stream::Stdout);
         let (queue, inbox) = mpsc::sync_channel(QUEUE_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
@@ -57,13 +60,17 @@ impl Output {
     /// Prints one line with the preamble (`hab-sup`, a service group, …) and key.
     #[track_caller]
     pub(crate) fn line(&self, preamble: &str, key: &str, text: &str) {
-        let place = Some(Location::caller());
-        self.put(format_line(self.style, preamble, key, place, text));
+        self.put(Line::new(preamble, key, text).at(Location::caller()).format(self.style));
+    }
+
+    /// Prints a line that a hook printed.
+    pub(crate) fn hook(&self, group: &str, hook: &str, stream: Stream, text: &str) {
+        self.put(Line::printed(group, Some(hook), stream, text).format(self.style));
     }
 
     /// Prints text without preamble: the reason why the Supervisor cannot go on.
     pub(crate) fn text(&self, text: &str) {
-        self.put(roost_text::block(text).into_owned());
+        self.put(format_text(self.style, SUPERVISOR, Level::Error, text));
     }
 
     fn put(&self, line: String) {
@@ -100,7 +107,7 @@ fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64)
             told = Instant::now();
             let lost = dropped.swap(0, Ordering::Relaxed);
             let text = format!("{lost} lines were lost because the output is not read fast enough");
-            print(&format_line(style, SUPERVISOR, "MR", None, &text));
+            print(&Line::new(SUPERVISOR, "MR", &text).format(style));
         }
     }
 }

@@ -1,15 +1,12 @@
 //! `hab sup bash` and `hab sup sh`: a shell with the tools of the interpreter package in front.
 
-use std::{
-    env,
-    ffi::OsString,
-    io::{self, IsTerminal},
-    os::unix::process::CommandExt,
-    process::Command,
-};
+use std::{env, ffi::OsString, os::unix::process::CommandExt, process::Command};
 
 use anyhow::anyhow;
-use roost_launch::line::{SUPERVISOR, Style, format_line};
+use roost_launch::{
+    line::{Line, SUPERVISOR, Style},
+    wire::Stream,
+};
 
 use crate::{
     cli::Run,
@@ -44,8 +41,8 @@ fn replace_by(context: &Context, shell: &str, greeting: &str) -> anyhow::Error {
         Ok(path) => path,
         Err(error) => return error,
     };
-    let style = Style::choose(false, false, false, variable).on(io::stdout().is_terminal());
-    context.ui.raw(&format_line(style, SUPERVISOR, "SH", None, greeting));
+    let style = Style::choose(false, false, false, variable).of_output(Stream::Stdout);
+    context.ui.raw(&Line::new(SUPERVISOR, "SH", greeting).format(style));
     let error = Command::new(shell).env("PATH", path).exec();
     anyhow!("cannot start {shell}: {error}")
 }

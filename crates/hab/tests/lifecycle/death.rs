@@ -27,7 +27,11 @@ fn a_killed_supervisor_leaves_services_alone_and_takes_them_back() {
         assert_eq!(after[key], before[key], "{key}");
     }
     assert!(lives(pid_of(&before)));
-    assert_eq!(sup.log().matches("(HK): init").count(), 2, "init ran for each start only");
+    assert_eq!(
+        sup.log().matches("(HK): hook[init]: init").count(),
+        2,
+        "init ran for each start only"
+    );
 }
 
 #[test]
@@ -149,9 +153,12 @@ fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
     assert_eq!(sup.stop(), 0);
     let log = sup.log();
     let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("no '{text}' in:\n{log}"));
-    assert!(place("last words") < place("(HK): after"), "post-stop comes after the process");
+    assert!(
+        place("last words") < place("(HK): hook[post-stop]: after"),
+        "post-stop comes after the process"
+    );
     assert!(place("Gracefully departing") < place("last words"));
-    assert!(place("(HK): after") < place("Hasta la vista, services."));
+    assert!(place("(HK): hook[post-stop]: after") < place("Hasta la vista, services."));
     assert!(root.read("hab/svc/web/PID").is_empty() && root.read("hab/launcher/PID").is_empty());
 }
 
@@ -170,7 +177,7 @@ fn term_right_after_hup_stops_services_as_their_packages_want() {
     sup.signal(Signal::TERM);
     assert_eq!(sup.wait_exit(), 0);
     let log = sup.log();
-    for text in ["interrupted", "Service gracefully terminated", "(HK): after"] {
+    for text in ["interrupted", "Service gracefully terminated", "(HK): hook[post-stop]: after"] {
         assert!(log.contains(text), "no '{text}' in:\n{log}");
     }
     assert!(!log.contains("Stopping..."), "nothing was left to the launcher:\n{log}");
@@ -194,7 +201,7 @@ fn a_supervisor_that_dies_while_it_stops_services_is_started_again_for_that() {
     sup.wait_log_times("Terminating service", 2);
     root.write("hab/svc/web/data/end", "");
     assert_eq!(sup.wait_exit(), 0);
-    assert!(sup.log().contains("(HK): after"), "{}", sup.log());
+    assert!(sup.log().contains("(HK): hook[post-stop]: after"), "{}", sup.log());
 }
 
 #[test]
@@ -209,7 +216,9 @@ fn a_signal_of_the_terminal_that_also_meets_the_supervisor_ends_everything_in_or
     sup.signal(Signal::INT);
     assert_eq!(sup.wait_exit(), 0);
     let log = sup.log();
-    for text in ["Gracefully departing", "Service gracefully terminated", "(HK): after"] {
+    for text in
+        ["Gracefully departing", "Service gracefully terminated", "(HK): hook[post-stop]: after"]
+    {
         assert!(log.contains(text), "no '{text}' in:\n{log}");
     }
 }

@@ -114,7 +114,7 @@ fn a_stopped_service_is_left_alone_by_a_new_supervisor() {
     let sup = root.supervisor().args(["acme/web"]).start();
     sup.wait_up("web");
     hab(&sup, &["svc", "stop", "acme/web"]);
-    sup.wait_log("(HK): after");
+    sup.wait_log("(HK): hook[post-stop]: after");
     wait_web(&sup, |service| !is_up(service));
     sup.signal(Signal::HUP);
     sup.wait_log_times("Starting http-gateway", 2);
@@ -127,7 +127,7 @@ fn a_stopped_service_is_left_alone_by_a_new_supervisor() {
     sup.wait_up("other");
     let log = sup.log();
     assert!(!log.contains("Reattaching"), "{log}");
-    assert_eq!(log.matches("(HK): after").count(), 1, "{log}");
+    assert_eq!(log.matches("(HK): hook[post-stop]: after").count(), 1, "{log}");
 }
 
 #[test]

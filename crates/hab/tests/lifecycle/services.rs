@@ -44,7 +44,7 @@ fn user_toml_is_applied_by_reconfigure_without_a_restart() {
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
     root.write("hab/user/web/config/user.toml", "port = 2\n");
-    sup.wait_log("web.default hook[reconfigure]:(HK): port = 2");
+    sup.wait_log("web.default(HK): hook[reconfigure]: port = 2");
     assert_eq!(pid_of(&web(&sup)), pid);
     let config = sup.get("/services/web/default/config").text();
     assert_eq!(config, r#"{"port":2,"name":"x"}"#);
@@ -170,8 +170,10 @@ fn install_hooks_run_once_dependencies_first() {
     kill(pid, Signal::KILL);
     wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
     let log = sup.log();
-    let lib = log.find("lib hook[install]:(HK): install lib of lib").expect("lib's hook");
-    let web = log.find("web hook[install]:(HK): install web of web").expect("web's hook");
+    let lib = log
+        .find("web.default(HK): hook[install acme/lib]: install lib of lib")
+        .expect("lib's hook");
+    let web = log.find("web.default(HK): hook[install]: install web of web").expect("web's hook");
     assert!(lib < web);
     assert_eq!(log.matches("hook[install]").count(), 2, "each once");
 }
@@ -228,7 +230,7 @@ fn what_was_gossiped_to_one_group_does_not_follow_a_service_into_another() {
     give(["config", "apply", "web.default", "5", &new]);
     wait_web(&sup, |service| service["cfg"]["word"] == "two");
     give(["file", "upload", "web.default", "5", &new]);
-    sup.wait_log("hook[file-updated]:(HK): updated");
+    sup.wait_log("(HK): hook[file-updated]: updated");
     assert_eq!(sup.log().matches("Service file updated, new.toml").count(), 1, "{}", sup.log());
     root.write("new.toml", "word = \"three\"\n");
     give(["file", "upload", "web.blue", "1", &new]);
@@ -325,7 +327,7 @@ fn a_gossiped_file_that_could_not_be_written_is_written_as_soon_as_it_can() {
     sup.wait_log("Service file refused");
     std::fs::remove_file(&files).unwrap();
     std::fs::create_dir(&files).unwrap();
-    sup.wait_log("(HK): updated");
+    sup.wait_log("(HK): hook[file-updated]: updated");
     assert_eq!(root.read("hab/svc/web/files/notes.txt"), "text");
     assert_eq!(sup.log().matches("Service file refused").count(), 1);
 }

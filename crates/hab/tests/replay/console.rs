@@ -17,7 +17,8 @@ const AS_TIME_PASSES: [&str; 5] = [
 
 /// Recorded lines that are not there, or not in this order. Lines of ours may lie between.
 pub(crate) fn compare(recorded: &str, found: &str, names: &Names) -> Vec<Mismatch> {
-    let (recorded, found) = (sequences(&names.fill(recorded)), sequences(found));
+    let recorded = names.fill(recorded).lines().map(spelled_as_ours).collect::<String>();
+    let (recorded, found) = (sequences(&recorded), sequences(found));
     let nothing = Vec::new();
     let mut mismatches = Vec::new();
     for (speaker, lines) in &recorded {
@@ -29,6 +30,17 @@ pub(crate) fn compare(recorded: &str, found: &str, names: &Names) -> Vec<Mismatc
         }
     }
     mismatches
+}
+
+/// The recorded line with the service group in front as Roost spells it everywhere: Habitat writes
+/// `web.default hook[init]:(HK): text` for a hook and `web(HK): text` for some lines about it.
+fn spelled_as_ours(line: &str) -> String {
+    let Some((head, text)) = line.split_once("(HK): ") else { return format!("{line}\n") };
+    match head.split_once(' ') {
+        Some((group, hook)) => format!("{group}(HK): {hook} {text}\n"),
+        None if head.contains('.') => format!("{line}\n"),
+        None => format!("{head}.default(HK): {text}\n"),
+    }
 }
 
 /// Lines by who says them.
@@ -84,6 +96,18 @@ fn without_numbers(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_hooks_begin_with_the_service_group() {
+        for (recorded, ours) in [
+            ("a.x hook[init]:(HK): b (HK): c", "a.x(HK): hook[init]: b (HK): c\n"),
+            ("a(HK): Failed", "a.default(HK): Failed\n"),
+            ("a.x(HK): Modified", "a.x(HK): Modified\n"),
+            ("a.x(O): (HK", "a.x(O): (HK\n"),
+        ] {
+            assert_eq!(spelled_as_ours(recorded), ours);
+        }
+    }
 
     #[test]
     fn lines_of_one_service_have_an_order_and_lines_of_two_have_none() {

@@ -107,7 +107,7 @@ fn the_loss_of_a_primary_loses_nothing_that_a_standby_had() {
     told("the primary's machine lost power");
     sort(&mut nodes);
     told("a standby became primary, the other one follows it");
-    nodes[0].sup.wait_log("postgresql-leader.default hook[reconfigure]:(HK): promoted to primary");
+    nodes[0].sup.wait_log("postgresql-leader.default(HK): hook[reconfigure]: promoted to primary");
     nodes[0].sup.wait_log("Reporting suitability of: ");
     for node in &nodes {
         wait_health(&node.sup, &lost_id, "Confirmed");

@@ -277,6 +277,8 @@ impl Message for Request {
                     color: f.flag(COLOR)?,
                     json: f.flag(JSON)?,
                     verbose: f.flag(VERBOSE)?,
+                    time: f.flag(TIME)?,
+                    journal: false,
                 },
             },
             SPAWN => Request::Spawn(read_spawn(f)?),

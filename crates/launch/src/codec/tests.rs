@@ -48,8 +48,9 @@ fn shutdown() -> impl Strategy<Value = Shutdown> {
 
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
-        (any::<u32>(), any::<[bool; 3]>()).prop_map(|(version, [color, json, verbose])| {
-            Request::Hello { version, style: Style { color, json, verbose } }
+        (any::<u32>(), any::<[bool; 4]>()).prop_map(|(version, [color, json, verbose, time])| {
+            let style = Style { color, json, verbose, time, journal: false };
+            Request::Hello { version, style }
         }),
         spawn().prop_map(Request::Spawn),
         (any::<u64>(), any::<i32>(), any::<bool>()).prop_map(|(id, signal, one)| {

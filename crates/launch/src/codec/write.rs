@@ -39,6 +39,7 @@ pub fn append_request(out: &mut Vec<u8>, request: &Request) -> Result<(), Encode
             f.number(COLOR, u64::from(style.color));
             f.number(JSON, u64::from(style.json));
             f.number(VERBOSE, u64::from(style.verbose));
+            f.number(TIME, u64::from(style.time));
         }),
         Request::Spawn(spawn) => frame(out, SPAWN, |f| append_spawn(f, spawn)),
         Request::Signal { id, signal, scope } => frame(out, SIGNAL, |f| {

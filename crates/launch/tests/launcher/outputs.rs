@@ -64,10 +64,15 @@ fn the_supervisor_decides_the_style() {
     let mut rig = Rig::new();
     rig.start();
     let mut sup = rig.accept();
-    let style = Style { color: true, json: true, verbose: false };
+    let style = Style { color: true, json: true, ..Style::default() };
     sup.send(&Request::Hello { version: PROTOCOL_VERSION, style });
     sup.spawn(1, Kind::Service, "a.default", "echo '\"x\"'");
-    rig.stdout.wait("{\"preamble\":\"a.default\",\"logkey\":\"O\",\"content\":\"\\\"x\\\"\"}\n");
+    rig.stdout.wait(
+        "{\"preamble\":\"a.default\",\"logkey\":\"O\",\"content\":\"\\\"x\\\"\",\"time\":\"2",
+    );
+    rig.stdout.wait(
+        "\"level\":\"info\",\"service\":\"a.default\",\"hook\":null,\"stream\":\"stdout\"}\n",
+    );
 }
 
 fn output_of_hooks_goes_to_the_supervisor() {

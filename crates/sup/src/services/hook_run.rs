@@ -22,7 +22,10 @@ pub(crate) struct HookRun {
     pub(crate) hook: Hook,
     /// When it was started.
     pub(crate) started: Instant,
-    preamble: String,
+    /// The service group, in front of its lines.
+    group: String,
+    /// How its lines name it.
+    label: String,
     captures: [Capture; 2],
     logged_bytes: [usize; 2],
     outcome: Option<HookOutcome>,
@@ -53,14 +56,14 @@ impl HookRuns {
         Self { runs: BTreeMap::new(), output, log }
     }
 
-    /// A hook was asked to be started. `owner` begins its lines: the service group, or for
-    /// install hooks the package's name.
+    /// A hook of the service is about to be started. Its lines begin with the service group and
+    /// the hook's label: its name, for an install hook of another package with that package.
     pub(crate) fn begin(
         &mut self,
         id: u64,
-        service: &str,
-        owner: &str,
+        (service, group): (&str, &str),
         hook: Hook,
+        label: String,
         svc: &SvcPaths,
     ) {
         self.log.open(id, [svc.stdout_log(hook), svc.stderr_log(hook)]);
@@ -68,7 +71,8 @@ impl HookRuns {
             service: service.into(),
             hook,
             started: Instant::now(),
-            preamble: format!("{owner} hook[{hook}]:"),
+            group: group.into(),
+            label,
             captures: Default::default(),
             logged_bytes: [0; 2],
             outcome: None,
@@ -150,7 +154,8 @@ impl HookRuns {
 
 impl HookRun {
     fn show(&mut self, id: u64, stream: usize, line: &str, output: &Output, log: &SmallFiles) {
-        output.line(&self.preamble, "HK", line);
+        let printed_to = [Stream::Stdout, Stream::Stderr][stream];
+        output.hook(&self.group, &self.label, printed_to, line);
         self.logged_bytes[stream] += line.len() + 1;
         if self.logged_bytes[stream] <= KEPT_BYTES_MAX {
             log.line(id, stream, line);

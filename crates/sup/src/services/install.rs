@@ -21,7 +21,7 @@ use super::{built::read_user_layer, environment, rendering::render_install};
 /// An install hook, rendered and ready to run.
 #[derive(Debug)]
 pub(crate) struct InstallHook {
-    /// The package, whose name begins its lines.
+    /// The package that has it.
     pub(crate) package: PackageIdent,
     /// Where its status is written.
     pub(crate) package_path: PathBuf,
@@ -94,7 +94,16 @@ fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
     })
 }
 
-/// The line about an install hook that failed, preamble package name, key `HK`.
+/// How lines of an install hook name it: a dependency's is named with its package.
+pub(crate) fn label(service: &str, package: &PackageIdent) -> String {
+    let hook = Hook::Install;
+    match package.name == service {
+        true => hook.to_string(),
+        false => format!("{hook} {}/{}", package.origin, package.name),
+    }
+}
+
+/// The line about an install hook that failed, key `HK`.
 pub(crate) fn failure(outcome: &roost_service::HookOutcome) -> Option<String> {
     use roost_service::HookOutcome::{CouldNotRun, Exit, Signal};
     let hook = Hook::Install;

@@ -101,7 +101,7 @@ impl Supervisor {
 
     pub(super) fn tell_merge_errors(&self, service: &str, errors: &[MergeError]) {
         for error in errors {
-            self.world.output.line(service, "CF", &error.to_string());
+            self.say(service, "CF", &error.to_string());
         }
     }
 

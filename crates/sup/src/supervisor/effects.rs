@@ -110,11 +110,18 @@ impl Supervisor {
 
     fn log(&self, managed: &Managed, preamble: Preamble, key: LogKey, text: &str) {
         let preamble = match preamble {
-            Preamble::Group => managed.group().as_str(),
-            Preamble::Package => &managed.name,
+            // Habitat spells it as the package's name in some lines.
+            Preamble::Group | Preamble::Package => managed.group().as_str(),
             Preamble::Sup => "hab-sup",
         };
         self.world.output.line(preamble, key.as_str(), text);
+    }
+
+    /// Prints a line about a service, with its service group in front.
+    pub(super) fn say(&self, service: &str, key: &str, text: &str) {
+        let managed = self.services.get(service);
+        let preamble = managed.map_or(service, |managed| managed.group().as_str());
+        self.world.output.line(preamble, key, text);
     }
 
     pub(super) fn blueprint(&self, spec: &ServiceSpec) -> Blueprint {
@@ -180,7 +187,8 @@ impl Supervisor {
         };
         let owner = managed.group().to_string();
         let id = self.new_id();
-        self.hooks.begin(id, &managed.name, &owner, hook, &built.svc);
+        let label = hook.to_string();
+        self.hooks.begin(id, (&managed.name, &owner), hook, label, &built.svc);
         self.start_hook(id, &owner, hook, &built);
     }
 
@@ -296,10 +304,13 @@ impl Supervisor {
                 let id = self.new_id();
                 let package = hook.package.clone();
                 for (key, line) in &hook.lines {
-                    self.world.output.line(&package.name, key, line);
+                    self.say(service, key, line);
                 }
                 let program = hook.svc.hook(Hook::Install);
-                self.hooks.begin(id, service, &package.name, Hook::Install, &hook.svc);
+                let group = self.services.get(service).map(|it| it.group().to_string());
+                let group = group.unwrap_or_else(|| service.into());
+                let label = install::label(service, &package);
+                self.hooks.begin(id, (service, &group), Hook::Install, label, &hook.svc);
                 self.start(&Program {
                     id,
                     kind: Kind::Hook,
@@ -328,7 +339,11 @@ impl Supervisor {
             self.world.small_files.install_status(path, *code);
         }
         if let Some(line) = install::failure(outcome) {
-            self.world.output.line(&package.name, "HK", &line);
+            let line = match package.name == service {
+                true => line,
+                false => format!("{}/{}: {line}", package.origin, package.name),
+            };
+            self.say(service, "HK", &line);
             return self.tell(service, Told::InstallFailed { error: line, printed });
         }
         if let Some(mut managed) = self.services.remove(service) {

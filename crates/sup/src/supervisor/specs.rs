@@ -352,7 +352,7 @@ impl Supervisor {
         match result {
             Ok(built) => {
                 for complaint in &built.complaints {
-                    self.world.output.line(service, "HK", complaint);
+                    self.world.output.line(managed.group().as_str(), "HK", complaint);
                 }
                 let plan = built.plan();
                 let errors = managed.take_built(*built);

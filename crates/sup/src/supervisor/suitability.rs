@@ -35,7 +35,8 @@ impl Supervisor {
         let until_ms = self.world.clock.now().mono_ms + TIMEOUT_MS;
         let asked = Asked { group: group.into(), term, until_ms: Some(until_ms) };
         self.suitability.insert(id, asked);
-        self.hooks.begin(id, &name, group, Hook::Suitability, &built.svc);
+        let hook = Hook::Suitability;
+        self.hooks.begin(id, (&name, group), hook, hook.to_string(), &built.svc);
         self.start_hook(id, group, Hook::Suitability, &built);
     }
 
@@ -77,7 +78,7 @@ impl Supervisor {
                 (0, format!("Hook failed to run, suitability, {reason}"))
             }
         };
-        self.world.output.line(service, "HK", &line);
+        self.say(service, "HK", &line);
         self.answer_suitability(group, term, value);
     }
 
