@@ -21,6 +21,8 @@ fn everything_goes_to_its_standard_place_and_away_again() {
     }
     let list = fs::read_to_string(installed.path("share/roost/installed-files")).expect("a list");
     let mut listed: Vec<&str> = list.lines().collect();
+    // Administrators change it, so it is not replaced or removed with the rest.
+    listed.push("/etc/default/hab-sup");
     listed.sort_unstable();
     assert_eq!(listed, files);
     let mode = |below: &str| {
@@ -41,6 +43,16 @@ fn everything_goes_to_its_standard_place_and_away_again() {
     assert!(!former.exists());
     assert_eq!(fs::read_to_string(&list_path).expect("a list"), list);
 
+    let default = installed.directory.path().join("etc/default/hab-sup");
+    fs::write(&default, "HAB_LISTEN_HTTP=127.0.0.1:9631\n").expect("written");
+    said(&installed.run(&[env!("CARGO_BIN_EXE_hab")]));
+    assert_eq!(
+        fs::read_to_string(&default).expect("it"),
+        "HAB_LISTEN_HTTP=127.0.0.1:9631\n",
+        "what an administrator wrote stays"
+    );
+    fs::copy(super::packaging("hab-sup.default"), &default).expect("copied");
+
     said(&installed.run(&["--uninstall"]));
     assert_eq!(installed.files(), ["/usr/share/man/man1/hab-foreign.1"], "only what is not ours");
     let again = installed.run(&["--uninstall"]);
@@ -54,7 +66,10 @@ fn the_unit_names_the_program_where_it_is() {
     let unit = installed.path("lib/systemd/system/hab-sup.service");
     let unit = fs::read_to_string(unit).expect("a unit");
     assert!(unit.contains("\nExecStart=/opt/roost/bin/hab sup run\n"), "{unit}");
-    assert!(installed.files().iter().all(|file| file.starts_with("/opt/roost/")));
+    let elsewhere = |file: &&String| !file.starts_with("/opt/roost/");
+    let files = installed.files();
+    let elsewhere: Vec<&String> = files.iter().filter(elsewhere).collect();
+    assert_eq!(elsewhere, ["/etc/default/hab-sup"]);
 }
 
 #[test]
