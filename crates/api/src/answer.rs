@@ -10,7 +10,9 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY},
+    header::{
+        ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    },
 };
 use hyper::body::{Body, Frame, SizeHint};
 
@@ -92,6 +94,13 @@ pub(crate) fn document(
         headers.insert(VARY, HeaderValue::from_static("accept"));
     }
     answer.body_mut().bytes = body.bytes.clone();
+    answer
+}
+
+/// The page that asks for the token.
+pub(crate) fn ask_token(page: &Rendered, persistence: Persistence) -> Answer {
+    let mut answer = document(StatusCode::UNAUTHORIZED, "text/html", page, false, persistence);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer
 }
 

@@ -60,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: GatewayMetrics,
     held: Arc<Held>,
     page: Rendered,
+    token_page: Rendered,
     openapi: Rendered,
 }
 
@@ -83,6 +84,7 @@ impl Gateway {
             metrics,
             held: Arc::default(),
             page: page::start_page(&config.version),
+            token_page: page::token_page(),
             openapi: Rendered::new(page::OPENAPI_JSON),
         };
         Ok(Self { shared: Arc::new(shared), limits: config.limits, tls: config.tls })
@@ -148,8 +150,9 @@ impl Shared {
             return self.refuse(parts, bad, Label::Other, begun, Persistence::Close);
         }
         if self.token.as_ref().is_some_and(|token| !token.admits(&parts.headers)) {
-            let unauthorized = StatusCode::UNAUTHORIZED;
-            return self.refuse(parts, unauthorized, Label::Unauthorized, begun, persistence);
+            let refused = StatusCode::UNAUTHORIZED;
+            let answer = self.refuse(parts, refused, Label::Unauthorized, begun, persistence);
+            return self.ask_token(parts, persistence).unwrap_or(answer);
         }
         let snapshot = self.snapshots.borrow().clone();
         if let Some(snapshot) = &snapshot {
@@ -175,6 +178,21 @@ impl Shared {
         }
         series.end(begun.elapsed());
         answer
+    }
+
+    /// The page that asks for the token, where a person would see the start page.
+    fn ask_token(&self, parts: &Parts, persistence: Persistence) -> Option<Answer> {
+        let is_head = parts.method == Method::HEAD;
+        if Route::of(parts.uri.path()) != Some(Route::Start)
+            || !(is_head || parts.method == Method::GET)
+        {
+            return None;
+        }
+        let mut answer = answer::ask_token(&self.token_page, persistence);
+        if is_head {
+            answer.body_mut().clear();
+        }
+        Some(answer)
     }
 
     fn refuse(
