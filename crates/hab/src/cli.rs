@@ -1,8 +1,11 @@
 //! The tree of commands. Each command has a file of its own in [`crate::cmd`].
 
-use clap::{Args, Parser, Subcommand};
+#[cfg(test)]
+mod page;
 
-use crate::{cmd, context::Context, exit::Exit};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::{cmd, context::Context, exit::Exit, manual};
 
 /// Runs services and tells what is going on
 #[derive(Debug, Parser)]
@@ -46,6 +49,11 @@ impl<T: Subcommand + Run> Run for Group<T> {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         self.command.run(context)
     }
+}
+
+/// The tree of commands with everything that their help texts have.
+pub(crate) fn command() -> clap::Command {
+    manual::with_examples(Cli::command())
 }
 
 impl Cli {

@@ -71,6 +71,15 @@ impl Context {
 /// from the root.
 pub(crate) const TLS_DIRECTORY: &str = "/hab/cache/keys/ctl";
 
+/// Who runs the command and where its files are, as a sentence for messages.
+pub(crate) fn surroundings() -> String {
+    let user = roost_pkg::user::current_user();
+    match variable("FS_ROOT") {
+        Some(root) => format!("This is user {user}, and FS_ROOT is {root}."),
+        None => format!("This is user {user}, and FS_ROOT is not set: paths begin at /."),
+    }
+}
+
 /// A variable of the environment; empty or not text counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())

@@ -14,7 +14,8 @@ use roost_ctl::{
 use crate::{
     address::CtlAddress,
     cli_toml::CliToml,
-    context::{Context, variable},
+    context::{Context, surroundings, variable},
+    exit::Advised,
 };
 
 /// Longest secret file that is read, as the Supervisor does.
@@ -83,8 +84,9 @@ pub(crate) fn ask_within(
     };
     warn_without_tls(context, &files);
     let tls = client_config(&files, host)?;
-    let secret = find_secret(context, settings.ctl_secret)?;
-    let mut client = Client::start(socket, tls, &secret).map_err(explained)?;
+    let secret = Secret::find(context, settings.ctl_secret)?;
+    let started = Client::start(socket, tls, &secret.text);
+    let mut client = started.map_err(|error| secret.advise(error, remote))?;
     client.request(request, patience).map_err(explained)?;
     while let Some(answer) = client.next_answer().map_err(explained)? {
         if let (Answer::Other(id), true) = (&answer, client.is_finished()) {
@@ -177,26 +179,77 @@ fn explain(error: ClientError, remote: &CtlAddress) -> anyhow::Error {
     }
 }
 
-/// The secret: environment, then `cli.toml`, then the file of a Supervisor on this machine.
-fn find_secret(context: &Context, configured: Option<String>) -> anyhow::Result<String> {
-    if let Some(secret) = variable("HAB_CTL_SECRET").or(configured) {
-        return Ok(secret);
-    }
-    let path = context.root.sup().ctl_secret();
-    match roost_files::read_text(&path, MAX_SECRET_BYTES) {
-        Ok(Some(secret)) => Ok(secret.trim_end().into()),
-        // Without a secret the Supervisor answers that it does not match.
-        Ok(None) => Ok(String::new()),
-        Err(error) => {
-            let code = ErrorCode::Io as i32;
-            if path.is_dir() {
-                bail!(
-                    "[Err: {code}] Expected file but found directory when reading ctl secret, {}",
-                    path.display()
-                );
-            }
-            let reason = error.reason();
-            bail!("[Err: {code}] cannot read ctl secret, {}: {reason}", path.display())
+/// The secret of the control gateway and where it was found.
+struct Secret {
+    text: String,
+    source: String,
+}
+
+impl Secret {
+    /// From the environment, then `cli.toml`, then the file of a Supervisor on this machine.
+    fn find(context: &Context, configured: Option<String>) -> anyhow::Result<Self> {
+        if let Some(text) = variable("HAB_CTL_SECRET") {
+            return Ok(Self { text, source: "The secret came from HAB_CTL_SECRET.".into() });
         }
+        if let Some(text) = configured {
+            let source =
+                format!("The secret came from ctl_secret in {}.", context.cli_toml().display());
+            return Ok(Self { text, source });
+        }
+        let path = context.root.sup().ctl_secret();
+        let shown = path.display();
+        match roost_files::read_text(&path, MAX_SECRET_BYTES) {
+            Ok(Some(text)) => Ok(Self {
+                text: text.trim_end().into(),
+                source: format!("The secret came from {shown}."),
+            }),
+            // Without a secret the Supervisor answers that it does not match.
+            Ok(None) => Ok(Self {
+                text: String::new(),
+                source: format!(
+                    "There is no secret: {shown} does not exist, and neither HAB_CTL_SECRET nor \
+                     ctl_secret in cli.toml is set."
+                ),
+            }),
+            Err(error) => {
+                let code = ErrorCode::Io as i32;
+                if path.is_dir() {
+                    bail!(
+                        "[Err: {code}] Expected file but found directory when reading ctl secret, \
+                         {shown}"
+                    );
+                }
+                let text =
+                    format!("[Err: {code}] cannot read ctl secret, {shown}: {}", error.reason());
+                Err(Advised::wrap(
+                    anyhow::anyhow!(text),
+                    format!(
+                        "{} Run the command as root or as the user of the Supervisor, or give the \
+                         secret as HAB_CTL_SECRET.",
+                        surroundings()
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// Adds to a refused secret where it came from.
+    fn advise(&self, error: ClientError, remote: &CtlAddress) -> anyhow::Error {
+        let refused = matches!(
+            &error,
+            ClientError::Refused(failure) if failure.code == ErrorCode::Unauthorized as i32
+        );
+        let error = explain(error, remote);
+        if !refused {
+            return error;
+        }
+        let advice = format!(
+            "{} {}\nThe Supervisor at {remote} has another one, in hab/sup/default/CTL_SECRET below \
+             its own root. Set FS_ROOT as it is set for that Supervisor, or give its secret as \
+             HAB_CTL_SECRET.",
+            self.source,
+            surroundings()
+        );
+        Advised::wrap(error, advice)
     }
 }

@@ -1,8 +1,12 @@
 //! How the program ends: exit codes and the errors that lead to them (control chapter 19).
 
-use std::process::ExitCode;
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
-use crate::ui::Ui;
+use crate::{context, ui::Ui};
 
 /// Exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,29 @@ pub(crate) struct UsageError(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct StartError(pub(crate) String);
 
-/// Prints the error and tells the exit code.
+/// An error and what helps against it, which is printed below it.
+#[derive(Debug)]
+pub(crate) struct Advised {
+    error: anyhow::Error,
+    advice: String,
+}
+
+impl Advised {
+    /// The error with advice.
+    pub(crate) fn wrap(error: anyhow::Error, advice: impl Into<String>) -> anyhow::Error {
+        Self { error, advice: advice.into() }.into()
+    }
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\n{}", text(&self.error), self.advice)
+    }
+}
+
+impl std::error::Error for Advised {}
+
+/// Prints the error and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error, ui: &Ui) -> Exit {
     if error.is::<UsageError>() {
         ui.usage(&format!("{error}"));
@@ -46,7 +72,62 @@ pub(crate) fn report(error: &anyhow::Error, ui: &Ui) -> Exit {
         ui.info(&format!("{error}"));
         Exit::SupervisorFailed
     } else {
-        ui.fatal(&format!("{error:#}"));
+        let mut text = text(error);
+        if let Some(advice) = advice(error) {
+            text.push_str(&format!("\n\n{advice}"));
+        }
+        ui.fatal(&text);
         Exit::Failure
+    }
+}
+
+/// The error and its causes. Some errors name their cause themselves; it is not named twice.
+fn text(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push_str(&format!(": {cause}"));
+        }
+    }
+    text
+}
+
+/// What an ordinary user should know when the system forbids something.
+fn advice(error: &anyhow::Error) -> Option<String> {
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+        })
+    };
+    error.chain().any(refused).then(context::surroundings)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_named_once_and_what_the_system_forbids_comes_with_user_and_root() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write x: {source}")]
+        struct Repeats {
+            source: io::Error,
+        }
+        let denied = io::Error::from(ErrorKind::PermissionDenied);
+        let error = anyhow::Error::from(Repeats { source: denied }).context("cannot do it");
+        assert_eq!(text(&error), "cannot do it: cannot write x: permission denied");
+        assert!(advice(&error).is_some_and(|text| text.contains("FS_ROOT")));
+        let missing = Err::<(), _>(io::Error::from(ErrorKind::NotFound)).context("cannot read y");
+        let missing = missing.expect_err("an error");
+        assert_eq!(text(&missing), "cannot read y: entity not found");
+        assert_eq!(advice(&missing), None);
+        assert_eq!(
+            text(&Advised::wrap(missing, "Look elsewhere.")),
+            "cannot read y: entity not found\n\nLook elsewhere."
+        );
     }
 }

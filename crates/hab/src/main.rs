@@ -3,6 +3,7 @@
 // Comments of options are their help texts, where brackets and bars are no links.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
+mod absent;
 mod address;
 #[cfg(test)]
 mod any_input;
@@ -10,17 +11,21 @@ mod cli;
 mod cli_toml;
 mod clock;
 mod cmd;
+mod complete;
 mod context;
 mod control;
 mod exit;
+mod https;
 mod log;
+mod manual;
 mod options;
 mod ui;
 mod wait;
 
 use std::{env, process::ExitCode};
 
-use clap::Parser;
+use clap::FromArgMatches as _;
+use clap_complete::CompleteEnv;
 
 use crate::{cli::Cli, context::Context, exit::Exit, ui::Ui};
 
@@ -31,7 +36,16 @@ fn main() -> ExitCode {
         Some(role) if role == roost_launch::SUPERVISOR_ARG => return cmd::sup_run::supervisor(),
         _ => {}
     }
-    let cli = match Cli::try_parse() {
+    // A shell asks what could come next; this ends the process then.
+    CompleteEnv::with_factory(cli::command).completer("hab").complete();
+    let arguments: Vec<String> =
+        env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(answer) = absent::answer(&cli::command(), &arguments) {
+        Ui::new().usage_line(&answer);
+        return Exit::Usage.into();
+    }
+    let parsed = cli::command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         // In monitoring systems 2 means that the service is in trouble.
         Err(error) if error.use_stderr() && is_check() => {

@@ -137,6 +137,11 @@ impl Ui {
         self.err(&format!("error: {}\n\nFor more information, try '--help'.\n", block(text)));
     }
 
+    /// A wrong command line that one line says everything about.
+    pub(crate) fn usage_line(&self, text: &str) {
+        self.err(&format!("{text}\n"));
+    }
+
     /// A piece of text from a Supervisor.
     pub(crate) fn console(&self, piece: &Console) {
         let text = block(&piece.text);

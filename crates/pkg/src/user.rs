@@ -151,6 +151,16 @@ pub(crate) fn effective_ids() -> (u32, u32) {
     (Uid::effective().as_raw(), Gid::effective().as_raw())
 }
 
+/// The user that this process runs as, for messages: `alice (uid 1000)`.
+#[must_use]
+pub fn current_user() -> String {
+    let uid = Uid::effective();
+    match User::from_uid(uid) {
+        Ok(Some(user)) => format!("{} (uid {uid})", user.name),
+        _ => format!("uid {uid}"),
+    }
+}
+
 fn user_by_name(name: &str) -> Option<User> {
     User::from_name(name).ok().flatten()
 }

@@ -9,11 +9,38 @@ use crate::spec::ServiceSpec;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindsError {
     /// Binds that the package requires are not mapped.
-    #[error("Missing required bind(s), {}", .0.join(", "))]
-    Missing(Vec<String>),
+    #[error("Missing required bind(s), {}{}", .missing.join(", "), hint(.missing))]
+    Missing {
+        /// Their names.
+        missing: Vec<String>,
+    },
     /// Mapped binds that the package does not know.
-    #[error("Invalid bind(s), {}", .0.join(", "))]
-    Invalid(Vec<String>),
+    #[error("Invalid bind(s), {}{}", .invalid.join(", "), known(.required, .optional))]
+    Invalid {
+        /// Their names.
+        invalid: Vec<String>,
+        /// Names of the binds that the package requires.
+        required: Vec<String>,
+        /// Names of those it can do without.
+        optional: Vec<String>,
+    },
+}
+
+/// How to map what is missing.
+fn hint(missing: &[String]) -> String {
+    let options: Vec<String> =
+        missing.iter().map(|name| format!("--bind {name}:SERVICE.GROUP")).collect();
+    format!(". Name the service group of each: {}", options.join(" "))
+}
+
+/// Which binds there are.
+fn known(required: &[String], optional: &[String]) -> String {
+    let optional = optional.iter().map(|name| format!("{name} (optional)"));
+    let names: Vec<String> = required.iter().cloned().chain(optional).collect();
+    if names.is_empty() {
+        return ". The package has no binds".into();
+    }
+    format!(". The package has: {}", names.join(", "))
 }
 
 /// Checks the binds of a spec against the names in the package's `BINDS` and
@@ -29,14 +56,18 @@ pub fn validate_binds(
     let is_mapped = |name: &&String| spec.binds.iter().any(|bind| bind.name == **name);
     let missing: Vec<String> = required.iter().filter(|name| !is_mapped(name)).cloned().collect();
     if !missing.is_empty() {
-        return Err(BindsError::Missing(missing));
+        return Err(BindsError::Missing { missing });
     }
     let names = spec.binds.iter().map(|bind| &bind.name);
     let invalid: Vec<String> = names
         .filter(|name| !required.contains(name) && !optional.contains(name))
         .cloned()
         .collect();
-    if invalid.is_empty() { Ok(()) } else { Err(BindsError::Invalid(invalid)) }
+    if invalid.is_empty() {
+        return Ok(());
+    }
+    let (required, optional) = (required.to_vec(), optional.to_vec());
+    Err(BindsError::Invalid { invalid, required, optional })
 }
 
 /// Whether a group gives what a bind needs.
@@ -121,12 +152,16 @@ mod tests {
         };
         assert_eq!(check(&["a:x.y", "b:x.y"]), Ok(()));
         assert_eq!(check(&["c:x.y", "b:x.y", "a:x.y"]), Ok(()));
-        assert_eq!(check(&[]), Err("Missing required bind(s), a, b".into()));
-        assert_eq!(check(&["z:x.y"]), Err("Missing required bind(s), a, b".into()));
+        let missing = "Missing required bind(s), a, b. Name the service group of each: --bind \
+                       a:SERVICE.GROUP --bind b:SERVICE.GROUP";
+        assert_eq!(check(&[]), Err(missing.into()));
+        assert_eq!(check(&["z:x.y"]), Err(missing.into()));
         assert_eq!(
             check(&["z:x.y", "a:x.y", "q:x.y", "b:x.y"]),
-            Err("Invalid bind(s), z, q".into())
+            Err("Invalid bind(s), z, q. The package has: a, b, c (optional)".into())
         );
+        let none = validate_binds(&spec_with(&["z:x.y"]), &[], &[]).map_err(|it| it.to_string());
+        assert_eq!(none, Err("Invalid bind(s), z. The package has no binds".into()));
     }
 
     #[test]

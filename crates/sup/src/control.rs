@@ -10,7 +10,9 @@ use roost_files::ReadError;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::CtlConfig, files::damage, metrics::Metrics, supervisor::event::Event, vital};
+use crate::{
+    config::CtlConfig, files::damage, metrics::Metrics, ports, supervisor::event::Event, vital,
+};
 
 const SECRET_MODE: u32 = 0o600;
 /// Bytes of randomness in a new secret.
@@ -44,7 +46,7 @@ pub enum ControlError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The port cannot be had.
-    #[error("Unable to bind the control gateway to {address}: {source}")]
+    #[error("Unable to bind the control gateway to {address}. {}", ports::remedy(.source, ports::CTL))]
     Bind {
         /// Where it should listen.
         address: SocketAddr,

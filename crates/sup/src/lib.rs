@@ -33,6 +33,7 @@ mod load;
 mod metrics;
 mod output;
 mod peers;
+mod ports;
 mod ring;
 mod services;
 mod standing;

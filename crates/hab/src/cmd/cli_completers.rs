@@ -1,13 +1,9 @@
 //! `hab cli completers`: completion scripts.
 
-use clap::CommandFactory;
-use clap_complete::Shell;
+use anyhow::Context as _;
+use clap_complete::{Shell, env::Shells};
 
-use crate::{
-    cli::{Cli, Run},
-    context::Context,
-    exit::Exit,
-};
+use crate::{cli::Run, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -19,8 +15,12 @@ pub(crate) struct Arguments {
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        // The script asks the program for each key, which knows what is loaded right now.
+        let name = self.shell.to_string();
+        let shells = Shells::builtins();
+        let shell = shells.completer(&name).with_context(|| format!("{name} is not supported"))?;
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "hab", &mut script);
+        shell.write_registration("COMPLETE", "hab", "hab", "hab", &mut script)?;
         context.ui.raw(&String::from_utf8_lossy(&script));
         Ok(Exit::Success)
     }

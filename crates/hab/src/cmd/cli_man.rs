@@ -6,13 +6,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory};
-use clap_mangen::Man;
+use clap::Command;
 
 use crate::{
-    cli::{Cli, Run},
+    cli::{self, Run},
     context::Context,
     exit::Exit,
+    manual,
 };
 
 /// Arguments of the command.
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 
 impl Run for Arguments {
     fn run(self, _: &Context) -> anyhow::Result<Exit> {
-        let mut program = Cli::command().disable_help_subcommand(true);
+        let mut program = cli::command().disable_help_subcommand(true);
         // Gives each command its full name.
         program.build();
         fs::create_dir_all(&self.directory)
@@ -39,8 +39,5 @@ fn write_pages(command: &Command, directory: &Path) -> io::Result<()> {
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         write_pages(inner, directory)?;
     }
-    let page = Man::new(command.clone())
-        .source(concat!("Roost ", env!("CARGO_PKG_VERSION")))
-        .manual("Roost");
-    page.generate_to(directory).map(drop)
+    manual::write_page(command, directory).map(drop)
 }

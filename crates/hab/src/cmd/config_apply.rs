@@ -12,6 +12,7 @@ use crate::{
         keys::{self, CacheArg},
         payload::{parse_file_or_stdin, read_payload},
     },
+    complete,
     context::Context,
     control::{RemoteArg, command, refusal_code},
     exit::Exit,
@@ -26,9 +27,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     cache: CacheArg,
     /// Name of the user key to encrypt with
-    #[arg(short = 'u', long = "user")]
+    #[arg(short = 'u', long = "user", add = complete::users())]
     user: Option<String>,
     /// Target service group (redis.production)
+    #[arg(add = complete::groups())]
     service_group: ServiceGroup,
     /// Version of the configuration; the greatest one wins
     version_number: u64,

@@ -1,11 +1,11 @@
 //! `hab config show`: the default configuration of a loaded service.
 
 use roost_ctl::{Answer, Request};
-use roost_ident::PackageIdent;
 
 use crate::{
     cli::Run,
-    cmd::payload::parse_ident,
+    cmd::loaded::Loaded,
+    complete,
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
@@ -16,16 +16,18 @@ use crate::{
 pub(crate) struct Arguments {
     #[command(flatten)]
     remote: RemoteArg,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.default)
+    #[arg(value_name = "SERVICE", add = complete::services())]
+    service: Loaded,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let remote = self.remote.address(context);
         let mut text = String::new();
-        let request = Request::DefaultConfig { ident: self.pkg_ident };
+        let ident = self.service.resolve(context, &remote)?;
+        let request = Request::DefaultConfig { ident };
         let ended = ask(context, &remote, &request, |answer| {
             if let Answer::Config(config) = answer {
                 text = config;

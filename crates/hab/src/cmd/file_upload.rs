@@ -13,6 +13,7 @@ use crate::{
         keys::{self, CacheArg},
         payload::{parse_file, read_payload},
     },
+    complete,
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
@@ -27,9 +28,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     cache: CacheArg,
     /// Name of the user key to encrypt with
-    #[arg(short = 'u', long = "user")]
+    #[arg(short = 'u', long = "user", add = complete::users())]
     user: Option<String>,
     /// Target service group (redis.production)
+    #[arg(add = complete::groups())]
     service_group: ServiceGroup,
     /// Version of the file; the greatest one wins
     version_number: u64,

@@ -9,6 +9,7 @@ pub(crate) mod config_show;
 pub(crate) mod file_upload;
 pub(crate) mod keys;
 pub(crate) mod license_accept;
+pub(crate) mod loaded;
 pub(crate) mod payload;
 pub(crate) mod pkg_config;
 pub(crate) mod plan_render;

@@ -7,13 +7,13 @@ use roost_ident::PackageIdent;
 use roost_pkg::{install, read::read_text};
 use roost_template::{config::parse_toml, limits::MAX_CONFIG_BYTES};
 
-use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::payload::parse_ident, complete, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
+    #[arg(value_parser = parse_ident, add = complete::packages())]
     pkg_ident: PackageIdent,
 }
 

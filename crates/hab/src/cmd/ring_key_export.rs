@@ -2,7 +2,7 @@
 
 use roost_crypto::{KeyFile, RingKey};
 
-use crate::{cli::Run, cmd::keys::CacheArg, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::keys::CacheArg, complete, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -10,6 +10,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     cache: CacheArg,
     /// Name of the ring
+    #[arg(add = complete::rings())]
     ring: String,
 }
 

@@ -1,23 +1,24 @@
 //! `hab sup run`: checks its options, then becomes the launcher, which starts this program once
 //! more as Supervisor with the same options.
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{env, ffi::OsString, io, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
 use roost_ctl::tls::{self, TlsError};
 use roost_launch::exec_launcher;
 use roost_sup::{SupConfig, config::CtlConfig};
+use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::{
     cli::Run,
-    context::Context,
+    context::{Context, surroundings},
     exit::{self, Exit, StartError, UsageError},
     log,
     options::{
         fill::Fill as _,
         generate,
-        run::{GENERATED_KEYS, RunArgs, RunOptions},
+        run::{GENERATED_KEYS, Merged, RunArgs, RunOptions},
         service::ServiceArgs,
     },
     ui::Ui,
@@ -36,10 +37,30 @@ impl Run for Arguments {
             return print_config(self.run, context);
         }
         // Built once here, so that what is wrong is said before anything happens.
-        let config = self.run.merged(context)?.into_config(context)?;
+        let config = self.run.merged(context)?.options.into_config(context)?;
         check_tls_files(&config.ctl)?;
+        check_place(context.root.path())?;
         Err(exec_launcher(own_arguments())).context("cannot start the launcher")
     }
+}
+
+/// Whether this user may write where a Supervisor keeps its state.
+fn check_place(root: &Path) -> Result<(), StartError> {
+    for place in ["hab/sup/default", "hab/launcher"].map(|place| root.join(place)) {
+        // What is missing is made below the nearest directory that is there.
+        let Some(found) = place.ancestors().find(|path| path.exists()) else { continue };
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        let allowed = rustix::fs::accessat(CWD, found, wanted, AtFlags::EACCESS);
+        let Err(error) = allowed.map_err(io::Error::from) else { continue };
+        return Err(StartError(format!(
+            "Can't create directory '{}': {error}\n{} This user may not write in '{}'. Run it as \
+             root, or set FS_ROOT to a directory of this user: everything is kept below it.",
+            place.display(),
+            surroundings(),
+            found.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Files that cannot be read are wrong options (control chapter 4.1); files that do not fit
@@ -62,7 +83,8 @@ fn own_arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
-    let mut options = run.merged(context)?;
+    let Merged { mut options, warnings } = run.merged(context)?;
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
     options.fill(RunOptions::defaults());
     options.service.fill(ServiceArgs::defaults());
     let mut values = toml::Table::try_from(&options)?;
@@ -88,10 +110,12 @@ pub(crate) fn launcher() -> ExitCode {
 pub(crate) fn supervisor() -> ExitCode {
     roost_launch::name_process(roost_launch::line::SUPERVISOR);
     let ui = Ui::new();
-    let context = Context::new(ui).inspect(|context| {
-        log::start_supervisor(&context.root.sup().root.join("config/log.yml"));
+    let config = Context::new(ui).and_then(|context| {
+        let config = configuration(&context)?;
+        log::start_supervisor(&context.root.sup().root.join("config/log.yml"), config.style);
+        Ok(config)
     });
-    match context.and_then(|context| configuration(&context)) {
+    match config {
         Ok(config) => roost_sup::run(config).code().into(),
         // The options were fine when `hab sup run` read them: a file or an address has changed.
         Err(error) => exit::report(&StartError(format!("{error:#}")).into(), &ui).into(),
@@ -108,5 +132,7 @@ fn configuration(context: &Context) -> anyhow::Result<SupConfig> {
     }
     let arguments = env::args_os().skip(2);
     let options = Options::try_parse_from(std::iter::once("hab sup run".into()).chain(arguments))?;
-    options.run.merged(context)?.into_config(context)
+    let Merged { options, warnings } = options.run.merged(context)?;
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
+    options.into_config(context)
 }

@@ -4,8 +4,8 @@ use roost_launch::lock::{TermError, term};
 
 use crate::{
     cli::Run,
-    context::Context,
-    exit::{Exit, StartError},
+    context::{Context, surroundings},
+    exit::{Advised, Exit, StartError},
 };
 
 /// Arguments of the command.
@@ -16,12 +16,17 @@ impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         match term(context.root.path()) {
             Ok(()) => Ok(Exit::Success),
-            // Not running is told, and is no failure: nothing runs, as was wanted.
             Err(error @ TermError::Lock(_)) => {
-                context.ui.info(&error.to_string());
-                Ok(Exit::Success)
+                let advice = format!("No Supervisor was stopped. {}", surroundings());
+                Err(Advised::wrap(error.into(), advice))
             }
-            Err(error @ TermError::Signal) => Err(StartError(error.to_string()).into()),
+            Err(error @ TermError::Signal) => {
+                let text = format!(
+                    "{error}. {} Run the command as root or as the user of the Supervisor.",
+                    surroundings()
+                );
+                Err(StartError(text).into())
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use roost_ident::ServiceGroup;
 use crate::{
     cli::Run,
     cmd::keys::{CacheArg, generate_pair},
+    complete,
     context::Context,
     exit::Exit,
 };
@@ -16,6 +17,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     cache: CacheArg,
     /// Target service group (redis.production), without organization
+    #[arg(add = complete::groups())]
     service_group: ServiceGroup,
     /// The organization of the group
     #[arg(env = "HABITAT_ORG")]

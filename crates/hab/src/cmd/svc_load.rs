@@ -8,6 +8,7 @@ use roost_pkg::stage::{StageOptions, stage_directory};
 
 use crate::{
     cli::Run,
+    complete,
     context::{Context, variable},
     control::{RemoteArg, command},
     exit::{Exit, UsageError},
@@ -33,7 +34,11 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true)]
     generate_config: bool,
     /// A package identifier (core/redis), or a directory on the Supervisor's machine
-    #[arg(value_name = "PKG_IDENT", required_unless_present = "generate_config")]
+    #[arg(
+        value_name = "PKG_IDENT",
+        required_unless_present = "generate_config",
+        add = complete::packages()
+    )]
     pkg_ident: Option<String>,
 }
 

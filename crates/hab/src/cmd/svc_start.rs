@@ -1,11 +1,11 @@
 //! `hab svc start`
 
 use roost_ctl::Request;
-use roost_ident::PackageIdent;
 
 use crate::{
     cli::Run,
-    cmd::payload::parse_ident,
+    cmd::loaded::Loaded,
+    complete,
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
@@ -19,15 +19,16 @@ pub(crate) struct Arguments {
     remote: RemoteArg,
     #[command(flatten)]
     wait: WaitUp,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.default)
+    #[arg(value_name = "SERVICE", add = complete::services())]
+    service: Loaded,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let remote = self.remote.address(context);
-        let ident = self.pkg_ident;
+        let ident = self.service.resolve(context, &remote)?;
         let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &Request::Start { ident: ident.clone() })?;
         self.wait.run(context, &remote, &ident, wait::Command::Start, before)?;

@@ -1,13 +1,14 @@
 //! `hab svc status`
 
 use roost_ctl::{Answer, Request, ServiceStatus};
-use roost_ident::{DesiredState, PackageIdent, time::rfc3339_ms};
+use roost_ident::{DesiredState, time::rfc3339_ms};
 use serde_json::{Value, json};
 
 use crate::{
     cli::Run,
     clock,
-    cmd::payload::parse_ident,
+    cmd::loaded::Loaded,
+    complete,
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
@@ -34,16 +35,18 @@ pub(crate) struct Arguments {
     /// Form of the output
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: Option<PackageIdent>,
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.default)
+    #[arg(value_name = "SERVICE", add = complete::services())]
+    service: Option<Loaded>,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let remote = self.remote.address(context);
         let mut statuses = Vec::new();
-        let request = Request::Status { ident: self.pkg_ident };
+        let ident = self.service.map(|service| service.resolve(context, &remote)).transpose()?;
+        let request = Request::Status { ident };
         let ended = ask(context, &remote, &request, |answer| {
             match answer {
                 Answer::Status(status) => statuses.push(*status),

@@ -1,11 +1,11 @@
 //! `hab svc stop` and `hab svc unload`: both end a service, and differ in what stays of it.
 
 use roost_ctl::Request;
-use roost_ident::PackageIdent;
 
 use crate::{
     cli::Run,
-    cmd::payload::parse_ident,
+    cmd::loaded::Loaded,
+    complete,
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
@@ -23,9 +23,10 @@ struct Arguments {
     shutdown_timeout: Option<u32>,
     #[command(flatten)]
     wait: WaitDown,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.default)
+    #[arg(value_name = "SERVICE", add = complete::services())]
+    service: Loaded,
 }
 
 /// Arguments of `hab svc stop`: the service stays loaded.
@@ -44,9 +45,9 @@ pub(crate) struct Unload {
 
 impl Run for Stop {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let Arguments { remote, shutdown_timeout: timeout_s, wait, pkg_ident: ident } =
-            self.arguments;
+        let Arguments { remote, shutdown_timeout: timeout_s, wait, service } = self.arguments;
         let remote = remote.address(context);
+        let ident = service.resolve(context, &remote)?;
         command(context, &remote, &Request::Stop { ident: ident.clone(), timeout_s })?;
         wait.run(context, &remote, &ident)?;
         Ok(Exit::Success)
@@ -55,9 +56,9 @@ impl Run for Stop {
 
 impl Run for Unload {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let Arguments { remote, shutdown_timeout: timeout_s, wait, pkg_ident: ident } =
-            self.arguments;
+        let Arguments { remote, shutdown_timeout: timeout_s, wait, service } = self.arguments;
         let remote = remote.address(context);
+        let ident = service.resolve(context, &remote)?;
         command(context, &remote, &Request::Unload { ident: ident.clone(), timeout_s })?;
         wait.run_gone(context, &remote, &ident)?;
         Ok(Exit::Success)

@@ -2,13 +2,12 @@
 
 use anyhow::bail;
 use roost_ctl::{Request, ServiceOptions};
-use roost_ident::{
-    BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
-};
+use roost_ident::{BindingMode, ServiceBind, Topology, UpdateCondition, UpdateStrategy};
 
 use crate::{
     cli::Run,
-    cmd::payload::parse_ident,
+    cmd::loaded::Loaded,
+    complete,
     context::Context,
     control::{RemoteArg, command},
     exit::Exit,
@@ -25,10 +24,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     remote: RemoteArg,
     /// Receive updates from the specified release channel
-    #[arg(long)]
+    #[arg(long, hide = true)]
     channel: Option<String>,
     /// Specify an alternate Builder endpoint
-    #[arg(short = 'u', long)]
+    #[arg(short = 'u', long, hide = true)]
     url: Option<BldrUrl>,
     /// The service group with shared config and topology
     #[arg(long, value_parser = parse_group)]
@@ -37,10 +36,10 @@ pub(crate) struct Arguments {
     #[arg(short = 't', long, value_parser = word!(Topology))]
     topology: Option<Topology>,
     /// The update strategy
-    #[arg(short = 's', long, value_parser = word!(UpdateStrategy))]
+    #[arg(short = 's', long, value_parser = word!(UpdateStrategy), hide = true)]
     strategy: Option<UpdateStrategy>,
     /// The condition dictating when this service should update
-    #[arg(long, value_parser = word!(UpdateCondition))]
+    #[arg(long, value_parser = word!(UpdateCondition), hide = true)]
     update_condition: Option<UpdateCondition>,
     /// One or more service groups to bind to, NAME:SERVICE.GROUP[@ORG]; without value: no binds
     #[arg(long, num_args = 0..)]
@@ -57,9 +56,10 @@ pub(crate) struct Arguments {
     shutdown_timeout: Option<u32>,
     #[command(flatten)]
     wait: WaitUp,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.default)
+    #[arg(value_name = "SERVICE", add = complete::services())]
+    service: Loaded,
 }
 
 impl Run for Arguments {
@@ -83,7 +83,7 @@ impl Run for Arguments {
             bail!("No fields specified for update");
         }
         let remote = self.remote.address(context);
-        let ident = self.pkg_ident;
+        let ident = self.service.resolve(context, &remote)?;
         let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &Request::Update { ident: ident.clone(), options })?;
         self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     address::{CtlAddress, PeerAddress, parse_ipv4_listen},
     cli_toml::read_text,
+    complete,
     context::{Context, TLS_DIRECTORY},
     exit::StartError,
 };
@@ -42,41 +43,41 @@ pub(crate) struct RunArgs {
 #[serde(default)]
 pub(crate) struct RunOptions {
     /// The listen address for the Gossip Gateway [default: 0.0.0.0:9638]
-    #[arg(long, env = "HAB_LISTEN_GOSSIP", value_parser = parse_ipv4_listen)]
+    #[arg(long, env = "HAB_LISTEN_GOSSIP", value_parser = parse_ipv4_listen, help_heading = "Ring")]
     pub(crate) listen_gossip: Option<SocketAddr>,
     /// The listen address of one or more initial peers, HOST[:PORT]
-    #[arg(long, num_args = 1.., value_delimiter = ' ')]
+    #[arg(long, num_args = 1.., value_delimiter = ' ', help_heading = "Ring")]
     pub(crate) peer: Vec<PeerAddress>,
     /// File to watch for connecting to the ring
-    #[arg(long, conflicts_with = "peer")]
+    #[arg(long, conflicts_with = "peer", help_heading = "Ring")]
     pub(crate) peer_watch_file: Option<PathBuf>,
     /// Start the Supervisor in local gossip mode
-    #[arg(long, conflicts_with_all = ["listen_gossip", "peer", "peer_watch_file"])]
+    #[arg(long, conflicts_with_all = ["listen_gossip", "peer", "peer_watch_file"], help_heading = "Ring")]
     pub(crate) local_gossip_mode: bool,
     /// The listen address for the HTTP Gateway [default: 0.0.0.0:9631]
-    #[arg(long, env = "HAB_LISTEN_HTTP")]
+    #[arg(long, env = "HAB_LISTEN_HTTP", help_heading = "HTTP gateway")]
     pub(crate) listen_http: Option<SocketAddr>,
     /// Disable the HTTP Gateway completely
-    #[arg(short = 'D', long)]
+    #[arg(short = 'D', long, help_heading = "HTTP gateway")]
     pub(crate) http_disable: bool,
     /// The listen address for the Control Gateway [default: 127.0.0.1:9632]
-    #[arg(long, env = "HAB_LISTEN_CTL")]
+    #[arg(long, env = "HAB_LISTEN_CTL", help_heading = "Control gateway")]
     pub(crate) listen_ctl: Option<CtlAddress>,
     /// The control gateway server's TLS certificate, a file or a directory
-    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY, help_heading = "Control gateway")]
     pub(crate) ctl_server_certificate: Option<PathBuf>,
     /// The control gateway server's private key, a file or a directory; enables TLS
-    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY, help_heading = "Control gateway")]
     pub(crate) ctl_server_key: Option<PathBuf>,
     /// The CA certificate that clients of the control gateway must have theirs from, a file or a
     /// directory
-    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY)]
+    #[arg(long, num_args = 0..=1, default_missing_value = TLS_DIRECTORY, help_heading = "Control gateway")]
     pub(crate) ctl_client_ca_certificate: Option<PathBuf>,
     /// The organization the Supervisor and its services are part of
     #[arg(long = "org")]
     pub(crate) organization: Option<String>,
     /// Make this Supervisor a permanent peer
-    #[arg(short = 'I', long)]
+    #[arg(short = 'I', long, help_heading = "Ring")]
     pub(crate) permanent_peer: bool,
     /// Cache for creating and searching for encryption keys
     #[arg(long, env = "HAB_CACHE_KEY_PATH")]
@@ -87,86 +88,90 @@ pub(crate) struct RunOptions {
         env = "HAB_RING_KEY",
         hide = true,
         hide_env_values = true,
-        conflicts_with = "ring"
+        conflicts_with = "ring",
+        help_heading = "Ring"
     )]
     pub(crate) ring_key: Option<String>,
     /// The name of the ring used by the Supervisor when running with wire encryption
-    #[arg(short = 'r', long, env = "HAB_RING")]
+    #[arg(short = 'r', long, env = "HAB_RING", add = complete::rings(), help_heading = "Ring")]
     pub(crate) ring: Option<String>,
     /// Enable automatic updates for the Supervisor itself (not supported yet)
-    #[arg(short = 'A', long)]
+    #[arg(short = 'A', long, hide = true)]
     pub(crate) auto_update: bool,
     /// The period of time in seconds between Supervisor update checks (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) auto_update_period: Option<u64>,
     /// The period of time in seconds between service update checks (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) service_update_period: Option<u64>,
     /// The minimum period of time in seconds to wait before attempting to restart a service that
     /// failed [default: 0]
-    #[arg(long)]
+    #[arg(long, help_heading = "Restarts of failed services")]
     pub(crate) service_min_backoff_period: Option<u64>,
     /// The maximum period of time in seconds to wait before attempting to restart a service that
     /// failed [default: 0]
-    #[arg(long)]
+    #[arg(long, help_heading = "Restarts of failed services")]
     pub(crate) service_max_backoff_period: Option<u64>,
     /// The period of time in seconds without restarts after which the back-off starts anew
     /// [default: 300]
-    #[arg(long)]
+    #[arg(long, help_heading = "Restarts of failed services")]
     pub(crate) service_restart_cooldown_period: Option<u64>,
     /// The private key for HTTP Gateway TLS encryption
-    #[arg(long = "key")]
+    #[arg(long = "key", help_heading = "HTTP gateway")]
     pub(crate) key_file: Option<PathBuf>,
     /// The server certificates for HTTP Gateway TLS encryption
-    #[arg(long = "certs", requires = "key_file")]
+    #[arg(long = "certs", requires = "key_file", help_heading = "HTTP gateway")]
     pub(crate) cert_file: Option<PathBuf>,
     /// The CA certificate for HTTP Gateway TLS encryption
-    #[arg(long = "ca-certs", requires_all = ["cert_file", "key_file"])]
+    #[arg(long = "ca-certs", requires_all = ["cert_file", "key_file"], help_heading = "HTTP gateway")]
     pub(crate) ca_cert_file: Option<PathBuf>,
     /// Packages or directories to load at start; several can be given
     #[arg(value_name = "IDENT or DIRECTORY")]
     #[serde(deserialize_with = "one_or_more")]
     pub(crate) pkg_ident_or_artifact: Vec<String>,
     /// Verbose output showing file and line/column numbers
-    #[arg(short = 'v')]
+    #[arg(short = 'v', help_heading = "Log")]
     pub(crate) verbose: bool,
     /// Turn ANSI color off
-    #[arg(long)]
+    #[arg(long, help_heading = "Log")]
     pub(crate) no_color: bool,
     /// Use structured JSON logging for the Supervisor
-    #[arg(long)]
+    #[arg(long, help_heading = "Log")]
     pub(crate) json_logging: bool,
+    /// Begin plain lines of the log with the time
+    #[arg(long, help_heading = "Log")]
+    pub(crate) log_time: bool,
     /// The IP address to use as the sys.ip value
     #[arg(long)]
     pub(crate) sys_ip_address: Option<IpAddr>,
     /// The name of the application for event stream purposes (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) event_stream_application: Option<String>,
     /// The name of the environment for event stream purposes (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) event_stream_environment: Option<String>,
     /// Seconds to wait for an event stream connection (not supported yet)
-    #[arg(long, env = "HAB_EVENT_STREAM_CONNECT_TIMEOUT")]
+    #[arg(long, env = "HAB_EVENT_STREAM_CONNECT_TIMEOUT", hide = true)]
     pub(crate) event_stream_connect_timeout: Option<u64>,
     /// The authentication token of the event stream (not supported yet)
-    #[arg(long, env = "HAB_AUTOMATE_AUTH_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "HAB_AUTOMATE_AUTH_TOKEN", hide_env_values = true, hide = true)]
     pub(crate) event_stream_token: Option<String>,
     /// The address of the event stream (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) event_stream_url: Option<String>,
     /// The site where this Supervisor is running for event stream purposes (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) event_stream_site: Option<String>,
     /// Key-value pairs to add to each event (not supported yet)
-    #[arg(long, num_args = 1..)]
+    #[arg(long, num_args = 1.., hide = true)]
     pub(crate) event_meta: Vec<String>,
     /// The certificate of the event stream's server (not supported yet)
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) event_stream_server_certificate: Option<PathBuf>,
     /// Remove all but the newest packages (not supported yet)
-    #[arg(long, env = "HAB_KEEP_LATEST_PACKAGES")]
+    #[arg(long, env = "HAB_KEEP_LATEST_PACKAGES", hide = true)]
     pub(crate) keep_latest_packages: Option<u32>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The services named here")]
     #[serde(flatten)]
     pub(crate) service: ServiceArgs,
 }
@@ -200,6 +205,7 @@ fill_fields!(RunOptions {
     verbose,
     no_color,
     json_logging,
+    log_time,
     sys_ip_address,
     event_stream_application,
     event_stream_environment,
@@ -242,6 +248,7 @@ pub(crate) const GENERATED_KEYS: &[&str] = &[
     "verbose",
     "no_color",
     "json_logging",
+    "log_time",
     "sys_ip_address",
     "event_stream_application",
     "event_stream_environment",
@@ -289,27 +296,45 @@ impl RunArgs {
     /// The options given, the later configuration file before the earlier one. Without
     /// `--config-files` the default file counts, if there is one.
     ///
+    /// Keys that no option has are ignored, as in Habitat; there is a warning about each.
+    ///
     /// # Errors
     /// When a file cannot be used.
-    pub(crate) fn merged(self, context: &Context) -> anyhow::Result<RunOptions> {
-        let mut options = self.options;
+    pub(crate) fn merged(self, context: &Context) -> anyhow::Result<Merged> {
+        let mut merged = Merged { options: self.options, warnings: Vec::new() };
         if self.config_files.is_empty() {
             if let Some(file) = read_config(&context.root.sup().sup_toml())? {
-                options.fill(file);
+                merged.take(file);
             }
-            return Ok(options);
+            return Ok(merged);
         }
         for path in self.config_files.iter().rev() {
             let file = read_config(path)?.ok_or_else(|| {
                 StartError(format!("Config file '{}' not found.", path.display()))
             })?;
-            options.fill(file);
+            merged.take(file);
         }
-        Ok(options)
+        Ok(merged)
     }
 }
 
-fn read_config(path: &Path) -> anyhow::Result<Option<RunOptions>> {
+/// Options of all layers, or those of one file.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    /// The options.
+    pub(crate) options: RunOptions,
+    /// What is ignored, for the user.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Merged {
+    fn take(&mut self, lower: Self) {
+        self.options.fill(lower.options);
+        self.warnings.extend(lower.warnings);
+    }
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Option<Merged>> {
     if path.extension().is_none_or(|extension| extension != "toml") {
         let text = format!("'{}' is not a valid toml config file.", path.display());
         return Err(StartError(text).into());
@@ -317,12 +342,49 @@ fn read_config(path: &Path) -> anyhow::Result<Option<RunOptions>> {
     let text = read_text(path).map_err(|error| StartError(format!("{error:#}")))?;
     let Some(text) = text else { return Ok(None) };
     match toml::from_str(&text) {
-        Ok(options) => Ok(Some(options)),
+        Ok(options) => {
+            let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+            Ok(Some(Merged { options, warnings: unknown_keys(path, &table) }))
+        }
         Err(error) => {
             let text = format!("Can't deserialize TOML: {error}(in {})", path.display());
             Err(StartError(text).into())
         }
     }
+}
+
+/// A warning about each key that no option has.
+fn unknown_keys(path: &Path, table: &toml::Table) -> Vec<String> {
+    let command = RunArgs::augment_args(clap::Command::new("run"));
+    let known: Vec<&str> = command.get_arguments().map(|option| option.get_id().as_str()).collect();
+    let unknown = table.keys().filter(|key| !known.contains(&key.as_str()));
+    let warning = |key: &String| {
+        let as_key = key.replace('-', "_");
+        let nearest = known.iter().min_by_key(|known| distance(&as_key, known));
+        let nearest = nearest.filter(|known| distance(&as_key, known) <= 3);
+        let instead = match nearest {
+            Some(known) => format!("Did you mean {known}?"),
+            None => "`hab sup run --generate-config` lists the keys.".into(),
+        };
+        format!("{}: unknown key {key} is ignored. {instead}", path.display())
+    };
+    unknown.map(warning).collect()
+}
+
+/// Letters to change, add or take away until one word is the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
 }
 
 /// One text, as Habitat writes it, or a list of texts.
@@ -353,5 +415,24 @@ mod tests {
                 assert!(!error.to_string().is_empty());
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_no_option_has_is_named_with_the_nearest_one() {
+        let table: toml::Table =
+            "listen_htpp = 1\nlisten-ctl = 2\nzzzzzzzz = 3\npeer = []\nbldr_url = ''\n"
+                .parse()
+                .expect("TOML");
+        let warnings = unknown_keys(Path::new("/x/sup.toml"), &table);
+        assert_eq!(
+            warnings,
+            [
+                "/x/sup.toml: unknown key listen_htpp is ignored. Did you mean listen_http?",
+                "/x/sup.toml: unknown key listen-ctl is ignored. Did you mean listen_ctl?",
+                "/x/sup.toml: unknown key zzzzzzzz is ignored. `hab sup run --generate-config` \
+                 lists the keys.",
+            ]
+        );
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
     }
 }

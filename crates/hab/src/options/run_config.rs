@@ -33,6 +33,7 @@ impl RunOptions {
     /// The look of lines.
     pub(crate) fn style(&self) -> Style {
         Style::choose(self.no_color, self.json_logging, self.verbose, variable)
+            .with_time(self.log_time)
     }
 
     /// The configuration of a Supervisor with these options.

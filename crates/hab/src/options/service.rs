@@ -38,11 +38,11 @@ pub(crate) fn parse_group(text: &str) -> Result<String, ServiceGroupError> {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServiceArgs {
-    /// Receive updates from the specified release channel
-    #[arg(long)]
+    /// Receive updates from the specified release channel (not supported yet)
+    #[arg(long, hide = true)]
     pub(crate) channel: Option<String>,
-    /// Specify an alternate Builder endpoint
-    #[arg(short = 'u', long = "url", value_name = "BLDR_URL")]
+    /// Specify an alternate Builder endpoint (not supported yet)
+    #[arg(short = 'u', long = "url", value_name = "BLDR_URL", hide = true)]
     pub(crate) bldr_url: Option<BldrUrl>,
     /// The service group with shared config and topology [default: default]
     #[arg(long, value_parser = parse_group)]
@@ -50,11 +50,12 @@ pub(crate) struct ServiceArgs {
     /// Service topology
     #[arg(short = 't', long, value_parser = word!(Topology))]
     pub(crate) topology: Option<Topology>,
-    /// The update strategy [default: none]
-    #[arg(short = 's', long, value_parser = word!(UpdateStrategy))]
+    /// The update strategy [default: none] (not supported yet)
+    #[arg(short = 's', long, value_parser = word!(UpdateStrategy), hide = true)]
     pub(crate) strategy: Option<UpdateStrategy>,
-    /// The condition dictating when this service should update [default: latest]
-    #[arg(long, value_parser = word!(UpdateCondition))]
+    /// The condition dictating when this service should update [default: latest] (not supported
+    /// yet)
+    #[arg(long, value_parser = word!(UpdateCondition), hide = true)]
     pub(crate) update_condition: Option<UpdateCondition>,
     /// One or more service groups to bind to, NAME:SERVICE.GROUP[@ORG]
     #[arg(long, num_args = 1.., value_delimiter = ' ')]

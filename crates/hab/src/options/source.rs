@@ -1,7 +1,8 @@
 //! What is to be loaded: an installed package, or a plain directory.
 
 use std::{
-    env, fs, io,
+    env, fs,
+    io::{self, Read as _},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -33,8 +34,10 @@ impl Source {
         let is_path = text.starts_with('/') || text.split('/').next().is_some_and(is_dots);
         let ident = text.parse::<PackageIdent>().and_then(PackageIdent::validate);
         if text.ends_with(ARCHIVE_SUFFIX) || path.is_file() {
-            return Err(if path.is_file() {
+            return Err(if is_archive(path) {
                 format!("{text}: loading a package archive is not supported yet")
+            } else if path.is_file() {
+                not_an_archive(path)
             } else {
                 format!("File not found at: {text}")
             });
@@ -75,6 +78,31 @@ fn is_followed(path: &Path, root: &FsRoot) -> bool {
     absolute(path).is_ok_and(|path| known.iter().any(|known| known.path == path))
 }
 
+/// First line of every package archive.
+const ARCHIVE_MAGIC: &[u8] = b"HART-1\n";
+
+fn is_archive(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(ARCHIVE_MAGIC.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start == ARCHIVE_MAGIC
+}
+
+/// A file that is no package: most often one of the directory that is meant.
+fn not_an_archive(path: &Path) -> String {
+    let shown = path.display();
+    let beside = path.ancestors().skip(1).find(|directory| directory.join("hooks/run").is_file());
+    let instead = match beside {
+        Some(directory) if directory.as_os_str().is_empty() => "give its directory: .".into(),
+        Some(directory) => format!("give its directory: {}", directory.display()),
+        None => "give a package identifier, or a directory with hooks/run".to_owned(),
+    };
+    format!("{shown} is a file and not a package archive; {instead}")
+}
+
 fn is_dots(part: &str) -> bool {
     part == "." || part == ".."
 }
@@ -113,6 +141,19 @@ mod tests {
         );
         assert_eq!(error("./none"), "Directory not found at: ./none");
         assert!(error("noslash").starts_with("Invalid package identifier: \"noslash\"."));
-        assert!(error("Cargo.toml").contains("not supported yet"));
+        assert_eq!(
+            error("Cargo.toml"),
+            "Cargo.toml is a file and not a package archive; give a package identifier, or a \
+             directory with hooks/run"
+        );
+        let place = tempfile::tempdir().expect("a directory");
+        fs::create_dir(place.path().join("hooks")).expect("a directory");
+        let run = place.path().join("hooks/run");
+        fs::write(&run, "#!/bin/sh\n").expect("written");
+        let text = error(run.to_str().expect("text"));
+        assert!(text.ends_with(&format!("give its directory: {}", place.path().display())));
+        let archive = place.path().join("x.hart");
+        fs::write(&archive, "HART-1\nrest").expect("written");
+        assert!(error(archive.to_str().expect("text")).contains("not supported yet"));
     }
 }

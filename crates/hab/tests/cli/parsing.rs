@@ -174,11 +174,14 @@ fn a_check_with_a_wrong_command_line_tells_nothing_of_the_service() {
 }
 
 #[test]
-fn nothing_running_is_no_failure_of_sup_term() {
+fn sup_term_fails_where_no_supervisor_runs_and_names_the_root() {
     let place = Place::new();
     let ended = place.hab(&["sup", "term"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-    assert!(ended.stdout.starts_with("Supervisor not terminated: Lock file error -> "));
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    let start = "✗✗✗\n✗✗✗ Supervisor not terminated: Lock file error -> ";
+    assert!(ended.stderr.starts_with(start), "{}", ended.stderr);
+    let root = format!("FS_ROOT is {}.", place.root().display());
+    assert!(ended.stderr.contains(&root), "{}", ended.stderr);
 }
 
 #[test]

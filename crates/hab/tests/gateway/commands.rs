@@ -107,7 +107,7 @@ fn a_package_that_is_not_installed_is_looked_for_in_words_and_refused() {
     fails(
         &sup,
         &["svc", "load", "acme/web", "--bind", "db:pg.default"],
-        "[Err: 7] Invalid bind(s), db",
+        "[Err: 7] Invalid bind(s), db. The package has no binds",
     );
     assert_eq!(ok(&sup, &["svc", "status"]), "No services loaded.\n");
 }

@@ -24,6 +24,7 @@ use crate::{
     files::store::Store,
     metrics::Metrics,
     peers,
+    ports,
     supervisor::event::Event,
     system, vital,
 };
@@ -32,7 +33,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
     /// The port cannot be had.
-    #[error("Unable to bind the gossip listener to {address}: {source}")]
+    #[error(
+        "Unable to bind the gossip listener to {address}. {}",
+        ports::remedy(.source, ports::GOSSIP)
+    )]
     Bind {
         /// Where it should listen.
         address: std::net::SocketAddr,

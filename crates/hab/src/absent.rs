@@ -1,0 +1,149 @@
+//! Commands of Habitat that Roost does not have. Each is answered with one line that says what to
+//! do instead, and exit code 2.
+//!
+//! To add one of these commands, put it into [`crate::cli`] and take its line away here; a test
+//! fails while it is in both.
+
+use clap::Command;
+
+/// A command that is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Absent {
+    /// Its words after `hab`.
+    pub(crate) words: &'static str,
+    /// What to do instead, as sentences.
+    pub(crate) instead: &'static str,
+}
+
+const BUILDER: &str = "Roost does not talk to Builder; use Habitat's own `hab`, or the web page of \
+                       Builder.";
+const KEYS: &str = "Roost has no origin keys; use Habitat's own `hab` where packages are built. \
+                    Directories are run without keys: `hab sup run DIR`.";
+
+const fn absent(words: &'static str, instead: &'static str) -> Absent {
+    Absent { words, instead }
+}
+
+/// All of them, but for those of `hab pkg`.
+pub(crate) const ABSENT: &[Absent] = &[
+    absent("bldr channel create", BUILDER),
+    absent("bldr channel demote", BUILDER),
+    absent("bldr channel destroy", BUILDER),
+    absent("bldr channel list", BUILDER),
+    absent("bldr channel promote", BUILDER),
+    absent("origin create", BUILDER),
+    absent("origin delete", BUILDER),
+    absent("origin depart", BUILDER),
+    absent("origin info", BUILDER),
+    absent("origin invitations accept", BUILDER),
+    absent("origin invitations ignore", BUILDER),
+    absent("origin invitations list", BUILDER),
+    absent("origin invitations pending", BUILDER),
+    absent("origin invitations rescind", BUILDER),
+    absent("origin invitations send", BUILDER),
+    absent("origin key download", KEYS),
+    absent("origin key export", KEYS),
+    absent("origin key generate", KEYS),
+    absent("origin key import", KEYS),
+    absent("origin key upload", KEYS),
+    absent("origin rbac set", BUILDER),
+    absent("origin rbac show", BUILDER),
+    absent("origin transfer", BUILDER),
+    absent(
+        "plan init",
+        "Make a directory with an executable file hooks/run, and run it: `hab sup run DIR`. The \
+         user guide begins with one.",
+    ),
+    absent(
+        "studio",
+        "Roost runs a directory as it is, without building it: `hab sup run DIR`. Packages are \
+         built with Habitat's own `hab`.",
+    ),
+    absent(
+        "supportbundle",
+        "Pack what is needed yourself, without the secrets CTL_SECRET and *.key: `tar --exclude \
+         CTL_SECRET --exclude '*.key' -czf bundle.tar.gz /hab/sup`, and the log: `journalctl -u \
+         hab-sup`.",
+    ),
+];
+
+/// The answer to a command line whose command Roost does not have.
+pub(crate) fn answer(program: &Command, arguments: &[String]) -> Option<String> {
+    let mut words: Vec<&str> =
+        arguments.iter().map(String::as_str).take_while(|word| !word.starts_with('-')).collect();
+    if words.first() == Some(&"help") {
+        words.remove(0);
+    }
+    // What the program has comes first, also when it is below a group of these words.
+    if has(program, &words) {
+        return None;
+    }
+    let found = ABSENT.iter().find(|absent| begins_with(&words, absent.words));
+    if let Some(absent) = found {
+        return Some(format!("hab {}: {}", absent.words, absent.instead));
+    }
+    // A group alone, such as `hab origin`.
+    let group = words.join(" ");
+    let first = ABSENT.iter().find(|absent| absent.words.starts_with(&format!("{group} ")));
+    first.filter(|_| !group.is_empty()).map(|absent| format!("hab {group}: {}", absent.instead))
+}
+
+/// Whether the first word is a group or command of the program, and so on as far as it knows.
+fn has(program: &Command, words: &[&str]) -> bool {
+    let mut command = program;
+    for word in words {
+        if !command.has_subcommands() {
+            return true;
+        }
+        match command.find_subcommand(word) {
+            Some(inner) => command = inner,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn begins_with(words: &[&str], command: &str) -> bool {
+    let command: Vec<&str> = command.split(' ').collect();
+    words.starts_with(&command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli;
+
+    fn answer_of(line: &str) -> Option<String> {
+        let words: Vec<String> = line.split(' ').map(String::from).collect();
+        answer(&cli::command(), &words)
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_is_answered_in_one_line() {
+        for line in [
+            "studio enter -k acme",
+            "studio --help",
+            "help studio",
+            "origin key upload acme",
+            "origin",
+            "bldr channel",
+            "plan init web",
+        ] {
+            let text = answer_of(line).unwrap_or_else(|| panic!("{line}"));
+            assert!(text.starts_with("hab ") && !text.contains('\n'), "{text}");
+        }
+        for line in ["svc load x", "plan render x", "nonsense", "--version", "plan", "sup term"] {
+            assert_eq!(answer_of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_command_is_both_there_and_not() {
+        let program = cli::command();
+        for absent in ABSENT {
+            let words: Vec<&str> = absent.words.split(' ').collect();
+            assert!(!has(&program, &words), "{} is there: take it off the list", absent.words);
+            assert!(absent.instead.ends_with('.'), "{}", absent.words);
+        }
+    }
+}
