@@ -116,7 +116,8 @@ where
             return writer.write_str(&line.format(self.0));
         }
         let now = rfc3339_s(clock::unix_ms());
-        let priority = if self.0.journal { format!("<{}>", level.priority()) } else { String::new() };
+        let priority =
+            if self.0.journal { format!("<{}>", level.priority()) } else { String::new() };
         let mut line = format!("{priority}[{now} {} {}] ", metadata.level(), metadata.target());
         // Names and errors from the network and from files are part of it.
         roost_text::append_line(&mut line, &fields);

@@ -175,14 +175,14 @@ impl<'a> Line<'a> {
             push_all(out, &["<", self.level.priority(), ">"]);
         }
         let preamble = roost_text::shown(self.preamble);
-        self.preamble = &preamble;
+        let line = Line { preamble: &preamble, ..self };
         if style.json {
-            self.append_json(out, &rfc3339_ms(unix_ms));
+            line.append_json(out, &rfc3339_ms(unix_ms));
         } else {
             if style.time {
                 push_all(out, &[&rfc3339_ms(unix_ms), " "]);
             }
-            if style.color { self.append_colored(out) } else { self.append_plain(out) }
+            if style.color { line.append_colored(out) } else { line.append_plain(out) }
         }
         out.push('\n');
     }

@@ -78,11 +78,10 @@ fn meaning(option: &Arg) -> String {
     let mut text = option.get_help().map(ToString::to_string).unwrap_or_default();
     let values = option.get_possible_values();
     let values: Vec<String> = values.iter().map(|value| value.get_name().to_owned()).collect();
-    let takes_value = !matches!(
-        option.get_action(),
-        ArgAction::SetTrue | ArgAction::SetFalse | ArgAction::Count
-    );
-    let defaults: Vec<_> = option.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
+    let takes_value =
+        !matches!(option.get_action(), ArgAction::SetTrue | ArgAction::SetFalse | ArgAction::Count);
+    let defaults: Vec<_> =
+        option.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
     if takes_value && !defaults.is_empty() {
         text.push_str(&format!(" [default: {}]", defaults.join(" ")));
     }
@@ -98,7 +97,8 @@ fn meaning(option: &Arg) -> String {
 /// The section of a command: `own` is what is written by hand.
 fn section(command: &Command, words: &str, own: &str) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut out = format!("### hab{words}\n\n{about}.\n\n{}\n", usage(command, &format!("hab{words}")));
+    let mut out =
+        format!("### hab{words}\n\n{about}.\n\n{}\n", usage(command, &format!("hab{words}")));
     if !own.is_empty() {
         out.push_str(&format!("\n{own}\n"));
     }

@@ -32,12 +32,16 @@ fn a_debian_package_is_built_and_unpacked() {
         "usr/share/bash-completion/completions/hab",
         "usr/share/doc/roost/copyright",
         "usr/share/fish/vendor_completions.d/hab.fish",
-        "usr/share/man/man1/hab.1",
+        "usr/share/man/man1/hab.1.gz",
+        "usr/share/doc/roost/changelog.gz",
+        "etc/default/hab-sup",
         // Where Debian's zsh looks.
         "usr/share/zsh/vendor-completions/_hab",
     ] {
         assert!(tree.join(path).is_file(), "{path}");
     }
+    let pages = tree.join("usr/share/man/man1");
+    assert!(pages.join("hab-svc-load.1.gz").is_file());
     let version = program(tree.join("usr/bin/hab")).arg("--version").output().expect("it starts");
     assert!(said(&version).starts_with("hab "));
     let scripts = place.path().join("scripts");
