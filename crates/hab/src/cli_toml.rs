@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use serde::Deserialize;
 
-use crate::address::CtlAddress;
+use crate::{address::CtlAddress, options::nearest::nearest};
 
 /// Longest `cli.toml` that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The settings; unknown keys are ignored.
+/// The settings; unknown keys are ignored, see [`CliToml::warnings`].
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CliToml {
@@ -26,7 +26,24 @@ pub(crate) struct CliToml {
     pub(crate) ctl_client_certificate: Option<PathBuf>,
     /// Name in the gateway's certificate, when it is not the host.
     pub(crate) ctl_server_name_indication: Option<String>,
+    /// Everything else in the file.
+    #[serde(flatten)]
+    rest: toml::Table,
 }
+
+/// All keys: those above, and those that only commands of Habitat for Builder read.
+const KEYS: [&str; 10] = [
+    "listen_ctl",
+    "ctl_secret",
+    "ctl_server_ca_certificate",
+    "ctl_client_key",
+    "ctl_client_certificate",
+    "ctl_server_name_indication",
+    "auth_token",
+    "bldr_url",
+    "origin",
+    "refresh_channel",
+];
 
 impl CliToml {
     /// Reads the file; a missing one has no settings.
@@ -40,8 +57,37 @@ impl CliToml {
     }
 }
 
+impl CliToml {
+    /// A warning about each key that does not exist, for the user.
+    pub(crate) fn warnings(&self, path: &Path) -> Vec<String> {
+        let unknown = self.rest.keys().filter(|key| !KEYS.contains(&key.as_str()));
+        let warning = |key: &String| {
+            let instead = nearest(key, &KEYS).map(|known| format!(" Did you mean {known}?"));
+            let instead = instead.unwrap_or_default();
+            format!("{}: unknown key {key} is ignored.{instead}", path.display())
+        };
+        unknown.map(warning).collect()
+    }
+}
+
 /// The text of the file, if there is one.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
     roost_files::read_text(path, MAX_BYTES)
         .map_err(|error| anyhow!("reading '{}' failed: {}", path.display(), error.reason()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_does_not_exist_is_named() {
+        let text = "ctl_secert = \"x\"\norigin = \"acme\"\nlisten_ctl = \"127.0.0.1\"\n";
+        let settings: CliToml = toml::from_str(text).expect("settings");
+        assert_eq!(
+            settings.warnings(Path::new("/x/cli.toml")),
+            ["/x/cli.toml: unknown key ctl_secert is ignored. Did you mean ctl_secret?"]
+        );
+        assert!(settings.listen_ctl.is_some());
+    }
 }

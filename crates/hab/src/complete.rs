@@ -3,13 +3,13 @@
 //! The completion scripts call this program for each key pressed, so nothing here may wait, print,
 //! or fail: without a Supervisor there is nothing to offer.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use roost_ctl::{Answer, Request, ServiceStatus};
 
 use crate::{
-    context::Context,
+    context::{Context, variable},
     control::{RemoteArg, ask_within},
     ui::Ui,
 };
@@ -39,7 +39,7 @@ pub(crate) fn groups() -> ArgValueCandidates {
 /// Installed packages.
 pub(crate) fn packages() -> ArgValueCandidates {
     candidates(|| {
-        let Ok(context) = Context::new(Ui::new()) else { return Vec::new() };
+        let Ok(context) = Context::new(Ui::silent()) else { return Vec::new() };
         let installed = roost_pkg::install::list(&context.root);
         installed.iter().map(|it| format!("{}/{}", it.ident.origin, it.ident.name)).collect()
     })
@@ -65,7 +65,7 @@ fn candidates(find: impl Fn() -> Vec<String> + Send + Sync + 'static) -> ArgValu
 
 fn loaded() -> Vec<ServiceStatus> {
     let mut found = Vec::new();
-    let Ok(context) = Context::new(Ui::new()) else { return found };
+    let Ok(context) = Context::new(Ui::silent()) else { return found };
     let remote = RemoteArg::default().address(&context);
     // Without an answer there is nothing to offer.
     let _ = ask_within(&context, &remote, &Request::Status { ident: None }, Some(PATIENCE), |it| {
@@ -79,8 +79,10 @@ fn loaded() -> Vec<ServiceStatus> {
 
 /// Names of keys in the usual cache, without revision and suffix.
 fn key_names(suffix: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let Ok(context) = Context::new(Ui::new()) else { return Vec::new() };
-    let Ok(entries) = fs::read_dir(context.key_cache(None).dir()) else { return Vec::new() };
+    let Ok(context) = Context::new(Ui::silent()) else { return Vec::new() };
+    let given = variable("HAB_CACHE_KEY_PATH").map(PathBuf::from);
+    let cache = context.key_cache(given.as_deref());
+    let Ok(entries) = fs::read_dir(cache.dir()) else { return Vec::new() };
     let name = |entry: fs::DirEntry| {
         let file = entry.file_name().into_string().ok()?;
         let (name, _revision) = file.strip_suffix(suffix)?.rsplit_once('-')?;

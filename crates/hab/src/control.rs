@@ -83,6 +83,7 @@ pub(crate) fn ask_within(
         certificate: settings.ctl_client_certificate.as_deref().map(|p| context.tls_path(p)),
     };
     warn_without_tls(context, &files);
+    warn_about_keys(context, &settings);
     let tls = client_config(&files, host)?;
     let secret = Secret::find(context, settings.ctl_secret)?;
     let started = Client::start(socket, tls, &secret.text);
@@ -108,6 +109,15 @@ fn warn_without_tls(context: &Context, files: &ClientTlsFiles) {
             );
         });
     }
+}
+
+/// Names once the keys of `cli.toml` that do not exist.
+fn warn_about_keys(context: &Context, settings: &CliToml) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let warnings = settings.warnings(&context.cli_toml());
+        warnings.iter().for_each(|warning| context.ui.warn(warning));
+    });
 }
 
 /// Asks one thing and shows what the Supervisor says on the way. That it closes the connection

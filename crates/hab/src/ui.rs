@@ -60,6 +60,8 @@ pub(crate) struct Ui {
     color_err: bool,
     /// Standard error is a terminal that can clear a line.
     terminal_err: bool,
+    /// Nothing goes to standard error.
+    silent: bool,
 }
 
 /// ECMA-48: erase to the end of the line.
@@ -75,7 +77,13 @@ impl Ui {
             color_out: color && io::stdout().is_terminal(),
             color_err: color && io::stderr().is_terminal(),
             terminal_err: capable && io::stderr().is_terminal(),
+            silent: false,
         }
+    }
+
+    /// Without warnings and errors: a shell that completes a word shows what it gets.
+    pub(crate) fn silent() -> Self {
+        Self { silent: true, ..Self::new() }
     }
 
     /// A heading.
@@ -187,9 +195,10 @@ impl Ui {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
     fn err(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        if !self.silent {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
     }
 }
 

@@ -13,6 +13,13 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
+/// As a file on `fpath` the script is the function `_hab`, whose first call must complete too.
+const ZSH_FIRST_CALL: &str = "\
+if [[ ${funcstack[1]} == _hab ]]; then
+    _clap_dynamic_completer_hab \"$@\"
+fi
+";
+
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         // The script asks the program for each key, which knows what is loaded right now.
@@ -21,6 +28,9 @@ impl Run for Arguments {
         let shell = shells.completer(&name).with_context(|| format!("{name} is not supported"))?;
         let mut script = Vec::new();
         shell.write_registration("COMPLETE", "hab", "hab", "hab", &mut script)?;
+        if self.shell == Shell::Zsh {
+            script.extend_from_slice(ZSH_FIRST_CALL.as_bytes());
+        }
         context.ui.raw(&String::from_utf8_lossy(&script));
         Ok(Exit::Success)
     }

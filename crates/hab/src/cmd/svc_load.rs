@@ -9,9 +9,9 @@ use roost_pkg::stage::{StageOptions, stage_directory};
 use crate::{
     cli::Run,
     complete,
-    context::{Context, variable},
+    context::{Context, surroundings, variable},
     control::{RemoteArg, command},
-    exit::{Exit, UsageError},
+    exit::{Advised, Exit, UsageError},
     options::{
         fill::Fill as _, generate, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
     },
@@ -49,13 +49,13 @@ impl Run for Arguments {
         }
         let text = self.pkg_ident.unwrap_or_default();
         let mut options = self.options.to_load();
-        let ident = match Source::parse(&text, &context.root) {
-            Ok(Source::Ident(ident)) => ident,
+        let (ident, staged) = match Source::parse(&text, &context.root) {
+            Ok(Source::Ident(ident)) => (ident, false),
             Ok(Source::Directory(path)) => {
                 let ident = stage(context, &path)?;
                 options.directory = Some(path.to_string_lossy().into_owned());
                 // A change of the directory is a new release.
-                PackageIdent { version: None, release: None, ..ident }
+                (PackageIdent { version: None, release: None, ..ident }, true)
             }
             Err(error) => {
                 let text = format!("invalid value '{text}' for '[PKG_IDENT]': {error}");
@@ -65,7 +65,19 @@ impl Run for Arguments {
         let remote = self.remote.address(context);
         let request = Request::Load { ident: ident.clone(), force: self.force, options };
         let before = self.wait.before(context, &remote, &ident)?;
-        command(context, &remote, &request)?;
+        command(context, &remote, &request).map_err(|error| match staged {
+            // The Supervisor looks below a root of its own.
+            true if error.to_string().contains("Cannot find") => {
+                let advice = format!(
+                    "The directory became the package {ident} below {}. The Supervisor must be on \
+                     this machine and have the same FS_ROOT. {}",
+                    context.root.path().display(),
+                    surroundings()
+                );
+                Advised::wrap(error, advice)
+            }
+            _ => error,
+        })?;
         self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;
         Ok(Exit::Success)
     }

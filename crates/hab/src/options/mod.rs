@@ -3,6 +3,7 @@
 
 pub(crate) mod fill;
 pub(crate) mod generate;
+pub(crate) mod nearest;
 pub(crate) mod run;
 pub(crate) mod run_config;
 pub(crate) mod service;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     fill::{Fill, fill_fields},
+    nearest::nearest,
     service::ServiceArgs,
 };
 use crate::{
@@ -359,32 +360,13 @@ fn unknown_keys(path: &Path, table: &toml::Table) -> Vec<String> {
     let known: Vec<&str> = command.get_arguments().map(|option| option.get_id().as_str()).collect();
     let unknown = table.keys().filter(|key| !known.contains(&key.as_str()));
     let warning = |key: &String| {
-        let as_key = key.replace('-', "_");
-        let nearest = known.iter().min_by_key(|known| distance(&as_key, known));
-        let nearest = nearest.filter(|known| distance(&as_key, known) <= 3);
-        let instead = match nearest {
+        let instead = match nearest(key, &known) {
             Some(known) => format!("Did you mean {known}?"),
             None => "`hab sup run --generate-config` lists the keys.".into(),
         };
         format!("{}: unknown key {key} is ignored. {instead}", path.display())
     };
     unknown.map(warning).collect()
-}
-
-/// Letters to change, add or take away until one word is the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// One text, as Habitat writes it, or a list of texts.
@@ -433,6 +415,5 @@ mod tests {
                  lists the keys.",
             ]
         );
-        assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
     }
 }

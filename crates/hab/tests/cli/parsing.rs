@@ -70,9 +70,9 @@ fn wrong_values_end_with_2_and_say_why() {
              stdin",
         ),
         (
-            vec!["config", "show", "redis"],
-            "error: invalid value 'redis' for '<PKG_IDENT>': Invalid package identifier: \
-             \"redis\". A valid identifier is in the form origin/name (example: acme/redis)",
+            vec!["config", "show", "a/b/c/d/e"],
+            "error: invalid value 'a/b/c/d/e' for '<SERVICE>': Invalid package identifier: \
+             \"a/b/c/d/e\". A valid identifier is in the form origin/name (example: acme/redis)",
         ),
         (
             vec!["svc", "load", "a/b", "--bind", "db"],
@@ -121,12 +121,24 @@ fn glyphs_have_three_styles() {
 }
 
 #[test]
+fn commands_of_habitat_that_are_not_there_say_what_to_do_instead() {
+    let place = Place::new();
+    for arguments in [vec!["studio", "enter"], vec!["origin", "create", "acme"], vec!["bldr", "-h"]]
+    {
+        let ended = place.hab(&arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.starts_with(&format!("hab {}", arguments[0])), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn completions_know_the_commands() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = place.hab(&["cli", "completers", "-s", shell]);
         assert_eq!(ended.code, 0);
-        assert!(ended.stdout.contains("generate-tls"), "{shell}");
+        assert!(ended.stdout.contains("COMPLETE"), "{shell}: the program is asked");
     }
 }
 

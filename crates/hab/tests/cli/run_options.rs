@@ -15,10 +15,20 @@ fn run_with(place: &Place, arguments: &[&str], env: &[(&str, &str)]) -> Ended {
 
 /// The settings in force.
 fn settings(place: &Place, arguments: &[&str], env: &[(&str, &str)]) -> Table {
+    let (settings, warnings) = settings_and_warnings(place, arguments, env);
+    assert_eq!(warnings, "");
+    settings
+}
+
+fn settings_and_warnings(
+    place: &Place,
+    arguments: &[&str],
+    env: &[(&str, &str)],
+) -> (Table, String) {
     let all: Vec<&str> = arguments.iter().copied().chain(["--generate-config"]).collect();
     let ended = run_with(place, &all, env);
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
-    ended.stdout.parse().expect("TOML")
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    (ended.stdout.parse().expect("TOML"), ended.stderr)
 }
 
 #[test]
@@ -39,7 +49,8 @@ fn the_last_file_wins_option_by_option() {
     for files in
         [vec!["--config-files", "a.toml", "b.toml"], vec!["--config-files", "a.toml b.toml"]]
     {
-        let settings = settings(&place, &files, &[]);
+        let (settings, warnings) = settings_and_warnings(&place, &files, &[]);
+        assert!(warnings.starts_with("Ø b.toml: unknown key unknown is ignored."), "{warnings}");
         assert_eq!(settings["group"].as_str(), Some("gb"));
         assert_eq!(settings["strategy"].as_str(), Some("rolling"));
         assert_eq!(settings["binding_mode"].as_str(), Some("strict"));

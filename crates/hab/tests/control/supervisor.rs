@@ -16,6 +16,8 @@ use crate::played::{Frame, SECRET, connections, files, recording};
 
 /// Where Roost answers otherwise on purpose.
 const DIFFERENCES: &[(&str, &str)] = &[
+    ("12-load-force", "the message names the binds that the package has, or how to give them"),
+    ("14-load-undeclared-bind", "as above"),
     ("16-load-not-installed", "nothing is asked of Builder, which the error says"),
     ("68-raw-set-cfg-bad-group", "answered with code 7 instead of an end of the handler"),
 ];

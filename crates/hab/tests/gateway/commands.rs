@@ -270,6 +270,26 @@ fn a_restart_keeps_the_services_and_a_wrong_secret_gets_nowhere() {
 
     let mut command = sup.command(["svc", "status", "-r", &ctl]);
     let said = Said::from(command.env("HAB_CTL_SECRET", "wrong").output().expect("it starts"));
-    let stderr = "✗✗✗\n✗✗✗ [Err: 4] secret key mismatch\n✗✗✗\n".into();
-    assert_eq!(said, Said { code: 1, stdout: String::new(), stderr });
+    assert_eq!((said.code, said.stdout.as_str()), (1, ""));
+    let start = "✗✗✗\n✗✗✗ [Err: 4] secret key mismatch\n✗✗✗ \n✗✗✗ The secret came from HAB_CTL_SECRET.";
+    assert!(said.stderr.starts_with(start), "{said:?}");
+    let root = format!("FS_ROOT is {}.", sup.root().display());
+    assert!(said.stderr.contains(&root), "{said:?}");
+}
+
+#[test]
+fn a_loaded_service_is_named_by_its_name_or_group_alone() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    assert_eq!(
+        ok(&sup, &["svc", "stop", "web", "--wait"]),
+        "Supervisor stopping acme/web. See the Supervisor output for more details.\n"
+    );
+    ok(&sup, &["svc", "start", "web.default", "--wait"]);
+    assert!(ok(&sup, &["svc", "status", "web"]).contains("acme/web"));
+    assert!(ok(&sup, &["config", "show", "web"]).contains("colour"));
+    ok(&sup, &["svc", "update", "web", "--health-check-interval", "20"]);
+    fails(&sup, &["svc", "stop", "wep"], "wep is not loaded. Loaded are: acme/web.");
+    assert_eq!(ok(&sup, &["svc", "unload", "web", "--wait"]), "Unloading acme/web\n");
 }

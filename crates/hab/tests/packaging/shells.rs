@@ -27,6 +27,7 @@ printf '%s\n' "${{COMPREPLY[@]}}""#
     let mut bash = program("bash");
     bash.args(["--norc", "--noprofile", "-c", &script]);
     bash.env("XDG_DATA_DIRS", installed.path("share")).env("HOME", installed.path("none"));
+    bash.env("PATH", format!("{}:/usr/bin:/bin", installed.path("bin").display()));
     let mut words: Vec<String> =
         said(&bash.output().expect("bash")).lines().map(Into::into).collect();
     words.sort();
@@ -42,7 +43,7 @@ fn zsh_completes_commands() {
     // A shell of zsh on a terminal of zsh: the key is really pressed.
     let script = r#"
 zmodload zsh/zpty || exit 9
-zpty shell env TERM=dumb HOME=$HOME FUNCTIONS=$FUNCTIONS zsh -f -i
+zpty shell env TERM=dumb HOME=$HOME PATH=$PATH FUNCTIONS=$FUNCTIONS zsh -f -i
 zpty -w shell 'PS1=; fpath=($FUNCTIONS $fpath); autoload -Uz compinit; compinit -u -D'
 zpty -w shell 'setopt no_beep; LISTMAX=0; print rea''dy'
 zpty -r shell out '*ready*'
@@ -55,6 +56,7 @@ zpty -d shell
     let mut zsh = program("timeout");
     zsh.args(["120", "zsh", "-f", "-c", script]);
     zsh.env("FUNCTIONS", installed.path("share/zsh/site-functions"));
+    zsh.env("PATH", format!("{}:/usr/bin:/bin", installed.path("bin").display()));
     zsh.env("HOME", installed.directory.path());
     let output = zsh.output().expect("zsh");
     assert!(said(&output).contains("Show the state of services"), "{output:?}");
@@ -74,4 +76,24 @@ fn fish_completes_commands() {
     let words = said(&fish.output().expect("fish"));
     let words: Vec<&str> = words.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(words, ["start", "status", "stop"]);
+}
+
+/// What a key completes is asked of the program: without a Supervisor the keys of rings.
+#[test]
+fn keys_of_rings_are_completed() {
+    let place = tempfile::tempdir().expect("a directory");
+    let keys = place.path().join("keys");
+    std::fs::create_dir_all(&keys).expect("a directory");
+    for file in ["prod-20260101000000.sym.key", "prod-20270101000000.sym.key", "x.box.key"] {
+        std::fs::write(keys.join(file), "").expect("written");
+    }
+    let complete = |words: &[&str]| {
+        let mut hab = program(env!("CARGO_BIN_EXE_hab"));
+        hab.env("FS_ROOT", place.path().join("root")).env("HAB_CACHE_KEY_PATH", &keys);
+        hab.env("COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        hab.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+        said(&hab.args(["--", "hab"]).args(words).output().expect("the program"))
+    };
+    assert_eq!(complete(&["ring", "key", "export", ""]).lines().next(), Some("prod"));
+    assert_eq!(complete(&["svc", "stop", "w"]), "", "no Supervisor, nothing to offer");
 }

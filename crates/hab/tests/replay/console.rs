@@ -35,11 +35,14 @@ pub(crate) fn compare(recorded: &str, found: &str, names: &Names) -> Vec<Mismatc
 /// The recorded line with the service group in front as Roost spells it everywhere: Habitat writes
 /// `web.default hook[init]:(HK): text` for a hook and `web(HK): text` for some lines about it.
 fn spelled_as_ours(line: &str) -> String {
-    let Some((head, text)) = line.split_once("(HK): ") else { return format!("{line}\n") };
-    match head.split_once(' ') {
-        Some((group, hook)) => format!("{group}(HK): {hook} {text}\n"),
-        None if head.contains('.') => format!("{line}\n"),
-        None => format!("{head}.default(HK): {text}\n"),
+    let Some((head, text)) = line.split_once("): ") else { return format!("{line}\n") };
+    let Some((speaker, key)) = head.split_once('(') else { return format!("{line}\n") };
+    match speaker.split_once(' ') {
+        Some((group, hook)) if key == "HK" => format!("{group}(HK): {hook} {text}\n"),
+        None if !speaker.contains('.') && !speaker.starts_with("hab-") => {
+            format!("{speaker}.default({key}): {text}\n")
+        }
+        _ => format!("{line}\n"),
     }
 }
 
@@ -104,6 +107,8 @@ mod tests {
             ("a(HK): Failed", "a.default(HK): Failed\n"),
             ("a.x(HK): Modified", "a.x(HK): Modified\n"),
             ("a.x(O): (HK", "a.x(O): (HK\n"),
+            ("hab-sup(MR): x", "hab-sup(MR): x\n"),
+            ("a(CF): Created", "a.default(CF): Created\n"),
         ] {
             assert_eq!(spelled_as_ours(recorded), ours);
         }
