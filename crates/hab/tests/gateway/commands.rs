@@ -271,7 +271,8 @@ fn a_restart_keeps_the_services_and_a_wrong_secret_gets_nowhere() {
     let mut command = sup.command(["svc", "status", "-r", &ctl]);
     let said = Said::from(command.env("HAB_CTL_SECRET", "wrong").output().expect("it starts"));
     assert_eq!((said.code, said.stdout.as_str()), (1, ""));
-    let start = "✗✗✗\n✗✗✗ [Err: 4] secret key mismatch\n✗✗✗ \n✗✗✗ The secret came from HAB_CTL_SECRET.";
+    let start =
+        "✗✗✗\n✗✗✗ [Err: 4] secret key mismatch\n✗✗✗ \n✗✗✗ The secret came from HAB_CTL_SECRET.";
     assert!(said.stderr.starts_with(start), "{said:?}");
     let root = format!("FS_ROOT is {}.", sup.root().display());
     assert!(said.stderr.contains(&root), "{said:?}");
