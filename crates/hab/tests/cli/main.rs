@@ -1,5 +1,6 @@
 //! The program `hab` without a Supervisor: parsing, texts, files and exit codes.
 
+mod certificates;
 mod files;
 mod parsing;
 mod run_options;

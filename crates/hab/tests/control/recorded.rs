@@ -16,7 +16,6 @@ const RECORDED_ADDRESS: &str = "127.0.0.1:24650";
 /// Where Roost differs on purpose; what it does instead is tested in `commands`.
 const DIFFERENCES: &[(&str, &str)] = &[
     ("02-handshake-bad-secret", "the message says where the secret came from, and what helps"),
-    ("03-handshake-empty-secret", "as above"),
     ("27-update", "only what was given is sent, so nothing is reset by the way"),
     ("28-update-binds", "as above"),
     ("29-update-missing", "as above"),
