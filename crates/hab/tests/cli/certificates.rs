@@ -16,8 +16,17 @@ const WHY: &str = "v1.crt.pem cannot be used: the certificate is of X.509 versio
 fn a_client_certificate_of_version_1_is_named_by_svc_check() {
     let (certificate, key) = (fixture("v1.crt.pem"), fixture("v1.key.pem"));
     let ended = Place::new().hab(&[
-        "svc", "check", "--url", "https://127.0.0.1:1", "--ca-certs", &certificate, "--certs",
-        &certificate, "--key", &key, "web",
+        "svc",
+        "check",
+        "--url",
+        "https://127.0.0.1:1",
+        "--ca-certs",
+        &certificate,
+        "--certs",
+        &certificate,
+        "--key",
+        &key,
+        "web",
     ]);
     assert_eq!((ended.code, ended.stderr.as_str()), (3, ""), "{}", ended.stdout);
     assert!(ended.stdout.contains(WHY), "{}", ended.stdout);
