@@ -1,7 +1,7 @@
 //! TLS settings of both sides (control chapter 4), read from PEM files or directories of them.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,8 +15,6 @@ use rustls_pki_types::{
 const NAME_PREFIX: &str = "ctl-gateway-";
 const CERTIFICATE_SUFFIX: &str = ".crt.pem";
 const KEY_SUFFIX: &str = ".key.pem";
-/// Longest file that is read.
-const PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// Settings that cannot be used; the text names the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

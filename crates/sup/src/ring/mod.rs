@@ -23,8 +23,7 @@ use crate::{
     config::{RingConfig, RingKeySource},
     files::store::Store,
     metrics::Metrics,
-    peers,
-    ports,
+    peers, ports,
     supervisor::event::Event,
     system, vital,
 };
