@@ -1,4 +1,4 @@
-//! Whether a group gives what a bind needs (services chapter 11.1).
+//! Whether a group gives what a bind needs (reference: services §11.1).
 
 use std::collections::BTreeSet;
 

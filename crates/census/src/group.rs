@@ -6,7 +6,7 @@ use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
 use crate::{member::Member, reading::Content};
 
-/// A service group (HTTP API chapter 12.2). Parts that did not change are shared between the
+/// A service group (reference: http-api §12.2). Parts that did not change are shared between the
 /// states of a group before and after an update.
 #[derive(Debug, Clone)]
 pub struct Group {

@@ -3,8 +3,7 @@
 //!
 //! Pure: the caller hands in a view of the rumor stores ([`Input`]), the census keeps what
 //! lasts (groups and members are never removed, a leader is kept during a re-election) and
-//! answers questions. Facts are those of the HTTP API chapter 12, the ring chapter 15.1, the
-//! templates chapter 3 and the services chapter 11.1.
+//! answers questions (reference: http-api §12, ring §15.1, templates §3, services §11.1).
 //!
 //! | module | holds |
 //! |---|---|

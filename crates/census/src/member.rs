@@ -11,7 +11,7 @@ use crate::{
     reading::Content,
 };
 
-/// A member of a service group (HTTP API chapter 12.3). Health is that of its Supervisor; a
+/// A member of a service group (reference: http-api §12.3). Health is that of its Supervisor; a
 /// service that was stopped or unloaded stays in the group.
 #[derive(Debug, Clone)]
 pub struct Member {

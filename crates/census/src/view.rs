@@ -1,4 +1,4 @@
-//! What templates see: the values `svc` and `bind` (templates chapter 3.1 and 3.3). The order
+//! What templates see: the values `svc` and `bind` (reference: templates §3.1 and §3.3). The order
 //! of fields here is the order of keys there.
 
 use std::{collections::BTreeMap, sync::Arc};

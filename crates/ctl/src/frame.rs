@@ -1,5 +1,5 @@
-//! Frames: a 32 bit header, an optional transaction word, a message id and a body (control
-//! chapter 2.1). Big-endian, without padding, split over packets in any way.
+//! Frames: a 32 bit header, an optional transaction word, a message id and a body
+//! (reference: control §2.1). Big-endian, without padding, split over packets in any way.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

@@ -11,7 +11,7 @@
 //! | [`client`] | one blocking conversation | std sockets |
 //! | [`tls`] | TLS settings from files or directories | files |
 //!
-//! Facts are those of the control chapter, recorded from Habitat 2.1.78.
+//! Facts are those of Habitat 2.1.78 (reference: control).
 
 pub mod client;
 pub mod frame;

@@ -1,4 +1,4 @@
-//! The messages as they are on the wire (control chapter 5): proto2, fields in ascending order,
+//! The messages as they are on the wire (reference: control §5): proto2, fields in ascending order,
 //! presence of optional fields kept. What they mean is in [`crate::request`] and
 //! [`crate::reply`].
 //!

@@ -9,7 +9,7 @@ use crate::{
     message::{self, Named},
 };
 
-/// Codes of failures (control chapter 7).
+/// Codes of failures (reference: control §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum ErrorCode {

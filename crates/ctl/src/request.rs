@@ -22,7 +22,7 @@ use crate::{
 /// Longest configuration or file, inclusive.
 pub const MAX_PAYLOAD_BYTES: usize = 65_536;
 
-/// A request to a Supervisor (control chapter 6).
+/// A request to a Supervisor (reference: control §6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Load a service.

@@ -1,5 +1,5 @@
 //! The server side: accepts connections, asks for the secret, hands requests on and sends the
-//! answers (control chapter 2.2).
+//! answers (reference: control §2.2).
 //!
 //! One task per connection, so that a silent client blocks nobody. Clients that have not shown
 //! the secret are bounded in number, time and bytes; the oldest makes room for the newest. So are

@@ -1,4 +1,4 @@
-//! TLS settings of both sides (control chapter 4), read from PEM files or directories of them.
+//! TLS settings of both sides (reference: control §4), read from PEM files or directories of them.
 
 use std::{
     fs,

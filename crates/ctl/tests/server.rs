@@ -251,7 +251,7 @@ async fn a_plain_client_is_told_in_clear_that_tls_is_wanted() {
     client.write_all(handshake).await.expect("written");
     let mut said = Vec::new();
     let _ = timeout(PATIENCE, client.read_to_end(&mut said)).await.expect("closed");
-    // Control chapter 4.1, byte for byte.
+    // Byte for byte (reference: control §4.1).
     let mut expected = vec![0x15, 3, 3, 0, 2, 2, 0x32, 0, 0x60, 0, 0x52];
     expected.extend(b"NetErr\x08\x0a\x12\x4e");
     expected.extend(b"TLS handshake failed, err: received corrupt message of type ");

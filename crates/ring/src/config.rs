@@ -6,7 +6,7 @@ use roost_crypto::RingKey;
 
 use crate::{Election, MemberId, Membership, Service, ServiceConfig, ServiceFile, limits};
 
-/// Times a rumor is sent to one member (ring chapter 9.1, `HAB_RUMOR_SHARE_LIMIT`).
+/// Times a rumor is sent to one member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
 pub const SHARE_LIMIT: u32 = 2;
 
 /// Settings that do not change while the ring runs.
@@ -46,7 +46,7 @@ pub struct Me {
     pub permanent: bool,
 }
 
-/// Everything that the data file keeps (ring chapter 12.3), in the order of the file.
+/// Everything that the data file keeps (reference: ring §12.3), in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stores {
     /// The member list.

@@ -1,4 +1,4 @@
-//! Datagrams: how each is answered and what is learnt from it (ring chapter 4).
+//! Datagrams: how each is answered and what is learnt from it (reference: ring §4).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -167,8 +167,8 @@ impl Ring {
         result
     }
 
-    /// Sends a message with the memberships that belong to it (ring chapter 4.2) and counts them
-    /// as sent to `towards`. Tells what that one has been sent now.
+    /// Sends a message with the memberships that belong to it (reference: ring §4.2) and counts
+    /// them as sent to `towards`. Tells what that one has been sent now.
     pub(crate) fn say_swim(
         &mut self,
         to: SocketAddr,
@@ -214,7 +214,7 @@ impl Ring {
 
     pub(crate) fn send_swim(&mut self, to: SocketAddr, swim_type: SwimType, payload: Vec<u8>) {
         let bytes: Bytes = self.envelope.wrap(payload, &mut self.rng);
-        // a PROBEPING counts as ping (ring chapter 15.3)
+        // a PROBEPING counts as ping (reference: ring §15.3)
         let counted = if swim_type == SwimType::ProbePing { SwimType::Ping } else { swim_type };
         self.send(to, bytes, counted);
     }

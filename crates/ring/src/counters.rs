@@ -1,4 +1,4 @@
-//! Counters of what the ring did, the numbers behind its metrics (ring chapter 15.3).
+//! Counters of what the ring did, the numbers behind its metrics (reference: ring §15.3).
 
 use std::collections::BTreeMap;
 

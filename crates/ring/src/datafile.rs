@@ -1,4 +1,4 @@
-//! The data file `<member id>.rst` (ring chapter 12.3): reads versions 1 and 2, writes 2.
+//! The data file `<member id>.rst` (reference: ring §12.3): reads versions 1 and 2, writes 2.
 
 use bytes::Bytes;
 use prost::Message;

@@ -1,7 +1,7 @@
 //! Why an input had no effect. Every reason is counted ([`crate::Counters::dropped`]).
 
 /// An input that was dropped. The ring's state did not change unless a variant says so; nothing
-/// has to be done about it beyond logging. Texts are those of Habitat 2.1.78 (ring chapter 17)
+/// has to be done about it beyond logging. Texts are those of Habitat 2.1.78 (reference: ring §17)
 /// where it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {

@@ -1,5 +1,5 @@
-//! How this member takes part in elections (ring chapter 10): quorum, candidacy, votes, restarts.
-//! The record and its merge rule are in `rumor/election.rs`.
+//! How this member takes part in elections (reference: ring §10): quorum, candidacy, votes,
+//! restarts. The record and its merge rule are in `rumor/election.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +98,7 @@ struct Electorate {
 }
 
 impl Electorate {
-    /// More than half are alive (ring chapter 10.1). There is no minimum of three.
+    /// More than half are alive (reference: ring §10.1). There is no minimum of three.
     fn has_quorum(&self) -> bool {
         self.alive.len() > self.population / 2
     }
@@ -141,7 +141,7 @@ impl Ring {
         groups.filter(|group| self.takes_part(group))
     }
 
-    /// Makes this member a candidate (ring chapter 10.2).
+    /// Makes this member a candidate (reference: ring §10.2).
     pub(crate) fn start_election(
         &mut self,
         now: Now,
@@ -270,8 +270,8 @@ impl Ring {
         }
     }
 
-    /// Takes an election from another member, or the own one that came back (ring chapter
-    /// 10.3). `suitability` is known once the hook was asked.
+    /// Takes an election from another member, or the own one that came back
+    /// (reference: ring §10.3). `suitability` is known once the hook was asked.
     pub(crate) fn receive_election(
         &mut self,
         now: Now,
@@ -402,7 +402,7 @@ impl Ring {
         self.elections.look();
     }
 
-    /// Starts the stored election of a group anew (ring chapter 10.7).
+    /// Starts the stored election of a group anew (reference: ring §10.7).
     pub(crate) fn trigger_election(&mut self, now: Now, group: &str) {
         for kind in [RumorKind::Election, RumorKind::ElectionUpdate] {
             if self.takes_part(group) && self.rumors.election(kind, group).is_some() {
@@ -434,7 +434,7 @@ impl Ring {
         }
     }
 
-    /// Looks at all elections that this member takes part in (ring chapter 10.5).
+    /// Looks at all elections that this member takes part in (reference: ring §10.5).
     pub(crate) fn run_elections(&mut self, now: Now) {
         if self.elections.next() > now {
             return;

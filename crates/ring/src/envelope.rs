@@ -1,4 +1,4 @@
-//! The envelope around every message, and its encryption with the ring key (ring chapter 2).
+//! The envelope around every message, and its encryption with the ring key (reference: ring §2).
 
 use bytes::Bytes;
 use prost::Message;

@@ -1,5 +1,5 @@
-//! The gossip half: whom to send rumors, which, and what is learnt from those that arrive (ring
-//! chapters 7, 8).
+//! The gossip half: whom to send rumors, which, and what is learnt from those that arrive
+//! (reference: ring §7, §8).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -396,7 +396,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Stores a service (ring chapter 8.2).
+    /// Stores a service (reference: ring §8.2).
     fn take_service(&mut self, origin: Origin, service: Service) -> Result<bool, Dropped> {
         let (group, member_id) = (service.group.clone(), service.member_id.clone());
         let id = member_id.to_string();
@@ -446,7 +446,7 @@ impl Ring {
         }
     }
 
-    /// Takes a manual departure (ring chapter 8.6).
+    /// Takes a manual departure (reference: ring §8.6).
     fn take_departure(&mut self, origin: Origin, departure: Departure) -> Result<bool, Dropped> {
         let id = departure.member_id.clone();
         if id == self.me.id {

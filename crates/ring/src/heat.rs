@@ -1,4 +1,4 @@
-//! How often each rumor was sent to each member (ring chapter 9), in space that grows with
+//! How often each rumor was sent to each member (reference: ring §9), in space that grows with
 //! rumors plus members and not with their product.
 //!
 //! Every change of a rumor gets the next number. A member's [`Cursor`] says up to which number

@@ -1,6 +1,6 @@
 //! Member ids.
 //!
-//! An id is any text (ring chapter 12.1), but every Supervisor makes 32 lower-case hex digits.
+//! An id is any text (reference: ring §12.1), but every Supervisor makes 32 lower-case hex digits.
 //! Those are held in 16 bytes without an allocation: a ring of thousands is mostly ids.
 
 use std::{cmp::Ordering, fmt, str::FromStr};

@@ -54,7 +54,7 @@ pub enum Command {
     StartUpdateElection {
         /// The group.
         group: String,
-        /// 0, or `u64::MAX` for followers of a leader topology (ring chapter 10.8).
+        /// 0, or `u64::MAX` for followers of a leader topology (reference: ring §10.8).
         suitability: u64,
     },
     /// Answers [`crate::Output::NeedSuitability`].
@@ -66,7 +66,7 @@ pub enum Command {
         /// Result of the hook; 0 without one.
         value: u64,
     },
-    /// Start the stored election of a group anew (the trigger file, ring chapter 10.7). The
+    /// Start the stored election of a group anew (the trigger file, reference: ring §10.7). The
     /// leader election is taken if there is one, else the update election.
     TriggerElection {
         /// The group.
@@ -98,9 +98,9 @@ pub enum Command {
     },
     /// Depart a member by hand, possibly this one.
     DepartMember(MemberId),
-    /// Tell the ring that this member leaves (ring chapter 11.2). It goes on answering.
+    /// Tell the ring that this member leaves (reference: ring §11.2). It goes on answering.
     LeaveGracefully,
-    /// Replace the initial peers (the watch file, ring chapter 13).
+    /// Replace the initial peers (the watch file, reference: ring §13).
     SetInitialPeers(Vec<SocketAddr>),
 }
 

@@ -1,4 +1,4 @@
-//! Leaving on purpose (ring chapter 11.2).
+//! Leaving on purpose (reference: ring §11.2).
 
 use rand::seq::SliceRandom;
 
@@ -8,7 +8,7 @@ use crate::{Event, Ring, SwimKind, table::Place};
 const GOODBYES: usize = 10;
 
 impl Ring {
-    /// Tells the ring that this member leaves (ring chapter 11.2).
+    /// Tells the ring that this member leaves (reference: ring §11.2).
     pub(crate) fn leave(&mut self) {
         if self.leaving {
             return;

@@ -6,7 +6,7 @@ pub use roost_ident::MemberHealth as Health;
 
 use crate::{Dropped, MemberId, rumor};
 
-/// Wire form (ring chapter 3.1).
+/// Wire form (reference: ring §3.1).
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct MemberWire {
     #[prost(string, optional, tag = "1")]

@@ -1,4 +1,4 @@
-//! Who is in the ring and how they are: which news is taken and what follows (ring chapter 5).
+//! Who is in the ring and how they are: which news is taken and what follows (reference: ring §5).
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ pub(crate) const SMALL_RING_MAX: usize = 16;
 const GREETERS: usize = 4;
 
 impl Ring {
-    /// The normal rule (ring chapter 5.2). True when the record was taken.
+    /// The normal rule (reference: ring §5.2). True when the record was taken.
     pub(crate) fn insert(
         &mut self,
         now: Now,
@@ -35,7 +35,7 @@ impl Ring {
         })
     }
 
-    /// The rule for a member that was heard from directly (ring chapter 5.4): whoever talks is
+    /// The rule for a member that was heard from directly (reference: ring §5.4): whoever talks is
     /// alive. `told` is what a stranger was already sent in the answer.
     pub(crate) fn hear_from(
         &mut self,
@@ -183,7 +183,7 @@ impl Ring {
         nearer.take(GREETERS).count() < GREETERS
     }
 
-    /// Takes what another member says about a member (ring chapter 5.3).
+    /// Takes what another member says about a member (reference: ring §5.3).
     pub(crate) fn apply_membership(
         &mut self,
         now: Now,
@@ -226,7 +226,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Makes a member Departed without a change of its record (ring chapter 5.5).
+    /// Makes a member Departed without a change of its record (reference: ring §5.5).
     pub(crate) fn force_departed(&mut self, id: &crate::MemberId) {
         let Some(place) = self.table.find(id) else { return };
         if self.table.at(place).health == Health::Departed {
@@ -240,14 +240,14 @@ impl Ring {
         self.member_changed(place);
     }
 
-    /// The services of a departed member are offered to nobody until they change (ring chapter
-    /// 9.3). What the member was sent is forgotten when it comes back.
+    /// The services of a departed member are offered to nobody until they change
+    /// (reference: ring §9.3). What the member was sent is forgotten when it comes back.
     fn purge(&mut self, place: Place) {
         let id = self.table.at(place).id.to_string();
         self.rumors.cool_services_of(&id);
     }
 
-    /// Makes those worse whose time is over (ring chapter 5.6).
+    /// Makes those worse whose time is over (reference: ring §5.6).
     pub(crate) fn expire(&mut self, now: Now) {
         let due = self.table.take_due(now);
         for place in &due {

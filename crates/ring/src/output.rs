@@ -32,7 +32,7 @@ pub enum Output {
     /// Something in the [`crate::View`] is different.
     Changed,
     /// This member was departed by hand: leave the ring, stop all services, end with code 86
-    /// (ring chapter 11.4). Said once.
+    /// (reference: ring §11.4). Said once.
     Departed,
     /// Run the suitability hook of the service in this group and answer with
     /// [`crate::Command::Suitability`]. The election of the group waits for it.

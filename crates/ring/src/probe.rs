@@ -1,4 +1,4 @@
-//! The prober: who is asked whether it is alive, when, and what follows (ring chapter 6).
+//! The prober: who is asked whether it is alive, when, and what follows (reference: ring §6).
 
 use std::net::SocketAddr;
 

@@ -1,6 +1,7 @@
-//! Contradicting those who say that this member is not alive, or what it did not say (ring
-//! chapters 4.6, 5.3): with a higher incarnation. Each one is a write to disk that all messages
-//! wait for, so their rate has a limit; what is said meanwhile is contradicted once it is over.
+//! Contradicting those who say that this member is not alive, or what it did not say
+//! (reference: ring §4.6, §5.3): with a higher incarnation. Each one is a write to disk that all
+//! messages wait for, so their rate has a limit; what is said meanwhile is contradicted once it is
+//! over.
 
 use rand::seq::IteratorRandom;
 

@@ -1,4 +1,4 @@
-//! What the data file brings back (ring chapter 12.3).
+//! What the data file brings back (reference: ring §12.3).
 
 use crate::{
     Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores, membership::SMALL_RING_MAX,

@@ -79,7 +79,7 @@ struct Outgoing {
     counts_as: Option<SwimType>,
 }
 
-/// Grid of the expiry pass, in milliseconds (ring chapter 5.6).
+/// Grid of the expiry pass, in milliseconds (reference: ring §5.6).
 const EXPIRY_MS: u64 = 500;
 
 impl Ring {
@@ -288,7 +288,7 @@ impl Ring {
         }
     }
 
-    /// This member's record as it tells it to others (ring chapter 4.1).
+    /// This member's record as it tells it to others (reference: ring §4.1).
     pub(crate) fn own_member(&self) -> Member {
         Member {
             id: self.me.id.clone(),
@@ -370,7 +370,7 @@ impl Ring {
         *self.counters.dropped.entry(dropped.reason()).or_default() += 1;
     }
 
-    /// Starts a rumor hot (ring chapter 9.1).
+    /// Starts a rumor hot (reference: ring §9.1).
     pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) {
         if !self.rumors.start_hot(kind, key, id) {
             let cursors = self.table.entries.iter_mut().map(|entry| &mut entry.sent_others);

@@ -1,4 +1,4 @@
-//! The rumor stores (ring chapter 8): what is known of everything but members, and how hot it
+//! The rumor stores (reference: ring §8): what is known of everything but members, and how hot it
 //! is. Parts are shared with views and copied only when they change while a view is held.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Messages of the SWIM half, which travel as datagrams (ring chapters 3.1, 3.3).
+//! Messages of the SWIM half, which travel as datagrams (reference: ring §3.1, §3.3).
 
 use bytes::Bytes;
 use prost::Message;
@@ -111,7 +111,7 @@ fn member(wire: Option<MemberWire>, field: &'static str) -> Result<Member, Dropp
 }
 
 impl Swim {
-    /// The canonical bytes (ring chapter 3.3).
+    /// The canonical bytes (reference: ring §3.3).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let ping = |from: &Member, forward_to: &Option<Member>| PingWire {

@@ -1,4 +1,4 @@
-//! The member list: dense, never shrinking, found by id (ring chapter 5). Members are known
+//! The member list: dense, never shrinking, found by id (reference: ring §5). Members are known
 //! elsewhere by their place in it.
 
 use std::{
@@ -58,7 +58,7 @@ impl Entry {
         Membership { member: self.member(), health: self.health }
     }
 
-    /// Worth a ping and gossip (ring chapter 5.7).
+    /// Worth a ping and gossip (reference: ring §5.7).
     pub(crate) const fn is_pingable(&self) -> bool {
         self.persistent || matches!(self.health, Health::Alive | Health::Suspect)
     }

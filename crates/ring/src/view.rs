@@ -65,7 +65,7 @@ pub(crate) const PART_MEMBERS: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberList {
     pub(crate) parts: Vec<Arc<Vec<(Member, Health)>>>,
-    /// Accepted changes since the start (ring chapter 5.1).
+    /// Accepted changes since the start (reference: ring §5.1).
     pub update_counter: u64,
 }
 

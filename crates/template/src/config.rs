@@ -1,7 +1,7 @@
 //! The four layers of a service's configuration, and their merge.
 //!
 //! Weakest first: `default.toml`, the environment variable `HAB_<PACKAGE>`, `user.toml`, the
-//! document gossiped by `hab config apply` (configuration chapter 1).
+//! document gossiped by `hab config apply` (reference: templates §1).
 
 use toml::{Table, Value};
 

@@ -1,5 +1,5 @@
 //! The document that templates are rendered with. Names and order of keys are part of the
-//! contract: `toJson` and `each` show them (configuration chapter 3).
+//! contract: `toJson` and `each` show them (reference: templates §3).
 
 use std::collections::BTreeMap;
 

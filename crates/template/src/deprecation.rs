@@ -14,7 +14,8 @@ pub struct Deprecation {
 }
 
 /// Lines of a template that use `object[index]` where `object.[index]` is meant: within a tag, a
-/// `[` that does not follow a dot (Habitat's pattern is `(\{\{[^}]+[^.])(\[)`, configuration chapter 4.2).
+/// `[` that does not follow a dot (Habitat's pattern is `(\{\{[^}]+[^.])(\[)`,
+/// reference: templates §4.2).
 #[must_use]
 pub fn deprecations(name: &str, source: &str) -> Vec<Deprecation> {
     source

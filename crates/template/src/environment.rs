@@ -16,7 +16,7 @@ pub fn environment_variable(package_name: &str) -> String {
 
 /// Reads the value of a package's variable: TOML, or else JSON. JSON takes Habitat's detour
 /// through TOML text, which puts plain values before tables and refuses `null` at any depth
-/// (configuration chapter 1.4).
+/// (reference: templates §1.4).
 ///
 /// # Errors
 /// `Unable to find valid TOML or JSON in HAB_X ENVVAR`; or a text that is too long.

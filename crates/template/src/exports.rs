@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_specification_is_reproduced_byte_for_byte() {
+    fn the_example_of_the_reference_is_reproduced_byte_for_byte() {
         let text = export(
             "test_port = 2112\n[stuff]\nthing = \"foo\"\nother = true\n[stuff.nested]\nk = \"v\"\n",
             &[

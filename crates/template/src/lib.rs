@@ -1,7 +1,7 @@
 //! Configuration of a service and the template language that its files are written in.
 //!
 //! A pure core: texts and values come in as arguments, texts and values go out; no files, no
-//! environment, no clock. Facts are those of Habitat 2.1.78 (configuration and templates chapter).
+//! environment, no clock. Facts are those of Habitat 2.1.78 (reference: templates).
 //!
 //! | module | holds |
 //! |---|---|

@@ -4,7 +4,7 @@
 pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 
 /// Deepest merge of two layers: with 30 shared nested tables the merge works, with 31 it fails
-/// (configuration chapter 1.3).
+/// (reference: templates §1.3).
 pub const MAX_MERGE_DEPTH: usize = 30;
 
 /// Longest accepted template, in bytes.

@@ -1,4 +1,4 @@
-//! The pure part of `hab plan render`: one template, no Supervisor (configuration chapter 9.1).
+//! The pure part of `hab plan render`: one template, no Supervisor (reference: templates §9.1).
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 pub const DATE_KEY: &str = "$__toml_private_datetime";
 
 /// A TOML table as JSON, keys in their order. Habitat's quirks are kept, since they show in HTTP
-/// documents too (configuration chapter 1.7): a date or time becomes an object with the one
+/// documents too (reference: templates §1.7): a date or time becomes an object with the one
 /// member [`DATE_KEY`], and `nan` and the infinities become `null`.
 #[must_use]
 pub fn to_json(table: &toml::Table) -> Value {

@@ -1,7 +1,7 @@
 //! ZMTP 3.1, the wire protocol of ZeroMQ, as far as the ring needs it: a PULL socket that
 //! listens, PUSH connections that send, mechanism NULL, messages of one frame.
 //!
-//! Facts are those of RFC 37/ZMTP 3.1 and of the ring chapter, section 7.
+//! Facts are those of RFC 37/ZMTP 3.1 (reference: ring §7).
 //!
 //! | module | holds |
 //! |---|---|

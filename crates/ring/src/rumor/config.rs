@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::Dropped;
 
-/// Wire form (ring chapter 3.2).
+/// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ServiceConfigWire {
     #[prost(string, optional, tag = "1")]

@@ -1,6 +1,6 @@
 //! A manual departure: the named member must not come back. Never replaced, never removed.
 
-/// Wire form (ring chapter 3.2).
+/// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct DepartureWire {
     #[prost(string, optional, tag = "1")]

@@ -3,7 +3,7 @@
 
 use crate::{Dropped, MemberId};
 
-/// Wire form (ring chapter 3.2), for both kinds of elections.
+/// Wire form (reference: ring §3.2), for both kinds of elections.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ElectionWire {
     #[prost(string, optional, tag = "1")]
@@ -52,9 +52,9 @@ pub struct Election {
 }
 
 impl Election {
-    /// Merges `incoming` into this one and tells whether the result is to be spread (ring
-    /// chapter 10.4). True is also said where nothing changed: the candidate can finish only
-    /// when others echo its election.
+    /// Merges `incoming` into this one and tells whether the result is to be spread
+    /// (reference: ring §10.4). True is also said where nothing changed: the candidate can finish
+    /// only when others echo its election.
     pub fn merge(&mut self, incoming: Self) -> bool {
         if *self == incoming {
             return false;
@@ -120,7 +120,7 @@ impl Election {
         }
     }
 
-    /// The candidate is who the envelope names, not who the election names (ring chapter 3.4).
+    /// The candidate is who the envelope names, not who the election names (reference: ring §3.4).
     pub(crate) fn from_wire(from_id: &str, wire: ElectionWire) -> Result<Self, Dropped> {
         if wire.votes.len() > crate::limits::VOTES_MAX {
             return Err(Dropped::TooManyVotes);

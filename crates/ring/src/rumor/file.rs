@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{Dropped, limits::FILENAME_BYTES_MAX};
 
-/// Wire form (ring chapter 3.2).
+/// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ServiceFileWire {
     #[prost(string, optional, tag = "1")]

@@ -1,5 +1,5 @@
-//! Rumors: what travels over the gossip half (ring chapters 3.2, 8). One file per kind holds its
-//! fields, key and merge rule.
+//! Rumors: what travels over the gossip half (reference: ring §3.2, §8). One file per kind holds
+//! its fields, key and merge rule.
 
 mod config;
 mod departure;
@@ -23,7 +23,7 @@ use crate::{
     member::{Membership, MembershipWire},
 };
 
-/// The sender that injected rumors name (ring chapter 7.5).
+/// The sender that injected rumors name (reference: ring §7.5).
 pub const CLIENT_ID: &str = "butterflyclient";
 
 /// A rumor as it travels.
@@ -70,7 +70,7 @@ impl RumorKind {
         Self::Departure,
     ];
 
-    /// The spelling in labels of metrics (ring chapter 15.3).
+    /// The spelling in labels of metrics (reference: ring §15.3).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -162,7 +162,7 @@ impl Rumor {
         }
     }
 
-    /// The canonical bytes (ring chapters 3.3, 3.4).
+    /// The canonical bytes (reference: ring §3.3, §3.4).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let (kind, from_id, payload) = match self {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{Dropped, MemberId};
 
-/// Wire form (ring chapter 3.2). Numbers 4 to 7 and 11 belonged to releases before 2017.
+/// Wire form (reference: ring §3.2). Numbers 4 to 7 and 11 belonged to releases before 2017.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ServiceWire {
     #[prost(string, optional, tag = "1")]
@@ -124,7 +124,7 @@ impl Service {
             sys: SysInfo {
                 ip: sys.ip.ok_or(Dropped::MissingField("ip"))?,
                 hostname: sys.hostname.ok_or(Dropped::MissingField("hostname"))?,
-                // the schema's defaults are not applied to the rest (ring chapter 3.2)
+                // the schema's defaults are not applied to the rest (reference: ring §3.2)
                 gossip_ip: sys.gossip_ip.unwrap_or_default(),
                 gossip_port: sys.gossip_port.unwrap_or_default(),
                 http_gateway_ip: sys.http_gateway_ip.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Elections: quorum, votes, restarts. Facts of ring chapter 10 and the recorded scenarios.
+//! Elections: quorum, votes, restarts. Facts (reference: ring §10) and the recorded scenarios.
 
 use roost_ring::{Command, Election, Health, Input, Rumor, Status};
 

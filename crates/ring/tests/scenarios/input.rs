@@ -292,7 +292,8 @@ proptest! {
         }
     }
 
-    /// The table of ring chapter 5.2: whatever the order, the outcome is the same.
+    /// The table of the normal rule (reference: ring §5.2): whatever the order, the outcome is the
+    /// same.
     #[test]
     fn news_about_a_member_converge_in_any_order(
         mut news in prop::collection::vec((0..4u64, health()), 1..8),

@@ -1,4 +1,4 @@
-//! The helpers that Habitat adds to Handlebars (configuration chapter 5), one idea per file.
+//! The helpers that Habitat adds to Handlebars (reference: templates §5), one idea per file.
 
 mod count_use;
 mod each_alive;
