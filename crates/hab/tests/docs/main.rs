@@ -1,6 +1,7 @@
 //! The documentation tells the truth: its commands are run, its links lead somewhere, its list
 //! of commands is the program's own.
 
+mod citations;
 mod commands;
 mod console;
 mod links;
