@@ -1,4 +1,4 @@
-//! Content negotiation (HTTP API chapter 15.1, RFC 9110 chapter 12.5.1).
+//! Content negotiation (reference: http-api §15.1, RFC 9110 section 12.5.1).
 //!
 //! It never refuses: an `Accept` that is absent, too long, broken, or that matches nothing
 //! offered gives the default form. Parameters of a media range other than `q` are not compared.

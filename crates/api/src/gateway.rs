@@ -1,4 +1,4 @@
-//! From a request to its answer (HTTP API chapters 3 to 6 and 15).
+//! From a request to its answer (reference: http-api §3 to §6 and §15).
 
 use std::{fmt, pin::Pin, sync::Arc, task::Poll, time::Instant};
 
@@ -69,7 +69,7 @@ impl Gateway {
     /// started, and its documents are answered with 503.
     ///
     /// # Errors
-    /// When the registry already has metrics of the names of chapter 14.
+    /// When the registry already has metrics of these names (reference: http-api §14).
     pub fn new(
         config: GatewayConfig,
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,

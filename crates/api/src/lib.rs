@@ -1,5 +1,5 @@
 //! The HTTP monitoring API, port 9631: what runs on this Supervisor, how healthy it is, and
-//! what it knows about its ring. Read-only; it never changes state. Facts: HTTP API chapter.
+//! what it knows about its ring. Read-only; it never changes state (reference: http-api).
 //!
 //! The Supervisor hands in numbered, immutable [`Snapshot`]s through a `watch` channel; the
 //! [`Gateway`] renders each document at most once per snapshot and format, on the first

@@ -48,7 +48,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Times of Habitat (HTTP API chapter 2.4); 400 connections fit into the usual 1,024 open
+    /// Times of Habitat (reference: http-api §2.4); 400 connections fit into the usual 1,024 open
     /// files and leave room for the services.
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! `/metrics`, and the figures that the gateway adds to it (HTTP API chapter 14).
+//! `/metrics`, and the figures that the gateway adds to it (reference: http-api §14).
 //!
 //! Every request is counted under the path of the resource it reached. What reached none is
 //! counted under one of two fixed words, and the series of a service are dropped when it is

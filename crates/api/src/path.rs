@@ -1,4 +1,4 @@
-//! Which resource a path names (HTTP API chapters 3 and 5).
+//! Which resource a path names (reference: http-api §3 and §5).
 //!
 //! Paths are compared as they are: case matters, slashes are not merged, `..` is a name like
 //! any other. Escapes are decoded first, except those of `%`, `/` and `+`, which stay as they

@@ -1,4 +1,4 @@
-//! Certificates (HTTP API chapter 2.2). Files are read once, at start.
+//! Certificates (reference: http-api §2.2). Files are read once, at start.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! The bearer token (HTTP API chapter 4).
+//! The bearer token (reference: http-api §4).
 
 use std::{ffi::OsString, fmt};
 

@@ -1,4 +1,4 @@
-//! Documents as TOML (HTTP API chapter 15.1): the key names of the JSON form; null keys are
+//! Documents as TOML (reference: http-api §15.1): the key names of the JSON form; null keys are
 //! left out; integers that TOML cannot hold are written as decimal strings.
 
 use serde::Serialize;

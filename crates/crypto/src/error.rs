@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// A failure. The texts are those of Habitat 2.1.78 (packages chapter 6.2 to 7.1), prefix
+/// A failure. The texts are those of Habitat 2.1.78 (reference: packages §6.2 to §7.1), prefix
 /// included, because scripts match them; nothing secret is ever part of one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -9,8 +9,8 @@
 //! | [`hash`] | BLAKE2b |
 //! | [`cache`] | the directory of key files; nothing else here touches files |
 //!
-//! Facts are those of the packages chapter, sections 6 and 7, and of the ring chapter, section
-//! 2. Secrets are wiped when dropped and never part of debug output or of an error.
+//! Formats are those of Habitat 2.1.78 (reference: packages §6 and §7, ring §2). Secrets are wiped
+//! when dropped and never part of debug output or of an error.
 //!
 //! ```
 //! use roost_crypto::{KeyFile, NamedRevision, RingKey, random_nonce};

@@ -1,4 +1,4 @@
-//! `cli.toml`, the settings of the command line (control chapter 11.3).
+//! `cli.toml`, the settings of the command line (reference: control §11.3).
 
 use std::path::{Path, PathBuf};
 

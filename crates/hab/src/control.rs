@@ -1,5 +1,5 @@
 //! How commands talk to a Supervisor: which one, with which secret, and what they do with the
-//! answers (control chapter 10).
+//! answers (reference: control §10).
 
 use std::{net::SocketAddr, sync::Once, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How the program ends: exit codes and the errors that lead to them (control chapter 19).
+//! How the program ends: exit codes and the errors that lead to them (reference: control §19).
 
 use std::{
     fmt,

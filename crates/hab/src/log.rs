@@ -1,5 +1,5 @@
-//! The diagnostic log: `[2026-11-22T15:51:38Z ERROR module::path] message` (control chapter 20.4).
-//! It is separate from what a user is told.
+//! The diagnostic log: `[2026-11-22T15:51:38Z ERROR module::path] message`
+//! (reference: control §20.4). It is separate from the messages for users.
 
 mod yml;
 

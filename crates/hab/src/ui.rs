@@ -1,5 +1,6 @@
-//! What commands print: headings, status lines, errors, with glyphs and colours (control chapter
-//! 11.2). Normal messages go to standard output, warnings and errors to standard error.
+//! What commands print: headings, status lines, errors, with glyphs and colours
+//! (reference: control §11.2). Normal messages go to standard output, warnings and errors to
+//! standard error.
 //!
 //! Colour is shown only on a terminal.
 

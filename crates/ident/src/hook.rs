@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::UnknownWord;
 
-/// A hook of a package (services chapter 6.1). Any other name below `hooks/` is ignored, the old
-/// spellings `health_check` and `reload` among them.
+/// A hook of a package (reference: services §6.1). Any other name below `hooks/` is ignored, the
+/// old spellings `health_check` and `reload` among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
@@ -48,7 +48,7 @@ impl Hook {
         Self::Suitability,
     ];
 
-    /// The hooks of a service in the order in which they are rendered (services chapter 6.2).
+    /// The hooks of a service in the order in which they are rendered (reference: services §6.2).
     /// `install` and `uninstall` are rendered only right before they run.
     pub const RENDER_ORDER: &'static [Self] = &[
         Self::FileUpdated,

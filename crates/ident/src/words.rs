@@ -2,7 +2,7 @@
 //!
 //! One word can be spelled in more than one way: a health result is `Ok` in a service document
 //! and `OK` in a health document. The types here spell themselves (`as_str`, `Display`,
-//! `FromStr`, serde) as the table of chapter 10.8 has them; other spellings are methods.
+//! `FromStr`, serde) in the spelling of most places; other spellings are methods.
 
 use std::{fmt, str::FromStr};
 

@@ -47,7 +47,7 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// Habitat's words (services chapter 1.6).
+    /// Habitat's words (reference: services §1.6).
     pub(crate) fn text(self) -> &'static str {
         match self {
             Stop::No | Stop::AlreadyExited => "Already Exited",

@@ -1,5 +1,5 @@
 //! The look of a line of user output: `PREAMBLE(KEY): TEXT` and its coloured, verbose and JSON
-//! forms (control chapter 20.1). Shared by the launcher and the Supervisor.
+//! forms (reference: control §20.1). Shared by the launcher and the Supervisor.
 //!
 //! Everything that belongs to a service has its service group in front, whether the service, one
 //! of its hooks, the launcher or the Supervisor printed it.
@@ -103,7 +103,7 @@ fn is_journal(stream: Stream) -> bool {
 pub struct Line<'a> {
     /// A program ([`LAUNCHER`], [`SUPERVISOR`]) or a service group.
     pub preamble: &'a str,
-    /// A short word of control chapter 20.1.
+    /// A short word (reference: control §20.1).
     pub key: &'a str,
     /// How bad it is.
     pub level: Level,

@@ -1,5 +1,5 @@
 //! `<root>/hab/sup/default/LOCK`: one launcher per root, and how `hab sup term` finds it
-//! (services chapters 1.8 and 2.2).
+//! (reference: services §1.8 and §2.2).
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};

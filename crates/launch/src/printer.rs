@@ -68,14 +68,14 @@ impl Printer {
         self.output(stream).line(style, Line::printed(group, None, stream, text));
     }
 
-    /// A line of the diagnostic log on stderr (control chapter 20.4).
+    /// A line of the diagnostic log on stderr (reference: control §20.4).
     pub(crate) fn log_error(&mut self, text: &str) {
         let line = format!("[{} ERROR hab_launch] {text}", rfc3339_s(clock::unix_ms()));
         self.stderr.text(self.style, if self.style.json { text } else { &line });
         self.stderr.flush(self.style);
     }
 
-    /// Text without preamble on stdout, as fatal errors are printed (control chapter 19).
+    /// Text without preamble on stdout, as fatal errors are printed (reference: control §19).
     pub(crate) fn plain(&mut self, text: &str) {
         self.stdout.text(self.style, text);
         self.stdout.flush(self.style);

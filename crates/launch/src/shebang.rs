@@ -1,7 +1,7 @@
 //! What to execute instead when the kernel refuses a script.
 //!
 //! A script whose `#!` program does not exist is run by a program of that base name in the child's
-//! PATH; a file without `#!` by the shell (services chapter 6.4).
+//! PATH; a file without `#!` by the shell (reference: services §6.4).
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;

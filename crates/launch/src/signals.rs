@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// Signals the launcher acts on.
 const ACTED_ON: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
-/// Signals it takes and does nothing about (services chapter 1.4).
+/// Signals it takes and does nothing about (reference: services §1.4).
 const IGNORED: [i32; 4] = [libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
 /// The descriptor.

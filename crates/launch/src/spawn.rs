@@ -21,8 +21,8 @@ const HARMLESS_CAPABILITIES: u64 = 1 << 10 | 1 << 14 | 1 << 23;
 const LAST_CAPABILITY: libc::c_ulong = 63;
 /// Largest signal number of Linux on the machines we know.
 const LAST_SIGNAL: i32 = 64;
-/// Signals that do nothing to a Supervisor (services chapter 1.4): those of a terminal go to the
-/// launcher too, which then ends everything in order.
+/// Signals that do nothing to a Supervisor (reference: services §1.4): those of a terminal go to
+/// the launcher too, which then ends everything in order.
 const IGNORED_BY_SUPERVISOR: [i32; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 

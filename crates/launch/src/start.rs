@@ -20,8 +20,8 @@ use crate::{EXIT_FATAL, program};
 
 /// The launcher's whole life. `args` are those of the Supervisor (what followed `hab sup run`).
 ///
-/// Exit codes (control chapter 19): 0 after an orderly shutdown, 86 when the lock is held or the
-/// Supervisor cannot go on, 1 when there is nothing to start it from or the system refuses.
+/// Exit codes (reference: control §19): 0 after an orderly shutdown, 86 when the lock is held or
+/// the Supervisor cannot go on, 1 when there is nothing to start it from or the system refuses.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::name_process(LAUNCHER);

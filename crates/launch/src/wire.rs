@@ -85,7 +85,7 @@ pub enum Request {
 ///
 /// It gets a session of its own (its process group is that of its process id), `/dev/null` as stdin, all signals unblocked and at their
 /// default, the resource limits the launcher was started with, and no other descriptor. Working
-/// directory and umask are the launcher's (services chapter 6.3, 6.4).
+/// directory and umask are the launcher's (reference: services §6.3, §6.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spawn {
     /// Chosen by the Supervisor, never used before: count on from [`Welcome::next_id`]. A used id
@@ -119,7 +119,7 @@ pub struct Shutdown {
 }
 
 impl Default for Shutdown {
-    /// `TERM` and 8 seconds (services chapter 1.6).
+    /// `TERM` and 8 seconds (reference: services §1.6).
     fn default() -> Shutdown {
         Shutdown { signal: libc::SIGTERM, timeout_ms: 8_000 }
     }
@@ -133,7 +133,7 @@ pub struct Ids {
     /// Group id.
     pub gid: u32,
     /// Supplementary groups, complete (`getgrouplist` of the user with the service group).
-    /// `None` keeps the launcher's ("unknown uid: skipped", services chapter 6.4).
+    /// `None` keeps the launcher's ("unknown uid: skipped", reference: services §6.4).
     pub groups: Option<Vec<u32>>,
 }
 

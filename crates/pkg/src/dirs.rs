@@ -1,4 +1,4 @@
-//! The service directory below `hab/svc` (services chapter 5.3, packages chapter 3.3).
+//! The service directory below `hab/svc` (reference: services §5.3, packages §3.3).
 
 use std::{
     fs::{self, DirBuilder, Permissions},

@@ -1,5 +1,5 @@
-//! The run-time environment of a package and of its hooks (packages chapter 4.8, services
-//! chapter 6.3).
+//! The run-time environment of a package and of its hooks (reference: packages §4.8,
+//! services §6.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 

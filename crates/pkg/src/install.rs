@@ -1,4 +1,5 @@
-//! Which releases are installed, and which of them an identifier means (packages chapter 4.1, 4.2).
+//! Which releases are installed, and which of them an identifier means
+//! (reference: packages §4.1, §4.2).
 
 use std::{
     fs,

@@ -18,8 +18,8 @@
 //! | [`stage`] | plain directories as releases |
 //! | [`followed`] | which of them a Supervisor follows |
 //!
-//! Facts are those of Habitat 2.1.78 (packages chapter sections 3, 4 and 13; services chapter
-//! sections 5 and 6).
+//! Facts are those of Habitat 2.1.78 (reference: packages §3, §4 and §13,
+//! services §5 and §6).
 
 pub mod dirs;
 pub mod env;

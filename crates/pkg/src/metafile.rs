@@ -1,4 +1,5 @@
-//! Syntax of metafiles, the small text files in a package's root (packages chapter 4.5 to 4.7).
+//! Syntax of metafiles, the small text files in a package's root
+//! (reference: packages §4.5 to §4.7).
 //!
 //! Pure parsers: text in, facts or the faulty line out. White space around the whole content does
 //! not count; inside, lines are taken as they are.

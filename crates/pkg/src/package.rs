@@ -19,7 +19,7 @@ use crate::{
     write,
 };
 
-/// What an installed package says about itself (packages chapter 4.6).
+/// What an installed package says about itself (reference: packages §4.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// Its identifier, fully qualified.
@@ -50,7 +50,7 @@ pub struct Package {
     pub shutdown_timeout_s: u32,
     /// What is executed.
     pub run: RunSource,
-    /// Environment of its programs (packages chapter 4.8), before anything of this process.
+    /// Environment of its programs (reference: packages §4.8), before anything of this process.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! The tree below the root: one method per place (packages chapter 3.1).
+//! The tree below the root: one method per place (reference: packages §3.1).
 
 use std::{
     ffi::OsString,
@@ -215,7 +215,7 @@ impl SvcPaths {
     }
 }
 
-/// Paths of the Supervisor's state below `hab/sup/default` (services chapter 2.1).
+/// Paths of the Supervisor's state below `hab/sup/default` (reference: services §2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupPaths {
     /// The state directory itself.

@@ -1,4 +1,4 @@
-//! Who a service runs as (packages chapter 4.9, services chapter 5.1).
+//! Who a service runs as (reference: packages §4.9, services §5.1).
 
 use std::{ffi::CString, fs};
 

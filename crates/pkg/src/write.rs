@@ -47,8 +47,8 @@ impl Change {
     }
 }
 
-/// A rendered file of a service: where it lies, and with it its mode and owner (services
-/// chapter 5.3).
+/// A rendered file of a service: where it lies, and with it its mode and owner
+/// (reference: services §5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rendered<'a> {
     /// `config/PATH`, 0740, the service user's.

@@ -1,4 +1,4 @@
-//! How long a failed service waits before its next start (services chapter 9).
+//! How long a failed service waits before its next start (reference: services §9).
 
 use rand::Rng;
 

@@ -1,5 +1,5 @@
 //! Binds: whether a spec names what the package needs, and the lines about groups that cannot
-//! give it yet (services chapter 11.1).
+//! give it yet (reference: services §11.1).
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ pub enum Preamble {
     Sup,
 }
 
-/// Key of a log line (services chapter 16).
+/// Key of a log line (reference: services §16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogKey {
     /// Decisions to start and stop.

@@ -1,4 +1,4 @@
-//! When a running service is checked, and what the last check said (services chapter 10).
+//! When a running service is checked, and what the last check said (reference: services §10).
 //!
 //! Knows nothing of processes: the machine starts the hook when [`Health::is_due`] and hands
 //! in what came of it.

@@ -2,7 +2,7 @@
 //!
 //! No clock, no files, no processes, no randomness of its own: [`Machine::handle`] and
 //! [`Machine::wake`] take the time, [`Machine::poll`] gives what is to be done, and everything
-//! done is answered by an [`Event`]. Behaviour is that of Habitat 2.1.78 (services chapter)
+//! done is answered by an [`Event`]. Behaviour is that of Habitat 2.1.78 (reference: services)
 //! but for the places named in `docs/compatibility.md`.
 //!
 //! | module | holds |

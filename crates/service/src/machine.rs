@@ -73,7 +73,7 @@ struct Process {
     left_behind: bool,
 }
 
-/// What has changed on disk and was not acted on yet (services chapter 12.2).
+/// What has changed on disk and was not acted on yet (reference: services §12.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Pending {
     init: bool,
@@ -548,7 +548,7 @@ impl Machine {
         }
     }
 
-    /// True when the group allows its members to act (services chapter 11.3).
+    /// True when the group allows its members to act (reference: services §11.3).
     fn may_act(&self) -> bool {
         match self.spec.topology {
             Topology::Standalone => true,

@@ -36,7 +36,7 @@ impl Interval {
     }
 }
 
-/// What the user wants of one service: the content of a spec file (services chapter 2.3).
+/// What the user wants of one service: the content of a spec file (reference: services §2.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
     /// The package; any part after the name may be missing.
@@ -69,7 +69,7 @@ pub struct ServiceSpec {
     pub health_check_interval: Interval,
 }
 
-/// How two specs of one service differ, apart from the desired state (services chapter 4.2).
+/// How two specs of one service differ, apart from the desired state (reference: services §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
     /// Not at all.

@@ -1,5 +1,5 @@
 //! What a load or update command says about a service, and how it is merged into a spec
-//! (services chapter 4.1, control chapter 6.1 and 6.2).
+//! (reference: services §4.1, control §6.1 and §6.2).
 
 use roost_ident::{
     BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,

@@ -1,4 +1,4 @@
-//! Spec files: their text form, in Habitat's own order of keys (services chapter 2.3).
+//! Spec files: their text form, in Habitat's own order of keys (reference: services §2.3).
 
 use roost_ident::{
     BindingMode, DesiredState, PackageIdent, ServiceBind, ServiceGroup, Topology, UpdateCondition,

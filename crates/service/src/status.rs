@@ -69,7 +69,7 @@ pub struct ProcessStatus {
     pub state_entered_ms: u64,
 }
 
-/// Why and when the service was last marked for a restart (HTTP API chapter 9.2).
+/// Why and when the service was last marked for a restart (reference: http-api §9.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastProcess {
     /// Id of the process; `None` when none ran.

@@ -1,5 +1,5 @@
 //! The lines a user reads about a service, word for word as Habitat prints them where it has
-//! one (services chapter, control chapter 20).
+//! one (reference: services §16, control §20).
 
 use roost_ident::{ElectionStatus, HealthStatus, Hook};
 

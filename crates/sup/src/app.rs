@@ -1,5 +1,5 @@
 //! The composition root: everything is made here, in the order of the Supervisor's start
-//! (services chapter 3.1), and handed to the tasks that own it.
+//! (reference: services §3.1), and handed to the tasks that own it.
 
 use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! From the ring's view to what the census is made of (ring chapter 15.1).
+//! From the ring's view to what the census is made of (reference: ring §15.1).
 
 use std::{collections::BTreeSet, sync::Arc};
 

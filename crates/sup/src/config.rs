@@ -1,7 +1,7 @@
 //! What a Supervisor is told at its start, as plain values.
 //!
 //! The command line, the environment and the configuration files are read elsewhere (crate
-//! `hab`); here is only their sum. Options of `hab sup run`: control chapter 12.1.
+//! `hab`); here is only their sum. For the options of `hab sup run` see reference: control §12.1.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -48,7 +48,7 @@ pub struct SupConfig {
     pub key_cache: PathBuf,
 }
 
-/// The HTTP gateway (HTTP API chapter 2).
+/// The HTTP gateway (reference: http-api §2).
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// `--listen-http`, default `0.0.0.0:9631`.
@@ -69,7 +69,7 @@ pub struct HttpConfig {
     pub threads: usize,
 }
 
-/// The control gateway (control chapter 2).
+/// The control gateway (reference: control §2).
 #[derive(Debug, Clone)]
 pub struct CtlConfig {
     /// `--listen-ctl`, resolved to IPv4, default `127.0.0.1:9632`.
@@ -82,7 +82,7 @@ pub struct CtlConfig {
     pub tls_client_ca: Option<PathBuf>,
 }
 
-/// The ring (ring chapter 1, 2, 13, 14).
+/// The ring (reference: ring §1, §2, §13, §14).
 #[derive(Debug, Clone)]
 pub struct RingConfig {
     /// `--listen-gossip`, default `0.0.0.0:9638`; `127.0.0.2:9638` in local gossip mode.
@@ -109,7 +109,7 @@ pub enum RingKeySource {
     Text(String),
 }
 
-/// Restart back-off (services chapter 9).
+/// Restart back-off (reference: services §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackoffConfig {
     /// `--service-min-backoff-period`, default 0 s.

@@ -1,4 +1,4 @@
-//! The control gateway: its secret, its port, its TLS (control chapters 2 to 4).
+//! The control gateway: its secret, its port, its TLS (reference: control §2 to §4).
 
 use std::{io, net::SocketAddr, path::Path};
 

@@ -1,4 +1,4 @@
-//! The HTTP gateway's start: token, TLS, port (HTTP API chapter 2).
+//! The HTTP gateway's start: token, TLS, port (reference: http-api §2).
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

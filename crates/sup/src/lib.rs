@@ -47,7 +47,7 @@ pub use config::{SupConfig, VERSION};
 
 use output::Output;
 
-/// How a Supervisor process ends; the launcher acts on it (services chapter 1.5).
+/// How a Supervisor process ends; the launcher acts on it (reference: services §1.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// After an orderly shutdown, or to be started again with services left running.

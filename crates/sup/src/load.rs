@@ -1,5 +1,5 @@
 //! Commands that change what is wanted of a service: they change its spec file
-//! (services chapter 4.1, control chapter 6.1 to 6.3). One after the other, so that two clients
+//! (reference: services §4.1, control §6.1 to §6.3). One after the other, so that two clients
 //! never write one file at once.
 
 use std::{

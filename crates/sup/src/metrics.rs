@@ -1,4 +1,4 @@
-//! The Supervisor's own figures in `/metrics` (HTTP API chapter 14). Those of the ring that
+//! The Supervisor's own figures in `/metrics` (reference: http-api §14). Those of the ring that
 //! Habitat does not have are in `metrics/ring.rs`.
 
 mod ring;

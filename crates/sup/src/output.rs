@@ -1,4 +1,4 @@
-//! Lines for people: `hab-sup(MR): …`, `web.default(SR): …` (control chapter 20.1).
+//! Lines for people: `hab-sup(MR): …`, `web.default(SR): …` (reference: control §20.1).
 //!
 //! A thread writes them, so that a terminal or log collector that stops reading never stops the
 //! Supervisor. What does not fit into the queue is counted, and the count is told once there is

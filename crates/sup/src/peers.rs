@@ -1,5 +1,5 @@
-//! Where the ring is looked for: `--peer`, and `--peer-watch-file` with one address a line (ring
-//! chapter 13).
+//! Where the ring is looked for: `--peer`, and `--peer-watch-file` with one address a line
+//! (reference: ring §13).
 //!
 //! Names are resolved beside everything else, because a name server may not answer: at the start
 //! of a machine it often comes later. A name that cannot be resolved is a condition and costs only

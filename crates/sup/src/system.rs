@@ -1,4 +1,4 @@
-//! What this machine is called and which address it shows to others (services chapter 15.1).
+//! What this machine is called and which address it shows to others (reference: services §15.1).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 

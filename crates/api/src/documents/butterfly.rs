@@ -1,4 +1,4 @@
-//! `/butterfly`: the rumors as this Supervisor holds them (HTTP API chapter 13).
+//! `/butterfly`: the rumors as this Supervisor holds them (reference: http-api §13).
 //!
 //! The document shows each store twice: whole, under an old key, and concisely, under a newer
 //! one. The value here holds each store once; writing makes both.

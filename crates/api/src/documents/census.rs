@@ -1,4 +1,4 @@
-//! `/census`: service groups of the whole ring (HTTP API chapter 12).
+//! `/census`: service groups of the whole ring (reference: http-api §12).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,7 +31,7 @@ pub struct Census {
     pub last_service_file_counter: u64,
 }
 
-/// One service group (HTTP API chapter 12.2).
+/// One service group (reference: http-api §12.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CensusGroup {
@@ -81,7 +81,7 @@ pub struct ServiceFile {
     pub body: Arc<[u8]>,
 }
 
-/// One member of a group (HTTP API chapter 12.3).
+/// One member of a group (reference: http-api §12.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the keys of the document")]

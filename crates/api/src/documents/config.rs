@@ -8,7 +8,7 @@ use toml::Value;
 
 /// A TOML table, cheap to clone. In JSON a date becomes
 /// `{"$__toml_private_datetime":"2025-03-01T12:00:00Z"}` and `nan` and `inf` become `null`, as
-/// Habitat sends them (HTTP API chapter 8); in TOML they stay what they are.
+/// Habitat sends them (reference: http-api §8); in TOML they stay what they are.
 #[derive(Debug, Clone)]
 pub struct ConfigTable(Form);
 

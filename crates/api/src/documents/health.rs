@@ -1,4 +1,4 @@
-//! `/services/{name}/{group}/health` (HTTP API chapter 11).
+//! `/services/{name}/{group}/health` (reference: http-api §11).
 
 use roost_ident::HealthStatus;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

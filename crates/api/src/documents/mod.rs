@@ -1,5 +1,5 @@
 //! The documents that the API publishes, as plain values: the exact keys, order, types and
-//! spellings of Habitat 2.1.78 (HTTP API chapters 8 to 13).
+//! spellings of Habitat 2.1.78 (reference: http-api §8 to §13).
 //!
 //! Each document also reads what it writes, so that tests and clients can take recorded
 //! documents apart. Unknown keys are refused: a document that grows by accident is noticed.

@@ -1,4 +1,4 @@
-//! One service of `/services` (HTTP API chapter 9).
+//! One service of `/services` (reference: http-api §9).
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -130,7 +130,7 @@ pub struct ManagerPaths {
     pub proc_lock_file: String,
 }
 
-/// The package a service runs (HTTP API chapter 9.4).
+/// The package a service runs (reference: http-api §9.4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
@@ -220,7 +220,7 @@ pub struct RestartConfig {
     pub cooldown_period: Duration,
 }
 
-/// This Supervisor (HTTP API chapter 9.5).
+/// This Supervisor (reference: http-api §9.5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sys {

@@ -1,4 +1,4 @@
-//! What the ring knows about a Supervisor's addresses (HTTP API chapter 12.3, `sys`).
+//! What the ring knows about a Supervisor's addresses (reference: http-api §12.3, `sys`).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! `hab pkg config`: the default configuration of an installed package (configuration and templates
-//! chapter 9.2). Other layers are not shown.
+//! `hab pkg config`: the default configuration of an installed package
+//! (reference: templates §9.2). Other layers are not shown.
 
 use std::io::{self, Write as _};
 

@@ -1,5 +1,5 @@
-//! `hab plan render`: renders one template without a Supervisor, to try it out (configuration
-//! and templates chapter 9.1). A template error ends with exit code 1.
+//! `hab plan render`: renders one template without a Supervisor, to try it out
+//! (reference: templates §9.1). A template error ends with exit code 1.
 
 use std::{
     fs, io,

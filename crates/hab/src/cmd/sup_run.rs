@@ -63,7 +63,7 @@ fn check_place(root: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Files that cannot be read are wrong options (control chapter 4.1); files that do not fit
+/// Files that cannot be read are wrong options (reference: control §4.1); files that do not fit
 /// together are settings that no Supervisor can start with.
 fn check_tls_files(ctl: &CtlConfig) -> anyhow::Result<()> {
     let [key, certificates, client_ca] =

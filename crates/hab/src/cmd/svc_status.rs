@@ -201,8 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_the_one_of_the_control_chapter() {
-        // Control chapter 9, byte for byte.
+    fn the_table_is_that_of_habitat() {
+        // Byte for byte (reference: control §9).
         let expected = "\
 package                           type        desired  state  elapsed (s)  pid     group
 acme/demo/1.2.3/20240102030405    standalone  up       up     8            9579    demo.default

@@ -1,6 +1,6 @@
-//! `<sup>/config/log.yml`: levels of the diagnostic log in the form of log4rs (control chapter
-//! 20.4). Of it the levels count, of the root and of loggers, and whether a console is standard
-//! output or standard error; what else it may hold is told and has no effect.
+//! `<sup>/config/log.yml`: levels of the diagnostic log in the form of log4rs
+//! (reference: control §20.4). The levels of the root and of loggers count, and whether
+//! a console is standard output or standard error; everything else is named and has no effect.
 
 use std::{collections::BTreeMap, path::Path};
 

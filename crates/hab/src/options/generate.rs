@@ -1,4 +1,4 @@
-//! `--generate-config`: the settings in force as a commented TOML file (control chapter 12.2).
+//! `--generate-config`: the settings in force as a commented TOML file (reference: control §12.2).
 
 use clap::Command;
 use toml::{Table, Value};

@@ -1,4 +1,4 @@
-//! Options of `hab sup run` (control chapter 12.1), from the command line, the environment and
+//! Options of `hab sup run` (reference: control §12.1), from the command line, the environment and
 //! configuration files. Names of fields are the keys of the files.
 
 use std::{

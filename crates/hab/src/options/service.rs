@@ -1,5 +1,5 @@
 //! Options of a service: of `svc load`, `svc update` and, for the package to start, of
-//! `sup run` (control chapter 14.1).
+//! `sup run` (reference: control §14.1).
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Our own commands, end to end; texts and codes of the control chapter.
+//! Our own commands, end to end; texts and exit codes (reference: control).
 
 use std::{fs, net::TcpListener};
 

@@ -93,7 +93,7 @@ fn secret(sup: &Supervisor) -> String {
     std::fs::read_to_string(sup.root().join("hab/sup/default/CTL_SECRET")).expect("a secret")
 }
 
-/// One frame of the control protocol (control chapter 2.1) with the transaction's number.
+/// One frame of the control protocol (reference: control §2.1) with the transaction's number.
 fn frame(number: u32, id: &str, body: &[u8]) -> Vec<u8> {
     let lengths = u32::try_from(id.len() << 20 | body.len()).expect("short");
     let mut bytes = (1 << 31 | lengths).to_be_bytes().to_vec();

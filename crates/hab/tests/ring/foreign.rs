@@ -156,7 +156,7 @@ fn what_would_kill_a_member_is_dropped_and_counted() {
                "gossip_port": 9638, "persistent": false, "departed": false, "probe_ping": false})
     };
     let from = peer.id.clone();
-    // Ring chapter 18: each of these does damage to a real Supervisor.
+    // Each of these damages a Supervisor of Habitat (reference: ring §18).
     for address in ["", "no.such.host", "::1"] {
         peer.tell(&json!({"cmd": "rumor", "rumor": {"type": "MEMBER", "from_id": from,
                           "member": {"member": member(address), "health": "ALIVE"}}}));

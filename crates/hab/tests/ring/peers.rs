@@ -53,7 +53,7 @@ fn local_gossip_mode_listens_on_the_second_loopback_address() {
     sup.wait_log("Starting gossip-listener on 127.0.0.2:9638");
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     stranger.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
-    // A PING of the ring chapter, 19.1, without its membership.
+    // A PING without its membership (reference: ring §19.1).
     let id = b"0f1e2d3c4b5a69788796a5b4c3d2e1f0";
     let mut ping = vec![0x1a, 0x38, 0x08, 0x01, 0x12, 0x34, 0x0a, 0x32, 0x0a, 0x20];
     ping.extend_from_slice(id);

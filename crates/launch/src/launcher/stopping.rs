@@ -1,5 +1,5 @@
 //! The orderly end: first the Supervisor stops what it knows, then the launcher what is left
-//! (services chapter 1.6).
+//! (reference: services §1.6).
 //!
 //! The Supervisor owns the stop signals, timeouts and hooks of services, so it gets no limit here,
 //! and if it ends before they are stopped, one more is started to do that. Should it hang,

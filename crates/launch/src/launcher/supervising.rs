@@ -196,8 +196,8 @@ impl Launcher {
         }
     }
 
-    /// The Supervisor process ended (services chapter 1.5; death by a signal is treated like any
-    /// other unexpected end).
+    /// The Supervisor process ended (reference: services §1.5; death by a signal is treated like
+    /// any other unexpected end).
     pub(super) fn on_supervisor_end(&mut self, status: WaitStatus) {
         let Some(mut link) = self.link.take() else {
             return;

@@ -125,7 +125,7 @@ fn read_rules(context: &Dir, facts: &Facts) -> Result<Rules, StageError> {
     Ok(rules)
 }
 
-/// Where plans may lie in a directory (packages chapter 13.1): those of a platform first.
+/// Where plans may lie in a directory (reference: packages §13.1): those of a platform first.
 pub(super) fn plan_places(target: &str) -> [[PathBuf; 2]; 2] {
     [[PathBuf::from(target), Path::new("habitat").join(target)], ["".into(), "habitat".into()]]
 }

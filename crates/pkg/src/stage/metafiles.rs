@@ -99,8 +99,8 @@ pub(super) fn files(
     }
 }
 
-/// The file `run` for a plan's `pkg_svc_run` (packages chapter 13.3). The Supervisor starts it as
-/// the service's user already.
+/// The file `run` for a plan's `pkg_svc_run` (reference: packages §13.3). The Supervisor starts it
+/// as the service's user already.
 pub(super) fn run_script(command: &str, svc_path: &str, data_path: &str) -> String {
     let quoted = |path: &str| format!("'{}'", path.replace('\'', "'\\''"));
     let (svc, data) = (quoted(svc_path), quoted(data_path));

@@ -1,5 +1,5 @@
 //! From the wish to run to the spawned process: build, install, prepare, init, spawn
-//! (services chapter 5 and 7).
+//! (reference: services §5 and §7).
 
 use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
 

@@ -1,5 +1,5 @@
 //! What the user wants: start, stop, unload, a changed spec; and the end of the Supervisor
-//! (services chapter 4).
+//! (reference: services §4).
 
 use roost_ident::{DesiredState, Hook, ServiceGroup};
 

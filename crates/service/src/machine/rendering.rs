@@ -1,5 +1,5 @@
 //! Rendered files: when they are wanted, and what a change of them does to a running process
-//! (services chapter 12, templates chapter 7).
+//! (reference: services §12, templates §7).
 
 use roost_ident::{Hook, TerminationReason};
 
@@ -137,7 +137,7 @@ impl Machine {
         !self.asked.render
     }
 
-    /// Acts on changed files: the first that matches (services chapter 12.2).
+    /// Acts on changed files: the first that matches (reference: services §12.2).
     pub(super) fn apply_pending(&mut self, now: Now) {
         let Pending { init, run, post_run, reconfigure, config } =
             std::mem::take(&mut self.attempt.pending);

@@ -1,4 +1,4 @@
-//! Restarts: failures, which wait, and intended ones, which do not (services chapter 9).
+//! Restarts: failures, which wait, and intended ones, which do not (reference: services §9).
 
 use roost_ident::TerminationReason;
 
@@ -18,7 +18,7 @@ impl Machine {
         self.restarting && self.last_process_state.is_some_and(|last| last.reason.is_failure())
     }
 
-    /// A newer release is to run (services chapter 13.1).
+    /// A newer release is to run (reference: services §13.1).
     pub(super) fn package_updated(&mut self, now: Now, ident: &str) {
         match self.phase {
             Phase::Building
@@ -42,7 +42,7 @@ impl Machine {
         }
     }
 
-    /// A failure: counted, and followed by the back-off (services chapter 9).
+    /// A failure: counted, and followed by the back-off (reference: services §9).
     pub(super) fn fail(&mut self, now: Now, reason: TerminationReason, pid: Option<u32>) {
         self.mark(now, reason, pid);
         let pause_ms = self.backoff.fail(now.mono_ms, &mut self.rng);
@@ -63,7 +63,7 @@ impl Machine {
         self.enter_stop(now, After::Restart, None);
     }
 
-    /// An intended restart: at once, and failures are forgotten (services chapter 9).
+    /// An intended restart: at once, and failures are forgotten (reference: services §9).
     pub(super) fn restart(&mut self, now: Now, reason: TerminationReason) {
         let pid = self.process.map(|process| process.pid);
         self.mark(now, reason, pid);

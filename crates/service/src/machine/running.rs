@@ -28,7 +28,7 @@ impl Machine {
         self.advance(now);
     }
 
-    /// A process of the former Supervisor (services chapter 1.7).
+    /// A process of the former Supervisor (reference: services §1.7).
     pub(super) fn take_back(&mut self, now: Now, survivor: Survivor) {
         let Survivor { pid, started_unix_ms, remembered } = survivor;
         let mono_of =
@@ -281,7 +281,7 @@ impl Machine {
         self.check_health(now);
     }
 
-    /// Gossiped files were written (services chapter 12.3).
+    /// Gossiped files were written (reference: services §12.3).
     pub(super) fn files_updated(&mut self, names: &[String]) {
         for name in names {
             self.push(text::service(format!("Service file updated, {name}")));

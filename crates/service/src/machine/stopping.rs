@@ -1,5 +1,5 @@
 //! Stopping: hooks are ended, the process is asked to end and killed when it does not,
-//! `post-stop` runs when it is gone (services chapter 8).
+//! `post-stop` runs when it is gone (reference: services §8).
 
 use roost_ident::{Hook, ShutdownSignal};
 

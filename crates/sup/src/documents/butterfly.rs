@@ -1,4 +1,4 @@
-//! `/butterfly` from the ring's view (ring chapter 15.2).
+//! `/butterfly` from the ring's view (reference: ring §15.2).
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `/census` (HTTP API chapter 12).
+//! `/census` (reference: http-api §12).
 
 use std::{collections::BTreeMap, sync::Arc};
 

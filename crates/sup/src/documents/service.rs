@@ -1,4 +1,4 @@
-//! `/services`: one loaded service (HTTP API chapter 9).
+//! `/services`: one loaded service (reference: http-api §9).
 
 use std::{path::Path, sync::Arc, time::Duration};
 

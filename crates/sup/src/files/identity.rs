@@ -1,4 +1,4 @@
-//! Who this Supervisor is: `MEMBER_ID` (ring chapter 12.1).
+//! Who this Supervisor is: `MEMBER_ID` (reference: ring §12.1).
 
 use std::{fs, io, path::Path};
 

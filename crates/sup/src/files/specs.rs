@@ -1,4 +1,4 @@
-//! The spec directory: one file per service, what the user wants (services chapter 2.3).
+//! The spec directory: one file per service, what the user wants (reference: services §2.3).
 //!
 //! The files are the truth: commands change them, people may too, and the Supervisor follows.
 

@@ -1,4 +1,4 @@
-//! The ring's files: `data/INCARNATION` and `data/<member id>.rst` (ring chapter 12).
+//! The ring's files: `data/INCARNATION` and `data/<member id>.rst` (reference: ring §12).
 
 use std::{
     io::{self, Read},

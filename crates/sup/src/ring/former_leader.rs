@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use roost_ring::{Health, MemberId, Status, Stores};
 
 /// Makes this member a mere candidate of the elections that it had won. If nobody else was
-/// elected, the others answer that it has won (ring chapter 10.4 line 3), within a few rounds of
-/// gossip. Where no other member is left to answer, its word stands.
+/// elected, the others answer that it has won (reference: ring §10.4 line 3), within a few rounds
+/// of gossip. Where no other member is left to answer, it stays the leader.
 ///
 /// Not for groups whose service is still running here: for them, nothing has changed. A service
 /// that ended while no Supervisor was there counts as one of a machine that went down, whatever

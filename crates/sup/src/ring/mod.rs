@@ -1,4 +1,4 @@
-//! The shell around the ring's state machine: sockets, timers, files (ring chapter).
+//! The shell around the ring's state machine: sockets, timers, files (reference: ring).
 
 mod complaints;
 mod disk;
@@ -148,7 +148,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A number in the environment (ring chapter 16). What is no number is told and not used.
+/// A number in the environment (reference: ring §16). A value that is not a number is logged and ignored.
 fn number<N: FromStr>(name: &str) -> Option<N> {
     let value = variable(name)?;
     let number = value.parse().ok();

@@ -1,13 +1,13 @@
 //! When the data file is written.
 //!
-//! What others count as told is never told again (ring chapter 9). So a Supervisor that is killed
-//! must find it in its file: Habitat writes each 30 s and can lose a configuration for good.
+//! Other members never repeat what they count as sent (reference: ring §9). A Supervisor that is
+//! killed must find it in its file: Habitat writes each 30 s and can lose a configuration for good.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Time between writes (`HAB_PERSIST_LOOP_PERIOD_SECS`, ring chapter 12.3).
+/// Time between writes (`HAB_PERSIST_LOOP_PERIOD_SECS`, reference: ring §12.3).
 const PERIOD_S: u64 = 30;
 /// No clock goes further.
 const PERIOD_MAX_S: u64 = 365 * 86_400;

@@ -1,4 +1,4 @@
-//! Elections that an operator starts anew with a file (ring chapter 10.7), where
+//! Elections that an operator starts again with a file (reference: ring §10.7), where
 //! `HAB_FEAT_TRIGGER_ELECTION` allows it.
 
 use std::{fs, path::PathBuf, time::Duration};

@@ -2,7 +2,7 @@
 //! configuration layers that are files.
 //!
 //! Reading takes as long as the disk wants, so it runs beside the Supervisor's task. A service
-//! is read anew at each start (packages chapter 4.4); nothing is cached between starts.
+//! is read again at each start (reference: packages §4.4); nothing is cached between starts.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
 //! The environment of services and hooks: what the Supervisor was given, without what is not for
-//! them, with the package's own laid over it (services chapter 6.3).
+//! them, with the package's own laid over it (reference: services §6.3).
 
 use std::{collections::BTreeMap, env, ffi::OsString};
 

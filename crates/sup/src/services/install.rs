@@ -1,5 +1,5 @@
 //! Install hooks, which run once per installed release before the service starts
-//! (services chapter 5.2 and 6.1).
+//! (reference: services §5.2 and §6.1).
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 

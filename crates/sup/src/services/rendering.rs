@@ -1,4 +1,4 @@
-//! One pass over all templates of a service (configuration chapter 7).
+//! One pass over all templates of a service (reference: templates §7).
 
 use roost_ident::Hook;
 use roost_pkg::{
@@ -90,7 +90,7 @@ fn render_config(built: &Built, context: &Value, rendering: &mut Rendering) -> R
 }
 
 /// Renders `config_install/` and the hooks of installation of a package, right before the
-/// install hook runs (configuration chapter 3.2). Returns what has changed, as key and text of
+/// install hook runs (reference: templates §3.2). Returns what has changed, as key and text of
 /// lines.
 pub(crate) fn render_install(
     package: &roost_pkg::Package,

@@ -1,5 +1,5 @@
-//! Small files of services that nobody waits for: logs of hooks (services chapter 6.5), `PID`,
-//! statuses of install hooks.
+//! Small files of services that no other step needs: logs of hooks (reference: services §6.5),
+//! `PID`, statuses of install hooks.
 //!
 //! A thread writes them, so that a disk that hangs stops no hook and no Supervisor. What waits for
 //! it is bounded however long the disk hangs: of a `PID` or status only the newest is kept, and

@@ -1,4 +1,4 @@
-//! What clients of the control gateway want (control chapter 6).
+//! What clients of the control gateway want (reference: control §6).
 //!
 //! Commands that change what is wanted of a service change its spec file; the Supervisor then
 //! follows the file. They are done one after the other, beside this task, because they write

@@ -1,4 +1,4 @@
-//! The spec directory, and the services it asks for (services chapter 2.3 and 4.2).
+//! The spec directory, and the services it asks for (reference: services §2.3 and §4.2).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Suitability hooks: how fit a member is to lead its group (services chapter 11.3).
+//! Suitability hooks: how fit a member is to lead its group (reference: services §11.3).
 
 use roost_ident::Hook;
 use roost_ring::Command;
