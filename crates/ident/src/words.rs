@@ -321,6 +321,12 @@ impl ShutdownSignal {
             Self::Chld => 17,
         }
     }
+
+    /// The signal of this number on Linux, if a service can be asked to end by it.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|signal| signal.number() == number)
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::last_words::LastWords;
+use crate::proc::Stat;
+use crate::spawn::{Failure, Forked};
 use crate::table::Entry;
 use crate::wire::{Kind, Scope, Spawn};
 use crate::{group, proc};
@@ -22,10 +24,37 @@ pub(crate) struct Child {
     pub(crate) kill_at: Option<Instant>,
     /// The end of what it printed to stderr.
     pub(crate) last_words: LastWords,
+    /// What the Supervisor sent it.
+    pub(crate) sent: Sent,
+}
+
+/// Signals of the Supervisor to a process, as far as they explain its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Sent {
+    #[default]
+    Nothing,
+    /// Its stop began.
+    Asked,
+    /// It did not end in time.
+    Kill,
+}
+
+/// What is left of a process of an earlier launcher.
+pub(crate) enum Found {
+    Nothing,
+    /// The process itself, or others of its group.
+    Alive(Box<Child>),
+    /// There is a group of its number, which may be of somebody else: process ids have begun anew.
+    Unsure,
 }
 
 /// Where in its life it is.
 pub(crate) enum State {
+    /// Forked; executes nothing before it is on record, in a table of this number, but does not
+    /// wait longer than that for a disk.
+    Held { forked: Box<Forked>, retry: Option<Box<Spawn>>, number: u64, until: Instant },
+    /// Its script could not be executed; another way is looked for. Nothing of it runs.
+    Seeking { spawn: Box<Spawn>, failure: Failure },
     /// Forked; exec is under way. The request is kept for a second attempt.
     Starting { status: OwnedFd, retry: Option<Box<Spawn>> },
     /// Our own child, not reaped: its id cannot mean another process.
@@ -58,25 +87,43 @@ impl Stop {
 }
 
 impl Child {
-    /// A process of an earlier launcher, if it is still that process.
-    pub(crate) fn survivor(entry: Entry, kind: Kind) -> Option<Child> {
-        let pid = raw(entry.pid)?;
+    /// What is left of a process of an earlier launcher. `unique`: process ids have not begun anew
+    /// since it was recorded.
+    pub(crate) fn survivor(entry: Entry, kind: Kind, unique: bool) -> Found {
+        let Some(pid) = raw(entry.pid) else {
+            return Found::Nothing;
+        };
         // opened before looking: what is looked at cannot change any more
-        let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => Some(pidfd),
-            Err(rustix::io::Errno::NOSYS) => None,
-            Err(_) => return None,
+        let opened = rustix::process::pidfd_open(pid, PidfdFlags::empty());
+        let (pidfd, there) = match opened {
+            Ok(pidfd) => (Some(pidfd), true),
+            Err(rustix::io::Errno::NOSYS) => (None, true),
+            Err(_) => (None, false),
         };
-        let state = State::Survivor { pidfd };
-        let child = Child {
-            entry,
-            kind,
-            state,
-            stop: Stop::No,
-            kill_at: None,
-            last_words: LastWords::default(),
+        let stat = Stat::of(entry.pid).filter(|_| there);
+        let (id, start_ticks) = (entry.pid, entry.start_ticks);
+        let alive = |state| {
+            let sent = Sent::default();
+            Found::Alive(Box::new(Child {
+                entry,
+                kind,
+                state,
+                stop: Stop::No,
+                kill_at: None,
+                last_words: LastWords::default(),
+                sent,
+            }))
         };
-        child.is_same_process().then_some(child)
+        match stat {
+            // somebody else has its id, so its group was gone before
+            Some(stat) if stat.start_ticks != start_ticks => Found::Nothing,
+            Some(stat) if !stat.ended => alive(State::Survivor { pidfd }),
+            _ if !group::has_living(id) => Found::Nothing,
+            // what it left behind; while it is not collected, its id is its own
+            Some(_) => alive(State::Lingering),
+            None if unique => alive(State::Lingering),
+            None => Found::Unsure,
+        }
     }
 
     /// Whether the process id still means the recorded process.
@@ -89,6 +136,29 @@ impl Child {
         self.kind == Kind::Service
             && self.entry.name == name
             && !matches!(self.state, State::Lingering)
+    }
+
+    /// Whether it is on record: something of it may run after the end of this launcher.
+    pub(crate) fn is_recorded(&self) -> bool {
+        match self.state {
+            State::Seeking { .. } => false,
+            State::Lingering => self.kind == Kind::Service,
+            _ => true,
+        }
+    }
+
+    /// Lets a process that was held execute its program.
+    pub(crate) fn go(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Running) {
+            State::Held { forked, retry, .. } => State::Starting { status: forked.go(), retry },
+            other => other,
+        };
+    }
+
+    /// Notes a signal of the Supervisor, for the line about its end.
+    pub(crate) fn note_sent(&mut self, signal: i32) {
+        let is_late = self.sent == Sent::Asked && signal == libc::SIGKILL;
+        self.sent = if is_late { Sent::Kill } else { self.sent.max(Sent::Asked) };
     }
 
     /// Asks it to end, as it wants to be asked, but kills it after that time at the latest.
@@ -114,7 +184,7 @@ impl Child {
             group::signal_one(self.entry.pid, send)
         };
         match &self.state {
-            State::Starting { .. } | State::Running => {
+            State::Held { .. } | State::Starting { .. } | State::Running => {
                 // one that has no group of its own yet, or left it, is signalled alone
                 if scope == Scope::Process || to_group().is_err() {
                     to_process()?;
@@ -124,6 +194,7 @@ impl Child {
                 Scope::Group => to_group()?,
                 Scope::Process => return Err(gone()),
             },
+            State::Seeking { .. } => return Err(gone()),
             State::Survivor { pidfd } => {
                 if !self.is_same_process() {
                     return Err(gone());

@@ -26,6 +26,7 @@ const SIGNAL: u16 = 3;
 const REMEMBER: u16 = 4;
 const FORGET: u16 = 5;
 const ALIVE: u16 = 6;
+const NOTIFY: u16 = 7;
 // kinds of events
 const WELCOME: u16 = 101;
 const WELCOME_RUNNING: u16 = 102;
@@ -41,6 +42,7 @@ const EXITED: u16 = 115;
 const GROUP_GONE: u16 = 116;
 const SHUTDOWN: u16 = 117;
 const RESTART: u16 = 118;
+const OUT_OF_REACH: u16 = 119;
 
 // tags shared by all messages; one meaning each
 const ID: u8 = 1;
@@ -74,3 +76,10 @@ const TIME: u8 = 39;
 const WITHIN_MS: u8 = 28;
 const SHUTDOWN_TIMEOUT_MS: u8 = 29;
 const LAST_WORDS: u8 = 30;
+const GROUP_ALIVE: u8 = 32;
+const NOTICE_KIND: u8 = 31;
+
+// values of NOTICE_KIND
+const NOTICE_READY: u64 = 1;
+const NOTICE_STOPPING: u64 = 2;
+const NOTICE_STATUS: u64 = 3;

@@ -7,7 +7,7 @@ use crate::{shebang, table};
 /// # Errors
 /// What is wrong with it.
 pub fn process_table(text: &str, boot_id: &str) -> Result<usize, String> {
-    let entries = table::parse(text, boot_id)?;
+    let entries = table::parse(text, boot_id)?.entries;
     assert!(entries.iter().all(|entry| entry.pid > 1 && table::is_name(&entry.name)));
     Ok(entries.len())
 }

@@ -25,6 +25,12 @@ pub struct OutOfReach {
     pub user: u32,
 }
 
+impl std::fmt::Display for OutOfReach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PID {} ({}, user {})", self.pid, self.name, self.user)
+    }
+}
+
 /// Whether anything of a group can run.
 #[must_use]
 pub fn has_living(group: u32) -> bool {
@@ -36,6 +42,12 @@ pub fn has_living(group: u32) -> bool {
     let mut all = proc::all().filter(|(_, stat)| stat.group == group).peekable();
     // a /proc that hides the processes of others says nothing
     all.peek().is_none() || all.any(|(_, stat)| !stat.ended)
+}
+
+/// Whether a process is gone, or waits to be collected.
+#[must_use]
+pub fn process_has_ended(pid: u32) -> bool {
+    proc::start_ticks(pid).is_none()
 }
 
 /// The groups, of these, that nothing can run in.
@@ -183,9 +195,11 @@ mod tests {
         let group = child.id();
         assert!(has_living(group));
         assert!(without_life(&BTreeSet::from([group, 4_000_000])) == BTreeSet::from([4_000_000]));
+        assert!(!process_has_ended(group));
         signal(group, libc::SIGKILL).expect("there");
         // not collected
         wait_until("the end", || !has_living(group));
+        assert!(process_has_ended(group));
         let pid = raw(group).expect("a process id");
         rustix::process::test_kill_process_group(pid).expect("the kernel still counts it");
         assert_eq!(without_life(&BTreeSet::from([group])), BTreeSet::from([group]));

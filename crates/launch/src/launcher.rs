@@ -2,11 +2,13 @@
 //!
 //! One thread, one `poll`. The parts of the work are in the modules below: starting
 //! processes in `processes`, their output in `outputs`, their ends in `ends`, the Supervisor in
-//! `supervising`, the orderly end of everything in `stopping`.
+//! `supervising`, the orderly end of everything in `stopping`, the tables on disk in `saving`.
+//! What needs a disk is done by other threads ([`crate::disk`]).
 
 mod ends;
 mod outputs;
 mod processes;
+mod saving;
 mod stopping;
 mod supervising;
 mod watchdog;
@@ -22,21 +24,21 @@ use rustix::process::Rlimit;
 
 use crate::backoff::Backoff;
 use crate::child::{Child, State};
+use crate::disk::Disk;
 use crate::link::Link;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::splitter::Splitter;
 use crate::systemd::Systemd;
-use crate::table::Table;
+use crate::table::Loaded;
 use crate::wire::{Ended, Event, Kind, Stream};
 
+use saving::Saving;
 pub(crate) use watchdog::Promise;
 
 /// How often it is looked whether a group without its first process still lives. Mostly a child
 /// signal tells it sooner.
 const LINGER_CHECK: Duration = Duration::from_millis(200);
-/// Tables that could not be saved are saved again after this.
-const SAVE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What stays the same over the life of the launcher.
 pub(crate) struct Setup {
@@ -44,16 +46,18 @@ pub(crate) struct Setup {
     pub(crate) args: Vec<OsString>,
     /// The program that the Supervisor is started from.
     pub(crate) program: PathBuf,
+    pub(crate) pid_file: PathBuf,
+    /// The tables, to be removed when nothing is left to find.
+    pub(crate) tables: Vec<PathBuf>,
     pub(crate) boot_id: String,
     /// Limit of open files at the start.
     pub(crate) open_files: Rlimit,
-    pub(crate) services: Table,
-    pub(crate) hooks: Table,
 }
 
 /// Everything the launcher knows.
 pub(crate) struct Launcher {
     setup: Setup,
+    disk: Disk,
     signals: Signals,
     printer: Printer,
     systemd: Option<Systemd>,
@@ -74,10 +78,7 @@ pub(crate) struct Launcher {
     /// When groups without their first process are looked at again.
     groups_due: Instant,
     phase: Phase,
-    /// The tables on disk differ: services, hooks.
-    unsaved: (bool, bool),
-    /// The last try to save them failed; the loop tries again then.
-    save_again: Option<Instant>,
+    saving: Saving,
 }
 
 /// What the launcher is about.
@@ -138,15 +139,18 @@ enum Token {
     /// Descriptor of a survivor.
     Survivor(u64),
     Pipe(usize),
+    /// Something was written or found.
+    Disk,
     /// stdout or stderr takes bytes again; the flush of each turn does it.
     Output,
 }
 
 impl Launcher {
-    pub(crate) fn new(setup: Setup, signals: Signals, printer: Printer) -> Launcher {
+    pub(crate) fn new(setup: Setup, disk: Disk, signals: Signals, printer: Printer) -> Launcher {
         let now = Instant::now();
         Launcher {
             setup,
+            disk,
             signals,
             printer,
             systemd: Systemd::from_env(now),
@@ -164,29 +168,23 @@ impl Launcher {
             next_id: 1,
             groups_due: now,
             phase: Phase::Running,
-            unsaved: (true, true),
-            save_again: None,
+            saving: Saving::default(),
         }
     }
 
     /// Runs until the end; gives the exit code.
-    pub(crate) fn run(mut self) -> u8 {
-        self.adopt_survivors();
+    pub(crate) fn run(mut self, found: Vec<(Kind, Loaded)>) -> u8 {
+        self.adopt_survivors(found);
         loop {
             let now = Instant::now();
             self.on_time(now);
-            if self.save_again.is_none_or(|at| now >= at) {
-                self.save_tables();
-            }
+            self.save_when_due(now);
             self.printer.flush();
             if let Some(link) = &mut self.link {
                 link.flush();
             }
             if let Phase::Done { code } = self.phase {
-                if self.children.is_empty() {
-                    self.setup.services.remove();
-                    self.setup.hooks.remove();
-                }
+                self.remove_files();
                 self.printer.finish();
                 return code;
             }
@@ -204,6 +202,7 @@ impl Launcher {
             Token::Status(id) => self.on_exec(id),
             Token::Survivor(id) => self.on_survivor_end(id),
             Token::Pipe(at) => self.on_pipe(at),
+            Token::Disk => self.on_disk(),
             Token::Output => (),
         }
     }
@@ -245,6 +244,7 @@ impl Launcher {
         for fd in self.printer.pending() {
             add(Token::Output, fd, PollFlags::OUT);
         }
+        add(Token::Disk, self.disk.as_fd(), PollFlags::IN);
         add(Token::Signals, self.signals.as_fd(), PollFlags::IN);
         let timeout = self.timeout();
         if rustix::event::poll(&mut fds, timeout.as_ref()).is_err() {
@@ -275,7 +275,10 @@ impl Launcher {
         let promise = promise.map(Promise::deadline);
         let beat = self.systemd.as_ref().and_then(Systemd::deadline);
         let hooks = self.hook_ends.iter().filter_map(|end| end.until).min();
-        [start, stop, linger, link, promise, beat, hooks, self.save_again, self.printer.deadline()]
+        let held = self.held_until();
+        let save = self.saving.due(now);
+        let printer = self.printer.deadline();
+        [start, stop, linger, link, promise, beat, hooks, held, save, printer]
             .into_iter()
             .flatten()
             .min()
@@ -291,6 +294,7 @@ impl Launcher {
             systemd.on_time(now);
         }
         self.check_groups(now);
+        self.release_late(now);
         self.end_hook_outputs(now);
         self.check_link(now);
         self.check_promise(now);
@@ -320,33 +324,5 @@ impl Launcher {
         {
             link.send(event);
         }
-    }
-
-    fn save_tables(&mut self) {
-        let mut result = Ok(());
-        for (unsaved, kind, table) in [
-            (&mut self.unsaved.0, Kind::Service, &self.setup.services),
-            (&mut self.unsaved.1, Kind::Hook, &self.setup.hooks),
-        ] {
-            if *unsaved {
-                let entries = self
-                    .children
-                    .iter()
-                    .filter(|child| child.kind == kind && !matches!(child.state, State::Lingering));
-                let written = table.write(&self.setup.boot_id, entries.map(|child| &child.entry));
-                *unsaved = written.is_err();
-                result = result.and(written);
-            }
-        }
-        // a full disk must not keep services from running; it is said once
-        if let Err(error) = &result
-            && self.save_again.is_none()
-        {
-            self.printer.own(&format!(
-                "The process table below hab/launcher cannot be written ({error}); if this \
-                 launcher is killed, the next one will not find running services"
-            ));
-        }
-        self.save_again = result.is_err().then(|| Instant::now() + SAVE_PAUSE);
     }
 }

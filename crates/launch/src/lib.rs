@@ -32,6 +32,7 @@ mod clock;
 pub mod codec;
 #[doc(hidden)]
 pub mod decoders;
+mod disk;
 pub mod environment;
 pub mod group;
 mod last_words;

@@ -62,6 +62,17 @@ pub(crate) fn name(pid: u32) -> String {
     name.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
+/// Processes and threads started since boot; `None` where `/proc` does not say.
+pub(crate) fn forks() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    stat.lines().find_map(|line| line.strip_prefix("processes "))?.trim().parse().ok()
+}
+
+/// Process ids begin anew after this many; `None` where `/proc` does not say.
+pub(crate) fn pid_max() -> Option<u64> {
+    fs::read_to_string("/proc/sys/kernel/pid_max").ok()?.trim().parse().ok()
+}
+
 /// Identifies this run of the kernel; empty where `/proc` does not say.
 pub(crate) fn boot_id() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -93,6 +104,7 @@ mod tests {
         assert!(all().any(|(pid, _)| pid == own));
         assert!(real_user(own).is_some());
         assert!(!name(own).is_empty());
+        assert!(forks().is_some() && pid_max().is_some());
         assert_eq!(boot_id().len(), 36);
     }
 }

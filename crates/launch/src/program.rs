@@ -50,11 +50,22 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// The program for the Supervisor, as [`exec_launcher`] found it.
-pub(crate) fn known() -> io::Result<PathBuf> {
+fn known() -> io::Result<PathBuf> {
     match env::var_os(PROGRAM_VAR).filter(|path| !path.is_empty()) {
         Some(path) => Ok(PathBuf::from(path)),
         None => env::current_exe(),
     }
+}
+
+/// The program that Supervisors are started from: `HAB_SUP_BINARY` (a path, or a name searched in
+/// PATH), else the launcher's own.
+pub(crate) fn of_supervisor() -> io::Result<PathBuf> {
+    let Some(named) = env::var_os("HAB_SUP_BINARY").filter(|name| !name.is_empty()) else {
+        return known();
+    };
+    let is_name = !named.as_encoded_bytes().contains(&b'/');
+    let found = is_name.then(|| shebang::search(&named, env::var_os("PATH").as_deref())).flatten();
+    Ok(found.unwrap_or_else(|| PathBuf::from(named)))
 }
 
 /// Names this process (`ps -o comm`); at most 15 bytes show.

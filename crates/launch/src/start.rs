@@ -10,12 +10,14 @@ use std::process::ExitCode;
 use roost_files::{Durability, PUBLIC_DIRECTORY, check_directory, create_directories, replace};
 use rustix::process::{Pid, Resource, Rlimit};
 
+use crate::disk::{Disk, Tables};
 use crate::launcher::{Launcher, Setup};
 use crate::line::{LAUNCHER, Style};
 use crate::lock::Lock;
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::table::Table;
+use crate::wire::Kind;
 use crate::{EXIT_FATAL, program};
 
 /// The launcher's whole life. `args` are those of the Supervisor (what followed `hab sup run`).
@@ -57,28 +59,43 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         let shown = pid_file.display();
         printer.log_error(&format!("'{shown}' cannot be written: {error}"));
     }
-    let setup = program::known().map(|program| Setup {
-        args,
-        program,
-        boot_id: crate::proc::boot_id(),
-        open_files: raise_open_files(),
+    let tables = Tables {
         services: Table::new(launcher_dir.join("processes")),
         hooks: Table::new(launcher_dir.join("hooks")),
-    });
-    let code = match setup {
-        Ok(setup) => {
-            become_reaper();
-            Launcher::new(setup, signals, printer).run()
-        }
-        Err(error) => {
-            printer.log_error(&format!("The launcher's own program is not known: {error}"));
-            printer.finish();
-            1
-        }
     };
-    // gone already is as good
-    let _ = fs::remove_file(&pid_file);
-    ExitCode::from(code)
+    let boot_id = crate::proc::boot_id();
+    let found = vec![
+        (Kind::Service, tables.services.load(&boot_id)),
+        (Kind::Hook, tables.hooks.load(&boot_id)),
+    ];
+    let setup = Setup {
+        args,
+        program: PathBuf::new(),
+        pid_file: pid_file.clone(),
+        tables: vec![tables.services.path().into(), tables.hooks.path().into()],
+        boot_id,
+        open_files: raise_open_files(),
+    };
+    let started = program::of_supervisor()
+        .map_err(|error| format!("The launcher's own program is not known: {error}"))
+        .and_then(|program| {
+            let disk = Disk::start(tables)
+                .map_err(|error| format!("The writer of process tables cannot start: {error}"))?;
+            Ok((Setup { program, ..setup }, disk))
+        });
+    match started {
+        Ok((setup, disk)) => {
+            become_reaper();
+            ExitCode::from(Launcher::new(setup, disk, signals, printer).run(found))
+        }
+        Err(reason) => {
+            printer.log_error(&reason);
+            printer.finish();
+            // gone already is as good
+            let _ = fs::remove_file(&pid_file);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Makes the directories that the launcher and the Supervisor keep their state in, and refuses

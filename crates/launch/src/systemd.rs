@@ -1,5 +1,6 @@
-//! What the launcher itself tells systemd (`sd_notify(3)`): that it lives, and that it has no
-//! Supervisor. Readiness and the rest of the status are the Supervisor's to tell.
+//! What systemd is told (`sd_notify(3)`). The launcher sends everything, because the unit lets
+//! systemd take messages from its main process only: that the launcher lives and has no Supervisor,
+//! and what the Supervisor wants told.
 
 use std::env;
 use std::io;
@@ -7,6 +8,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
+
+use crate::wire::Notice;
 
 /// The socket of systemd, when that started us.
 pub(crate) struct Systemd {
@@ -57,6 +60,16 @@ impl Systemd {
     /// One line for `systemctl status`.
     pub(crate) fn status(&self, line: &str) {
         self.tell(&format!("STATUS={line}"));
+    }
+
+    /// Passes on what the Supervisor wants told.
+    pub(crate) fn notify(&self, notice: &Notice) {
+        match notice {
+            Notice::Ready => self.tell("READY=1"),
+            Notice::Stopping => self.tell("STOPPING=1"),
+            // one line is one statement, whatever is in it
+            Notice::Status(line) => self.status(&line.replace(['\n', '\0'], " ")),
+        }
     }
 
     fn tell(&self, text: &str) {

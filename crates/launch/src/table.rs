@@ -7,16 +7,22 @@
 //! kernel that runs the processes runs, and that kernel sees a renamed file at once. After a power
 //! loss no process is left and the boot id in the file is another one, so its content is ignored
 //! however much of it reached the disk.
+//!
+//! An entry stays until nothing of its process group can run. When the first process is gone, the
+//! group is known by its number alone. That number means no other group as long as process ids
+//! have not begun anew since: so the table says how many processes the kernel had started when it
+//! was written.
 
-use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use roost_files::{Durability, replace};
 
 use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Shutdown};
 
-const FIRST_LINE: &str = "roost-processes 2";
+const FIRST_LINE: &str = "roost-processes 3";
+/// Has no number of processes started.
+const FIRST_LINE_OF_2: &str = "roost-processes 2";
 /// Its entries end without [`Shutdown`].
 const FIRST_LINE_OF_1: &str = "roost-processes 1";
 /// Everybody may read it, as everybody may read the list of processes.
@@ -41,11 +47,19 @@ pub(crate) struct Table {
     path: PathBuf,
 }
 
+/// What a table of this boot holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) entries: Vec<Entry>,
+    /// Processes that the kernel had started when it was written, if that is known.
+    pub(crate) forks: Option<u64>,
+}
+
 /// What was found at the start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Loaded {
     /// Entries of this boot; also when there is no file.
-    Entries(Vec<Entry>),
+    Entries(Content),
     /// The file made no sense and was put aside; a line for the operator.
     Corrupt(String),
 }
@@ -55,21 +69,12 @@ impl Table {
         Table { path }
     }
 
-    /// Replaces the content.
-    pub(crate) fn write<'a>(
-        &self,
-        boot_id: &str,
-        entries: impl Iterator<Item = &'a Entry>,
-    ) -> io::Result<()> {
-        let mut text = format!("{FIRST_LINE}\nboot {boot_id}\n");
-        for e in entries {
-            let Shutdown { signal, timeout_ms } = e.shutdown;
-            let line = format!(
-                "{} {} {} {} {signal} {timeout_ms} {}\n",
-                e.id, e.pid, e.start_ticks, e.started_unix_ms, e.name
-            );
-            text.push_str(&line);
-        }
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the content by what [`format`] made.
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         replace(&self.path, text.as_bytes(), MODE, Durability::Cache)
     }
 
@@ -77,10 +82,10 @@ impl Table {
     /// `NAME.corrupt`.
     pub(crate) fn load(&self, boot_id: &str) -> Loaded {
         let problem = match roost_files::read_text(&self.path, MAX_FILE_BYTES) {
-            Ok(None) => return Loaded::Entries(Vec::new()),
+            Ok(None) => return Loaded::Entries(Content::default()),
             Err(error) => error.reason(),
             Ok(Some(text)) => match parse(&text, boot_id) {
-                Ok(entries) => return Loaded::Entries(entries),
+                Ok(content) => return Loaded::Entries(content),
                 Err(problem) => problem,
             },
         };
@@ -94,34 +99,53 @@ impl Table {
             self.path.display()
         ))
     }
-
-    /// Removes the file: nothing is left to find.
-    pub(crate) fn remove(&self) {
-        // missing is as good as removed, and an old one is harmless: its processes are gone
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
-pub(crate) fn parse(text: &str, boot_id: &str) -> Result<Vec<Entry>, String> {
-    let mut lines = text.lines();
-    let parse_entry = match lines.next() {
-        Some(FIRST_LINE) => parse_entry,
+/// The text of a table.
+pub(crate) fn format<'a>(
+    boot_id: &str,
+    forks: Option<u64>,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> String {
+    let forks = forks.map_or_else(|| "unknown".to_owned(), |forks| forks.to_string());
+    let mut text = format!("{FIRST_LINE}\nboot {boot_id}\nforks {forks}\n");
+    for e in entries {
+        let Shutdown { signal, timeout_ms } = e.shutdown;
+        let line = format!(
+            "{} {} {} {} {signal} {timeout_ms} {}\n",
+            e.id, e.pid, e.start_ticks, e.started_unix_ms, e.name
+        );
+        text.push_str(&line);
+    }
+    text
+}
+
+pub(crate) fn parse(text: &str, boot_id: &str) -> Result<Content, String> {
+    let mut lines = text.lines().enumerate();
+    let first = lines.next().map(|(_, line)| line);
+    let parse_entry = match first {
+        Some(FIRST_LINE | FIRST_LINE_OF_2) => parse_entry,
         Some(FIRST_LINE_OF_1) => parse_entry_of_1,
         _ => return Err(format!("line 1 is not \"{FIRST_LINE}\"")),
     };
-    let boot =
-        lines.next().and_then(|line| line.strip_prefix("boot ")).ok_or("line 2 has no boot id")?;
+    let mut field = |name: &str| lines.next().and_then(|(_, line)| line.strip_prefix(name));
+    let boot = field("boot ").ok_or("line 2 has no boot id")?;
+    let forks = match first {
+        Some(FIRST_LINE) => {
+            field("forks ").ok_or("line 3 has no number of processes")?.parse().ok()
+        }
+        _ => None,
+    };
     let entries = lines
-        .enumerate()
-        .map(|(at, line)| parse_entry(line).ok_or(format!("line {} is no process", at + 3)))
+        .map(|(at, line)| parse_entry(line).ok_or(format!("line {} is no process", at + 1)))
         .collect::<Result<Vec<_>, _>>()?;
     if entries.len() > MAX_ENTRIES {
         return Err(format!("more than {MAX_ENTRIES} processes"));
     }
     if boot != boot_id || boot_id.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Content::default());
     }
-    Ok(entries)
+    Ok(Content { entries, forks })
 }
 
 fn parse_entry(line: &str) -> Option<Entry> {
@@ -149,6 +173,8 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -173,24 +199,34 @@ mod tests {
         fn what_is_written_is_read(entries in prop::collection::vec(entry(), 0..8)) {
             let dir = tempfile::tempdir().expect("temporary directory");
             let table = Table::new(dir.path().join("processes"));
-            table.write("boot-1", entries.iter()).expect("written");
-            prop_assert_eq!(table.load("boot-1"), Loaded::Entries(entries));
-            prop_assert_eq!(table.load("boot-2"), Loaded::Entries(Vec::new()));
-            prop_assert_eq!(table.load(""), Loaded::Entries(Vec::new()));
+            for forks in [None, Some(7)] {
+                table.write(&format("boot-1", forks, entries.iter())).expect("written");
+                let content = Content { entries: entries.clone(), forks };
+                prop_assert_eq!(table.load("boot-1"), Loaded::Entries(content));
+                prop_assert_eq!(table.load("boot-2"), Loaded::Entries(Content::default()));
+                prop_assert_eq!(table.load(""), Loaded::Entries(Content::default()));
+            }
         }
 
         #[test]
         fn any_text_is_read_without_panic(text in ".{0,200}") {
             let _ = parse(&text, "boot-1");
             let _ = parse(&format!("{FIRST_LINE}\nboot boot-1\n{text}"), "boot-1");
+            let _ = parse(&format!("{FIRST_LINE}\nboot boot-1\nforks 1\n{text}"), "boot-1");
         }
     }
 
     #[test]
-    fn a_table_of_the_first_version_is_read() {
-        let entries = parse("roost-processes 1\nboot b\n1 2 3 4 a.b\n", "b").expect("a table");
-        assert_eq!(entries[0].name, "a.b");
-        assert_eq!(entries[0].shutdown, Shutdown::default());
+    fn tables_of_older_versions_are_read() {
+        for text in [
+            "roost-processes 1\nboot b\n1 2 3 4 a.b\n",
+            "roost-processes 2\nboot b\n1 2 3 4 15 8000 a.b\n",
+        ] {
+            let Content { entries, forks } = parse(text, "b").expect("a table");
+            assert_eq!(entries[0].name, "a.b");
+            assert_eq!(entries[0].shutdown, Shutdown::default());
+            assert_eq!(forks, None);
+        }
     }
 
     #[test]
@@ -202,6 +238,7 @@ mod tests {
             &b"\xff\xfe"[..],
             b"",
             b"roost-processes 1\nboot b\n1 2 3\n",
+            b"roost-processes 3\nboot b\n1 2 3 4 15 8000 a.b\n",
             b"roost-processes 1\nboot b\n1 0 3 4 a.b\n",
             b"roost-processes 1\nboot b\n1 1 3 4 a.b\n",
             b"roost-processes 1\nboot b\n1 4294967295 3 4 a.b\n",
@@ -214,6 +251,6 @@ mod tests {
             assert!(!path.exists());
             assert_eq!(fs::read(dir.path().join("processes.corrupt")).expect("kept"), bad);
         }
-        assert_eq!(table.load("b"), Loaded::Entries(Vec::new()));
+        assert_eq!(table.load("b"), Loaded::Entries(Content::default()));
     }
 }

@@ -74,11 +74,25 @@ pub enum Request {
         /// It will be heard of again within so long, milliseconds.
         within_ms: u64,
     },
+    /// Tell systemd something ([`crate::wire::Notice`]); without a systemd nothing happens.
+    Notify(Notice),
     /// Drop the remembered bytes and the last [`Ended`] of this name (after stop or unload).
     Forget {
         /// The service group.
         name: String,
     },
+}
+
+/// What the Supervisor wants systemd to know (`sd_notify(3)`). The launcher sends it: systemd
+/// takes such messages from the process it started and from no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Everything is started, as far as the Supervisor decides it.
+    Ready,
+    /// An orderly end has begun.
+    Stopping,
+    /// One line for `systemctl status`.
+    Status(String),
 }
 
 /// A process to start.
@@ -238,13 +252,24 @@ pub enum Event {
         /// The last lines that a service printed to stderr, at most [`MAX_LAST_WORDS_BYTES`]:
         /// often they say why. Empty for hooks, whose output the Supervisor has.
         last_words: String,
+        /// Others of its process group can still run: [`Event::GroupGone`] comes when none can.
+        /// A launcher that does not say so is taken to mean it.
+        group_alive: bool,
     },
-    /// Nothing of its process group lives any more: a stop is complete. After [`Event::Exited`],
-    /// mostly at once. Services and survivors only. After KILL wait for it a few seconds at most:
-    /// a process that the kernel holds, or a zombie that its parent does not collect, still counts.
+    /// Nothing of its process group can run any more: a stop is complete. After
+    /// [`Event::Exited`], mostly at once. Services and survivors only. After KILL wait for it a
+    /// few seconds at most: a process that the kernel holds still counts, a zombie does not.
     GroupGone {
         /// Its id.
         id: u64,
+    },
+    /// KILL was sent to a service, and there are processes in its group that the launcher may not
+    /// signal: [`Event::GroupGone`] comes when somebody else ends them.
+    OutOfReach {
+        /// Its id.
+        id: u64,
+        /// Which, for the operator: `PID 7 (name, user 0)`, several separated by commas.
+        processes: String,
     },
     /// Stop everything and end (exit code 0). The launcher waits without limit.
     Shutdown {
@@ -267,7 +292,8 @@ pub struct Welcome {
     /// Services that live (or whose start is under way), children of this launcher.
     pub running: Vec<Running>,
     /// The last end of each service that does not run now and was neither started again nor
-    /// forgotten: also ends that an earlier Supervisor was told of but may not have seen.
+    /// forgotten: also ends that an earlier Supervisor was told of but may not have seen, and
+    /// services of an earlier launcher that was killed and that nothing is left of.
     pub ended: Vec<Ended>,
     /// Processes of an earlier launcher that still live, and groups that outlive their first
     /// process, whose end is among `ended`. The one thing to do is to stop them.

@@ -237,13 +237,20 @@ pub enum Event {
     },
     /// Answer to [`crate::Effect::Spawn`].
     SpawnFailed(String),
+    /// After KILL: processes of the group may not be signalled. Until somebody else ends them,
+    /// nothing is started beside them.
+    OutOfReach {
+        /// The process that leads the group.
+        pid: u32,
+        /// Which, for the operator.
+        processes: String,
+    },
     /// The process was reaped.
     Exited {
         /// Which.
         pid: u32,
-        /// True when other processes of its group still live; [`Event::GroupEnded`] follows. A
-        /// caller that learns of the group a moment later holds this event back until then:
-        /// what lives on after a crash is stopped before the next start.
+        /// True when other processes of its group can still run; [`Event::GroupEnded`] follows.
+        /// What lives on after a crash is stopped before the next start.
         group_alive: bool,
         /// How it ended.
         end: ProcessEnd,

@@ -311,6 +311,7 @@ impl Machine {
             Event::Spawned { pid } => self.spawned(now, pid),
             Event::SpawnFailed(error) => self.spawn_failed(now, &error),
             Event::Exited { pid, group_alive, end } => self.exited(now, pid, group_alive, end),
+            Event::OutOfReach { pid, processes } => self.out_of_reach(pid, &processes),
             Event::GroupEnded { pid } => self.group_ended(now, pid),
             Event::HookEnded { hook, outcome, printed } => {
                 self.hook_ended(now, hook, &outcome, printed);

@@ -26,6 +26,9 @@ pub(crate) struct Stopping {
     pub(crate) kill_at_ms: Option<u64>,
     /// When KILL was sent: from then on what is left of the group is not waited for without end.
     pub(crate) killed_at_ms: Option<u64>,
+    /// There are processes that may not be killed: they are waited for until they are gone, unless
+    /// the Supervisor ends.
+    pub(crate) out_of_reach: bool,
 }
 
 /// Where a service is in its life.

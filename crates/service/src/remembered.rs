@@ -75,6 +75,9 @@ pub struct Survivor {
     pub started_unix_ms: u64,
     /// What was kept of its service; the default when nothing was.
     pub remembered: Remembered,
+    /// Nothing of it runs any more, and its stop is not over: what is left to be done is
+    /// `post-stop`.
+    pub is_gone: bool,
 }
 
 impl Remembered {

@@ -110,6 +110,7 @@ async fn start(
     (launcher, welcome, from_launcher): (Launcher, Welcome, mpsc::Receiver<wire::Event>),
 ) -> Result<Exit, StartError> {
     let clock = Clock::start();
+    systemd::through(&launcher);
     let config = Arc::new(config);
     let shutdown = CancellationToken::new();
     let _ends_with_us = shutdown.clone().drop_guard();

@@ -94,6 +94,69 @@ while :; do sleep 0.1; done
     });
 }
 
+/// Everything is killed at one blow but a worker of the service: it is ended, `post-stop` runs for
+/// the old run, then the service starts anew.
+#[test]
+fn after_a_catastrophe_workers_are_ended_and_post_stop_runs_before_the_next_start() {
+    for with_worker in [true, false] {
+        let run = "#!/bin/sh\necho run >> {{pkg.svc_data_path}}/log\n\
+                   sh -c 'echo $$ > {{pkg.svc_data_path}}/worker; while :; do sleep 0.1; done' &\n\
+                   wait\n";
+        let post_stop = "#!/bin/sh\necho post-stop >> {{pkg.svc_data_path}}/log\n";
+        let root = root_with_web(&[("hooks/run", run), ("hooks/post-stop", post_stop)]);
+        let sup = root.supervisor().args(["acme/web"]).start();
+        let pid = sup.wait_up("web");
+        let worker = || root.read("hab/svc/web/data/worker").trim().parse::<i32>().ok();
+        let first = wait_for("the worker", worker);
+        let supervisor = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero().get();
+        let launcher = sup.launcher_pid().as_raw_nonzero().get();
+        let all = [launcher, supervisor, pid, first];
+        let doomed = if with_worker { &all[..3] } else { &all[..] };
+        for signal in [Signal::STOP, Signal::KILL] {
+            doomed.iter().for_each(|pid| kill(*pid, signal));
+        }
+        drop(sup);
+        wait_for("their end", || (!doomed.iter().any(|pid| lives(*pid))).then_some(()));
+        assert_eq!(lives(first), with_worker);
+        let sup = root.supervisor().start();
+        wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+        let log = wait_for("the second run", || {
+            Some(root.read("hab/svc/web/data/log")).filter(|log| log.matches("run").count() == 2)
+        });
+        assert_eq!(log, "run\npost-stop\nrun\n");
+        assert!(!lives(first), "never two workers");
+    }
+}
+
+/// A Supervisor that dies while `post-stop` runs leaves it to the next one, whatever the service
+/// shall do then.
+#[test]
+fn a_post_stop_that_was_cut_off_is_run_again_by_the_next_supervisor() {
+    let post_stop = "#!/bin/sh\necho began >> {{pkg.svc_data_path}}/log\n\
+                     until [ -e {{pkg.svc_data_path}}/go ]; do sleep 0.05; done\n\
+                     echo done >> {{pkg.svc_data_path}}/log\n";
+    let root = root_with_web(&[("hooks/post-stop", post_stop)]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let output = sup.hab(["svc", "stop", "acme/web", "-r", &sup.ctl.to_string()]);
+    assert!(output.status.success(), "{output:?}");
+    let log = || root.read("hab/svc/web/data/log");
+    wait_for("the hook", || (log() == "began\n").then_some(()));
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    wait_for("the hook again", || (log() == "began\nbegan\n").then_some(()));
+    root.write("hab/svc/web/data/go", "");
+    wait_for("its end", || (log() == "began\nbegan\ndone\n").then_some(()));
+    assert!(sup.log().contains("Cleaning up after web.default"), "{}", sup.log());
+    // Once is enough.
+    let old = sup.supervisor_pid();
+    sup.signal(Signal::HUP);
+    wait_for("a new Supervisor", || sup.supervisor_pid().filter(|pid| Some(*pid) != old));
+    sup.wait_log_times("Starting http-gateway", 3);
+    wait_web(&sup, |service| service["desired_state"] == "Down" && !is_up(service));
+    assert_eq!(sup.log().matches("Cleaning up after").count(), 1, "{}", sup.log());
+}
+
 #[test]
 fn a_supervisor_whose_launcher_dies_stops_its_services_their_own_way_and_ends() {
     let run = "#!/bin/sh\ntrap '' TERM\ntrap 'echo INT >{{pkg.svc_data_path}}/ended; exit' INT\nwhile :; do sleep 0.1; done\n";

@@ -124,6 +124,59 @@ fn a_service_of_the_supervisors_user_keeps_only_harmless_capabilities() {
     sup.wait_log("web.default(O): CapEff:\t0000000000000400");
 }
 
+/// A program below a plain user's service that became root.
+#[test]
+fn a_process_that_may_not_be_killed_is_named_and_nothing_is_started_beside_it() {
+    if !is_root() || !Path::new("/usr/bin/setpriv").exists() {
+        return testkit::skip("needs root and setpriv");
+    }
+    let (bin, root) = root_with_program();
+    let become_root = bin.path().join("become-root");
+    fs::copy("/usr/bin/setpriv", &become_root).expect("copied");
+    fs::set_permissions(&become_root, fs::Permissions::from_mode(0o4755)).expect("a mode");
+    let run = format!(
+        "#!/bin/sh\n{} --reuid=0 sh -c 'trap \"\" TERM; echo $$ >> {{{{pkg.svc_data_path}}}}/roots; \
+         while :; do sleep 0.1; done' &\nexec sleep 100000\n",
+        become_root.display()
+    );
+    root.package(crate::WEB, &[("hooks/run", &run), ("SHUTDOWN_TIMEOUT", "1")]);
+    give(root.path(), NOBODY);
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut sup = root.supervisor().through(user).args(["acme/web"]).start();
+    let roots = || -> Vec<i32> {
+        let text = root.read("hab/svc/web/data/roots");
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    };
+    sup.wait_up("web");
+    let child = wait_for("the child", || roots().first().copied());
+    let owner = fs::metadata(format!("/proc/{child}")).expect("it lives").uid();
+    if owner != 0 {
+        return testkit::skip("needs a file system with programs that gain rights by their mode");
+    }
+    let secret = root.read("hab/sup/default/CTL_SECRET");
+    let control = |args: &[&str]| {
+        let mut command = sup.command(args.iter().copied().chain(["-r", &sup.ctl.to_string()]));
+        command.env("HAB_CTL_SECRET", &secret).output().expect("the program starts")
+    };
+    let stopped = control(&["svc", "stop", "acme/web", "--wait", "--timeout", "3"]);
+    assert!(!stopped.status.success(), "it is not stopped: {stopped:?}");
+    sup.wait_log("Not permitted to kill PID ");
+    let log = sup.log();
+    assert!(log.contains(&format!("PID {child} (sh, user 0)")), "{log}");
+    let started = control(&["svc", "start", "acme/web"]);
+    assert!(started.status.success(), "{started:?}");
+    // A new Supervisor knows nothing of that.
+    sup.signal(rustix::process::Signal::HUP);
+    sup.wait_log_times("Not permitted to kill PID ", 2);
+    assert_eq!(roots(), [child], "no second copy");
+    assert!(!sup.log().contains("Service killed"), "{}", sup.log());
+    crate::kill(child, rustix::process::Signal::KILL);
+    wait_for("the next run", || roots().get(1).copied());
+    // It keeps the Supervisor from its end for seconds only.
+    assert_eq!(sup.stop(), 0);
+    assert!(sup.log().contains("Not waiting any longer for what is left"), "{}", sup.log());
+}
+
 fn modes(root: &Root) -> BTreeMap<String, u32> {
     fn walk(base: &Path, dir: &Path, found: &mut BTreeMap<String, u32>) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {

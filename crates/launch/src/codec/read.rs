@@ -9,8 +9,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use super::*;
 use crate::line::Style;
 use crate::wire::{
-    Ended, Event, Ids, Kind, MAX_ENTRIES, MAX_MESSAGE_BYTES, Remembered, Request, Running, Scope,
-    Shutdown, Spawn, Status, Stream, Survivor, Welcome,
+    Ended, Event, Ids, Kind, MAX_ENTRIES, MAX_MESSAGE_BYTES, Notice, Remembered, Request, Running,
+    Scope, Shutdown, Spawn, Status, Stream, Survivor, Welcome,
 };
 
 /// Room that an idle decoder may keep.
@@ -289,6 +289,13 @@ impl Message for Request {
             },
             REMEMBER => Request::Remember { name: f.text(NAME)?, bytes: f.bytes(BYTES)?.to_vec() },
             FORGET => Request::Forget { name: f.text(NAME)? },
+            NOTIFY => match f.number(NOTICE_KIND)? {
+                NOTICE_READY => Request::Notify(Notice::Ready),
+                NOTICE_STOPPING => Request::Notify(Notice::Stopping),
+                NOTICE_STATUS => Request::Notify(Notice::Status(f.text(TEXT)?)),
+                // of a newer Supervisor
+                _ => return Ok(None),
+            },
             ALIVE => Request::Alive { within_ms: f.number(WITHIN_MS)? },
             _ => return Ok(None),
         }))
@@ -379,7 +386,10 @@ impl Message for Event {
                 status: f.status()?,
                 at_unix_ms: f.number(AT_MS)?,
                 last_words: f.text_if_any(LAST_WORDS)?,
+                // an older launcher tells only of the end of the group
+                group_alive: f.optional(GROUP_ALIVE)?.is_none_or(|alive| alive != 0),
             },
+            OUT_OF_REACH => Event::OutOfReach { id: f.number(ID)?, processes: f.text(TEXT)? },
             GROUP_GONE => Event::GroupGone { id: f.number(ID)? },
             SHUTDOWN => Event::Shutdown { signal: f.signed(SIGNAL_NUMBER)? },
             RESTART => Event::Restart,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::line::Style;
 use crate::wire::{
-    Ended, Event, Ids, Kind, MAX_MESSAGE_BYTES, Remembered, Request, Running, Scope, Shutdown,
-    Spawn, Status, Stream, Survivor, Welcome,
+    Ended, Event, Ids, Kind, MAX_MESSAGE_BYTES, Notice, Remembered, Request, Running, Scope,
+    Shutdown, Spawn, Status, Stream, Survivor, Welcome,
 };
 
 fn os() -> impl Strategy<Value = OsString> {
@@ -61,6 +61,12 @@ fn request() -> impl Strategy<Value = Request> {
             .prop_map(|(name, bytes)| Request::Remember { name, bytes }),
         ".{0,12}".prop_map(|name| Request::Forget { name }),
         any::<u64>().prop_map(|within_ms| Request::Alive { within_ms }),
+        prop_oneof![
+            Just(Notice::Ready),
+            Just(Notice::Stopping),
+            ".{0,20}".prop_map(Notice::Status),
+        ]
+        .prop_map(Request::Notify),
     ]
 }
 
@@ -149,8 +155,10 @@ fn event() -> impl Strategy<Value = Event> {
                 status,
                 at_unix_ms,
                 last_words,
+                group_alive: pid % 2 == 0,
             }
         ),
+        (any::<u64>(), ".{0,20}").prop_map(|(id, processes)| Event::OutOfReach { id, processes }),
         any::<u64>().prop_map(|id| Event::GroupGone { id }),
         any::<i32>().prop_map(|signal| Event::Shutdown { signal }),
         Just(Event::Restart),
@@ -256,6 +264,21 @@ fn messages_beyond_the_limit_are_refused_on_both_sides() {
         let result = decode::<Request>(&length.to_le_bytes(), 4);
         assert_eq!(result, Err(DecodeError::Length(length)));
     }
+}
+
+/// A launcher of an older release does not say whether others of the group live.
+#[test]
+fn an_end_without_news_of_its_group_is_followed_by_them() {
+    let (status, at_unix_ms) = (Status::Code(0), 0);
+    let last_words = String::new();
+    let event = Event::Exited { id: 1, pid: 2, status, at_unix_ms, last_words, group_alive: true };
+    let mut bytes = Vec::new();
+    append_event(&mut bytes, &event).expect("small");
+    // without its last field: a tag, a length, eight bytes
+    bytes.truncate(bytes.len() - 13);
+    let length = u32::try_from(bytes.len() - LENGTH_BYTES).expect("small");
+    bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+    assert_eq!(decode(&bytes, 64), Ok(vec![event]));
 }
 
 #[test]

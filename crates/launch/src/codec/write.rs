@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::wire::{
-    Event, Kind, MAX_MESSAGE_BYTES, Request, Scope, Shutdown, Spawn, Status, Stream, Welcome,
+    Event, Kind, MAX_MESSAGE_BYTES, Notice, Request, Scope, Shutdown, Spawn, Status, Stream,
+    Welcome,
 };
 
 /// A message that cannot be sent.
@@ -52,6 +53,14 @@ pub fn append_request(out: &mut Vec<u8>, request: &Request) -> Result<(), Encode
             f.bytes(BYTES, bytes);
         }),
         Request::Forget { name } => frame(out, FORGET, |f| f.bytes(NAME, name.as_bytes())),
+        Request::Notify(notice) => frame(out, NOTIFY, |f| match notice {
+            Notice::Ready => f.number(NOTICE_KIND, NOTICE_READY),
+            Notice::Stopping => f.number(NOTICE_KIND, NOTICE_STOPPING),
+            Notice::Status(text) => {
+                f.number(NOTICE_KIND, NOTICE_STATUS);
+                f.bytes(TEXT, text.as_bytes());
+            }
+        }),
         Request::Alive { within_ms } => frame(out, ALIVE, |f| f.number(WITHIN_MS, *within_ms)),
     }
 }
@@ -108,12 +117,19 @@ pub fn append_event(out: &mut Vec<u8>, event: &Event) -> Result<(), EncodeError>
             f.bytes(BYTES, bytes);
         }),
         Event::OutputEnd { id } => frame(out, OUTPUT_END, |f| f.number(ID, *id)),
-        Event::Exited { id, pid, status, at_unix_ms, last_words } => frame(out, EXITED, |f| {
+        Event::Exited { id, pid, status, at_unix_ms, last_words, group_alive } => {
+            frame(out, EXITED, |f| {
+                f.number(ID, *id);
+                f.number(PID, u64::from(*pid));
+                f.status(*status);
+                f.number(AT_MS, *at_unix_ms);
+                f.bytes(LAST_WORDS, last_words.as_bytes());
+                f.number(GROUP_ALIVE, u64::from(*group_alive));
+            })
+        }
+        Event::OutOfReach { id, processes } => frame(out, OUT_OF_REACH, |f| {
             f.number(ID, *id);
-            f.number(PID, u64::from(*pid));
-            f.status(*status);
-            f.number(AT_MS, *at_unix_ms);
-            f.bytes(LAST_WORDS, last_words.as_bytes());
+            f.bytes(TEXT, processes.as_bytes());
         }),
         Event::GroupGone { id } => frame(out, GROUP_GONE, |f| f.number(ID, *id)),
         Event::Shutdown { signal } => frame(out, SHUTDOWN, |f| f.signed(SIGNAL_NUMBER, *signal)),

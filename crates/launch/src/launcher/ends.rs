@@ -7,7 +7,7 @@ use std::time::Instant;
 use rustix::process::{WaitOptions, WaitStatus};
 
 use super::{LINGER_CHECK, Launcher, Phase};
-use crate::child::{Child, State, Stop};
+use crate::child::{Child, Sent, State, Stop};
 use crate::table::Entry;
 use crate::wire::{Ended, Event, Kind, Status};
 use crate::{clock, group};
@@ -32,7 +32,9 @@ impl Launcher {
 
     fn position_of_own(&self, pid: u32) -> Option<usize> {
         self.children.iter().position(|child| {
-            child.entry.pid == pid && matches!(child.state, State::Running | State::Starting { .. })
+            let own =
+                matches!(child.state, State::Held { .. } | State::Starting { .. } | State::Running);
+            own && child.entry.pid == pid
         })
     }
 
@@ -40,6 +42,7 @@ impl Launcher {
         let Some(at) = self.position_of_own(pid) else {
             return; // an orphan
         };
+        self.children[at].go();
         if let State::Starting { .. } = self.children[at].state {
             // what its status pipe says comes first
             let id = self.children[at].entry.id;
@@ -54,7 +57,7 @@ impl Launcher {
             Kind::Hook => {
                 self.await_output_end(entry.id);
                 self.mark_unsaved(Kind::Hook);
-                self.tell_exit(&entry, status, clock::unix_ms(), String::new());
+                self.tell_exit(&entry, status, clock::unix_ms(), String::new(), false);
                 if self.children[at].stop == Stop::No {
                     self.children.swap_remove(at);
                 } else {
@@ -65,8 +68,12 @@ impl Launcher {
             Kind::Service => {
                 self.read_last_words(entry.id);
                 if self.children[at].stop == Stop::No {
+                    let reason = match self.children[at].sent {
+                        Sent::Kill => ": it had not ended within its time-out and was killed",
+                        Sent::Nothing | Sent::Asked => "",
+                    };
                     self.printer.own(&format!(
-                        "Child for service '{}' with PID {pid} exited with code {}",
+                        "Child for service '{}' with PID {pid} exited with code {}{reason}",
                         entry.name,
                         ExitStatus::from_raw(raw.as_raw())
                     ));
@@ -96,15 +103,24 @@ impl Launcher {
         child.state = State::Lingering;
         let entry = child.entry.clone();
         let last_words = child.last_words.take();
-        self.mark_unsaved(Kind::Service);
+        self.groups_due = Instant::now();
         // one time for both: by it the next Supervisor knows an end that was told already
         let at_unix_ms = clock::unix_ms();
-        self.tell_exit(&entry, status, at_unix_ms, last_words.clone());
+        let group_alive = group::has_living(entry.pid);
+        self.tell_exit(&entry, status, at_unix_ms, last_words.clone(), group_alive);
         self.keep_end(entry, status, at_unix_ms, last_words);
     }
 
-    fn tell_exit(&mut self, entry: &Entry, status: Status, at_unix_ms: u64, last_words: String) {
-        self.tell(&Event::Exited { id: entry.id, pid: entry.pid, status, at_unix_ms, last_words });
+    fn tell_exit(
+        &mut self,
+        entry: &Entry,
+        status: Status,
+        at_unix_ms: u64,
+        last_words: String,
+        group_alive: bool,
+    ) {
+        let (id, pid) = (entry.id, entry.pid);
+        self.tell(&Event::Exited { id, pid, status, at_unix_ms, last_words, group_alive });
     }
 
     /// Keeps the last end of a service for the next Supervisor.
@@ -148,6 +164,7 @@ impl Launcher {
         };
         while let Some(at) = self.children.iter().position(is_gone) {
             let child = self.children.swap_remove(at);
+            self.mark_unsaved(child.kind);
             if child.kind == Kind::Hook {
                 continue;
             }

@@ -2,55 +2,70 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::{HookEnd, Launcher, Pipe, Sink};
-use crate::child::{Child, State, Stop};
+use crate::child::{Child, Found, Sent, State, Stop};
 use crate::clock;
 use crate::environment;
 use crate::last_words::LastWords;
-use crate::proc;
 use crate::shebang::{self, Fallback};
 use crate::spawn::{self, Failure, Program, Role, Step};
 use crate::splitter::Splitter;
-use crate::table::{Entry, Loaded, is_name};
+use crate::table::{Content, Entry, Loaded, is_name};
 use crate::wire::{
     Event, Kind, MAX_ENTRIES, MAX_STATE_BYTES, Request, Scope, Spawn, Status, Stream,
 };
+use crate::{group, proc};
 
 /// Exit code told for a program that could not be executed while nobody listened.
 const NOT_EXECUTED: i32 = 127;
 
 impl Launcher {
-    /// Finds what an earlier launcher left: its services are announced, its hooks killed.
-    pub(super) fn adopt_survivors(&mut self) {
-        for kind in [Kind::Service, Kind::Hook] {
-            let table = match kind {
-                Kind::Service => &self.setup.services,
-                Kind::Hook => &self.setup.hooks,
-            };
-            let entries = match table.load(&self.setup.boot_id) {
-                Loaded::Entries(entries) => entries,
+    /// Takes in what an earlier launcher left: its services are announced, its hooks killed.
+    pub(super) fn adopt_survivors(&mut self, found: Vec<(Kind, Loaded)>) {
+        for (kind, loaded) in found {
+            let Content { entries, forks } = match loaded {
+                Loaded::Entries(content) => content,
                 Loaded::Corrupt(line) => {
                     self.printer.own(&line);
                     continue;
                 }
             };
+            let unique = is_unique_since(forks);
             for entry in entries {
                 self.next_id = self.next_id.max(entry.id.saturating_add(1));
-                let Some(child) = Child::survivor(entry, kind) else {
-                    continue;
-                };
-                if kind == Kind::Hook {
-                    // gone in between is as good
-                    let _ = child.signal(libc::SIGKILL, Scope::Group);
-                    continue;
+                let (name, pid) = (entry.name.clone(), entry.pid);
+                match (Child::survivor(entry.clone(), kind, unique), kind) {
+                    (Found::Nothing | Found::Unsure, Kind::Hook) => (),
+                    // nobody has cleaned up after it
+                    (Found::Nothing, Kind::Service) => {
+                        self.keep_end(entry, Status::Unknown, clock::unix_ms(), String::new());
+                    }
+                    (Found::Alive(hook), Kind::Hook) => {
+                        // gone in between is as good
+                        let _ = hook.signal(libc::SIGKILL, Scope::Group);
+                    }
+                    (Found::Unsure, Kind::Service) => self.printer.own(&format!(
+                        "Processes of group {pid} may be left of service '{name}' of an earlier \
+                         launcher, or belong to something else: process ids have begun anew since. \
+                         They are left alone; look at them with: pgrep -a -g {pid}"
+                    )),
+                    (Found::Alive(child), Kind::Service) => {
+                        let what = match child.state {
+                            State::Lingering => "What is left of service",
+                            _ => "Service",
+                        };
+                        self.printer.own(&format!(
+                            "{what} '{name}' with PID {pid} still runs since an earlier launcher"
+                        ));
+                        if let State::Lingering = child.state {
+                            self.keep_end(entry, Status::Unknown, clock::unix_ms(), String::new());
+                        }
+                        self.children.push(*child);
+                    }
                 }
-                self.printer.own(&format!(
-                    "Service '{}' with PID {} still runs since an earlier launcher",
-                    child.entry.name, child.entry.pid
-                ));
-                self.children.push(child);
             }
         }
     }
@@ -59,10 +74,10 @@ impl Launcher {
         match request {
             Request::Hello { version: _, style } => self.welcome(style),
             Request::Spawn(spawn) => self.on_spawn(spawn),
-            Request::Signal { id, signal, scope } => {
-                if let Some(child) = self.children.iter().find(|child| child.entry.id == id) {
-                    // nobody there: its end is told already or about to be
-                    let _ = child.signal(signal, scope);
+            Request::Signal { id, signal, scope } => self.send_signal(id, signal, scope),
+            Request::Notify(notice) => {
+                if let Some(systemd) = &self.systemd {
+                    systemd.notify(&notice);
                 }
             }
             Request::Remember { name, bytes } => {
@@ -85,6 +100,27 @@ impl Launcher {
                 self.ended.remove(&name);
             }
             Request::Alive { within_ms } => self.on_alive(within_ms),
+        }
+    }
+
+    fn send_signal(&mut self, id: u64, signal: i32, scope: Scope) {
+        let Some(child) = self.children.iter_mut().find(|child| child.entry.id == id) else {
+            return;
+        };
+        if let State::Seeking { .. } = child.state {
+            // it will not be started
+            child.stop = Stop::Asked;
+            return;
+        }
+        child.note_sent(signal);
+        // nobody there: its end is told already or about to be
+        let _ = child.signal(signal, scope);
+        if child.kind == Kind::Service && signal == libc::SIGKILL && scope == Scope::Group {
+            let left = group::out_of_reach(child.entry.pid);
+            if !left.is_empty() {
+                let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+                self.tell(&Event::OutOfReach { id, processes: left.join(", ") });
+            }
         }
     }
 
@@ -137,32 +173,40 @@ impl Launcher {
                 return;
             }
         };
-        let (id, kind) = (spawn.id, spawn.kind);
+        let (id, kind, name, shutdown) = (spawn.id, spawn.kind, spawn.name.clone(), spawn.shutdown);
         if let Some((stdout, stderr)) = forked.outputs.take() {
             self.add_pipes(&spawn, stdout, stderr);
         }
+        let pid = forked.pid;
+        let retry = (!is_second).then_some(spawn);
+        let held = State::Held {
+            forked: Box::new(forked),
+            retry,
+            number: u64::MAX,
+            until: Instant::now(),
+        };
         self.children.push(Child {
             entry: Entry {
                 id,
-                pid: forked.pid,
-                start_ticks: proc::start_ticks(forked.pid).unwrap_or(0),
+                pid,
+                start_ticks: proc::start_ticks(pid).unwrap_or(0),
                 started_unix_ms: clock::unix_ms(),
-                name: spawn.name.clone(),
-                shutdown: spawn.shutdown,
+                name,
+                shutdown,
             },
             kind,
-            state: State::Running,
+            state: held,
             stop: Stop::No,
             kill_at: None,
             last_words: LastWords::default(),
+            sent: Sent::default(),
         });
         // recorded before it executes anything: a launcher killed right now leaves no unknown child
-        self.mark_unsaved(kind);
-        self.save_tables();
-        let status = forked.go();
-        let retry = (!is_second).then_some(spawn);
-        if let Some(child) = self.children.last_mut() {
-            child.state = State::Starting { status, retry };
+        let record = self.hold(kind);
+        if let Some(Child { state: State::Held { number, until, .. }, .. }) =
+            self.children.last_mut()
+        {
+            (*number, *until) = record;
         }
     }
 
@@ -214,27 +258,53 @@ impl Launcher {
         self.tell(&event);
     }
 
-    fn start_failed(&mut self, child: Child, retry: Option<Box<Spawn>>, failure: Failure) {
-        let id = child.entry.id;
-        let mut message = None;
-        let program = retry.as_ref().map(|spawn| spawn.program.clone());
-        if let Some(spawn) = retry
-            && failure.step == Step::Exec
-            && child.stop == Stop::No
-        {
-            let path =
-                spawn.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
-            match shebang::find(Path::new(&spawn.program), failure.errno, path) {
-                Ok(mut fallback) => {
-                    if let Some(text) = fallback.notice.take() {
-                        self.tell(&Event::Notice { id, text });
-                    }
-                    self.start(spawn, Some(fallback));
-                    return;
-                }
-                Err(reason) => message = reason,
-            }
+    fn start_failed(&mut self, mut child: Child, retry: Option<Box<Spawn>>, failure: Failure) {
+        let Some(spawn) = retry else {
+            return self.not_executed(child, None, failure, None);
+        };
+        if failure.step != Step::Exec || child.stop != Stop::No {
+            return self.not_executed(child, Some(&spawn.program), failure, None);
         }
+        let path = spawn.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+        let script = PathBuf::from(&spawn.program);
+        // it reads files, which may take as long as a disk wants
+        self.disk
+            .find(child.entry.id, move || shebang::find(&script, failure.errno, path.as_deref()));
+        child.state = State::Seeking { spawn, failure };
+        self.children.push(child);
+    }
+
+    /// What the search for another way to run a script gave.
+    pub(super) fn found_way(&mut self, id: u64, found: Result<Fallback, Option<String>>) {
+        let seeks =
+            |child: &Child| child.entry.id == id && matches!(child.state, State::Seeking { .. });
+        let Some(at) = self.children.iter().position(seeks) else { return };
+        let mut child = self.children.swap_remove(at);
+        let State::Seeking { spawn, failure } =
+            std::mem::replace(&mut child.state, State::Lingering)
+        else {
+            return;
+        };
+        match found {
+            Ok(mut fallback) if child.stop == Stop::No => {
+                if let Some(text) = fallback.notice.take() {
+                    self.tell(&Event::Notice { id, text });
+                }
+                self.start(spawn, Some(fallback));
+            }
+            Ok(_) => self.not_executed(child, Some(&spawn.program), failure, None),
+            Err(reason) => self.not_executed(child, Some(&spawn.program), failure, reason),
+        }
+    }
+
+    /// Tells why there is no process.
+    fn not_executed(
+        &mut self,
+        child: Child,
+        program: Option<&OsStr>,
+        failure: Failure,
+        reason: Option<String>,
+    ) {
         let error = std::io::Error::from_raw_os_error(failure.errno);
         let what = match failure.step {
             Step::Prepare => "preparing the process".to_owned(),
@@ -244,27 +314,31 @@ impl Launcher {
             Step::Capabilities => "dropping capabilities".to_owned(),
             Step::Exec => program.map_or_else(
                 || "executing the interpreter".to_owned(),
-                |program| Path::new(&program).display().to_string(),
+                |program| Path::new(program).display().to_string(),
             ),
         };
-        let message = match message {
+        let message = match reason {
             Some(reason) => format!("{what}: {error}: {reason}"),
             None => format!("{what}: {error}"),
         };
         if self.link.as_ref().is_some_and(|link| link.greeted) {
-            let errno = failure.errno;
+            let (id, errno) = (child.entry.id, failure.errno);
             self.tell(&Event::SpawnFailed { id, errno, message });
         } else if child.kind == Kind::Service {
             let at_unix_ms = clock::unix_ms();
             self.keep_end(child.entry, Status::Code(NOT_EXECUTED), at_unix_ms, String::new());
         }
     }
+}
 
-    pub(super) fn mark_unsaved(&mut self, kind: Kind) {
-        match kind {
-            Kind::Service => self.unsaved.0 = true,
-            Kind::Hook => self.unsaved.1 = true,
+/// Whether no process id was given a second time since the kernel had started so many processes.
+/// Ids go up and begin anew at the highest; half of that leaves room for whatever is in use.
+fn is_unique_since(forks: Option<u64>) -> bool {
+    match (forks, proc::forks(), proc::pid_max()) {
+        (Some(before), Some(now), Some(all)) => {
+            now.checked_sub(before).is_some_and(|count| count < all / 2)
         }
+        _ => false,
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::supervising::kill;
 use super::{Launcher, Phase};
 use crate::child::{State, Stop};
+use crate::group;
 use crate::wire::{Event, Kind, Scope};
 
 /// A service that the launcher stops by itself gets no longer than that between its signal and
@@ -95,6 +96,8 @@ impl Launcher {
         self.start_at = None;
         self.phase = Phase::Stopping { code, farewell };
         self.kill_hooks();
+        // of these nothing runs, and nothing will
+        self.children.retain(|child| !matches!(child.state, State::Seeking { .. }));
         for child in &mut self.children {
             match child.kind {
                 Kind::Service => {
@@ -130,7 +133,13 @@ impl Launcher {
         }
         if !waits {
             for child in &self.children {
-                let text = format!("Still running as PID {}, not to be killed", child.entry.pid);
+                let left = group::out_of_reach(child.entry.pid);
+                let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+                let text = if left.is_empty() {
+                    format!("Still running as PID {}, not to be killed", child.entry.pid)
+                } else {
+                    format!("Still running, not permitted to be killed: {}", left.join(", "))
+                };
                 self.printer.about(&child.entry.name, &text);
             }
             if *farewell {

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitStatus};
@@ -13,12 +12,11 @@ use crate::child::{State, Stop};
 use crate::client::LAUNCHER_FD_VAR;
 use crate::line::Style;
 use crate::link::{self, Link, Read};
-use crate::shebang;
 use crate::spawn::{self, Program, Role};
 use crate::wire::{
     Event, Kind, PROTOCOL_VERSION, Remembered, Request, Running, Scope, Survivor, Welcome,
 };
-use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, PROGRAM_VAR, SUPERVISOR_ARG};
+use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG, environment};
 
 /// A Supervisor that closed its connection has so long to end by itself.
 const CLOSED_GRACE: Duration = Duration::from_secs(5);
@@ -44,7 +42,7 @@ impl Launcher {
 
     fn start_supervisor(&mut self) -> io::Result<()> {
         let (ours, theirs) = link::socket_pair()?;
-        let program = self.supervisor_program();
+        let program = self.setup.program.clone();
         let name = OsStr::new(crate::line::SUPERVISOR);
         let first = [name, OsStr::new(SUPERVISOR_ARG)];
         let args = self.setup.args.iter().map(OsString::as_os_str);
@@ -53,9 +51,13 @@ impl Launcher {
             (LAUNCHER_FD_VAR, socket.to_string()),
             (LAUNCHER_PID_VAR, std::process::id().to_string()),
         ];
-        let inherited: Vec<(OsString, OsString)> = std::env::vars_os()
-            .filter(|(key, _)| key != PROGRAM_VAR && !own.iter().any(|(ours, _)| key == ours))
-            .collect();
+        // systemd is the launcher's to talk to
+        let is_ours = |key: &OsString| {
+            let internal = |key: &str| environment::use_of(key) == environment::Use::Internal;
+            key.to_str().is_some_and(internal)
+        };
+        let inherited: Vec<(OsString, OsString)> =
+            std::env::vars_os().filter(|(key, _)| !is_ours(key)).collect();
         let env = inherited
             .iter()
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
@@ -68,19 +70,8 @@ impl Launcher {
         Ok(())
     }
 
-    /// `HAB_SUP_BINARY` (a path, or a name searched in PATH), else the launcher's own program.
-    fn supervisor_program(&self) -> PathBuf {
-        let Some(named) = std::env::var_os("HAB_SUP_BINARY").filter(|name| !name.is_empty()) else {
-            return self.setup.program.clone();
-        };
-        let is_name = !named.as_encoded_bytes().contains(&b'/');
-        let found =
-            is_name.then(|| shebang::search(&named, std::env::var_os("PATH").as_deref())).flatten();
-        found.unwrap_or_else(|| PathBuf::from(named))
-    }
-
     fn not_started(&mut self, error: &io::Error, now: Instant) {
-        let program = self.supervisor_program();
+        let program = self.setup.program.clone();
         self.printer.log_error(&format!(
             "Supervisor could not be started from '{}': {error}",
             program.display()
@@ -155,7 +146,10 @@ impl Launcher {
                     started_unix_ms: entry.started_unix_ms,
                     shutdown: entry.shutdown,
                 }),
-                State::Starting { .. } | State::Running => welcome.running.push(Running {
+                State::Held { .. }
+                | State::Seeking { .. }
+                | State::Starting { .. }
+                | State::Running => welcome.running.push(Running {
                     id: entry.id,
                     name: entry.name.clone(),
                     pid: entry.pid,

@@ -39,6 +39,7 @@ impl Launcher {
             let within = Duration::from_millis(within_ms).min(LONGEST_PROMISE);
             link.promise = Some(Promise::new(within));
         }
+        self.check_age();
     }
 
     /// Kills a Supervisor that broke its word. Its end is handled like any other.

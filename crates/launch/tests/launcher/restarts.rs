@@ -37,6 +37,15 @@ pub(crate) const TESTS: &[Test] = &[
         "a_killed_launcher_leaves_survivors_that_the_next_one_finds",
         a_killed_launcher_leaves_survivors_that_the_next_one_finds,
     ),
+    (
+        "what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher",
+        what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher,
+    ),
+    (
+        "a_service_that_nothing_is_left_of_is_told_as_ended",
+        a_service_that_nothing_is_left_of_is_told_as_ended,
+    ),
+    ("a_disk_that_hangs_stops_nothing", a_disk_that_hangs_stops_nothing),
     ("a_process_with_another_start_is_no_survivor", a_process_with_another_start_is_no_survivor),
     ("a_corrupt_table_is_put_aside", a_corrupt_table_is_put_aside),
     (
@@ -223,6 +232,133 @@ fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
     assert!(!lives(other));
 }
 
+/// The launcher, its Supervisor and the first process of a service are killed; a worker of it lives.
+fn what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher() {
+    for by_stop in [false, true] {
+        let (mut rig, mut sup) = Rig::started();
+        sup.spawn(
+            1,
+            Kind::Service,
+            "a.default",
+            "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done' & wait",
+        );
+        let pid = sup.spawned(1);
+        let text = rig.stdout.wait("a.default(O): ");
+        let line = text.lines().find_map(|line| line.strip_prefix("a.default(O): "));
+        let worker: u32 = line.expect("a line").parse().expect("a number");
+        if by_stop {
+            // in the middle of a stop: the first process ends, the worker does not yet
+            sup.signal(1, libc::SIGTERM, Scope::Group);
+            sup.exited(1);
+            rig.signal(libc::SIGKILL);
+        } else {
+            rig.signal(libc::SIGSTOP);
+            kill(pid, libc::SIGKILL);
+            rig.signal(libc::SIGKILL);
+        }
+        rig.wait();
+        wait_for("the end of the first process", || (!lives(pid)).then_some(()));
+        let table = rig.path("hab/launcher/processes");
+        let text = fs::read_to_string(&table).expect("readable");
+        assert!(text.contains(&format!("1 {pid} ")), "{text}");
+
+        // it cannot be known whose group it is when process ids may have begun anew; where process 1
+        // does not collect the first process, its id cannot mean another one
+        if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
+            let forks = text.lines().nth(2).expect("a line");
+            fs::write(&table, text.replace(forks, "forks unknown")).expect("written");
+            rig.start();
+            let mut sup = rig.accept();
+            assert!(sup.hello().survivors.is_empty());
+            let remedy = format!("They are left alone; look at them with: pgrep -a -g {pid}\n");
+            rig.stdout.wait(&remedy);
+            rig.signal(libc::SIGKILL);
+            rig.wait();
+            assert!(lives(worker));
+        }
+
+        fs::write(&table, text).expect("written");
+        rig.start();
+        let mut sup = rig.accept();
+        let welcome = sup.hello();
+        let found: Vec<_> =
+            welcome.survivors.iter().map(|s| (s.id, s.name.as_str(), s.pid)).collect();
+        assert_eq!(found, [(1, "a.default", pid)]);
+        assert_eq!(welcome.ended.iter().map(|ended| ended.id).collect::<Vec<_>>(), [1]);
+        sup.signal(1, libc::SIGKILL, Scope::Group);
+        sup.group_gone(1);
+        assert!(!lives(worker));
+    }
+}
+
+fn a_service_that_nothing_is_left_of_is_told_as_ended() {
+    let (mut rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    rig.signal(libc::SIGSTOP);
+    kill(pid, libc::SIGKILL);
+    rig.signal(libc::SIGKILL);
+    rig.wait();
+    wait_for("the end", || (!lives(pid)).then_some(()));
+    rig.start();
+    let welcome = rig.accept().hello();
+    assert!(welcome.survivors.is_empty());
+    let [Ended { id: 1, name, status: Status::Unknown, .. }] = &welcome.ended[..] else {
+        panic!("{:?}", welcome.ended);
+    };
+    assert_eq!(name, "a.default");
+}
+
+/// The thread that writes tables is stopped as a disk that does not answer would stop it.
+fn a_disk_that_hangs_stops_nothing() {
+    let (mut rig, mut sup) = Rig::started();
+    sup.sleeper(1, "a.default");
+    let tasks = format!("/proc/{}/task", rig.pid());
+    let is_writer = |entry: &fs::DirEntry| {
+        fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name == "hab-tables\n")
+    };
+    let writer = fs::read_dir(&tasks).expect("readable").flatten().find(is_writer).expect("there");
+    let writer: i32 = writer.file_name().to_str().expect("text").parse().expect("a number");
+    let null = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: these requests take no memory of ours.
+    unsafe {
+        assert_eq!(libc::ptrace(libc::PTRACE_SEIZE, writer, null, null), 0);
+        assert_eq!(libc::ptrace(libc::PTRACE_INTERRUPT, writer, null, null), 0);
+    }
+    let is_stopped = || {
+        let stat = fs::read_to_string(format!("{tasks}/{writer}/stat")).unwrap_or_default();
+        stat.contains(") t ").then_some(())
+    };
+    wait_for("the thread's stop", is_stopped);
+    // services start, print, end, are signalled; hooks run
+    sup.spawn(2, Kind::Service, "b.default", "echo hello; exit 3");
+    sup.spawned(2);
+    assert_eq!(sup.exited(2), Status::Code(3));
+    rig.stdout.wait("b.default(O): hello\n");
+    rig.stdout.wait("cannot be written (no answer of the disk for 1 s)");
+    sup.spawn(3, Kind::Hook, "a hook", "echo hook");
+    assert_eq!(sup.output(3), "hook\n");
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+    // a Supervisor that dies is followed by another
+    sup.kill();
+    let mut sup = rig.accept();
+    sup.hello();
+    rig.signal(libc::SIGTERM);
+    sup.until(|event| matches!(event, Event::Shutdown { .. }).then_some(()));
+    sup.end(0);
+    // a process that has ended is not seen to as long as its tracer does not know of a thread's end
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is ours.
+        let told = unsafe { libc::waitpid(writer, &raw mut status, libc::__WALL) };
+        assert_eq!(told, writer);
+        if !libc::WIFSTOPPED(status) {
+            break;
+        }
+    }
+    assert_eq!(rig.wait().code(), Some(0));
+}
+
 fn a_process_with_another_start_is_no_survivor() {
     let (mut rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
@@ -232,7 +368,7 @@ fn a_process_with_another_start_is_no_survivor() {
     let text = fs::read_to_string(&table).expect("readable");
     assert!(text.contains(&format!("1 {pid} ")), "{text}");
     let boot = text.lines().nth(1).expect("a line");
-    let entry = text.lines().nth(2).expect("a line");
+    let entry = text.lines().nth(3).expect("a line");
     let ticks = entry.split(' ').nth(2).expect("a field");
     for (what, other) in [(boot, "boot 0"), (ticks, "1")] {
         fs::write(&table, text.replace(what, other)).expect("written");
@@ -252,15 +388,16 @@ fn a_process_with_another_start_is_no_survivor() {
 
 fn a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can() {
     let (rig, mut sup) = Rig::started();
-    // in the way of the temporary file, as a full disk would be
-    let obstacle = rig.path("hab/launcher/processes.tmp");
-    fs::create_dir(&obstacle).expect("made");
+    // in the way, as a full disk would be
+    let obstacle = rig.path("hab/launcher/processes");
+    wait_for("the first table", || fs::remove_file(&obstacle).ok());
+    fs::create_dir_all(obstacle.join("in the way")).expect("made");
     let pids = [sup.sleeper(1, "a.default"), sup.sleeper(2, "b.default")];
     sup.spawn(3, Kind::Hook, "sync", "true");
     sup.exited(3);
     let text = rig.stdout.wait("The process table below hab/launcher cannot be written");
     assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
-    fs::remove_dir(&obstacle).expect("removed");
+    fs::remove_dir_all(&obstacle).expect("removed");
     // nothing else happens meanwhile
     wait_for("the table", || {
         let table = fs::read_to_string(rig.path("hab/launcher/processes")).unwrap_or_default();

@@ -28,6 +28,8 @@ pub(crate) const TESTS: &[Test] = &[
         a_group_is_signalled_and_watched_to_its_last_process,
     ),
     ("orphans_are_reaped", orphans_are_reaped),
+    ("a_zombie_does_not_keep_a_group_alive", a_zombie_does_not_keep_a_group_alive),
+    ("a_service_that_was_killed_late_is_said_to_be", a_service_that_was_killed_late_is_said_to_be),
     ("unknown_messages_are_skipped", unknown_messages_are_skipped),
     (
         "the_end_of_a_service_comes_with_its_last_words",
@@ -98,6 +100,54 @@ fn a_child_has_a_session_of_its_own() {
         assert!(text.starts_with(&format!("{pid} {pid} {pid} 0")), "{text}");
     }
     assert!(service.contains(&format!("(O): {pid} ")), "{service}");
+}
+
+/// A process that ended in the group of a service, and whose parent left the group and does not
+/// collect it.
+fn a_zombie_does_not_keep_a_group_alive() {
+    if !std::path::Path::new("/usr/bin/python3").exists() {
+        eprintln!("skipped: needs python3");
+        return;
+    }
+    let (rig, mut sup) = Rig::started();
+    let leave = "import os, time\nif os.fork() == 0: os._exit(0)\nos.setsid()\n\
+                 print('left', flush=True)\ntime.sleep(1000)";
+    let script = format!("/usr/bin/python3 -c \"{leave}\" & read word");
+    // without input the shell ends at once, so it waits for a file
+    let script = script.replace(
+        "read word",
+        &format!("until [ -e {} ]; do sleep 0.05; done", rig.path("go").display()),
+    );
+    sup.spawn(1, Kind::Service, "a.default", &script);
+    let pid = sup.spawned(1);
+    rig.stdout.wait("a.default(O): left\n");
+    let group = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process id");
+    fs::write(rig.path("go"), "").expect("written");
+    let group_alive = sup.until(|event| match event {
+        Event::Exited { id: 1, group_alive, .. } => Some(group_alive),
+        _ => None,
+    });
+    rustix::process::test_kill_process_group(group).expect("the zombie is there");
+    assert!(!group_alive);
+    sup.group_gone(1);
+    sup.sleeper(2, "a.default");
+}
+
+fn a_service_that_was_killed_late_is_said_to_be() {
+    let (rig, mut sup) = Rig::started();
+    sup.spawn(
+        1,
+        Kind::Service,
+        "a.default",
+        "trap '' TERM; echo ready; while :; do sleep 0.1; done",
+    );
+    rig.stdout.wait("a.default(O): ready\n");
+    sup.signal(1, libc::SIGTERM, Scope::Group);
+    sup.signal(1, libc::SIGKILL, Scope::Group);
+    assert_eq!(sup.exited(1), Status::Signal(libc::SIGKILL));
+    rig.stdout.wait(
+        "exited with code signal: 9 (SIGKILL): it had not ended within its time-out and was killed\n",
+    );
 }
 
 fn a_child_has_all_signals_open() {

@@ -30,10 +30,11 @@ impl Machine {
 
     /// A process of the former Supervisor (reference: services §1.7).
     pub(super) fn take_back(&mut self, now: Now, survivor: Survivor) {
-        let Survivor { pid, started_unix_ms, remembered } = survivor;
+        let Survivor { pid, started_unix_ms, remembered, is_gone } = survivor;
         let mono_of =
             |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
-        self.log(Preamble::Sup, LogKey::Sr, format!("Reattaching to {}", self.group));
+        let does = if is_gone { "Cleaning up after" } else { "Reattaching to" };
+        self.log(Preamble::Sup, LogKey::Sr, format!("{does} {}", self.group));
         self.recall(now, &remembered);
         self.not_before_ms = None;
         let health_since_ms = remembered.health_since_unix_ms.unwrap_or(now.unix_ms);
@@ -41,8 +42,12 @@ impl Machine {
         self.state_entered_ms = started_unix_ms;
         let up_since_ms = mono_of(started_unix_ms);
         self.last_start_ms = Some(up_since_ms);
-        self.process = Some(Process { pid, up_since_ms, left_behind: false });
-        self.push(Effect::WritePid(pid));
+        if is_gone {
+            self.push(Effect::RemovePid);
+        } else {
+            self.process = Some(Process { pid, up_since_ms, left_behind: false });
+            self.push(Effect::WritePid(pid));
+        }
         let pin = remembered.plan.as_ref().map(|plan| plan.ident.clone());
         self.attempt.plan = remembered.plan;
         self.attempt.initialized = true;
@@ -55,6 +60,8 @@ impl Machine {
         } else if remembered.stopping {
             self.restarting = true;
             self.enter_stop(now, After::Restart, None);
+        } else if is_gone {
+            self.enter_stop(now, After::Start, None);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 pub(super) const SHUTDOWN_TIMEOUT_DEFAULT_S: u32 = 8;
 
 /// How long to wait, after KILL, for the rest of a group whose leader is gone: a process that the
-/// kernel holds, or a zombie that its parent does not collect, must not keep a service down.
+/// kernel holds must not keep a service down. It has been killed and will run no more.
 pub(super) const KILLED_GROUP_WAIT_MS: u64 = 5_000;
 
 impl Machine {
@@ -47,8 +47,13 @@ impl Machine {
             self.push(Effect::EndHook(Hook::Install));
         }
         let timeout_ms = u64::from(timeout_s) * 1_000;
-        self.phase =
-            Phase::Stopping(Stopping { after, timeout_ms, kill_at_ms: None, killed_at_ms: None });
+        self.phase = Phase::Stopping(Stopping {
+            after,
+            timeout_ms,
+            kill_at_ms: None,
+            killed_at_ms: None,
+            out_of_reach: false,
+        });
         self.terminate(now);
         self.advance_stop(now);
     }
@@ -100,7 +105,7 @@ impl Machine {
                     self.log(Preamble::Group, LogKey::St, text);
                     self.push(Effect::Kill { pid: process.pid });
                 } else {
-                    self.group_ended(now, process.pid);
+                    self.leave_behind(now, process.pid);
                 }
             }
             Phase::PostStop { end_at_ms, .. } => {
@@ -130,10 +135,37 @@ impl Machine {
         let (Phase::Stopping(stopping), Some(process)) = (self.phase, self.process) else {
             return None;
         };
+        let gives_up = match stopping.out_of_reach {
+            true => stopping.after == After::Shutdown,
+            false => process.left_behind,
+        };
         match stopping.killed_at_ms {
             None => stopping.kill_at_ms,
-            Some(at_ms) => process.left_behind.then(|| at_ms.saturating_add(KILLED_GROUP_WAIT_MS)),
+            Some(at_ms) => gives_up.then(|| at_ms.saturating_add(KILLED_GROUP_WAIT_MS)),
         }
+    }
+
+    /// KILL met processes that may not be signalled.
+    pub(super) fn out_of_reach(&mut self, pid: u32, processes: &str) {
+        let is_ours = self.process.is_some_and(|process| process.pid == pid);
+        let Phase::Stopping(stopping) = &mut self.phase else { return };
+        if !is_ours || std::mem::replace(&mut stopping.out_of_reach, true) {
+            return;
+        }
+        let text = format!(
+            "Not permitted to kill {processes}. The service stays in its stop until these \
+             processes have ended; root can end them"
+        );
+        self.log(Preamble::Group, LogKey::St, text.clone());
+        self.reason = Some(text);
+    }
+
+    /// What KILL did not end is not waited for any longer.
+    fn leave_behind(&mut self, now: Now, pid: u32) {
+        self.process = None;
+        let text = format!("Not waiting any longer for what is left of process group {pid}");
+        self.log(Preamble::Group, LogKey::St, text);
+        self.advance_stop(now);
     }
 
     pub(super) fn tell_terminated(&mut self, pid: u32, stopping: Stopping) {

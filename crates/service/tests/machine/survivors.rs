@@ -13,7 +13,8 @@ fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
     let text = world.machine.remember().encode();
     let mut remembered = roost_service::Remembered::decode(&text).expect("our own text");
     change(&mut remembered);
-    Survivor { pid: 1_003, started_unix_ms: crate::support::EPOCH_MS - 60_000, remembered }
+    let started_unix_ms = crate::support::EPOCH_MS - 60_000;
+    Survivor { pid: 1_003, started_unix_ms, remembered, is_gone: false }
 }
 
 #[test]

@@ -6,22 +6,10 @@ use roost_service::{
     Event as Told, Excerpt, ExitStatus, Now, Printed, ProcessEnd, excerpt::STDERR_BYTES_MAX,
 };
 
-use super::Supervisor;
+use super::{Supervisor, specs::Inherited};
 use crate::{Exit, services::hook_run::Ended};
 
-/// Most processes leave nothing behind, and the launcher says so right after their end; that
-/// much later it is clear that something was.
-const GROUP_PATIENCE_MS: u64 = 5;
-
-/// The end of a process that waits for news of its group.
-#[derive(Debug)]
-pub(super) struct HeldExit {
-    pid: u32,
-    end: ProcessEnd,
-    pub(super) until_ms: u64,
-}
-
-/// The end of a process as the launcher told it.
+/// The end of a process as the launcher reports it.
 pub(super) fn process_end(status: Status, at_unix_ms: u64, last_words: &str) -> ProcessEnd {
     let status = match status {
         Status::Code(code) => ExitStatus::Code(code),
@@ -70,21 +58,22 @@ impl Supervisor {
                     self.hook_ended(id, ended);
                 }
             }
-            Said::Exited { id, pid, status, at_unix_ms, last_words } => {
-                if self.processes.contains_key(&id) {
-                    let until_ms = self.world.clock.now().mono_ms + GROUP_PATIENCE_MS;
-                    let end = process_end(status, at_unix_ms, &last_words);
-                    self.exits.insert(id, HeldExit { pid, end, until_ms });
+            Said::Exited { id, pid, status, at_unix_ms, last_words, group_alive } => {
+                let end = || process_end(status, at_unix_ms, &last_words);
+                if let Some(service) = self.processes.get(&id).cloned() {
+                    if !group_alive {
+                        self.processes.remove(&id);
+                        self.forget_process(&service, id);
+                    }
+                    self.tell(&service, Told::Exited { pid, group_alive, end: end() });
                 } else if let Some(inherited) = self.inherited_by_id(id) {
-                    // Nobody's service yet: what is left of its group must not meet a new start.
-                    inherited.ended = Some(process_end(status, at_unix_ms, &last_words));
-                    let running = inherited.running.clone();
-                    self.stop_orphan(id, running.name, pid, running.shutdown);
+                    (inherited.ended, inherited.left) = (Some(end()), group_alive);
                 } else if let Some(ended) = self.hooks.exited(id, status) {
                     self.hook_ended(id, ended);
                 }
             }
             Said::GroupGone { id } => self.group_gone(id),
+            Said::OutOfReach { id, processes } => self.out_of_reach(id, processes),
             Said::Shutdown { .. } => {
                 self.world.output.sup("Supervisor received shutdown signal from launcher");
                 self.shut_down(Exit::Done);
@@ -98,26 +87,28 @@ impl Supervisor {
         if let Some(service) = self.orphans.gone(id) {
             return self.orphan_gone(&service);
         }
+        if let Some(inherited) = self.inherited_left_by_id(id) {
+            inherited.left = false;
+            return;
+        }
         let Some(service) = self.processes.remove(&id) else { return };
         let Some(pid) = self.forget_process(&service, id) else { return };
-        match self.exits.remove(&id) {
-            Some(HeldExit { end, .. }) => {
-                self.tell(&service, Told::Exited { pid, group_alive: false, end });
-            }
-            None => self.tell(&service, Told::GroupEnded { pid }),
-        }
+        self.tell(&service, Told::GroupEnded { pid });
     }
 
-    /// Tells of processes that left others of their group behind.
-    pub(super) fn release_exits(&mut self) {
-        let now_ms = self.world.clock.now().mono_ms;
-        let due = |held: &&mut HeldExit| held.until_ms <= now_ms;
-        let released: Vec<_> = self.exits.extract_if(.., |_, held| due(&held)).collect();
-        for (id, held) in released {
-            if let Some(service) = self.processes.get(&id).cloned() {
-                let HeldExit { pid, end, .. } = held;
-                self.tell(&service, Told::Exited { pid, group_alive: true, end });
-            }
+    /// KILL met processes that the launcher may not signal.
+    fn out_of_reach(&mut self, id: u64, processes: String) {
+        if let Some(group) = self.orphans.out_of_reach(id) {
+            let text = format!(
+                "Not permitted to kill {processes}. The service does not start before these \
+                 processes have ended; root can end them"
+            );
+            return self.world.output.line(&group, "ST", &text);
+        }
+        let Some(service) = self.processes.get(&id).cloned() else { return };
+        let pid = self.services.get(&service).and_then(|managed| managed.pid);
+        if let Some(pid) = pid {
+            self.tell(&service, Told::OutOfReach { pid, processes });
         }
     }
 
@@ -162,7 +153,7 @@ impl Supervisor {
         // An end that waits for the specs, to take these back, waits no longer.
         self.end_waits_until_ms = None;
         let inherited = std::mem::take(&mut self.inherited).into_values();
-        let inherited = inherited.filter(|inherited| inherited.ended.is_none());
+        let inherited = inherited.filter(Inherited::lives);
         let services = self.services.values();
         self.left =
             services.filter_map(|managed| Some((managed.pid?, managed.shutdown()))).collect();

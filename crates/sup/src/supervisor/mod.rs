@@ -62,7 +62,6 @@ use self::{
     errands::{Errands, Kind},
     event::{Event, Reports, Watch},
     key_watch::KeyWatch,
-    launched::HeldExit,
     managed::Managed,
     orphans::Orphans,
     publish::Publisher,
@@ -194,8 +193,6 @@ pub(crate) struct Supervisor {
     /// Services by the launcher's number of their process.
     processes: BTreeMap<u64, String>,
     next_id: u64,
-    /// Ends of processes that wait for news of their groups.
-    exits: BTreeMap<u64, HeldExit>,
     /// Processes of the former Supervisor that wait for their spec, by service group.
     inherited: BTreeMap<String, Inherited>,
     /// What the former Supervisor kept of services that are not loaded yet, by service group.
@@ -247,7 +244,6 @@ impl Supervisor {
             hooks,
             processes: BTreeMap::new(),
             next_id: welcome.next_id,
-            exits: BTreeMap::new(),
             inherited: BTreeMap::new(),
             remembered: BTreeMap::new(),
             spec_complaints: BTreeMap::new(),
@@ -421,7 +417,6 @@ impl Supervisor {
             }
             self.drive(&service);
         }
-        self.release_exits();
         self.kill_late_orphans();
         self.give_up_errands();
         if self.end_waits_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
@@ -432,11 +427,10 @@ impl Supervisor {
 
     fn next_wake(&self) -> Option<Instant> {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
-        let exits = self.exits.values().map(|held| held.until_ms);
         let asked = self.suitability.values().filter_map(|asked| asked.until_ms);
         let own = [self.orphans.next_wake_ms(), self.errands.next_wake_ms()];
         let own = own.into_iter().flatten().chain(self.end_waits_until_ms);
-        let next = machines.chain(exits).chain(asked).chain(own).min()?;
+        let next = machines.chain(asked).chain(own).min()?;
         Some(self.world.clock.instant(next))
     }
 

@@ -4,16 +4,19 @@
 
 use std::{
     collections::BTreeMap,
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
-use roost_launch::wire::Shutdown;
+use roost_launch::{
+    group::{self, process_has_ended},
+    wire::Shutdown,
+};
 use roost_service::Event as Told;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::{Supervisor, effects::SIGKILL, errands::Kind};
 
+const SIGTERM: i32 = 15;
 /// So long after KILL the rest of a group whose leader is gone is waited for, as for the group of a
 /// service: what nobody can end must not keep a service down, nor this Supervisor from its end.
 const KILLED_WAIT_MS: u64 = 5_000;
@@ -26,6 +29,8 @@ struct Orphan {
     /// When it is killed, and when it is looked at once it was.
     due_ms: u64,
     killed: bool,
+    /// It may not be killed: it is waited for until it is gone.
+    out_of_reach: bool,
 }
 
 /// Orphans by the launcher's number.
@@ -56,6 +61,13 @@ impl Orphans {
         self.0.values().map(|orphan| orphan.due_ms).min()
     }
 
+    /// Notes that a process may not be killed, and returns its group; `None` when it is none of
+    /// these or that was known.
+    pub(super) fn out_of_reach(&mut self, id: u64) -> Option<String> {
+        let orphan = self.0.get_mut(&id)?;
+        (!std::mem::replace(&mut orphan.out_of_reach, true)).then(|| orphan.group.clone())
+    }
+
     /// Takes a process out that is gone and returns its service; `None` when it was none of
     /// these.
     pub(super) fn gone(&mut self, id: u64) -> Option<String> {
@@ -68,13 +80,6 @@ pub(super) fn service_of(group: &str) -> &str {
     group.split_once('.').map_or(group, |(service, _)| service)
 }
 
-/// True for a process that is gone or a zombie.
-fn has_ended(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    let state = stat.as_deref().ok().and_then(|stat| stat.rsplit(')').next());
-    state.is_none_or(|state| state.trim_start().starts_with(['Z', 'X']))
-}
-
 impl Supervisor {
     /// Begins to stop a process that is nobody's service, the way it was started to be stopped.
     pub(super) fn stop_orphan(&mut self, id: u64, group: String, pid: u32, shutdown: Shutdown) {
@@ -82,18 +87,20 @@ impl Supervisor {
         self.signal(id, shutdown.signal);
         let now_ms = self.world.clock.now().mono_ms;
         let due_ms = now_ms.saturating_add(shutdown.timeout_ms);
-        self.orphans.0.insert(id, Orphan { group, pid, shutdown, due_ms, killed: false });
+        let orphan = Orphan { group, pid, shutdown, due_ms, killed: false, out_of_reach: false };
+        self.orphans.0.insert(id, orphan);
     }
 
     /// Kills orphans that had their time, and gives up what even that did not end.
     pub(super) fn kill_late_orphans(&mut self) {
         let now_ms = self.world.clock.now().mono_ms;
+        let is_ending = self.is_ending();
         let (mut kill, mut given_up) = (Vec::new(), Vec::new());
         for (id, orphan) in self.orphans.0.iter_mut().filter(|(_, it)| it.due_ms <= now_ms) {
             orphan.due_ms = now_ms.saturating_add(KILLED_WAIT_MS);
             if !std::mem::replace(&mut orphan.killed, true) {
                 kill.push(*id);
-            } else if has_ended(orphan.pid) {
+            } else if is_ending || (!orphan.out_of_reach && process_has_ended(orphan.pid)) {
                 given_up.push(*id);
             }
         }
@@ -128,46 +135,25 @@ impl Supervisor {
 /// then KILL.
 pub(crate) fn stop_without_launcher(left: &[(u32, Shutdown)]) {
     let began = Instant::now();
-    let mut groups: Vec<(Pid, Duration)> = Vec::new();
+    let mut groups: Vec<(u32, Duration)> = Vec::new();
     for (pid, shutdown) in left {
-        let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw);
-        let signal = Signal::from_named_raw(shutdown.signal).unwrap_or(Signal::TERM);
-        if let Some(pid) = pid
-            && kill_process_group(pid, signal).is_ok()
-        {
-            groups.push((pid, Duration::from_millis(shutdown.timeout_ms)));
+        let asked = group::signal(*pid, shutdown.signal)
+            // No signal of this system.
+            .or_else(|_| group::signal(*pid, SIGTERM));
+        if asked.is_ok() {
+            groups.push((*pid, Duration::from_millis(shutdown.timeout_ms)));
         }
     }
     while !groups.is_empty() {
         groups.retain(|(group, patience)| {
-            let lives = test_kill_process_group(*group).is_ok();
+            let lives = group::has_living(*group);
             if lives && began.elapsed() >= *patience {
                 // One that is gone is stopped.
-                let _ = kill_process_group(*group, Signal::KILL);
+                let _ = group::signal(*group, SIGKILL);
                 return false;
             }
             lives
         });
         thread::sleep(Duration::from_millis(5));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    #[test]
-    fn a_zombie_has_ended_and_what_runs_has_not() {
-        assert!(!has_ended(std::process::id()));
-        let mut child = Command::new("true").spawn().unwrap();
-        let patience = Instant::now() + Duration::from_secs(40);
-        while !has_ended(child.id()) {
-            assert!(Instant::now() < patience, "it does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
-        child.wait().unwrap();
-        assert!(has_ended(child.id()));
     }
 }

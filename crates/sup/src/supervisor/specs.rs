@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use roost_ident::{DesiredState, ServiceGroup};
-use roost_launch::wire::{Request, Running, Shutdown, Welcome};
+use roost_ident::{DesiredState, ServiceGroup, ShutdownSignal};
+use roost_launch::wire::{self, Request, Running, Shutdown, Welcome};
 use roost_pkg::followed;
 use roost_service::{
-    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, ProcessEnd,
+    BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, Plan, ProcessEnd,
     Remembered, ServiceSpec, Settings, Survivor,
 };
 
@@ -34,11 +34,26 @@ pub(super) struct Inherited {
     pub(super) running: Running,
     /// It has ended meanwhile, like this.
     pub(super) ended: Option<ProcessEnd>,
+    /// It has ended, and others of its group can still run.
+    pub(super) left: bool,
+    /// It is of an earlier launcher, which kept nothing of its service: nothing reads its output, so
+    /// it is stopped and started again.
+    pub(super) stray: bool,
 }
 
 impl Inherited {
-    /// False when it has ended and the former Supervisor knew that, or nobody but the user or
-    /// that Supervisor ended it: then the service goes on without it.
+    /// Something of it can still run.
+    pub(super) fn lives(&self) -> bool {
+        self.ended.is_none() || self.left
+    }
+
+    /// Nothing of it runs, and its stop is not over.
+    fn is_gone(&self, remembered: &Remembered) -> bool {
+        !self.lives() && (self.stray || remembered.stopping)
+    }
+
+    /// False when nothing of it runs and nothing is left to be done after it: the former Supervisor
+    /// knew of its end, or the user or that Supervisor ended it. Its service goes on without it.
     fn is_to_be_taken_back(&self, spec: &ServiceSpec, remembered: &Remembered) -> bool {
         let pid = self.running.pid;
         let was_wanted = remembered
@@ -48,9 +63,11 @@ impl Inherited {
             let known = remembered.account.exit.as_ref().filter(|exit| exit.pid == pid);
             known.is_some_and(|exit| exit.at_unix_ms == end.at_unix_ms)
         };
-        self.ended.as_ref().is_none_or(|end| {
-            spec.desired_state == DesiredState::Up && !was_wanted && !is_known(end)
-        })
+        self.lives()
+            || self.is_gone(remembered)
+            || self.ended.as_ref().is_some_and(|end| {
+                spec.desired_state == DesiredState::Up && !was_wanted && !is_known(end)
+            })
     }
 }
 
@@ -60,6 +77,27 @@ pub(super) fn remembered(state: &[u8]) -> Remembered {
     Remembered::decode(text).unwrap_or_default()
 }
 
+/// A process that outlived the former Supervisor, as the machine of its service takes it back.
+fn survivor(
+    Inherited { running, ended, stray, .. }: &Inherited,
+    spec: &ServiceSpec,
+    mut remembered: Remembered,
+    is_gone: bool,
+) -> Survivor {
+    if *stray && ended.is_none() {
+        // It is stopped the way it was started to be stopped, then its service starts again.
+        remembered.stopping = true;
+        remembered.plan.get_or_insert_with(|| Plan {
+            shutdown_signal: ShutdownSignal::from_number(running.shutdown.signal)
+                .unwrap_or_default(),
+            shutdown_timeout_s: u32::try_from(running.shutdown.timeout_ms / 1_000).ok(),
+            ..Plan::bare(&spec.ident.to_string())
+        });
+    }
+    let Running { pid, started_unix_ms, .. } = *running;
+    Survivor { pid, started_unix_ms, remembered, is_gone }
+}
+
 impl Supervisor {
     /// Sorts what the launcher holds: services to take back, and processes to stop.
     pub(super) fn take_over(&mut self, welcome: &Welcome) {
@@ -67,7 +105,8 @@ impl Supervisor {
         self.remembered =
             known.map(|entry| (entry.name.clone(), remembered(&entry.bytes))).collect();
         let running = welcome.running.iter().cloned();
-        let taken = |running: Running, ended| Inherited { running, ended };
+        let taken =
+            |running: Running, ended| Inherited { running, ended, left: false, stray: false };
         let mut inherited: BTreeMap<_, _> =
             running.map(|running| (running.name.clone(), taken(running, None))).collect();
         // A service that ended while nobody watched is taken back too, and ends at once: so its
@@ -82,12 +121,35 @@ impl Supervisor {
                 shutdown: Shutdown::default(),
             };
             let end = process_end(ended.status, ended.at_unix_ms, &ended.last_words);
-            inherited.entry(ended.name.clone()).or_insert(taken(gone, Some(end)));
+            let stray = !self.remembered.contains_key(&ended.name);
+            let gone = Inherited { stray, ..taken(gone, Some(end)) };
+            inherited.entry(ended.name.clone()).or_insert(gone);
+        }
+        for survivor in &welcome.survivors {
+            let Some(known) = inherited.get_mut(&survivor.name) else {
+                let running = Running {
+                    id: survivor.id,
+                    name: survivor.name.clone(),
+                    pid: survivor.pid,
+                    start_ticks: 0,
+                    started_unix_ms: survivor.started_unix_ms,
+                    shutdown: survivor.shutdown,
+                };
+                let stray = Inherited { stray: true, ..taken(running, None) };
+                inherited.insert(survivor.name.clone(), stray);
+                continue;
+            };
+            if known.running.id == survivor.id {
+                // Its first process has ended, others of its group live.
+                known.left = true;
+                known.running.shutdown = survivor.shutdown;
+            } else {
+                // Older than the one that is taken back.
+                let wire::Survivor { id, name, pid, shutdown, .. } = survivor.clone();
+                self.stop_orphan(id, name, pid, shutdown);
+            }
         }
         self.inherited = inherited;
-        for survivor in &welcome.survivors {
-            self.stop_orphan(survivor.id, survivor.name.clone(), survivor.pid, survivor.shutdown);
-        }
     }
 
     /// Reads the spec directory beside this task.
@@ -158,7 +220,7 @@ impl Supervisor {
     fn take_back_to_stop(&mut self, listing: &Listing) {
         for spec in listing.specs.values() {
             let runs = |group: &ServiceGroup| {
-                self.inherited.get(group.as_str()).is_some_and(|it| it.ended.is_none())
+                self.inherited.get(group.as_str()).is_some_and(Inherited::lives)
             };
             if self.group_of(spec).is_ok_and(|group| runs(&group)) {
                 self.create(spec);
@@ -194,16 +256,16 @@ impl Supervisor {
             Some(inherited) if inherited.is_to_be_taken_back(spec, &known) => {
                 (Some(inherited), None)
             }
-            Some(Inherited { running, ended }) => (None, ended.map(|end| (running.pid, end))),
+            Some(Inherited { running, ended, .. }) => (None, ended.map(|end| (running.pid, end))),
             None => (None, None),
         };
         let (settings, seed) = (self.settings(), system::seed());
         let output = known.account.check.as_ref().map(|check| &check.printed);
         let output = output.map(|it| (it.stdout.text(), it.stderr.text())).unwrap_or_default();
+        let is_gone = inherited.as_ref().is_some_and(|it| it.is_gone(&known));
         let machine = match (&inherited, remembered) {
-            (Some(Inherited { running, .. }), _) => {
-                let Running { pid, started_unix_ms, .. } = *running;
-                let survivor = Survivor { pid, started_unix_ms, remembered: known };
+            (Some(inherited), _) => {
+                let survivor = survivor(inherited, spec, known, is_gone);
                 Machine::adopt(now, group, spec.clone(), settings, seed, survivor)
             }
             (None, Some(known)) => {
@@ -221,6 +283,7 @@ impl Supervisor {
         };
         let mut managed = Managed::new(&self.world.config.root, spec, machine);
         let name = managed.name.clone();
+        let inherited = inherited.filter(|_| !is_gone);
         if let Some(Inherited { running, .. }) = &inherited {
             managed.process = Some(running.id);
             managed.pid = Some(running.pid);
@@ -232,10 +295,12 @@ impl Supervisor {
         // Reported once: it may be read, and change, before the watching has begun.
         self.world.watcher.watch_and_report(Watch::User(name.clone()), user);
         self.drive(&name);
-        if let Some(Inherited { running, ended: Some(end) }) = inherited {
-            self.processes.remove(&running.id);
-            self.forget_process(&name, running.id);
-            self.tell(&name, Told::Exited { pid: running.pid, group_alive: false, end });
+        if let Some(Inherited { running, ended: Some(end), left, .. }) = inherited {
+            if !left {
+                self.processes.remove(&running.id);
+                self.forget_process(&name, running.id);
+            }
+            self.tell(&name, Told::Exited { pid: running.pid, group_alive: left, end });
         }
         if spec.desired_state == DesiredState::Down {
             self.tell(&name, Told::Stop { timeout_s: None });
@@ -448,8 +513,8 @@ impl Supervisor {
     }
 
     fn stop_one_inherited(&mut self, name: String, inherited: &Inherited) {
-        let Inherited { running, ended } = inherited;
-        if ended.is_none() {
+        let running = &inherited.running;
+        if inherited.lives() {
             self.stop_orphan(running.id, name, running.pid, running.shutdown);
         }
     }
@@ -459,6 +524,11 @@ impl Supervisor {
         self.inherited
             .values_mut()
             .find(|inherited| inherited.running.id == id && inherited.ended.is_none())
+    }
+
+    /// The same when it has ended and others of its group live.
+    pub(super) fn inherited_left_by_id(&mut self, id: u64) -> Option<&mut Inherited> {
+        self.inherited.values_mut().find(|inherited| inherited.running.id == id && inherited.left)
     }
 
     /// Stops all processes of the former Supervisor that were not taken back yet.

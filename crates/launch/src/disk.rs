@@ -1,0 +1,257 @@
+//! What the launcher does on disks, done by threads: the launcher's loop never waits for one.
+//!
+//! One thread writes the process tables. Of several contents of a table that wait only the newest
+//! is written, so a disk that hangs costs one copy of each table, and nothing else: processes are
+//! started, signalled and their ends are seen as ever. Looking for another interpreter of a script
+//! reads files anywhere, so each such search has a thread of its own.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use crate::shebang::Fallback;
+use crate::table::Table;
+use crate::wire::Kind;
+
+/// Room for the stack of a thread: they write and read small files.
+const STACK_BYTES: usize = 128 * 1024;
+/// At the end it is waited so long for files to be removed.
+const REMOVE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Both tables, each with its own kind of process.
+pub(crate) struct Tables {
+    pub(crate) services: Table,
+    pub(crate) hooks: Table,
+}
+
+/// The launcher's end.
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    news: Receiver<News>,
+    tell: Teller,
+}
+
+/// What came of something.
+pub(crate) enum News {
+    /// This content of a table was written, or could not be.
+    Written { kind: Kind, number: u64, result: io::Result<()> },
+    /// Another way to run the script of this process, or why there is none.
+    Found { id: u64, result: Result<Fallback, Option<String>> },
+}
+
+/// Sends news and wakes the loop.
+#[derive(Clone)]
+struct Teller {
+    news: Sender<News>,
+    wake: Arc<OwnedFd>,
+}
+
+struct Shared {
+    work: Mutex<Work>,
+    /// Something is to be done, or was.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Work {
+    services: Option<(u64, String)>,
+    hooks: Option<(u64, String)>,
+    /// Files to remove: the very last thing.
+    remove: Option<Vec<PathBuf>>,
+    removed: bool,
+}
+
+impl Disk {
+    /// Starts the thread that writes.
+    pub(crate) fn start(tables: Tables) -> io::Result<Disk> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (sender, news) = mpsc::channel();
+        let tell = Teller { news: sender, wake: Arc::new(wake) };
+        let shared = Arc::new(Shared { work: Mutex::default(), changed: Condvar::new() });
+        let (theirs, teller) = (Arc::clone(&shared), tell.clone());
+        spawn("tables", move || theirs.serve(&tables, &teller))?;
+        Ok(Disk { shared, news, tell })
+    }
+
+    /// Writes a table some time soon. Numbers grow; one that is told of as written stands for all
+    /// before it.
+    pub(crate) fn write(&self, kind: Kind, number: u64, text: String) {
+        let mut work = self.shared.lock();
+        match kind {
+            Kind::Service => work.services = Some((number, text)),
+            Kind::Hook => work.hooks = Some((number, text)),
+        }
+        self.shared.changed.notify_all();
+    }
+
+    /// Runs a search beside the loop.
+    pub(crate) fn find(
+        &self,
+        id: u64,
+        search: impl FnOnce() -> Result<Fallback, Option<String>> + Send + 'static,
+    ) {
+        let tell = self.tell.clone();
+        let thread = spawn("search", move || tell.tell(News::Found { id, result: search() }));
+        if let Err(error) = thread {
+            self.tell.tell(News::Found { id, result: Err(Some(error.to_string())) });
+        }
+    }
+
+    /// What has come meanwhile.
+    pub(crate) fn news(&self) -> Vec<News> {
+        let mut count = [0; 8];
+        // nothing to read is fine
+        let _ = rustix::io::read(&*self.tell.wake, &mut count);
+        self.news.try_iter().collect()
+    }
+
+    /// Removes files after everything that waits, as far as the disk answers.
+    pub(crate) fn remove(&self, paths: Vec<PathBuf>) {
+        let end = Instant::now() + REMOVE_PATIENCE;
+        let mut work = self.shared.lock();
+        work.remove = Some(paths);
+        self.shared.changed.notify_all();
+        while !work.removed {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.shared.changed.wait_timeout(work, left);
+            work = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl AsFd for Disk {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tell.wake.as_fd()
+    }
+}
+
+impl Teller {
+    fn tell(&self, news: News) {
+        // without a receiver the process is ending
+        let _ = self.news.send(news);
+        // a counter that is full wakes all the same
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        // what is inside is whole whenever it is unlocked
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, tables: &Tables, tell: &Teller) {
+        let mut work = self.lock();
+        loop {
+            let next = work.services.take().map(|next| (Kind::Service, next));
+            let next = next.or_else(|| work.hooks.take().map(|next| (Kind::Hook, next)));
+            if let Some((kind, (number, text))) = next {
+                drop(work);
+                let table = match kind {
+                    Kind::Service => &tables.services,
+                    Kind::Hook => &tables.hooks,
+                };
+                let result = table.write(&text);
+                tell.tell(News::Written { kind, number, result });
+                work = self.lock();
+            } else if let Some(paths) = work.remove.take() {
+                drop(work);
+                for path in paths {
+                    // missing is as good as removed, and an old table is harmless
+                    let _ = std::fs::remove_file(path);
+                }
+                work = self.lock();
+                work.removed = true;
+                self.changed.notify_all();
+            } else {
+                work = self.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name(format!("hab-{name}"));
+    thread.stack_size(STACK_BYTES).spawn(work).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(40);
+
+    fn disk(dir: &std::path::Path) -> Disk {
+        let services = Table::new(dir.join("processes"));
+        Disk::start(Tables { services, hooks: Table::new(dir.join("hooks")) }).expect("a thread")
+    }
+
+    fn next(disk: &Disk) -> News {
+        disk.news.recv_timeout(PATIENCE).expect("news")
+    }
+
+    #[test]
+    fn the_newest_content_is_written_and_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = disk(dir.path());
+        {
+            // nothing is written while this is held
+            let mut work = disk.shared.lock();
+            work.services = Some((1, "one".into()));
+            work.services = Some((2, "two".into()));
+        }
+        disk.write(Kind::Hook, 3, "hook".into());
+        let mut written = Vec::new();
+        while written.len() < 2 {
+            let News::Written { kind, number, result } = next(&disk) else { panic!("not asked") };
+            result.expect("written");
+            written.push((kind, number));
+        }
+        assert_eq!(written, [(Kind::Service, 2), (Kind::Hook, 3)]);
+        assert_eq!(fs::read(dir.path().join("processes")).expect("there"), b"two");
+        assert_eq!(fs::read(dir.path().join("hooks")).expect("there"), b"hook");
+        disk.remove(vec![dir.path().join("processes"), dir.path().join("hooks")]);
+        assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn a_failure_is_told_and_the_loop_is_woken() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = disk(&dir.path().join("missing"));
+        disk.write(Kind::Service, 1, "one".into());
+        let mut fds = [rustix::event::PollFd::new(&disk, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, None).expect("woken");
+        let news = disk.news();
+        assert!(matches!(news[..], [News::Written { number: 1, result: Err(_), .. }]));
+        disk.find(7, || Err(Some("no".into())));
+        assert!(matches!(next(&disk), News::Found { id: 7, result: Err(Some(_)) }));
+    }
+
+    /// A table that is a pipe nobody reads stands for a disk that hangs.
+    #[test]
+    fn a_search_does_not_wait_for_a_table_that_cannot_be_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = disk(dir.path());
+        let (started, hold) = mpsc::channel::<()>();
+        disk.find(1, move || {
+            let _ = hold.recv();
+            Err(None)
+        });
+        disk.find(2, || Err(None));
+        disk.write(Kind::Service, 1, "one".into());
+        assert!(matches!(next(&disk), News::Found { id: 2, .. } | News::Written { .. }));
+        assert!(matches!(next(&disk), News::Found { id: 2, .. } | News::Written { .. }));
+        drop(started);
+        assert!(matches!(next(&disk), News::Found { id: 1, .. }));
+    }
+}
