@@ -58,6 +58,10 @@ fn the_unit_keeps_services_and_tells_the_truth() {
     assert_ne!(fact("pid of the next"), pid);
     assert_eq!(fact("starts by systemd then"), "1");
     assert_eq!(fact("ended by"), "TERM");
+    // What a service says is not believed.
+    assert_eq!(fact("told by the liar"), "environment: nothing");
+    assert_eq!(fact("after the lie"), "active, 2 of 2 services up");
+    assert_eq!(fact("main process is the launcher"), "yes");
     // Stopped.
     assert_eq!(fact("stopped"), "inactive, success");
     assert_eq!(fact("left"), "0");

@@ -57,6 +57,28 @@ fact "pid of the next" "$(service)"
 fact "starts by systemd then" "$(of NRestarts)"
 fact "ended by" "$(cat /srv/ended)"
 
+# A service of another user that says to be the Supervisor.
+mkdir -p /srv/liar/hooks
+cat >/srv/liar/hooks/run <<'HOOK'
+#!/bin/sh
+sleep 1000 &
+lie() { systemd-notify "$@"; }
+echo "environment: ${NOTIFY_SOCKET:-nothing}" >{{pkg.svc_data_path}}/said
+export NOTIFY_SOCKET=/run/systemd/notify
+lie MAINPID=$! READY=1 STATUS=lies
+lie STOPPING=1
+echo done >>{{pkg.svc_data_path}}/said
+wait
+HOOK
+echo 'user = "nobody"' >/srv/liar/roost.toml
+hab svc load /srv/liar
+lied() { grep -qx done /hab/svc/liar/data/said && [ "$(of StatusText)" = "2 of 2 services up" ]; }
+until_true lied
+launcher=$(pgrep -x hab-launch)
+fact "told by the liar" "$(head -1 /hab/svc/liar/data/said)"
+fact "after the lie" "$(state)"
+fact "main process is the launcher" "$([ "$(of MainPID)" = "$launcher" ] && echo yes || echo no)"
+
 systemctl stop hab-sup
 fact stopped "$(of ActiveState), $(of Result)"
 fact left "$(pgrep -c 'hab-(launch|sup)' || true)"
