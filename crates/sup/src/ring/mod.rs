@@ -148,7 +148,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A number in the environment (reference: ring §16). A value that is not a number is logged and ignored.
+/// A number in the environment (reference: ring §16). Other text is logged and ignored.
 fn number<N: FromStr>(name: &str) -> Option<N> {
     let value = variable(name)?;
     let number = value.parse().ok();
