@@ -39,7 +39,7 @@ pub fn template(data: &[u8]) {
                 }
             }
         }
-        Err(error) => drop((error.to_string(), error.explain(), error.position())),
+        Err(error) => drop((error.to_string(), error.reason().to_owned(), error.position())),
     }
 }
 

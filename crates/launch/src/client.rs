@@ -54,8 +54,9 @@ impl fmt::Display for ClientError {
             ClientError::NoLauncher => f.write_str("Supervisor must be run from `hab-launch`"),
             ClientError::BadDescriptor(value) => write!(
                 f,
-                "{LAUNCHER_FD_VAR}={value:?} is not the number of an open socket; \
-                 start the Supervisor with `hab sup run`"
+                "{LAUNCHER_FD_VAR}={} is not the number of an open socket; \
+                 start the Supervisor with `hab sup run`",
+                value.escape_debug()
             ),
             ClientError::AlreadyTaken => f.write_str("the launcher's connection is already in use"),
             ClientError::Io(error) => write!(f, "cannot use the launcher's connection: {error}"),

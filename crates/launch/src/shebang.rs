@@ -51,8 +51,9 @@ fn missing_interpreter(
     let shown = script.display();
     let found = interpreter.file_name().and_then(|name| search(name, path)).ok_or_else(|| {
         Some(format!(
-            "the interpreter {interpreter:?} of {shown} does not exist, \
-                 and its name was not found in PATH"
+            "the interpreter {} of {shown} does not exist, \
+                 and its name was not found in PATH",
+            interpreter.display()
         ))
     })?;
     let notice = format!(

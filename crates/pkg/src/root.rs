@@ -243,6 +243,16 @@ impl SupPaths {
     pub fn spec_file(&self, name: &str) -> PathBuf {
         self.specs().join(format!("{name}.spec"))
     }
+    /// What each service ran from last, by its name.
+    #[must_use]
+    pub fn releases(&self) -> PathBuf {
+        self.root.join("releases")
+    }
+    /// The release that a service ran from last: its identifier in one line.
+    #[must_use]
+    pub fn release_file(&self, name: &str) -> PathBuf {
+        self.releases().join(name)
+    }
     /// Identity of this ring member.
     #[must_use]
     pub fn member_id(&self) -> PathBuf {

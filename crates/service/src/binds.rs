@@ -119,7 +119,8 @@ impl BindReport {
             ),
             BindState::MissingExports(fields) => format!(
                 "The group '{group}' cannot satisfy the `{name}` bind because it does not export \
-                 the following required fields: {fields:?}"
+                 the following required fields: {}",
+                fields.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ),
             BindState::Failed(error) => {
                 format!("Error validating bind for {name}=>{group}: {error}")

@@ -1,6 +1,8 @@
 //! What the machine asks for.
 
-use roost_ident::{HealthStatus, Hook, ShutdownSignal};
+use roost_ident::{HealthStatus, Hook, ServiceGroup, ShutdownSignal};
+
+use crate::spec::ServiceSpec;
 
 /// First part of a log line, before the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +59,33 @@ pub enum Effect {
         /// Build this very release: that of a process that was taken back.
         pin: Option<String>,
     },
-    /// Run the outstanding `install` hooks of the dependencies and the package. Answer:
+    /// Like `Build`, of the release that the service ran from before, because a newer one cannot
+    /// start. What was read of it then is used again where it is still known: its files may have
+    /// changed since. Never another release. Answer: `Built` or `BuildFailed`.
+    BuildFormer {
+        /// Fully qualified identifier.
+        release: String,
+    },
+    /// Read what an attempt with this spec would be made of, and render all its templates, without
+    /// a change on disk: what runs goes on meanwhile. Answer: `Checked`.
+    Check {
+        /// The spec that may come into force.
+        spec: Box<ServiceSpec>,
+        /// Its service group.
+        group: ServiceGroup,
+        /// The release; `None` means the newest one.
+        release: Option<String>,
+    },
+    /// Run the outstanding `install` hooks of the dependencies and the package: of the last release
+    /// that was checked while a check is being acted upon, else of what was built. Answer:
     /// `Installed` or `InstallFailed`.
     RunInstallHooks,
     /// Render all hooks and configuration files with the current context, copy `run`. Answer:
     /// `Rendered`.
-    Render,
+    Render {
+        /// Write nothing at all when one template fails.
+        whole: bool,
+    },
     /// Start a hook. Answer: `HookEnded`.
     RunHook(Hook),
     /// KILL the hook's process group; for [`Hook::Install`] end the pass of
@@ -86,6 +109,11 @@ pub enum Effect {
     Announce,
     /// Start an election of the group, term 0.
     StartElection,
+    /// The process runs: keep its release as the one to go back to, also for the next Supervisor.
+    Ran {
+        /// Fully qualified identifier.
+        release: String,
+    },
     /// Write the PID file.
     WritePid(u32),
     /// Remove the PID file.

@@ -126,6 +126,17 @@ pub enum RenderFailure {
     Unfinished(String),
 }
 
+impl fmt::Display for RenderFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hook(hook, error) => write!(f, "Failed to compile {hook} hook: {error}"),
+            Self::Config(error) => write!(f, "Failed to compile configuration: {error}"),
+            Self::RunFile(error) => write!(f, "Error finding run file: {error}"),
+            Self::Unfinished(error) => write!(f, "Rendering has not ended, {error}"),
+        }
+    }
+}
+
 /// The result of rendering hooks and configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendering {
@@ -133,6 +144,16 @@ pub struct Rendering {
     pub files: Vec<RenderedFile>,
     /// What failed.
     pub failures: Vec<RenderFailure>,
+    /// A template failed where a whole rendering was asked for: nothing was written.
+    pub refused: bool,
+}
+
+impl Rendering {
+    /// A rendering that came to nothing.
+    #[must_use]
+    pub fn failed(failure: RenderFailure) -> Self {
+        Self { failures: vec![failure], ..Self::default() }
+    }
 }
 
 /// How a hook ended.
@@ -204,6 +225,11 @@ pub enum Event {
     Built(Plan),
     /// Answer to [`crate::Effect::Build`].
     BuildFailed(BuildFailure),
+    /// Answer to [`crate::Effect::Check`]: what would be started, or why it cannot be.
+    Checked(Result<Plan, String>),
+    /// A newer state of what the service is made of cannot even become a release; the text says
+    /// why, and how to mend it. [`Event::PackageUpdated`] follows when it can.
+    ReleaseRefused(String),
     /// A file that a failed build, install hook or rendering read has changed: try again.
     FilesChanged,
     /// Answer to [`crate::Effect::RunInstallHooks`].
@@ -274,7 +300,8 @@ pub enum Event {
         /// Their names.
         Vec<String>,
     ),
-    /// A newer release is to run.
+    /// Another release is to run, as soon as it was checked; the running one, after a
+    /// [`Event::ReleaseRefused`], means that nothing else is wanted any more.
     PackageUpdated(
         /// Its fully qualified identifier.
         String,

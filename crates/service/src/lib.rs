@@ -45,7 +45,7 @@ pub use event::{
 pub use excerpt::{Excerpt, Printed};
 pub use machine::Machine;
 pub use remembered::{Remembered, RememberedError, Survivor};
-pub use settings::{BackoffSettings, Settings};
+pub use settings::{BackoffSettings, HookTimeouts, Settings};
 pub use spec::{Difference, Interval, ServiceSpec};
 pub use spec_fields::SpecFields;
 pub use spec_file::SpecError;

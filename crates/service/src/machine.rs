@@ -16,6 +16,7 @@
 //! that long.
 
 mod attempt;
+mod candidate;
 mod command;
 mod reason;
 mod rendering;
@@ -32,6 +33,7 @@ use roost_ident::{
     ServiceGroup, Topology,
 };
 
+use self::candidate::{Candidate, Former};
 use crate::{
     account::{Account, Crashes},
     backoff::Backoff,
@@ -56,9 +58,12 @@ struct Asked {
     install: bool,
     render: bool,
     spawn: bool,
+    /// Not waited for by a stop: it changes nothing.
+    check: bool,
 }
 
 impl Asked {
+    /// True when a stop has to wait.
     fn any(self) -> bool {
         self.build || self.install || self.render || self.spawn
     }
@@ -92,6 +97,12 @@ struct Attempt {
     built: bool,
     /// Hooks are on disk.
     rendered: bool,
+    /// It is made of what ran before, because something newer cannot start.
+    former: bool,
+    /// Why the attempt before it failed, of which this one is the way back.
+    first_error: Option<String>,
+    /// What of the last rendering failed.
+    unrendered: Option<String>,
     /// What templates see has changed since the last rendering was asked for.
     dirty: bool,
     /// Changes that wait for the process or the election.
@@ -131,6 +142,8 @@ struct Told {
     /// Why the last attempts did not get as far as `init`.
     failure: Option<String>,
     render: Vec<RenderFailure>,
+    /// What was last told of a candidate.
+    candidate: Option<String>,
     binds: BTreeMap<String, BindState>,
     hooks: BTreeMap<Hook, Vec<Effect>>,
 }
@@ -172,6 +185,20 @@ pub struct Machine {
     failure: Option<Failure>,
     crashes: Crashes,
     account: Account,
+    /// What would replace that which runs, until it has been checked.
+    candidate: Option<Candidate>,
+    /// What the service ran from last.
+    former: Option<Former>,
+    /// The release whose files are on disk, all of them.
+    on_disk: Option<String>,
+    /// The release that the next attempt is made of.
+    pin: Option<String>,
+    /// Why something newer than that which runs does not.
+    condition: Option<String>,
+    /// Why a newer state of what the service is made of is not even a release.
+    unreleased: Option<String>,
+    /// Since when one of these two, or a failed rendering, is so, Unix milliseconds.
+    condition_since_ms: u64,
     told: Told,
     /// Difference between Unix time and the caller's clock, for what is remembered.
     unix_minus_mono_ms: u64,
@@ -280,6 +307,13 @@ impl Machine {
             failure: None,
             crashes: Crashes::default(),
             account: Account::default(),
+            candidate: None,
+            former: None,
+            on_disk: None,
+            pin: None,
+            condition: None,
+            unreleased: None,
+            condition_since_ms: 0,
             told: Told::default(),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
             remembered: Remembered::default(),
@@ -301,6 +335,8 @@ impl Machine {
             Event::Detach => self.detach(),
             Event::Built(plan) => self.built(now, plan),
             Event::BuildFailed(failure) => self.build_failed(now, &failure),
+            Event::Checked(result) => self.checked(now, result),
+            Event::ReleaseRefused(error) => self.note_unreleased(now, Some(&error)),
             Event::FilesChanged => self.note_files(now),
             Event::Installed => self.installed(now),
             Event::InstallFailed { error, printed } => self.install_failed(now, &error, &printed),
@@ -316,7 +352,7 @@ impl Machine {
             Event::HookEnded { hook, outcome, printed } => {
                 self.hook_ended(now, hook, &outcome, printed);
             }
-            Event::FilesUpdated(names) => self.files_updated(&names),
+            Event::FilesUpdated(names) => self.files_updated(now, &names),
             Event::PackageUpdated(ident) => self.package_updated(now, &ident),
         }
         self.settle();
@@ -331,12 +367,12 @@ impl Machine {
                 }
             }
             Phase::Running => self.wake_running(now),
-            Phase::Stopping(_) | Phase::PostStop { .. } => self.wake_stopping(now),
+            Phase::Initializing | Phase::PostStop { .. } => self.end_late_hooks(now),
+            Phase::Stopping(_) => self.wake_stopping(now),
             Phase::Stopped
             | Phase::Building
             | Phase::Installing
             | Phase::Preparing
-            | Phase::Initializing
             | Phase::Initialized
             | Phase::Spawning
             | Phase::Gone => {}
@@ -354,19 +390,20 @@ impl Machine {
             Phase::Running => {
                 let attempt = &self.attempt;
                 let times = [attempt.post_run_at_ms, attempt.rebuild_at_ms, attempt.rerender_at_ms];
-                let quiet = [self.health.next_wake_ms(), self.crashes.over_at_ms()];
-                times.into_iter().chain(quiet).flatten().min()
+                let own = [
+                    self.health.next_wake_ms(),
+                    self.crashes.over_at_ms(),
+                    self.hooks.next_late_ms(),
+                    self.candidate_wake_ms(),
+                ];
+                times.into_iter().chain(own).flatten().min()
             }
             Phase::Stopping(_) => self.stop_wake_ms(),
-            // Once it was ended there is nothing to do but to see its end.
-            Phase::PostStop { end_at_ms, .. } => {
-                (!self.hooks.is_ended(Hook::PostStop)).then_some(end_at_ms)
-            }
+            Phase::Initializing | Phase::PostStop { .. } => self.hooks.next_late_ms(),
             Phase::Stopped
             | Phase::Building
             | Phase::Installing
             | Phase::Preparing
-            | Phase::Initializing
             | Phase::Initialized
             | Phase::Spawning
             | Phase::Gone => None,
@@ -400,7 +437,6 @@ impl Machine {
     #[must_use]
     pub fn status(&self) -> Status {
         let up = self.process.filter(|process| !process.left_behind);
-        let reason = self.reason.as_deref().or_else(|| self.health.reason());
         Status {
             desired_state: self.spec().desired_state,
             process: ProcessStatus {
@@ -410,7 +446,7 @@ impl Machine {
                 state_entered_ms: self.state_entered_ms,
             },
             health: self.health.status(),
-            reason: reason.map(Into::into),
+            reason: self.shown_reason(),
             why: self.why(),
             state: self.state(),
             health_since_unix_ms: self.health.since_unix_ms(),
@@ -424,6 +460,27 @@ impl Machine {
             release: self.plan().map(|plan| plan.ident.clone()),
             phase: self.phase_name(),
         }
+    }
+
+    /// Why the service is down; else what keeps it from running what it should; else why its health
+    /// is unknown.
+    fn shown_reason(&self) -> Option<String> {
+        let health = || self.health.reason().map(Into::into);
+        self.reason.clone().or_else(|| self.conditions()).or_else(health)
+    }
+
+    /// What keeps it from running what it should.
+    fn conditions(&self) -> Option<String> {
+        let conditions = [&self.condition, &self.unreleased, &self.attempt.unrendered];
+        let conditions: Vec<&str> = conditions.into_iter().filter_map(Option::as_deref).collect();
+        (!conditions.is_empty()).then(|| conditions.join("; "))
+    }
+
+    /// True while `install` hooks are wanted: of what is being started, or of what was checked
+    /// beside it.
+    #[must_use]
+    pub fn is_installing(&self) -> bool {
+        self.asked.install && !matches!(self.phase, Phase::Stopping(_))
     }
 
     fn phase_name(&self) -> PhaseName {
@@ -522,8 +579,9 @@ impl Machine {
     }
 
     /// Starts a hook that the package has; false when it has none, or an instance still runs.
-    fn run_hook(&mut self, hook: Hook) -> bool {
-        let starts = self.has_hook(hook) && self.hooks.start(hook);
+    fn run_hook(&mut self, now: Now, hook: Hook) -> bool {
+        let until_ms = now.mono_ms.saturating_add(self.settings.hook_timeouts.ms(hook));
+        let starts = self.has_hook(hook) && self.hooks.start(hook, until_ms);
         if starts {
             self.push(Effect::RunHook(hook));
         }

@@ -61,12 +61,10 @@ pub(crate) enum Phase {
     Running,
     /// Hooks were ended, the process was signalled.
     Stopping(Stopping),
-    /// Nothing runs but `post-stop`, which is ended at this time.
+    /// Nothing runs but `post-stop`.
     PostStop {
         /// What follows.
         after: After,
-        /// When it is ended.
-        end_at_ms: u64,
     },
     /// Done.
     Gone,

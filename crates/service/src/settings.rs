@@ -1,5 +1,7 @@
 //! Times that govern a machine.
 
+use roost_ident::Hook;
+
 /// Restart back-off, set by options of `sup run`; all in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackoffSettings {
@@ -24,10 +26,8 @@ pub struct Settings {
     pub backoff: BackoffSettings,
     /// Starts of one service are at least this far apart, unless the process ran that long.
     pub start_floor_ms: u64,
-    /// A health check that runs longer is ended and counts as unknown.
-    pub health_timeout_ms: u64,
-    /// A `post-stop` hook that runs longer is ended, so that it cannot hold up a restart.
-    pub post_stop_timeout_ms: u64,
+    /// Longest runs of hooks.
+    pub hook_timeouts: HookTimeouts,
     /// A failed build is tried again after this time even if no file was seen to change.
     pub rebuild_pause_ms: u64,
 }
@@ -37,9 +37,54 @@ impl Default for Settings {
         Self {
             backoff: BackoffSettings::default(),
             start_floor_ms: 1_000,
-            health_timeout_ms: 60_000,
-            post_stop_timeout_ms: 300_000,
+            hook_timeouts: HookTimeouts::default(),
             rebuild_pause_ms: 30_000,
         }
+    }
+}
+
+/// How long each hook may run, in milliseconds; then it is ended, and what waits for it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookTimeouts([u64; Hook::ALL.len()]);
+
+impl HookTimeouts {
+    /// The longest run of a hook when nobody sets another; 0 for `run`, which has no limit.
+    ///
+    /// What prepares a service (`install`, `init`, `post-run`) may restore a database; what is done
+    /// beside a running one holds up the next change.
+    #[must_use]
+    pub const fn default_ms(hook: Hook) -> u64 {
+        match hook {
+            Hook::Install | Hook::Init | Hook::PostRun => 3_600_000,
+            Hook::PostStop | Hook::Uninstall => 300_000,
+            Hook::HealthCheck | Hook::Reconfigure | Hook::FileUpdated | Hook::Suitability => 60_000,
+            Hook::Run => 0,
+        }
+    }
+
+    /// The longest run of a hook; 0 for `run`.
+    #[must_use]
+    pub fn ms(&self, hook: Hook) -> u64 {
+        let place = Hook::ALL.iter().position(|known| *known == hook);
+        place.map_or(0, |place| self.0[place])
+    }
+
+    /// Sets the longest run of a hook.
+    #[must_use]
+    pub fn with(mut self, hook: Hook, ms: u64) -> Self {
+        if let Some(place) = Hook::ALL.iter().position(|known| *known == hook) {
+            self.0[place] = ms;
+        }
+        self
+    }
+}
+
+impl Default for HookTimeouts {
+    fn default() -> Self {
+        let mut timeouts = Self([0; Hook::ALL.len()]);
+        for (place, hook) in Hook::ALL.iter().enumerate() {
+            timeouts.0[place] = Self::default_ms(*hook);
+        }
+        timeouts
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn hook_ended(hook: Hook, outcome: &HookOutcome) -> Vec<Effect> {
             package("Initialization failed! 'init' exited without a status code".into())
         }
         (hook, HookOutcome::Signal(number)) => {
-            package(format!("{hook} was terminated by signal Some({number})"))
+            package(format!("{hook} was terminated by signal {number}"))
         }
         (Hook::HealthCheck, HookOutcome::Exit(code)) => {
             if HealthStatus::from_exit_code(*code).is_some() {
@@ -112,14 +112,25 @@ pub(crate) fn rendered(file: &RenderedFile) -> Effect {
     }
 }
 
-/// The text about a part of a rendering that failed.
-pub(crate) fn render_failed(failure: &RenderFailure) -> String {
-    match failure {
-        RenderFailure::Hook(hook, error) => format!("Failed to compile {hook} hook: {error}"),
-        RenderFailure::Config(error) => format!("Failed to compile configuration: {error}"),
-        RenderFailure::RunFile(error) => format!("Error finding run file: {error}"),
-        RenderFailure::Unfinished(error) => format!("Rendering has not ended, {error}"),
-    }
+/// What of a rendering failed; `None` when nothing did.
+pub(crate) fn unrendered(failures: &[RenderFailure]) -> Option<String> {
+    let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+/// What is said when something newer than that which runs cannot start.
+pub(crate) fn not_replaced(error: &str, running: Option<&str>) -> String {
+    format!("{error}; not taken over, {} keeps running", running.unwrap_or("the former release"))
+}
+
+/// What is said when an attempt failed and what ran before is started instead.
+pub(crate) fn gone_back(error: &str, release: &str) -> String {
+    format!("{error}; {release}, which ran before, is started instead")
+}
+
+/// What is said about a hook that had to be ended.
+pub(crate) fn too_long(hook: Hook, timeout_ms: u64) -> String {
+    format!("{hook} ran longer than {} secs and was ended", seconds(timeout_ms))
 }
 
 /// The line about an election whose status has changed.

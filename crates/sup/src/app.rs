@@ -243,11 +243,12 @@ async fn start(
 /// Makes the directories of the Supervisor, and clears what a former one left half-written.
 fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
     let sup = config.root.sup();
-    for directory in [sup.data(), sup.specs(), sup.directories()] {
+    for directory in [sup.data(), sup.specs(), sup.directories(), sup.releases()] {
         roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
             .map_err(system(format!("Can't create directory {}", directory.display())))?;
     }
-    for directory in [sup.root.clone(), sup.data(), sup.specs(), sup.directories()] {
+    for directory in [sup.root.clone(), sup.data(), sup.specs(), sup.directories(), sup.releases()]
+    {
         roost_files::check_directory(&directory)?;
     }
     let left = |path: &Path| path.extension().is_some_and(|e| e == "tmp" || e == "health");

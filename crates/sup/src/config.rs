@@ -12,7 +12,7 @@ use std::{
 use roost_ident::PackageIdent;
 use roost_launch::line::Style;
 use roost_pkg::root::FsRoot;
-pub use roost_service::{SpecFields, spec::Interval};
+pub use roost_service::{HookTimeouts, SpecFields, spec::Interval};
 
 /// The version of Habitat that Roost is compatible with, followed by its own.
 pub const VERSION: &str = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
@@ -36,8 +36,8 @@ pub struct SupConfig {
     pub organization: Option<String>,
     /// Restart back-off of services.
     pub backoff: BackoffConfig,
-    /// Longest run of a health check before it is ended and counts as unknown.
-    pub health_check_timeout: Duration,
+    /// Longest runs of hooks before they are ended.
+    pub hook_timeouts: HookTimeouts,
     /// Packages and plain directories to load before the listeners open.
     pub load: Vec<LoadSource>,
     /// How the packages of [`SupConfig::load`] are loaded.

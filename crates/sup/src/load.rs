@@ -332,6 +332,8 @@ impl SpecWriter {
             root: self.config.root.clone(),
             spec: spec.clone(),
             pin: release.map(ToString::to_string),
+            exact: false,
+            directory: None,
             interpreter: self.config.interpreter.clone(),
             prepare: false,
         };

@@ -1,12 +1,14 @@
 //! What one rendering may spend: loop rounds, nested partials, bytes of output.
 
 use std::{
+    fmt::Display,
     io,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use handlebars::{Output, RenderError, RenderErrorReason};
 
+use crate::error::EXPLANATION_MARK;
 use crate::limits::{MAX_PARTIAL_STACK_BYTES, MAX_RENDERED_BYTES, MAX_STEPS};
 
 /// Work left for one rendering. Helpers must be `Sync`, hence the atomic; one thread uses it.
@@ -47,6 +49,11 @@ fn stack_position() -> usize {
 
 pub(crate) fn refusal(reason: String) -> RenderError {
     RenderErrorReason::Other(reason).into()
+}
+
+/// An error with what Habitat says of it and what an author needs to know.
+pub(crate) fn explained(reason: &dyn Display, explanation: &str) -> RenderError {
+    refusal(format!("{reason}{EXPLANATION_MARK}{explanation}"))
 }
 
 /// Collects rendered text up to [`MAX_RENDERED_BYTES`].

@@ -42,7 +42,8 @@ pub(crate) fn compile(name: &str, source: &str) -> Result<Compiled, TemplateErro
             format!("more than {MAX_ELSE_LINKS} {{{{else if ...}}}} in one template"),
         ));
     }
-    let mut template = Template::compile_with_name(source, name.to_owned())?;
+    let mut template = Template::compile_with_name(source, name.to_owned())
+        .map_err(|error| TemplateError::of_syntax(name, source, &error))?;
     let mut walk = Walk { has_partials: false, too_deep: false };
     walk.template(&mut template, 0);
     if walk.too_deep {

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 pub use crate::environment::{environment_variable, parse_environment};
 use crate::{
-    error::ConfigError,
+    error::{ConfigError, TomlFault},
     limits::{MAX_CONFIG_BYTES, MAX_MERGE_DEPTH},
 };
 
@@ -101,8 +101,8 @@ fn merge(into: &mut Table, from: &Table) {
 /// longer than [`MAX_CONFIG_BYTES`].
 pub fn parse_toml(text: &str) -> Result<Table, ConfigError> {
     check_size(text)?;
-    toml::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
-        .map_err(|error| ConfigError::Toml(error.to_string()))
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    toml::from_str(text).map_err(|error| ConfigError::Toml(TomlFault::new(text, &error)))
 }
 
 pub(crate) fn check_size(text: &str) -> Result<(), ConfigError> {

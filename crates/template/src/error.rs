@@ -1,15 +1,18 @@
-//! What can be wrong with configuration and templates, in Habitat's words.
+//! What can be wrong with configuration and templates: in Habitat's words where a command or an
+//! answer shows them, and in words for the author of the file, with the place in it.
 
 use std::fmt;
 
-use crate::limits::MAX_CONFIG_BYTES;
+use handlebars::RenderErrorReason as Reason;
+
+use crate::{diagnose::diagnose, limits::MAX_CONFIG_BYTES};
 
 /// A configuration source that cannot be read as configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Not TOML; the text is the parser's, with line, column and the offending line.
+    /// Not TOML.
     #[error("Failed to parse TOML: {0}")]
-    Toml(String),
+    Toml(TomlFault),
     /// The value of the environment variable `HAB_<PACKAGE>` is neither TOML nor JSON.
     #[error("Unable to find valid TOML or JSON in {0} ENVVAR")]
     Environment(String),
@@ -20,53 +23,98 @@ pub enum ConfigError {
     TooLarge(usize),
 }
 
-/// A template that cannot be loaded.
-///
-/// Its text is Habitat's debug form, `TemplateError { reason: InvalidSyntax("expected ..."), ..`;
-/// [`TemplateError::explain`] is for people.
-#[derive(Debug)]
-pub struct TemplateError(Box<handlebars::TemplateError>);
+/// What is wrong with a TOML text, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct TomlFault {
+    /// The parser's own words, several lines, with the offending one.
+    pub text: String,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Line and column, both from 1.
+    pub position: (usize, usize),
+}
+
+impl TomlFault {
+    pub(crate) fn new(source: &str, error: &toml::de::Error) -> Self {
+        let offset = error.span().map_or(0, |span| span.start);
+        Self {
+            text: error.to_string(),
+            message: error.message().trim().replace('\n', ", "),
+            position: position(source, offset),
+        }
+    }
+}
+
+/// Line and column of a byte, both from 1; columns count characters.
+pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {
+    let before = &source[..source.floor_char_boundary(offset)];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+/// A template that cannot be loaded: `NAME:LINE:COLUMN: what is wrong`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateError {
+    name: String,
+    position: Option<(usize, usize)>,
+    reason: String,
+}
 
 impl TemplateError {
     pub(crate) fn refused(name: &str, reason: String) -> Self {
-        let reason = handlebars::TemplateErrorReason::InvalidSyntax(reason);
-        handlebars::TemplateError::of(reason).in_template(name.to_owned()).into()
+        Self { name: name.into(), position: None, reason }
+    }
+
+    /// Says in words for the author what the parser stumbled over.
+    pub(crate) fn of_syntax(name: &str, source: &str, error: &handlebars::TemplateError) -> Self {
+        let (offset, reason) = diagnose(source).unwrap_or_else(|| {
+            let offset = error.pos().map_or(0, |place| offset(source, place));
+            let reason = match error.reason() {
+                handlebars::TemplateErrorReason::InvalidSyntax(_) => {
+                    "this cannot be understood as a template".into()
+                }
+                reason => reason.to_string(),
+            };
+            (offset, reason)
+        });
+        Self { name: name.into(), position: Some(position(source, offset)), reason }
     }
 
     /// Name of the template: path relative to `config/`, or the hook's name.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.0.name().map(String::as_str)
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Line and column, both from 1, when the parser knows them.
+    /// Line and column, both from 1, when the place is known.
     #[must_use]
     pub fn position(&self) -> Option<(usize, usize)> {
-        self.0.pos()
+        self.position
     }
 
     /// What is wrong, without name and position.
     #[must_use]
-    pub fn reason(&self) -> String {
-        self.0.reason().to_string()
-    }
-
-    /// Several lines that show the place in the template.
-    #[must_use]
-    pub fn explain(&self) -> String {
-        self.0.to_string()
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
-impl From<handlebars::TemplateError> for TemplateError {
-    fn from(error: handlebars::TemplateError) -> Self {
-        Self(Box::new(error))
-    }
+fn offset(source: &str, (line, column): (usize, usize)) -> usize {
+    let before: usize =
+        source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let columns = source[before.min(source.len())..].char_indices();
+    let column = columns.map(|(at, _)| at).nth(column.saturating_sub(1));
+    column.map_or(source.len(), |at| before + at)
 }
 
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        f.write_str(&self.name)?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
@@ -80,18 +128,62 @@ pub struct RenderError {
     pub template: String,
     /// Line and column, both from 1, of the tag that failed.
     pub position: Option<(usize, usize)>,
-    /// What is wrong.
+    /// What is wrong, in Habitat's words.
     pub reason: String,
+    /// What is wrong, in words for the author of the template.
+    pub explanation: String,
 }
+
+/// Stands between the two forms of a reason that a helper gives.
+pub(crate) const EXPLANATION_MARK: char = '\0';
 
 impl RenderError {
     pub(crate) fn new(template: &str, error: &handlebars::RenderError) -> Self {
+        let text = error.reason().to_string();
+        let (reason, explanation) = match text.split_once(EXPLANATION_MARK) {
+            Some((reason, explanation)) => (reason.to_owned(), explanation.to_owned()),
+            None => (text.clone(), explain(error.reason()).unwrap_or(text)),
+        };
         Self {
             template: error.template_name.clone().unwrap_or_else(|| template.to_owned()),
             position: error.line_no.zip(error.column_no),
-            reason: error.reason().to_string(),
+            reason,
+            explanation,
         }
     }
+}
+
+/// `None` where the library's words will do.
+fn explain(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::HelperNotFound(name) => format!(
+            "there is no helper '{name}'; a value alone is written {{{{{name}}}}}, and names of \
+             helpers count upper and lower case"
+        ),
+        Reason::PartialNotFound(name) => format!(
+            "there is no template '{name}' to include; {{{{> name}}}} takes the path below config/"
+        ),
+        Reason::DecoratorNotFound(name) => format!("there is no decorator '{name}'"),
+        Reason::ParamNotFoundForIndex(helper, index) => {
+            format!("'{helper}' needs at least {} parameters", index + 1)
+        }
+        Reason::ParamNotFoundForName(helper, name) => {
+            format!("'{helper}' needs a parameter more, '{name}'")
+        }
+        Reason::ParamTypeMismatchForName(helper, name, kind)
+        | Reason::HashTypeMismatchForName(helper, name, kind) => {
+            format!("'{helper}' wants its parameter '{name}' to be of another kind: {kind}")
+        }
+        Reason::InvalidParamType(_) => {
+            "the parameter is of a kind that the helper cannot use; loops want a list or a table"
+                .into()
+        }
+        Reason::InvalidJsonIndex(index) => format!(
+            "'{index}' names no element of a list; write the number of one, as in cfg.list.[0]"
+        ),
+        Reason::IOError(error) => error.to_string(),
+        _ => return None,
+    })
 }
 
 impl fmt::Display for RenderError {

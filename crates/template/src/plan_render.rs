@@ -32,7 +32,7 @@ pub enum PlanRenderError {
 /// The command has words of its own for the error that a Supervisor calls `Failed to parse TOML`.
 fn toml_text(error: &ConfigError) -> String {
     match error {
-        ConfigError::Toml(text) => format!("Can't deserialize TOML: {text}"),
+        ConfigError::Toml(fault) => format!("Can't deserialize TOML: {fault}"),
         other => other.to_string(),
     }
 }

@@ -87,6 +87,7 @@ impl TemplateSet {
             template: name.to_owned(),
             position: None,
             reason: format!("Template not found {name}"),
+            explanation: format!("there is no template '{name}'"),
         })?;
         self.render_one(name, template, &Context::from(context.clone()))
     }

@@ -151,7 +151,7 @@ proptest! {
             let sources = sources.into_iter().map(|(name, text)| (name.into(), text.clone()));
             match TemplateSet::new(sources) {
                 Ok(set) => drop(set.render_all(&context).map_err(|error| error.to_string())),
-                Err(error) => drop((error.to_string(), error.explain(), error.position())),
+                Err(error) => drop((error.to_string(), error.reason().to_owned(), error.position())),
             }
         }
     }

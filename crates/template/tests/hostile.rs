@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// Loads and renders one file, or says why not.
 fn render(sources: &[(&str, &str)], context: &Value) -> Result<String, String> {
     let sources = sources.iter().map(|(name, text)| ((*name).into(), (*text).into()));
-    let set = TemplateSet::new(sources).map_err(|error| error.reason())?;
+    let set = TemplateSet::new(sources).map_err(|error| error.reason().to_owned())?;
     set.render("t", context).map_err(|error| error.reason)
 }
 

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use roost_pkg::read::read_text;
 use roost_template::{
     limits::{MAX_CONFIG_BYTES, MAX_TEMPLATE_BYTES},
-    plan_render,
+    plan_render::{self, PlanRenderError},
 };
 
 use crate::{cli::Run, cmd::payload::parse_file, context::Context, exit::Exit, ui::Verb};
@@ -78,7 +78,8 @@ impl Run for Arguments {
             mock_text.transpose()?.as_deref(),
         )?;
         let root = context.root.path().to_string_lossy();
-        let text = plan_render::render(&root, &template_text, &data)?;
+        let text = plan_render::render(&root, &template_text, &data)
+            .map_err(|error| anyhow!(fault(template, &error)))?;
 
         if self.print {
             self.print(context, &text);
@@ -117,6 +118,17 @@ fn make_directory(path: &Path) -> io::Result<()> {
     }
     fs::create_dir_all(path)?;
     fs::write(path.join(".habignore"), "# Written by 'hab plan render'.\n*\n")
+}
+
+/// What is wrong with a template, for its author: its file, line and column come first.
+fn fault(path: &str, error: &PlanRenderError) -> String {
+    let (position, reason) = match error {
+        PlanRenderError::Template(error) => (error.position(), error.reason()),
+        PlanRenderError::Render(error) => (error.position, error.explanation.as_str()),
+        other => return other.to_string(),
+    };
+    let place = position.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+    format!("{path}{place}: {reason}")
 }
 
 fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<String> {

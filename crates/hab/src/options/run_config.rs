@@ -2,11 +2,11 @@
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use roost_ident::{PackageIdent, ServiceGroup, UpdateStrategy};
+use roost_ident::{Hook, PackageIdent, ServiceGroup, UpdateStrategy};
 use roost_launch::line::Style;
 use roost_sup::config::{
-    BackoffConfig, CtlConfig, HttpConfig, Interval, LoadSource, RingConfig, RingKeySource,
-    SpecFields, SupConfig, defaults,
+    BackoffConfig, CtlConfig, HookTimeouts, HttpConfig, Interval, LoadSource, RingConfig,
+    RingKeySource, SpecFields, SupConfig, defaults,
 };
 
 use super::{
@@ -22,8 +22,6 @@ use crate::{
 
 /// Interpreter package of Habitat's hooks.
 const DEFAULT_INTERPRETER: &str = "core/busybox-static";
-/// Longest run of a health check. Habitat has no limit, so checks that take minutes must live.
-const DEFAULT_CHECK_TIMEOUT_S: u64 = 60;
 /// Worker threads of the HTTP gateway.
 const DEFAULT_HTTP_THREADS: usize = 2;
 /// More would only take memory, which the runtime reserves for each.
@@ -110,7 +108,7 @@ impl RunOptions {
                 max: seconds(self.service_max_backoff_period, backoff.max),
                 cooldown: seconds(self.service_restart_cooldown_period, backoff.cooldown),
             },
-            health_check_timeout: health_check_timeout(),
+            hook_timeouts: hook_timeouts(),
             load,
             load_options: load_options(self.service),
             interpreter: interpreter()?,
@@ -169,9 +167,21 @@ fn gateway_token() -> Option<OsString> {
     env::var_os("HAB_SUP_GATEWAY_AUTH_TOKEN").filter(|token| !token.is_empty())
 }
 
-fn health_check_timeout() -> Duration {
-    let given = variable("HAB_HEALTH_CHECK_TIMEOUT_SECS").and_then(|text| text.parse().ok());
-    Duration::from_secs(given.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CHECK_TIMEOUT_S))
+/// `HAB_INIT_TIMEOUT_SECS`, `HAB_HEALTH_CHECK_TIMEOUT_SECS` and so on; what is no positive number
+/// leaves the default.
+fn hook_timeouts() -> HookTimeouts {
+    Hook::ALL.iter().filter(|hook| !matches!(hook, Hook::Run | Hook::Uninstall)).fold(
+        HookTimeouts::default(),
+        |timeouts, hook| {
+            let name = hook.as_str().to_uppercase().replace('-', "_");
+            let given = variable(&format!("HAB_{name}_TIMEOUT_SECS"));
+            let given = given.and_then(|text| text.parse::<u64>().ok());
+            match given.filter(|seconds| *seconds > 0) {
+                Some(seconds) => timeouts.with(*hook, seconds.saturating_mul(1_000)),
+                None => timeouts,
+            }
+        },
+    )
 }
 
 fn http_threads() -> usize {

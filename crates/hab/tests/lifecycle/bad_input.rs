@@ -13,6 +13,13 @@ fn wait_reason(sup: &testkit::Supervisor, text: &str) {
     assert_eq!(sup.get(HEALTH).status(), 500);
 }
 
+/// The same of a service that runs.
+fn wait_condition(sup: &testkit::Supervisor, text: &str) {
+    sup.wait_json(HEALTH, |health| {
+        health["stderr"].as_str().is_some_and(|stderr| stderr.contains(text))
+    });
+}
+
 #[test]
 fn a_broken_config_never_loses_a_service_and_mending_it_is_enough() {
     let root = root_with_web(&[("default.toml", "port = = 1\n")]);
@@ -22,7 +29,7 @@ fn a_broken_config_never_loses_a_service_and_mending_it_is_enough() {
     let sup = root.supervisor().start();
     let other = sup.wait_up("other");
     sup.wait_log("Unable to start acme/web, ");
-    wait_reason(&sup, "TOML");
+    wait_reason(&sup, "default.toml:1:8: ");
     let service = web(&sup);
     assert_eq!(service["process"]["state"], "down");
     assert_eq!(service["desired_state"], "Up");
@@ -38,7 +45,7 @@ fn a_template_that_does_not_parse_names_its_line() {
     let root = root_with_web(&[("config/app.conf", "ok\n{{#if cfg.x}\n")]);
     root.spec("web", "ident = \"acme/web\"\n");
     let sup = root.supervisor().start();
-    wait_reason(&sup, "app.conf");
+    wait_reason(&sup, "/config/app.conf:2:1: {{#if cfg.x} is not closed: }} is missing");
 }
 
 #[test]
@@ -49,7 +56,11 @@ fn a_template_that_fails_to_render_leaves_no_half_written_configuration() {
         ("default.toml", "n = 5\n"),
     ]);
     let sup = root.supervisor().args(["acme/web"]).start();
-    sup.wait_log("Failed to compile configuration: Error rendering \"b.conf\"");
+    sup.wait_log("Failed to compile configuration: ");
+    wait_condition(
+        &sup,
+        "/config/b.conf:1:1: toUppercase wants a text as parameter 1, and it is a number",
+    );
     assert!(!root.join("hab/svc/web/config/a.conf").exists());
 }
 

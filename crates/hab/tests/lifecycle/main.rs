@@ -2,6 +2,7 @@
 
 mod acknowledged;
 mod bad_input;
+mod candidates;
 mod damaged;
 mod death;
 mod directories;

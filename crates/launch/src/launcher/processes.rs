@@ -84,12 +84,14 @@ impl Launcher {
                 let is_new = !self.remembered.contains_key(&name);
                 if bytes.len() > MAX_STATE_BYTES || !is_name(&name) {
                     self.printer.log_error(&format!(
-                        "State of {name:?} not kept: {} bytes, the limit is {MAX_STATE_BYTES}",
+                        "State of '{}' not kept: {} bytes, the limit is {MAX_STATE_BYTES}",
+                        name.escape_debug(),
                         bytes.len()
                     ));
                 } else if is_new && self.remembered.len() >= MAX_ENTRIES {
                     self.printer.log_error(&format!(
-                        "State of {name:?} not kept: {MAX_ENTRIES} services are remembered already"
+                        "State of '{}' not kept: {MAX_ENTRIES} services are remembered already",
+                        name.escape_debug()
                     ));
                 } else {
                     self.remembered.insert(name, bytes);
@@ -131,7 +133,7 @@ impl Launcher {
                 || spawn.kind == Kind::Service && child.holds_name(&spawn.name)
         });
         let refusal = if !is_name(&spawn.name) {
-            Some((libc::EINVAL, format!("{:?} is no name", spawn.name)))
+            Some((libc::EINVAL, format!("'{}' is no name", spawn.name.escape_debug())))
         } else if taken || spawn.id < first_id {
             let text = format!("'{}' runs already, or id {} was used", spawn.name, spawn.id);
             Some((libc::EEXIST, text))

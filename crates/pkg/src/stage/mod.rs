@@ -333,6 +333,28 @@ fn name_of(path: &Path) -> Option<String> {
     named?.into_string().ok()
 }
 
+/// The file of a directory that a file of its release was made from, such as `hooks/run.sh` for
+/// `hooks/run`, for messages; a path that would be it, when there is none.
+#[must_use]
+pub fn original(dir: &Path, file: &str) -> PathBuf {
+    let target = PackageTarget::active().to_string();
+    let habitat = dir.join("habitat");
+    let contexts = [habitat.join(&target), dir.join(&target), habitat, dir.to_owned()];
+    let found = contexts.iter().find_map(|context| {
+        let path = context.join(file);
+        if path.exists() {
+            return Some(path);
+        }
+        // Hooks may have an extension; those of editors' files are no single word.
+        let mut entries = fs::read_dir(path.parent()?).ok()?.flatten().map(|entry| entry.path());
+        entries.find(|entry| {
+            let backup = entry.extension().is_some_and(|extension| extension == "bak");
+            file.starts_with("hooks/") && entry.file_stem() == path.file_name() && !backup
+        })
+    });
+    found.unwrap_or_else(|| dir.join(file))
+}
+
 /// The root with the Supervisor's own files, which may lie in the directory, and what the caller
 /// leaves out.
 fn left_out(root: &FsRoot, options: &StageOptions) -> Vec<(u64, u64)> {

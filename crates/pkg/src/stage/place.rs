@@ -239,13 +239,18 @@ fn remove_abandoned(parent: &Path) {
     }
 }
 
-/// Removes staged releases of the package but the given one, the newest few and those to keep.
+/// Removes staged releases of the package but the given one, the newest few, the one that ran last
+/// and those to keep.
 /// Releases that were installed are never touched. Gives what could not be removed.
 pub(super) fn prune(root: &FsRoot, ident: &PackageIdent, keep: &[PackageIdent]) -> Vec<String> {
     let any = PackageIdent::new(&ident.origin, &ident.name, None, None);
     let mut staged = install::matching(root, &any);
     staged.retain(|found| found.ident != *ident && mark(&found.path).is_some());
     staged.sort_by(|a, b| b.ident.compare_age(&a.ident));
+    // What ran last is gone back to when nothing newer can start.
+    let ran = read_text(&root.sup().release_file(&ident.name), 4096).ok().flatten();
+    let ran: Option<PackageIdent> = ran.and_then(|text| text.trim().parse().ok());
+    staged.retain(|found| Some(&found.ident) != ran.as_ref());
     let mut warnings = Vec::new();
     for old in staged.into_iter().skip(KEPT).filter(|old| !keep.contains(&old.ident)) {
         if let Err(error) = remove(&old.path) {

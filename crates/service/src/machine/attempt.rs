@@ -33,8 +33,7 @@ impl Machine {
         self.last_start_ms = Some(now.mono_ms);
         self.files_changed = false;
         self.phase = Phase::Building;
-        self.asked.build = true;
-        self.push(Effect::Build { pin: None });
+        self.ask_build();
     }
 
     /// The next attempt begins no sooner.
@@ -90,10 +89,13 @@ impl Machine {
         }
         match self.phase {
             Phase::Building => {
-                let lines = text::build_failed(&self.spec.ident.to_string(), failure);
-                self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
-                self.note_failure(now, code_of(failure), failure.to_string());
-                self.break_down(now, false);
+                let mut lines = text::build_failed(&self.spec.ident.to_string(), failure);
+                if !self.go_back(now, &lines[0]) {
+                    lines[0] = self.give_up_former(&lines[0]);
+                    self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                    self.note_failure(now, code_of(failure), failure.to_string());
+                    self.break_down(now, false);
+                }
             }
             Phase::Running => {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
@@ -131,6 +133,8 @@ impl Machine {
         }
         if self.phase == Phase::Installing {
             self.prepare(now);
+        } else if self.is_protected() {
+            self.candidate_installed(now, Ok(()));
         } else {
             self.advance_stop(now);
         }
@@ -143,6 +147,10 @@ impl Machine {
         if self.phase == Phase::Installing {
             let ident = &self.spec.ident;
             let line = format!("Failed to run install hook for {ident}, {error}");
+            if self.go_back(now, &line) {
+                return;
+            }
+            let line = self.give_up_former(&line);
             self.tell_failure(Preamble::Sup, LogKey::Mr, &[line]);
             let message = match printed.end().last() {
                 Some(last) => format!("{error}: {last}"),
@@ -153,6 +161,8 @@ impl Machine {
             let pause_ms = self.backoff.first_ms();
             self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
             self.begin(now);
+        } else if self.is_protected() {
+            self.candidate_installed(now, Err(error));
         } else {
             self.advance_stop(now);
         }
@@ -332,7 +342,9 @@ impl Machine {
         match self.phase {
             Phase::Broken { .. } => self.begin(now),
             Phase::Building | Phase::Installing | Phase::Preparing => self.files_changed = true,
+            Phase::Initializing | Phase::Initialized | Phase::Spawning => self.check_refused(),
             Phase::Running => {
+                self.check_refused();
                 if self.asked.build {
                     self.files_changed = true;
                 } else if self.attempt.rebuild_at_ms.is_some() {
@@ -341,9 +353,6 @@ impl Machine {
             }
             Phase::Stopped
             | Phase::Pausing { .. }
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
             | Phase::Stopping(_)
             | Phase::PostStop { .. }
             | Phase::Gone => {}
@@ -357,7 +366,7 @@ impl Machine {
         self.reason = None;
         self.push(text::service("Initializing"));
         self.last_start_ms = Some(now.mono_ms);
-        if self.run_hook(Hook::Init) {
+        if self.run_hook(now, Hook::Init) {
             self.phase = Phase::Initializing;
         } else {
             self.phase = Phase::Initialized;

@@ -121,7 +121,7 @@ impl Machine {
             self.push(Effect::EndHook(hook));
         }
         // In a stop under way they were ended before.
-        if self.phase == Phase::Installing {
+        if self.asked.install && !matches!(self.phase, Phase::Stopping(_)) {
             self.push(Effect::EndHook(Hook::Install));
         }
         self.settle();
@@ -155,6 +155,7 @@ impl Machine {
                 }
             }
             Phase::Pausing { .. } | Phase::Broken { .. } => {
+                self.drop_candidate();
                 self.replace_spec(spec, group);
                 if !up {
                     self.finish_stop(now, After::Down);
@@ -184,6 +185,7 @@ impl Machine {
                         }
                     }
                 };
+                self.drop_candidate();
                 self.next = Some((spec, group));
                 if after == After::Start {
                     self.forget();
@@ -211,12 +213,16 @@ impl Machine {
             return;
         }
         match difference {
-            Difference::None => {}
+            Difference::None => self.withdraw_spec(),
             Difference::Swap => {
+                self.withdraw_spec();
                 self.replace_spec(spec, group);
                 if self.attempt.announced {
                     self.push(Effect::Announce);
                 }
+            }
+            Difference::Restart if self.is_protected() => {
+                self.offer(now, Some((spec, group)), None);
             }
             Difference::Restart => {
                 self.next = Some((spec, group));

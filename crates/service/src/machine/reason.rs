@@ -171,7 +171,14 @@ impl Machine {
             Some(code) => format!("{text} (exit code {code})"),
             None => text.to_owned(),
         };
-        let stale = self.failure.as_ref().filter(|it| it.code == ReasonCode::TemplateError);
+        let stale = || {
+            let is_template = self.condition.is_none() && self.unreleased.is_none();
+            let code =
+                if is_template { ReasonCode::TemplateError } else { ReasonCode::ConfigError };
+            let since_unix_ms = self.condition_since_ms;
+            let evidence = Excerpt::default();
+            self.conditions().map(|message| Reason { code, message, since_unix_ms, evidence })
+        };
         match (self.health.status(), check) {
             (HealthStatus::Critical, _) => reason(
                 ReasonCode::HealthCritical,
@@ -183,7 +190,7 @@ impl Machine {
                 with_code("the last health check gave no result"),
                 evidence,
             ),
-            _ => stale.and_then(|_| self.failed()),
+            _ => stale(),
         }
     }
 }

@@ -17,11 +17,15 @@ impl Machine {
         match self.phase {
             Phase::Preparing | Phase::Initialized | Phase::Running => {
                 self.attempt.dirty = true;
+                self.check_refused();
                 self.advance(now);
             }
             // Rendered once init has ended or the process is up; files do not change below
             // what is just starting.
-            Phase::Initializing | Phase::Spawning => self.attempt.dirty = true,
+            Phase::Initializing | Phase::Spawning => {
+                self.attempt.dirty = true;
+                self.check_refused();
+            }
             Phase::Broken { by_context: true, .. } => self.begin(now),
             // A rendering follows anyway, or none is wanted.
             Phase::Broken { by_context: false, .. }
@@ -40,10 +44,16 @@ impl Machine {
             return;
         }
         self.tell_rendering(rendering);
+        self.note_on_disk(rendering);
+        self.mark_conditions(now);
+        self.attempt.unrendered = text::unrendered(&rendering.failures);
         let again_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
         self.attempt.rerender_at_ms = (!rendering.failures.is_empty()).then_some(again_ms);
         match self.phase {
             Phase::Preparing => {
+                if rendering.refused {
+                    return self.start_unrendered(now);
+                }
                 let fatal = rendering.failures.iter().find(|failure| match failure {
                     RenderFailure::Hook(hook, _) => matches!(hook, Hook::Init | Hook::Run),
                     RenderFailure::RunFile(_) | RenderFailure::Unfinished(_) => true,
@@ -51,7 +61,7 @@ impl Machine {
                 });
                 if let Some(failure) = fatal {
                     // What is on disk is of another release or missing: it is not run.
-                    let reason = text::render_failed(failure);
+                    let reason = self.give_up_former(&failure.to_string());
                     self.told.failure = Some(reason.clone());
                     self.note_failure(now, ReasonCode::TemplateError, reason.clone());
                     self.reason = Some(reason);
@@ -71,7 +81,6 @@ impl Machine {
                 self.advance(now);
             }
             Phase::Running => {
-                self.note_rendering(now, rendering);
                 let changes = changes(&rendering.files);
                 let pending = &mut self.attempt.pending;
                 pending.init |= changes.init;
@@ -98,13 +107,30 @@ impl Machine {
         }
     }
 
-    /// The process runs on with old files when new ones could not be written.
-    fn note_rendering(&mut self, now: Now, rendering: &Rendering) {
-        let code = ReasonCode::TemplateError;
-        if let Some(failure) = rendering.failures.first() {
-            self.note_failure(now, code, text::render_failed(failure));
-        } else if self.failure.as_ref().is_some_and(|failure| failure.code == code) {
-            self.failure = None;
+    /// Keeps in mind of which release the files on disk are.
+    fn note_on_disk(&mut self, rendering: &Rendering) {
+        let release = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
+        if rendering.failures.is_empty() {
+            self.on_disk = release;
+        } else if !rendering.refused && (!rendering.files.is_empty() || self.on_disk != release) {
+            // Of this release and of another, or of none in whole.
+            self.on_disk = None;
+        }
+    }
+
+    /// Nothing was written, because a template failed. What is on disk is started when it is of the
+    /// same release (a value or a file has changed since), else what ran before.
+    fn start_unrendered(&mut self, now: Now) {
+        let reason = self.attempt.unrendered.clone().unwrap_or_default();
+        if self.is_on_disk() {
+            self.attempt.rendered = true;
+            self.advance(now);
+        } else if !self.go_back(now, &reason) {
+            let reason = self.give_up_former(&reason);
+            self.told.failure = Some(reason.clone());
+            self.note_failure(now, ReasonCode::TemplateError, reason.clone());
+            self.reason = Some(reason);
+            self.break_down(now, true);
         }
     }
 
@@ -121,7 +147,7 @@ impl Machine {
         }
         for failure in &rendering.failures {
             if !self.told.render.contains(failure) {
-                self.push(text::service(text::render_failed(failure)));
+                self.push(text::service(failure.to_string()));
             }
         }
         self.told.render.clone_from(&rendering.failures);
@@ -132,7 +158,9 @@ impl Machine {
         if self.attempt.dirty && !self.asked.render {
             self.attempt.dirty = false;
             self.asked.render = true;
-            self.push(Effect::Render);
+            let is_safe = self.phase != Phase::Preparing;
+            let whole = is_safe || self.may_go_back() || self.is_on_disk();
+            self.push(Effect::Render { whole });
         }
         !self.asked.render
     }
@@ -150,7 +178,7 @@ impl Machine {
             self.restart(now, TerminationReason::PostRunHookUpdated);
         } else if config && !has_reconfigure {
             self.restart(now, TerminationReason::AppConfigUpdated);
-        } else if (config || reconfigure) && !self.run_hook(Hook::Reconfigure) {
+        } else if (config || reconfigure) && !self.run_hook(now, Hook::Reconfigure) {
             self.attempt.reconfigure_again = has_reconfigure;
         }
     }

@@ -20,16 +20,14 @@ impl Machine {
 
     /// A newer release is to run (reference: services §13.1).
     pub(super) fn package_updated(&mut self, now: Now, ident: &str) {
+        self.note_unreleased(now, None);
         match self.phase {
-            Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running => {
-                let text = format!("Restarting {} with package {ident}", self.spec.ident);
-                self.log(Preamble::Sup, LogKey::Mr, text);
+            Phase::Initializing | Phase::Initialized | Phase::Spawning | Phase::Running => {
+                self.offer(now, None, Some(ident.into()));
+            }
+            Phase::Building | Phase::Installing | Phase::Preparing => {
+                self.reconsider();
+                self.tell_package(ident);
                 self.restart(now, TerminationReason::PackageUpdated);
             }
             Phase::Broken { .. } => self.begin(now),
@@ -38,8 +36,13 @@ impl Machine {
             | Phase::Pausing { .. }
             | Phase::Stopping(_)
             | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            | Phase::Gone => self.reconsider(),
         }
+    }
+
+    pub(super) fn tell_package(&mut self, ident: &str) {
+        let text = format!("Restarting {} with package {ident}", self.spec.ident);
+        self.log(Preamble::Sup, LogKey::Mr, text);
     }
 
     /// A failure: counted, and followed by the back-off (reference: services §9).

@@ -23,6 +23,7 @@ impl Machine {
         self.account.check = None;
         // Only its own ends tell against a process that runs.
         self.failure = self.failure.take().filter(|it| it.code == ReasonCode::RunExits);
+        self.keep_former();
         self.run_post_run(now);
         self.begin_health(now, true);
         self.advance(now);
@@ -49,7 +50,9 @@ impl Machine {
             self.push(Effect::WritePid(pid));
         }
         let pin = remembered.plan.as_ref().map(|plan| plan.ident.clone());
+        self.on_disk.clone_from(&pin);
         self.attempt.plan = remembered.plan;
+        self.keep_former();
         self.attempt.initialized = true;
         self.attempt.rendered = true;
         self.phase = Phase::Running;
@@ -128,6 +131,8 @@ impl Machine {
         if self.health.is_overdue(now.mono_ms) {
             self.time_out_health(now);
         }
+        self.end_late_hooks(now);
+        self.wake_candidate(now);
     }
 
     /// It has run for long enough since its last unexpected end.
@@ -142,22 +147,19 @@ impl Machine {
     fn run_post_run(&mut self, now: Now) {
         self.attempt.post_run_at_ms = None;
         self.attempt.post_run_started_ms = now.mono_ms;
-        self.run_hook(Hook::PostRun);
+        self.run_hook(now, Hook::PostRun);
     }
 
     fn check_health(&mut self, now: Now) {
-        if self.health.is_due(now.mono_ms) && self.run_hook(Hook::HealthCheck) {
-            self.health.check_started(now.mono_ms, self.settings.health_timeout_ms);
+        if self.health.is_due(now.mono_ms) && self.run_hook(now, Hook::HealthCheck) {
+            let timeout_ms = self.settings.hook_timeouts.ms(Hook::HealthCheck);
+            self.health.check_started(now.mono_ms, timeout_ms);
         }
     }
 
     fn time_out_health(&mut self, now: Now) {
         self.hooks.end(Hook::HealthCheck);
-        self.push(Effect::EndHook(Hook::HealthCheck));
-        let timeout_s = text::seconds(self.settings.health_timeout_ms);
-        let reason = format!("health-check ran longer than {timeout_s} secs and was ended");
-        let line = text::line(Preamble::Package, LogKey::Hk, reason.clone());
-        self.tell_hook(Hook::HealthCheck, vec![line]);
+        let reason = self.end_late_hook(Hook::HealthCheck);
         let before = self.health.status();
         self.health.time_out(now, reason.clone());
         if before != HealthStatus::Unknown {
@@ -168,6 +170,24 @@ impl Machine {
             reason: Some(reason),
             pause_ms: None,
         });
+    }
+
+    /// Ends hooks that run longer than they may, so that they hold up nothing.
+    pub(super) fn end_late_hooks(&mut self, now: Now) {
+        for hook in self.hooks.end_late(now.mono_ms) {
+            let reason = self.end_late_hook(hook);
+            if hook == Hook::Init {
+                self.reason = Some(reason);
+            }
+        }
+    }
+
+    /// Ends one; returns the line about it.
+    fn end_late_hook(&mut self, hook: Hook) -> String {
+        self.push(Effect::EndHook(hook));
+        let reason = text::too_long(hook, self.settings.hook_timeouts.ms(hook));
+        self.tell_hook(hook, vec![text::line(Preamble::Package, LogKey::Hk, reason.clone())]);
+        reason
     }
 
     /// Prints lines about a hook unless they are the same as the last time it ended.
@@ -194,7 +214,9 @@ impl Machine {
         match self.phase {
             Phase::Initializing => {
                 if hook == Hook::Init {
-                    self.effects.extend(text::hook_ended(hook, outcome));
+                    if !was_ended {
+                        self.effects.extend(text::hook_ended(hook, outcome));
+                    }
                     self.init_ended(now, *outcome == HookOutcome::Exit(0));
                 }
             }
@@ -240,13 +262,13 @@ impl Machine {
             Hook::Reconfigure => {
                 self.health.restart(now.mono_ms);
                 if std::mem::take(&mut self.attempt.reconfigure_again) {
-                    self.run_hook(Hook::Reconfigure);
+                    self.run_hook(now, Hook::Reconfigure);
                 }
                 self.check_health(now);
             }
             Hook::FileUpdated => {
                 if std::mem::take(&mut self.attempt.file_updated_again) {
-                    self.run_hook(Hook::FileUpdated);
+                    self.run_hook(now, Hook::FileUpdated);
                 }
             }
             // Not started while the process is up, or not by the machine.
@@ -289,12 +311,12 @@ impl Machine {
     }
 
     /// Gossiped files were written (reference: services §12.3).
-    pub(super) fn files_updated(&mut self, names: &[String]) {
+    pub(super) fn files_updated(&mut self, now: Now, names: &[String]) {
         for name in names {
             self.push(text::service(format!("Service file updated, {name}")));
         }
         let runs = self.phase == Phase::Running && self.attempt.built;
-        if runs && !names.is_empty() && !self.run_hook(Hook::FileUpdated) {
+        if runs && !names.is_empty() && !self.run_hook(now, Hook::FileUpdated) {
             self.attempt.file_updated_again = self.hooks.is_running(Hook::FileUpdated);
         }
     }

@@ -108,14 +108,6 @@ impl Machine {
                     self.leave_behind(now, process.pid);
                 }
             }
-            Phase::PostStop { end_at_ms, .. } => {
-                if end_at_ms <= now.mono_ms && self.hooks.end(Hook::PostStop) {
-                    self.push(Effect::EndHook(Hook::PostStop));
-                    let timeout_s = text::seconds(self.settings.post_stop_timeout_ms);
-                    let text = format!("post-stop ran longer than {timeout_s} secs and was ended");
-                    self.log(Preamble::Package, LogKey::Hk, text);
-                }
-            }
             Phase::Stopped
             | Phase::Pausing { .. }
             | Phase::Building
@@ -126,6 +118,7 @@ impl Machine {
             | Phase::Initialized
             | Phase::Spawning
             | Phase::Running
+            | Phase::PostStop { .. }
             | Phase::Gone => {}
         }
     }
@@ -184,9 +177,8 @@ impl Machine {
             return;
         }
         let can_run_hooks = self.attempt.built && self.attempt.rendered;
-        if can_run_hooks && self.run_hook(Hook::PostStop) {
-            let end_at_ms = now.mono_ms.saturating_add(self.settings.post_stop_timeout_ms);
-            self.phase = Phase::PostStop { after: stopping.after, end_at_ms };
+        if can_run_hooks && self.run_hook(now, Hook::PostStop) {
+            self.phase = Phase::PostStop { after: stopping.after };
         } else {
             self.finish_stop(now, stopping.after);
         }
@@ -209,6 +201,8 @@ impl Machine {
     pub(super) fn rest(&mut self) {
         self.adopt_next_spec();
         self.forget();
+        self.drop_candidate();
+        self.pin = None;
         self.attempt = super::Attempt::default();
         self.phase = Phase::Stopped;
     }

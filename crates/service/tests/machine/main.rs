@@ -1,6 +1,8 @@
 //! The machine of one service, driven by simulated callers.
 
+mod candidates;
 mod health;
+mod limits;
 mod random;
 mod recorded;
 mod renderings;

@@ -24,6 +24,9 @@ enum Step {
     Tell(Box<Event>),
 }
 
+/// The release that checks find.
+const NEWER: &str = "example/web/2/3";
+
 const HOOKS: [Hook; 7] = [
     Hook::Init,
     Hook::Run,
@@ -77,7 +80,8 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(election(ElectionStatus::Finished, None)),
         1 => Just(election(ElectionStatus::InProgress, None)),
         1 => Just(Event::FilesUpdated(vec!["a".into()])),
-        1 => Just(Event::PackageUpdated("example/web/2/3".into())),
+        1 => Just(Event::ReleaseRefused("bad".into())),
+        1 => Just(Event::PackageUpdated(NEWER.into())),
         // The end of a process that is not ours.
         1 => Just(Event::Exited { pid: 7, group_alive: false, end: crate::support::end() }),
         1 => Just(Event::GroupEnded { pid: 7 }),
@@ -119,6 +123,7 @@ enum Asked {
     Render,
     Spawn,
     Hook(Hook),
+    Check,
 }
 
 /// The caller: what really runs, and whether that is allowed.
@@ -134,6 +139,10 @@ struct Model {
     /// When an attempt, an init and a spawn may come again, at the earliest.
     floors: [u64; 3],
     gone: bool,
+    /// The last rendering is to be written in whole or not at all.
+    whole: bool,
+    /// The service ran from something.
+    ran: bool,
     signalled: bool,
     /// When the present process group was killed.
     killed_at_ms: Option<u64>,
@@ -152,6 +161,8 @@ impl Model {
             plan,
             floors: [0; 3],
             gone: false,
+            whole: false,
+            ran: false,
             signalled: false,
             killed_at_ms: None,
         };
@@ -203,7 +214,12 @@ impl Model {
                 Event::InstallFailed { error: "bad".into(), printed: Printed::default() }
             }
             Asked::Install => Event::Installed,
-            Asked::Render => Event::Rendered(rendering(choice)),
+            Asked::Render => Event::Rendered(rendering(choice, self.whole)),
+            Asked::Check if fails => Event::Checked(Err("bad".into())),
+            Asked::Check => {
+                let installs = choice.is_multiple_of(3);
+                Event::Checked(Ok(Plan { installs, ident: NEWER.into(), ..self.plan.clone() }))
+            }
             Asked::Spawn if fails => Event::SpawnFailed("bad".into()),
             Asked::Spawn => {
                 self.next_pid += 1;
@@ -241,7 +257,9 @@ impl Model {
     }
 
     fn nothing_runs(&self) -> bool {
-        self.process.is_none() && !self.is_left_behind() && self.asked.is_empty()
+        // A check changes nothing, so nothing waits for it.
+        let mut asked = self.asked.iter().filter(|asked| **asked != Asked::Check);
+        self.process.is_none() && !self.is_left_behind() && asked.next().is_none()
     }
 
     /// True while others of the group live that are worth waiting for.
@@ -275,7 +293,17 @@ impl Model {
                     self.ask(Asked::Build);
                 }
                 Effect::RunInstallHooks => self.ask(Asked::Install),
-                Effect::Render => self.ask(Asked::Render),
+                Effect::BuildFormer { .. } => {
+                    assert!(self.nothing_runs(), "{:?}", self.asked);
+                    assert!(self.ran, "there is nothing to go back to");
+                    self.ask(Asked::Build);
+                }
+                Effect::Check { .. } => self.ask(Asked::Check),
+                Effect::Render { whole } => {
+                    self.whole = whole;
+                    self.ask(Asked::Render);
+                }
+                Effect::Ran { .. } => self.ran = true,
                 Effect::Spawn => {
                     assert!(self.nothing_runs(), "{:?}", self.asked);
                     self.keep_floor(2);
@@ -362,23 +390,21 @@ impl Model {
     }
 }
 
-fn rendering(choice: u8) -> Rendering {
+fn rendering(choice: u8, whole: bool) -> Rendering {
     let file = |kind| Rendering {
         files: vec![RenderedFile { kind, path: "p".into() }],
-        failures: Vec::new(),
+        ..Rendering::default()
     };
+    let refused = |failure| Rendering { refused: true, ..Rendering::failed(failure) };
     match choice {
         0..20 => file(RenderedKind::ConfigModified),
         20..40 => file(RenderedKind::Hook(Hook::Run)),
         40..60 => file(RenderedKind::Hook(Hook::Init)),
         60..80 => file(RenderedKind::Hook(Hook::Reconfigure)),
-        80..100 => Rendering {
-            files: Vec::new(),
-            failures: vec![RenderFailure::Hook(Hook::Run, "bad".into())],
-        },
-        100..120 => {
-            Rendering { files: Vec::new(), failures: vec![RenderFailure::Config("bad".into())] }
-        }
+        80..100 if whole => refused(RenderFailure::Hook(Hook::Run, "bad".into())),
+        80..100 => Rendering::failed(RenderFailure::Hook(Hook::Run, "bad".into())),
+        100..120 if whole => refused(RenderFailure::Config("bad".into())),
+        100..120 => Rendering::failed(RenderFailure::Config("bad".into())),
         _ => Rendering::default(),
     }
 }
@@ -480,4 +506,66 @@ proptest! {
             });
         }
     }
+
+    /// Whatever is new: as long as it cannot start, the process that runs is not touched.
+    #[test]
+    fn a_process_is_never_stopped_for_what_cannot_start(
+        plan in plans(), settings in settings(), seed: u64, adopted: bool,
+        steps in proptest::collection::vec(news(), 0..60),
+    ) {
+        let mut model = started(crate::support::spec("web"), plan, settings, seed, adopted);
+        model.work(|model| {
+            model.process.is_some() && model.machine.status().initialized
+                && !model.asked.contains(&Asked::Build)
+        });
+        let process = model.process;
+        for step in steps {
+            match step {
+                Step::Answer { which, .. } => {
+                    let count = model.asked.len().max(1);
+                    match model.asked.iter().nth(which % count).copied() {
+                        Some(Asked::Check) => {
+                            model.asked.remove(&Asked::Check);
+                            model.tell(Event::Checked(Err("bad".into())));
+                        }
+                        // Nothing changes below the process.
+                        Some(Asked::Render) => model.answer(which, if model.whole { 90 } else { 255 }),
+                        Some(_) => model.answer(which, 2),
+                        None => {}
+                    }
+                }
+                step => model.step(step),
+            }
+            prop_assert!(!model.signalled, "it was asked to end");
+            prop_assert_eq!(model.process, process);
+        }
+    }
+}
+
+/// What may bring a new release, and everything else that is no wish to stop.
+fn news() -> impl Strategy<Value = Step> {
+    let up = specs().prop_map(|spec| {
+        let spec =
+            ServiceSpec { desired_state: DesiredState::Up, topology: Topology::Standalone, ..spec };
+        Event::SpecChanged { spec, group: group("web") }
+    });
+    let events = prop_oneof![
+        3 => up,
+        3 => Just(Event::PackageUpdated(NEWER.into())),
+        1 => Just(Event::ReleaseRefused("bad".into())),
+        2 => Just(Event::ContextChanged),
+        2 => Just(Event::FilesChanged),
+        1 => Just(Event::FilesUpdated(vec!["a".into()])),
+        1 => Just(Event::Binds(vec![BindReport {
+            name: "db".into(),
+            group: "pg.default".into(),
+            state: BindState::Inactive,
+        }])),
+    ];
+    prop_oneof![
+        4 => events.prop_map(|event| Step::Tell(Box::new(event))),
+        4 => any::<usize>().prop_map(|which| Step::Answer { which, choice: 0 }),
+        2 => prop_oneof![0..50u64, 0..40_000u64].prop_map(Step::Pass),
+        2 => Just(Step::Wake),
+    ]
 }

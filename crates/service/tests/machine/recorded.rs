@@ -47,7 +47,7 @@ fn ours(world: &World) -> Vec<String> {
 fn written(files: &[(RenderedKind, &str)]) -> Rendering {
     let path = |path: &str| format!("${{FS_ROOT}}/hab/svc/{path}");
     let file = |(kind, name): &(RenderedKind, &str)| RenderedFile { kind: *kind, path: path(name) };
-    Rendering { files: files.iter().map(file).collect(), failures: Vec::new() }
+    Rendering { files: files.iter().map(file).collect(), ..Rendering::default() }
 }
 
 /// `Health checking has been stopped` is printed by a loop that outlived its service; ours do

@@ -10,10 +10,7 @@ use roost_service::{
 fn a_run_hook_that_does_not_render_is_not_started_from_an_old_file() {
     let failure = RenderFailure::Hook(Hook::Run, "no such helper".into());
     let mut world = world(&[Hook::Run], |script| {
-        script.renderings = vec![
-            Rendering { files: Vec::new(), failures: vec![failure.clone()] },
-            Rendering { files: Vec::new(), failures: vec![failure] },
-        ];
+        script.renderings = vec![Rendering::failed(failure.clone()), Rendering::failed(failure)];
     });
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Broken);
@@ -29,10 +26,7 @@ fn a_run_hook_that_does_not_render_is_not_started_from_an_old_file() {
 #[test]
 fn a_config_file_that_does_not_render_does_not_stop_the_start() {
     let mut world = world(&[Hook::Run], |script| {
-        script.renderings = vec![Rendering {
-            files: Vec::new(),
-            failures: vec![RenderFailure::Config("no such helper".into())],
-        }];
+        script.renderings = vec![Rendering::failed(RenderFailure::Config("no such helper".into()))];
     });
     world.pass(100);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
@@ -96,9 +90,9 @@ fn a_context_that_changes_while_init_runs_is_rendered_before_the_process_starts(
     });
     world.pass(500);
     world.tell(Event::ContextChanged);
-    assert_eq!(world.times(|effect| *effect == Effect::Render).len(), 1);
+    assert_eq!(world.times(|effect| matches!(effect, Effect::Render { .. })).len(), 1);
     world.pass(5_000);
-    let renders = world.places(|effect| *effect == Effect::Render);
+    let renders = world.places(|effect| matches!(effect, Effect::Render { .. }));
     let spawns = world.places(|effect| *effect == Effect::Spawn);
     assert_eq!((renders.len(), spawns.len()), (2, 1), "no restart: it starts with the new files");
     assert!(renders[1] < spawns[0]);
@@ -176,7 +170,7 @@ fn gossiped_files_run_file_updated_once_more_when_they_come_while_it_runs() {
 fn a_rendering_that_does_not_end_starts_nothing_and_is_tried_again_when_it_has_ended() {
     let unfinished = RenderFailure::Unfinished("no answer".into());
     let mut world = world(&[Hook::Run], |script| {
-        script.renderings = vec![Rendering { files: Vec::new(), failures: vec![unfinished] }];
+        script.renderings = vec![Rendering::failed(unfinished)];
     });
     world.pass(5_000);
     let status = world.machine.status();
@@ -192,7 +186,7 @@ fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
     let unfinished = RenderFailure::Unfinished("no answer".into());
     let mut world = world(&[Hook::Init, Hook::Run], |script| {
         script.hooks.insert(Hook::Init, (Some(1_000), HookOutcome::Exit(0)));
-        let unfinished = Rendering { files: Vec::new(), failures: vec![unfinished] };
+        let unfinished = Rendering::failed(unfinished);
         script.renderings = vec![Rendering::default(), unfinished];
     });
     world.pass(500);
@@ -200,7 +194,7 @@ fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
     world.tell(Event::ContextChanged);
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
-    assert_eq!(world.times(|effect| *effect == Effect::Render).len(), 3);
+    assert_eq!(world.times(|effect| matches!(effect, Effect::Render { .. })).len(), 3);
 }
 
 #[test]
@@ -222,7 +216,7 @@ fn half_a_change_of_the_configuration_is_not_acted_upon() {
 #[test]
 fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
     let failure = RenderFailure::Config("no space left".into());
-    let failed = Rendering { files: Vec::new(), failures: vec![failure] };
+    let failed = Rendering::failed(failure);
     let mut world = world(&[Hook::Run, Hook::Reconfigure], |script| {
         script.renderings = vec![
             Rendering::default(),
@@ -242,5 +236,9 @@ fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
     let line = "web.default(SR): Failed to compile configuration: no space left";
     assert_eq!(has_line(&world, line), 1);
     world.pass(120_000);
-    assert_eq!(world.times(|effect| *effect == Effect::Render).len(), 4, "then it is done");
+    assert_eq!(
+        world.times(|effect| matches!(effect, Effect::Render { .. })).len(),
+        4,
+        "then it is done"
+    );
 }

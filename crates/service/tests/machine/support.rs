@@ -40,6 +40,10 @@ pub(crate) fn plan(name: &str, hooks: &[Hook]) -> Plan {
 pub(crate) struct Script {
     pub(crate) plan: Plan,
     pub(crate) build: Result<(), roost_service::BuildFailure>,
+    /// What building of what ran before gives.
+    pub(crate) former: Result<(), roost_service::BuildFailure>,
+    /// What a check beside the process gives.
+    pub(crate) check: Result<(), String>,
     pub(crate) install: Result<(), String>,
     /// Renderings in order; nothing changes after the last.
     pub(crate) renderings: Vec<Rendering>,
@@ -70,6 +74,8 @@ impl Script {
         Self {
             plan,
             build: Ok(()),
+            former: Ok(()),
+            check: Ok(()),
             install: Ok(()),
             renderings: Vec::new(),
             spawn: Ok(()),
@@ -212,13 +218,25 @@ impl World {
                 Ok(()) => self.later(1, Event::Built(script.plan)),
                 Err(failure) => self.later(1, Event::BuildFailed(failure)),
             },
+            Effect::BuildFormer { release } => match script.former {
+                Ok(()) => {
+                    let plan = Plan { ident: release.clone(), ..script.plan };
+                    self.later(1, Event::Built(plan));
+                }
+                Err(failure) => self.later(1, Event::BuildFailed(failure)),
+            },
+            Effect::Check { release, .. } => {
+                let ident = release.clone().unwrap_or(script.plan.ident.clone());
+                let checked = script.check.map(|()| Plan { ident, ..script.plan });
+                self.later(1, Event::Checked(checked));
+            }
             Effect::RunInstallHooks => match script.install {
                 Ok(()) => self.later(1, Event::Installed),
                 Err(error) => {
                     self.later(1, Event::InstallFailed { error, printed: Printed::default() });
                 }
             },
-            Effect::Render => {
+            Effect::Render { .. } => {
                 let rendering = if script.renderings.is_empty() {
                     Rendering::default()
                 } else {
@@ -283,6 +301,7 @@ impl World {
             }
             Effect::Announce
             | Effect::StartElection
+            | Effect::Ran { .. }
             | Effect::WritePid(_)
             | Effect::RemovePid
             | Effect::Health { .. }
@@ -318,7 +337,7 @@ pub(crate) fn world(hooks: &[Hook], change: impl FnOnce(&mut Script)) -> World {
 pub(crate) fn rendering(kind: RenderedKind) -> Rendering {
     Rendering {
         files: vec![RenderedFile { kind, path: "/hab/svc/web/x".into() }],
-        failures: Vec::new(),
+        ..Rendering::default()
     }
 }
 

@@ -28,15 +28,17 @@ fn a_process_is_taken_back_without_init_run_or_post_run() {
         world.lines,
         ["hab-sup(SR): Reattaching to web.default", "web.default(UCW): Watching user.toml"]
     );
-    let pin = Some("example/web/1.0.0/20250101000000".to_owned());
+    let release = "example/web/1.0.0/20250101000000".to_owned();
+    let pin = Some(release.clone());
     assert_eq!(
-        world.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>()[..5],
+        world.effects.iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>()[..6],
         [
             Effect::WritePid(1_003),
+            Effect::Ran { release },
             Effect::Build { pin },
             Effect::Announce,
             Effect::RunHook(Hook::HealthCheck),
-            Effect::Render,
+            Effect::Render { whole: true },
         ]
     );
     let status = world.machine.status();

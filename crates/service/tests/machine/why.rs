@@ -104,10 +104,8 @@ fn what_cannot_be_built_rendered_or_started_says_why() {
         ),
         (
             |script| {
-                script.renderings = vec![Rendering {
-                    files: Vec::new(),
-                    failures: vec![RenderFailure::Hook(Hook::Run, "bad helper".into())],
-                }];
+                let failure = RenderFailure::Hook(Hook::Run, "bad helper".into());
+                script.renderings = vec![Rendering::failed(failure)];
             },
             ServiceState::Failed,
             ReasonCode::TemplateError,

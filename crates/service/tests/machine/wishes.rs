@@ -18,7 +18,7 @@ fn spec_changes_restart_swap_or_stop() {
     changed.group = "prod".into();
     let prod: roost_ident::ServiceGroup = "web.prod".parse().expect("a group");
     world.tell(Event::SpecChanged { spec: changed.clone(), group: prod.clone() });
-    assert_eq!(world.machine.spec(), &changed);
+    assert_eq!(world.machine.newest_spec(), &changed);
     assert_eq!(world.machine.group(), &group("web"), "until the old process is gone");
     world.pass(1_000);
     assert_eq!(world.machine.group(), &prod);

@@ -8,7 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roost_pkg::followed::Followed;
+use roost_ident::PackageIdent;
+use roost_pkg::{followed::Followed, read::read_text};
 use roost_service::{ServiceSpec, SpecError, spec_file::SPEC_SIZE_MAX_BYTES};
 
 use crate::vital::guarded;
@@ -26,6 +27,24 @@ pub(crate) struct Listing {
     pub(crate) followed: (Vec<Followed>, Vec<String>),
     /// Files whose text is not the canonical form of what they say, with that form.
     pub(crate) rewrites: Vec<(PathBuf, String)>,
+    /// The release that a service ran from last, by the name of its package.
+    pub(crate) formers: BTreeMap<String, String>,
+}
+
+/// Longest file with the name of a release.
+const MAX_RELEASE_BYTES: u64 = 4096;
+
+impl Listing {
+    /// Reads what the listed services ran from last; a file that cannot be used says nothing.
+    pub(crate) fn read_formers(&mut self, file_of: impl Fn(&str) -> PathBuf) {
+        for name in self.specs.keys() {
+            let text = read_text(&file_of(name), MAX_RELEASE_BYTES).ok().flatten();
+            let release = text.and_then(|text| text.trim().parse::<PackageIdent>().ok());
+            if let Some(release) = release.filter(PackageIdent::is_fully_qualified) {
+                self.formers.insert(name.clone(), release.to_string());
+            }
+        }
+    }
 }
 
 /// Reads all specs. Those of the `known` services are looked for by name too: some file systems

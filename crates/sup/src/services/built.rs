@@ -21,15 +21,17 @@ use roost_pkg::{
     user::{self, Credentials, ServiceUser},
 };
 use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
-use roost_template::{TemplateSet, config};
+use roost_template::{ConfigError, RenderError, TemplateError, TemplateSet, config};
 
 use super::environment;
 
 /// A service read from disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Built {
     pub(crate) package: Package,
     pub(crate) svc: SvcPaths,
+    /// Where its templates were read.
+    pub(crate) places: Places,
     pub(crate) user: ServiceUser,
     /// Whom its processes become; `None` when this process cannot become another user.
     pub(crate) credentials: Option<Credentials>,
@@ -49,13 +51,52 @@ pub(crate) struct Built {
     pub(crate) complaints: Vec<String>,
 }
 
+/// Where the templates of a service come from, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    source: PathBuf,
+    /// The plain directory that the release was staged from.
+    directory: Option<PathBuf>,
+}
+
+impl Places {
+    /// Those of an installed package.
+    pub(crate) fn of(source: PathBuf) -> Self {
+        Self { source, directory: None }
+    }
+
+    /// A file such as `config/app.conf`, where its author finds it, with line and column.
+    pub(crate) fn name(&self, file: &str, position: Option<(usize, usize)>) -> String {
+        let path = match &self.directory {
+            Some(directory) => roost_pkg::stage::original(directory, file),
+            None => self.source.join(file),
+        };
+        let place = position.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+        format!("{}{place}", path.display())
+    }
+
+    /// A template of these that does not parse.
+    pub(crate) fn unparsed(&self, file: &str, error: &TemplateError) -> String {
+        format!("{}: {}", self.name(file, error.position()), error.reason())
+    }
+
+    /// One that cannot be rendered.
+    pub(crate) fn unrendered(&self, file: &str, error: &RenderError) -> String {
+        format!("{}: {}", self.name(file, error.position), error.explanation)
+    }
+}
+
 /// What is to be read, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Blueprint {
     pub(crate) root: FsRoot,
     pub(crate) spec: ServiceSpec,
-    /// The release of a process that was taken back.
+    /// The release of a process that was taken back, or that was checked.
     pub(crate) pin: Option<String>,
+    /// Only that release will do.
+    pub(crate) exact: bool,
+    /// The plain directory that its releases are staged from.
+    pub(crate) directory: Option<PathBuf>,
     pub(crate) interpreter: PackageIdent,
     /// False to only look: no directory is made, nothing is changed on disk.
     pub(crate) prepare: bool,
@@ -78,14 +119,19 @@ impl Blueprint {
         };
         // The development directory stands in for the package's own templates.
         let source = self.spec.config_from.as_ref().map_or(package.path.clone(), PathBuf::from);
+        let directory = self.directory.clone().filter(|_| self.spec.config_from.is_none());
+        let places = Places { source: source.clone(), directory };
         let run = self.run_source(&source, &package)?;
-        let (hooks, complaints) = self.hooks(&source)?;
+        let (hooks, complaints) = self.hooks(&source, &places)?;
         let config = TemplateSet::with_root(
             &self.root.path().display().to_string(),
             sources::config_tree(&source.join("config")).map_err(refuse)?,
         )
-        .map_err(refuse)?;
-        let layers = self.layers(&source)?;
+        .map_err(|error| {
+            let file = format!("config/{}", error.name());
+            refuse(places.unparsed(&file, &error))
+        })?;
+        let layers = self.layers(&source, &places)?;
         let svc = self.root.svc(&self.spec.ident.name);
         if self.prepare {
             dirs::prepare(&svc, credentials.as_ref()).map_err(|error| BuildFailure::Directory {
@@ -98,6 +144,7 @@ impl Blueprint {
             installs: self.outstanding_installs(&package),
             package,
             svc,
+            places,
             user,
             credentials,
             hooks,
@@ -111,12 +158,15 @@ impl Blueprint {
     /// The pinned release if it is still there, else the newest that satisfies the spec.
     fn package(&self) -> Result<Package, BuildFailure> {
         let pinned = self.pin.as_ref().and_then(|pin| pin.parse().ok());
-        let pinned = pinned.filter(|pin: &PackageIdent| pin.satisfies(&self.spec.ident));
-        let found = pinned.and_then(|pin| install::resolve(&self.root, &pin).ok());
+        let pinned = pinned.filter(|pin: &PackageIdent| {
+            pin.name == self.spec.ident.name && (self.exact || pin.satisfies(&self.spec.ident))
+        });
+        let missing = |error: install::ResolveError| BuildFailure::NotInstalled(error.to_string());
+        let found = pinned.map(|pin| install::resolve(&self.root, &pin).map_err(missing));
         let found = match found {
-            Some(found) => found,
-            None => install::resolve(&self.root, &self.spec.ident)
-                .map_err(|error| BuildFailure::NotInstalled(error.to_string()))?,
+            Some(Ok(found)) => found,
+            Some(Err(error)) if self.exact => return Err(error),
+            _ => install::resolve(&self.root, &self.spec.ident).map_err(missing)?,
         };
         let package = Package::load(&self.root, found.ident).map_err(refuse)?;
         if package.is_runnable() {
@@ -148,6 +198,7 @@ impl Blueprint {
     fn hooks(
         &self,
         source: &Path,
+        places: &Places,
     ) -> Result<(BTreeMap<Hook, TemplateSet>, Vec<String>), BuildFailure> {
         let root = self.root.path().display().to_string();
         let (mut hooks, mut complaints) = (BTreeMap::new(), Vec::new());
@@ -157,16 +208,24 @@ impl Blueprint {
             }
             match TemplateSet::with_root(&root, [(hook.to_string(), text)]) {
                 Ok(template) => drop(hooks.insert(hook, template)),
-                Err(error) if hook == Hook::Run => return Err(refuse(error)),
-                Err(error) => complaints.push(format!("Failed to load hook: {error}")),
+                Err(error) => {
+                    let text = places.unparsed(&format!("hooks/{hook}"), &error);
+                    if hook == Hook::Run {
+                        return Err(refuse(text));
+                    }
+                    complaints.push(format!("Failed to load hook: {text}"));
+                }
             }
         }
         Ok((hooks, complaints))
     }
 
-    fn layers(&self, source: &Path) -> Result<config::Layers, BuildFailure> {
+    fn layers(&self, source: &Path, places: &Places) -> Result<config::Layers, BuildFailure> {
         let default = sources::default_toml(source).map_err(refuse)?;
-        let default = default.map(|text| config::parse_toml(&text)).transpose().map_err(refuse)?;
+        let default = default
+            .map(|text| config::parse_toml(&text))
+            .transpose()
+            .map_err(|error| refuse(toml_fault(&places.name("default.toml", None), &error)))?;
         let name = &self.spec.ident.name;
         let environment = environment::configuration(name)
             .map(|text| config::parse_environment(name, &text))
@@ -205,7 +264,20 @@ pub(crate) fn read_user_layer(root: &FsRoot, name: &str) -> Result<Option<toml::
         Ok(None) => return Ok(None),
         Err(error) => return Err(format!("Failed to read 'user.toml', {error}")),
     };
-    config::parse_toml(&text).map(Some).map_err(|error| format!("{}: {error}", path.display()))
+    config::parse_toml(&text)
+        .map(Some)
+        .map_err(|error| toml_fault(&path.display().to_string(), &error))
+}
+
+/// What is wrong with a configuration file, in one line.
+pub(crate) fn toml_fault(path: &str, error: &ConfigError) -> String {
+    match error {
+        ConfigError::Toml(fault) => {
+            let (line, column) = fault.position;
+            format!("{path}:{line}:{column}: {}", fault.message)
+        }
+        error => format!("{path}: {error}"),
+    }
 }
 
 impl Built {

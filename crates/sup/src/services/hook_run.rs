@@ -28,8 +28,26 @@ pub(crate) struct HookRun {
     label: String,
     captures: [Capture; 2],
     logged_bytes: [usize; 2],
+    limit: Option<Limit>,
     outcome: Option<HookOutcome>,
     output_ended: bool,
+}
+
+/// How long a hook may run that no state machine looks after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// When it is ended, on the clock of state machines.
+    pub(crate) until_ms: u64,
+    /// After how many seconds that is.
+    pub(crate) seconds: u64,
+    ended: bool,
+}
+
+impl Limit {
+    pub(crate) fn new(now_ms: u64, timeout_ms: u64) -> Self {
+        let until_ms = now_ms.saturating_add(timeout_ms);
+        Self { until_ms, seconds: timeout_ms / 1_000, ended: false }
+    }
 }
 
 /// A hook that has ended: nothing more comes from it.
@@ -75,10 +93,39 @@ impl HookRuns {
             label,
             captures: Default::default(),
             logged_bytes: [0; 2],
+            limit: None,
             outcome: None,
             output_ended: false,
         };
         self.runs.insert(id, run);
+    }
+
+    /// Sets how long a hook may run.
+    pub(crate) fn limit(&mut self, id: u64, limit: Limit) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.limit = Some(limit);
+        }
+    }
+
+    /// When the next one has run too long.
+    pub(crate) fn next_late_ms(&self) -> Option<u64> {
+        let limits = self.runs.values().filter_map(|run| run.limit);
+        limits.filter(|limit| !limit.ended).map(|limit| limit.until_ms).min()
+    }
+
+    /// Those that have run too long and are to be ended; each is given once.
+    pub(crate) fn take_late(&mut self, now_ms: u64) -> Vec<u64> {
+        let mut late = Vec::new();
+        for (id, run) in &mut self.runs {
+            if let Some(limit) = &mut run.limit
+                && !limit.ended
+                && limit.until_ms <= now_ms
+            {
+                limit.ended = true;
+                late.push(*id);
+            }
+        }
+        late
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&HookRun> {
@@ -140,6 +187,10 @@ impl HookRuns {
             }
         }
         let cut = run.logged_bytes.map(|bytes| bytes > KEPT_BYTES_MAX);
+        if let Some(limit) = run.limit.filter(|limit| limit.ended) {
+            let text = format!("it ran longer than {} secs and was ended", limit.seconds);
+            run.outcome = Some(HookOutcome::CouldNotRun(text));
+        }
         let [stdout, stderr] = run.captures.map(Capture::into_text);
         self.log.close(id, [cut[0].then(|| stdout.clone()), cut[1].then(|| stderr.clone())]);
         Some(Ended {

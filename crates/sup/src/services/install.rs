@@ -16,7 +16,11 @@ use roost_template::{
     value::to_json,
 };
 
-use super::{built::read_user_layer, environment, rendering::render_install};
+use super::{
+    built::{read_user_layer, toml_fault},
+    environment,
+    rendering::render_install,
+};
 
 /// An install hook, rendered and ready to run.
 #[derive(Debug)]
@@ -83,11 +87,15 @@ pub(crate) fn prepare(
 fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
     let name = &package.ident.name;
     let default = sources::default_toml(&package.path).map_err(|error| error.to_string())?;
-    let default = default.map(|text| config::parse_toml(&text)).transpose();
+    let path = package.path.join("default.toml").display().to_string();
+    let default = default
+        .map(|text| config::parse_toml(&text))
+        .transpose()
+        .map_err(|error| toml_fault(&path, &error));
     let environment = environment::configuration(name);
     let environment = environment.map(|text| config::parse_environment(name, &text)).transpose();
     Ok(Layers {
-        default: default.map_err(|error| error.to_string())?,
+        default: default?,
         environment: environment.map_err(|error| error.to_string())?,
         user: read_user_layer(root, name)?,
         gossip: None,

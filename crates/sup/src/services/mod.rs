@@ -5,6 +5,7 @@ pub(crate) mod capture;
 pub(crate) mod environment;
 pub(crate) mod hook_run;
 pub(crate) mod install;
+mod program;
 pub(crate) mod rendering;
 pub(crate) mod small_files;
 

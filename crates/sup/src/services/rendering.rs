@@ -3,90 +3,142 @@
 use roost_ident::Hook;
 use roost_pkg::{
     package::RunSource,
-    write::{Change, Rendered, WriteError, write_rendered},
+    write::{Change, Rendered as Target, WriteError, write_rendered},
 };
 use roost_service::{RenderFailure, RenderedFile, RenderedKind, Rendering};
 use serde_json::Value;
 
-use super::built::Built;
+use super::{
+    built::{Built, Places},
+    program,
+};
 
 /// Largest file `run` of a package that is copied: it may be a program.
 const RUN_FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Renders the hooks, puts `run` into its place, renders the configuration, and writes what
-/// differs from the disk. Configuration is all or nothing: with one template that fails no
-/// file is written, so a service never starts on half a change.
-pub(crate) fn render(built: &Built, context: &Value) -> Rendering {
-    let mut rendering = Rendering::default();
-    for hook in Hook::RENDER_ORDER {
-        render_hook(built, *hook, context, &mut rendering);
-    }
-    if built.run == RunSource::File {
-        copy_run_file(built, &mut rendering);
-    }
-    if let Err(error) = render_config(built, context, &mut rendering) {
-        rendering.failures.push(RenderFailure::Config(error));
-    }
-    rendering
+/// What a service is to consist of, before it is written.
+#[derive(Debug, Default)]
+struct Rendered {
+    hooks: Vec<(Hook, String)>,
+    /// The package's own `run` file.
+    run: Option<Vec<u8>>,
+    /// Configuration by path. Without all of it there is none, so that a service never starts on
+    /// half a change.
+    config: Vec<(String, String)>,
+    failures: Vec<RenderFailure>,
 }
 
-fn render_hook(built: &Built, hook: Hook, context: &Value, rendering: &mut Rendering) {
-    let Some(template) = built.hooks.get(&hook) else { return };
-    let result = template
-        .render(hook.as_str(), context)
-        .map_err(|error| error.to_string())
-        .and_then(|text| write_hook(built, hook, &text).map_err(|error| error.to_string()));
-    match result {
-        Ok(change) if change.is_change() => {
-            let path = Rendered::Hook(hook).path(&built.svc).display().to_string();
-            rendering.files.push(RenderedFile { kind: RenderedKind::Hook(hook), path });
-        }
-        Ok(_) => {}
-        Err(error) => rendering.failures.push(RenderFailure::Hook(hook, error)),
+/// Renders the hooks, puts `run` into its place, renders the configuration, and writes what
+/// differs from the disk. With `whole` a template that fails keeps everything from being written.
+pub(crate) fn render(built: &Built, context: &Value, whole: bool) -> Rendering {
+    let rendered = in_memory(built, context);
+    if whole && !rendered.failures.is_empty() {
+        return Rendering { files: Vec::new(), failures: rendered.failures, refused: true };
     }
+    write(built, rendered)
+}
+
+/// Renders everything without a change on disk; says what keeps the service from being started.
+pub(crate) fn check(built: &Built, context: &Value) -> Result<(), String> {
+    if let Some(complaint) = built.complaints.first() {
+        return Err(complaint.clone());
+    }
+    let rendered = in_memory(built, context);
+    if let Some(failure) = rendered.failures.first() {
+        return Err(failure.to_string());
+    }
+    for (hook, text) in &rendered.hooks {
+        let path = built.environment.get("PATH").map(String::as_str);
+        program::check(text, path)
+            .map_err(|error| format!("{}: {error}", built.places.name(&hook_file(*hook), None)))?;
+    }
+    Ok(())
+}
+
+fn hook_file(hook: Hook) -> String {
+    format!("hooks/{hook}")
+}
+
+fn in_memory(built: &Built, context: &Value) -> Rendered {
+    let mut rendered = Rendered::default();
+    for hook in Hook::RENDER_ORDER {
+        let Some(template) = built.hooks.get(hook) else { continue };
+        match template.render(hook.as_str(), context) {
+            Ok(text) => rendered.hooks.push((*hook, text)),
+            Err(error) => {
+                let text = built.places.unrendered(&hook_file(*hook), &error);
+                rendered.failures.push(RenderFailure::Hook(*hook, text));
+            }
+        }
+    }
+    if built.run == RunSource::File {
+        let source = built.package.path.join("run");
+        match roost_files::read(&source, RUN_FILE_BYTES_MAX) {
+            Ok(Some(bytes)) => rendered.run = Some(bytes),
+            Ok(None) => {
+                let text = format!("{}: it does not exist", source.display());
+                rendered.failures.push(RenderFailure::RunFile(text));
+            }
+            Err(error) => rendered.failures.push(RenderFailure::RunFile(error.to_string())),
+        }
+    }
+    match built.config.render_all(context) {
+        Ok(config) => rendered.config = config,
+        Err(error) => {
+            let file = format!("config/{}", error.template);
+            let text = built.places.unrendered(&file, &error);
+            rendered.failures.push(RenderFailure::Config(text));
+        }
+    }
+    rendered
+}
+
+fn write(built: &Built, rendered: Rendered) -> Rendering {
+    let mut rendering = Rendering { failures: rendered.failures, ..Rendering::default() };
+    for (hook, text) in rendered.hooks {
+        match write_hook(built, hook, &text) {
+            Ok(change) if change.is_change() => {
+                let path = Target::Hook(hook).path(&built.svc).display().to_string();
+                rendering.files.push(RenderedFile { kind: RenderedKind::Hook(hook), path });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                rendering.failures.push(RenderFailure::Hook(hook, error.to_string()));
+            }
+        }
+    }
+    if let Some(bytes) = rendered.run
+        && let Err(error) =
+            write_rendered(&built.svc, Target::Run, &bytes, built.credentials.as_ref())
+    {
+        rendering.failures.push(RenderFailure::RunFile(error.to_string()));
+    }
+    for (name, text) in rendered.config {
+        let file = Target::Config(&name);
+        let kind =
+            match write_rendered(&built.svc, file, text.as_bytes(), built.credentials.as_ref()) {
+                Ok(Change::Unchanged) => continue,
+                Ok(Change::Created) => RenderedKind::ConfigCreated,
+                Ok(Change::Modified) => RenderedKind::ConfigModified,
+                Err(error) => {
+                    rendering.failures.push(RenderFailure::Config(error.to_string()));
+                    break;
+                }
+            };
+        let path = file.path(&built.svc).display().to_string();
+        rendering.files.push(RenderedFile { kind, path });
+    }
+    rendering
 }
 
 /// The run hook also becomes `run`, which is what the launcher starts.
 fn write_hook(built: &Built, hook: Hook, text: &str) -> Result<Change, WriteError> {
     let owner = built.credentials.as_ref();
-    let change = write_rendered(&built.svc, Rendered::Hook(hook), text.as_bytes(), owner)?;
+    let change = write_rendered(&built.svc, Target::Hook(hook), text.as_bytes(), owner)?;
     if hook == Hook::Run {
-        write_rendered(&built.svc, Rendered::Run, text.as_bytes(), owner)?;
+        write_rendered(&built.svc, Target::Run, text.as_bytes(), owner)?;
     }
     Ok(change)
-}
-
-fn copy_run_file(built: &Built, rendering: &mut Rendering) {
-    let source = built.package.path.join("run");
-    let copied = match roost_files::read(&source, RUN_FILE_BYTES_MAX) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(format!("{}: it does not exist", source.display())),
-        Err(error) => Err(error.to_string()),
-    };
-    let written = copied.and_then(|bytes| {
-        write_rendered(&built.svc, Rendered::Run, &bytes, built.credentials.as_ref())
-            .map_err(|error| error.to_string())
-    });
-    if let Err(error) = written {
-        rendering.failures.push(RenderFailure::RunFile(error));
-    }
-}
-
-fn render_config(built: &Built, context: &Value, rendering: &mut Rendering) -> Result<(), String> {
-    for (name, text) in built.config.render_all(context).map_err(|error| error.to_string())? {
-        let file = Rendered::Config(&name);
-        let owner = built.credentials.as_ref();
-        let change = write_rendered(&built.svc, file, text.as_bytes(), owner)
-            .map_err(|error| error.to_string())?;
-        let kind = match change {
-            Change::Unchanged => continue,
-            Change::Created => RenderedKind::ConfigCreated,
-            Change::Modified => RenderedKind::ConfigModified,
-        };
-        let path = file.path(&built.svc).display().to_string();
-        rendering.files.push(RenderedFile { kind, path });
-    }
-    Ok(())
 }
 
 /// Renders `config_install/` and the hooks of installation of a package, right before the
@@ -102,13 +154,15 @@ pub(crate) fn render_install(
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let tree = package.path.join("config_install");
     let sources = roost_pkg::sources::config_tree(&tree).map_err(|error| text(&error))?;
+    let places = Places::of(package.path.clone());
+    let config_file = |name: &str| format!("config_install/{name}");
     let config = roost_template::TemplateSet::with_root(root, sources)
-        .map_err(|error| text(&error))?
+        .map_err(|error| places.unparsed(&config_file(error.name()), &error))?
         .render_all(context)
-        .map_err(|error| text(&error))?;
+        .map_err(|error| places.unrendered(&config_file(&error.template), &error))?;
     let mut lines = Vec::new();
     for (name, content) in config {
-        let file = Rendered::ConfigInstall(&name);
+        let file = Target::ConfigInstall(&name);
         let change = write_rendered(svc, file, content.as_bytes(), credentials)
             .map_err(|error| text(&error))?;
         let verb = match change {
@@ -122,10 +176,10 @@ pub(crate) fn render_install(
         let source = roost_pkg::sources::hook(&package.path, hook).map_err(|error| text(&error))?;
         let Some(source) = source else { continue };
         let rendered = roost_template::TemplateSet::with_root(root, [(hook.to_string(), source)])
-            .map_err(|error| text(&error))?
+            .map_err(|error| places.unparsed(&hook_file(hook), &error))?
             .render(hook.as_str(), context)
-            .map_err(|error| text(&error))?;
-        let file = Rendered::Hook(hook);
+            .map_err(|error| places.unrendered(&hook_file(hook), &error))?;
+        let file = Target::Hook(hook);
         let change = write_rendered(svc, file, rendered.as_bytes(), credentials)
             .map_err(|error| text(&error))?;
         if change.is_change() {

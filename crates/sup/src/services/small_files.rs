@@ -170,6 +170,11 @@ impl SmallFiles {
         self.0.0.change(|waiting| waiting.pids.insert(path, pid));
     }
 
+    /// Removes a file; one that does not exist is removed.
+    pub(crate) fn remove(&self, path: PathBuf) {
+        self.pid(path, None);
+    }
+
     /// Keeps with a package how its install hook ended.
     pub(crate) fn install_status(&self, package: PathBuf, code: i32) {
         self.0.0.change(|waiting| waiting.statuses.insert(package, code));

@@ -99,7 +99,7 @@ impl Supervisor {
             .services
             .values()
             .filter(|managed| ident.is_none_or(|ident| matches(managed, ident)))
-            .map(|managed| (managed, managed.machine.status()))
+            .map(|managed| (managed, managed.status()))
             .collect();
         match ident {
             Some(ident) if found.is_empty() => Failure::not_loaded(ident).into(),

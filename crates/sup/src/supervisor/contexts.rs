@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roost_census::Sight;
-use roost_ident::ElectionStatus;
+use roost_ident::{ElectionStatus, ServiceGroup};
 use roost_pkg::write::{Rendered, write_rendered};
 use roost_ring::View;
 use roost_service::{BindReport, BindState, Event as Told};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     census_input,
-    services::built::read_user_layer,
+    services::built::{Built, read_user_layer},
     vital::{self, guarded},
 };
 
@@ -153,11 +153,17 @@ impl Supervisor {
     }
 
     pub(super) fn sight(&self, managed: &Managed) -> Sight {
-        let bound = managed.spec().binds.iter().map(|bind| &bind.group);
+        // A spec that is being checked waits for its binds too.
+        let waiting = managed.machine.newest_spec().binds.iter();
+        let bound = managed.spec().binds.iter().chain(waiting).map(|bind| &bind.group);
         self.census.sight(managed.group(), bound)
     }
 
     fn bind_reports(&self, managed: &Managed) -> Vec<BindReport> {
+        self.reports(&managed.binds())
+    }
+
+    pub(super) fn reports(&self, binds: &[roost_census::Bind<'_>]) -> Vec<BindReport> {
         let report = |bind: &roost_census::Bind<'_>| BindReport {
             name: bind.name.into(),
             group: bind.group.to_string(),
@@ -170,7 +176,7 @@ impl Supervisor {
                 }
             },
         };
-        managed.binds().iter().map(report).collect()
+        binds.iter().map(report).collect()
     }
 
     fn election(&self, managed: &Managed) -> (ElectionStatus, Option<String>) {
@@ -184,8 +190,19 @@ impl Supervisor {
     /// service.
     pub(super) fn context(&self, managed: &Managed) -> Option<Value> {
         let built = managed.built.as_ref()?;
-        let svc = self.census.svc_value(managed.group())?;
-        let bind = self.census.bind_value(&managed.binds());
+        let cfg = to_json(&managed.cfg.table());
+        self.context_of(built, cfg, managed.group(), &managed.binds())
+    }
+
+    pub(super) fn context_of(
+        &self,
+        built: &Built,
+        cfg: Value,
+        group: &ServiceGroup,
+        binds: &[roost_census::Bind<'_>],
+    ) -> Option<Value> {
+        let svc = self.census.svc_value(group)?;
+        let bind = self.census.bind_value(binds);
         let package = &built.package;
         let pkg = Pkg {
             ident: package.ident.clone(),
@@ -198,7 +215,6 @@ impl Supervisor {
             svc_user: built.user.user.clone(),
             svc_group: built.user.group.clone(),
         };
-        let cfg = to_json(&managed.cfg.table());
         Some(service_context(&self.world.sys, &pkg, cfg, svc, bind))
     }
 
@@ -241,6 +257,8 @@ impl Supervisor {
         let Some(managed) = self.services.get_mut(service) else { return };
         let ident = managed.spec().ident.clone();
         if managed.built.is_some() && result.as_ref() == Ok(&managed.layers.user) {
+            managed.user_failure = None;
+            self.touched.insert(service.into());
             // Nothing new, but what failed may have failed because of a state in between.
             return self.tell(service, Told::FilesChanged);
         }
@@ -250,6 +268,7 @@ impl Supervisor {
         let mut errors = Vec::new();
         match result {
             Ok(user) => {
+                managed.user_failure = None;
                 managed.layers.user = user;
                 errors = managed.merge();
             }
@@ -258,7 +277,10 @@ impl Supervisor {
             // The layer that was good stays in force.
             Err(error) => {
                 let text = format!("Reloading user-config failed: {error}");
-                self.world.output.line(managed.machine.group().as_str(), "SR", &text);
+                if managed.user_failure.as_ref() != Some(&text) {
+                    self.world.output.line(managed.machine.group().as_str(), "SR", &text);
+                }
+                managed.user_failure = Some(text);
             }
         }
         self.touched.insert(service.into());

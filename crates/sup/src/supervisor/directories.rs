@@ -4,6 +4,8 @@
 //! directory. What is wrong with one of them costs its own service nothing but the change: the
 //! release that was staged before goes on.
 
+use std::path::PathBuf;
+
 use roost_ident::PackageIdent;
 use roost_pkg::{
     followed::{self, Followed},
@@ -45,6 +47,11 @@ impl Supervisor {
     /// The release that the directory of a service stands for.
     pub(super) fn directory_release(&self, service: &str) -> Option<&PackageIdent> {
         self.directories.get(service)?.followed.release.as_ref()
+    }
+
+    /// The directory that a service's releases are staged from.
+    pub(super) fn directory_of(&self, service: &str) -> Option<PathBuf> {
+        self.directories.get(service).map(|known| known.followed.path.clone())
     }
 
     /// Follows the directories that are to be followed, and no others. `settled` when no command
@@ -159,7 +166,8 @@ impl Supervisor {
             self.advise(warning);
         }
         let Some(known) = self.directories.get_mut(service) else { return };
-        if known.trouble.take().is_some() {
+        let mended = known.trouble.take().is_some();
+        if mended {
             let text = format!("{} can be read again", directory.display());
             self.world.output.sup(&text);
         }
@@ -171,6 +179,9 @@ impl Supervisor {
         let Some(managed) = self.services.get(service) else { return };
         let runs = managed.machine.plan().is_some_and(|plan| plan.ident == ident.to_string());
         if runs {
+            if mended {
+                self.tell(service, Told::PackageUpdated(ident.to_string()));
+            }
             return;
         }
         let spec = &managed.spec().ident;
@@ -186,7 +197,7 @@ impl Supervisor {
             }
             return;
         }
-        if before.as_ref() == Some(&ident) {
+        if before.as_ref() == Some(&ident) && !mended {
             return;
         }
         if let Some(file) = changed_file {
@@ -210,5 +221,7 @@ impl Supervisor {
         if let Some(release) = release {
             self.world.output.sup(&format!("{service} goes on with {release}"));
         }
+        let condition: Vec<&str> = text.lines().collect();
+        self.tell(service, Told::ReleaseRefused(condition.join("; ")));
     }
 }

@@ -60,13 +60,18 @@ impl Supervisor {
     fn carry_out(&mut self, managed: &mut Managed, effect: Effect) {
         match effect {
             Effect::Build { pin } => self.build(managed, pin),
+            Effect::BuildFormer { release } => self.build_former(managed, release),
+            Effect::Check { spec, group, release } => self.check(managed, *spec, group, release),
             Effect::RunInstallHooks => {
-                let outstanding = managed.built.as_ref().map(|built| built.installs.clone());
+                let beside = managed.machine.status().phase != PhaseName::Installing;
+                let package = if beside { &managed.candidate } else { &managed.built };
+                let outstanding = package.as_ref().map(|built| built.installs.clone());
                 managed.installs = outstanding.unwrap_or_default().into();
                 self.next_install_hook(managed);
             }
-            Effect::Render => {
+            Effect::Render { whole } => {
                 managed.render_waits = true;
+                managed.render_whole = whole;
                 self.render(managed);
             }
             Effect::RunHook(hook) => self.run_hook(managed, hook),
@@ -95,6 +100,7 @@ impl Supervisor {
                 let command = roost_ring::Command::StartElection { group, suitability: 0 };
                 self.world.ring.command(command);
             }
+            Effect::Ran { release } => self.keep_release(managed, &release),
             Effect::WritePid(pid) => self.keep_pid(managed, Some(pid)),
             Effect::RemovePid => self.keep_pid(managed, None),
             Effect::Remember => {
@@ -103,7 +109,10 @@ impl Supervisor {
                 self.world.launcher.send(&Request::Remember { name, bytes });
             }
             Effect::Log { preamble, key, text } => self.log(managed, preamble, key, &text),
-            Effect::Stopped => managed.announced = false,
+            Effect::Stopped => {
+                managed.announced = false;
+                managed.candidate = None;
+            }
             Effect::Health { .. } | Effect::Gone => {}
         }
     }
@@ -129,6 +138,8 @@ impl Supervisor {
             root: self.world.config.root.clone(),
             spec: spec.clone(),
             pin: None,
+            exact: false,
+            directory: self.directory_of(&spec.ident.name),
             interpreter: self.world.config.interpreter.clone(),
             prepare: true,
         }
@@ -165,11 +176,10 @@ impl Supervisor {
         }
         managed.render_waits = false;
         managed.seen = Some((self.sight(managed), managed.cfg_revision));
-        let service = managed.name.clone();
+        let (service, whole) = (managed.name.clone(), managed.render_whole);
         self.beside(move || {
-            let rendering = guarded(|| rendering::render(&built, &context)).unwrap_or_else(|bug| {
-                Rendering { files: Vec::new(), failures: vec![RenderFailure::Config(bug)] }
-            });
+            let rendering = guarded(|| rendering::render(&built, &context, whole))
+                .unwrap_or_else(|bug| Rendering::failed(RenderFailure::Config(bug)));
             Event::Rendered { service, rendering }
         });
     }
@@ -263,6 +273,12 @@ impl Supervisor {
         }));
     }
 
+    /// Keeps what a service runs from for the next start of a Supervisor.
+    fn keep_release(&self, managed: &Managed, release: &str) {
+        let path = self.world.config.root.sup().release_file(&managed.name);
+        self.world.store.write_later(&path, format!("{release}\n").into_bytes(), 0o644);
+    }
+
     fn keep_pid(&self, managed: &Managed, pid: Option<u32>) {
         let path = self.world.config.root.svc(&managed.name).pid_file();
         self.world.small_files.pid(path, pid);
@@ -294,7 +310,7 @@ impl Supervisor {
         if !self.errands.end(service, Errand::Install) {
             return self.ended_late(service, Errand::Install);
         }
-        let installs = |managed: &Managed| managed.machine.status().phase == PhaseName::Installing;
+        let installs = |managed: &Managed| managed.machine.is_installing();
         match result {
             Err(error) => self.tell(service, install_failed(error)),
             Ok(_) if !self.services.get(service).is_some_and(installs) => {
@@ -321,6 +337,7 @@ impl Supervisor {
                     credentials: hook.credentials.as_ref(),
                     shutdown: Shutdown::default(),
                 });
+                self.limit_hook(id, Hook::Install);
                 self.installing.insert(id, (package, hook.package_path));
             }
         }
@@ -365,6 +382,7 @@ impl Supervisor {
         } else {
             let name = managed.group().to_string();
             self.world.launcher.send(&Request::Forget { name });
+            self.world.small_files.remove(self.world.config.root.sup().release_file(&managed.name));
             self.publisher.remove(&managed.name);
         }
         if let Some(id) = managed.process {

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Build,
     /// A service is read for the documents alone.
     Look,
+    /// What would replace that which it runs from is read and rendered.
+    Check,
     /// Its templates are rendered.
     Render,
     /// An install hook is rendered.
@@ -68,7 +70,7 @@ impl Errands {
 }
 
 /// What is wrong with a service whose files do not come.
-fn unread() -> String {
+pub(super) fn unread() -> String {
     format!(
         "its files could not be read or written within {} secs; does a file system not answer? \
          It is tried again once they can be",
@@ -101,10 +103,10 @@ impl Supervisor {
                     self.touched.insert(service);
                 }
                 Kind::Render => {
-                    let failures = vec![RenderFailure::Unfinished(unread())];
-                    let rendering = Rendering { files: Vec::new(), failures };
+                    let rendering = Rendering::failed(RenderFailure::Unfinished(unread()));
                     self.tell(&service, Told::Rendered(rendering));
                 }
+                Kind::Check => self.tell(&service, Told::Checked(Err(unread()))),
                 Kind::Install => self.tell(&service, install_failed(unread())),
             }
         }
@@ -113,7 +115,7 @@ impl Supervisor {
     /// Work that was given up has ended: now the service can be tried again.
     pub(super) fn ended_late(&mut self, service: &str, kind: Kind) {
         match kind {
-            Kind::Build => self.tell(service, Told::FilesChanged),
+            Kind::Build | Kind::Check => self.tell(service, Told::FilesChanged),
             Kind::Look => {
                 let spec = self.services.get(service).map(|managed| managed.spec().clone());
                 if let Some(spec) = spec.filter(|spec| spec.desired_state == DesiredState::Down) {

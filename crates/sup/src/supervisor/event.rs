@@ -66,6 +66,20 @@ pub(crate) enum Event {
         /// It was only looked at, for the documents.
         look: bool,
     },
+    /// What would replace that which a service runs from was read.
+    CandidateBuilt {
+        /// The service.
+        service: String,
+        /// What came of it.
+        result: Result<Box<Built>, String>,
+    },
+    /// Its templates were rendered, without a change on disk.
+    CandidateChecked {
+        /// The service.
+        service: String,
+        /// What came of it.
+        result: Result<Box<Built>, String>,
+    },
     /// Templates were rendered.
     Rendered {
         /// The service.

@@ -31,6 +31,7 @@ impl Supervisor {
                 if let Some(managed) = service.and_then(|name| self.services.get_mut(&name)) {
                     managed.pid = Some(pid);
                     managed.machine.handle(now, Told::Spawned { pid });
+                    Self::keep_ran(managed);
                     let service = managed.name.clone();
                     self.drive(&service);
                 }

@@ -10,7 +10,7 @@ use roost_census::{Bind, Sight};
 use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
 use roost_launch::wire::Shutdown;
 use roost_pkg::FsRoot;
-use roost_service::{BindReport, Machine, ServiceSpec};
+use roost_service::{BindReport, Machine, ServiceSpec, Status};
 use roost_template::config::{Layers, MergeError};
 
 use crate::{documents::service::Facts, services::built::Built};
@@ -23,6 +23,12 @@ pub(crate) struct Managed {
     pub(crate) machine: Machine,
     /// What it is made of, once that was read.
     pub(crate) built: Option<Arc<Built>>,
+    /// What its process was started from.
+    pub(crate) ran: Option<Arc<Built>>,
+    /// What was checked last to replace that.
+    pub(crate) candidate: Option<Arc<Built>>,
+    /// The spec and the group that are being checked.
+    pub(crate) checking: Option<(ServiceSpec, ServiceGroup)>,
     pub(crate) facts: Facts,
     pub(crate) layers: Layers,
     pub(crate) cfg: ConfigTable,
@@ -42,6 +48,8 @@ pub(crate) struct Managed {
     pub(crate) told: Option<Sight>,
     /// A rendering was asked for before the own service rumor was in the census.
     pub(crate) render_waits: bool,
+    /// It is to be written in whole or not at all.
+    pub(crate) render_whole: bool,
     /// A reading that waits for the end of a process of an earlier run, with the release wanted.
     pub(crate) held_build: Option<Option<String>>,
     /// What it is made of is watched, because it could not be read.
@@ -70,6 +78,8 @@ pub(crate) struct Managed {
     pub(crate) settled: bool,
     /// Why a service that is not wanted up could not be read.
     pub(crate) look_failure: Option<String>,
+    /// Why `user.toml` as it is now is not in force.
+    pub(crate) user_failure: Option<String>,
 }
 
 impl Managed {
@@ -83,6 +93,9 @@ impl Managed {
         Self {
             name: spec.ident.name.clone(),
             built: None,
+            ran: None,
+            candidate: None,
+            checking: None,
             facts: Facts::unknown(root, spec),
             layers: Layers::default(),
             cfg: ConfigTable::default(),
@@ -94,6 +107,7 @@ impl Managed {
             seen: None,
             told: None,
             render_waits: false,
+            render_whole: false,
             held_build: None,
             look_again: false,
             sources_watched: false,
@@ -109,8 +123,16 @@ impl Managed {
             stop_timeout: None,
             settled: false,
             look_failure: None,
+            user_failure: None,
             machine,
         }
+    }
+
+    /// What documents and the status table show.
+    pub(crate) fn status(&self) -> Status {
+        let status = self.machine.status();
+        let own = || self.look_failure.clone().or_else(|| self.user_failure.clone());
+        Status { reason: status.reason.clone().or_else(own), ..status }
     }
 
     pub(crate) fn group(&self) -> &ServiceGroup {
@@ -151,17 +173,22 @@ impl Managed {
 
     /// The binds of the spec with what the package asks of them.
     pub(crate) fn binds(&self) -> Vec<Bind<'_>> {
-        let declared = |name: &str| {
-            let package = &self.built.as_ref()?.package;
-            package.all_binds().find(|bind| bind.name == name)
-        };
-        let binds = self.spec().binds.iter();
-        binds
-            .map(|bind| Bind {
-                name: &bind.name,
-                group: &bind.group,
-                exports: declared(&bind.name).map_or(&[], |bind| bind.exports.as_slice()),
-            })
-            .collect()
+        binds(self.spec(), self.built.as_deref())
     }
+}
+
+/// The binds of a spec with what a package asks of them.
+pub(crate) fn binds<'a>(spec: &'a ServiceSpec, built: Option<&'a Built>) -> Vec<Bind<'a>> {
+    let declared = |name: &str| {
+        let package = &built?.package;
+        package.all_binds().find(|bind| bind.name == name)
+    };
+    let binds = spec.binds.iter();
+    binds
+        .map(|bind| Bind {
+            name: &bind.name,
+            group: &bind.group,
+            exports: declared(&bind.name).map_or(&[], |bind| bind.exports.as_slice()),
+        })
+        .collect()
 }

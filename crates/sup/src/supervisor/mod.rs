@@ -9,6 +9,7 @@
 //! | [`event`] | what can happen |
 //! | [`managed`] | one loaded service |
 //! | `effects` | what the state machines ask for |
+//! | `candidates` | what would replace that which runs, and what is gone back to |
 //! | `launched` | what the launcher says |
 //! | `specs` | the spec directory and the services it asks for |
 //! | `errands` | slow work, which is not waited for without end |
@@ -23,6 +24,7 @@
 pub(crate) mod event;
 pub(crate) mod managed;
 
+mod candidates;
 mod commands;
 mod contexts;
 mod directories;
@@ -359,6 +361,10 @@ impl Supervisor {
             }
             Event::Specs(listing) => self.take_specs(listing),
             Event::Built { service, result, look } => self.built(&service, result, look),
+            Event::CandidateBuilt { service, result } => self.candidate_built(&service, result),
+            Event::CandidateChecked { service, result } => {
+                self.candidate_checked(&service, result);
+            }
             Event::Rendered { service, rendering } => {
                 if self.errands.end(&service, Kind::Render) {
                     self.tell(&service, roost_service::Event::Rendered(rendering));
@@ -422,15 +428,15 @@ impl Supervisor {
         if self.end_waits_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
             self.stop_all();
         }
-        self.end_late_suitability();
+        self.end_late_hooks();
     }
 
     fn next_wake(&self) -> Option<Instant> {
         let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
-        let asked = self.suitability.values().filter_map(|asked| asked.until_ms);
-        let own = [self.orphans.next_wake_ms(), self.errands.next_wake_ms()];
+        let own =
+            [self.orphans.next_wake_ms(), self.errands.next_wake_ms(), self.hooks.next_late_ms()];
         let own = own.into_iter().flatten().chain(self.end_waits_until_ms);
-        let next = machines.chain(asked).chain(own).min()?;
+        let next = machines.chain(own).min()?;
         Some(self.world.clock.instant(next))
     }
 

@@ -56,8 +56,7 @@ impl Publisher {
 
     /// Shows the present state of a service.
     pub(super) fn show(&mut self, world: &World, managed: &Managed) {
-        let mut status = managed.machine.status();
-        status.reason = status.reason.take().or_else(|| managed.look_failure.clone());
+        let status = managed.status();
         let document = service::document(
             &world.common,
             &managed.facts,

@@ -166,6 +166,7 @@ impl Supervisor {
         self.beside(move || match specs::read_all(&directory, &known) {
             Ok(mut listing) => {
                 listing.followed = guarded(|| followed::read_all(&root)).unwrap_or_default();
+                listing.read_formers(|name| root.sup().release_file(name));
                 Event::Specs(Some(listing))
             }
             Err(error) => {
@@ -204,6 +205,11 @@ impl Supervisor {
                 self.change(name, spec);
             } else {
                 self.create(spec);
+                if let Some(managed) = self.services.get_mut(name)
+                    && let Some(former) = listing.formers.get(name)
+                {
+                    managed.machine.know_former(former);
+                }
             }
         }
         // A file that cannot be used says nothing: its service goes on as it was.
@@ -329,7 +335,7 @@ impl Supervisor {
                 max_ms: ms(config.backoff.max),
                 cooldown_ms: ms(config.backoff.cooldown),
             },
-            health_timeout_ms: ms(config.health_check_timeout),
+            hook_timeouts: config.hook_timeouts,
             ..Settings::default()
         }
     }
@@ -339,7 +345,7 @@ impl Supervisor {
         let Some(managed) = self.services.get_mut(name) else { return };
         // A service that is being unloaded still has the spec that was deleted.
         let is_stopping = managed.machine.status().phase == PhaseName::Stopping;
-        if managed.machine.spec() == spec && !is_stopping {
+        if managed.machine.newest_spec() == spec && !is_stopping {
             return;
         }
         let known = managed.machine.spec();
@@ -421,13 +427,22 @@ impl Supervisor {
                 }
                 let plan = built.plan();
                 let errors = managed.take_built(*built);
+                let is_refused = managed.machine.is_refused();
+                if !is_refused {
+                    managed.user_failure = None;
+                }
                 self.tell_merge_errors(service, &errors);
                 self.look_around();
                 self.take_gossip(service);
                 if !look {
-                    self.unwatch_sources(service);
+                    if !is_refused {
+                        self.unwatch_sources(service);
+                    }
                     let release = plan.ident.clone();
                     self.tell(service, Told::Built(plan));
+                    if let Some(managed) = self.services.get_mut(service) {
+                        Self::keep_ran(managed);
+                    }
                     self.write_files(service, true);
                     self.refresh(service);
                     self.follow_directory(service, &release);
@@ -448,6 +463,10 @@ impl Supervisor {
     /// A plain directory may have changed while no Supervisor ran: a process that was taken back
     /// runs an older release of it then.
     fn follow_directory(&mut self, service: &str, release: &str) {
+        // What is only being started is made of the newest that can be.
+        if self.services.get(service).is_none_or(|managed| managed.process.is_none()) {
+            return;
+        }
         let spec = self.services.get(service).map(|managed| managed.spec().ident.clone());
         let staged = self.directory_release(service);
         let staged = staged.filter(|ident| spec.is_some_and(|spec| ident.satisfies(&spec)));
@@ -462,7 +481,7 @@ impl Supervisor {
     ///
     /// The first time it is reported at once, because it may have changed before the watching
     /// began; later times the watching went on.
-    fn watch_sources(&mut self, service: &str) {
+    pub(super) fn watch_sources(&mut self, service: &str) {
         let Some(managed) = self.services.get_mut(service) else { return };
         let first = !std::mem::replace(&mut managed.sources_watched, true);
         let spec = managed.spec();

@@ -5,17 +5,13 @@ use roost_ring::Command;
 use roost_service::HookOutcome;
 
 use super::{Supervisor, effects::SIGKILL, managed::Managed};
-
-/// Longest run of a suitability hook.
-const TIMEOUT_MS: u64 = 60_000;
+use crate::services::hook_run::Limit;
 
 /// An election that waits for a suitability hook.
 #[derive(Debug)]
 pub(super) struct Asked {
     group: String,
     term: u64,
-    /// When the hook is ended; `None` once it was.
-    pub(super) until_ms: Option<u64>,
 }
 
 impl Supervisor {
@@ -32,24 +28,23 @@ impl Supervisor {
             return self.answer_suitability(group.into(), term, 0);
         };
         let id = self.new_id();
-        let until_ms = self.world.clock.now().mono_ms + TIMEOUT_MS;
-        let asked = Asked { group: group.into(), term, until_ms: Some(until_ms) };
-        self.suitability.insert(id, asked);
+        self.suitability.insert(id, Asked { group: group.into(), term });
         let hook = Hook::Suitability;
         self.hooks.begin(id, (&name, group), hook, hook.to_string(), &built.svc);
+        self.limit_hook(id, hook);
         self.start_hook(id, group, Hook::Suitability, &built);
     }
 
-    /// Ends suitability hooks that run too long: elections wait for them.
-    pub(super) fn end_late_suitability(&mut self) {
-        let now_ms = self.world.clock.now().mono_ms;
-        let mut late = Vec::new();
-        for (id, asked) in &mut self.suitability {
-            if asked.until_ms.take_if(|until_ms| *until_ms <= now_ms).is_some() {
-                late.push(*id);
-            }
-        }
-        for id in late {
+    /// Sets how long a hook may run that no state machine looks after.
+    pub(super) fn limit_hook(&mut self, id: u64, hook: Hook) {
+        let timeout_ms = self.world.config.hook_timeouts.ms(hook);
+        let limit = Limit::new(self.world.clock.now().mono_ms, timeout_ms);
+        self.hooks.limit(id, limit);
+    }
+
+    /// Ends such hooks that run too long: elections and starts wait for them.
+    pub(super) fn end_late_hooks(&mut self) {
+        for id in self.hooks.take_late(self.world.clock.now().mono_ms) {
             self.signal(id, SIGKILL);
         }
     }
@@ -72,7 +67,7 @@ impl Supervisor {
             },
             HookOutcome::Exit(code) => (0, format!("suitability exited with status code {code}")),
             HookOutcome::Signal(signal) => {
-                (0, format!("suitability was terminated by signal Some({signal})"))
+                (0, format!("suitability was terminated by signal {signal}"))
             }
             HookOutcome::CouldNotRun(reason) => {
                 (0, format!("Hook failed to run, suitability, {reason}"))

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) use self::count_use::COUNT_USE;
 use self::{count_use::CountUse, each_alive::EachAlive, pkg_path_for::PkgPathFor, print::Print};
-use crate::budget::Budget;
+use crate::budget::{Budget, explained};
 
 /// An engine without templates, made for one rendering: some thirty small allocations, none of
 /// which stay.
@@ -39,11 +39,25 @@ fn value<'a>(helper: &'a Helper<'_>, index: usize) -> Option<&'a Value> {
 }
 
 fn text<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a str, RenderError> {
-    value(helper, index).and_then(Value::as_str).ok_or_else(type_mismatch)
+    value(helper, index)
+        .and_then(Value::as_str)
+        .ok_or_else(|| type_mismatch(helper, index, "a text"))
 }
 
-/// Habitat prints the placeholder of its macro literally, whatever helper and parameter it was.
-fn type_mismatch() -> RenderError {
-    RenderErrorReason::ParamTypeMismatchForName("$helper_fn_name", "0".into(), "string".into())
-        .into()
+/// A parameter is of another kind than the helper wants. Habitat prints the placeholder of its macro
+/// literally, whatever helper and parameter it was.
+fn type_mismatch(helper: &Helper<'_>, index: usize, wanted: &str) -> RenderError {
+    let reason =
+        RenderErrorReason::ParamTypeMismatchForName("$helper_fn_name", "0".into(), "string".into());
+    let found = match value(helper, index) {
+        None => "there is none",
+        Some(Value::Null) => "it has no value",
+        Some(Value::Bool(_)) => "it is true or false",
+        Some(Value::Number(_)) => "it is a number",
+        Some(Value::String(_)) => "it is a text",
+        Some(Value::Array(_)) => "it is a list",
+        Some(Value::Object(_)) => "it is a table",
+    };
+    let (name, number) = (helper.name(), index + 1);
+    explained(&reason, &format!("{name} wants {wanted} as parameter {number}, and {found}"))
 }

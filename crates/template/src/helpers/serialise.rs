@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{type_mismatch, value};
-use crate::budget::refusal;
+use crate::budget::{explained, refusal};
 
 pub(super) fn to_json(helper: &Helper<'_>) -> Result<String, RenderError> {
-    let value = value(helper, 0).ok_or_else(type_mismatch)?;
+    let value = value(helper, 0).ok_or_else(|| type_mismatch(helper, 0, "a value"))?;
     Ok(format!("{value:#}"))
 }
 
@@ -22,7 +22,10 @@ pub(super) fn to_yaml(helper: &Helper<'_>) -> Result<String, RenderError> {
 pub(super) fn to_toml(helper: &Helper<'_>) -> Result<String, RenderError> {
     let value =
         value(helper, 0).ok_or_else(|| refusal("Expected 1 parameter for \"toToml\"".into()))?;
-    toml_text(value).map_err(|error| refusal(format!("Can't serialize parameter to TOML: {error}")))
+    toml_text(value).map_err(|error| {
+        let explanation = "toToml cannot write this value: TOML has no null";
+        explained(&format!("Can't serialize parameter to TOML: {error}"), explanation)
+    })
 }
 
 /// An object is a document, anything else a single value.

@@ -29,7 +29,8 @@ pub(super) fn str_concat(helper: &Helper<'_>) -> Result<String, RenderError> {
 }
 
 pub(super) fn str_join(helper: &Helper<'_>) -> Result<String, RenderError> {
-    let list = value(helper, 0).and_then(Value::as_array).ok_or_else(type_mismatch)?;
+    let list = value(helper, 0).and_then(Value::as_array);
+    let list = list.ok_or_else(|| type_mismatch(helper, 0, "a list"))?;
     join(list.iter(), text(helper, 1)?)
 }
 

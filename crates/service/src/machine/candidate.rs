@@ -1,0 +1,376 @@
+//! What would replace that which runs: a newer release, or a changed spec.
+//!
+//! It is read, checked and rendered beside what runs, its `install` hooks are run, and only when
+//! all of that has succeeded does it replace what runs. Until then a failure is a condition of the
+//! service, shown as its reason, and the check is repeated when something changes and once in a
+//! while. Where nothing runs, a failed attempt goes back to what ran before, with its spec.
+
+use roost_ident::{PackageIdent, ServiceGroup, TerminationReason};
+
+use super::{Attempt, Machine};
+use crate::{
+    effect::Effect,
+    event::{Now, Plan},
+    phase::{After, Phase},
+    spec::{Difference, ServiceSpec},
+    text,
+};
+
+/// What would replace that which runs.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// The spec that waits; `None` when only the release is another.
+    spec: Option<(ServiceSpec, ServiceGroup)>,
+    /// The release wanted; `None` means the newest.
+    release: Option<String>,
+    stage: Stage,
+    /// Something has changed since it was asked for: it is checked once more.
+    stale: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    Checking,
+    /// It was checked; its `install` hooks run.
+    Installing {
+        release: String,
+    },
+    /// It cannot start. Checked again at this time.
+    Refused {
+        retry_at_ms: u64,
+    },
+}
+
+/// What the service ran from last.
+#[derive(Debug)]
+pub(super) struct Former {
+    pub(super) release: String,
+    /// `None` when another Supervisor ran it.
+    spec: Option<(ServiceSpec, ServiceGroup)>,
+}
+
+impl Machine {
+    /// The release that the service ran from under an earlier Supervisor: what is gone back to
+    /// when no newer one can start.
+    pub fn know_former(&mut self, release: &str) {
+        if self.former.is_none() {
+            self.former = Some(Former { release: release.into(), spec: None });
+        }
+    }
+
+    /// The release that the service ran from last.
+    #[must_use]
+    pub fn former(&self) -> Option<&str> {
+        self.former.as_ref().map(|former| former.release.as_str())
+    }
+
+    /// True while something newer than that which runs, or is being started, cannot start.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.candidate.as_ref().is_some_and(Candidate::is_refused)
+    }
+
+    /// The newest spec, also one that cannot come into force yet.
+    #[must_use]
+    pub fn newest_spec(&self) -> &ServiceSpec {
+        let waiting = self.candidate.as_ref().and_then(|candidate| candidate.spec.as_ref());
+        waiting.map_or_else(|| self.spec(), |(spec, _)| spec)
+    }
+
+    /// The process is up: what it runs from is what is gone back to from now on.
+    pub(super) fn keep_former(&mut self) {
+        let Some(plan) = &self.attempt.plan else { return };
+        let release = plan.ident.clone();
+        if self.former().is_none_or(|former| *former != release) {
+            self.push(Effect::Ran { release: release.clone() });
+        }
+        self.former = Some(Former { release, spec: Some((self.spec.clone(), self.group.clone())) });
+    }
+
+    /// A spec or a release is to replace what is being started or runs.
+    pub(super) fn offer(
+        &mut self,
+        now: Now,
+        spec: Option<(ServiceSpec, ServiceGroup)>,
+        release: Option<String>,
+    ) {
+        let mut candidate = self.candidate.take().unwrap_or(Candidate {
+            spec: None,
+            release: None,
+            stage: Stage::Refused { retry_at_ms: now.mono_ms },
+            stale: false,
+        });
+        if spec.is_some() {
+            candidate.spec = spec;
+        }
+        candidate.release = release;
+        self.candidate = Some(candidate);
+        self.check_candidate();
+    }
+
+    /// The spec in force is the wanted one again.
+    pub(super) fn withdraw_spec(&mut self) {
+        let Some(candidate) = &mut self.candidate else { return };
+        if candidate.spec.take().is_some() {
+            // Whether a newer release was among what was refused is not known.
+            self.check_candidate();
+        }
+    }
+
+    /// Nothing else than what runs is wanted.
+    pub(super) fn drop_candidate(&mut self) {
+        self.candidate = None;
+        self.condition = None;
+        self.told.candidate = None;
+    }
+
+    /// Asks for a check, or for another one when one is under way.
+    fn check_candidate(&mut self) {
+        let Some(candidate) = &mut self.candidate else { return };
+        if self.asked.check || self.asked.install {
+            candidate.stale = true;
+            return;
+        }
+        candidate.stale = false;
+        candidate.stage = Stage::Checking;
+        let (spec, group) =
+            candidate.spec.clone().unwrap_or_else(|| (self.spec.clone(), self.group.clone()));
+        let release = candidate.release.clone();
+        self.asked.check = true;
+        self.push(Effect::Check { spec: Box::new(spec), group, release });
+    }
+
+    /// Something that a refused candidate is made of may be mended.
+    pub(super) fn check_refused(&mut self) {
+        if self.is_refused() {
+            self.check_candidate();
+        }
+    }
+
+    /// When a refused candidate is checked again.
+    pub(super) fn candidate_wake_ms(&self) -> Option<u64> {
+        match self.candidate.as_ref()?.stage {
+            Stage::Refused { retry_at_ms } => Some(retry_at_ms),
+            Stage::Checking | Stage::Installing { .. } => None,
+        }
+    }
+
+    pub(super) fn wake_candidate(&mut self, now: Now) {
+        if self.candidate_wake_ms().is_some_and(|at_ms| at_ms <= now.mono_ms) {
+            self.check_candidate();
+        }
+    }
+
+    pub(super) fn checked(&mut self, now: Now, result: Result<Plan, String>) {
+        if !std::mem::take(&mut self.asked.check) {
+            return;
+        }
+        // Without one, or in a stop, the answer comes too late: the next attempt sees for itself.
+        if !self.is_protected() {
+            return;
+        }
+        let runs = result.as_ref().is_ok_and(|plan| self.runs_from(&plan.ident));
+        let Some(candidate) = &mut self.candidate else { return };
+        if candidate.stale {
+            return self.check_candidate();
+        }
+        match result {
+            Err(error) => self.refuse(now, &error),
+            Ok(_) if candidate.spec.is_none() && runs => self.drop_candidate(),
+            Ok(plan) if plan.installs => {
+                candidate.stage = Stage::Installing { release: plan.ident };
+                self.asked.install = true;
+                self.push(Effect::RunInstallHooks);
+            }
+            Ok(plan) => self.accept(now, &plan.ident),
+        }
+    }
+
+    /// `install` hooks that were run for a candidate have ended.
+    pub(super) fn candidate_installed(&mut self, now: Now, result: Result<(), &str>) {
+        let Some(candidate) = &mut self.candidate else { return };
+        let Stage::Installing { release } = &candidate.stage else {
+            return self.check_candidate();
+        };
+        let release = release.clone();
+        match result {
+            _ if candidate.stale => self.check_candidate(),
+            Ok(()) => self.accept(now, &release),
+            Err(error) => self.refuse(now, error),
+        }
+    }
+
+    /// True where something runs, or is about to, that a failed attempt would cost. Elsewhere an
+    /// attempt is simply begun, and goes back to what ran before when it fails.
+    pub(super) fn is_protected(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Initializing | Phase::Initialized | Phase::Spawning | Phase::Running
+        )
+    }
+
+    fn runs_from(&self, release: &str) -> bool {
+        self.attempt.plan.as_ref().is_some_and(|plan| plan.ident == release)
+    }
+
+    /// The candidate replaces what runs.
+    fn accept(&mut self, now: Now, release: &str) {
+        let Some(candidate) = self.candidate.take() else { return };
+        self.drop_candidate();
+        self.pin = Some(release.into());
+        match candidate.spec {
+            Some(next) => {
+                self.next = Some(next);
+                self.forget();
+                self.enter_stop(now, After::Start, None);
+            }
+            None => {
+                self.tell_package(release);
+                self.restart(now, TerminationReason::PackageUpdated);
+            }
+        }
+    }
+
+    /// The candidate cannot start: what runs goes on, and this is why.
+    fn refuse(&mut self, now: Now, error: &str) {
+        let retry_at_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
+        if let Some(candidate) = &mut self.candidate {
+            candidate.stage = Stage::Refused { retry_at_ms };
+        }
+        let running = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
+        self.tell_condition(now, text::not_replaced(error, running.as_deref()));
+    }
+
+    /// A newer state of what the service is made of cannot become a release; `None` when it can.
+    pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
+        self.mark_conditions(now);
+        let known = self.unreleased.as_deref();
+        if known != error
+            && let Some(error) = error
+        {
+            self.push(text::service(error));
+        }
+        self.unreleased = error.map(Into::into);
+    }
+
+    /// Notes when the first condition came; to be called before one is set.
+    pub(super) fn mark_conditions(&mut self, now: Now) {
+        if self.conditions().is_none() {
+            self.condition_since_ms = now.unix_ms;
+        }
+    }
+
+    fn tell_condition(&mut self, now: Now, condition: String) {
+        self.mark_conditions(now);
+        if self.told.candidate.as_ref() != Some(&condition) {
+            self.push(text::service(condition.clone()));
+        }
+        self.told.candidate = Some(condition.clone());
+        self.condition = Some(condition);
+    }
+
+    /// What an attempt is to be made of. Of what was never checked to its end the newest is tried;
+    /// what was refused is not tried again before something is different.
+    pub(super) fn ask_build(&mut self) {
+        self.asked.build = true;
+        if self.is_refused()
+            && let Some(release) = self.former_release()
+        {
+            self.attempt.former = true;
+            self.push(Effect::BuildFormer { release });
+            return;
+        }
+        self.condition = None;
+        if let Some(candidate) = self.candidate.take() {
+            self.pin = candidate.release;
+            if let Some((spec, group)) = candidate.spec {
+                self.replace_spec(spec, group);
+            }
+        }
+        let pin = self.pin.take();
+        self.push(Effect::Build { pin });
+    }
+
+    /// The release to go back to, if it is one that the spec allows.
+    fn former_release(&self) -> Option<String> {
+        let former = self.former.as_ref()?;
+        let fits = former.spec.is_some()
+            || former
+                .release
+                .parse()
+                .is_ok_and(|release: PackageIdent| release.satisfies(&self.spec.ident));
+        fits.then(|| former.release.clone())
+    }
+
+    /// True when there is something to go back to from the present attempt, if that fails.
+    pub(super) fn may_go_back(&self) -> bool {
+        !self.attempt.former && self.former_release().is_some()
+    }
+
+    /// True when the files on disk are those of the present release: one that cannot be rendered
+    /// can be started from them.
+    pub(super) fn is_on_disk(&self) -> bool {
+        let plan = self.attempt.plan.as_ref();
+        plan.is_some_and(|plan| self.on_disk.as_ref() == Some(&plan.ident))
+    }
+
+    /// The present attempt has failed: begins one with what ran before. False when there is none.
+    pub(super) fn go_back(&mut self, now: Now, error: &str) -> bool {
+        let Some(release) = self.former_release().filter(|_| !self.attempt.former) else {
+            return false;
+        };
+        let mut spec = None;
+        if let Some((ran, group)) = self.former.as_ref().and_then(|former| former.spec.clone()) {
+            let differs = ran.difference(&self.spec) == Difference::Restart || group != self.group;
+            if differs {
+                let desired_state = self.spec.desired_state;
+                spec = Some((self.spec.clone(), self.group.clone()));
+                self.replace_spec(ServiceSpec { desired_state, ..ran }, group);
+            }
+        }
+        let pause_ms = match std::mem::take(&mut self.files_changed) {
+            true => 0,
+            false => self.settings.rebuild_pause_ms,
+        };
+        let stage = Stage::Refused { retry_at_ms: now.mono_ms.saturating_add(pause_ms) };
+        self.candidate = Some(Candidate { spec, release: None, stage, stale: false });
+        self.tell_condition(now, text::gone_back(error, &release));
+        let first_error = Some(error.to_owned());
+        self.attempt = Attempt { former: true, first_error, ..Attempt::default() };
+        self.phase = Phase::Building;
+        self.asked.build = true;
+        self.push(Effect::BuildFormer { release });
+        true
+    }
+
+    /// What ran before cannot be started either: the next attempt is made of the newest again.
+    /// Returns why the service is down, in whole.
+    pub(super) fn give_up_former(&mut self, error: &str) -> String {
+        if !self.attempt.former {
+            return error.into();
+        }
+        if let Some((spec, group)) = self.candidate.take().and_then(|candidate| candidate.spec) {
+            self.replace_spec(spec, group);
+        }
+        self.condition = None;
+        let release = self.former().unwrap_or_default();
+        match &self.attempt.first_error {
+            Some(first) => format!("{first}; nor can {release} be started, {error}"),
+            None => format!("{release}: {error}"),
+        }
+    }
+
+    /// Something else than before is wanted where nothing runs: the next attempt tries it, also
+    /// when it was refused before.
+    pub(super) fn reconsider(&mut self) {
+        if let Some(candidate) = &mut self.candidate {
+            candidate.stage = Stage::Checking;
+        }
+    }
+}
+
+impl Candidate {
+    fn is_refused(&self) -> bool {
+        matches!(self.stage, Stage::Refused { .. })
+    }
+}
