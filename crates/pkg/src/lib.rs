@@ -17,19 +17,35 @@
 //! | [`write`](mod@write) | rendered files and state files, replaced in one step |
 //! | [`stage`] | plain directories as releases |
 //! | [`followed`] | which of them a Supervisor follows |
+//! | [`mod@build`] | service directories as signed package archives |
+//! | [`image`] | packages as a container image |
+//! | [`compare`] | what changed between two packages |
+//! | [`artifacts`] | the cache of package archives |
+//! | [`staging`] | directories in which releases are made, the lock of the package tree |
+//! | [`setup`] | installing archives, with what they depend on |
+//! | [`removal`] | uninstalling releases, with what nobody else depends on |
+//! | [`graph`] | what depends on what |
 //!
-//! Facts are those of Habitat 2.1.78 (reference: packages §3, §4 and §13,
+//! Facts are those of Habitat 2.1.78 (reference: packages §3, §4, §8, §9, §10 and §13,
 //! services §5 and §6).
 
+pub mod artifacts;
+pub mod build;
+pub mod compare;
 pub mod dirs;
 pub mod env;
 pub mod followed;
+pub mod graph;
+pub mod image;
 pub mod install;
 pub mod metafile;
 pub mod package;
+pub mod removal;
 pub mod root;
+pub mod setup;
 pub mod sources;
 pub mod stage;
+pub mod staging;
 pub mod user;
 pub mod write;
 

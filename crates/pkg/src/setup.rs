@@ -1,0 +1,404 @@
+//! Installing archives, with what they depend on (packages chapter section 9).
+//!
+//! Every archive is verified and unpacked beside its place before the first one is renamed into
+//! its place: whatever goes wrong, and whenever the process ends, each release is there as a whole
+//! or not at all. Dependencies come first.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use roost_crypto::{KeyCache, NamedRevision, SigningPublicKey};
+use roost_hart::{Archive, HartError};
+use roost_ident::{PackageIdent, PackageIdentError, PackageTarget, PackageTargetError};
+
+use crate::{
+    artifacts::{self, Artifacts},
+    graph, install,
+    metafile::MetafileError,
+    root::FsRoot,
+    staging::{self, Staging, TreeLock},
+};
+
+/// What is to be installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A package archive on this machine.
+    Archive(LocalArchive),
+    /// A release: what is installed or cached.
+    Ident(PackageIdent),
+}
+
+/// An archive whose identifier and target were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalArchive {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it holds, by its own account; not verified.
+    pub ident: PackageIdent,
+    /// The platform it is for.
+    pub target: PackageTarget,
+}
+
+/// Steps of an installation, as they are told to the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// The newest release of an identifier is looked for.
+    Determining(&'a PackageIdent),
+    /// An archive is checked.
+    Verifying(&'a PackageIdent),
+    /// A release is installed already.
+    Using(&'a PackageIdent),
+    /// A release is in its place now.
+    Installed(&'a PackageIdent),
+}
+
+/// What an installation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The release that was asked for.
+    pub ident: PackageIdent,
+    /// Everything it depends on, the deepest last.
+    pub dependencies: Vec<PackageIdent>,
+    /// How many releases are new.
+    pub new_packages: usize,
+}
+
+/// Why nothing was installed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// An archive is bad, or cannot be read.
+    #[error(transparent)]
+    Archive(#[from] HartError),
+    /// An identifier is none.
+    #[error(transparent)]
+    Ident(#[from] PackageIdentError),
+    /// A target is none.
+    #[error(transparent)]
+    Target(#[from] PackageTargetError),
+    /// An identifier in an archive names no single release.
+    #[error("Fully-qualified package identifier was expected, but found: \"{0}\"")]
+    NotQualified(String),
+    /// The archive in the place of one release holds another.
+    #[error("Artifact ident {found} for `{}' does not match expected ident {wanted}", path.display())]
+    OtherIdent {
+        /// The archive.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        wanted: String,
+    },
+    /// The archive is for another platform.
+    #[error(
+        "Package target '{0}' is not supported as this system has a different active package \
+         target '{active}'",
+        active = PackageTarget::active()
+    )]
+    OtherTarget(PackageTarget),
+    /// The signer is not known here.
+    #[error(
+        "Crypto error: Key not found in cache: {}\n\
+         The archive is signed with the key {signer}, whose public half is not on this machine. \
+         If you trust its owner, get it there (hab origin key export {origin}) and import it: \
+         hab origin key import < {signer}.pub",
+        path.display(),
+        origin = signer.name()
+    )]
+    UnknownSigner {
+        /// Name of the key.
+        signer: NamedRevision,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// No archive of a release is here.
+    #[error(
+        "Cached artifact not found: {ident}\n\
+         It is neither installed nor in {}{beside}. Put its archive there, or install it first: \
+         hab pkg install {file}. Downloading from Builder is not supported yet.",
+        cache.display()
+    )]
+    NoArchive {
+        /// The release.
+        ident: String,
+        /// The artifact cache.
+        cache: PathBuf,
+        /// The other place that was looked at.
+        beside: String,
+        /// How the archive would be called.
+        file: String,
+    },
+    /// Nothing that matches is here.
+    #[error(
+        "No installed package or cached artifact could be found locally: {0}\n\
+         Downloading from Builder is not supported yet: install an archive, \
+         hab pkg install FILE.hart"
+    )]
+    NothingLocal(PackageIdent),
+    /// Something that is no package is in the place of a release.
+    #[error(
+        "{} is in the way: it is not empty and is no package for this machine; move it away",
+        .0.display()
+    )]
+    InTheWay(PathBuf),
+    /// A metafile of an installed package is malformed.
+    #[error(transparent)]
+    Metafile(#[from] MetafileError),
+    /// The system refused.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl LocalArchive {
+    /// Reads what an archive says of itself.
+    ///
+    /// # Errors
+    /// When it is no archive, or its `TARGET` or `IDENT` makes no sense.
+    pub fn read(path: &Path) -> Result<Self, SetupError> {
+        let (ident, target) = describe(&Archive::open(path)?)?;
+        Ok(Self { path: path.into(), ident, target })
+    }
+}
+
+fn describe(archive: &Archive) -> Result<(PackageIdent, PackageTarget), SetupError> {
+    let metafiles = archive.metafiles(&["TARGET", "IDENT"])?;
+    let text = |name: &str| {
+        metafiles.get(name).ok_or_else(|| SetupError::from(HartError::NoMetafile(name.into())))
+    };
+    let target = text("TARGET")?.parse()?;
+    let ident: PackageIdent = text("IDENT")?.parse()?;
+    Ok((ident.validate()?, target))
+}
+
+/// Installs into one package tree.
+#[derive(Debug, Clone)]
+pub struct Setup<'a> {
+    /// The root.
+    pub root: &'a FsRoot,
+    /// The cache of archives.
+    pub artifacts: Artifacts,
+    /// Where public keys of origins lie; the first that has one is used.
+    pub keys: Vec<KeyCache>,
+}
+
+/// A release that is unpacked beside its place.
+struct Prepared {
+    ident: PackageIdent,
+    staging: Staging,
+}
+
+impl Setup<'_> {
+    /// Installs a release and everything it depends on. Install hooks are not run.
+    ///
+    /// # Errors
+    /// When an archive is missing, bad or not trusted, or the system refuses. No release was
+    /// installed then, unless the disk failed at the very end; those are complete.
+    pub fn install(
+        &self,
+        wanted: &Wanted,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Outcome, SetupError> {
+        let beside = match wanted {
+            Wanted::Archive(local) => Some(local.path.parent().unwrap_or(Path::new(""))),
+            Wanted::Ident(_) => None,
+        };
+        let ident = self.resolve(wanted, tell)?;
+        let mut prepared = Vec::new();
+        let dependencies = if self.is_installed(&ident) {
+            tell(Step::Using(&ident));
+            graph::all(self.root, &ident)?
+        } else {
+            let (target, fresh) = match wanted {
+                Wanted::Archive(local) => {
+                    let fresh = self.artifacts.store(&local.path, &ident)?;
+                    (self.artifacts.path(&ident), fresh)
+                }
+                Wanted::Ident(_) => self.obtain(&ident, None)?,
+            };
+            let target = self.prepare(&ident, &target, fresh, tell)?;
+            let dependencies = staged_dependencies(&target)?;
+            prepared.push(target);
+            dependencies
+        };
+        for dependency in &dependencies {
+            if self.is_installed(dependency) {
+                tell(Step::Using(dependency));
+            } else if !prepared.iter().any(|known| known.ident == *dependency) {
+                let (archive, fresh) = self.obtain(dependency, beside)?;
+                prepared.push(self.prepare(dependency, &archive, fresh, tell)?);
+            }
+        }
+        let new_packages = prepared.len();
+        self.commit(prepared, tell)?;
+        Ok(Outcome { ident, dependencies, new_packages })
+    }
+
+    /// Which release is meant.
+    fn resolve(
+        &self,
+        wanted: &Wanted,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<PackageIdent, SetupError> {
+        let ident = match wanted {
+            Wanted::Archive(local) => &local.ident,
+            Wanted::Ident(ident) => ident,
+        };
+        if ident.is_fully_qualified() {
+            return Ok(ident.clone());
+        }
+        if matches!(wanted, Wanted::Archive(_)) {
+            return Err(SetupError::NotQualified(ident.to_string()));
+        }
+        tell(Step::Determining(ident));
+        let installed = install::matching(self.root, ident).into_iter().map(|found| found.ident);
+        let known = installed.chain(self.artifacts.matching(ident));
+        let newest = known.max_by(PackageIdent::compare_age);
+        newest.ok_or_else(|| SetupError::NothingLocal(ident.clone()))
+    }
+
+    fn is_installed(&self, ident: &PackageIdent) -> bool {
+        install::resolve(self.root, ident).is_ok()
+    }
+
+    /// The archive of a release in the cache, where it comes to from beside the archive that asks
+    /// for it. True when it came just now.
+    fn obtain(
+        &self,
+        ident: &PackageIdent,
+        beside: Option<&Path>,
+    ) -> Result<(PathBuf, bool), SetupError> {
+        let cached = self.artifacts.path(ident);
+        if cached.is_file() {
+            return Ok((cached, false));
+        }
+        let file = artifacts::file_name(ident, PackageTarget::active());
+        let neighbour = beside.map(|directory| directory.join(&file));
+        if let Some(neighbour) = neighbour.filter(|path| path.is_file()) {
+            let fresh = self.artifacts.store(&neighbour, ident)?;
+            return Ok((cached, fresh));
+        }
+        let beside = beside.map_or_else(String::new, |directory| {
+            let directory =
+                if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+            format!(" nor in {}", directory.display())
+        });
+        let cache = self.artifacts.dir().into();
+        Err(SetupError::NoArchive { ident: ident.to_string(), cache, beside, file })
+    }
+
+    /// Verifies an archive and unpacks it beside its place. A bad archive does not stay in the
+    /// cache, where it would be in the way of a good one.
+    fn prepare(
+        &self,
+        ident: &PackageIdent,
+        archive: &Path,
+        fresh: bool,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Prepared, SetupError> {
+        tell(Step::Verifying(ident));
+        let prepared = self.verify_and_unpack(ident, archive);
+        if let Err(error) = &prepared
+            && (fresh || is_bad(error))
+        {
+            self.artifacts.discard(ident);
+        }
+        prepared
+    }
+
+    fn verify_and_unpack(&self, ident: &PackageIdent, path: &Path) -> Result<Prepared, SetupError> {
+        let archive = Archive::open(path)?;
+        let (found, target) = describe(&archive)?;
+        if found != *ident {
+            let (found, wanted) = (found.to_string(), ident.to_string());
+            return Err(SetupError::OtherIdent { path: path.into(), found, wanted });
+        }
+        if target != PackageTarget::active() {
+            return Err(SetupError::OtherTarget(target));
+        }
+        archive.verify(&self.key(&archive.header().signer)?)?;
+        let place = self.root.pkg_path(ident);
+        let staging = Staging::new(self.root, &place, &TreeLock::take(self.root)?)?;
+        archive.unpack(ident, &staging.descriptor()?)?;
+        Ok(Prepared { ident: ident.clone(), staging })
+    }
+
+    /// The public key of a signer.
+    fn key(&self, signer: &NamedRevision) -> Result<SigningPublicKey, SetupError> {
+        for keys in &self.keys {
+            match keys.get::<SigningPublicKey>(signer) {
+                Err(roost_crypto::Error::NotFound(_)) => {}
+                Err(error) => return Err(HartError::from(error).into()),
+                Ok(key) => return Ok(key),
+            }
+        }
+        let path = self.keys.first().map(|keys| keys.dir().join(format!("{signer}.pub")));
+        Err(SetupError::UnknownSigner { signer: signer.clone(), path: path.unwrap_or_default() })
+    }
+
+    /// Renames all releases into their places, what others depend on first.
+    fn commit(
+        &self,
+        prepared: Vec<Prepared>,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(), SetupError> {
+        for known in &prepared {
+            known.staging.sync()?;
+        }
+        let lock = TreeLock::take(self.root)?;
+        for Prepared { ident, staging } in prepared.into_iter().rev() {
+            if let Err(error) = staging.commit(&lock) {
+                let taken = matches!(
+                    error.kind(),
+                    io::ErrorKind::DirectoryNotEmpty
+                        | io::ErrorKind::AlreadyExists
+                        | io::ErrorKind::NotADirectory
+                );
+                if !taken {
+                    return Err(error.into());
+                }
+                // Another process installed it meanwhile.
+                if !self.is_installed(&ident) {
+                    return Err(SetupError::InTheWay(self.root.pkg_path(&ident)));
+                }
+            }
+            tell(Step::Installed(&ident));
+        }
+        staging::sweep(self.root, &lock);
+        Ok(())
+    }
+}
+
+/// True when the archive itself is bad, and not this machine.
+fn is_bad(error: &SetupError) -> bool {
+    match error {
+        SetupError::Archive(error) => {
+            !matches!(error, HartError::Key(_) | HartError::Io(_) | HartError::File { .. })
+        }
+        SetupError::Ident(_)
+        | SetupError::Target(_)
+        | SetupError::NotQualified(_)
+        | SetupError::OtherIdent { .. }
+        | SetupError::OtherTarget(_) => true,
+        _ => false,
+    }
+}
+
+/// Everything that an unpacked release depends on.
+fn staged_dependencies(prepared: &Prepared) -> Result<Vec<PackageIdent>, SetupError> {
+    let path = prepared.staging.path().join("TDEPS");
+    let text = crate::read::read_text(&path, crate::metafile::MAX_METAFILE_BYTES)
+        .map_err(MetafileError::from)?;
+    text.unwrap_or_default()
+        .trim()
+        .lines()
+        .map(|line| {
+            let ident = line.parse::<PackageIdent>()?.validate()?;
+            if ident.is_fully_qualified() {
+                Ok(ident)
+            } else {
+                Err(SetupError::NotQualified(line.into()))
+            }
+        })
+        .collect()
+}
