@@ -20,6 +20,7 @@
 //! | [`environment`] | which variables reach children |
 //! | [`group`] | life and signals of process groups |
 //! | [`lock`] | the lock file, and what `hab sup term` does with it |
+//! | [`once`] | a hook run by the command line itself |
 //!
 //! The launcher makes itself the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were
 //! process 1: whatever a service leaves behind stays below the launcher, is reaped, and is known to
@@ -41,6 +42,7 @@ pub mod line;
 mod link;
 pub mod lock;
 mod memory;
+pub mod once;
 mod printer;
 mod proc;
 mod program;

@@ -8,6 +8,7 @@
 //! | [`config`] | what a Supervisor is told at its start |
 //! | `app` | the composition root |
 //! | `supervisor` | the one task that owns the state |
+//! | [`installation`] | hooks of installation, for the command line |
 //! | `services` | what a service is made of, its hooks and its files |
 //! | `documents` | from state to the documents of the API |
 //! | `ring`, `census_input`, `peers` | the ring's shell, and what the census takes from it |
@@ -28,6 +29,7 @@ pub mod decoders;
 mod documents;
 mod files;
 mod http;
+pub mod installation;
 mod launcher;
 mod load;
 mod metrics;

@@ -7,10 +7,8 @@ use roost_launch::environment::{is_inherited, is_private};
 use roost_template::config;
 
 /// The complete environment of a process of this service with these variables of its package.
-pub(crate) fn complete(
-    service: &str,
-    package: &BTreeMap<String, String>,
-) -> Vec<(OsString, OsString)> {
+#[must_use]
+pub fn complete(service: &str, package: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
     let own = config::environment_variable(service);
     let inherited = env::vars_os().filter(|(name, _)| {
         name.to_str().is_none_or(|name| is_inherited(name, &own) && !package.contains_key(name))

@@ -24,20 +24,26 @@ use super::{
 
 /// An install hook, rendered and ready to run.
 #[derive(Debug)]
-pub(crate) struct InstallHook {
+pub struct InstallHook {
     /// The package that has it.
-    pub(crate) package: PackageIdent,
+    pub package: PackageIdent,
     /// Where its status is written.
-    pub(crate) package_path: PathBuf,
-    pub(crate) svc: SvcPaths,
-    pub(crate) credentials: Option<Credentials>,
-    pub(crate) environment: BTreeMap<String, String>,
+    pub package_path: PathBuf,
+    /// Directories of the service.
+    pub svc: SvcPaths,
+    /// Whom it runs as; `None` as this process.
+    pub credentials: Option<Credentials>,
+    /// Variables of the package, on top of those of this process.
+    pub environment: BTreeMap<String, String>,
     /// What rendering changed, as key and text of lines.
-    pub(crate) lines: Vec<(&'static str, String)>,
+    pub lines: Vec<(&'static str, String)>,
 }
 
-/// Renders the install hook of a release. Reads and writes files.
-pub(crate) fn prepare(
+/// Renders the install and uninstall hooks of a release. Reads and writes files.
+///
+/// # Errors
+/// A line for the user.
+pub fn prepare(
     root: &FsRoot,
     ident: &PackageIdent,
     interpreter: &PackageIdent,

@@ -1,0 +1,188 @@
+//! A hook without a launcher: install and uninstall hooks of the command line.
+//!
+//! It gets what hooks of a Supervisor get: its own process group, no input, the user and groups of
+//! its service, and another interpreter where the one it names does not exist.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, WaitOptions, getrlimit, waitpid};
+
+use crate::shebang;
+use crate::spawn::{self, Failure, Forked, Program, Role, Step};
+use crate::wire::{Ids, Status, Stream};
+
+/// After the end of a hook its pipes are read for so long, if something keeps them open.
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+/// How often the end of the process is looked for while it prints nothing.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// A program to run once.
+#[derive(Debug)]
+pub struct Hook<'a> {
+    /// The file to execute; an absolute path.
+    pub program: &'a Path,
+    /// The complete environment.
+    pub env: &'a [(OsString, OsString)],
+    /// Whom to become; `None` stays who this process is.
+    pub user: Option<&'a Ids>,
+}
+
+/// Runs it to its end and hands on what it prints, as it comes. Both outputs are read at once.
+///
+/// # Errors
+/// When it could not be executed.
+pub fn run_hook(hook: &Hook<'_>, mut printed: impl FnMut(Stream, &[u8])) -> io::Result<Status> {
+    let (forked, status) = match start(hook, hook.program, &[])? {
+        Ok(started) => started,
+        Err(failure) if failure.step == Step::Exec => {
+            let path = hook.env.iter().find(|(name, _)| name == "PATH").map(|(_, v)| v.as_os_str());
+            let fallback = shebang::find(hook.program, failure.errno, path)
+                .map_err(|reason| reason.map_or_else(|| failed(failure), io::Error::other))?;
+            start(hook, &fallback.program, &fallback.args)?.map_err(failed)?
+        }
+        Err(failure) => return Err(failed(failure)),
+    };
+    drop(status);
+    let pid = i32::try_from(forked.pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::from(Errno::SRCH))?;
+    read_to_the_end(pid, forked.outputs, &mut printed)
+}
+
+fn failed(failure: Failure) -> io::Error {
+    io::Error::from_raw_os_error(failure.errno)
+}
+
+/// What runs: its number and its outputs.
+struct Started {
+    pid: u32,
+    outputs: Vec<(Stream, OwnedFd)>,
+}
+
+type StartResult = io::Result<Result<(Started, OwnedFd), Failure>>;
+
+/// Forks and waits until it executes or has failed to.
+fn start(hook: &Hook<'_>, program: &Path, leading: &[OsString]) -> StartResult {
+    let argv = std::iter::once(program.as_os_str()).chain(leading.iter().map(OsString::as_os_str));
+    let env = hook.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+    let prepared = Program::new(OsStr::new(program), argv, env)?;
+    let forked =
+        spawn::fork(&prepared, &Role::Child { user: hook.user }, &getrlimit(Resource::Nofile))?;
+    let Forked { pid, .. } = forked;
+    let mut forked = forked;
+    let outputs = forked.outputs.take();
+    let status = forked.go();
+    let outcome = loop {
+        if let Some(outcome) = spawn::outcome(&status) {
+            break outcome;
+        }
+        let mut wait = [PollFd::new(&status, PollFlags::IN)];
+        match poll(&mut wait, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if let Err(failure) = outcome {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+        }
+        return Ok(Err(failure));
+    }
+    let outputs = outputs
+        .into_iter()
+        .flat_map(|(stdout, stderr)| [(Stream::Stdout, stdout), (Stream::Stderr, stderr)]);
+    Ok(Ok((Started { pid, outputs: outputs.collect() }, status)))
+}
+
+fn read_to_the_end(
+    pid: Pid,
+    mut outputs: Vec<(Stream, OwnedFd)>,
+    printed: &mut impl FnMut(Stream, &[u8]),
+) -> io::Result<Status> {
+    let mut ended: Option<(Status, Instant)> = None;
+    let mut buffer = [0; 8192];
+    loop {
+        if ended.is_none() {
+            let found = waitpid(Some(pid), WaitOptions::NOHANG)?;
+            ended = found.map(|(_, status)| (word(status), Instant::now()));
+        }
+        if let Some((status, at)) = ended
+            && (outputs.is_empty() || at.elapsed() > OUTPUT_GRACE)
+        {
+            return Ok(status);
+        }
+        let mut waits: Vec<_> =
+            outputs.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN)).collect();
+        match poll(&mut waits, Some(&LOOK)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        drop(waits);
+        outputs.retain(|(stream, fd)| match rustix::io::read(fd, &mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                printed(*stream, &buffer[..count]);
+                true
+            }
+            Err(Errno::AGAIN | Errno::INTR) => true,
+            Err(_) => false,
+        });
+    }
+}
+
+fn word(status: rustix::process::WaitStatus) -> Status {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Status::Code(code),
+        (None, Some(signal)) => Status::Signal(signal),
+        (None, None) => Status::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn run(script: &str) -> (Status, String, String) {
+        let place = tempfile::tempdir().expect("a directory");
+        let program = place.path().join("hook");
+        fs::write(&program, script).expect("written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&program, mode).expect("a mode");
+        let env = [("PATH".into(), "/usr/bin:/bin".into()), ("WORD".into(), "hello".into())];
+        let hook = Hook { program: &program, env: &env, user: None };
+        let mut texts = [Vec::new(), Vec::new()];
+        let status = run_hook(&hook, |stream, bytes| {
+            texts[usize::from(stream == Stream::Stderr)].extend_from_slice(bytes);
+        });
+        let [out, err] = texts.map(|bytes| String::from_utf8(bytes).expect("text"));
+        (status.expect("it runs"), out, err)
+    }
+
+    #[test]
+    fn output_and_end_come_back() {
+        let (status, out, err) = run("#!/bin/sh\necho $WORD; echo no >&2; read x || exit 7");
+        assert_eq!((status, out.as_str(), err.as_str()), (Status::Code(7), "hello\n", "no\n"));
+        assert_eq!(run("#!/bin/sh\nkill -9 $$").0, Status::Signal(9));
+    }
+
+    #[test]
+    fn a_full_pipe_does_not_hang() {
+        let (status, out, err) =
+            run("#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' e >&2; echo done");
+        assert_eq!((status, out.as_str(), err.len()), (Status::Code(0), "done\n", 300_000));
+    }
+
+    #[test]
+    fn an_interpreter_that_does_not_exist_is_searched_in_path() {
+        let (status, out, _) = run("#!/hab/pkgs/none/bin/sh\necho found");
+        assert_eq!((status, out.as_str()), (Status::Code(0), "found\n"));
+        assert_eq!(run("#!/hab/pkgs/none/bin/sh\nsleep 100 & exit 3").0, Status::Code(3));
+    }
+}
