@@ -13,6 +13,7 @@
 //! | [`zmtp`] | the protocol of gossip connections |
 //! | [`ctl`] | control frames, requests, answers |
 //! | [`crypto`] | key files, BOX-1 |
+//! | [`hart`] | package archives: header, body, entries |
 //! | [`service`] | spec files, what is remembered of a service |
 //! | [`pkg`] | metafiles, service directories with `plan.sh` and `roost.toml` |
 //! | [`template`] | configuration layers, templates |
@@ -24,6 +25,7 @@
 pub mod crypto;
 pub mod ctl;
 pub mod files;
+pub mod hart;
 pub mod http;
 pub mod ident;
 pub mod launch;
@@ -47,6 +49,9 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("ctl_request", ctl::request),
     ("data_file", ring::data_file),
     ("envelope", ring::envelope),
+    ("hart_body", hart::body),
+    ("hart_entries", hart::entries),
+    ("hart_header", hart::header),
     ("http", http::request),
     ("ident", ident::names),
     ("key_file", crypto::key_file),

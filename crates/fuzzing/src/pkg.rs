@@ -32,7 +32,7 @@ pub fn metafile(data: &[u8]) {
 }
 
 /// Where directories are staged: in memory where the system has such a place.
-static SCRATCH: LazyLock<&Path> = LazyLock::new(|| {
+pub(crate) static SCRATCH: LazyLock<&Path> = LazyLock::new(|| {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory } else { Path::new("/tmp") }
 });
