@@ -74,6 +74,8 @@ group! {
         File(Group<FileCommand>),
         /// Commands relating to the licence
         License(Group<LicenseCommand>),
+        /// Commands relating to origins, who make and sign packages
+        Origin(Group<OriginCommand>),
         /// Commands relating to packages
         Pkg(Group<PkgCommand>),
         /// Commands relating to plans
@@ -126,9 +128,104 @@ group! {
 }
 
 group! {
+    OriginCommand {
+        /// Commands relating to the keys that packages are signed with
+        Key(Group<OriginKeyCommand>),
+    }
+}
+
+group! {
+    OriginKeyCommand {
+        /// Print the newest key of an origin
+        Export(cmd::origin_key_export::Arguments),
+        /// Generate a pair of keys of an origin
+        Generate(cmd::origin_key_generate::Arguments),
+        /// Take a key of an origin from standard input
+        Import(cmd::origin_key_import::Arguments),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Download(cmd::unsupported::KeyDownload),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Upload(cmd::unsupported::KeyUpload),
+    }
+}
+
+group! {
     PkgCommand {
+        /// Show the binds of an installed package
+        Binds(cmd::pkg_binds::Arguments),
+        /// Link programs of an installed package into a directory
+        Binlink(cmd::pkg_binlink::Arguments),
+        /// Make a signed package archive of a directory
+        Build(cmd::pkg_build::Arguments),
         /// Print the default configuration of an installed package
         Config(cmd::pkg_config::Arguments),
+        /// Print what an installed package depends on, or what depends on it
+        Dependencies(cmd::pkg_dependencies::Arguments),
+        /// Show what changed between two packages
+        Diff(cmd::pkg_diff::Arguments),
+        /// Print the environment of an installed package, for a shell
+        Env(cmd::pkg_env::Arguments),
+        /// Run a command in the environment of an installed package
+        Exec(cmd::pkg_exec::Arguments),
+        /// Export installed packages into other forms
+        Export(Group<PkgExportCommand>),
+        /// Print the hash of a file
+        Hash(cmd::pkg_hash::Arguments),
+        /// Print the header of a package archive
+        Header(cmd::pkg_header::Arguments),
+        /// Print what a package archive says about itself
+        Info(cmd::pkg_info::Arguments),
+        /// Install packages from archives, with what they depend on
+        Install(Box<cmd::pkg_install::Arguments>),
+        /// List installed packages
+        List(cmd::pkg_list::Arguments),
+        /// Print where an installed package lies
+        Path(cmd::pkg_path::Arguments),
+        /// Print which installed packages have a file of this name
+        Provides(cmd::pkg_provides::Arguments),
+        /// Sign a file as a package archive
+        Sign(cmd::pkg_sign::Arguments),
+        /// Show what an installed package depends on as a tree
+        Tree(cmd::pkg_tree::Arguments),
+        /// Uninstall a package, with what nothing else depends on
+        Uninstall(cmd::pkg_uninstall::Arguments),
+        /// Check who signed a package archive, and that it is unchanged
+        Verify(cmd::pkg_verify::Arguments),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Bulkupload(cmd::unsupported::Bulkupload),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Channels(cmd::unsupported::Channels),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Delete(cmd::unsupported::Delete),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Demote(cmd::unsupported::Demote),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Download(cmd::unsupported::Download),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Promote(cmd::unsupported::Promote),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Search(cmd::unsupported::Search),
+        /// Not supported: see its message
+        #[command(hide = true)]
+        Upload(cmd::unsupported::Upload),
+    }
+}
+
+group! {
+    PkgExportCommand {
+        /// As a container image, without a container engine
+        Container(cmd::pkg_export_container::Arguments),
+        /// As a tar that is unpacked at /
+        Tar(cmd::pkg_export_tar::Arguments),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct CliToml {
     pub(crate) ctl_client_key: Option<PathBuf>,
     /// The client's certificate.
     pub(crate) ctl_client_certificate: Option<PathBuf>,
+    /// Origin of what is signed and generated, when none is given.
+    pub(crate) origin: Option<String>,
     /// Name in the gateway's certificate, when it is not the host.
     pub(crate) ctl_server_name_indication: Option<String>,
     /// Everything else in the file.

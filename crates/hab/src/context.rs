@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use roost_crypto::KeyCache;
-use roost_pkg::FsRoot;
+use roost_pkg::{FsRoot, artifacts::Artifacts};
 
 use crate::ui::Ui;
 
@@ -45,6 +45,21 @@ impl Context {
     /// The key cache in the given directory, or in the usual one.
     pub(crate) fn key_cache(&self, given: Option<&Path>) -> KeyCache {
         KeyCache::new(given.map_or_else(|| self.key_cache_dir(), Path::to_owned))
+    }
+
+    /// The cache of package archives.
+    pub(crate) fn artifacts(&self) -> Artifacts {
+        let own = self.own("cache/artifacts");
+        Artifacts::new(own.unwrap_or_else(|| self.root.cache_artifacts()))
+    }
+
+    /// Where public keys of origins lie: where `HAB_CACHE_KEY_PATH` says, and in the usual place.
+    pub(crate) fn public_keys(&self) -> Vec<KeyCache> {
+        let given = variable("HAB_CACHE_KEY_PATH").map(PathBuf::from);
+        let usual = self.key_cache_dir();
+        let mut places: Vec<PathBuf> = given.into_iter().chain([usual]).collect();
+        places.dedup();
+        places.into_iter().map(KeyCache::new).collect()
     }
 
     /// Directory of the file that tells that a licence was accepted.

@@ -10,23 +10,31 @@ use crate::{context, ui::Ui};
 
 /// Exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// Success, help, version; for `svc check`: healthy.
-    Success = 0,
+    Success,
     /// A run-time error; for `svc check`: a warning.
-    Failure = 1,
+    Failure,
     /// A wrong command line; for `svc check`: critical.
-    Usage = 2,
+    Usage,
     /// Only `svc check`: it could not find out.
-    Unknown = 3,
+    Unknown,
     /// A Supervisor that cannot start.
-    SupervisorFailed = 86,
+    SupervisorFailed,
+    /// The exit code of a hook that failed.
+    Hook(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Unknown => 3,
+            Exit::SupervisorFailed => 86,
+            Exit::Hook(code) => code,
+        })
     }
 }
 
@@ -40,6 +48,16 @@ pub(crate) struct UsageError(pub(crate) String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct StartError(pub(crate) String);
+
+/// A hook failed; the program ends with its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct HookError {
+    /// What is printed.
+    pub(crate) text: String,
+    /// How the hook ended.
+    pub(crate) code: u8,
+}
 
 /// An error and what helps against it, which is printed below it.
 #[derive(Debug)]
@@ -77,7 +95,7 @@ pub(crate) fn report(error: &anyhow::Error, ui: &Ui) -> Exit {
             text.push_str(&format!("\n\n{advice}"));
         }
         ui.fatal(&text);
-        Exit::Failure
+        error.downcast_ref().map_or(Exit::Failure, |hook: &HookError| Exit::Hook(hook.code))
     }
 }
 

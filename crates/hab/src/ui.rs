@@ -32,6 +32,11 @@ const END: Glyph = Glyph(["★", "≡", "***"]);
 const WARN: Glyph = Glyph(["Ø", "Ø", "  0"]);
 const FATAL: Glyph = Glyph(["✗✗✗", "XXX", "XXX"]);
 
+const HAND: Glyph = Glyph(["☛", "→", "-->"]);
+const CHECK: Glyph = Glyph(["✓", "√", "[x]"]);
+const ARROW: Glyph = Glyph(["→", "→", "-->"]);
+const CROSS: Glyph = Glyph(["☒", "░", "-X-"]);
+
 /// Verbs of status lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -41,14 +46,55 @@ pub(crate) enum Verb {
     Creating,
     /// Something is encrypted.
     Encrypting,
+    /// A file is checked.
+    Verifying,
+    /// A file was checked and is good.
+    Verified,
+    /// A file is signed.
+    Signing,
+    /// A hook runs.
+    Executing,
+    /// A package is in its place.
+    Installed,
+    /// Something is there already.
+    Using,
+    /// Something was found.
+    Found,
+    /// Something is looked for.
+    Determining,
+    /// Something goes.
+    Deleting,
+    /// Something would go.
+    WouldDelete,
+    /// Something is left alone.
+    Skipping,
 }
 
 impl Verb {
+    /// The colour of glyph and word.
+    const fn color(self) -> Color {
+        match self {
+            Self::Found | Self::Signing => Color::Cyan,
+            _ => Color::Green,
+        }
+    }
+
     const fn parts(self) -> (Glyph, &'static str) {
         match self {
             Self::Applying => (Glyph(["↑", "↑", "/^\\"]), "Applying"),
             Self::Creating => (Glyph(["Ω", "Ω", "-->"]), "Creating"),
-            Self::Encrypting => (Glyph(["☛", "→", "-->"]), "Encrypting"),
+            Self::Encrypting => (HAND, "Encrypting"),
+            Self::Verifying => (HAND, "Verifying"),
+            Self::Verified => (CHECK, "Verified"),
+            Self::Signing => (HAND, "Signing"),
+            Self::Executing => (HAND, "Executing"),
+            Self::Installed => (CHECK, "Installed"),
+            Self::Using => (ARROW, "Using"),
+            Self::Found => (ARROW, "Found"),
+            Self::Determining => (Glyph(["☁", "⌂", "-->"]), "Determining"),
+            Self::Deleting => (CROSS, "Deleting"),
+            Self::WouldDelete => (CROSS, "Would be deleted (Dry run)"),
+            Self::Skipping => (Glyph(["…", "…", "..."]), "Skipping"),
         }
     }
 }
@@ -103,7 +149,17 @@ impl Ui {
     pub(crate) fn status(&self, verb: Verb, text: &str) {
         let (glyph, word) = verb.parts();
         let head = format!("{} {word}", self.glyph(glyph));
-        self.out(&format!("{} {}\n", paint(&head, Color::Green, self.color_out), block(text)));
+        self.out(&format!(
+            "{} {}
+",
+            paint(&head, verb.color(), self.color_out),
+            block(text)
+        ));
+    }
+
+    /// Whether lines on standard output are coloured.
+    pub(crate) fn is_colored(&self) -> bool {
+        self.color_out
     }
 
     /// A line of plain text.

@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// The worked example of the packages chapter, section 5.
+    /// The worked example (reference: packages §5).
     const SECRET: &str = "SIG-SEC-1\nexample-20240102030405\n\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYX\
                           GBkaGxwdHh8DoQe/884Qvh1w3RjnS8CZZ+TWMJulDV8d3IZkElUxuA==";
     const HEADER: &str = "HART-1\nexample-20240102030405\nBLAKE2b\nFyTApT1R4+6Y5r/k2GEMFsZRlsCuXw\

@@ -21,7 +21,7 @@
 //! | [`limits`] | every limit on what is read |
 //!
 //! Nothing here holds a whole archive or a whole file in memory. Facts are those of Habitat 2.1.78
-//! (packages chapter sections 5 and 13.4).
+//! (reference: packages §5 and §13.4).
 
 pub mod archive;
 pub mod body;

@@ -1,4 +1,4 @@
-//! Uninstalling releases, with what nobody else depends on (packages chapter section 10).
+//! Uninstalling releases, with what nobody else depends on (reference: packages §10).
 
 use std::io;
 

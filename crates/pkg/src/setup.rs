@@ -1,4 +1,4 @@
-//! Installing archives, with what they depend on (packages chapter section 9).
+//! Installing archives, with what they depend on (reference: packages §9).
 //!
 //! Every archive is verified and unpacked beside its place before the first one is renamed into
 //! its place: whatever goes wrong, and whenever the process ends, each release is there as a whole

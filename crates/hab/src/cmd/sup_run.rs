@@ -1,7 +1,7 @@
 //! `hab sup run`: checks its options, then becomes the launcher, which starts this program once
 //! more as Supervisor with the same options.
 
-use std::{env, ffi::OsString, io, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, env, ffi::OsString, io, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -16,6 +16,7 @@ use crate::{
     exit::{self, Exit, StartError, UsageError},
     log,
     options::{
+        archive,
         fill::Fill as _,
         generate,
         run::{GENERATED_KEYS, Merged, RunArgs, RunOptions},
@@ -32,15 +33,18 @@ pub(crate) struct Arguments {
 }
 
 impl Run for Arguments {
-    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+    fn run(mut self, context: &Context) -> anyhow::Result<Exit> {
         if self.run.generate_config {
             return print_config(self.run, context);
         }
+        let installed = install_archives(self.run.sources_mut(), context)?;
         // Built once here, so that what is wrong is said before anything happens.
         let config = self.run.merged(context)?.options.into_config(context)?;
         check_tls_files(&config.ctl)?;
         check_place(context.root.path())?;
-        Err(exec_launcher(own_arguments())).context("cannot start the launcher")
+        let arguments = own_arguments()
+            .map(|argument| installed.get(&argument).map_or(argument, OsString::from));
+        Err(exec_launcher(arguments)).context("cannot start the launcher")
     }
 }
 
@@ -61,6 +65,23 @@ fn check_place(root: &Path) -> Result<(), StartError> {
         )));
     }
     Ok(())
+}
+
+/// Installs the archives among what is to be run, and puts identifiers in their places: the
+/// Supervisor is started again with the same arguments long after the archives may be gone.
+fn install_archives(
+    sources: &mut [String],
+    context: &Context,
+) -> anyhow::Result<BTreeMap<OsString, String>> {
+    let mut installed = BTreeMap::new();
+    for source in sources {
+        let found = archive::install_named(context, source, "[PKG_IDENT_OR_ARTIFACT]")?;
+        if let Some(ident) = found {
+            installed.insert(source.clone().into(), ident.to_string());
+            *source = ident.to_string();
+        }
+    }
+    Ok(installed)
 }
 
 /// Files that cannot be read are wrong options (reference: control §4.1); files that do not fit

@@ -60,7 +60,7 @@ impl Run for Arguments {
             Exit::Success => "OK",
             Exit::Failure => "WARNING",
             Exit::Usage => "CRITICAL",
-            Exit::Unknown | Exit::SupervisorFailed => "UNKNOWN",
+            Exit::Unknown | Exit::SupervisorFailed | Exit::Hook(_) => "UNKNOWN",
         };
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         // A bar would begin performance data.

@@ -13,7 +13,8 @@ use crate::{
     control::{RemoteArg, command},
     exit::{Advised, Exit, UsageError},
     options::{
-        fill::Fill as _, generate, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
+        archive, fill::Fill as _, generate, service::ServiceArgs, source::Source,
+        url::DEFAULT_BLDR_URL,
     },
     wait::{self, WaitUp},
 };
@@ -33,7 +34,7 @@ pub(crate) struct Arguments {
     /// Print the settings in force as a configuration file and exit
     #[arg(long, hide = true)]
     generate_config: bool,
-    /// A package identifier (core/redis), or a directory on the Supervisor's machine
+    /// A package identifier (core/redis), or an archive or directory on the Supervisor's machine
     #[arg(
         value_name = "PKG_IDENT",
         required_unless_present = "generate_config",
@@ -49,7 +50,10 @@ impl Run for Arguments {
         }
         let text = self.pkg_ident.unwrap_or_default();
         let mut options = self.options.to_load();
-        let (ident, staged) = match Source::parse(&text, &context.root) {
+        let archive = archive::install_named(context, &text, "[PKG_IDENT]")?;
+        let source = archive
+            .map_or_else(|| Source::parse(&text, &context.root), |ident| Ok(Source::Ident(ident)));
+        let (ident, staged) = match source {
             Ok(Source::Ident(ident)) => (ident, false),
             Ok(Source::Directory(path)) => {
                 let ident = stage(context, &path)?;

@@ -1,6 +1,7 @@
 //! Options that are more than a few flags: those of `sup run` and of a service, which can come
 //! from the command line, the environment and configuration files.
 
+pub(crate) mod archive;
 pub(crate) mod fill;
 pub(crate) mod generate;
 pub(crate) mod nearest;

@@ -39,6 +39,13 @@ pub(crate) struct RunArgs {
     options: RunOptions,
 }
 
+impl RunArgs {
+    /// What the command line names to be run.
+    pub(crate) fn sources_mut(&mut self) -> &mut Vec<String> {
+        &mut self.options.pkg_ident_or_artifact
+    }
+}
+
 /// Options that configuration files have too.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]

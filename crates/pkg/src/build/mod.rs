@@ -1,4 +1,4 @@
-//! A service directory as a signed package archive: `hab pkg build` (packages chapter 13).
+//! A service directory as a signed package archive: `hab pkg build` (reference: packages §13).
 //!
 //! The directory is staged as for `hab sup run DIR`, in a tree of its own. What a package has and
 //! a staged release has not is added: dependencies, search paths, `MANIFEST`, `FILES`. The release

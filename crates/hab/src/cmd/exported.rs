@@ -1,0 +1,30 @@
+//! Which packages an export takes along: those that are named, with everything they depend on.
+
+use anyhow::bail;
+use roost_ident::PackageIdent;
+use roost_pkg::{graph, image::Member, install};
+
+use crate::{cmd::payload::parse_ident, context::Context};
+
+/// The installed release that a text means; archives must be installed before.
+pub(crate) fn resolve(context: &Context, text: &str) -> anyhow::Result<PackageIdent> {
+    if text.ends_with(".hart") {
+        bail!("{text}: exports are made of installed packages; hab pkg install {text} first");
+    }
+    Ok(install::resolve(&context.root, &parse_ident(text)?)?.ident)
+}
+
+/// The releases and what they depend on.
+pub(crate) fn members(context: &Context, idents: &[PackageIdent]) -> anyhow::Result<Vec<Member>> {
+    let mut members: Vec<Member> = Vec::new();
+    for ident in idents {
+        let needed = graph::all(&context.root, ident)?;
+        for one in std::iter::once(ident).chain(&needed) {
+            if members.iter().all(|known| known.ident != *one) {
+                let found = install::resolve(&context.root, one)?;
+                members.push(Member { ident: found.ident, path: found.path });
+            }
+        }
+    }
+    Ok(members)
+}

@@ -1,0 +1,37 @@
+//! `hab pkg dependencies`
+
+use roost_ident::PackageIdent;
+use roost_pkg::{
+    graph::{self, Graph},
+    install,
+};
+
+use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Also what dependencies depend on
+    #[arg(short = 't', long)]
+    transitive: bool,
+    /// What depends on the package instead
+    #[arg(short = 'r', long)]
+    reverse: bool,
+    /// A package identifier (core/redis, core/busybox-static/1.42.2)
+    #[arg(value_parser = parse_ident)]
+    pkg_ident: PackageIdent,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let ident = install::resolve(&context.root, &self.pkg_ident)?.ident;
+        let idents = match (self.reverse, self.transitive) {
+            (false, false) => graph::direct(&context.root, &ident)?,
+            (false, true) => Graph::read(&context.root)?.all_dependencies(&ident),
+            (true, false) => Graph::read(&context.root)?.dependents(&ident),
+            (true, true) => Graph::read(&context.root)?.all_dependents(&ident),
+        };
+        context.ui.raw(&idents.iter().map(|ident| format!("{ident}\n")).collect::<String>());
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,102 @@
+//! `hab pkg export container`: a package as an OCI image.
+
+use std::{env, path::PathBuf};
+
+use roost_ident::PackageIdent;
+use roost_pkg::{
+    Package,
+    image::{ImageOptions, check_program, write_directory, write_tar},
+};
+
+use crate::{
+    cli::Run,
+    cmd::exported::{members, resolve},
+    context::Context,
+    exit::Exit,
+    ui::Verb,
+};
+
+/// The package that most hooks need for their shell.
+const INTERPRETER: &str = "busybox-static";
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The file or directory to make; a name that ends in .tar is a tar that docker load takes
+    /// [default: ORIGIN-NAME-VERSION-RELEASE.tar]
+    #[arg(short = 'o', long)]
+    output: Option<PathBuf>,
+    /// The program that runs as process 1; it needs no libraries [default: this program]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// NAME:TAG of the image [default: ORIGIN/NAME:VERSION-RELEASE]
+    #[arg(short = 't', long)]
+    tag: Option<String>,
+    /// The service to run, then further packages to take along; all are installed
+    #[arg(required = true, value_name = "PKG_IDENT")]
+    packages: Vec<String>,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let idents = self.packages.iter().map(|text| resolve(context, text));
+        let idents = idents.collect::<anyhow::Result<Vec<_>>>()?;
+        let Some(service) = idents.first() else { anyhow::bail!("no package is named") };
+        let package = Package::load(&context.root, service.clone())?;
+        if !package.is_runnable() {
+            anyhow::bail!("Package is not runnable: {service}");
+        }
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => env::current_exe()?,
+        };
+        check_program(&program)?;
+        context.ui.begin(&format!("Exporting {service}"));
+        let members = members(context, &idents)?;
+        for member in &members {
+            context.ui.status(Verb::Using, &member.ident.to_string());
+        }
+        if members.iter().all(|member| member.ident.name != INTERPRETER) {
+            context.ui.warn(
+                "No package brings a shell: hooks that begin with #!/bin/sh do not run in this \
+                 image. Name core/busybox-static too.",
+            );
+        }
+        let output = self.output.clone().unwrap_or_else(|| default_name(service).into());
+        let reference = self.tag.clone().unwrap_or_else(|| default_reference(service));
+        let options = ImageOptions {
+            service,
+            members: &members,
+            program: &program,
+            ports: &package.exposes,
+            reference: &reference,
+        };
+        let image = if output.extension().is_some_and(|extension| extension == "tar") {
+            write_tar(&output, &options)?
+        } else {
+            write_directory(&output, &options)?
+        };
+        context.ui.status(Verb::Creating, &output.display().to_string());
+        context.ui.end(&format!("Exported {service} as {reference}, {}", image.digest));
+        Ok(Exit::Success)
+    }
+}
+
+fn default_name(ident: &PackageIdent) -> String {
+    format!("{}.tar", ident.to_string().replace('/', "-"))
+}
+
+/// References hold small letters alone, tags no `+`.
+fn default_reference(ident: &PackageIdent) -> String {
+    let tag = format!(
+        "{}-{}",
+        ident.version.as_deref().unwrap_or_default(),
+        ident.release.as_deref().unwrap_or_default()
+    );
+    let tag: String = tag
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
+        .take(128)
+        .collect();
+    format!("{}/{}:{tag}", ident.origin, ident.name).to_lowercase()
+}

@@ -1,0 +1,70 @@
+//! `hab pkg tree`: what a package depends on, as a tree.
+
+use std::collections::BTreeSet;
+
+use roost_ident::PackageIdent;
+use roost_pkg::{graph::Graph, install};
+
+use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+
+/// Deepest level that is shown: dependencies of installed packages may go round in circles.
+const MAX_DEPTH: usize = 64;
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What depends on the package instead
+    #[arg(short = 'r', long)]
+    reverse: bool,
+    /// A package identifier (core/redis, core/busybox-static/1.42.2)
+    #[arg(value_parser = parse_ident)]
+    pkg_ident: PackageIdent,
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let ident = install::resolve(&context.root, &self.pkg_ident)?.ident;
+        let graph = Graph::read(&context.root)?;
+        let mut tree =
+            Tree { graph, reverse: self.reverse, shown: BTreeSet::new(), text: String::new() };
+        tree.text = format!("{ident}\n");
+        tree.below(&ident, "", 0);
+        context.ui.block(&tree.text);
+        Ok(Exit::Success)
+    }
+}
+
+struct Tree {
+    graph: Graph,
+    reverse: bool,
+    /// Packages whose own dependencies were shown already.
+    shown: BTreeSet<PackageIdent>,
+    text: String,
+}
+
+impl Tree {
+    fn below(&mut self, ident: &PackageIdent, indent: &str, depth: usize) {
+        let next = if self.reverse {
+            self.graph.dependents(ident)
+        } else {
+            self.graph.dependencies(ident).to_vec()
+        };
+        for (at, one) in next.iter().enumerate() {
+            let is_last = at + 1 == next.len();
+            let (branch, deeper) =
+                if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
+            let seen = !self.shown.insert(one.clone());
+            let note = if !self.graph.contains(one) {
+                " (not installed)"
+            } else if seen && !self.graph.dependencies(one).is_empty() {
+                " (see above)"
+            } else {
+                ""
+            };
+            self.text.push_str(&format!("{indent}{branch}{one}{note}\n"));
+            if !seen && depth < MAX_DEPTH {
+                self.below(one, &format!("{indent}{deeper}"), depth + 1);
+            }
+        }
+    }
+}

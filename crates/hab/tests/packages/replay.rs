@@ -1,0 +1,331 @@
+//! Recorded commands, run again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::Deserialize;
+
+/// What the real program printed where it wrote its own help.
+const HELP: &str = "<help text: written by the program itself>";
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Recording {
+    #[serde(default)]
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) command: Option<String>,
+    #[serde(default)]
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) stdin: Option<String>,
+    pub(crate) exit_code: Option<i32>,
+    #[serde(default)]
+    pub(crate) stdout: String,
+    #[serde(default)]
+    pub(crate) stderr: String,
+    pub(crate) note: Option<String>,
+    /// What is put into `hab/launcher/PID` first.
+    #[serde(rename = "PID")]
+    pub(crate) pid: Option<String>,
+    /// What is put into the status file of the install hook first.
+    #[serde(rename = "INSTALL_HOOK_STATUS")]
+    pub(crate) hook_status: Option<String>,
+    /// What `hab pkg list -a` prints afterwards, without the interpreter.
+    pub(crate) list_after: Option<String>,
+}
+
+/// A difference on purpose.
+#[derive(Debug, Deserialize)]
+struct Difference {
+    reason: String,
+    /// Recording and command, as `NN COMMAND`, or `NN (what was done by hand before) COMMAND`; behind
+    /// it ` #2` when it comes for the second time.
+    commands: Vec<String>,
+    exit_code: Option<i32>,
+    stdout: Option<String>,
+    /// Part of what standard error says.
+    stderr: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Differences {
+    difference: Vec<Difference>,
+}
+
+/// How a command ended, with the places of this run replaced by their names.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the steps of one recording and compares.
+pub(crate) struct Replay {
+    name: &'static str,
+    place: tempfile::TempDir,
+    differences: Differences,
+    used: BTreeSet<(usize, usize)>,
+    failures: Vec<String>,
+    /// What was done by hand last.
+    note: String,
+    /// How often a command came.
+    counts: BTreeMap<String, usize>,
+}
+
+pub(crate) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../hart/tests/fixtures")
+}
+
+pub(crate) fn recording(name: &str) -> Recording {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/packages");
+    let text = fs::read_to_string(directory.join(format!("{name}.json"))).expect("a recording");
+    serde_json::from_str(&text).expect("a recording")
+}
+
+impl Replay {
+    pub(crate) fn new(name: &'static str) -> Self {
+        let path = "tests/fixtures/packages/differences.toml";
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
+        let differences = toml::from_str(&text.expect("differences")).expect("differences");
+        let place = tempfile::tempdir().expect("a directory");
+        Self {
+            name,
+            place,
+            differences,
+            used: BTreeSet::new(),
+            failures: Vec::new(),
+            note: String::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.place.path().join("root")
+    }
+
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        fs::write(path, content).expect("written");
+    }
+
+    /// The public key that signed the archives, and the interpreter package.
+    pub(crate) fn prepare(&self) {
+        let key = "vecpkg-20261127165842.pub";
+        let text = fs::read(fixtures().join("keys").join(key)).expect("a key");
+        self.write(&format!("hab/cache/keys/{key}"), text);
+        self.busybox();
+    }
+
+    pub(crate) fn busybox(&self) {
+        let ident = "core/busybox-static/1.36.0/20240101000000";
+        self.write(&format!("hab/pkgs/{ident}/TARGET"), "x86_64-linux\n");
+        self.write(&format!("hab/pkgs/{ident}/IDENT"), format!("{ident}\n"));
+        self.write(&format!("hab/pkgs/{ident}/PATH"), format!("/hab/pkgs/{ident}/bin\n"));
+    }
+
+    pub(crate) fn cache(&self, names: &[&str]) {
+        for entry in fs::read_dir(fixtures().join("harts")).expect("archives").flatten() {
+            let name = entry.file_name().into_string().expect("text");
+            if names.iter().any(|part| name.contains(part)) {
+                let bytes = fs::read(entry.path()).expect("an archive");
+                self.write(&format!("hab/cache/artifacts/{name}"), bytes);
+            }
+        }
+    }
+
+    /// Runs one step and compares it.
+    pub(crate) fn step(&mut self, step: &Step) {
+        if let Some(note) = step.note.as_ref().or(step.pid.as_ref()) {
+            self.note = format!("({}) ", note.trim());
+        }
+        let Some(command) = &step.command else { return };
+        let env: Vec<_> = step.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let ended = self.run(command, &env, step.stdin.as_deref());
+        let mut key = format!("{} {}{command}", self.name, self.note);
+        let count = self.counts.entry(key.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            key.push_str(&format!(" #{count}"));
+        }
+        let known = |commands: &[String]| commands.iter().position(|known| *known == key);
+        let mut listed = self.differences.difference.iter().enumerate();
+        let listed = listed.find_map(|(at, one)| Some((at, one, known(&one.commands)?)));
+        let same = ended.code == step.exit_code.unwrap_or(0)
+            && same_text(command, &ended.stdout, &step.stdout)
+            && same_text(command, &ended.stderr, &step.stderr)
+            || is_usage(step, &ended);
+        let fine = match listed {
+            None => same,
+            Some((at, one, index)) => {
+                self.used.insert((at, index));
+                assert!(!one.reason.is_empty());
+                ended.code == one.exit_code.or(step.exit_code).unwrap_or(0)
+                    && one.stdout.as_ref().map_or_else(
+                        || same_text(command, &ended.stdout, &step.stdout),
+                        |expected| same_text(command, &ended.stdout, expected),
+                    )
+                    && one.stderr.as_ref().map_or_else(
+                        || same_text(command, &ended.stderr, &step.stderr),
+                        |expected| ended.stderr.contains(expected.as_str()),
+                    )
+                    && !same
+            }
+        };
+        if !fine {
+            let listed = listed.map_or("", |_| " (listed as a difference)");
+            self.failures.push(format!(
+                "{key}{listed}\n--- recorded {:?}\n{}{}--- now {}\n{}{}",
+                step.exit_code, step.stdout, step.stderr, ended.code, ended.stdout, ended.stderr
+            ));
+        }
+    }
+
+    /// Fails when anything was another than recorded, or a difference did not show.
+    pub(crate) fn end(self) {
+        let prefix = format!("{} ", self.name);
+        let mut failures = self.failures;
+        for (at, one) in self.differences.difference.iter().enumerate() {
+            for (index, command) in one.commands.iter().enumerate() {
+                if command.starts_with(&prefix) && !self.used.contains(&(at, index)) {
+                    failures.push(format!("a listed difference that does not show: {command}"));
+                }
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    }
+
+    pub(crate) fn run(&self, command: &str, env: &[(&str, &str)], stdin: Option<&str>) -> Ended {
+        let root = self.root();
+        fs::create_dir_all(root.join("home")).expect("a directory");
+        let fixtures = fixtures();
+        let place = |name: &str| fixtures.join(name).display().to_string();
+        let shown = root.display().to_string();
+        let places = [
+            ("<root>", shown),
+            ("<harts>", place("harts")),
+            ("<bad>", place("bad")),
+            ("<keys>", place("keys")),
+        ];
+        let mut stdin = stdin.unwrap_or_default().to_owned();
+        for (name, path) in &places {
+            stdin = stdin.replace(name, path);
+        }
+        let arguments = words(command).into_iter().skip(1).map(|mut word| {
+            for (name, path) in &places {
+                word = word.replace(name, path);
+            }
+            word
+        });
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hab"))
+            .args(arguments)
+            .current_dir(&root)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", root.join("home"))
+            .env("LANG", "C.UTF-8")
+            .env("HAB_LICENSE", "accept-no-persist")
+            .env("FS_ROOT", &root)
+            .env("HAB_NONINTERACTIVE", "true")
+            .env("HAB_NOCOLORING", "true")
+            .env("TERM", "dumb")
+            .env("HAB_BLDR_URL", "http://127.0.0.1:1")
+            .envs(env.iter().map(|(name, value)| {
+                let mut value = (*value).to_owned();
+                for (place, path) in &places {
+                    value = value.replace(place, path);
+                }
+                (*name, value)
+            }))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // Who reads nothing may have ended already.
+        let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
+        let output = child.wait_with_output().expect("an end");
+        let text = |bytes: Vec<u8>| {
+            let mut text = String::from_utf8(bytes).expect("text");
+            for (name, path) in &places {
+                text = text.replace(path.as_str(), name);
+            }
+            revisions(&text)
+        };
+        let signal = || -output.status.signal().unwrap_or(0);
+        Ended {
+            code: output.status.code().unwrap_or_else(signal),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// Revisions of keys made by this test, which begin with another year than those of the fixtures,
+/// or later.
+fn revisions(text: &str) -> String {
+    let mut out = text.to_owned();
+    for name in ["envorigin-", "vecpkg-corp-"] {
+        while let Some(at) = out.find(name).map(|at| at + name.len()) {
+            let digits = out[at..].chars().take_while(char::is_ascii_digit).count();
+            if digits != 14 {
+                break;
+            }
+            out.replace_range(at..at + 14, "<revision>");
+        }
+    }
+    out
+}
+
+/// Words of a command line, some of them in double quotes.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
+    for c in command.chars() {
+        match c {
+            '"' => (quoted, any) = (!quoted, true),
+            ' ' if !quoted => {
+                // `hab pkg provides ` has an empty name.
+                words.push(std::mem::take(&mut word));
+                any = false;
+            }
+            c => word.push(c),
+        }
+    }
+    if any || !word.is_empty() || command.ends_with(' ') {
+        words.push(word);
+    }
+    words
+}
+
+/// Equal, but for the order where the real program prints in the order of directories.
+fn same_text(command: &str, now: &str, recorded: &str) -> bool {
+    if recorded == HELP {
+        return true;
+    }
+    let unordered = ["pkg provides", "pkg dependencies", "pkg binlink", "env"];
+    if unordered.iter().any(|part| command.contains(part)) {
+        let sorted = |text: &str| {
+            // Variables that tell where the programs of the recording lay.
+            let lines = text.lines().filter(|line| !line.contains("_BINARY=<bin>"));
+            lines.map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        return sorted(now) == sorted(recorded);
+    }
+    now == recorded
+}
+
+/// A wrong command line: the parser words it in its own way.
+fn is_usage(step: &Step, ended: &Ended) -> bool {
+    step.exit_code == Some(2)
+        && ended.code == 2
+        && (ended.stderr.starts_with("error: ") || ended.stderr.contains("Usage:"))
+}
