@@ -63,6 +63,12 @@ fn end_of(inner: &str) -> Result<End, &'static str> {
     }
     let closing = if opening.starts_with('{') { "}}}" } else { "}}" };
     let content = inner.find("}}").ok_or(closing)?;
+    if closing == "}}}"
+        && !inner[content + 2..].starts_with('}')
+        && !inner[..content].ends_with('}')
+    {
+        return Err(closing);
+    }
     // Another tag cannot begin inside of one.
     let after_braces = inner.len() - inner.trim_start_matches(['~', '{']).len();
     if !opening.starts_with('!')
@@ -193,7 +199,7 @@ mod tests {
             ("{{strJoin a \"x}}", "c:1:1: strJoin a \"x: a text is not closed, \" is missing"),
             ("{{!-- no end", "c:1:1: {{!-- no end is not closed: --}} is missing"),
             ("{{{a}}", "c:1:1: {{{a}} is not closed: }}} is missing"),
-            ("{{> }}", "c:1:1: this cannot be understood as a template"),
+            ("{{> }}", "c:1:5: this cannot be understood as a template"),
         ] {
             let text = error(source);
             assert!(text.starts_with(expected), "{source:?}\n{text}\n{expected}");
