@@ -130,6 +130,6 @@ fn a_reconfigure_hook_that_hangs_is_ended_and_the_next_change_is_delivered() {
     root.write("hab/user/web/config/user.toml", "v = 2\n");
     sup.wait_log("(HK): reconfigure ran longer than 1 secs and was ended");
     sup.wait_json("/services/web/default/config", |cfg| cfg["v"] == 2);
-    sup.wait_log("hook[reconfigure]:(HK): v=2");
+    sup.wait_log("hook[reconfigure]: v=2");
     assert_eq!(sup.wait_up("web"), pid);
 }
