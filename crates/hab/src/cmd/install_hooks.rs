@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use roost_ident::{Hook, PackageIdent};
 use roost_launch::{
-    line::{Style, format_line},
+    line::{Line, Style},
     once::{self, run_hook},
     wire::{Ids, Status, Stream},
 };
@@ -158,7 +158,7 @@ fn judge(
 
 fn print(context: &Context, preamble: &str, key: &str, text: &str) {
     let style = Style { color: context.ui.is_colored(), ..Style::default() };
-    context.ui.raw(&format_line(style, preamble, key, None, text));
+    context.ui.raw(&Line::new(preamble, key, text).format(style));
 }
 
 /// What a hook prints: cut into lines, kept in its log files.
