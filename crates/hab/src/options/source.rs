@@ -35,7 +35,9 @@ impl Source {
         let ident = text.parse::<PackageIdent>().and_then(PackageIdent::validate);
         if text.ends_with(ARCHIVE_SUFFIX) || path.is_file() {
             return Err(if is_archive(path) {
-                format!("{text}: loading a package archive is not supported yet")
+                format!(
+                    "{text}: install the archive (hab pkg install {text}) and name its package here"
+                )
             } else if path.is_file() {
                 not_an_archive(path)
             } else {
