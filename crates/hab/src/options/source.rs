@@ -156,6 +156,6 @@ mod tests {
         assert!(text.ends_with(&format!("give its directory: {}", place.path().display())));
         let archive = place.path().join("x.hart");
         fs::write(&archive, "HART-1\nrest").expect("written");
-        assert!(error(archive.to_str().expect("text")).contains("not supported yet"));
+        assert!(error(archive.to_str().expect("text")).contains("hab pkg install"));
     }
 }
