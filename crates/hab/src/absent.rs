@@ -17,14 +17,16 @@ pub(crate) struct Absent {
 
 const BUILDER: &str = "Roost does not talk to Builder; use Habitat's own `hab`, or the web page of \
                        Builder.";
-const KEYS: &str = "Roost has no origin keys; use Habitat's own `hab` where packages are built. \
-                    Directories are run without keys: `hab sup run DIR`.";
+const KEYS: &str = "Roost does not talk to Builder; take keys over with `hab origin key export` and \
+                    `hab origin key import`.";
+const ARCHIVES: &str = "Roost does not talk to Builder yet; copy archives to the machine and install \
+                        them: `hab pkg install FILE.hart`.";
 
 const fn absent(words: &'static str, instead: &'static str) -> Absent {
     Absent { words, instead }
 }
 
-/// All of them, but for those of `hab pkg`.
+/// All of them.
 pub(crate) const ABSENT: &[Absent] = &[
     absent("bldr channel create", BUILDER),
     absent("bldr channel demote", BUILDER),
@@ -42,13 +44,18 @@ pub(crate) const ABSENT: &[Absent] = &[
     absent("origin invitations rescind", BUILDER),
     absent("origin invitations send", BUILDER),
     absent("origin key download", KEYS),
-    absent("origin key export", KEYS),
-    absent("origin key generate", KEYS),
-    absent("origin key import", KEYS),
     absent("origin key upload", KEYS),
     absent("origin rbac set", BUILDER),
     absent("origin rbac show", BUILDER),
     absent("origin transfer", BUILDER),
+    absent("pkg bulkupload", ARCHIVES),
+    absent("pkg channels", ARCHIVES),
+    absent("pkg delete", ARCHIVES),
+    absent("pkg demote", ARCHIVES),
+    absent("pkg download", ARCHIVES),
+    absent("pkg promote", ARCHIVES),
+    absent("pkg search", ARCHIVES),
+    absent("pkg upload", ARCHIVES),
     absent(
         "plan init",
         "Make a directory with an executable file hooks/run, and run it: `hab sup run DIR`. The \
@@ -56,8 +63,8 @@ pub(crate) const ABSENT: &[Absent] = &[
     ),
     absent(
         "studio",
-        "Roost runs a directory as it is, without building it: `hab sup run DIR`. Packages are \
-         built with Habitat's own `hab`.",
+        "Roost runs a directory as it is: `hab sup run DIR`; `hab pkg build DIR` makes a package \
+         of one.",
     ),
     absent(
         "supportbundle",
@@ -125,7 +132,6 @@ mod tests {
             "studio --help",
             "help studio",
             "origin key upload acme",
-            "origin",
             "bldr channel",
             "plan init web",
         ] {

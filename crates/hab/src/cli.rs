@@ -142,12 +142,6 @@ group! {
         Generate(cmd::origin_key_generate::Arguments),
         /// Take a key of an origin from standard input
         Import(cmd::origin_key_import::Arguments),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Download(cmd::unsupported::KeyDownload),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Upload(cmd::unsupported::KeyUpload),
     }
 }
 
@@ -193,30 +187,6 @@ group! {
         Uninstall(cmd::pkg_uninstall::Arguments),
         /// Check who signed a package archive, and that it is unchanged
         Verify(cmd::pkg_verify::Arguments),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Bulkupload(cmd::unsupported::Bulkupload),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Channels(cmd::unsupported::Channels),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Delete(cmd::unsupported::Delete),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Demote(cmd::unsupported::Demote),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Download(cmd::unsupported::Download),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Promote(cmd::unsupported::Promote),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Search(cmd::unsupported::Search),
-        /// Not supported: see its message
-        #[command(hide = true)]
-        Upload(cmd::unsupported::Upload),
     }
 }
 

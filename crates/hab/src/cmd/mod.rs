@@ -58,5 +58,4 @@ pub(crate) mod svc_start;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;
 pub(crate) mod svc_update;
-pub(crate) mod unsupported;
 pub(crate) mod user_key_generate;

@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     ignore_install_hook: bool,
     /// Take packages from Builder even if they are installed; not supported yet
-    #[arg(long)]
+    #[arg(long, hide = true)]
     ignore_local: bool,
     /// Take packages from the cache alone, as is done anyway
     #[arg(long, hide = true)]

@@ -70,6 +70,15 @@ pub(super) const MANUALS: &[Manual] = &[
         exit: EXIT,
     },
     manual(
+        "origin key export",
+        &[("hab origin key export acme", "Print the public key that packages are checked with.")],
+    ),
+    manual("origin key generate", &[("hab origin key generate acme", "Generate a pair of keys.")]),
+    manual(
+        "origin key import",
+        &[("hab origin key import", "Take the key that is piped in: acme.pub, for example.")],
+    ),
+    manual(
         "pkg config",
         &[("hab pkg config core/redis", "Print what can be configured, and the defaults.")],
     ),
