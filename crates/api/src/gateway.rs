@@ -8,7 +8,7 @@ use http::{
     request::Parts,
 };
 use hyper::body::{Body, Incoming};
-use roost_ident::{HealthStatus, ServiceGroup};
+use roost_ident::{HealthStatus, ServiceGroup, ServiceGroupError};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -229,15 +229,12 @@ impl Shared {
         match (route, snapshot) {
             (Route::Service { group, part }, Some(snapshot)) => match snapshot.service(&group) {
                 Some(entry) => Ok(Resource::Service(Arc::clone(entry), part)),
-                None if group.parse::<ServiceGroup>().is_ok() => {
-                    Err(refusal(StatusCode::NOT_FOUND))
-                }
-                None => Err(refusal(StatusCode::BAD_REQUEST)),
+                None => Err(refusal(status_of_missing(&group))),
             },
-            (Route::Service { group, .. }, None) => match group.parse::<ServiceGroup>() {
-                Ok(_) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE)),
-                Err(_) => Err(refusal(StatusCode::BAD_REQUEST)),
-            },
+            (Route::Service { group, .. }, None) => Err(refusal(match status_of_missing(&group) {
+                StatusCode::NOT_FOUND => StatusCode::SERVICE_UNAVAILABLE,
+                status => status,
+            })),
             (route @ (Route::Services | Route::Census | Route::Butterfly), None) => {
                 Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Some(route)))
             }
@@ -340,5 +337,14 @@ fn persistence(parts: &Parts, last: bool) -> Persistence {
         Version::HTTP_11 if last || asks_for("close") => Persistence::Close,
         Version::HTTP_10 if !last && asks_for("keep-alive") => Persistence::KeepAlive,
         _ => Persistence::Silent,
+    }
+}
+
+/// The answer about a service group that is not loaded: 400 for text that does not have the form
+/// of one. A name that no service can have is not loaded either (reference: http-api §5.2).
+fn status_of_missing(group: &str) -> StatusCode {
+    match group.parse::<ServiceGroup>() {
+        Err(ServiceGroupError::Form(_)) => StatusCode::BAD_REQUEST,
+        Ok(_) | Err(ServiceGroupError::Name(_)) => StatusCode::NOT_FOUND,
     }
 }

@@ -260,6 +260,9 @@ impl Judge {
             bail!("{ident} is stopped and stays so. `hab svc start {ident}` starts it.");
         }
         self.expect_few_failures(ident, status)?;
+        if self.command == Command::Change && is_refused(status) {
+            bail!("{ident} was not replaced: {}.", why_not_up(status));
+        }
         let is_running = extra.phase.as_deref().is_none_or(|phase| phase == RUNNING);
         if status.state != ProcessState::Up || !is_running {
             return Ok(Seen::NotYet(why_not_up(status)));
@@ -332,6 +335,12 @@ impl Judge {
         let stays = self.command == Command::Start && desired != Some(DesiredState::Down);
         status.pid == Some(pid) && !stays
     }
+}
+
+/// True when something newer than that which runs was asked for and cannot start.
+fn is_refused(status: &ServiceStatus) -> bool {
+    let code = status.extra.reason_code.as_deref();
+    status.state == ProcessState::Up && matches!(code, Some("config_error" | "template_error"))
 }
 
 /// True when it fails again and again right now.

@@ -160,8 +160,9 @@ fn inside(text: &str) -> Option<String> {
 /// The beginning of a piece of a template, in one line.
 fn shown(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim_end();
-    let end = line[2.min(line.len())..].find("{{").map_or(line.len(), |at| at + 2);
-    let line = line.get(..end).unwrap_or(line).trim_end();
+    // Up to the next piece. This one may begin with a character of several bytes.
+    let next = line.char_indices().skip(2).find(|(at, _)| line[*at..].starts_with("{{"));
+    let line = next.map_or(line, |(at, _)| &line[..at]).trim_end();
     match line.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line.to_owned(),

@@ -235,7 +235,7 @@ fn a_process_that_ends_as_soon_as_it_is_started_is_not_up() {
         taken("SvcStart", IDENT),
         look(process_up_for(0, 1, 8)),
         look(process_up_for(0, 1, 9)),
-        look(process_up_for(0, 1, 9)),
+        look(process_up_for(4, 1, 9)),
     ];
     let said = waits(&["svc", "start", "acme/demo", "--wait"], conversations);
     assert_eq!(said, (0, String::new(), String::new()));

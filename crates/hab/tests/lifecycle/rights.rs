@@ -83,7 +83,7 @@ fn three_capabilities_are_enough_and_stay_with_the_supervisor() {
         assert!(rights.contains(&format!("{set}:\t0000000000000000\n")), "{rights}");
     }
     assert!(rights.contains("word one\n"), "{rights}");
-    sup.wait_log("hook[init]:(HK): CapAmb:\t0000000000000000");
+    sup.wait_log("web.default(HK): hook[init]: CapAmb:\t0000000000000000");
     // A file that belongs to the service is read, compared and replaced.
     root.write("hab/user/web/config/user.toml", "word = \"two\"\n");
     sup.wait_log("(HK): new word two");

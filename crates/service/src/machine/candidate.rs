@@ -70,6 +70,12 @@ impl Machine {
         self.candidate.as_ref().is_some_and(Candidate::is_refused)
     }
 
+    /// True while it is not decided whether something newer replaces that which runs.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| !candidate.is_refused())
+    }
+
     /// The newest spec, also one that cannot come into force yet.
     #[must_use]
     pub fn newest_spec(&self) -> &ServiceSpec {

@@ -134,7 +134,11 @@ impl Supervisor {
                     update: Some(managed.spec().update_strategy.to_string()),
                     phase: Some(status.phase.as_str().into()),
                     reason: status.why.as_ref().map(Reason::line),
-                    pending: Some(self.specs_being_written || self.specs_being_read),
+                    pending: Some(
+                        self.specs_being_written
+                            || self.specs_being_read
+                            || managed.machine.is_undecided(),
+                    ),
                     service_state: Some(status.state.as_str().into()),
                     reason_code: status.why.as_ref().map(|why| why.code.as_str().into()),
                     evidence: {
