@@ -8,10 +8,11 @@ use std::{
 use roost_ident::ServiceGroup;
 
 use crate::{
-    group::Group,
+    group::{Group, ServiceConfig},
     input::{Counters, Input},
     known::KnownMembers,
-    reading::Budget,
+    member::Member,
+    reading::{Budget, Content},
     rebuild::{self, Decrypt},
 };
 
@@ -26,6 +27,8 @@ pub struct Census {
     looked_at: Option<BTreeSet<String>>,
     /// Groups that came into sight and were not told of since.
     in_sight_anew: BTreeSet<ServiceGroup>,
+    /// The caller reads contents, see [`Census::read_beside`].
+    read_beside: bool,
     budget: Budget,
     /// Groups that name changed files until the next change of anything.
     naming_files: BTreeSet<String>,
@@ -41,6 +44,8 @@ pub(crate) struct Entry {
     /// What could not be read, so that it is tried and told once: the config under `None`, files
     /// under their names.
     pub(crate) unreadable: BTreeMap<Option<String>, Unreadable>,
+    /// A newer config that the caller has yet to read.
+    pub(crate) waiting: Option<ServiceConfig>,
 }
 
 /// A version of a config or a file that could not be read.
@@ -76,6 +81,7 @@ impl Census {
             members: KnownMembers::default(),
             looked_at: None,
             in_sight_anew: BTreeSet::new(),
+            read_beside: false,
             budget: Budget::default(),
             naming_files: BTreeSet::new(),
             updates: 0,
@@ -99,6 +105,7 @@ impl Census {
             members: &self.members,
             looked_at: self.looked_at.as_ref(),
             budget: &self.budget,
+            read_beside: self.read_beside,
         };
         let warnings = rebuild::rebuild(&mut groups, &context, input, decrypt);
 
@@ -208,6 +215,58 @@ impl Census {
         self.in_sight_anew.iter()
     }
 
+    /// Leaves the reading of TOML to the caller, who may have it done on another thread: whatever
+    /// [`Census::unread`] returns for groups has to be read before templates or binds of these
+    /// groups are asked for. Configs are taken by the next update that their group is told of
+    /// after they were read (see [`Census::waiting`]).
+    #[must_use]
+    pub fn read_beside(mut self) -> Self {
+        self.read_beside = true;
+        self
+    }
+
+    /// What services in or bound to these groups can see and was not read yet.
+    #[must_use]
+    pub fn unread<'a>(
+        &self,
+        groups: impl IntoIterator<Item = &'a ServiceGroup>,
+    ) -> Vec<Arc<Content>> {
+        if !self.read_beside {
+            return Vec::new();
+        }
+        let entries = groups.into_iter().filter_map(|group| self.groups.get(group.as_str()));
+        let contents = entries.flat_map(|entry| {
+            let group = &entry.group;
+            let me = group.population.get(&self.local_member_id);
+            let shown = [group.first(), group.update_leader(), me];
+            let is_shown = move |member: &&Arc<Member>| {
+                let is_it = |it: &Arc<Member>| Arc::ptr_eq(it, member);
+                member.is_active() || shown.iter().flatten().any(|it| is_it(it))
+            };
+            let members = group.population.values().filter(is_shown).map(|member| &member.cfg);
+            let configs = [&entry.waiting, &group.service_config].into_iter().flatten();
+            members.chain(configs.map(|config| &config.value))
+        });
+        contents.filter(|content| !content.is_read()).cloned().collect()
+    }
+
+    /// Groups with a config that was not taken before it is read.
+    pub fn waiting(&self) -> impl Iterator<Item = &ServiceGroup> {
+        let waits = |entry: &&Entry| {
+            let taken = entry.group.service_config.as_ref();
+            let unreadable = |config: &ServiceConfig| {
+                self.sees(&entry.group) && config.value.is_read() && config.value.error().is_some()
+            };
+            entry.waiting.is_some() || taken.is_some_and(unreadable)
+        };
+        self.groups.values().filter(waits).map(|entry| &entry.group.service_group)
+    }
+
+    fn sees(&self, group: &Group) -> bool {
+        let name = group.service_group.as_str();
+        self.looked_at.as_ref().is_none_or(|groups| groups.contains(name))
+    }
+
     /// One group.
     #[must_use]
     pub fn group(&self, group: &ServiceGroup) -> Option<&Arc<Group>> {
@@ -228,6 +287,11 @@ impl Census {
 
 impl Entry {
     pub(crate) fn new(group: &ServiceGroup) -> Self {
-        Self { group: Arc::new(Group::new(group.clone())), seen: 0, unreadable: BTreeMap::new() }
+        Self {
+            group: Arc::new(Group::new(group.clone())),
+            seen: 0,
+            unreadable: BTreeMap::new(),
+            waiting: None,
+        }
     }
 }

@@ -8,16 +8,14 @@ use crate::{
     census::{Entry, Unreadable},
     group::{ServiceConfig, ServiceFile},
     input::Input,
-    measure::LIMITS,
-    reading::Content,
     rebuild::{Context, Decrypt},
 };
 
 /// Longest box that is opened, in bytes: a configuration of the greatest length in base64.
 const BOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Takes configs of higher incarnations. One that cannot be read leaves the former value. Of groups
-/// that nobody here can see nothing is read.
+/// Takes configs of higher incarnations. One that cannot be read leaves the former value, and so
+/// does one that the caller has yet to read. Of groups that nobody here can see nothing is read.
 pub(crate) fn take_configs(
     groups: &mut BTreeMap<String, Entry>,
     context: &Context<'_>,
@@ -30,7 +28,9 @@ pub(crate) fn take_configs(
         let Some(entry) = groups.get_mut(group) else { continue };
         let is_seen = context.sees(group);
         if is_seen {
-            drop_unreadable(entry, group, warnings);
+            drop_unreadable(entry, group, context, warnings);
+        } else {
+            entry.waiting = None;
         }
         let taken = entry.group.service_config.as_ref();
         if taken.is_some_and(|taken| taken.incarnation >= fact.incarnation)
@@ -39,17 +39,25 @@ pub(crate) fn take_configs(
         {
             continue;
         }
-        let content = open(fact.encrypted, fact.config, decrypt).and_then(|config| {
-            let content = Content::new(&config, LIMITS, None);
-            match content.error().filter(|_| is_seen) {
-                Some(error) => Err(error.to_owned()),
-                None => Ok(content),
-            }
+        let waiting = entry.waiting.take().filter(|it| it.incarnation == fact.incarnation);
+        let content = match waiting {
+            Some(config) => Ok(config.value),
+            None => open(fact.encrypted, fact.config, decrypt)
+                .map(|config| context.content(&config, None)),
+        };
+        let content = content.and_then(|content| {
+            let is_asked = is_seen && context.may_ask(&content);
+            let error = if is_asked { content.error().map(str::to_owned) } else { None };
+            error.map_or(Ok(content), Err)
         });
         match content {
-            Ok(content) => {
-                let value = Arc::new(content);
+            Ok(value) => {
+                let waits = is_seen && !context.may_ask(&value);
                 let config = ServiceConfig { incarnation: fact.incarnation, value };
+                if waits {
+                    entry.waiting = Some(config);
+                    continue;
+                }
                 Arc::make_mut(&mut entry.group).service_config = Some(config);
                 entry.unreadable.remove(&None);
             }
@@ -63,8 +71,14 @@ pub(crate) fn take_configs(
 }
 
 /// Lets go of a config that was taken unread and turns out not to be one.
-fn drop_unreadable(entry: &mut Entry, group: &str, warnings: &mut Vec<String>) {
-    let Some(config) = &entry.group.service_config else { return };
+fn drop_unreadable(
+    entry: &mut Entry,
+    group: &str,
+    context: &Context<'_>,
+    warnings: &mut Vec<String>,
+) {
+    let config = entry.group.service_config.as_ref();
+    let Some(config) = config.filter(|config| context.may_ask(&config.value)) else { return };
     let Some(error) = config.value.error() else { return };
     let (incarnation, text) = (config.incarnation, error.to_owned());
     Arc::make_mut(&mut entry.group).service_config = None;

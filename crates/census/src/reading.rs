@@ -1,4 +1,7 @@
-//! TOML from the ring: kept as the bytes that came, parsed when somebody looks, and once.
+//! TOML from the ring: kept as the bytes that came, parsed when it is needed, and once.
+//!
+//! What a stranger can make long must not be parsed where others wait. [`Content::read`] is what
+//! parses, on a thread of the caller's choice; see [`crate::Census::read_beside`].
 
 use std::{
     fmt,
@@ -19,6 +22,8 @@ pub struct Content {
     limits: Limits,
     /// `None` for what an operator of this group wrote: there is one of it for each group.
     budget: Option<Budget>,
+    /// It is parsed by [`Content::read`] before anything asks for its table.
+    beside: bool,
     read: OnceLock<Reading>,
 }
 
@@ -50,19 +55,42 @@ impl Content {
             let reading = Reading { table: Arc::default(), error: Some(error), charged: 0 };
             // It was made just now, so it is empty.
             let _ = read.set(reading);
-            return Self { bytes: Arc::default(), limits, budget: None, read };
+            return Self { bytes: Arc::default(), limits, budget: None, beside: false, read };
         }
-        Self { bytes: bytes.into(), limits, budget, read }
+        Self { bytes: bytes.into(), limits, budget, beside: false, read }
+    }
+
+    /// The same, which may not be parsed by who asks for its table.
+    pub(crate) fn beside(mut self) -> Self {
+        self.beside = true;
+        self
+    }
+
+    /// Parses it, unless that was done.
+    pub fn read(&self) {
+        self.reading();
+    }
+
+    /// True when its table can be had without parsing.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.read.get().is_some()
     }
 
     /// The table, parsed now if it was not. What cannot be read is empty.
     pub fn table(&self) -> &Arc<toml::Table> {
-        &self.reading().table
+        &self.asked().table
     }
 
     /// Why it cannot be read.
     pub fn error(&self) -> Option<&str> {
-        self.reading().error.as_deref()
+        self.asked().error.as_deref()
+    }
+
+    fn asked(&self) -> &Reading {
+        // Without debug assertions a late answer is better than none.
+        debug_assert!(!self.beside || self.is_read(), "parsed where others wait");
+        self.reading()
     }
 
     /// The table for somebody who does not keep it: for a group that nobody here can see nothing
@@ -165,5 +193,11 @@ mod tests {
         let content = Content::new(&vec![b' '; LIMITS.bytes + 1], LIMITS, None);
         assert!(content.bytes.is_empty());
         assert_eq!(content.error(), Some("it has 1048577 bytes, the limit is 1048576"));
+    }
+
+    #[test]
+    #[should_panic(expected = "parsed where others wait")]
+    fn what_is_to_be_read_beside_is_not_parsed_by_who_asks() {
+        Content::new(b"a = 1", LIMITS, None).beside().table();
     }
 }

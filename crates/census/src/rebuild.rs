@@ -30,12 +30,25 @@ pub(crate) struct Context<'a> {
     pub(crate) looked_at: Option<&'a BTreeSet<String>>,
     /// Memory for what is parsed.
     pub(crate) budget: &'a Budget,
+    /// Contents are read by the caller.
+    pub(crate) read_beside: bool,
 }
 
 impl Context<'_> {
     /// True when somebody here can see the group.
     pub(crate) fn sees(&self, group: &str) -> bool {
         self.looked_at.is_none_or(|groups| groups.contains(group))
+    }
+
+    /// A content that was not looked at.
+    pub(crate) fn content(&self, bytes: &[u8], budget: Option<Budget>) -> Arc<Content> {
+        let content = Content::new(bytes, LIMITS, budget);
+        Arc::new(if self.read_beside { content.beside() } else { content })
+    }
+
+    /// True for a content that is read, or may be now.
+    pub(crate) fn may_ask(&self, content: &Content) -> bool {
+        !self.read_beside || content.is_read()
     }
 }
 
@@ -101,7 +114,7 @@ fn take_services(groups: &mut BTreeMap<String, Entry>, context: &Context<'_>, in
 fn exports(fact: &ServiceFact<'_>, context: &Context<'_>) -> Arc<Content> {
     // What this Supervisor publishes finds room however much others have sent.
     let budget = (fact.member_id != context.me).then(|| context.budget.clone());
-    Arc::new(Content::new(fact.cfg, LIMITS, budget))
+    context.content(fact.cfg, budget)
 }
 
 fn judge_members(

@@ -81,8 +81,8 @@ pub(crate) fn update(
     census.update(&input, decrypt)
 }
 
-/// Groups of which something is different, that somebody here looks at since, or that have something
-/// which a new key may open.
+/// Groups of which something is different, that somebody here looks at since, whose config may have
+/// been read since, or that have something which a new key may open.
 fn changed_groups(
     census: &Census,
     before: &View,
@@ -96,7 +96,8 @@ fn changed_groups(
         .chain(changed(&before.update_elections, &view.update_elections));
     let groups = names.filter_map(|name| name.parse().ok());
     let locked = census.locked().filter(|_| keys_changed);
-    groups.chain(census.in_sight_anew().chain(locked).cloned()).collect()
+    let known = census.in_sight_anew().chain(census.waiting()).chain(locked);
+    groups.chain(known.cloned()).collect()
 }
 
 fn changed<'a, T>(

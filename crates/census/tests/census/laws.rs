@@ -504,6 +504,68 @@ fn only_groups_that_somebody_can_see_are_read() {
     assert!(!census.look_at([&group]), "it was told of");
 }
 
+/// Reads what is unread of `web.default`, as a thread beside the census does; how much that was.
+fn read(census: &Census) -> usize {
+    let group = group("web.default");
+    let unread = census.unread([&group]);
+    unread.iter().for_each(|content| content.read());
+    assert_eq!(census.unread([&group]).len(), 0);
+    unread.len()
+}
+
+#[test]
+fn a_census_that_is_read_beside_parses_nothing_itself() {
+    let (mut ring, census) = trio();
+    let mut census = census.read_beside();
+    let web_default = group("web.default");
+    census.look_at([&web_default]);
+    ring.configs = vec![content("web.default", "", 1, "a = 1")];
+    // Parsing within an update or a question fails an assertion of the content.
+    assert!(ring.update(&mut census).changed);
+    let taken = |census: &Census| web(census).service_config.as_ref().map(|it| it.incarnation);
+    assert_eq!((taken(&census), census.unread([&web_default]).len()), (None, 4));
+    assert_eq!(census.waiting().collect::<Vec<_>>(), [&web_default]);
+    assert_eq!(read(&census), 4);
+    assert!(ring.update(&mut census).changed, "now it is taken");
+    assert_eq!((taken(&census), census.waiting().count()), (Some(1), 0));
+    assert_eq!(census.svc_value(&web_default).expect("it is read")["me"]["cfg"]["port"], 80);
+
+    // One that cannot be read leaves the former value, and is read and reported once.
+    ring.configs = vec![content("web.default", "", 2, "a = = 1")];
+    assert_eq!(ring.update(&mut census).warnings, Vec::<String>::new());
+    assert_eq!((taken(&census), read(&census)), (Some(1), 1));
+    assert_eq!(ring.update(&mut census).warnings.len(), 1);
+    assert_eq!(ring.update(&mut census), Update::default());
+    assert_eq!((taken(&census), census.waiting().count()), (Some(1), 0));
+
+    // One that waits is replaced by a newer one.
+    ring.configs = vec![content("web.default", "", 3, "a = 3")];
+    ring.update(&mut census);
+    ring.configs = vec![content("web.default", "", 4, "a = 4")];
+    ring.update(&mut census);
+    assert_eq!((taken(&census), read(&census)), (Some(1), 1));
+    ring.update(&mut census);
+    assert_eq!(taken(&census), Some(4));
+}
+
+#[test]
+fn a_config_that_was_taken_unseen_is_read_beside_when_its_group_comes_into_sight() {
+    let (mut ring, census) = trio();
+    let mut census = census.read_beside();
+    census.look_at([]);
+    ring.configs = vec![content("web.default", "", 1, "a = = 1")];
+    ring.update(&mut census);
+    assert_eq!(census.waiting().count(), 0, "no service can see it");
+    let web_default = group("web.default");
+    census.look_at([&web_default]);
+    assert_eq!(ring.update(&mut census).warnings, Vec::<String>::new());
+    assert_eq!(read(&census), 4);
+    assert_eq!(census.waiting().count(), 1);
+    assert_eq!(ring.update(&mut census).warnings.len(), 1);
+    assert!(web(&census).service_config.is_none());
+    assert_eq!(census.waiting().count(), 0);
+}
+
 #[test]
 fn a_file_whose_name_is_no_file_name_is_refused_and_named_without_control_characters() {
     let (mut ring, mut census) = trio();

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use roost_census::Content;
 use roost_ident::{BindingMode, ServiceGroup};
 use roost_pkg::dirs;
 use roost_service::{BindReport, BuildFailure, Event as Told, ServiceSpec};
@@ -56,6 +57,12 @@ impl Supervisor {
         };
         let Some(managed) = self.services.get_mut(service) else { return };
         let Some((spec, group)) = managed.checking.take() else { return };
+        let seen = [managed.group(), &group].into_iter();
+        let unread = self.census.unread(seen.chain(spec.binds.iter().map(|bind| &bind.group)));
+        if !unread.is_empty() {
+            managed.checking = Some((spec, group));
+            return self.read_for_candidate(service, built, unread);
+        }
         let Some(managed) = self.services.get(service) else { return };
         let binds = binds(&spec, Some(&built));
         let is_open = |report: &&BindReport| !report.is_satisfied();
@@ -78,6 +85,17 @@ impl Supervisor {
             let checked = || context.map_or(Ok(()), |context| rendering::check(&built, &context));
             let result = guarded(checked).unwrap_or_else(Err).map(|()| built);
             Event::CandidateChecked { service, result }
+        });
+    }
+
+    /// Reads what it would see of the ring, and comes back.
+    fn read_for_candidate(&mut self, service: &str, built: Box<Built>, unread: Vec<Arc<Content>>) {
+        // It was begun when it was read, and nothing else of the kind began since.
+        self.begin_errand(service, Kind::Check);
+        let service = service.to_owned();
+        self.beside(move || {
+            unread.iter().for_each(|content| content.read());
+            Event::CandidateBuilt { service, result: Ok(built) }
         });
     }
 

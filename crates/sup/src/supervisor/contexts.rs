@@ -1,6 +1,10 @@
 //! What templates see: the census, the configuration layers, gossiped files.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use roost_census::Sight;
 use roost_ident::{ElectionStatus, ServiceGroup};
@@ -32,7 +36,15 @@ const FILES_PAUSE: Duration = Duration::from_secs(10);
 impl Supervisor {
     /// The ring looks different: the census follows, and every service that can see it.
     pub(super) fn take_view(&mut self, view: Arc<View>) {
-        if !self.update_census(view) || self.is_ending() {
+        if self.update_census(view) {
+            self.look_at_ring();
+        }
+    }
+
+    /// Each service takes what it sees of the ring. What none has read yet is read first, beside
+    /// this task.
+    fn look_at_ring(&mut self) {
+        if self.is_ending() || self.read_contents() {
             return;
         }
         let services: Vec<String> = self.services.keys().cloned().collect();
@@ -46,6 +58,45 @@ impl Supervisor {
                 self.refresh(&service);
             }
         }
+    }
+
+    /// Has what services here can see of the ring read; false when all of it is.
+    pub(super) fn read_contents(&mut self) -> bool {
+        if self.contents_being_read {
+            return true;
+        }
+        let own = self.services.values().map(Managed::group);
+        let bound = self.services.values().flat_map(Self::bound);
+        let unread = self.census.unread(own.chain(bound));
+        if unread.is_empty() {
+            return false;
+        }
+        self.contents_being_read = true;
+        self.beside(move || {
+            let began = Instant::now();
+            unread.iter().for_each(|content| content.read());
+            Event::ContentsRead { took: began.elapsed() }
+        });
+        true
+    }
+
+    /// Contents were read: configurations among them are taken, and services look again.
+    pub(super) fn contents_read(&mut self) {
+        self.contents_being_read = false;
+        self.update_census(Arc::clone(&self.view));
+        self.look_at_ring();
+    }
+
+    /// Groups that a service is bound to, or will be. A spec that is being checked waits for its
+    /// binds too.
+    fn bound(managed: &Managed) -> impl Iterator<Item = &ServiceGroup> {
+        let waiting = managed.machine.newest_spec().binds.iter();
+        managed.spec().binds.iter().chain(waiting).map(|bind| &bind.group)
+    }
+
+    /// True when a service can look at the ring without anything being parsed.
+    fn sees_clearly(&self, managed: &Managed) -> bool {
+        self.census.unread(std::iter::once(managed.group()).chain(Self::bound(managed))).is_empty()
     }
 
     /// Takes what is different into the census; true when that shows something else.
@@ -89,6 +140,8 @@ impl Supervisor {
         let Some(managed) = self.services.get_mut(service) else { return false };
         let group = self.census.group(managed.machine.group());
         let config = group.and_then(|group| group.service_config.as_ref());
+        // One that is to be read is taken then.
+        let config = config.filter(|config| config.value.is_read());
         let Some(config) = config else { return false };
         if !managed.layers.take_gossip(config.incarnation, (**config.value.table()).clone()) {
             return false;
@@ -120,6 +173,11 @@ impl Supervisor {
     pub(super) fn refresh(&mut self, service: &str) {
         let Some(mut managed) = self.services.remove(service) else { return };
         let now = self.world.clock.now();
+        if managed.built.is_some() && !self.sees_clearly(&managed) {
+            self.services.insert(service.into(), managed);
+            self.read_contents();
+            return self.drive(service);
+        }
         if managed.built.is_some() {
             managed.told = Some(self.sight(&managed));
             // Before what may start a hook: it is to see who leads, and where its binds are.
@@ -153,10 +211,7 @@ impl Supervisor {
     }
 
     pub(super) fn sight(&self, managed: &Managed) -> Sight {
-        // A spec that is being checked waits for its binds too.
-        let waiting = managed.machine.newest_spec().binds.iter();
-        let bound = managed.spec().binds.iter().chain(waiting).map(|bind| &bind.group);
-        self.census.sight(managed.group(), bound)
+        self.census.sight(managed.group(), Self::bound(managed))
     }
 
     fn bind_reports(&self, managed: &Managed) -> Vec<BindReport> {
@@ -187,7 +242,7 @@ impl Supervisor {
     }
 
     /// The document that templates are rendered with; `None` before the census has this
-    /// service.
+    /// service, and while what it sees of the ring is being read.
     pub(super) fn context(&self, managed: &Managed) -> Option<Value> {
         let built = managed.built.as_ref()?;
         let cfg = to_json(&managed.cfg.table());
@@ -201,6 +256,10 @@ impl Supervisor {
         group: &ServiceGroup,
         binds: &[roost_census::Bind<'_>],
     ) -> Option<Value> {
+        let groups = std::iter::once(group).chain(binds.iter().map(|bind| bind.group));
+        if !self.census.unread(groups).is_empty() {
+            return None;
+        }
         let svc = self.census.svc_value(group)?;
         let bind = self.census.bind_value(binds);
         let package = &built.package;

@@ -6,6 +6,7 @@
 //! | sent by | at most |
 //! |---|---|
 //! | work for services | one of a kind and service: no other begins before it was taken |
+//! | reading of what the ring brought | one |
 //! | watchers of files | one of each thing that is watched ([`Reports`]) |
 //! | the control gateway | one of each conversation, three with commands that change specs |
 //! | the ring | one departure; as many questions for suitability as the ring lets wait; advice, which has permits |
@@ -17,6 +18,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use roost_ctl::server::Incoming;
@@ -42,6 +44,11 @@ pub(crate) enum Event {
     LauncherGone,
     /// The ring looks different now.
     Ring(Arc<View>),
+    /// What services here see of the ring was parsed.
+    ContentsRead {
+        /// How long that took.
+        took: Duration,
+    },
     /// An election needs to know how fit a service is.
     NeedSuitability {
         /// The group.

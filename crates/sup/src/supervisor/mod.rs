@@ -13,6 +13,8 @@
 //! | `launched` | what the launcher says |
 //! | `specs` | the spec directory and the services it asks for |
 //! | `errands` | slow work, which is not waited for without end |
+//! | `governor` | the share of this task that changes of the ring get |
+//! | `heard` | which advice was logged |
 //! | `key_watch` | when a rumor that could not be opened is tried again |
 //! | `contexts` | census, configuration layers, gossiped files: what templates see |
 //! | `directories` | plain directories |
@@ -30,6 +32,8 @@ mod contexts;
 mod directories;
 mod effects;
 mod errands;
+mod governor;
+mod heard;
 mod key_watch;
 mod launched;
 pub(crate) mod orphans;
@@ -63,6 +67,8 @@ use self::{
     directories::Directory,
     errands::{Errands, Kind},
     event::{Event, Reports, Watch},
+    governor::Governor,
+    heard::Heard,
     key_watch::KeyWatch,
     managed::Managed,
     orphans::Orphans,
@@ -90,19 +96,12 @@ use crate::{
     systemd, vital,
 };
 
-/// Different warnings about the ring that are told before the rest is held back.
-const ADVICE_MAX: usize = 1_000;
 /// An end waits so long for the specs of services that still run and were not taken back yet.
 const SPECS_PATIENCE_MS: u64 = 5_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
 /// What the condition of a disk that hangs is about.
 const STATE_FILES: &str = "state files";
-/// A change of the ring that takes so long or less is followed by no rest.
-const RING_FREE: Duration = Duration::from_millis(5);
-/// The rest after a change of the ring, as many times as long as the change took, and at most.
-const RING_REST_FACTOR: u32 = 4;
-const RING_REST_MAX: Duration = Duration::from_secs(2);
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// Heard nothing for so long, it starts another Supervisor.
@@ -220,7 +219,12 @@ pub(crate) struct Supervisor {
     directories: BTreeMap<String, Directory>,
     publisher: Publisher,
     touched: BTreeSet<String>,
-    advice_told: BTreeSet<String>,
+    /// Advice that was logged: of this member's services and directories, and of the ring.
+    own_advice: Heard,
+    ring_advice: Heard,
+    governor: Governor,
+    /// What services see of the ring is being parsed beside this task.
+    contents_being_read: bool,
     /// Processes that nobody will stop but the end of this process.
     left: Vec<(u32, Shutdown)>,
     course: Course,
@@ -239,7 +243,7 @@ impl Supervisor {
         let hooks = HookRuns::new(world.output.clone(), world.small_files.clone());
         let keys = KeyCache::new(world.config.key_cache.clone());
         let mut supervisor = Self {
-            census: Census::new(&world.sys.member_id),
+            census: Census::new(&world.sys.member_id).read_beside(),
             services: BTreeMap::new(),
             orphans: Orphans::default(),
             errands: Errands::default(),
@@ -261,7 +265,10 @@ impl Supervisor {
             directories: BTreeMap::new(),
             publisher: Publisher::new(snapshots),
             touched: BTreeSet::new(),
-            advice_told: BTreeSet::new(),
+            own_advice: Heard::default(),
+            ring_advice: Heard::default(),
+            governor: Governor::default(),
+            contents_being_read: false,
             left: Vec::new(),
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
@@ -294,13 +301,12 @@ impl Supervisor {
         let mut launcher_lives = true;
         // Whoever can send gossip can change the ring all the time. Its changes get a share of this
         // task, and what must wait is not queued: only the last view counts.
-        let mut ring_rests_until = Instant::now();
         loop {
-            let ring_rests = Instant::now() < ring_rests_until;
-            let mut wake = self.next_wake();
-            if ring_rests {
-                wake = Some(wake.map_or(ring_rests_until, |wake| wake.min(ring_rests_until)));
-            }
+            let ring_rests = self.governor.rests_until(Instant::now());
+            let wake = self.next_wake().into_iter().chain(ring_rests).min();
+            // What the last view brought is looked at before the next one is taken, so that
+            // services see something however fast views follow each other.
+            let takes_views = ring_rests.is_none() && !self.contents_being_read;
             let mut view_at = None;
             tokio::select! {
                 event = events.recv() => {
@@ -313,7 +319,7 @@ impl Supervisor {
                         self.handle(event);
                     }
                 }
-                Ok(()) = views.changed(), if !ring_rests => {
+                Ok(()) = views.changed(), if takes_views => {
                     view_at = Some(Instant::now());
                     let view = Arc::clone(&views.borrow_and_update());
                     self.handle(Event::Ring(view));
@@ -334,8 +340,8 @@ impl Supervisor {
             }
             self.world.metrics.queued("events", events.len());
             self.publish();
-            if let Some(took) = view_at.map(|began| began.elapsed()).filter(|it| *it > RING_FREE) {
-                ring_rests_until = Instant::now() + (took * RING_REST_FACTOR).min(RING_REST_MAX);
+            if let Some(began) = view_at {
+                self.governor.worked(began, Instant::now());
             }
             if let Some(exit) = self.finished() {
                 return End { exit, left: self.left };
@@ -349,9 +355,19 @@ impl Supervisor {
             Event::Launcher(event) => self.launcher_said(event),
             Event::LauncherGone => self.launcher_gone(),
             Event::Ring(view) => self.take_view(view),
+            Event::ContentsRead { took } => {
+                self.contents_read();
+                // The other thread took a core of the machine for as long.
+                let now = Instant::now();
+                self.governor.worked(began.checked_sub(took).unwrap_or(began), now);
+            }
             Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
             Event::Departed => self.departed(),
-            Event::Advice(text, _room) => self.advise(&text),
+            Event::Advice(text, _room) => {
+                if self.ring_advice.is_due(self.world.clock.now().mono_ms, &text) {
+                    self.world.output.sup(&text);
+                }
+            }
             Event::Changed(watch) => {
                 self.world.reports.taken(&watch);
                 // Everything is read again when the command has ended.
@@ -482,9 +498,9 @@ impl Supervisor {
         self.stop_inherited();
     }
 
-    /// Tells what an operator must know of, each thing once.
+    /// Logs what an operator must know of, each thing once.
     fn advise(&mut self, text: &str) {
-        if self.advice_told.len() < ADVICE_MAX && self.advice_told.insert(text.into()) {
+        if self.own_advice.is_due(self.world.clock.now().mono_ms, text) {
             self.world.output.sup(text);
         }
     }

@@ -433,6 +433,7 @@ impl Supervisor {
                 }
                 self.tell_merge_errors(service, &errors);
                 self.look_around();
+                self.read_contents();
                 self.take_gossip(service);
                 if !look {
                     if !is_refused {
