@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`ring`] | envelopes, datagrams, rumors, the data file |
 //! | [`member`] | a whole ring member, fed with messages, commands and time |
+//! | [`census`] | TOML and files in rumors, as the census takes them |
 //! | [`zmtp`] | the protocol of gossip connections |
 //! | [`ctl`] | control frames, requests, answers |
 //! | [`crypto`] | key files, BOX-1 |
@@ -22,6 +23,7 @@
 //! | [`launch`] | messages between launcher and Supervisor, process tables, `#!` lines |
 //! | [`ident`] | identifiers, service groups, binds |
 
+pub mod census;
 pub mod crypto;
 pub mod ctl;
 pub mod files;
@@ -41,8 +43,9 @@ pub mod zmtp;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is that of their file in `fuzz/fuzz_targets` and of their corpus.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("box_message", crypto::box_message),
+    ("census", census::census),
     ("config", template::config),
     ("ctl_answer", ctl::answer),
     ("ctl_frame", ctl::frame),

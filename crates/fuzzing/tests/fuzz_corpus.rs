@@ -174,7 +174,7 @@ macro_rules! tests {
 }
 
 tests! {
-    box_message config ctl_answer ctl_frame ctl_request data_file envelope hart_body
+    box_message census config ctl_answer ctl_frame ctl_request data_file envelope hart_body
     hart_entries hart_header http ident key_file launch_wire member metafile peers process_table
     remembered rumor service_directory shebang spec_file swim template zmtp
 }
