@@ -402,3 +402,42 @@ fn a_copy_of_a_machine_is_noticed_whatever_the_incarnations_and_a_move_is_none()
     }
     assert_eq!(copies(&mut doubled), 1, "said once");
 }
+
+/// In a ring of thousands a member hears each copy once in many minutes.
+#[test]
+fn two_machines_with_one_id_are_told_apart_when_both_were_heard_once() {
+    // Whoever is pinged at one of these places answers, all datagrams in order; gives lines about
+    // copies and datagrams sent.
+    let play = |lives_at: &[usize]| {
+        let mut observer = ring(Config::default());
+        let (mut copied, mut sent) = (0, 0);
+        let mut arriving = std::collections::VecDeque::from([(1, ping(1)), (7, ping(1))]);
+        while let Some((place, swim)) = arriving.pop_front() {
+            let input = Input::Datagram { from: addr(place), bytes: &plain(swim.encode()) };
+            observer.handle(Now(sent), input).unwrap();
+            for output in drain(&mut observer) {
+                match output {
+                    Output::Event(roost_ring::Event::Copied { .. }) => copied += 1,
+                    Output::Send { to, bytes } => {
+                        sent += 1;
+                        let payload = Envelope::new(None).unwrap(&bytes).unwrap();
+                        let swim = Swim::decode(payload).unwrap();
+                        let place = lives_at.iter().find(|place| addr(**place) == to);
+                        if let (SwimKind::Ping { .. }, Some(place)) = (swim.kind, place) {
+                            let from = stranger(1);
+                            let kind = SwimKind::Ack { from, forward_to: None };
+                            arriving.push_back((*place, Swim { kind, memberships: Vec::new() }));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        (copied, sent)
+    };
+    let (copied, sent) = play(&[1, 7]);
+    assert_eq!(copied, 1, "both answer");
+    assert!(sent <= 2 + 8, "{sent} datagrams: answers to two pings, and at most four times two");
+    assert_eq!(play(&[7]).0, 0, "it has moved");
+    assert_eq!(play(&[1]).0, 0, "somebody has sent with its id");
+}

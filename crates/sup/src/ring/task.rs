@@ -270,9 +270,7 @@ impl Task {
     /// Somebody sends with the id of this member. Its own pings come back when its address is among
     /// the initial peers.
     fn look_at_double(&self, from: SocketAddr) {
-        // Only an address of this machine can be bound.
-        let is_here = std::net::UdpSocket::bind((from.ip(), 0)).is_ok();
-        if !is_here || from.port() != self.sockets.port {
+        if !is_itself(from, self.sockets.port) {
             let id = self.views.borrow().id.clone();
             self.advise(format!(
                 "A Supervisor at {from} uses the member id of this one, {id}. Where one machine is \
@@ -345,5 +343,25 @@ impl Task {
         self.save();
         self.sockets.pool.close().await;
         self.sockets.listener.close().await;
+    }
+}
+
+/// True when a datagram with the id of this member came from its own socket.
+fn is_itself(from: SocketAddr, own_port: u16) -> bool {
+    // Only an address of this machine can be bound.
+    from.port() == own_port && std::net::UdpSocket::bind((from.ip().to_canonical(), 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_id_from_another_machine_or_port_is_a_copy() {
+        let itself = |from: &str| is_itself(from.parse().expect("an address"), 9638);
+        assert!(itself("127.0.0.1:9638"));
+        assert!(itself("[::ffff:127.0.0.1]:9638"));
+        assert!(!itself("127.0.0.1:9639"), "another Supervisor of this machine");
+        assert!(!itself("192.0.2.7:9638"), "an address for documentation, on no machine");
     }
 }
