@@ -124,7 +124,8 @@ fn everything_works_without_root_without_terminal_and_with_an_empty_environment(
         testkit::request(([127, 0, 0, 1], port).into(), request).filter(|a| a.status() == 200)
     });
     assert_eq!(health.json()["stdout"], "fine\n");
-    assert!(root.read("log").contains("service.default(O): 65534"), "{}", root.read("log"));
+    // The first health check may end before the output of the process is read.
+    wait_for("the output", || root.read("log").contains("service.default(O): 65534").then_some(()));
     child.kill().unwrap();
     child.wait().unwrap();
 }
