@@ -268,7 +268,7 @@ mod tests {
                     encrypted,
                 }
             ),
-            (group(), "[a-z. ]{0,3}[a-z]", payload(), any::<u64>(), any::<bool>()).prop_map(
+            (group(), "[a-z][a-z. ]{0,3}[a-z]", payload(), any::<u64>(), any::<bool>()).prop_map(
                 |(group, filename, content, version, encrypted)| Request::PutFile {
                     group,
                     filename,

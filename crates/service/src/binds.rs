@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_about_binds_are_as_recorded() {
+    fn lines_about_binds_name_what_is_missing() {
         let line = |state| {
             BindReport { name: "database".into(), group: "db.default".into(), state }.line()
         };
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(
             line(BindState::MissingExports(fields)),
             "The group 'db.default' cannot satisfy the `database` bind because it does not export \
-             the following required fields: {\"host\", \"port\"}"
+             the following required fields: host, port"
         );
         assert_eq!(
             line(BindState::Satisfied),

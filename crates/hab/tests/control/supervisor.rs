@@ -86,6 +86,10 @@ fn comparable(bytes: &[u8]) -> Vec<Said> {
 
 /// Leaves out process ids, times, and what only Roost tells.
 fn without_moment(mut frame: Said) -> Said {
+    if frame.id == "NetOk" {
+        // Habitat's message has no fields; those of Roost begin at 100.
+        frame.body = Default::default();
+    }
     if frame.id == "ServiceStatus" {
         let status = ServiceStatus::decode(frame.body).expect("a status");
         let process = status.process.map(|mut process| {
