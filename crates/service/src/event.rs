@@ -228,8 +228,12 @@ pub enum Event {
     /// Answer to [`crate::Effect::Check`]: what would be started, or why it cannot be.
     Checked(Result<Plan, String>),
     /// A newer state of what the service is made of cannot even become a release; the text says
-    /// why, and how to mend it. [`Event::PackageUpdated`] follows when it can.
+    /// why, and how to mend it. [`Event::ReleaseFit`] or [`Event::PackageUpdated`] follows
+    /// when it can.
     ReleaseRefused(String),
+    /// What the service is made of can become a release, whether that is to run or not; or nothing
+    /// is followed any more. An [`Event::ReleaseRefused`] is over.
+    ReleaseFit,
     /// A file that a failed build, install hook or rendering read has changed: try again.
     FilesChanged,
     /// Answer to [`crate::Effect::RunInstallHooks`].

@@ -337,6 +337,7 @@ impl Machine {
             Event::BuildFailed(failure) => self.build_failed(now, &failure),
             Event::Checked(result) => self.checked(now, result),
             Event::ReleaseRefused(error) => self.note_unreleased(now, Some(&error)),
+            Event::ReleaseFit => self.note_unreleased(now, None),
             Event::FilesChanged => self.note_files(now),
             Event::Installed => self.installed(now),
             Event::InstallFailed { error, printed } => self.install_failed(now, &error, &printed),

@@ -96,6 +96,62 @@ fn a_service_stays_at_the_release_that_it_was_loaded_with() {
 }
 
 #[test]
+fn a_directory_that_cannot_become_a_release_is_a_condition_of_its_service() {
+    let root = root();
+    let dir = directory(&root, "src/web", "one");
+    fs::write(dir.join("hooks/health-check"), "#!/bin/sh\necho fine\n").unwrap();
+    let sup = root.supervisor().args([&dir]).start();
+    sup.wait_log("the word is one");
+    sup.wait_json("/services/web/default/health", |health| health["status"] == "OK");
+    let first = service(&sup, "web", is_up);
+    let pid = sup.wait_up("web");
+    let shown = |place: &str, args: &[&str]| {
+        let output = sup.hab(args);
+        (output.status.code(), format!("{place}: {}", String::from_utf8_lossy(&output.stdout)))
+    };
+    let ctl = sup.ctl.to_string();
+    let url = format!("http://{}", sup.http);
+    let check = || shown("check", &["svc", "check", "web", "--url", &url]);
+    let plan = dir.join("plan.sh");
+    let condition = "src/web/plan.sh:2: ";
+    let refused = || {
+        let reason = |v1: &serde_json::Value| v1["why"].as_str().map(str::to_owned);
+        let has_it = |v1: &serde_json::Value| reason(v1).is_some_and(|why| why.contains(condition));
+        let v1 = sup.wait_json("/v1/services/web.default", has_it);
+        assert_eq!((&v1["state"], &v1["health"]), (&"up".into(), &"ok".into()), "{v1}");
+        assert_eq!(v1["reason"]["code"], "config_error");
+        for format in ["wide", "json", "yaml"] {
+            let args = ["svc", "status", "--format", format, "--remote-sup", &ctl];
+            let (code, text) = shown(format, &args);
+            assert!(code == Some(0) && text.contains(condition), "{text}");
+        }
+        let (code, text) = check();
+        assert!(code == Some(1) && text.contains("WARNING: web.default - "), "{text}");
+        assert!(text.contains(condition), "{text}");
+        assert_eq!(sup.wait_up("web"), pid);
+    };
+    let is_over = |v1: &serde_json::Value| v1["reason"].is_null() && v1["health"] == "ok";
+    fs::write(&plan, "pkg_name=web\npkg_svc_user=$(id -un)\n").unwrap();
+    refused();
+    // What runs is what the directory is again.
+    fs::remove_file(&plan).unwrap();
+    sup.wait_json("/v1/services/web.default", is_over);
+    let (code, text) = check();
+    assert!(code == Some(0) && text.contains("OK: web.default - fine"), "{text}");
+    assert_eq!(sup.wait_up("web"), pid);
+
+    // One that is held back mends it as well.
+    fs::write(&plan, "pkg_name=web\npkg_svc_user=$(id -un)\n").unwrap();
+    refused();
+    let former = format!("local/web/0.1.0/{first}");
+    succeeds(&sup, &["svc", "load", &former, "--force"]);
+    fs::write(dir.join("hooks/run"), run("two")).unwrap();
+    fs::remove_file(&plan).unwrap();
+    sup.wait_log(&format!("web stays at {former}, which it was loaded with"));
+    sup.wait_json("/v1/services/web.default", is_over);
+}
+
+#[test]
 fn a_switched_link_is_a_change_of_the_service_that_is_named_after_it() {
     let root = root();
     directory(&root, "app/releases/101", "one");

@@ -256,6 +256,12 @@ fn what_is_no_release_yet_is_a_condition_until_there_is_one() {
     world.pass(100_000);
     assert_eq!(world.machine.status().reason.as_deref(), Some("default.toml:1:5: bad"));
     assert_eq!(has_line(&world, "web.default(SR): default.toml:1:5: bad"), 1);
+    // It is pinned to what runs: nothing else is to be taken over.
+    world.tell(Event::ReleaseFit);
+    world.pass(100);
+    assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
+    world.tell(Event::ReleaseRefused("default.toml:1:5: bad".into()));
+    world.pass(100);
     world.tell(Event::PackageUpdated(RAN.into()));
     world.pass(100);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));

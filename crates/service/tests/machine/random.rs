@@ -81,6 +81,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(election(ElectionStatus::InProgress, None)),
         1 => Just(Event::FilesUpdated(vec!["a".into()])),
         1 => Just(Event::ReleaseRefused("bad".into())),
+        1 => Just(Event::ReleaseFit),
         1 => Just(Event::PackageUpdated(NEWER.into())),
         // The end of a process that is not ours.
         1 => Just(Event::Exited { pid: 7, group_alive: false, end: crate::support::end() }),

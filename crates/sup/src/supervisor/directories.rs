@@ -74,6 +74,7 @@ impl Supervisor {
         let gone: Vec<String> = self.directories.keys().filter(is_gone).cloned().collect();
         for service in gone.iter().filter(|_| settled) {
             self.directories.remove(service);
+            self.tell(service, Told::ReleaseFit);
             self.world.watcher_of_places().unwatch(Watch::Directory(service.clone()));
             let (root, store) = (&self.world.config.root, self.world.store.clone());
             let paths = [followed::release_file(root, service), followed::file(root, service)];
@@ -171,6 +172,9 @@ impl Supervisor {
             let text = format!("{} can be read again", directory.display());
             self.world.output.sup(&text);
         }
+        // Also when the release stays what it was, or is held back.
+        self.tell(service, Told::ReleaseFit);
+        let Some(known) = self.directories.get_mut(service) else { return };
         let before = known.followed.release.replace(ident.clone());
         if before.as_ref() != Some(&ident) {
             let path = followed::release_file(&self.world.config.root, service);
@@ -207,10 +211,13 @@ impl Supervisor {
         self.tell(service, Told::PackageUpdated(ident.to_string()));
     }
 
-    /// The release before goes on; the reason is told once.
+    /// The former release continues; the reason is logged once, and is the condition of the service.
     fn not_staged(&mut self, service: &str, error: NotStaged) {
-        let Some(known) = self.directories.get_mut(service) else { return };
         let text = error.into_text();
+        let condition: Vec<&str> = text.lines().collect();
+        // Whatever was logged: the service may have been loaded since.
+        self.tell(service, Told::ReleaseRefused(condition.join("; ")));
+        let Some(known) = self.directories.get_mut(service) else { return };
         if known.trouble.replace(text.clone()).as_ref() == Some(&text) {
             return;
         }
@@ -221,7 +228,5 @@ impl Supervisor {
         if let Some(release) = release {
             self.world.output.sup(&format!("{service} goes on with {release}"));
         }
-        let condition: Vec<&str> = text.lines().collect();
-        self.tell(service, Told::ReleaseRefused(condition.join("; ")));
     }
 }
