@@ -120,22 +120,48 @@ fn warn_about_keys(context: &Context, settings: &CliToml) {
     });
 }
 
-/// Asks one thing and shows what the Supervisor says on the way. That it closes the connection
-/// without an answer, or that there was nothing to do, is an error.
+/// Asks one thing and shows what the Supervisor sends on the way. That it closes the connection
+/// without an answer, or that nothing was changed, is an error.
 pub(crate) fn command(
     context: &Context,
     remote: &CtlAddress,
     request: &Request,
 ) -> anyhow::Result<()> {
+    match converse(context, remote, request)? {
+        Some(why) => bail!("Nothing was changed: {why}."),
+        None => Ok(()),
+    }
+}
+
+/// As [`command`], for what is reached as well when nothing had to be changed: that is printed.
+pub(crate) fn command_for_state(
+    context: &Context,
+    remote: &CtlAddress,
+    request: &Request,
+) -> anyhow::Result<()> {
+    if let Some(why) = converse(context, remote, request)? {
+        context.ui.info(&format!("Nothing was changed: {why}."));
+    }
+    Ok(())
+}
+
+/// Gives the reason when nothing was changed.
+fn converse(
+    context: &Context,
+    remote: &CtlAddress,
+    request: &Request,
+) -> anyhow::Result<Option<String>> {
+    let mut unchanged = None;
     let ended = ask(context, remote, request, |answer| {
         match answer {
             Answer::Console(piece) => context.ui.console(&piece),
-            Answer::Unchanged(why) => bail!("Nothing was changed: {why}."),
+            Answer::Unchanged(why) => unchanged = Some(why),
             _ => {}
         }
         Ok(())
     })?;
-    expect_answer(ended)
+    expect_answer(ended)?;
+    Ok(unchanged)
 }
 
 /// Turns a missing answer into an error.

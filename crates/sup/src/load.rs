@@ -14,7 +14,7 @@ use std::{
 };
 
 use roost_ctl::{
-    reply::{Color, ErrorCode, Failure},
+    reply::{Color, ErrorCode, Failure, Reply},
     request::{Request, ServiceOptions},
     responder::Responder,
 };
@@ -83,7 +83,11 @@ impl SpecCommands {
                     // What was refused before was agreed to by loading it again.
                     drop(events.send(Event::Changed(Watch::Directory(service))));
                 }
-                responder.finish_with(result);
+                responder.finish(match result {
+                    Ok(None) => Reply::Ok,
+                    Ok(Some(why)) => Reply::Unchanged(why),
+                    Err(failure) => failure.into(),
+                });
             }
         });
         Self(commands)
@@ -116,7 +120,12 @@ fn stop_of(request: &Request) -> Option<(String, Option<u32>)> {
 }
 
 impl SpecWriter {
-    async fn carry_out(&self, request: Request, responder: &Responder) -> Result<(), Failure> {
+    /// Gives the reason when there was nothing to change.
+    async fn carry_out(
+        &self,
+        request: Request,
+        responder: &Responder,
+    ) -> Result<Option<String>, Failure> {
         let say = |line: &str| {
             responder.line(line);
             self.output.line("hab-sup", "AG", line);
@@ -134,15 +143,19 @@ impl SpecWriter {
                 };
                 let (fields, client) = (fields(options), Some(responder));
                 let loaded = self.load(&ident, force, fields, followed.as_ref(), client).await;
-                loaded.map(|line| say(&line))
+                loaded.map(|line| say(&line))?;
+                Ok(None)
             }
             Request::Update { ident, options } => {
-                let updated = self.update(&ident, fields(options)).await;
-                updated.map(|()| say(&format!("Updating {ident}")))
+                let changed = self.update(&ident, fields(options)).await?;
+                // Clients of Habitat get this line in either case.
+                say(&format!("Updating {ident}"));
+                Ok((!changed).then(|| format!("{ident} has these values already")))
             }
             Request::Unload { ident, .. } => {
                 let unloaded = self.unload(&ident).await;
-                unloaded.map(|()| say(&format!("Unloading {ident}")))
+                unloaded.map(|()| say(&format!("Unloading {ident}")))?;
+                Ok(None)
             }
             Request::Start { ident } => self.turn(&ident, DesiredState::Up, say).await,
             Request::Stop { ident, .. } => self.turn(&ident, DesiredState::Down, say).await,
@@ -267,11 +280,17 @@ impl SpecWriter {
         Ok(())
     }
 
-    async fn update(&self, ident: &PackageIdent, fields: SpecFields) -> Result<(), Failure> {
-        let mut spec = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
+    /// False when the spec has these values already.
+    async fn update(&self, ident: &PackageIdent, fields: SpecFields) -> Result<bool, Failure> {
+        let stored = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
+        let mut spec = stored.clone();
         spec.merge_update(fields);
         self.check(&spec, None, None).await?;
-        self.write(&spec).await
+        if spec == stored {
+            return Ok(false);
+        }
+        self.write(&spec).await?;
+        Ok(true)
     }
 
     async fn unload(&self, ident: &PackageIdent) -> Result<(), Failure> {
@@ -288,10 +307,13 @@ impl SpecWriter {
         ident: &PackageIdent,
         wanted: DesiredState,
         say: impl Fn(&str),
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let mut spec = self.stored(ident).await.ok_or_else(|| Failure::not_loaded(ident))?;
         if spec.desired_state == wanted {
-            return Ok(());
+            return Ok(Some(match wanted {
+                DesiredState::Up => format!("{ident} was started already"),
+                DesiredState::Down => format!("{ident} was stopped already"),
+            }));
         }
         spec.desired_state = wanted;
         self.write(&spec).await?;
@@ -300,7 +322,7 @@ impl SpecWriter {
             DesiredState::Down => "stopping",
         };
         say(&format!("Supervisor {verb} {ident}. See the Supervisor output for more details."));
-        Ok(())
+        Ok(None)
     }
 
     /// The spec that is stored under the name of the package; one that cannot be read counts as

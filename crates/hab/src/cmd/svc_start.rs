@@ -7,7 +7,7 @@ use crate::{
     cmd::loaded::Loaded,
     complete,
     context::Context,
-    control::{RemoteArg, command},
+    control::{RemoteArg, command_for_state},
     exit::Exit,
     wait::{self, WaitUp},
 };
@@ -30,7 +30,7 @@ impl Run for Arguments {
         let remote = self.remote.address(context);
         let ident = self.service.resolve(context, &remote)?;
         let before = self.wait.before(context, &remote, &ident)?;
-        command(context, &remote, &Request::Start { ident: ident.clone() })?;
+        command_for_state(context, &remote, &Request::Start { ident: ident.clone() })?;
         self.wait.run(context, &remote, &ident, wait::Command::Start, before)?;
         Ok(Exit::Success)
     }

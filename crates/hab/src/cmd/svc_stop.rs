@@ -7,7 +7,7 @@ use crate::{
     cmd::loaded::Loaded,
     complete,
     context::Context,
-    control::{RemoteArg, command},
+    control::{RemoteArg, command, command_for_state},
     exit::Exit,
     wait::WaitDown,
 };
@@ -48,7 +48,7 @@ impl Run for Stop {
         let Arguments { remote, shutdown_timeout: timeout_s, wait, service } = self.arguments;
         let remote = remote.address(context);
         let ident = service.resolve(context, &remote)?;
-        command(context, &remote, &Request::Stop { ident: ident.clone(), timeout_s })?;
+        command_for_state(context, &remote, &Request::Stop { ident: ident.clone(), timeout_s })?;
         wait.run(context, &remote, &ident)?;
         Ok(Exit::Success)
     }

@@ -9,7 +9,7 @@ use crate::{
     cmd::loaded::Loaded,
     complete,
     context::Context,
-    control::{RemoteArg, command},
+    control::{RemoteArg, command_for_state},
     exit::Exit,
     options::{
         service::{parse_group, word},
@@ -85,7 +85,7 @@ impl Run for Arguments {
         let remote = self.remote.address(context);
         let ident = self.service.resolve(context, &remote)?;
         let before = self.wait.before(context, &remote, &ident)?;
-        command(context, &remote, &Request::Update { ident: ident.clone(), options })?;
+        command_for_state(context, &remote, &Request::Update { ident: ident.clone(), options })?;
         self.wait.run(context, &remote, &ident, wait::Command::Change, before)?;
         Ok(Exit::Success)
     }

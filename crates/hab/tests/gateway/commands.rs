@@ -40,7 +40,8 @@ fn a_service_is_loaded_stopped_started_updated_and_unloaded() {
 
     let said = ok(&sup, &["svc", "stop", "acme/web"]);
     assert_eq!(said, "Supervisor stopping acme/web. See the Supervisor output for more details.\n");
-    assert_eq!(ok(&sup, &["svc", "stop", "acme/web"]), "");
+    let again = "Nothing was changed: acme/web was stopped already.\n";
+    assert_eq!(ok(&sup, &["svc", "stop", "acme/web"]), again);
     sup.wait_json("/services/web/default", |service| service["process"]["state"] == "down");
     let row = &status(&sup, &[])[1];
     assert_eq!(row[..4], [WEB, "standalone", "down", "down"], "{row:?}");
@@ -48,7 +49,8 @@ fn a_service_is_loaded_stopped_started_updated_and_unloaded() {
 
     let said = ok(&sup, &["svc", "start", "acme/web"]);
     assert_eq!(said, "Supervisor starting acme/web. See the Supervisor output for more details.\n");
-    assert_eq!(ok(&sup, &["svc", "start", "acme/web"]), "");
+    let again = "Nothing was changed: acme/web was started already.\n";
+    assert_eq!(ok(&sup, &["svc", "start", "acme/web"]), again);
     let second = sup.wait_up("web");
     assert_ne!(second, pid);
 
@@ -57,6 +59,10 @@ fn a_service_is_loaded_stopped_started_updated_and_unloaded() {
         "Updating acme/web\n"
     );
     sup.wait_json("/services/web/default", |service| service["channel"] == "beta");
+    assert_eq!(
+        ok(&sup, &["svc", "update", "acme/web", "--channel", "beta"]),
+        "Updating acme/web\nNothing was changed: acme/web has these values already.\n"
+    );
     assert_eq!(sup.wait_up("web"), second, "another channel is no reason to restart");
     assert_eq!(ok(&sup, &["svc", "update", "acme/web", "--group", "blue"]), "Updating acme/web\n");
     sup.wait_json("/services/web/blue", |service| service["process"]["state"] == "up");
