@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use anyhow::bail;
-use roost_ctl::{Answer, Request, ServiceStatus};
+use roost_ctl::{Answer, Request};
 use roost_ident::{PackageIdent, ServiceGroup};
 
 use crate::{
@@ -63,61 +63,72 @@ impl Loaded {
             Ok(())
         })?;
         expect_answer(ended)?;
-        choose(&name, &loaded)
+        let loaded: Vec<_> = loaded
+            .into_iter()
+            .map(|status| (format!("{}/{}", status.ident.origin, status.ident.name), status.group))
+            .collect();
+        let (ident, _) = choose(&name, &loaded, |(ident, _)| ident.clone())?;
+        Ok(parse_ident(ident)?)
     }
 }
 
-/// The one service that the name means.
-fn choose(name: &str, loaded: &[ServiceStatus]) -> anyhow::Result<PackageIdent> {
-    let means =
-        |status: &&ServiceStatus| status.ident.name == name || status.group.to_string() == name;
-    let short = |status: &ServiceStatus| format!("{}/{}", status.ident.origin, status.ident.name);
-    let found: Vec<String> = loaded.iter().filter(means).map(short).collect();
+/// The one service that a name (`web`) or a group (`web.blue`, with or without its organization)
+/// means, among identifiers and groups. Messages name services as `shown` does.
+///
+/// # Errors
+/// When it means none, or several.
+pub(crate) fn choose<'a>(
+    name: &str,
+    loaded: &'a [(String, ServiceGroup)],
+    shown: impl Fn(&(String, ServiceGroup)) -> String,
+) -> anyhow::Result<&'a (String, ServiceGroup)> {
+    let means = |(_, group): &&(String, ServiceGroup)| {
+        let full = group.as_str();
+        let bare = full.split_once('@').map_or(full, |(bare, _)| bare);
+        [group.service(), bare, full].contains(&name)
+    };
+    let list = |services: &[&(String, ServiceGroup)]| {
+        let names: Vec<String> = services.iter().map(|service| shown(service)).collect();
+        names.join(", ")
+    };
+    let found: Vec<_> = loaded.iter().filter(means).collect();
     match found.as_slice() {
-        [one] => Ok(parse_ident(one)?),
+        [one] => Ok(one),
         [] if loaded.is_empty() => bail!("No service is loaded, so {name} is not."),
         [] => {
-            let names: Vec<String> = loaded.iter().map(short).collect();
-            bail!("{name} is not loaded. Loaded are: {}.", names.join(", "))
+            let all: Vec<_> = loaded.iter().collect();
+            bail!("{name} is not loaded. Loaded are: {}.", list(&all))
         }
-        several => bail!("{name} is ambiguous. Give one of: {}.", several.join(", ")),
+        several => bail!("{name} is ambiguous. Give one of: {}.", list(several)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use roost_ctl::reply::StatusExtra;
-    use roost_ident::ProcessState;
-
     use super::*;
 
-    fn service(ident: &str, group: &str) -> ServiceStatus {
-        ServiceStatus {
-            ident: ident.parse().expect("an identifier"),
-            group: group.parse().expect("a group"),
-            desired: None,
-            state: ProcessState::Up,
-            elapsed_s: 0,
-            pid: None,
-            extra: StatusExtra::default(),
-        }
+    fn service(ident: &str, group: &str) -> (String, ServiceGroup) {
+        (ident.into(), group.parse().expect("a group"))
     }
 
     #[test]
     fn a_name_or_group_means_the_service_that_has_it() {
-        let loaded = [
-            service("acme/web/1.0.0/20240102030405", "web.blue"),
-            service("core/redis/7.0.0/20240102030405", "redis.default"),
-        ];
-        let chosen = |name| choose(name, &loaded).map(|it| it.to_string());
-        assert_eq!(chosen("web").expect("loaded"), "acme/web");
-        assert_eq!(chosen("web.blue").expect("loaded"), "acme/web");
-        let error = chosen("wep").expect_err("not loaded").to_string();
+        let loaded = [service("acme/web", "web.blue@org"), service("core/redis", "redis.default")];
+        let by_ident = |name| {
+            choose(name, &loaded, |(ident, _)| ident.clone()).map(|(ident, _)| ident.as_str())
+        };
+        for name in ["web", "web.blue", "web.blue@org"] {
+            assert_eq!(by_ident(name).expect("loaded"), "acme/web", "{name}");
+        }
+        let error = by_ident("wep").expect_err("not loaded").to_string();
         assert_eq!(error, "wep is not loaded. Loaded are: acme/web, core/redis.");
-        assert!(choose("web", &[]).is_err());
-        let twice = [loaded[0].clone(), service("other/web/1/20240102030405", "web.red")];
-        let error = choose("web", &twice).expect_err("ambiguous").to_string();
-        assert_eq!(error, "web is ambiguous. Give one of: acme/web, other/web.");
+        let by_group = |name| choose(name, &loaded, |(_, group)| group.to_string());
+        let error = by_group("web.red").expect_err("not loaded").to_string();
+        assert_eq!(error, "web.red is not loaded. Loaded are: web.blue@org, redis.default.");
+        assert!(choose("web", &[], |(ident, _)| ident.clone()).is_err());
+        let twice = [loaded[0].clone(), service("other/web", "web.red")];
+        let error = choose("web", &twice, |(ident, _)| ident.clone()).expect_err("ambiguous");
+        assert_eq!(error.to_string(), "web is ambiguous. Give one of: acme/web, other/web.");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! line that monitoring systems expect of a plugin (Nagios Plugin Development Guidelines):
 //! 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use roost_ident::{ServiceGroup, ServiceGroupError};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use ureq::Agent;
 
 use crate::{
     cli::Run,
+    cmd::loaded::choose,
     complete,
     context::Context,
     exit::Exit,
@@ -20,6 +21,8 @@ use crate::{
 const MAX_TIMEOUT_S: u64 = 86_400;
 /// Longest health document that is read.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+/// Longest list of services that is read: it holds their configuration.
+const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -43,19 +46,38 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 10)]
     timeout: u64,
     /// Name of the service (redis), or its group (redis.production, redis.production@acme)
-    #[arg(value_name = "NAME", value_parser = parse_name, add = complete::groups())]
+    #[arg(value_name = "NAME", add = complete::groups())]
+    name: Name,
+}
+
+/// A service as its user names it.
+#[derive(Debug, Clone)]
+struct Name {
+    text: String,
+    /// The group of this name; of a name alone the group `default`, which is looked at first.
     group: ServiceGroup,
 }
 
-/// A group, or the name of a service in the group `default`.
-fn parse_name(text: &str) -> Result<ServiceGroup, ServiceGroupError> {
-    if text.contains('.') { text.parse() } else { ServiceGroup::new(text, "default", None) }
+impl FromStr for Name {
+    type Err = ServiceGroupError;
+
+    fn from_str(text: &str) -> Result<Self, ServiceGroupError> {
+        let group = match text.contains('.') {
+            true => text.parse()?,
+            false => ServiceGroup::new(text, "default", None)?,
+        };
+        Ok(Self { text: text.into(), group })
+    }
 }
+
+/// What is known of a service: how it is called, the result, and its text.
+type Checked = (String, Exit, String);
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let checked = self.check();
-        let (exit, text) = checked.unwrap_or_else(|error| (Exit::Unknown, format!("{error:#}")));
+        let (name, exit, text) = checked
+            .unwrap_or_else(|error| (self.name.group.to_string(), Exit::Unknown, format!("{error:#}")));
         let word = match exit {
             Exit::Success => "OK",
             Exit::Failure => "WARNING",
@@ -65,7 +87,7 @@ impl Run for Arguments {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         // A bar would begin performance data.
         let line = line.trim().replace('|', "/");
-        context.ui.info(&format!("{word}: {} - {line}", self.group));
+        context.ui.info(&format!("{word}: {name} - {line}"));
         Ok(exit)
     }
 }
@@ -138,28 +160,54 @@ fn no_document(code: u16) -> (Exit, String) {
 }
 
 impl Arguments {
-    /// Asks for Roost's document of the service, and where there is none for Habitat's.
-    fn check(&self) -> anyhow::Result<(Exit, String)> {
-        let (code, body) = self.fetch(&format!("/v1/services/{}", escape(self.group.as_str())))?;
+    /// Asks for the group of this name, and for the loaded one that the name means if there is no
+    /// such group.
+    fn check(&self) -> anyhow::Result<Checked> {
+        let Name { text, group } = &self.name;
+        if let Some((exit, said)) = self.check_group(group)? {
+            return Ok((group.to_string(), exit, said));
+        }
+        let (code, body) = self.fetch("/services", MAX_LIST_BYTES)?;
+        if code != 200 {
+            let (exit, said) = no_document(code);
+            return Ok((text.clone(), exit, said));
+        }
+        let found = match choose(text, &loaded(&body), |(_, group)| group.to_string()) {
+            Ok((_, found)) => found.clone(),
+            Err(error) => return Ok((text.clone(), Exit::Usage, error.to_string())),
+        };
+        // It may have been unloaded meanwhile.
+        let (exit, said) = self.check_group(&found)?.unwrap_or_else(|| no_document(404));
+        Ok((found.to_string(), exit, said))
+    }
+
+    /// Asks for Roost's document of the group, and where there is none for Habitat's; `None` when
+    /// the group is not loaded.
+    fn check_group(&self, group: &ServiceGroup) -> anyhow::Result<Option<(Exit, String)>> {
+        let path = format!("/v1/services/{}", escape(group.as_str()));
+        let (code, body) = self.fetch(&path, MAX_DOCUMENT_BYTES)?;
         if code == 200
             && let Some(judged) = judge_v1(&body)
         {
-            return Ok(judged);
+            return Ok(Some(judged));
         }
-        if code != 404 || body.contains("\"code\"") {
-            return Ok(no_document(code));
+        if code != 404 {
+            return Ok(Some(no_document(code)));
         }
-        let mut path = format!("/services/{}", escape(self.group.service()));
-        for part in [Some(self.group.group()), self.group.organization()].into_iter().flatten() {
+        if body.contains("\"code\"") {
+            return Ok(None);
+        }
+        let mut path = format!("/services/{}", escape(group.service()));
+        for part in [Some(group.group()), group.organization()].into_iter().flatten() {
             path.push('/');
             path.push_str(&escape(part));
         }
         path.push_str("/health");
-        let (code, body) = self.fetch(&path)?;
-        Ok(judge(code, &body))
+        let (code, body) = self.fetch(&path, MAX_DOCUMENT_BYTES)?;
+        Ok((code != 404).then(|| judge(code, &body)))
     }
 
-    fn fetch(&self, path: &str) -> anyhow::Result<(u16, String)> {
+    fn fetch(&self, path: &str, limit: u64) -> anyhow::Result<(u16, String)> {
         let agent: Agent = Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(self.timeout.min(MAX_TIMEOUT_S))))
             .http_status_as_error(false)
@@ -175,7 +223,7 @@ impl Arguments {
         }
         let failed = |error| anyhow::anyhow!("cannot get {url}: {}", explain_http(&error));
         let mut answer = request.call().map_err(failed)?;
-        let body = answer.body_mut().with_config().limit(MAX_DOCUMENT_BYTES).read_to_string();
+        let body = answer.body_mut().with_config().limit(limit).read_to_string();
         let body = body.map_err(failed)?;
         Ok((answer.status().as_u16(), body))
     }
@@ -186,6 +234,17 @@ impl Arguments {
             identity: self.certs.as_deref().zip(self.key.as_deref()),
         }
     }
+}
+
+/// Identifiers and groups of the services of `/services`.
+fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
+    let services: Vec<Value> = serde_json::from_str(body).unwrap_or_default();
+    let entry = |service: &Value| {
+        let part = |key: &str| service["pkg"][key].as_str().unwrap_or_default().to_owned();
+        let group = service["service_group"].as_str()?.parse().ok()?;
+        Some((format!("{}/{}", part("origin"), part("name")), group))
+    };
+    services.iter().filter_map(entry).collect()
 }
 
 /// Percent-encodes a part of a path (RFC 3986 section 2.3).
@@ -276,10 +335,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_means_the_group_default() {
-        assert_eq!(parse_name("redis").expect("a group").as_str(), "redis.default");
-        assert_eq!(parse_name("redis.prod@acme").expect("a group").as_str(), "redis.prod@acme");
-        assert!(parse_name("").is_err());
+    fn a_name_alone_means_the_group_default_first() {
+        let group = |text: &str| text.parse::<Name>().map(|name| name.group.to_string());
+        assert_eq!(group("redis").expect("a group"), "redis.default");
+        assert_eq!(group("redis.prod@acme").expect("a group"), "redis.prod@acme");
+        assert!(group("").is_err());
+        let body = r#"[{"service_group":"web.blue","pkg":{"origin":"acme","name":"web"}},{}]"#;
+        let web = ("acme/web".to_owned(), "web.blue".parse().expect("a group"));
+        assert_eq!(loaded(body), [web]);
+        assert_eq!(loaded("<html>"), []);
     }
 
     #[test]

@@ -182,7 +182,10 @@ fn a_check_ends_with_the_codes_of_monitoring_plugins() {
     }
     let said = check("nosuch");
     assert_eq!(
-        (said.code, said.stdout.starts_with("CRITICAL: nosuch.default - ")),
+        (
+            said.code,
+            said.stdout.starts_with("CRITICAL: nosuch - nosuch is not loaded. Loaded are: ")
+        ),
         (2, true),
         "{said:?}"
     );

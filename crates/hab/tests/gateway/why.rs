@@ -135,5 +135,23 @@ fn a_refusal_of_the_v1_api_is_a_problem_document() {
     let answer = sup.get("/v1/services/nosuch");
     assert_eq!((answer.status(), answer.json()["code"].as_str()), (400, Some("bad_name")));
     let said = check(&sup, "nosuch");
-    assert_eq!((said.code, said.stdout.contains("not loaded")), (2, true), "{said:?}");
+    let line = "CRITICAL: nosuch - No service is loaded, so nosuch is not.\n";
+    assert_eq!((said.code, said.stdout.as_str()), (2, line), "{said:?}");
+}
+
+#[test]
+fn a_check_finds_a_service_in_another_group_by_its_name() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web", "--group", "blue", "--org", "acme"]).start();
+    sup.wait_json("/services/web/blue/acme", |service| service["process"]["state"] == "up");
+    for name in ["web", "web.blue", "web.blue@acme"] {
+        let said = check(&sup, name);
+        assert!(said.stdout.contains(": web.blue@acme - "), "{name}: {said:?}");
+        assert!(!said.stdout.contains("not loaded"), "{name}: {said:?}");
+    }
+    for name in ["wep", "web.red", "web.default"] {
+        let said = check(&sup, name);
+        let line = format!("CRITICAL: {name} - {name} is not loaded. Loaded are: web.blue@acme.\n");
+        assert_eq!((said.code, said.stdout), (2, line));
+    }
 }
