@@ -179,6 +179,11 @@ fn settle(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// How long something ran: a busy machine takes more.
+fn is_seconds(word: &str) -> bool {
+    word.contains('.') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
 fn settle_line(line: &str) -> String {
     let bare = line.trim_start_matches("< ");
     if bare.starts_with("date: ") {
@@ -189,7 +194,9 @@ fn settle_line(line: &str) -> String {
         let is_number = words[index].bytes().all(|byte| byte.is_ascii_digit());
         if words[index].len() == 32 && words[index].bytes().all(|byte| byte.is_ascii_hexdigit()) {
             words[index] = "MEMBER";
-        } else if is_number && words.get(index + 1).is_some_and(|next| next.starts_with("times")) {
+        } else if is_number && words.get(index + 1).is_some_and(|next| next.starts_with("times"))
+            || index > 0 && words[index - 1] == "after" && is_seconds(words[index])
+        {
             words[index] = "SOME";
         }
     }
