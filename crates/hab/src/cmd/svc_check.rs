@@ -76,8 +76,9 @@ type Checked = (String, Exit, String);
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let checked = self.check();
-        let (name, exit, text) = checked
-            .unwrap_or_else(|error| (self.name.group.to_string(), Exit::Unknown, format!("{error:#}")));
+        let (name, exit, text) = checked.unwrap_or_else(|error| {
+            (self.name.group.to_string(), Exit::Unknown, format!("{error:#}"))
+        });
         let word = match exit {
             Exit::Success => "OK",
             Exit::Failure => "WARNING",
