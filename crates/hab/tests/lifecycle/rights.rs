@@ -86,7 +86,7 @@ fn three_capabilities_are_enough_and_stay_with_the_supervisor() {
     sup.wait_log("web.default(HK): hook[init]: CapAmb:\t0000000000000000");
     // A file that belongs to the service is read, compared and replaced.
     root.write("hab/user/web/config/user.toml", "word = \"two\"\n");
-    sup.wait_log("(HK): new word two");
+    sup.wait_log("web.default(HK): hook[reconfigure]: new word two");
     for (path, user) in
         [("config/app/app.conf", NOBODY), ("config/app", NOBODY), ("data", NOBODY), ("run", DAEMON)]
     {
