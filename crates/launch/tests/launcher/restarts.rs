@@ -87,7 +87,7 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     assert!(welcome.ended.is_empty() && welcome.survivors.is_empty());
     let text = rig.stdout.wait("Supervisor process killed by signal 9");
     assert!(!text.contains("Child for service"), "{text}");
-    rig.stderr.wait("State of \"big.default\" not kept");
+    rig.stderr.wait("State of 'big.default' not kept");
     // taken back in full: it can be signalled
     sup.signal(1, libc::SIGTERM, Scope::Group);
     assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
