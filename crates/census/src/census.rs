@@ -25,7 +25,7 @@ pub struct Census {
     members: KnownMembers,
     /// Groups that services here can see; `None` for all.
     looked_at: Option<BTreeSet<String>>,
-    /// Groups that came into sight and were not told of since.
+    /// Groups that came into sight and were not reported since.
     in_sight_anew: BTreeSet<ServiceGroup>,
     /// The caller reads contents, see [`Census::read_beside`].
     read_beside: bool,
@@ -210,7 +210,7 @@ impl Census {
         !self.in_sight_anew.is_empty()
     }
 
-    /// Groups that came into sight since they were told of.
+    /// Groups that came into sight since the last report.
     pub fn in_sight_anew(&self) -> impl Iterator<Item = &ServiceGroup> {
         self.in_sight_anew.iter()
     }

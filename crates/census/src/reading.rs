@@ -47,7 +47,7 @@ impl Budget {
 }
 
 impl Content {
-    /// Takes bytes that nobody has looked at. What is longer than ever read is not kept.
+    /// Takes bytes that were not parsed yet. What is longer than ever read is not kept.
     pub(crate) fn new(bytes: &[u8], limits: Limits, budget: Option<Budget>) -> Self {
         let read = OnceLock::new();
         if bytes.len() > limits.bytes {
@@ -103,7 +103,7 @@ impl Content {
         }
     }
 
-    /// What a member exports, for somebody who does not keep it.
+    /// What a member exports, for a caller that does not keep it.
     #[must_use]
     pub fn peek_exports(bytes: &[u8]) -> Arc<toml::Table> {
         Self::new(bytes, LIMITS, None).peek()

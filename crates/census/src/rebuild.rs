@@ -35,7 +35,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// True when somebody here can see the group.
+    /// True when a service of this Supervisor can see the group.
     pub(crate) fn sees(&self, group: &str) -> bool {
         self.looked_at.is_none_or(|groups| groups.contains(group))
     }

@@ -32,7 +32,7 @@ pub fn create_directories(dir: &Path, mode: u32) -> io::Result<()> {
             let made = File::from(openat(CWD, dir, flags, Mode::empty())?);
             made.set_permissions(Permissions::from_mode(mode))
         }
-        // Somebody else was faster.
+        // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
@@ -75,7 +75,7 @@ impl fmt::Display for UnsafeDirectory {
 impl std::error::Error for UnsafeDirectory {}
 
 /// Whether only root and this process's user may change what a directory holds. A directory that
-/// does not exist, or cannot be looked at, is no finding.
+/// does not exist, or cannot be examined, is not reported.
 ///
 /// The group may write when it is root's, or when it is the private group of this user (group and
 /// user have the same number), as many systems set it up.

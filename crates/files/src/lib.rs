@@ -1,7 +1,7 @@
 //! Files and directories as the Supervisor and its launcher make and read them.
 //!
 //! What belongs to the Supervisor has its mode by intent, whatever the umask, and none of it is
-//! made or replaced through a link that somebody else put in its place. What is read can be
+//! made or replaced through a link that another user put in its place. What is read can be
 //! anything, since others may write, exchange or damage it: a pipe that never delivers, a
 //! directory, a link to itself, a sparse file of many gigabytes. Type and size are checked before
 //! the first byte is read, by the descriptor that is read from, so that nothing blocks or costs

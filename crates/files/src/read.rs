@@ -164,7 +164,7 @@ fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, ReadError> {
     })
 }
 
-/// True when the error says that there is no such file: also below something that is no directory.
+/// True when the error says that there is no such file: also below something that is not a directory.
 #[must_use]
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)

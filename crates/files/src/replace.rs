@@ -23,7 +23,7 @@ use rustix::{
 pub enum Durability {
     /// The file is synced before it is renamed, its directory afterwards.
     State,
-    /// Nothing is synced: the file is made anew when it is lost or damaged.
+    /// Nothing is synced: the file is made again when it is lost or damaged.
     Cache,
 }
 
