@@ -339,8 +339,7 @@ impl Judge {
 
 /// True when something newer than that which runs was asked for and cannot start.
 fn is_refused(status: &ServiceStatus) -> bool {
-    let code = status.extra.reason_code.as_deref();
-    status.state == ProcessState::Up && matches!(code, Some("config_error" | "template_error"))
+    status.state == ProcessState::Up && status.extra.reason_code.as_deref() == Some("not_replaced")
 }
 
 /// True when it fails again and again right now.

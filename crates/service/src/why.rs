@@ -50,6 +50,8 @@ codes! {
     TemplateError = "template_error",
     /// User, configuration, binds or templates are missing or bad.
     ConfigError = "config_error",
+    /// Something newer than that which runs was asked for and cannot start.
+    NotReplaced = "not_replaced",
     /// No installed package satisfies its spec.
     PackageMissing = "package_missing",
     /// Its package has nothing to run.

@@ -172,9 +172,11 @@ impl Machine {
             None => text.to_owned(),
         };
         let stale = || {
-            let is_template = self.condition.is_none() && self.unreleased.is_none();
-            let code =
-                if is_template { ReasonCode::TemplateError } else { ReasonCode::ConfigError };
+            let code = match (&self.condition, &self.unreleased) {
+                (Some(_), _) => ReasonCode::NotReplaced,
+                (None, Some(_)) => ReasonCode::ConfigError,
+                (None, None) => ReasonCode::TemplateError,
+            };
             let since_unix_ms = self.condition_since_ms;
             let evidence = Excerpt::default();
             self.conditions().map(|message| Reason { code, message, since_unix_ms, evidence })
