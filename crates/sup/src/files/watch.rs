@@ -208,6 +208,27 @@ impl Watched {
     fn has_changed(&self) -> bool {
         fingerprint(&self.targets) != self.fingerprint
     }
+
+    /// Looks at the targets; true when a change is to be reported now. What is taken back before
+    /// that is reported all the same: it may have been read in between, for another reason.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let found = fingerprint(&self.targets);
+        if self.change.is_none() && found == self.fingerprint {
+            return false;
+        }
+        let begun = Change { fingerprint: found, since: now, last: now };
+        let change = self.change.get_or_insert(begun);
+        if change.fingerprint != found {
+            change.fingerprint = found;
+            change.last = now;
+        }
+        if change.due() > now {
+            return false;
+        }
+        self.change = None;
+        self.fingerprint = found;
+        true
+    }
 }
 
 struct Thread<K> {
@@ -355,24 +376,7 @@ impl<K: Ord + Clone> Thread<K> {
     /// when nobody listens.
     fn report_changes(&mut self, report: &impl Fn(K) -> bool) -> bool {
         for (key, watched) in &mut self.targets {
-            let (found, now) = (fingerprint(&watched.targets), Instant::now());
-            if found == watched.fingerprint {
-                // Written and taken back.
-                watched.change = None;
-                continue;
-            }
-            let begun = Change { fingerprint: found, since: now, last: now };
-            let change = watched.change.get_or_insert(begun);
-            if change.fingerprint != found {
-                change.fingerprint = found;
-                change.last = now;
-            }
-            if change.due() > now {
-                continue;
-            }
-            watched.change = None;
-            watched.fingerprint = found;
-            if !report(key.clone()) {
+            if watched.is_due(Instant::now()) && !report(key.clone()) {
                 return false;
             }
         }
@@ -414,6 +418,9 @@ fn fingerprint(targets: &[Target]) -> u64 {
         match target {
             Target::File(_) => hash_file(fs::metadata(path).ok().as_ref(), &mut hasher),
             Target::Directory(_) => {
+                // A file that came and went between two looks shows in the time of the directory.
+                let times = fs::metadata(path).ok().map(|m| (m.mtime(), m.mtime_nsec()));
+                times.hash(&mut hasher);
                 let mut names: Vec<_> = fs::read_dir(path)
                     .into_iter()
                     .flatten()
@@ -614,6 +621,35 @@ mod tests {
         assert_eq!(reports.try_recv(), Ok("directory"));
         report(&mut thread);
         assert!(reports.try_recv().is_err(), "reported once");
+    }
+
+    #[test]
+    fn what_is_taken_back_before_it_is_reported_is_reported() {
+        let fixture = fixture();
+        let directory = fixture.root.path().join("specs");
+        let file = fixture.root.path().join("user.toml");
+        fs::create_dir(&directory).unwrap();
+        fs::write(&file, "a").unwrap();
+        let (kept, place) = (fixture.root.path().join("kept"), file.clone());
+        fixture.watcher.watch("specs", vec![Target::Directory(directory.clone())]);
+        fixture.settle();
+        fs::write(directory.join("a.spec"), "a").unwrap();
+        fs::remove_file(directory.join("a.spec")).unwrap();
+        fixture.expect("specs");
+
+        // The very same file is back: nothing of it differs.
+        let mut watched = Watched {
+            targets: vec![Target::File(place)],
+            fingerprint: fingerprint(&[Target::File(file.clone())]),
+            change: None,
+        };
+        fs::rename(&file, &kept).unwrap();
+        assert!(!watched.is_due(Instant::now()), "more may follow");
+        fs::rename(&kept, &file).unwrap();
+        let later = Instant::now() + QUIET;
+        assert!(!watched.is_due(later), "it has just changed again");
+        assert!(watched.is_due(later + QUIET));
+        assert!(!watched.is_due(later + QUIET * 2), "once");
     }
 
     #[test]
