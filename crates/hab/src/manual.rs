@@ -118,7 +118,11 @@ mod tests {
     fn every_command_has_examples_and_every_example_is_a_command_line() {
         let program = cli::command();
         for manual in table::MANUALS {
-            assert!(find(&program, manual.command).is_some(), "{} is no command", manual.command);
+            assert!(
+                find(&program, manual.command).is_some(),
+                "{} is not a command",
+                manual.command
+            );
             for (line, _) in manual.examples {
                 // A pipe, a variable or a redirection belongs to the shell.
                 let own = line.split(['|', '<', '>']).find(|part| part.contains("hab "));

@@ -24,7 +24,9 @@ pub enum HartError {
     #[error("Crypto error: Expected empty delimiter line in header; got '{0}'")]
     Delimiter(String),
     /// A header line is longer than any can be.
-    #[error("Crypto error: A header line is longer than {0} bytes, so this is no package archive")]
+    #[error(
+        "Crypto error: A header line is longer than {0} bytes, so this is not a package archive"
+    )]
     HeaderLine(u64),
     /// A header line is not text.
     #[error("stream did not contain valid UTF-8")]

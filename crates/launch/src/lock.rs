@@ -82,7 +82,10 @@ impl Lock {
                 .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
                 .open(&path)?;
             if !file.metadata()?.is_file() {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "this is not a regular file",
+                ));
             }
             rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             let own = std::process::id().to_string();
@@ -268,7 +271,7 @@ mod tests {
         )
         .expect("made");
         let text = Lock::acquire(root.path()).expect_err("a pipe").to_string();
-        assert!(text.contains("this is no regular file"), "{text}");
+        assert!(text.contains("this is not a regular file"), "{text}");
     }
 
     #[test]

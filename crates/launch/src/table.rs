@@ -137,7 +137,9 @@ pub(crate) fn parse(text: &str, boot_id: &str) -> Result<Content, String> {
         _ => None,
     };
     let entries = lines
-        .map(|(at, line)| parse_entry(line).ok_or(format!("line {} is no process", at + 1)))
+        .map(|(at, line)| {
+            parse_entry(line).ok_or(format!("line {} is not a process entry", at + 1))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     if entries.len() > MAX_ENTRIES {
         return Err(format!("more than {MAX_ENTRIES} processes"));

@@ -210,7 +210,7 @@ pub fn parse_timeout_s(text: &str) -> Result<u32, Fault> {
     let (line, number) = word(text);
     number.parse().map_err(|error| Fault {
         line,
-        problem: format!("'{number}' is no number of seconds ({error}); write a decimal number"),
+        problem: format!("'{number}' is not a number of seconds ({error}); write a decimal number"),
     })
 }
 

@@ -138,7 +138,7 @@ pub enum SetupError {
     NothingLocal(PackageIdent),
     /// Something that is no package is in the place of a release.
     #[error(
-        "{} is in the way: it is not empty and is no package for this machine; move it away",
+        "{} is in the way: it is not empty and is not a package for this machine; move it away",
         .0.display()
     )]
     InTheWay(PathBuf),

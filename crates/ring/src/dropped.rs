@@ -42,7 +42,7 @@ pub enum Dropped {
     #[error("rumor types 6 and 7 are for tests")]
     TestRumor,
     /// A group name that is none.
-    #[error("'{}' is no service group", .0.escape_debug())]
+    #[error("'{}' is not a valid service group", .0.escape_debug())]
     InvalidServiceGroup(String),
     /// An address that is not IPv4; it would kill the prober of a real Supervisor. The rest of
     /// a SWIM message is still used.

@@ -70,7 +70,7 @@ impl<'a> Binlinks<'a> {
                 }
                 let name = entry.file_name().into_string();
                 let name = name.map_err(|name| {
-                    anyhow::anyhow!("'{}' is no name for a link: it is not UTF-8", name.display())
+                    anyhow::anyhow!("'{}' cannot name a link: it is not UTF-8", name.display())
                 })?;
                 self.one(&name)?;
             }

@@ -21,7 +21,7 @@ impl Run for Arguments {
         let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         io::stdin().take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-            bail!("Standard input is longer than {KEY_FILE_BYTES_MAX} bytes, so it is no key.");
+            bail!("Standard input is longer than {KEY_FILE_BYTES_MAX} bytes, so it is not a key.");
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| Error::NotASigningKey)?;
         let named = match self.cache.open(context).import_signing_key(text) {

@@ -115,7 +115,8 @@ impl Arguments {
         let (build_deps, build_tdeps) = (idents("BUILD_DEPS")?, idents("BUILD_TDEPS")?);
         let ports = metafile::parse_exposes(&found.remove("EXPOSES").unwrap_or_default());
         let port = |text: &String| {
-            text.parse::<u16>().with_context(|| format!("MetaFile: EXPOSES: '{text}' is no port"))
+            text.parse::<u16>()
+                .with_context(|| format!("MetaFile: EXPOSES: '{text}' is not a valid port"))
         };
         let header = archive.header();
         Ok(Facts {

@@ -124,7 +124,7 @@ fn trust(context: &Context, path: &Path) -> anyhow::Result<()> {
     let cache = context.key_cache(variable("HAB_CACHE_KEY_PATH").as_deref().map(Path::new));
     let key = cache
         .import::<SigningPublicKey>(&text)
-        .with_context(|| format!("{shown} is no public origin key"))?;
+        .with_context(|| format!("{shown} is not a public origin key"))?;
     context.ui.status(Verb::Using, &format!("public origin key {}", key.named_revision()));
     Ok(())
 }

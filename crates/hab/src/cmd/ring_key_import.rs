@@ -20,7 +20,7 @@ impl Run for Arguments {
         let mut text = String::new();
         io::stdin().take(KEY_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
         if text.len() as u64 > KEY_FILE_BYTES_MAX {
-            bail!("Standard input is longer than {KEY_FILE_BYTES_MAX} bytes, so it is no key.");
+            bail!("Standard input is longer than {KEY_FILE_BYTES_MAX} bytes, so it is not a key.");
         }
         let key: RingKey = self.cache.open(context).import(&text)?;
         context.ui.end(&format!("Imported ring key {}.", key.named_revision()));

@@ -88,7 +88,7 @@ fn parse(text: &str) -> Result<Levels, String> {
     for (name, logger) in &file.loggers {
         let fine = |c: char| c.is_alphanumeric() || "_:-".contains(c);
         if name.is_empty() || !name.chars().all(fine) {
-            return Err(format!("'{name}' is no name of a logger"));
+            return Err(format!("'{name}' is not a valid name of a logger"));
         }
         if let Some(Level(level)) = &logger.level {
             filter.push_str(&format!(",{name}={level}"));
@@ -168,7 +168,7 @@ loggers:
         for (text, part) in [
             ("root: { level: loud }", "'loud' is no level; levels are off, error"),
             ("rot: { level: info }", "unknown field `rot`"),
-            ("loggers: { \"a=b,c\": { level: info } }", "'a=b,c' is no name of a logger"),
+            ("loggers: { \"a=b,c\": { level: info } }", "'a=b,c' is not a valid name of a logger"),
             ("[", "invalid type: sequence"),
         ] {
             let error = parse(text).unwrap_err();

@@ -133,7 +133,7 @@ impl Launcher {
                 || spawn.kind == Kind::Service && child.holds_name(&spawn.name)
         });
         let refusal = if !is_name(&spawn.name) {
-            Some((libc::EINVAL, format!("'{}' is no name", spawn.name.escape_debug())))
+            Some((libc::EINVAL, format!("'{}' is not a valid name", spawn.name.escape_debug())))
         } else if taken || spawn.id < first_id {
             let text = format!("'{}' runs already, or id {} was used", spawn.name, spawn.id);
             Some((libc::EEXIST, text))

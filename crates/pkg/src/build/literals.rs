@@ -114,7 +114,7 @@ fn words(text: &str) -> Result<Vec<String>, &'static str> {
                         Some('$' | '`') if c == '"' => return Err("'$'"),
                         Some('\\') if c == '"' => word.extend(chars.next()),
                         Some(other) => word.push(other),
-                        None => return Err("a quote without end"),
+                        None => return Err("a quote that is not closed"),
                     }
                 }
             }

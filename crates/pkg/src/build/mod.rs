@@ -88,7 +88,7 @@ pub enum BuildError {
         problem: String,
     },
     /// A release that is no stamp.
-    #[error("'{0}' is no release: write a UTC time as 14 digits, such as 20250101000000")]
+    #[error("'{0}' is not a valid release: write a UTC time as 14 digits, such as 20250101000000")]
     Release(String),
     /// A dependency is not installed.
     #[error("{0}; install it, so that the package names the very release it was built with")]

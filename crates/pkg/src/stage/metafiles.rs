@@ -72,7 +72,7 @@ pub(super) fn files(
         let check = |what: &str, name: String| match name.is_empty()
             || name.contains(|c: char| c.is_whitespace() || c == ':')
         {
-            true => Err(format!("the {what} '{name}' is no name")),
+            true => Err(format!("the {what} '{name}' is not a valid name")),
             false => Ok(name),
         };
         add("SVC_USER", check("user", user));

@@ -171,7 +171,7 @@ fn malformed_metafiles_are_named_with_line_and_remedy() {
     let text = load_error(&[("SHUTDOWN_SIGNAL", "SIGTERM")]);
     assert!(text.starts_with("SHUTDOWN_SIGNAL:1: Failed to parse 'SIGTERM' as a signal; use"));
     let text = load_error(&[("SHUTDOWN_TIMEOUT", "soon")]);
-    assert!(text.starts_with("SHUTDOWN_TIMEOUT:1: 'soon' is no number of seconds"), "{text}");
+    assert!(text.starts_with("SHUTDOWN_TIMEOUT:1: 'soon' is not a number of seconds"), "{text}");
     let text = load_error(&[("BINDS", &"x".repeat(1024 * 1024 + 1))]);
     assert_eq!(text, "BINDS: is larger than 1048576 bytes; make it smaller");
     assert!(load_error(&[("EXPOSES/x", "")]).starts_with("EXPOSES: is not a regular file"));

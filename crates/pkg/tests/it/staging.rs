@@ -238,7 +238,7 @@ fn a_service_is_named_after_the_link_that_it_was_named_by() {
     let second = stage(&root, &link);
     assert!(second.changed && second.ident.name == "current");
     let inside = stage(&root, &link.join("hooks/.."));
-    assert_eq!(inside.ident.name, "102", "'..' is no name");
+    assert_eq!(inside.ident.name, "102", "'..' is not a valid name");
 }
 
 #[test]

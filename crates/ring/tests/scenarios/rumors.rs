@@ -304,6 +304,6 @@ fn a_group_must_be_one() {
     let node = net.nodes.get_mut(&0).unwrap();
     let wrong = config_for("nonsense", 1);
     let error = node.ring.handle(Now(1), Input::Command(wrong)).unwrap_err();
-    assert_eq!(error.to_string(), "'nonsense' is no service group");
+    assert_eq!(error.to_string(), "'nonsense' is not a valid service group");
     assert!(node.ring.view().service_configs.is_empty());
 }

@@ -30,6 +30,6 @@ pub(crate) fn of_text(bytes: &[u8]) -> Option<&'static str> {
             Some("it holds control characters")
         }
         Ok(_) => None,
-        Err(_) => Some("it is no text"),
+        Err(_) => Some("it is not text"),
     }
 }

@@ -154,7 +154,7 @@ fn number<N: FromStr>(name: &str) -> Option<N> {
     let number = value.parse().ok();
     match &number {
         Some(_) => tracing::warn!("Found '{name}' in environment; using value '{value}'"),
-        None => tracing::warn!("Found '{name}' in environment, but '{value}' is no number"),
+        None => tracing::warn!("Found '{name}' in environment, but '{value}' is not a number"),
     }
     number
 }

@@ -79,7 +79,7 @@ impl<'e> Known<'e> {
                 let at: usize = match index.parse() {
                     Ok(at) => at,
                     Err(_) if last => items.len().saturating_sub(1),
-                    Err(_) => return Err(format!("the index '{index}' is no number")),
+                    Err(_) => return Err(format!("the index '{index}' is not a number")),
                 };
                 items.get(at).cloned()
             }
@@ -151,7 +151,7 @@ impl<'e> Known<'e> {
             (Some(Value::Array(mut items)), index) => {
                 let index = index.unwrap_or("0");
                 let at: usize =
-                    index.parse().map_err(|_| format!("the index '{index}' is no number"))?;
+                    index.parse().map_err(|_| format!("the index '{index}' is not a number"))?;
                 if at >= ELEMENTS_MAX {
                     return Err(format!("it has more than {ELEMENTS_MAX} elements"));
                 }
@@ -224,7 +224,7 @@ impl<'e> Known<'e> {
             known.extend(items);
             for (key, text, append) in pairs {
                 let at: usize =
-                    key.parse().map_err(|_| format!("the index '{key}' is no number"))?;
+                    key.parse().map_err(|_| format!("the index '{key}' is not a number"))?;
                 if at >= ELEMENTS_MAX {
                     return Err(format!("it has more than {ELEMENTS_MAX} elements"));
                 }

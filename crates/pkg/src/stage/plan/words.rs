@@ -154,7 +154,7 @@ impl Reader<'_, '_, '_> {
                     }
                 }
                 '~' if self.cursor.at == 0 => {
-                    return Err("'~' is the home directory of whoever builds".into());
+                    return Err("'~' is the home directory of the user who builds".into());
                 }
                 '*' | '?' | '[' if element => {
                     return Err(format!("'{c}' is a pattern outside of quotes"));
