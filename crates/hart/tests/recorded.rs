@@ -78,7 +78,7 @@ fn bad_archives_have_their_reasons() {
     for (name, reason) in [
         ("dot-slash", "Couldn't read MetaFile: TARGET, not found"),
         ("empty", "Crypto error: Corrupt payload, can't read format version"),
-        ("garbage", "Crypto error: Unsupported format version: this is not an archive"),
+        ("garbage", "Crypto error: Unsupported format version: this is no archive"),
         ("gzip", "stream/file format not recognized"),
         ("header-1", "Crypto error: Corrupt payload, can't read origin key name"),
         ("header-2", "Crypto error: Corrupt payload, can't read hash type"),
