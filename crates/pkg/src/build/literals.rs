@@ -6,6 +6,7 @@ use super::BuildError;
 use crate::{
     metafile::{Fault, MAX_METAFILE_BYTES},
     read::read_text,
+    stage::{Assigned, words_of},
 };
 
 /// What a directory says about its package. Without a plan everything is empty but the programs.
@@ -44,108 +45,61 @@ pub(super) fn read(dir: &Path) -> Result<Declared, BuildError> {
     Ok(Declared::default())
 }
 
+const VARIABLES: [&str; 13] = [
+    "pkg_deps",
+    "pkg_build_deps",
+    "pkg_bin_dirs",
+    "pkg_lib_dirs",
+    "pkg_include_dirs",
+    "pkg_pconfig_dirs",
+    "pkg_interpreters",
+    "pkg_description",
+    "pkg_maintainer",
+    "pkg_license",
+    "pkg_upstream_url",
+    "pkg_source",
+    "pkg_shasum",
+];
+
 fn parse(text: &str) -> Result<Declared, Fault> {
-    let list = |name: &str| Ok::<_, Fault>(values(text, name)?.unwrap_or_default());
-    let word = |name: &str| Ok::<_, Fault>(list(name)?.join(" "));
-    // Where free text is computed, it is left out; where dependencies are, nobody knows them.
-    let text_of = |name: &str| word(name).unwrap_or_default();
+    let mut values = words_of(text, &VARIABLES)?;
+    // Free text that only bash knows is left out.
+    let mut text_of = |name: &str| {
+        let words = values.remove(name).and_then(|assigned| assigned.words.ok());
+        words.unwrap_or_default().join(" ")
+    };
+    let (description, maintainer) = (text_of("pkg_description"), text_of("pkg_maintainer"));
+    let (license, upstream_url) = (text_of("pkg_license"), text_of("pkg_upstream_url"));
+    let (source, shasum) = (text_of("pkg_source"), text_of("pkg_shasum"));
+    let mut found = |name: &str| values.remove(name).map(|it| literal(name, it)).transpose();
     Ok(Declared {
         has_plan: true,
         plan: Some(text.into()),
-        dependencies: list("pkg_deps")?,
-        build_dependencies: list("pkg_build_deps")?,
-        bin_dirs: values(text, "pkg_bin_dirs")?,
-        lib_dirs: list("pkg_lib_dirs")?,
-        include_dirs: list("pkg_include_dirs")?,
-        pconfig_dirs: list("pkg_pconfig_dirs")?,
-        interpreters: list("pkg_interpreters")?,
-        description: text_of("pkg_description"),
-        maintainer: text_of("pkg_maintainer"),
-        license: text_of("pkg_license"),
-        upstream_url: text_of("pkg_upstream_url"),
-        source: text_of("pkg_source"),
-        shasum: text_of("pkg_shasum"),
+        dependencies: found("pkg_deps")?.unwrap_or_default(),
+        build_dependencies: found("pkg_build_deps")?.unwrap_or_default(),
+        bin_dirs: found("pkg_bin_dirs")?,
+        lib_dirs: found("pkg_lib_dirs")?.unwrap_or_default(),
+        include_dirs: found("pkg_include_dirs")?.unwrap_or_default(),
+        pconfig_dirs: found("pkg_pconfig_dirs")?.unwrap_or_default(),
+        interpreters: found("pkg_interpreters")?.unwrap_or_default(),
+        description,
+        maintainer,
+        license,
+        upstream_url,
+        source,
+        shasum,
     })
 }
 
-/// The words of the last assignment of a variable: `name=word`, `name="text"`, `name=(a b)`, over
-/// several lines if need be. `None` when it is not assigned.
-fn values(text: &str, name: &str) -> Result<Option<Vec<String>>, Fault> {
-    let mut found = None;
-    let mut at = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let rest = line.strip_prefix(name);
-        let value_at = match rest {
-            Some(rest) if rest.starts_with('=') => Some(at + name.len() + 1),
-            Some(rest) if rest.starts_with("+=") => {
-                return Err(unknown(name, number + 1, "'+='"));
-            }
-            _ => None,
-        };
-        if let Some(value_at) = value_at {
-            let value = words(&text[value_at..]);
-            found = Some(value.map_err(|what| unknown(name, number + 1, what))?);
-        }
-        at += line.len();
-    }
-    Ok(found)
-}
-
-fn unknown(name: &str, line: usize, what: &str) -> Fault {
-    let problem = format!(
-        "the value of {name} needs bash ({what}), which is not run; assign it literal words"
-    );
-    Fault { line, problem }
-}
-
-/// Words up to the end of a value.
-fn words(text: &str) -> Result<Vec<String>, &'static str> {
-    let (is_array, text) = text.strip_prefix('(').map_or((false, text), |rest| (true, rest));
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' | '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next() {
-                        Some(end) if end == c => break,
-                        Some('$' | '`') if c == '"' => return Err("'$'"),
-                        Some('\\') if c == '"' => word.extend(chars.next()),
-                        Some(other) => word.push(other),
-                        None => return Err("a quote that is not closed"),
-                    }
-                }
-            }
-            '$' | '`' | '*' | '?' => return Err("'$', '`', '*' or '?'"),
-            '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
-            ')' if is_array => {
-                words.extend(word);
-                return Ok(words);
-            }
-            '\\' => match chars.next() {
-                Some('\n') => {}
-                other => word.get_or_insert_default().extend(other),
-            },
-            c if c.is_whitespace() => {
-                words.extend(word.take());
-                if !is_array {
-                    return Ok(words);
-                }
-            }
-            ';' | '&' | '|' if !is_array => {
-                words.extend(word);
-                return Ok(words);
-            }
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    if is_array {
-        return Err("'(' without ')'");
-    }
-    words.extend(word);
-    Ok(words)
+/// The words of a variable that the package cannot be made without.
+fn literal(name: &str, Assigned { line, words }: Assigned) -> Result<Vec<String>, Fault> {
+    words.map_err(|why| Fault {
+        line,
+        problem: format!(
+            "the value of {name} is not known without running the plan: {why}; assign it literal \
+             words"
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -162,10 +116,11 @@ mod tests {
         assert_eq!(declared.license, "MIT BSD 3");
         assert_eq!(declared.description, "Says \"hello\"");
         assert_eq!(declared.source, "");
-        for plan in ["x=1\npkg_deps=($(deps))\n", "\npkg_deps+=(a/b)\n", "\npkg_deps=(a/b\n"] {
+        for plan in ["x=1\npkg_deps=($(deps))\n", "\npkg_deps=(a/b\n"] {
             let fault = parse(plan).expect_err(plan);
-            assert_eq!(fault.line, 2, "{plan}");
-            assert!(fault.problem.contains("pkg_deps"), "{}", fault.problem);
+            assert_eq!(fault.line, 2, "{plan}: {}", fault.problem);
         }
+        let appended = "pkg_deps=(core/a)\nlibc=core/glibc\npkg_deps+=($libc)\n";
+        assert_eq!(parse(appended).expect("literal").dependencies, ["core/a", "core/glibc"]);
     }
 }

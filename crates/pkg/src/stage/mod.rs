@@ -72,6 +72,7 @@ use std::{
 
 use roost_ident::{Hook, PackageIdent, PackageTarget};
 
+pub(crate) use self::plan::{Assigned, words_of};
 pub use self::survey::{Survey, above, survey};
 use self::{
     others::Selection,

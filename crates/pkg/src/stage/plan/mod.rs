@@ -25,6 +25,8 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use crate::metafile;
+
 use self::{
     script::{Effects, End, Script},
     values::Known,
@@ -115,6 +117,42 @@ pub(super) fn parse(text: &str, surroundings: Surroundings<'_, '_>) -> Plan {
         (a.place.file.is_some(), a.place.line).cmp(&(b.place.file.is_some(), b.place.line))
     });
     plan
+}
+
+/// What a plan assigns to a variable: the words, or why they are not known, and the line.
+#[derive(Debug)]
+pub(crate) struct Assigned {
+    pub(crate) line: usize,
+    pub(crate) words: Result<Vec<String>, String>,
+}
+
+/// Reads the words that a plan assigns to these variables. Files that it names with `source` are
+/// not read, and no variable of the environment is known.
+///
+/// # Errors
+/// When bash could not read the plan to its end.
+pub(crate) fn words_of<'n>(
+    text: &str,
+    names: &[&'n str],
+) -> Result<BTreeMap<&'n str, Assigned>, metafile::Fault> {
+    let mut include = |_: &str| Err("only the plan itself is read here".to_owned());
+    let known = Known::new(BTreeMap::new(), BTreeMap::new(), &|_| None);
+    let mut effects = Effects::new(known, &mut include);
+    let text = normal(text);
+    if let End::Broken { place, problem } = Script::new(&text, None, &mut effects).run() {
+        return Err(metafile::Fault { line: place.line, problem });
+    }
+    let assigned = |name: &&'n str| {
+        let words = match effects.known.variables.get(*name)? {
+            Value::Word(word) => Ok(word.split_whitespace().map(Into::into).collect()),
+            Value::Array(items) => Ok(items.clone()),
+            Value::Map(_) => Err("it is an associative array".into()),
+            Value::Unknown(why) => Err(why.clone()),
+        };
+        let line = effects.places.get(*name).map_or(1, |place| place.line);
+        Some((*name, Assigned { line, words }))
+    };
+    Ok(names.iter().filter_map(assigned).collect())
 }
 
 impl Plan {
