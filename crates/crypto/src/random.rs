@@ -21,7 +21,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
 /// A fresh nonce.
 ///
 /// # Errors
-/// When the operating system has no randomness to give.
+/// When the operating system provides no randomness.
 pub fn random_nonce() -> Result<Nonce> {
     random_bytes()
 }

@@ -102,9 +102,9 @@ impl From<io::Error> for ClientError {
 pub enum Answer {
     /// A piece of console text.
     Console(Console),
-    /// How far a download is.
+    /// Progress of a download.
     Progress {
-        /// Bytes in all.
+        /// Total bytes.
         total_bytes: u64,
         /// Bytes so far.
         position_bytes: u64,

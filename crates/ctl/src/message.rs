@@ -70,9 +70,9 @@ message! {
 }
 
 message! {
-    /// How far a download is.
+    /// Progress of a download.
     NetProgress {
-        /// Bytes in all.
+        /// Total bytes.
         #[prost(uint64, required, tag = "1")]
         total: u64,
         /// Bytes so far.
@@ -207,7 +207,7 @@ message! {
         /// What was printed about the reason, line by line.
         #[prost(string, repeated, tag = "110")]
         evidence: Vec<String>,
-        /// Its health is found out by a hook.
+        /// A hook checks its health.
         #[prost(bool, optional, tag = "111")]
         has_check: Option<bool>,
         /// How long its process has been up, milliseconds.
@@ -387,7 +387,7 @@ message! {
         /// Which one.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
-        /// Seconds the stop may take.
+        /// Seconds that the stop may take.
         #[prost(uint32, optional, tag = "3")]
         timeout_in_seconds: Option<u32>,
     }
@@ -408,7 +408,7 @@ message! {
         /// Which one.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
-        /// Seconds the stop may take.
+        /// Seconds that the stop may take.
         #[prost(uint32, optional, tag = "3")]
         timeout_in_seconds: Option<u32>,
     }

@@ -185,7 +185,7 @@ pub struct StatusExtra {
     pub reason_code: Option<String>,
     /// What was printed about the reason.
     pub evidence: Vec<String>,
-    /// Its health is found out by a hook.
+    /// A hook checks its health.
     pub has_check: Option<bool>,
     /// How long its process has been up, milliseconds.
     pub up_ms: Option<u64>,
@@ -350,9 +350,9 @@ impl From<Failure> for Reply {
 pub enum Partial {
     /// A piece of console text.
     Console(Console),
-    /// How far a download is.
+    /// Progress of a download.
     Progress {
-        /// Bytes in all.
+        /// Total bytes.
         total_bytes: u64,
         /// Bytes so far.
         position_bytes: u64,

@@ -45,7 +45,7 @@ pub enum Request {
     Unload {
         /// Which one.
         ident: PackageIdent,
-        /// Seconds the stop may take.
+        /// Seconds that the stop may take.
         timeout_s: Option<u32>,
     },
     /// Start a loaded service.
@@ -57,7 +57,7 @@ pub enum Request {
     Stop {
         /// Which one.
         ident: PackageIdent,
-        /// Seconds the stop may take.
+        /// Seconds that the stop may take.
         timeout_s: Option<u32>,
     },
     /// Tell the state of one service, or of all.

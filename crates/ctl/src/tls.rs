@@ -24,7 +24,7 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Errors of the operating system.
         error: String,
     },
     /// A directory without a file of the pattern.

@@ -16,12 +16,12 @@ const RESERVED_BYTES: u64 = 64 * 1024;
 /// Why a file could not be read. The text says which file and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: {source}; check that this user may read it", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// A directory, pipe, socket or device.

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 /// Brings the names in a directory to the disk. A file system that cannot do that is left alone.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the operating system.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
     match rustix::fs::fsync(File::open(directory)?) {
         Ok(()) | Err(Errno::INVAL) => Ok(()),

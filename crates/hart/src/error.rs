@@ -71,7 +71,7 @@ pub enum HartError {
     Entry {
         /// Its name, printable.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The archive as a whole goes beyond a limit.
@@ -82,7 +82,7 @@ pub enum HartError {
     File {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The system refused, without a file worth a name.

@@ -45,7 +45,7 @@ pub fn pack(
 ) -> Result<PayloadHash> {
     let written = write(tree, ident, key, options, destination);
     if written.is_err() {
-        // The error at hand is the one that matters.
+        // The caller needs the first error, not one of the cleanup.
         let _ = fs::remove_file(destination);
     }
     written
@@ -84,7 +84,7 @@ fn write(
 /// Signs a file of any content: header, then the file as it is.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the operating system.
 pub fn sign(source: &Path, key: &SigningSecretKey, destination: &Path) -> Result<()> {
     let mut payload = File::open(source).map_err(HartError::Io)?;
     let hash = PayloadHash::of(&payload).map_err(HartError::Io)?;
@@ -133,7 +133,7 @@ pub fn append_release_but<W: Write>(
 /// All paths of a tree, itself first, sorted by name.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the operating system.
 pub fn sorted(tree: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![PathBuf::new()];
     let mut at = 0;

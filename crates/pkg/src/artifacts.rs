@@ -15,7 +15,7 @@ use crate::dirs;
 /// Mode of cached archives.
 const MODE: u32 = 0o644;
 
-/// A directory of archives. It is made when the first one is stored.
+/// A directory of archives, created when the first one is stored.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     dir: PathBuf,
@@ -37,23 +37,23 @@ impl Artifacts {
         Self { dir: dir.into() }
     }
 
-    /// The directory.
+    /// Path of the directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where the archive of a release lies, or would lie.
+    /// Path of the archive of a release, whether or not it exists.
     #[must_use]
     pub fn path(&self, ident: &PackageIdent) -> PathBuf {
         self.dir.join(file_name(ident, PackageTarget::active()))
     }
 
-    /// Copies an archive into its place, in one step and durably. Returns false when it is that
-    /// file.
+    /// Copies an archive into the cache, atomically and durably. Returns false when `source`
+    /// already is the cached file.
     ///
     /// # Errors
-    /// What the system says; what was there before is still there.
+    /// Errors of the operating system; the previous archive is then untouched.
     pub fn store(&self, source: &Path, ident: &PackageIdent) -> io::Result<bool> {
         let place = self.path(ident);
         let mut from = File::open(source)?;
@@ -65,7 +65,7 @@ impl Artifacts {
         dirs::create_ours(&self.dir)?;
         let temporary = self.dir.join(format!(".roost-{}.tmp", process::id()));
         let mut copy = || {
-            // What a process of this id left.
+            // A previous process with the same id may have left one.
             let _ = fs::remove_file(&temporary);
             let mut options = OpenOptions::new();
             let mut to = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
@@ -77,7 +77,7 @@ impl Artifacts {
         };
         let copied = copy();
         if copied.is_err() {
-            // The error at hand is the one that matters.
+            // The caller needs the first error, not one of the cleanup.
             let _ = fs::remove_file(&temporary);
         }
         copied.map(|()| true)
@@ -85,11 +85,11 @@ impl Artifacts {
 
     /// Removes the archive of a release that turned out to be bad.
     pub fn discard(&self, ident: &PackageIdent) {
-        // It is found bad again the next time.
+        // If the removal fails, the next verification fails in the same way.
         let _ = fs::remove_file(self.path(ident));
     }
 
-    /// Releases whose archives are here and that an identifier matches, by the names of files.
+    /// Releases with a cached archive that match an identifier, judged by file name.
     #[must_use]
     pub fn matching(&self, wanted: &PackageIdent) -> Vec<PackageIdent> {
         let begin = format!("{}-{}-", wanted.origin, wanted.name);

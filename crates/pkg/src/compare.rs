@@ -1,4 +1,4 @@
-//! What changed between two packages: `hab pkg diff`.
+//! Differences between two packages: `hab pkg diff`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,16 +17,16 @@ use roost_hart::{
 };
 use roost_ident::PackageIdent;
 
-/// Metafiles that differ between any two releases, or repeat what is said elsewhere.
+/// Metafiles that differ between any two releases, or repeat other content.
 const UNREMARKABLE: [&str; 6] =
     ["IDENT", "FILES", "MANIFEST", "INSTALL_HOOK_STATUS", "STAGED", "STAGED_FILES"];
-/// Longest text that is compared as text.
+/// Longest text that is compared line by line.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The content of a package.
 #[derive(Debug, Default)]
 pub struct Content {
-    /// What it is.
+    /// Its identifier.
     pub ident: Option<PackageIdent>,
     files: BTreeMap<String, FileFacts>,
     texts: BTreeMap<String, String>,
@@ -35,22 +35,22 @@ pub struct Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileFacts {
     mode: u32,
-    /// Hash of the content, or where a link leads.
+    /// Hash of the content, or the target of a link.
     content: String,
 }
 
-/// What is different, as lines `+ added`, `- removed`, `~ changed` below headings.
+/// Differences, as lines `+ added`, `- removed`, `~ changed` below headings.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Headings with their lines; only those that have any.
+    /// Headings with their lines, without empty sections.
     pub sections: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Content {
-    /// Reads an archive; its signature is not looked at.
+    /// Reads an archive without verifying its signature.
     ///
     /// # Errors
-    /// When it cannot be read or holds what no package may hold.
+    /// When it cannot be read or holds content that a package cannot hold.
     pub fn of_archive(path: &Path) -> Result<Self, HartError> {
         let archive = Archive::open(path)?;
         let metafiles = archive.metafiles(&["IDENT"])?;
@@ -84,7 +84,7 @@ impl Content {
     /// Reads an installed release.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn of_release(ident: PackageIdent, directory: &Path) -> Result<Self, HartError> {
         let mut content = Self { ident: Some(ident), ..Self::default() };
         for relative in pack::sorted(directory)? {
@@ -105,7 +105,7 @@ impl Content {
         Ok(content)
     }
 
-    /// The hash of a file; texts that are compared line by line are kept.
+    /// The hash of a file; keeps texts that are compared line by line.
     fn read(&mut self, path: &str, data: &mut dyn Read, size: u64) -> io::Result<String> {
         let is_text = is_metafile(path) || path == "default.toml";
         if !is_text || size > TEXT_BYTES_MAX {
@@ -114,7 +114,7 @@ impl Content {
         let mut bytes = Vec::new();
         data.read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        // Search paths name the release itself.
+        // Search paths contain the release itself.
         let own = self.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let hash = PayloadHash::of(text.replace(&own, "").as_bytes())?;
         self.texts.insert(path.into(), text);
@@ -192,7 +192,7 @@ fn is_metafile(path: &str) -> bool {
     path.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
-/// Dependencies by origin and name: another release is a change.
+/// Dependencies by origin and name: a different release is a change.
 fn dependencies(before: &Content, after: &Content) -> Vec<String> {
     let by_name = |content: &Content| -> BTreeMap<String, String> {
         let all = content.words("DEPS").into_iter().chain(content.words("TDEPS"));

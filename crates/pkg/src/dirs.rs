@@ -17,29 +17,29 @@ const OURS: u32 = roost_files::PUBLIC_DIRECTORY;
 /// Mode of the directories that belong to the service user.
 const THEIRS: u32 = 0o770;
 
-/// A directory of a service could not be made.
+/// A directory of a service could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("Can't create directory {}: {source}", dir.display())]
 pub struct DirError {
     /// The directory.
     pub dir: PathBuf,
-    /// What the system said.
+    /// Error of the operating system.
     pub source: io::Error,
 }
 
 impl DirError {
-    /// What to do, for a second line.
+    /// Advice for the user, logged as a second line.
     pub const HINT: &'static str = "If this Supervisor does not run as root, make sure that its \
         user may write there, or set FS_ROOT to a directory of its own";
 }
 
-/// Makes the directories of a service. The service directory itself, `hooks` and `logs` are the
-/// Supervisor's, 0755, and get that mode each time, as does `hab/svc` if it is the Supervisor's.
-/// The others are the service user's, 0770; they get mode and owner when they are made and are
-/// left alone later. `owner` is `None` when this process is not [`user::capable`].
+/// Makes the directories of a service. The service directory itself, `hooks` and `logs` belong to
+/// the Supervisor with mode 0755, which each call restores; the same holds for `hab/svc` if the
+/// Supervisor owns it. The others belong to the service user with mode 0770, set only at creation.
+/// `owner` is `None` when this process is not [`user::capable`].
 ///
 /// # Errors
-/// When one cannot be made; those before it are there then.
+/// When one cannot be created; those before it exist then.
 pub fn prepare(svc: &SvcPaths, owner: Option<&Credentials>) -> Result<(), DirError> {
     let failed = |dir: &Path| {
         let dir = dir.to_path_buf();
@@ -57,13 +57,13 @@ pub fn prepare(svc: &SvcPaths, owner: Option<&Credentials>) -> Result<(), DirErr
     Ok(())
 }
 
-/// Makes a directory and what is missing above it, each 0755 whatever the umask.
+/// Makes a directory and its missing parents, each 0755 whatever the umask.
 pub(crate) fn create_ours(dir: &Path) -> io::Result<()> {
     roost_files::create_directories(dir, OURS)
 }
 
-/// Forces 0755 on a directory and on those above it, below the one named `hab`, as far as they
-/// belong to this process: services must be able to reach their files under any umask.
+/// Forces 0755 on a directory and its parents below the one named `hab`, as far as this process
+/// owns them: services must be able to reach their files under any umask.
 fn open_ancestors(dir: &Path) -> io::Result<()> {
     let ours = user::effective_ids();
     for dir in dir.ancestors().take_while(|dir| dir.file_name().is_some_and(|name| name != "hab")) {
@@ -75,8 +75,8 @@ fn open_ancestors(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory with mode and owner in one step: made under another name and renamed, so
-/// that a crash in between cannot leave one that the service may not use.
+/// Makes a directory with mode and owner atomically: creates it under another name and renames it,
+/// so that a crash cannot leave a directory that the service may not use.
 fn create_theirs(dir: &Path, owner: Option<&Credentials>) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
@@ -88,7 +88,7 @@ fn create_theirs(dir: &Path, owner: Option<&Credentials>) -> io::Result<()> {
         _ => {}
     }
     DirBuilder::new().mode(0o700).create(&temporary)?;
-    // The mode first: who has given a directory away may not change its mode without more rights.
+    // The mode first: after giving a directory away, changing its mode needs more rights.
     fs::set_permissions(&temporary, Permissions::from_mode(THEIRS))?;
     if let Some(owner) = owner {
         chown(&temporary, Some(owner.uid), Some(owner.gid))?;

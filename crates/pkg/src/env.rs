@@ -21,12 +21,12 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 const PATH: &str = "PATH";
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
-/// What hooks of the package get on top of the inherited environment: the package's own map, with
-/// `PATH` completed by the interpreter's directories (for standard packages) and by the `PATH` of
+/// Environment of the package's hooks on top of the inherited one: the package's own map, with
+/// `PATH` extended by the interpreter's directories (for standard packages) and by the `PATH` of
 /// this process. It is also `pkg.env` in documents and templates.
 ///
 /// `process_path`: `PATH` of this process; missing or empty counts as [`DEFAULT_PATH`].
-/// `process_has_ssl_cert_file`: then the package's own `SSL_CERT_FILE` is left out.
+/// `process_has_ssl_cert_file`: if true, the package's own `SSL_CERT_FILE` is left out.
 #[must_use]
 pub fn hook_environment(
     package: &Package,
@@ -53,13 +53,13 @@ pub fn hook_environment(
 /// empty.
 ///
 /// # Errors
-/// When that is no identifier.
+/// When the value is not a valid identifier.
 pub fn interpreter_ident(value: Option<&str>) -> Result<PackageIdent, PackageIdentError> {
     value.filter(|value| !value.is_empty()).unwrap_or(DEFAULT_INTERPRETER).parse()
 }
 
-/// `PATH` entries of the newest installed release of the interpreter; none when it is not
-/// installed: hooks then use what the machine has.
+/// `PATH` entries of the newest installed release of the interpreter; empty when it is not
+/// installed, so that hooks use the programs of the machine.
 ///
 /// # Errors
 /// When its `PATH` metafile cannot be read.
@@ -94,8 +94,8 @@ pub(crate) fn package_environment(
     Ok(map)
 }
 
-/// The search path of a package that does not state it: own entries, then those of direct, then
-/// of all dependencies, each once.
+/// The search path of a package without a `RUNTIME_PATH`: own entries, then those of direct, then
+/// of all dependencies, without duplicates.
 fn legacy_path(
     root: &FsRoot,
     ident: &PackageIdent,

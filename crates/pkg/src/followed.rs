@@ -1,5 +1,5 @@
-//! Which plain directories a Supervisor follows: one small file per service, so that the next
-//! Supervisor, also after a restart of the machine, follows them too.
+//! The plain directories that a Supervisor follows: one small file per service, so that the next
+//! Supervisor follows them too, even after a reboot.
 
 use std::{
     fs,
@@ -15,31 +15,31 @@ use crate::{
     stage::{Pinned, Rights, Staged},
 };
 
-/// Largest such file in bytes.
+/// Largest file in bytes.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// A plain directory, and what an operator agreed to by loading it.
+/// A plain directory, and the properties that an operator agreed to by loading it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
     /// The directory, as the operator named it.
     pub path: PathBuf,
-    /// Origin of its package.
+    /// Origin of the package.
     pub origin: String,
-    /// Name of its package and service.
+    /// Name of the package and the service.
     pub name: String,
-    /// The user that it names.
+    /// The user that the directory names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The group that it names.
+    /// The group that the directory names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// The release that the directory stood for when it was staged last; in a file of its own.
+    /// The release that the directory was last staged as; stored in a separate file.
     #[serde(skip)]
     pub release: Option<PackageIdent>,
 }
 
 impl Followed {
-    /// A directory as it was staged when an operator loaded it.
+    /// A directory as staged when an operator loaded it.
     #[must_use]
     pub fn new(path: &Path, staged: &Staged) -> Self {
         let Rights { user, group } = staged.rights.clone();
@@ -48,7 +48,7 @@ impl Followed {
         Self { path: path.to_owned(), origin, name, user, group, release }
     }
 
-    /// What the directory may not change by itself.
+    /// Properties that the directory cannot change without the operator.
     #[must_use]
     pub fn pinned(&self) -> Pinned {
         Pinned {
@@ -58,27 +58,27 @@ impl Followed {
         }
     }
 
-    /// The text of its file.
+    /// Content of its file.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // A path that is no text names no directory that could be staged: its name is none either.
+        // A path that is not UTF-8 cannot be staged, as it gives no valid name.
         toml::to_string(self).unwrap_or_default()
     }
 }
 
-/// The file of a service.
+/// Path of a service's file.
 #[must_use]
 pub fn file(root: &FsRoot, service: &str) -> PathBuf {
     root.sup().directories().join(format!("{service}.toml"))
 }
 
-/// The file with the release that the directory of a service stands for.
+/// Path of the file with the release of a service's directory.
 #[must_use]
 pub fn release_file(root: &FsRoot, service: &str) -> PathBuf {
     root.sup().directories().join(format!("{service}.release"))
 }
 
-/// All that are followed, by the name of the service, and a line for each file that cannot be used.
+/// All followed directories by service name, and a line for each unusable file.
 #[must_use]
 pub fn read_all(root: &FsRoot) -> (Vec<Followed>, Vec<String>) {
     let (mut found, mut complaints) = (Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ pub fn read_all(root: &FsRoot) -> (Vec<Followed>, Vec<String>) {
                 found.push(followed);
             }
             Err(problem) => complaints.push(format!(
-                "{}: {problem}; the service is not brought up to date with its directory until \
+                "{}: {problem}; the service does not follow its directory until \
                  it is loaded again: hab svc load --force DIRECTORY",
                 path.display()
             )),
@@ -116,7 +116,7 @@ fn read(path: &Path) -> Result<Option<Followed>, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     match followed.name == name && followed.path.is_absolute() {
         true => Ok(Some(followed)),
-        false => Err("it does not say what its name says".into()),
+        false => Err("its content does not match its name".into()),
     }
 }
 
@@ -147,6 +147,6 @@ mod tests {
         let (found, complaints) = read_all(&root);
         assert_eq!(found, [followed]);
         assert_eq!(complaints.len(), 2, "{complaints:?}");
-        assert!(complaints[0].contains("other.toml: it does not say what its name says"));
+        assert!(complaints[0].contains("other.toml: its content does not match its name"));
     }
 }

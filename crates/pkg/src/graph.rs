@@ -1,4 +1,4 @@
-//! What depends on what, from the `DEPS` of all installed releases.
+//! Dependencies between packages, from the `DEPS` of all installed releases.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -59,12 +59,12 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Puts a release and its direct dependencies in.
+    /// Adds a release and its direct dependencies.
     pub fn insert(&mut self, ident: PackageIdent, dependencies: Vec<PackageIdent>) {
         self.direct.insert(ident, dependencies);
     }
 
-    /// Takes a release out.
+    /// Removes a release.
     pub fn remove(&mut self, ident: &PackageIdent) {
         self.direct.remove(ident);
     }
@@ -107,7 +107,7 @@ impl Graph {
     }
 }
 
-/// Everything that can be reached, each once, without the beginning.
+/// Everything reachable, without duplicates and without the start.
 fn breadth_first(
     begin: &PackageIdent,
     next: impl Fn(&PackageIdent) -> Vec<PackageIdent>,

@@ -1,4 +1,4 @@
-//! Which releases are installed, and which of them an identifier means
+//! Which releases are installed, and which of them an identifier resolves to
 //! (reference: packages §4.1, §4.2).
 
 use std::{
@@ -10,11 +10,11 @@ use roost_ident::{PackageIdent, PackageTarget};
 
 use crate::{read::read_text, root::FsRoot};
 
-/// Releases that begin so are not installed yet.
+/// Prefix of release directories that are not installed yet.
 pub const STAGING_PREFIX: &str = ".hab-pkg-install";
 
-/// Most directory entries looked at in one walk of the package tree: a limit against a tree that
-/// is something else by mistake. What lies behind it is not installed.
+/// Most directory entries that one walk of the package tree reads: a limit against a tree that is
+/// not a package tree. Entries beyond it do not count as installed.
 pub const MAX_ENTRIES: usize = 200_000;
 
 /// Largest `TARGET` metafile in bytes: it holds one word.
@@ -23,27 +23,27 @@ const MAX_TARGET_BYTES: u64 = 4096;
 /// An installed release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// Its identifier, fully qualified, from its path.
+    /// Its fully qualified identifier, from its path.
     pub ident: PackageIdent,
-    /// Its directory, with `FS_ROOT`.
+    /// Its directory, including `FS_ROOT`.
     pub path: PathBuf,
 }
 
-/// No installed release is meant.
+/// The identifier matches no installed release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// The one release that is named is not there.
+    /// The named release is not installed.
     #[error("Cannot find package: {0}")]
     Package(PackageIdent),
-    /// There is none that matches.
+    /// No installed release matches.
     #[error("Cannot find a release of package: {0}")]
     Release(PackageIdent),
 }
 
-/// All installed releases, by origin, name and age.
+/// All installed releases, sorted by origin, name and age.
 ///
-/// Directories that cannot be read, names that are not UTF-8 and releases for another platform are
-/// left out. Symbolic links to directories are followed, to the fixed depth of the tree.
+/// Leaves out directories that cannot be read, names that are not UTF-8 and releases for another
+/// platform. Follows symbolic links to directories, to the fixed depth of the tree.
 #[must_use]
 pub fn list(root: &FsRoot) -> Vec<Installed> {
     let mut found = Vec::new();
@@ -64,14 +64,14 @@ pub fn list(root: &FsRoot) -> Vec<Installed> {
     found
 }
 
-/// The release that an identifier means: the one it names, or the newest that matches it.
+/// The release that an identifier resolves to: the one it names, or the newest that matches.
 ///
 /// # Errors
-/// When there is none.
+/// When no release matches.
 pub fn resolve(root: &FsRoot, wanted: &PackageIdent) -> Result<Installed, ResolveError> {
     let found = matching(root, wanted);
-    // `max_by` takes the last of equals; age is a total order, so equals are one version spelled
-    // in two ways, and the choice between them is free.
+    // `max_by` returns the last of equal elements; age is a total order, so equal releases are two
+    // spellings of one version, and either will do.
     found.into_iter().max_by(|a, b| a.ident.compare_age(&b.ident)).ok_or_else(|| {
         if wanted.is_fully_qualified() {
             ResolveError::Package(wanted.clone())
@@ -81,10 +81,10 @@ pub fn resolve(root: &FsRoot, wanted: &PackageIdent) -> Result<Installed, Resolv
     })
 }
 
-/// All installed releases that an identifier matches, in no order.
+/// All installed releases that match an identifier, unsorted.
 #[must_use]
 pub fn matching(root: &FsRoot, wanted: &PackageIdent) -> Vec<Installed> {
-    // Identifiers arrive from the ring and from files: one that climbs out of the tree finds
+    // Identifiers arrive from the ring and from files: one that climbs out of the tree matches
     // nothing.
     if wanted.clone().validate().is_err() {
         return Vec::new();
@@ -116,7 +116,7 @@ fn releases(root: &FsRoot, wanted: &PackageIdent, budget: &mut usize) -> Vec<Ins
     found
 }
 
-/// True when the directory is a release for this platform and not one being made.
+/// True when the directory is a complete release for this platform.
 fn counts(path: &Path) -> bool {
     let staging = path
         .file_name()
@@ -127,7 +127,7 @@ fn counts(path: &Path) -> bool {
             == Some(PackageTarget::active())
 }
 
-/// Names of the directories in a directory, as far as they are UTF-8 and the budget lasts.
+/// Names of the subdirectories that are UTF-8, until the budget is used up.
 fn directories(path: &Path, budget: &mut usize) -> Vec<String> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     let mut names = Vec::new();

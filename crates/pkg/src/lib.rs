@@ -1,13 +1,13 @@
-//! Packages on disk: where things lie, what a package says about itself, and how a plain
-//! directory becomes a package.
+//! Packages on disk: the directory layout, the facts of a package, and turning a plain directory
+//! into a package.
 //!
-//! Reads and writes files with `std`; knows no tokio, no clock and no sockets. What a package
-//! says leaves this crate as plain values ([`Package`]); the Supervisor decides what to do.
+//! Reads and writes files with `std`; uses no tokio, clock or sockets. Package facts leave this
+//! crate as plain values ([`Package`]); the Supervisor decides what to do.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`root`] | the `/hab` tree below `FS_ROOT`: [`FsRoot`], [`SvcPaths`], [`SupPaths`] |
-//! | [`install`] | which releases are installed, and which one an identifier means |
+//! | [`install`] | which releases are installed, and which one an identifier resolves to |
 //! | [`package`] | the facts of one installed release: [`Package`] |
 //! | [`metafile`] | syntax of the metafiles |
 //! | [`env`](mod@env) | run-time environment of a package and its hooks |
@@ -16,15 +16,15 @@
 //! | [`dirs`] | the service directory below `/hab/svc` |
 //! | [`write`](mod@write) | rendered files and state files, replaced in one step |
 //! | [`stage`] | plain directories as releases |
-//! | [`followed`] | which of them a Supervisor follows |
+//! | [`followed`] | the directories that a Supervisor follows |
 //! | [`mod@build`] | service directories as signed package archives |
 //! | [`image`] | packages as a container image |
-//! | [`compare`] | what changed between two packages |
+//! | [`compare`] | differences between two packages |
 //! | [`artifacts`] | the cache of package archives |
 //! | [`staging`] | directories in which releases are made, the lock of the package tree |
-//! | [`setup`] | installing archives, with what they depend on |
-//! | [`removal`] | uninstalling releases, with what nobody else depends on |
-//! | [`graph`] | what depends on what |
+//! | [`setup`] | installing archives with their dependencies |
+//! | [`removal`] | uninstalling releases with their unused dependencies |
+//! | [`graph`] | dependencies between packages |
 //!
 //! Facts are those of Habitat 2.1.78 (reference: packages §3, §4, §8, §9, §10 and §13,
 //! services §5 and §6).

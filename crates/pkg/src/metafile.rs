@@ -1,8 +1,8 @@
 //! Syntax of metafiles, the small text files in a package's root
 //! (reference: packages §4.5 to §4.7).
 //!
-//! Pure parsers: text in, facts or the faulty line out. White space around the whole content does
-//! not count; inside, lines are taken as they are.
+//! Pure parsers from text to facts or to the faulty line. White space around the whole content is
+//! ignored; lines inside it are taken literally.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::read::ReadError;
 /// Largest metafile, and largest `default.toml`, in bytes.
 pub const MAX_METAFILE_BYTES: u64 = 1024 * 1024;
 
-/// Seconds a service gets to end when its package does not say.
+/// Default seconds between the shutdown signal and SIGKILL.
 pub const DEFAULT_SHUTDOWN_TIMEOUT_S: u32 = 8;
 
 /// Why the facts of a package could not be read. The text names file, line and remedy.
@@ -25,27 +25,27 @@ pub enum MetafileError {
     /// A metafile cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A metafile says what it cannot say.
+    /// A metafile is malformed.
     #[error("{}:{line}: {problem}", path.display())]
     Syntax {
-        /// The metafile.
+        /// The affected path.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong and what would be right.
+        /// The problem and its remedy.
         problem: String,
     },
     /// A dependency is needed to compute the environment and is not installed.
     #[error("{}:{line}: Cannot find package: {ident}; install it", path.display())]
     MissingDependency {
-        /// The metafile that names it.
+        /// The metafile that names the dependency.
         path: PathBuf,
-        /// The line that names it, from 1.
+        /// The line number, from 1.
         line: usize,
         /// The dependency.
         ident: String,
     },
-    /// The identifier names no single release, or could not be a path.
+    /// The identifier is not fully qualified, or cannot be a path.
     #[error(
         "Fully-qualified package identifier was expected, but found: \"{0}\"; \
          write origin/name/version/release"
@@ -56,47 +56,47 @@ pub enum MetafileError {
 /// A fault in the text of a metafile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// What is wrong and what would be right.
+    /// The problem and its remedy.
     pub problem: String,
 }
 
 impl Fault {
-    /// Adds the file.
+    /// Adds the path of the file.
     #[must_use]
     pub fn within(self, path: &Path) -> MetafileError {
         MetafileError::Syntax { path: path.into(), line: self.line, problem: self.problem }
     }
 }
 
-/// A bind as a package declares it: a name, and the keys the other side must export.
+/// A bind as declared by a package: a name, and the keys that the other side must export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageBind {
     /// Name of the bind.
     pub name: String,
-    /// Keys that are needed; empty when any service will do.
+    /// Required keys; empty when any service satisfies the bind.
     pub exports: Vec<String>,
 }
 
 /// Whether hooks of a package may rely on the interpreter package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PackageType {
-    /// The interpreter's directories are in `PATH`.
+    /// Hooks have the interpreter's directories in `PATH`.
     #[default]
     Standard,
-    /// Only what the machine has.
+    /// Hooks have only the programs of the machine.
     Native,
 }
 
-/// Lines with their numbers in the file, without white space around the whole.
+/// Lines with their numbers in the file, without white space around the whole text.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let body = text.trim_start();
     let skipped = text[..text.len() - body.len()].matches('\n').count();
     body.trim_end().lines().enumerate().map(move |(index, line)| (skipped + index + 1, line))
 }
 
-/// One word for the whole file, with its line. The word may hold blanks.
+/// The single value of a file, with its line. It may contain blanks.
 fn word(text: &str) -> (usize, &str) {
     let line = lines(text).next().map_or(1, |(line, _)| line);
     (line, text.trim())
@@ -105,7 +105,7 @@ fn word(text: &str) -> (usize, &str) {
 /// `DEPS`, `TDEPS`: one fully qualified identifier per line.
 ///
 /// # Errors
-/// A line that is none; also an empty line in the middle.
+/// When a line is not such an identifier, including an empty line in the middle.
 pub fn parse_idents(text: &str) -> Result<Vec<(usize, PackageIdent)>, Fault> {
     lines(text)
         .map(|(line, entry)| {
@@ -121,17 +121,17 @@ pub fn parse_idents(text: &str) -> Result<Vec<(usize, PackageIdent)>, Fault> {
         .collect()
 }
 
-/// `BINDS`, `BINDS_OPTIONAL`: `name=key key` per line, in file order. What follows a second `=`
+/// `BINDS`, `BINDS_OPTIONAL`: `name=key key` per line, in file order. Everything after a second `=`
 /// is ignored.
 ///
 /// # Errors
-/// A line without `=`; also an empty line in the middle.
+/// When a line has no `=`, including an empty line in the middle.
 pub fn parse_binds(text: &str) -> Result<Vec<PackageBind>, Fault> {
     lines(text)
         .map(|(line, entry)| {
             let mut pieces = entry.split('=');
             let (Some(name), Some(keys)) = (pieces.next(), pieces.next()) else {
-                let problem = format!("'{entry}' is no bind; write name=key key");
+                let problem = format!("'{entry}' is not a bind; write name=key key");
                 return Err(Fault { line, problem });
             };
             Ok(PackageBind {
@@ -143,10 +143,10 @@ pub fn parse_binds(text: &str) -> Result<Vec<PackageBind>, Fault> {
 }
 
 /// `EXPORTS`, `RUNTIME_ENVIRONMENT`, `RUNTIME_ENVIRONMENT_PATHS`: `key=value` per line, split at
-/// the first `=`; the later of two equal keys wins. `form` is what a line should look like.
+/// the first `=`; the later of two equal keys wins. `form` is the expected form, for the error.
 ///
 /// # Errors
-/// A line without `=`.
+/// When a line has no `=`.
 pub fn parse_pairs(text: &str, form: &str) -> Result<BTreeMap<String, String>, Fault> {
     lines(text)
         .map(|(line, entry)| {
@@ -159,13 +159,13 @@ pub fn parse_pairs(text: &str, form: &str) -> Result<BTreeMap<String, String>, F
         .collect()
 }
 
-/// `EXPOSES`: words; they are not checked.
+/// `EXPOSES`: unchecked words.
 #[must_use]
 pub fn parse_exposes(text: &str) -> Vec<String> {
     text.split_whitespace().map(Into::into).collect()
 }
 
-/// `PATH`: the entries that lie inside `/hab/pkgs/O/N/V/R` of the package itself. Both sides are
+/// `PATH`: the entries inside `/hab/pkgs/O/N/V/R` of the package itself. Entries and identifier are
 /// logical paths, without `FS_ROOT`.
 #[must_use]
 pub fn parse_path(text: &str, ident: &PackageIdent) -> Vec<String> {
@@ -177,7 +177,7 @@ pub fn parse_path(text: &str, ident: &PackageIdent) -> Vec<String> {
 /// `PACKAGE_TYPE`.
 ///
 /// # Errors
-/// Another word than `standard` and `native`.
+/// When the word is neither `standard` nor `native`.
 pub fn parse_type(text: &str) -> Result<PackageType, Fault> {
     match word(text) {
         (_, "standard") => Ok(PackageType::Standard),
@@ -192,7 +192,7 @@ pub fn parse_type(text: &str) -> Result<PackageType, Fault> {
 /// `SHUTDOWN_SIGNAL`.
 ///
 /// # Errors
-/// A word that is no signal name in upper case without `SIG`.
+/// When the word is not a signal name in upper case without `SIG`.
 pub fn parse_signal(text: &str) -> Result<ShutdownSignal, Fault> {
     let (line, name) = word(text);
     name.parse().map_err(|_| {
@@ -205,7 +205,7 @@ pub fn parse_signal(text: &str) -> Result<ShutdownSignal, Fault> {
 /// `SHUTDOWN_TIMEOUT`: seconds.
 ///
 /// # Errors
-/// Not an unsigned 32-bit number.
+/// When it is not an unsigned 32-bit number.
 pub fn parse_timeout_s(text: &str) -> Result<u32, Fault> {
     let (line, number) = word(text);
     number.parse().map_err(|error| Fault {
@@ -214,16 +214,16 @@ pub fn parse_timeout_s(text: &str) -> Result<u32, Fault> {
     })
 }
 
-/// `INSTALL_HOOK_STATUS`: the exit code with which the install hook ended.
+/// `INSTALL_HOOK_STATUS`: the exit code of the install hook.
 ///
 /// # Errors
-/// Not a number.
+/// When it is not a number.
 pub fn parse_hook_status(text: &str) -> Result<i32, Fault> {
     let (line, number) = word(text);
     number.parse().map_err(|error| Fault {
         line,
         problem: format!(
-            "'{number}' is no exit code ({error}); remove the file to run the install hook again"
+            "'{number}' is not an exit code ({error}); remove the file to run the install hook again"
         ),
     })
 }
@@ -266,7 +266,10 @@ mod tests {
         assert_eq!(binds[0].exports, ["port", "host"]);
         assert_eq!(binds[1], PackageBind { name: "any".into(), exports: vec![] });
         assert_eq!(parse_binds("db=port\n\nx=y").unwrap_err().line, 2);
-        assert_eq!(parse_binds("db").unwrap_err().problem, "'db' is no bind; write name=key key");
+        assert_eq!(
+            parse_binds("db").unwrap_err().problem,
+            "'db' is not a bind; write name=key key"
+        );
     }
 
     #[test]

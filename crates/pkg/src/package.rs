@@ -1,4 +1,4 @@
-//! The facts of one installed release, as the Supervisor needs them.
+//! The facts of one installed release that the Supervisor needs.
 
 use std::{
     collections::BTreeMap,
@@ -19,14 +19,14 @@ use crate::{
     write,
 };
 
-/// What an installed package says about itself (reference: packages §4.6).
+/// The facts of an installed package (reference: packages §4.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its identifier, fully qualified.
+    /// Its fully qualified identifier.
     pub ident: PackageIdent,
-    /// Its directory, with `FS_ROOT`: `pkg.path` in documents and templates.
+    /// Its directory, including `FS_ROOT`: `pkg.path` in documents and templates.
     pub path: PathBuf,
-    /// Whether the interpreter package belongs into the `PATH` of its hooks.
+    /// Whether its hooks have the interpreter package in `PATH`.
     pub kind: PackageType,
     /// Direct dependencies, in file order.
     pub deps: Vec<PackageIdent>,
@@ -34,34 +34,35 @@ pub struct Package {
     pub tdeps: Vec<PackageIdent>,
     /// Binds that a service of this package needs, in file order.
     pub binds: Vec<PackageBind>,
-    /// Binds that it can do without.
+    /// Optional binds, in file order.
     pub binds_optional: Vec<PackageBind>,
-    /// What it tells the ring: public key to path in the configuration.
+    /// Exports to the ring: public key to path in the configuration.
     pub exports: BTreeMap<String, String>,
     /// Ports, as text.
     pub exposes: Vec<String>,
-    /// `SVC_USER`; who the service runs as is decided by [`crate::user`].
+    /// `SVC_USER`; [`crate::user`] decides which user the service runs as.
     pub svc_user: Option<String>,
     /// `SVC_GROUP`.
     pub svc_group: Option<String>,
-    /// Signal that asks the service to end.
+    /// Signal that stops the service.
     pub shutdown_signal: ShutdownSignal,
-    /// Seconds between that signal and SIGKILL; a spec may say otherwise.
+    /// Seconds between that signal and SIGKILL; a spec may override it.
     pub shutdown_timeout_s: u32,
-    /// What is executed.
+    /// The program or hook that the service executes.
     pub run: RunSource,
-    /// Environment of its programs (reference: packages §4.8), before anything of this process.
+    /// Environment of its programs (reference: packages §4.8), before that of this process is
+    /// added.
     pub environment: BTreeMap<String, String>,
 }
 
-/// What a service of the package executes.
+/// The source of the run file of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunSource {
     /// The template `hooks/run`.
     Hook,
-    /// The file `run` in the package's root, copied as it is.
+    /// The file `run` in the package's root, copied unchanged.
     File,
-    /// Nothing: the package is no service.
+    /// None: the package has no service.
     None,
 }
 
@@ -121,7 +122,7 @@ impl Package {
     }
 }
 
-/// What a service executes that takes its hooks from this directory; `hooks/run` wins.
+/// The run source of a directory with hooks; `hooks/run` wins.
 #[must_use]
 pub fn run_source(dir: &Path) -> RunSource {
     if dir.join("hooks/run").is_file() {
@@ -135,10 +136,10 @@ pub fn run_source(dir: &Path) -> RunSource {
 
 const INSTALL_HOOK_STATUS: &str = "INSTALL_HOOK_STATUS";
 
-/// The exit code with which the install hook of a package ended; `None` when it never ran.
+/// The exit code of a package's install hook; `None` when it never ran.
 ///
 /// # Errors
-/// When the file cannot be read or holds no number.
+/// When the file cannot be read or does not hold a number.
 pub fn install_hook_status(package_dir: &Path) -> Result<Option<i32>, MetafileError> {
     Metafiles::new(package_dir.into()).parsed(INSTALL_HOOK_STATUS, metafile::parse_hook_status)
 }
@@ -146,7 +147,7 @@ pub fn install_hook_status(package_dir: &Path) -> Result<Option<i32>, MetafileEr
 /// Records the exit code of a package's install hook.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the operating system.
 pub fn write_install_hook_status(package_dir: &Path, code: i32) -> io::Result<()> {
     write::write_atomic(&package_dir.join(INSTALL_HOOK_STATUS), code.to_string().as_bytes(), 0o644)
 }
@@ -161,12 +162,12 @@ impl Metafiles {
         Self { path }
     }
 
-    /// The whole text of a metafile, `None` when it is missing.
+    /// The text of a metafile, `None` when it is missing.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, MetafileError> {
         Ok(read_text(&self.path.join(name), MAX_METAFILE_BYTES)?)
     }
 
-    /// The text without white space around it; `None` when nothing is left.
+    /// The trimmed text; `None` when it is empty or missing.
     fn word(&self, name: &str) -> Result<Option<String>, MetafileError> {
         let text = self.text(name)?.map(|text| text.trim().to_owned());
         Ok(text.filter(|word| !word.is_empty()))

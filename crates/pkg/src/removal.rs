@@ -1,4 +1,4 @@
-//! Uninstalling releases, with what nobody else depends on (reference: packages §10).
+//! Uninstalling releases with their unused dependencies (reference: packages §10).
 
 use std::io;
 
@@ -12,25 +12,25 @@ use crate::{
     staging::{self, TreeLock},
 };
 
-/// The package that `hab` itself comes in.
+/// The package of `hab` itself.
 const ITSELF: [&str; 2] = ["chef", "hab"];
 
-/// What is to be uninstalled, and what is not.
+/// What to uninstall, and what to keep.
 #[derive(Debug, Clone, Default)]
 pub struct RemovalOptions {
-    /// Only say what would be done.
+    /// Only report the steps.
     pub dry_run: bool,
-    /// Keep so many of the newest releases, and remove all others.
+    /// Keep this many of the newest releases, and remove all others.
     pub keep_latest: Option<usize>,
-    /// Never remove releases that satisfy one of these.
+    /// Never remove releases that match one of these.
     pub exclude: Vec<PackageIdent>,
-    /// Leave dependencies alone.
+    /// Keep dependencies.
     pub no_dependencies: bool,
     /// Releases that services run.
     pub loaded: Vec<PackageIdent>,
 }
 
-/// Why a release stays.
+/// Why a release is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The user excluded it.
@@ -39,38 +39,38 @@ pub enum Reason {
     Loaded,
     /// It holds this program.
     Itself,
-    /// So many other packages depend on it.
+    /// This many other packages depend on it.
     NeededBy(usize),
-    /// It is named by its dependents and not there.
+    /// Its dependents name it, but it is not installed.
     NotInstalled,
 }
 
-/// Steps of an uninstallation, as they are told to the user.
+/// Steps of an uninstallation, as reported to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// One release, with its dependencies.
+    /// Starts with one release and its dependencies.
     Begin(&'a PackageIdent),
-    /// Fewer releases are installed than are to be kept.
+    /// No more releases are installed than are to be kept.
     TooFew {
-        /// What was asked for.
+        /// The identifier to uninstall.
         ident: &'a PackageIdent,
-        /// How many there are.
+        /// Number of installed releases.
         installed: usize,
     },
-    /// A release goes, or would go.
+    /// A release is removed, or would be.
     Deleting(&'a PackageIdent),
-    /// A release stays.
+    /// A release is kept.
     Skipping(&'a PackageIdent, Reason),
-    /// Dependencies are left alone.
+    /// Dependencies are kept.
     SkippingDependencies,
-    /// One release and so many dependencies are gone.
+    /// One release and this many dependencies are removed.
     End(&'a PackageIdent, usize),
 }
 
-/// Why an uninstallation ended early.
+/// Why an uninstallation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemovalError<H> {
-    /// It is not installed.
+    /// The release is not installed.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// Others depend on it.
@@ -78,25 +78,25 @@ pub enum RemovalError<H> {
     Needed {
         /// The release.
         ident: PackageIdent,
-        /// How many others depend on it.
+        /// Number of packages that depend on it.
         dependents: usize,
     },
-    /// A metafile is malformed, so that nobody knows what depends on what.
+    /// A metafile is malformed, so that dependencies are unknown.
     #[error(transparent)]
     Metafile(#[from] MetafileError),
-    /// The uninstall hook failed; its package is still there.
+    /// The uninstall hook failed; its package is still installed.
     #[error("uninstall hook failed")]
     Hook(H),
-    /// The system refused.
+    /// A system call failed.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Uninstalls. `hook` runs the uninstall hook of a release, of which so many releases are
-/// installed, before its files go.
+/// Uninstalls releases. `hook` runs the uninstall hook of a release before its files are removed;
+/// its second argument is the number of installed releases.
 ///
 /// # Errors
-/// See [`RemovalError`]; what was told as deleted before is gone, the rest is untouched.
+/// See [`RemovalError`]; releases reported as deleted are gone, the others are untouched.
 pub fn uninstall<H>(
     root: &FsRoot,
     ident: &PackageIdent,
@@ -132,12 +132,12 @@ struct Removal<'a, H> {
     options: &'a RemovalOptions,
     tell: &'a mut dyn FnMut(Step<'_>),
     hook: &'a mut dyn FnMut(&PackageIdent, usize) -> Result<(), H>,
-    /// What was removed, or would have been.
+    /// Releases that were removed, or would have been.
     gone: Vec<PackageIdent>,
 }
 
 impl<H> Removal<'_, H> {
-    /// One release and what only it needs.
+    /// Removes one release and the dependencies that only it needs.
     fn one(&mut self, ident: &PackageIdent) -> Result<(), RemovalError<H>> {
         let mut graph = Graph::read(self.root)?;
         self.gone.iter().for_each(|gone| graph.remove(gone));
@@ -161,7 +161,7 @@ impl<H> Removal<'_, H> {
         Ok(())
     }
 
-    /// The dependencies that nothing outside of the set {release, its dependencies} needs.
+    /// The dependencies that no package outside the set {release, its dependencies} needs.
     fn dependencies(
         &mut self,
         ident: &PackageIdent,

@@ -1,4 +1,4 @@
-//! The tree below the root: one method per place (reference: packages §3.1).
+//! The tree below the root: one method per path (reference: packages §3.1).
 
 use std::{
     ffi::OsString,
@@ -8,16 +8,16 @@ use std::{
 
 use roost_ident::{Hook, PackageIdent};
 
-/// The directory that stands for `/`, from `FS_ROOT`. All paths it gives carry it; see
-/// [`FsRoot::logical`] for paths as metafiles spell them.
+/// The directory used as `/`, from `FS_ROOT`. All returned paths include it; see
+/// [`FsRoot::logical`] for paths as metafiles contain them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FsRoot {
     path: PathBuf,
 }
 
 impl FsRoot {
-    /// Takes a directory as root. A relative one is taken from the working directory of now, so
-    /// that it does not move when that changes; an empty one is `/`. It need not exist.
+    /// Uses a directory as root. A relative one is resolved against the current working directory,
+    /// so that it does not move later; an empty one is `/`. It need not exist.
     ///
     /// # Errors
     /// When the path is relative and there is no working directory.
@@ -28,7 +28,7 @@ impl FsRoot {
         Ok(Self { path: std::path::absolute(path)? })
     }
 
-    /// Takes the value of the environment variable `FS_ROOT`; not set and empty are `/`.
+    /// Uses the value of the environment variable `FS_ROOT`; unset and empty mean `/`.
     ///
     /// # Errors
     /// As [`FsRoot::new`].
@@ -42,13 +42,13 @@ impl FsRoot {
         &self.path
     }
 
-    /// The directory `hab` below it, in which everything lies.
+    /// The directory `hab` below it, which contains everything else.
     #[must_use]
     pub fn hab_dir(&self) -> PathBuf {
         self.path.join("hab")
     }
 
-    /// A place below `hab/`.
+    /// A path below `hab/`.
     fn hab(&self, rest: &str) -> PathBuf {
         self.path.join("hab").join(rest)
     }
@@ -59,8 +59,8 @@ impl FsRoot {
         self.hab("pkgs")
     }
 
-    /// Directory of an identifier: of one release if it is fully qualified, else the directory
-    /// that holds all that match. The identifier is not checked, see [`PackageIdent::validate`].
+    /// Directory of an identifier: of one release if it is fully qualified, else the parent of all
+    /// that match. The identifier is not checked, see [`PackageIdent::validate`].
     #[must_use]
     pub fn pkg_path(&self, ident: &PackageIdent) -> PathBuf {
         let mut path = self.pkgs().join(&ident.origin).join(&ident.name);
@@ -71,7 +71,7 @@ impl FsRoot {
         path
     }
 
-    /// Where service directories lie.
+    /// Parent of the service directories.
     #[must_use]
     pub fn svc_root(&self) -> PathBuf {
         self.hab("svc")
@@ -131,8 +131,8 @@ impl FsRoot {
         self.hab("etc/cli.toml")
     }
 
-    /// The path as metafiles spell it, beginning with `/hab`: the root is taken off. A path
-    /// outside the root stays what it is.
+    /// The path as metafiles contain it, starting with `/hab`, without the root. A path outside the
+    /// root is returned unchanged.
     #[must_use]
     pub fn logical(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.path)
@@ -168,7 +168,7 @@ impl SvcPaths {
     pub fn files(&self) -> PathBuf {
         self.root.join("files")
     }
-    /// Static content.
+    /// Static content of the service.
     #[must_use]
     pub fn static_(&self) -> PathBuf {
         self.root.join("static")
@@ -193,7 +193,7 @@ impl SvcPaths {
     pub fn pid_file(&self) -> PathBuf {
         self.root.join("PID")
     }
-    /// The file that is executed: a copy of the rendered run hook.
+    /// The executed file: a copy of the rendered run hook.
     #[must_use]
     pub fn run(&self) -> PathBuf {
         self.root.join("run")
@@ -203,12 +203,12 @@ impl SvcPaths {
     pub fn hook(&self, hook: Hook) -> PathBuf {
         self.hooks().join(hook.as_str())
     }
-    /// What a hook wrote to standard output when it last ran.
+    /// Standard output of a hook's last run.
     #[must_use]
     pub fn stdout_log(&self, hook: Hook) -> PathBuf {
         self.logs().join(format!("{hook}.stdout.log"))
     }
-    /// What a hook wrote to standard error when it last ran.
+    /// Standard error of a hook's last run.
     #[must_use]
     pub fn stderr_log(&self, hook: Hook) -> PathBuf {
         self.logs().join(format!("{hook}.stderr.log"))
@@ -243,12 +243,12 @@ impl SupPaths {
     pub fn spec_file(&self, name: &str) -> PathBuf {
         self.specs().join(format!("{name}.spec"))
     }
-    /// What each service ran from last, by its name.
+    /// Directory of the releases that services last ran.
     #[must_use]
     pub fn releases(&self) -> PathBuf {
         self.root.join("releases")
     }
-    /// The release that a service ran from last: its identifier in one line.
+    /// File with the release that a service last ran: its identifier in one line.
     #[must_use]
     pub fn release_file(&self, name: &str) -> PathBuf {
         self.releases().join(name)
@@ -258,7 +258,7 @@ impl SupPaths {
     pub fn member_id(&self) -> PathBuf {
         self.root.join("MEMBER_ID")
     }
-    /// Lock that keeps a second Supervisor away.
+    /// Lock that prevents a second Supervisor.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.root.join("LOCK")

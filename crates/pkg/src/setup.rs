@@ -1,8 +1,8 @@
-//! Installing archives, with what they depend on (reference: packages §9).
+//! Installing archives with their dependencies (reference: packages §9).
 //!
-//! Every archive is verified and unpacked beside its place before the first one is renamed into
-//! its place: whatever goes wrong, and whenever the process ends, each release is there as a whole
-//! or not at all. Dependencies come first.
+//! Every archive is verified and unpacked next to its destination before the first one is renamed:
+//! whatever fails, and whenever the process ends, each release is either complete or absent.
+//! Dependencies come first.
 
 use std::{
     io,
@@ -21,47 +21,47 @@ use crate::{
     staging::{self, Staging, TreeLock},
 };
 
-/// What is to be installed.
+/// What to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// A package archive on this machine.
     Archive(LocalArchive),
-    /// A release: what is installed or cached.
+    /// A release from those installed or cached.
     Ident(PackageIdent),
 }
 
-/// An archive whose identifier and target were read.
+/// An archive with its identifier and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalArchive {
-    /// Where it lies.
+    /// Path of the archive.
     pub path: PathBuf,
-    /// What it holds, by its own account; not verified.
+    /// Its identifier as declared in it; not verified.
     pub ident: PackageIdent,
-    /// The platform it is for.
+    /// Its platform.
     pub target: PackageTarget,
 }
 
-/// Steps of an installation, as they are told to the user.
+/// Steps of an installation, as reported to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// The newest release of an identifier is looked for.
+    /// Looks for the newest release of an identifier.
     Determining(&'a PackageIdent),
-    /// An archive is checked.
+    /// Verifies an archive.
     Verifying(&'a PackageIdent),
-    /// A release is installed already.
+    /// A release is already installed.
     Using(&'a PackageIdent),
-    /// A release is in its place now.
+    /// A release is installed now.
     Installed(&'a PackageIdent),
 }
 
-/// What an installation did.
+/// Result of an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The release that was asked for.
+    /// The requested release.
     pub ident: PackageIdent,
-    /// Everything it depends on, the deepest last.
+    /// All its dependencies, the deepest last.
     pub dependencies: Vec<PackageIdent>,
-    /// How many releases are new.
+    /// Number of newly installed releases.
     pub new_packages: usize,
 }
 
@@ -71,23 +71,23 @@ pub enum SetupError {
     /// An archive is bad, or cannot be read.
     #[error(transparent)]
     Archive(#[from] HartError),
-    /// An identifier is none.
+    /// An identifier is not valid.
     #[error(transparent)]
     Ident(#[from] PackageIdentError),
-    /// A target is none.
+    /// A target is not valid.
     #[error(transparent)]
     Target(#[from] PackageTargetError),
-    /// An identifier in an archive names no single release.
+    /// An identifier in an archive is not fully qualified.
     #[error("Fully-qualified package identifier was expected, but found: \"{0}\"")]
     NotQualified(String),
-    /// The archive in the place of one release holds another.
+    /// The archive with the name of one release holds another.
     #[error("Artifact ident {found} for `{}' does not match expected ident {wanted}", path.display())]
     OtherIdent {
         /// The archive.
         path: PathBuf,
-        /// What it holds.
+        /// The identifier in it.
         found: String,
-        /// What it should hold.
+        /// The expected identifier.
         wanted: String,
     },
     /// The archive is for another platform.
@@ -97,7 +97,7 @@ pub enum SetupError {
         active = PackageTarget::active()
     )]
     OtherTarget(PackageTarget),
-    /// The signer is not known here.
+    /// The public key of the signer is missing.
     #[error(
         "Crypto error: Key not found in cache: {}\n\
          The archive is signed with the key {signer}, whose public half is not on this machine. \
@@ -109,10 +109,10 @@ pub enum SetupError {
     UnknownSigner {
         /// Name of the key.
         signer: NamedRevision,
-        /// Where it should be.
+        /// Path where it should be.
         path: PathBuf,
     },
-    /// No archive of a release is here.
+    /// No archive of a release was found.
     #[error(
         "Cached artifact not found: {ident}\n\
          It is neither installed nor in {}{beside}. Put its archive there, or install it first: \
@@ -124,19 +124,19 @@ pub enum SetupError {
         ident: String,
         /// The artifact cache.
         cache: PathBuf,
-        /// The other place that was looked at.
+        /// The other directory that was searched.
         beside: String,
-        /// How the archive would be called.
+        /// File name of the archive.
         file: String,
     },
-    /// Nothing that matches is here.
+    /// No installed or cached release matches.
     #[error(
         "No installed package or cached artifact could be found locally: {0}\n\
          Downloading from Builder is not supported yet: install an archive, \
          hab pkg install FILE.hart"
     )]
     NothingLocal(PackageIdent),
-    /// Something that is no package is in the place of a release.
+    /// The directory of a release holds something else.
     #[error(
         "{} is in the way: it is not empty and is not a package for this machine; move it away",
         .0.display()
@@ -145,16 +145,16 @@ pub enum SetupError {
     /// A metafile of an installed package is malformed.
     #[error(transparent)]
     Metafile(#[from] MetafileError),
-    /// The system refused.
+    /// A system call failed.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl LocalArchive {
-    /// Reads what an archive says of itself.
+    /// Reads the identifier and target of an archive.
     ///
     /// # Errors
-    /// When it is no archive, or its `TARGET` or `IDENT` makes no sense.
+    /// When it is not an archive, or its `TARGET` or `IDENT` is not valid.
     pub fn read(path: &Path) -> Result<Self, SetupError> {
         let (ident, target) = describe(&Archive::open(path)?)?;
         Ok(Self { path: path.into(), ident, target })
@@ -178,22 +178,23 @@ pub struct Setup<'a> {
     pub root: &'a FsRoot,
     /// The cache of archives.
     pub artifacts: Artifacts,
-    /// Where public keys of origins lie; the first that has one is used.
+    /// Directories with public keys of origins; the first that has a key is used.
     pub keys: Vec<KeyCache>,
 }
 
-/// A release that is unpacked beside its place.
+/// A release unpacked next to its destination.
 struct Prepared {
     ident: PackageIdent,
     staging: Staging,
 }
 
 impl Setup<'_> {
-    /// Installs a release and everything it depends on. Install hooks are not run.
+    /// Installs a release with all its dependencies. Install hooks are not run.
     ///
     /// # Errors
-    /// When an archive is missing, bad or not trusted, or the system refuses. No release was
-    /// installed then, unless the disk failed at the very end; those are complete.
+    /// When an archive is missing, bad or not trusted, or a system call fails. No release is
+    /// installed then, unless the disk failed during the final renames; the renamed ones are
+    /// complete.
     pub fn install(
         &self,
         wanted: &Wanted,
@@ -234,7 +235,7 @@ impl Setup<'_> {
         Ok(Outcome { ident, dependencies, new_packages })
     }
 
-    /// Which release is meant.
+    /// The release to install.
     fn resolve(
         &self,
         wanted: &Wanted,
@@ -261,8 +262,8 @@ impl Setup<'_> {
         install::resolve(self.root, ident).is_ok()
     }
 
-    /// The archive of a release in the cache, where it comes to from beside the archive that asks
-    /// for it. True when it came just now.
+    /// The archive of a release in the cache; copies it there from the directory of the requesting
+    /// archive if needed. True when it was copied.
     fn obtain(
         &self,
         ident: &PackageIdent,
@@ -287,8 +288,8 @@ impl Setup<'_> {
         Err(SetupError::NoArchive { ident: ident.to_string(), cache, beside, file })
     }
 
-    /// Verifies an archive and unpacks it beside its place. A bad archive does not stay in the
-    /// cache, where it would be in the way of a good one.
+    /// Verifies an archive and unpacks it next to its destination. A bad archive is removed from
+    /// the cache, where it would block a good one.
     fn prepare(
         &self,
         ident: &PackageIdent,
@@ -323,7 +324,7 @@ impl Setup<'_> {
         Ok(Prepared { ident: ident.clone(), staging })
     }
 
-    /// The public key of a signer.
+    /// Public key of a signer.
     fn key(&self, signer: &NamedRevision) -> Result<SigningPublicKey, SetupError> {
         for keys in &self.keys {
             match keys.get::<SigningPublicKey>(signer) {
@@ -336,7 +337,7 @@ impl Setup<'_> {
         Err(SetupError::UnknownSigner { signer: signer.clone(), path: path.unwrap_or_default() })
     }
 
-    /// Renames all releases into their places, what others depend on first.
+    /// Renames all releases to their destinations, dependencies first.
     fn commit(
         &self,
         prepared: Vec<Prepared>,
@@ -357,7 +358,7 @@ impl Setup<'_> {
                 if !taken {
                     return Err(error.into());
                 }
-                // Another process installed it meanwhile.
+                // Another process may have installed it in the meantime.
                 if !self.is_installed(&ident) {
                     return Err(SetupError::InTheWay(self.root.pkg_path(&ident)));
                 }
@@ -369,7 +370,7 @@ impl Setup<'_> {
     }
 }
 
-/// True when the archive itself is bad, and not this machine.
+/// True when the archive itself is at fault, not this machine.
 fn is_bad(error: &SetupError) -> bool {
     match error {
         SetupError::Archive(error) => {
@@ -384,7 +385,7 @@ fn is_bad(error: &SetupError) -> bool {
     }
 }
 
-/// Everything that an unpacked release depends on.
+/// All dependencies of an unpacked release.
 fn staged_dependencies(prepared: &Prepared) -> Result<Vec<PackageIdent>, SetupError> {
     let path = prepared.staging.path().join("TDEPS");
     let text = crate::read::read_text(&path, crate::metafile::MAX_METAFILE_BYTES)

@@ -1,4 +1,4 @@
-//! Templates of a package, or of a `config_from` directory that stands in for it.
+//! Templates of a package, or of a `config_from` directory used in its place.
 
 use std::{
     fs, io,
@@ -24,26 +24,26 @@ pub const MAX_DEPTH: usize = 32;
 /// Why templates could not be read. The text names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// One file.
+    /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A directory.
+    /// A directory cannot be listed.
     #[error("{}: {source}; check that this user may list it", path.display())]
     Directory {
-        /// The directory.
+        /// The affected path.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A file name.
+    /// A file name is not UTF-8.
     #[error("{}: the name is not UTF-8; rename the file", .0.display())]
     Name(PathBuf),
-    /// More than templates are for.
+    /// A directory exceeds a limit for templates.
     #[error("{}: holds {what}; move what is not a template elsewhere", path.display())]
     Limit {
-        /// The directory.
+        /// The affected path.
         path: PathBuf,
-        /// Which limit, in words.
+        /// The exceeded limit, for the message.
         what: String,
     },
 }
@@ -52,7 +52,7 @@ pub enum SourceError {
 /// mode of the files does not matter.
 ///
 /// # Errors
-/// When one is no text or too large.
+/// When a file is not text or too large.
 pub fn hooks(dir: &Path) -> Result<Vec<(Hook, String)>, SourceError> {
     let mut found = Vec::new();
     for hook in Hook::ALL {
@@ -63,7 +63,7 @@ pub fn hooks(dir: &Path) -> Result<Vec<(Hook, String)>, SourceError> {
     Ok(found)
 }
 
-/// One hook of a package; `None` when it has none.
+/// One hook of a package; `None` when it does not exist.
 ///
 /// # Errors
 /// As [`hooks`].
@@ -75,20 +75,21 @@ pub fn hook(dir: &Path, hook: Hook) -> Result<Option<String>, SourceError> {
     Ok(read_text(&path, MAX_TEMPLATE_BYTES)?)
 }
 
-/// The text of a package's `default.toml`; `None` when it has none.
+/// The text of a package's `default.toml`; `None` when it does not exist.
 ///
 /// # Errors
-/// When it is no text or too large.
+/// When it is not text or too large.
 pub fn default_toml(dir: &Path) -> Result<Option<String>, SourceError> {
     Ok(read_text(&dir.join("default.toml"), MAX_METAFILE_BYTES)?)
 }
 
-/// All templates below a directory such as `<package>/config`: relative path and text, by path.
-/// Hidden files count; symbolic links and special files do not. A missing directory is empty.
+/// All templates below a directory such as `<package>/config`: relative path and text, sorted by
+/// path. Includes hidden files, but not symbolic links and special files. A missing directory
+/// counts as empty.
 ///
 /// # Errors
-/// When a file is no text, a name is not UTF-8, a directory cannot be listed, or there is more
-/// than templates are for.
+/// When a file is not text, a name is not UTF-8, a directory cannot be listed, or a limit is
+/// exceeded.
 pub fn config_tree(dir: &Path) -> Result<Vec<(String, String)>, SourceError> {
     let mut templates = Vec::new();
     let mut bytes = 0;

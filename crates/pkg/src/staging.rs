@@ -1,9 +1,9 @@
-//! Directories in which releases are made, and the lock of the package tree.
+//! Temporary directories for new releases, and the lock of the package tree.
 //!
-//! A release is made beside its place, in a directory whose name does not count as installed, and
-//! renamed into its place when it is complete. The maker holds an advisory lock on that directory:
-//! the system takes it away when the process ends, however it ends, so a directory without a lock
-//! is one that nobody will complete, and the next process removes it.
+//! A release is made next to its destination, in a directory whose name does not count as
+//! installed, and renamed when it is complete. The process that makes it holds an advisory lock on
+//! that directory: the system releases it when the process ends, for whatever reason, so a
+//! directory without a lock is abandoned, and the next process removes it.
 //!
 //! The package tree itself is locked while directories are made, renamed or removed, never while
 //! an archive is unpacked or a hook runs.
@@ -28,26 +28,26 @@ use crate::{
     root::FsRoot,
 };
 
-/// Between the prefix and the process id in names of directories being made.
+/// Between the prefix and the process id in names of temporary directories.
 const OURS: &str = "-roost-";
 
-/// The lock of the package tree, as long as it lives.
+/// The lock of the package tree, held while this value lives.
 #[derive(Debug)]
 pub struct TreeLock {
     _directory: File,
 }
 
 impl TreeLock {
-    /// Waits for the lock. `hab/pkgs` is made when it is missing.
+    /// Waits for the lock. Creates `hab/pkgs` if it is missing.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn take(root: &FsRoot) -> io::Result<Self> {
         let tree = root.pkgs();
         dirs::create_ours(&tree)?;
         let directory = File::open(&tree)?;
         match flock(&directory, FlockOperation::LockExclusive) {
-            // A file system without locks: renames alone keep the order there.
+            // A file system without locks: there, only the renames are atomic.
             Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => {}
             Err(error) => return Err(error.into()),
         }
@@ -55,23 +55,23 @@ impl TreeLock {
     }
 }
 
-/// A release being made. Dropped, it is removed.
+/// A release being made. Dropping it removes the directory.
 #[derive(Debug)]
 pub struct Staging {
     path: PathBuf,
     directory: File,
-    /// Where it will be.
+    /// The destination.
     place: PathBuf,
     tree: PathBuf,
     done: bool,
 }
 
 impl Staging {
-    /// Makes an empty directory beside the place of a release, with the directories above it.
-    /// What others left there half made is removed.
+    /// Makes an empty directory next to the destination of a release, with its parents. Removes
+    /// incomplete releases of other processes there.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn new(root: &FsRoot, place: &Path, _lock: &TreeLock) -> io::Result<Self> {
         let parent = place.parent().unwrap_or(place);
         let tree = root.pkgs();
@@ -93,10 +93,10 @@ impl Staging {
         Ok(Self { path, directory, place: place.into(), tree, done: false })
     }
 
-    /// The directory, to make files in.
+    /// The open directory, to create files in.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         self.directory.try_clone().map(OwnedFd::from)
     }
@@ -110,16 +110,16 @@ impl Staging {
     /// Writes everything in it to disk.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn sync(&self) -> io::Result<()> {
         // One call for thousands of files.
         Ok(rustix::fs::syncfs(&self.directory)?)
     }
 
-    /// Renames it into its place; durable when this returns.
+    /// Renames it to its destination, durably.
     ///
     /// # Errors
-    /// What the system says; a directory that is there already and not empty is one.
+    /// Errors of the operating system; the destination exists and is not empty.
     pub fn commit(mut self, _lock: &TreeLock) -> io::Result<()> {
         fs::rename(&self.path, &self.place)?;
         self.done = true;
@@ -130,19 +130,19 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.done {
-            // What stays does not count as installed and is removed by the next process.
+            // The rest does not count as installed, and the next process removes it.
             let _ = remove_tree(&self.path);
             remove_empty_above(&self.path, &self.tree);
         }
     }
 }
 
-/// Removes a release: it stops counting as installed in one step, then its files go, and the
-/// directories above it that are empty then.
+/// Removes a release: it stops counting as installed atomically, then its files are removed, and
+/// its parents if they are empty.
 ///
 /// # Errors
-/// What the system says. When the release is gone already, what is left of it is removed by the
-/// next process.
+/// Errors of the operating system. If the release is already renamed, the next process removes the
+/// rest.
 pub fn remove_release(root: &FsRoot, release: &Path, _lock: &TreeLock) -> io::Result<()> {
     let parent = release.parent().unwrap_or(release);
     let aside = name_beside(parent);
@@ -154,7 +154,7 @@ pub fn remove_release(root: &FsRoot, release: &Path, _lock: &TreeLock) -> io::Re
     Ok(())
 }
 
-/// Removes a tree, also one whose directories deny writing to their owner.
+/// Removes a tree, including directories that deny writing to their owner.
 fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -165,7 +165,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives the owner back the right to change directories.
+/// Restores the owner's right to change directories.
 fn open_up(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     if !path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
@@ -177,14 +177,15 @@ fn open_up(path: &Path) {
     }
 }
 
-/// A name that does not count as installed.
+/// A temporary name that does not count as installed.
 fn name_beside(parent: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     parent.join(format!("{STAGING_PREFIX}{OURS}{}-{count}", process::id()))
 }
 
-/// Removes what processes that are gone left half made or half removed; returns how much.
+/// Removes incomplete and half-removed releases of processes that no longer exist; returns how
+/// many.
 fn remove_abandoned(parent: &Path) -> usize {
     let begin = format!("{STAGING_PREFIX}{OURS}");
     let mut removed = 0;
@@ -197,8 +198,8 @@ fn remove_abandoned(parent: &Path) -> usize {
     removed
 }
 
-/// Removes what processes that are gone left anywhere in the package tree, with the directories
-/// above it that are empty then.
+/// Removes abandoned directories anywhere in the package tree, with their parents if they are
+/// empty.
 pub fn sweep(root: &FsRoot, _lock: &TreeLock) {
     let tree = root.pkgs();
     let below = |path: PathBuf| {
@@ -213,12 +214,12 @@ pub fn sweep(root: &FsRoot, _lock: &TreeLock) {
     }
 }
 
-/// True when nobody holds the lock of the directory.
+/// True when no process holds the lock of the directory.
 fn is_abandoned(path: &Path) -> bool {
     let named = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
         name.strip_prefix(STAGING_PREFIX)?.strip_prefix(OURS)?.split('-').next()?.parse().ok()
     });
-    // Its maker may stage plain directories, which are not locked.
+    // Its process may be staging a plain directory, which does not use the lock.
     let alive = |pid: u32| Path::new("/proc").join(pid.to_string()).exists();
     let maker_is_gone = named.is_some_and(|pid| pid != process::id() && !alive(pid));
     maker_is_gone
@@ -227,7 +228,7 @@ fn is_abandoned(path: &Path) -> bool {
         })
 }
 
-/// Removes the directories above a path that are empty, below the tree.
+/// Removes the empty parents of a path, below the tree.
 fn remove_empty_above(path: &Path, tree: &Path) {
     let above = path.ancestors().skip(1);
     for directory in above.take_while(|at| at.starts_with(tree) && *at != tree) {

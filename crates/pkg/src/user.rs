@@ -1,4 +1,4 @@
-//! Who a service runs as (reference: packages §4.9, services §5.1).
+//! The user that a service runs as (reference: packages §4.9, services §5.1).
 
 use std::{ffi::CString, fs};
 
@@ -22,7 +22,7 @@ pub struct ServiceUser {
     pub group: String,
 }
 
-/// Numbers to run a service with and to give its directories to.
+/// Ids to run a service with, and for its directories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// User id.
@@ -33,10 +33,10 @@ pub struct Credentials {
     pub groups: Vec<u32>,
 }
 
-/// Why a service has no user.
+/// Why a service has no valid user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
-    /// This process runs as an id without a name, and there is no `hab`.
+    /// The id of this process has no name, and there is no user `hab`.
     #[error("Can't determine current user:group")]
     NoCurrentUser,
     /// The service's user does not exist.
@@ -62,11 +62,11 @@ fn has_needed_capabilities(status: &str) -> bool {
         .is_some_and(|mask| mask & NEEDED_CAPABILITIES == NEEDED_CAPABILITIES)
 }
 
-/// User and group of a package's service: those that the package names if it names both, else
-/// `hab` and `hab` if both exist, else those of this process.
+/// User and group of a package's service: those of the package if it names both, else `hab` and
+/// `hab` if both exist, else those of this process.
 ///
 /// # Errors
-/// When those of this process have no names.
+/// When the ids of this process have no names.
 pub fn names(package: &Package) -> Result<ServiceUser, UserError> {
     if let (Some(user), Some(group)) = (&package.svc_user, &package.svc_group) {
         return Ok(ServiceUser { user: user.clone(), group: group.clone() });
@@ -78,8 +78,7 @@ pub fn names(package: &Package) -> Result<ServiceUser, UserError> {
     current().ok_or(UserError::NoCurrentUser)
 }
 
-/// True when a service with this user, or with none named, runs as root or as the user of this
-/// process.
+/// True when a service with this user, or without one, runs as root or as the user of this process.
 #[must_use]
 pub fn is_privileged(user: Option<&str>) -> bool {
     let own = effective_ids().0;
@@ -97,8 +96,8 @@ pub fn current() -> Option<ServiceUser> {
     Some(ServiceUser { user: user.name, group: group.name })
 }
 
-/// The numbers behind the names. Call it only when this process is [`capable`]; otherwise
-/// services run as what this process is, and their names need not exist.
+/// The ids behind the names. Call it only when this process is [`capable`]; otherwise services run
+/// as the user of this process, and their names need not exist.
 ///
 /// # Errors
 /// When the user or the group does not exist.
@@ -115,23 +114,23 @@ pub fn primary_group(user: &str) -> Option<String> {
     Group::from_gid(user.gid).ok().flatten().map(|group| group.name)
 }
 
-/// Supplementary groups of a user, the service's group among them.
+/// Supplementary groups of a user, including the service's group.
 fn groups(user: &User, gid: Gid) -> Vec<u32> {
     let listed =
         CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, gid).ok());
     listed.unwrap_or_else(|| vec![gid]).into_iter().map(Gid::as_raw).collect()
 }
 
-/// Does work on files in directories of a service's user.
+/// Works on files in directories of a service user.
 ///
-/// A process that is not root but [`capable`] has no rights in such directories: its thread takes
-/// those of the user for as long as the work lasts. Root has them anyway.
+/// A process that is [`capable`] but not root has no rights in such directories: its thread takes
+/// the rights of the user during the work. Root needs no change.
 pub(crate) fn with_rights_of<T>(owner: Option<&Credentials>, work: impl FnOnce() -> T) -> T {
     let (user, group) = (Uid::effective(), Gid::effective());
     let Some(owner) = owner.filter(|owner| !user.is_root() && owner.uid != user.as_raw()) else {
         return work();
     };
-    /// Gives the rights back, also when the work panics.
+    /// Restores the rights, even when the work panics.
     struct Back(Uid, Gid);
     impl Drop for Back {
         fn drop(&mut self) {
@@ -140,13 +139,13 @@ pub(crate) fn with_rights_of<T>(owner: Option<&Credentials>, work: impl FnOnce()
         }
     }
     let _back = Back(user, group);
-    // Both calls report no failure; without the rights the work fails, and says why.
+    // Neither call reports failure; without the rights the work itself fails and reports why.
     setfsgid(Gid::from_raw(owner.gid));
     setfsuid(Uid::from_raw(owner.uid));
     work()
 }
 
-/// Effective ids of this process: who its files belong to.
+/// Effective ids of this process, the owner of its files.
 pub(crate) fn effective_ids() -> (u32, u32) {
     (Uid::effective().as_raw(), Gid::effective().as_raw())
 }

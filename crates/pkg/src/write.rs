@@ -1,8 +1,8 @@
-//! Files replaced in one step: a reader sees the old content or the new, never a part.
+//! Atomic replacement of files: a reader sees either the old content or the new.
 //!
-//! Rendered files lie in directories that belong to the service's user. A Supervisor with more
-//! rights than that user must not be led out of them by a symbolic link put there, so every
-//! directory below the service's own is opened by descriptor, without following links.
+//! Rendered files are in directories of the service user. A symbolic link there must not lead a
+//! Supervisor with more rights elsewhere, so every directory below the service's own is opened by
+//! descriptor, without following links.
 
 use std::{
     ffi::OsStr,
@@ -28,38 +28,38 @@ use crate::{
     user::{Credentials, with_rights_of},
 };
 
-/// What writing a rendered file did.
+/// Effect of writing a rendered file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The file had this content already; it was not touched, nor its mode and owner.
+    /// The file already had this content; its mode and owner were not touched either.
     Unchanged,
-    /// There was no file.
+    /// The file did not exist.
     Created,
-    /// There was another content, or something that is no regular file.
+    /// The file had other content, or was not a regular file.
     Modified,
 }
 
 impl Change {
-    /// True when the content on disk is now another.
+    /// True when the content on disk changed.
     #[must_use]
     pub fn is_change(self) -> bool {
         self != Self::Unchanged
     }
 }
 
-/// A rendered file of a service: where it lies, and with it its mode and owner
-/// (reference: services §5.3).
+/// A rendered file of a service, which determines its path, mode and owner (reference: services
+/// §5.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rendered<'a> {
-    /// `config/PATH`, 0740, the service user's.
+    /// `config/PATH`, 0740, owned by the service user.
     Config(&'a str),
-    /// `config_install/PATH`, 0740, the service user's.
+    /// `config_install/PATH`, 0740, owned by the service user.
     ConfigInstall(&'a str),
-    /// `files/NAME`, 0640, the service user's.
+    /// `files/NAME`, 0640, owned by the service user.
     File(&'a str),
-    /// `hooks/HOOK`, 0755, the Supervisor's.
+    /// `hooks/HOOK`, 0755, owned by the Supervisor.
     Hook(Hook),
-    /// `run`, 0755, the Supervisor's.
+    /// `run`, 0755, owned by the Supervisor.
     Run,
 }
 
@@ -98,23 +98,23 @@ impl Rendered<'_> {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}; the old content is in place", path.display())]
 pub struct WriteError {
-    /// The file.
+    /// The affected path.
     pub path: PathBuf,
-    /// What the system said.
+    /// Error of the operating system.
     pub source: io::Error,
 }
 
-/// Writes a rendered file if its content on disk is another. Missing directories are made. The
-/// mode does not depend on the umask. `owner` is `None` when this process is not
-/// [`crate::user::capable`]: the file is then its own.
+/// Writes a rendered file if its content on disk differs. Creates missing directories. The mode
+/// does not depend on the umask. `owner` is `None` when this process is not
+/// [`crate::user::capable`]: the process then owns the file.
 ///
-/// The file is renamed into its place, so a program that has it open keeps the old content. It is
-/// not fsynced: it is made anew from its template at each start, and compared with the disk then,
-/// so what a power cut damages is repaired.
+/// The file is renamed to its destination, so a program that has it open keeps the old content. It
+/// is not fsynced: each start renders it again and compares it with the disk, which repairs damage
+/// from a power failure.
 ///
 /// # Errors
-/// When the path climbs out of its directory, a directory on it is a symbolic link, or the system
-/// refuses.
+/// When the path climbs out of its directory, a directory on it is a symbolic link, or a system
+/// call fails.
 pub fn write_rendered(
     svc: &SvcPaths,
     file: Rendered<'_>,
@@ -144,17 +144,17 @@ pub fn write_rendered(
 /// of the directory. The directory must exist.
 ///
 /// # Errors
-/// What the system says; the old content is then still in place, except when the very last step,
-/// the fsync of the directory, failed.
+/// Errors of the operating system; the old content is then still in place, except when the last
+/// step, the fsync of the directory, failed.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     roost_files::replace(path, bytes, mode, Durability::State)
 }
 
-/// Like [`write_atomic`] without the fsyncs, for a file that others must find at once and that
+/// Like [`write_atomic`] without the fsyncs, for a file that others must find immediately and that
 /// is written durably right afterwards.
 ///
 /// # Errors
-/// What the system says; the old content is then still in place.
+/// Errors of the operating system; the old content is then still in place.
 pub fn write_at_once(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     roost_files::replace(path, bytes, mode, Durability::Cache)
 }
@@ -168,8 +168,8 @@ fn split(relative: &Path) -> io::Result<(&Path, &OsStr)> {
     }
 }
 
-/// Opens `base/relative`, making what is missing. `base` belongs to this process's user, who may
-/// have put a symbolic link directly into it; below, links are refused.
+/// Opens `base/relative`, creating missing directories. `base` belongs to the user of this process,
+/// who may have placed a symbolic link directly in it; below, links are refused.
 fn open_directory(
     base: OwnedFd,
     relative: &Path,
@@ -191,7 +191,7 @@ fn open_directory(
                 made.into()
             }
             Err(Errno::LOOP | Errno::NOTDIR) if depth > 0 => {
-                let text = format!("{} on the way is no directory; remove it", part.display());
+                let text = format!("{} on the path is not a directory; remove it", part.display());
                 return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
             }
             Err(error) => return Err(error.into()),
@@ -200,7 +200,7 @@ fn open_directory(
     Ok(dir)
 }
 
-/// Sets mode, then owner: who has given a file away may not change its mode without more rights.
+/// Sets mode, then owner: after giving a file away, changing its mode needs more rights.
 fn dress(file: &File, mode: u32, owner: Option<&Credentials>) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))?;
     match owner {
@@ -209,9 +209,9 @@ fn dress(file: &File, mode: u32, owner: Option<&Credentials>) -> io::Result<()> 
     }
 }
 
-/// What writing this content would be.
+/// The change that writing this content would be.
 fn compare(dir: &OwnedFd, name: &OsStr, content: &[u8]) -> Change {
-    // NONBLOCK: a pipe that someone put there must not hold us up.
+    // NONBLOCK: a pipe put there must not block us.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),

@@ -133,7 +133,7 @@ pub struct Status {
     pub state: ServiceState,
     /// Unix milliseconds of the last change of `health`.
     pub health_since_unix_ms: u64,
-    /// Its health is found out by a hook.
+    /// A hook checks its health.
     pub has_check: bool,
     /// What happened last.
     pub account: Account,

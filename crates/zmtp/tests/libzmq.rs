@@ -56,7 +56,7 @@ async fn has_libzmq(test: &str) -> bool {
     let import = Command::new("python3").args(["-c", "import zmq"]).stderr(Stdio::null()).status();
     let found = import.await.is_ok_and(|status| status.success());
     if !found {
-        // Not eprintln: the test harness would keep it to itself.
+        // Not eprintln: the test harness would capture it.
         let _ = writeln!(std::io::stderr(), "SKIPPED {test}: python3 with pyzmq is not installed");
     }
     found

@@ -33,7 +33,7 @@ impl BoxSecretKey {
     /// A new random key. Its other half is [`BoxSecretKey::public_key`].
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// When the operating system provides no randomness.
     pub fn generate(named: NamedRevision) -> Result<Self> {
         Ok(Self { named, key: Zeroizing::new(random_bytes()?) })
     }

@@ -23,7 +23,7 @@ impl RingKey {
     /// A new random key.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// When the operating system provides no randomness.
     pub fn generate(named: NamedRevision) -> Result<Self> {
         Ok(Self { named, key: Zeroizing::new(random_bytes()?) })
     }

@@ -45,7 +45,7 @@ impl SigningSecretKey {
     /// A new random key.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// When the operating system provides no randomness.
     pub fn generate(named: NamedRevision) -> Result<Self> {
         let seed = Zeroizing::new(random_bytes()?);
         Ok(Self { named, key: SigningKey::from_bytes(&seed) })

@@ -56,7 +56,7 @@ impl Run for Arguments {
         };
         let written = write();
         if written.is_err() {
-            // The error at hand is the one that matters.
+            // The caller needs the first error, not one of the cleanup.
             let _ = fs::remove_file(&temporary);
         }
         written?;

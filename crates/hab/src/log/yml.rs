@@ -69,7 +69,7 @@ impl TryFrom<String> for Level {
 /// Reads the file; `None` when there is none.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The problem.
 pub(super) fn read(path: &Path) -> Result<Option<Levels>, String> {
     let text = read_text(path, BYTES_MAX).map_err(|error| error.to_string())?;
     text.map(|text| parse(&text)).transpose()

@@ -25,7 +25,7 @@ pub(crate) fn find(program: &str, test: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(program))
         .find(|path| path.is_file());
     if found.is_none() {
-        // Not eprintln: the test harness would keep it to itself.
+        // Not eprintln: the test harness would capture it.
         let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {program} is not installed");
     }
     found

@@ -25,7 +25,7 @@ fn root() -> Root {
 
 const WEB: &str = "acme/web/1.0.0/20250101000000";
 
-/// A service that runs until it is told to end.
+/// A service that runs until it is stopped.
 const RUN: &str = "#!/bin/sh\nexec sleep 100000\n";
 
 /// A root with `acme/web`, which has a health check that says what `health` in its directory

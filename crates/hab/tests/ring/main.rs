@@ -31,7 +31,7 @@ fn root() -> Root {
 const WEB: &str = "acme/web/1.0.0/20250101000000";
 const DB: &str = "acme/db/1.0.0/20250101000000";
 
-/// A service that runs until it is told to end.
+/// A service that runs until it is stopped.
 const RUN: &str = "#!/bin/sh\nexec sleep 100000\n";
 
 /// Installs `acme/db`, which exports a port, and `acme/web`, which binds to it and writes where

@@ -63,7 +63,7 @@ fn has_postgresql() -> bool {
         |program: &str| Command::new(program).arg("--version").stdout(Stdio::null()).status();
     let there = runs("psql").is_ok() && std::path::Path::new("/usr/lib/postgresql").is_dir();
     if !there {
-        // Not eprintln: the test harness would keep it to itself.
+        // Not eprintln: the test harness would capture it.
         let _ = std::io::stderr().write_all(b"SKIPPED postgresql: it is not installed\n");
     }
     there

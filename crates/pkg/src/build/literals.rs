@@ -1,4 +1,4 @@
-//! What a plan says about packaging, beyond what staging reads: literal words and arrays.
+//! Packaging values of a plan that staging does not read: literal words and arrays.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     stage::{Assigned, words_of},
 };
 
-/// What a directory says about its package. Without a plan everything is empty but the programs.
+/// What a directory declares about its package. Without a plan only the programs have a value.
 #[derive(Debug, Default)]
 pub(super) struct Declared {
     pub(super) has_plan: bool,
@@ -17,7 +17,7 @@ pub(super) struct Declared {
     pub(super) plan: Option<String>,
     pub(super) dependencies: Vec<String>,
     pub(super) build_dependencies: Vec<String>,
-    /// Directories of programs, relative to the package; `None` where nothing is said.
+    /// Directories of programs, relative to the package; `None` when not declared.
     pub(super) bin_dirs: Option<Vec<String>>,
     pub(super) lib_dirs: Vec<String>,
     pub(super) include_dirs: Vec<String>,
@@ -63,7 +63,7 @@ const VARIABLES: [&str; 13] = [
 
 fn parse(text: &str) -> Result<Declared, Fault> {
     let mut values = words_of(text, &VARIABLES)?;
-    // Free text that only bash knows is left out.
+    // Free text that only bash can compute is left out.
     let mut text_of = |name: &str| {
         let words = values.remove(name).and_then(|assigned| assigned.words.ok());
         words.unwrap_or_default().join(" ")
@@ -91,7 +91,7 @@ fn parse(text: &str) -> Result<Declared, Fault> {
     })
 }
 
-/// The words of a variable that the package cannot be made without.
+/// The words of a variable that the package requires.
 fn literal(name: &str, Assigned { line, words }: Assigned) -> Result<Vec<String>, Fault> {
     words.map_err(|why| Fault {
         line,

@@ -1,4 +1,4 @@
-//! `FILES`, the signed list of all files, and `MANIFEST`, the page for people.
+//! `FILES`, the signed list of all files, and `MANIFEST`, the human-readable page.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -9,7 +9,7 @@ use roost_ident::{PackageIdent, PackageTarget};
 use super::{BuildError, hash_file, literals::Declared, write};
 use crate::{metafile::MAX_METAFILE_BYTES, read::read_text};
 
-/// Neither is listed in `FILES`.
+/// Neither lists itself in `FILES`.
 const UNLISTED: [&str; 2] = ["FILES", "MANIFEST"];
 
 /// Writes `FILES`: `<hash>  <path>` of every regular file, sorted by path, signed like an archive.
@@ -25,7 +25,7 @@ pub(super) fn write_files(
         let is_file = fs::symlink_metadata(&source).is_ok_and(|found| found.is_file());
         if is_file {
             let hash = hash_file(&source)?;
-            // A String takes everything.
+            // Writing to a String cannot fail.
             let _ = writeln!(list, "{}  /hab/pkgs/{ident}/{name}", hash.as_str());
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn write_manifest(
         ("Interpreters", metafile("INTERPRETERS")?),
     ] {
         let value = if value.is_empty() { "none" } else { &value };
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = writeln!(page, "* __{name}__: {value}");
     }
     if let Some(plan) = &declared.plan {

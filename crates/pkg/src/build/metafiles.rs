@@ -1,4 +1,4 @@
-//! Metafiles that a package has and a staged release has not: dependencies and search paths.
+//! Metafiles that a package has and a staged release does not: dependencies and search paths.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,12 +12,12 @@ use crate::{
     root::FsRoot,
 };
 
-/// Directories of programs where nothing else is said.
+/// Directories of programs when the directory declares none.
 const USUAL_BIN_DIRS: [&str; 2] = ["bin", "sbin"];
-/// Variables that hold several paths: those of a dependency go in front.
+/// Variables that hold several paths: entries of dependencies are prepended.
 const PATH_LIKE: [&str; 4] = ["PYTHONPATH", "GEM_PATH", "NODE_PATH", "CLASSPATH"];
 
-/// Writes them.
+/// Writes all of them.
 pub(super) fn write_all(
     tree: &Path,
     ident: &PackageIdent,
@@ -73,7 +73,7 @@ fn lines(idents: &[PackageIdent]) -> String {
     idents.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// The installed releases that identifiers mean.
+/// The installed releases that identifiers resolve to.
 fn resolve(root: &FsRoot, texts: &[String]) -> Result<Vec<PackageIdent>, BuildError> {
     let mut found: Vec<PackageIdent> = Vec::new();
     for text in texts {
@@ -91,7 +91,7 @@ fn resolve(root: &FsRoot, texts: &[String]) -> Result<Vec<PackageIdent>, BuildEr
     Ok(found)
 }
 
-/// Direct dependencies, then for each of them its own, moved to the end: the deepest come last.
+/// Direct dependencies, then the dependencies of each, moved to the end: the deepest come last.
 fn transitive(root: &FsRoot, direct: &[PackageIdent]) -> Result<Vec<PackageIdent>, BuildError> {
     let mut all = direct.to_vec();
     for ident in direct {
@@ -120,7 +120,7 @@ fn bin_dirs(tree: &Path, declared: &Declared) -> Vec<String> {
     }
 }
 
-/// Own programs, what the directory itself says, then those of dependencies, each once.
+/// The package's programs, the declared paths, then those of dependencies, without duplicates.
 fn write_runtime_path(
     tree: &Path,
     mut entries: Vec<String>,

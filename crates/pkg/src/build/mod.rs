@@ -1,10 +1,10 @@
 //! A service directory as a signed package archive: `hab pkg build` (reference: packages §13).
 //!
-//! The directory is staged as for `hab sup run DIR`, in a tree of its own. What a package has and
-//! a staged release has not is added: dependencies, search paths, `MANIFEST`, `FILES`. The release
-//! is the time of the newest content, or as given, and is also the time of every entry: the same
-//! content with the same times gives the same archive, byte for byte, on any machine with the same
-//! key and the same dependencies.
+//! The directory is staged as for `hab sup run DIR`, in a separate tree. The build adds what a
+//! staged release lacks: dependencies, search paths, `MANIFEST`, `FILES`. The release is the time
+//! of the newest content, or as given, and is also the time of every entry: the same content with
+//! the same times gives the same archive, byte for byte, on any machine with the same key and
+//! dependencies.
 
 mod literals;
 mod manifest;
@@ -30,30 +30,30 @@ use crate::{
     stage::{StageError, StageOptions, stage_directory},
 };
 
-/// Files of a staged release that are of no use elsewhere.
+/// Files of a staged release that have no use in a package.
 const STAGING_FILES: [&str; 2] = ["STAGED", "STAGED_FILES"];
 
-/// What a build needs to know of the world around the directory.
+/// Inputs of a build besides the directory.
 #[derive(Debug)]
 pub struct BuildOptions<'a> {
     /// Where dependencies are installed.
     pub root: &'a FsRoot,
-    /// The environment variable `HAB_ORIGIN`, or what stands for it.
+    /// Origin from the environment variable `HAB_ORIGIN` or its equivalent.
     pub origin: Option<String>,
-    /// The release; otherwise the time of the newest content.
+    /// The release; by default the time of the newest content.
     pub release: Option<String>,
     /// xz preset.
     pub level: u32,
 }
 
-/// A directory that was made a release, before it is packed.
+/// A release made from a directory, not yet packed.
 #[derive(Debug)]
 pub struct Release {
-    /// What it is.
+    /// Its identifier.
     pub ident: PackageIdent,
-    /// What the user should know, one line each.
+    /// Warnings for the user, one line each.
     pub warnings: Vec<String>,
-    /// Where its files lie.
+    /// Directory of its files.
     tree: PathBuf,
     mtime_s: i64,
     level: u32,
@@ -62,10 +62,10 @@ pub struct Release {
     _scratch: Scratch,
 }
 
-/// A package archive that was made.
+/// A finished package archive.
 #[derive(Debug)]
 pub struct Built {
-    /// Where it lies.
+    /// Path of the archive.
     pub path: PathBuf,
     /// The hash of its payload.
     pub hash: PayloadHash,
@@ -74,31 +74,31 @@ pub struct Built {
 /// Why no package was made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The directory is no service.
+    /// The directory is not a service directory.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// A plan says what cannot be known without running it.
+    /// A plan has a value that only running it would give.
     #[error("{}:{line}: {problem}", path.display())]
     Fault {
         /// The plan.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong and what would be right.
+        /// The problem and its remedy.
         problem: String,
     },
-    /// A release that is no stamp.
+    /// The given release is not a 14-digit time.
     #[error("'{0}' is not a valid release: write a UTC time as 14 digits, such as 20250101000000")]
     Release(String),
     /// A dependency is not installed.
     #[error("{0}; install it, so that the package names the very release it was built with")]
     Dependency(#[from] ResolveError),
-    /// Two releases of one dependency are needed at once.
+    /// Two releases of one dependency are required.
     #[error("{one} and {other} are both needed at run time; a package can have only one of them")]
     TwoReleases {
-        /// A release.
+        /// One release.
         one: String,
-        /// Another.
+        /// The other release.
         other: String,
     },
     /// A metafile of a dependency is malformed.
@@ -107,15 +107,15 @@ pub enum BuildError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Something that no package may hold.
+    /// The content cannot be part of a package.
     #[error(transparent)]
     Archive(#[from] HartError),
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Where.
+        /// The affected path.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
@@ -130,18 +130,18 @@ impl BuildError {
     }
 }
 
-/// A directory that goes with its owner.
+/// A directory that is removed when this is dropped.
 #[derive(Debug)]
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // It lies where temporary files are cleaned up in the end.
+        // A remainder lies in the temporary directory, which the system cleans up.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// Makes a release of a directory, in a place of its own below the system's temporary directory.
+/// Makes a release of a directory, in a separate place below the system's temporary directory.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -174,7 +174,7 @@ pub fn prepare(dir: &Path, options: &BuildOptions<'_>) -> Result<Release, BuildE
     let declared = literals::read(dir)?;
     unroot_run_script(&tree, &scratch.0)?;
     metafiles::write_all(&tree, &ident, &declared, options.root)?;
-    // Build-time warnings about dependencies do not hold here.
+    // Warnings of staging that dependencies have no effect do not apply to a build.
     let mut warnings = staged.warnings;
     warnings.retain(|warning| !warning.contains("pkg_deps"));
     let level = options.level;
@@ -185,7 +185,7 @@ impl Release {
     /// Signs and packs the release into a directory.
     ///
     /// # Errors
-    /// Something that no package may hold; what the system says.
+    /// When the content cannot be part of a package; errors of the operating system.
     pub fn pack(&self, key: &SigningSecretKey, directory: &Path) -> Result<Built, BuildError> {
         manifest::write_files(&self.tree, &self.ident, key)?;
         manifest::write_manifest(&self.tree, &self.ident, &self.declared)?;
@@ -201,7 +201,7 @@ impl Release {
     }
 }
 
-/// Writes a file of the release that everybody may read.
+/// Writes a world-readable file of the release.
 fn write(tree: &Path, name: &str, content: &[u8]) -> Result<(), BuildError> {
     let path = tree.join(name);
     let failed = |error| BuildError::io(&path, error);
@@ -209,8 +209,8 @@ fn write(tree: &Path, name: &str, content: &[u8]) -> Result<(), BuildError> {
     fs::set_permissions(&path, Permissions::from_mode(0o644)).map_err(failed)
 }
 
-/// The start script of a plan's `pkg_svc_run` names paths below the tree it was staged in; in a
-/// package they begin at `/`.
+/// The start script of a plan's `pkg_svc_run` contains paths below the staging tree; in a package
+/// they start at `/`.
 fn unroot_run_script(tree: &Path, scratch: &Path) -> Result<(), BuildError> {
     let path = tree.join("run");
     let Some(text) = read_text(&path, crate::sources::MAX_TEMPLATE_BYTES)? else { return Ok(()) };
@@ -221,7 +221,7 @@ fn unroot_run_script(tree: &Path, scratch: &Path) -> Result<(), BuildError> {
     fs::write(&path, text.replace(prefix.as_ref(), "")).map_err(|e| BuildError::io(&path, e))
 }
 
-/// An empty directory that others cannot look into.
+/// An empty directory that other users cannot read.
 fn scratch() -> Result<Scratch, BuildError> {
     use std::os::unix::fs::DirBuilderExt;
     let place = std::env::temp_dir();

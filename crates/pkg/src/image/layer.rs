@@ -1,4 +1,4 @@
-//! The file system of an image, as a tar.
+//! The file system of an image as a tar archive.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ const GROUP: &str = "root:x:0:\nhab:x:42:\n";
 /// Checks that a program is an ELF file that starts without a loader.
 ///
 /// # Errors
-/// When it is none, or needs libraries.
+/// When it is not such a file, or needs libraries.
 pub fn check_program(path: &Path) -> Result<(), ImageError> {
     let wrong = |problem| ImageError::Program { path: path.into(), problem };
     let mut file = File::open(path).map_err(|error| ImageError::io(path, error))?;
@@ -32,14 +32,14 @@ pub fn check_program(path: &Path) -> Result<(), ImageError> {
     }
     head.truncate(length);
     match needs_loader(&head) {
-        None => Err(wrong("is no 64-bit ELF program")),
+        None => Err(wrong("is not a 64-bit ELF program")),
         Some(true) => Err(wrong("needs shared libraries, which are not in the image")),
         Some(false) => Ok(()),
     }
 }
 
 /// Whether an ELF file names an interpreter (ELF-64, little endian: program headers of type 3).
-/// `None` for anything else.
+/// `None` for any other file.
 fn needs_loader(head: &[u8]) -> Option<bool> {
     const INTERP: u32 = 3;
     let is_elf64 = head.starts_with(b"\x7fELF") && head.get(4..6) == Some(&[2, 1]);
@@ -84,11 +84,11 @@ pub(super) fn write<W: Write>(
     tar.into_inner().map_err(failed)
 }
 
-/// Appends packages below `hab/pkgs`, with the directories above them. That an install hook ran on
-/// this machine says nothing about another one.
+/// Appends packages below `hab/pkgs`, with their parent directories. The status of an install hook
+/// is left out: it holds only for this machine.
 ///
 /// # Errors
-/// A package that cannot be read, or holds what no archive may hold.
+/// When a package cannot be read, or holds content that an archive cannot hold.
 pub fn append_packages<W: Write>(
     tar: &mut tar::Builder<W>,
     members: &[Member],
@@ -156,8 +156,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_with_a_loader_is_told_from_one_without() {
-        // The test itself is linked dynamically where the C library is.
+    fn a_program_with_a_loader_differs_from_one_without() {
+        // The test itself is linked dynamically, as is the C library.
         let own = std::env::current_exe().expect("a path");
         let dynamic = std::fs::read(&own).expect("a program").windows(8).any(|w| w == b"ld-linux");
         assert_eq!(check_program(&own).is_err(), dynamic);

@@ -1,4 +1,4 @@
-//! The files of an OCI image layout: blobs named by their SHA-256, and what leads to them.
+//! The files of an OCI image layout: blobs named by their SHA-256, and the index files.
 
 use std::{
     fs::{self, File},
@@ -41,7 +41,7 @@ pub(super) fn write(directory: &Path, options: &ImageOptions<'_>) -> Result<Imag
     });
     put(directory, "index.json", &index)?;
     put(directory, "oci-layout", &json!({"imageLayoutVersion": "1.0.0"}))?;
-    // What `docker load` of any age looks for.
+    // Every version of `docker load` reads this file.
     let docker = json!([{
         "Config": config.path(),
         "RepoTags": [options.reference],
@@ -51,7 +51,7 @@ pub(super) fn write(directory: &Path, options: &ImageOptions<'_>) -> Result<Imag
     Ok(Image { digest: manifest.digest() })
 }
 
-/// Packs a layout into a tar.
+/// Packs a layout into a tar archive.
 pub(super) fn pack(directory: &Path, path: &Path, mtime_s: u64) -> Result<(), ImageError> {
     let failed = |error| ImageError::io(path, error);
     let mut tar = tar::Builder::new(BufWriter::new(File::create(path).map_err(failed)?));
@@ -75,7 +75,7 @@ pub(super) fn pack(directory: &Path, path: &Path, mtime_s: u64) -> Result<(), Im
     out.sync_all().map_err(failed)
 }
 
-/// A blob that is in its place.
+/// A blob that is written.
 struct Blob {
     kind: &'static str,
     hash: String,
@@ -116,7 +116,7 @@ fn write_layer(blobs: &Path, options: &ImageOptions<'_>) -> Result<Blob, ImageEr
     Ok(Blob { kind: LAYER_TYPE, hash, size })
 }
 
-/// How the image is run.
+/// The image configuration: how to run it.
 fn config(options: &ImageOptions<'_>, layer: &Blob) -> Value {
     let created = time::rfc3339_s(stamp_s(options).saturating_mul(1000));
     let target = PackageTarget::active().to_string();
@@ -155,7 +155,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Hashes and counts what is written.
+/// Hashes and counts the bytes written.
 struct Hashing {
     inner: BufWriter<File>,
     hash: Sha256,

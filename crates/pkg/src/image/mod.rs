@@ -2,9 +2,9 @@
 //! specification 1.1), as a directory or as a tar that `docker load`, `podman load` and `skopeo`
 //! read.
 //!
-//! The image has one layer: the packages with everything they depend on, this program as
-//! `/bin/hab`, and the few files that a system cannot do without. The program runs as process 1 of
-//! the container and supervises the service. The same packages and program give the same image.
+//! The image has one layer: the packages with all their dependencies, this program as `/bin/hab`,
+//! and the minimal system files. The program runs as process 1 of the container and supervises the
+//! service. The same packages and program give the same image.
 
 mod layer;
 mod layout;
@@ -20,23 +20,23 @@ use roost_ident::{PackageIdent, time};
 pub use self::layer::{append_packages, check_program};
 use crate::metafile::MetafileError;
 
-/// A release and where it lies.
+/// A release and its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// What it is.
+    /// Its identifier.
     pub ident: PackageIdent,
-    /// Its directory.
+    /// The affected path.
     pub path: PathBuf,
 }
 
-/// What an image is made of.
+/// Content of an image.
 #[derive(Debug)]
 pub struct ImageOptions<'a> {
     /// The service that the container runs.
     pub service: &'a PackageIdent,
-    /// All packages, the service's among them.
+    /// All packages, including the service's.
     pub members: &'a [Member],
-    /// This program: a file that needs no libraries.
+    /// This program: a file that needs no shared libraries.
     pub program: &'a Path,
     /// Ports that the service listens on.
     pub ports: &'a [String],
@@ -44,7 +44,7 @@ pub struct ImageOptions<'a> {
     pub reference: &'a str,
 }
 
-/// An image that was made.
+/// A finished image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Digest of its manifest, `sha256:…`.
@@ -62,26 +62,26 @@ pub enum ImageError {
         arch = std::env::consts::ARCH
     )]
     Program {
-        /// The file.
+        /// The affected path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
-    /// A package holds what no archive may hold.
+    /// A package holds content that an archive cannot hold.
     #[error(transparent)]
     Archive(#[from] HartError),
     /// A metafile is malformed.
     #[error(transparent)]
     Metafile(#[from] MetafileError),
-    /// Something is there already.
-    #[error("{} is there already; remove it, or name another place", .0.display())]
+    /// The destination exists.
+    #[error("{} already exists; remove it, or choose another place", .0.display())]
     Exists(PathBuf),
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Where.
+        /// The affected path.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
@@ -92,7 +92,7 @@ impl ImageError {
     }
 }
 
-/// The time of everything in the image: that of the service's release.
+/// Timestamp of everything in the image: that of the service's release.
 fn stamp_s(options: &ImageOptions<'_>) -> u64 {
     let release = options.service.release.as_deref().and_then(time::parse_stamp);
     release.and_then(|stamp| u64::try_from(stamp).ok()).unwrap_or(0)
@@ -113,7 +113,7 @@ pub fn write_directory(directory: &Path, options: &ImageOptions<'_>) -> Result<I
     }
     let written = layout::write(directory, options);
     if written.is_err() {
-        // The error at hand is the one that matters.
+        // The caller needs the first error, not one of the cleanup.
         let _ = std::fs::remove_dir_all(directory);
     }
     written

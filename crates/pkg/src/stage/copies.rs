@@ -1,4 +1,4 @@
-//! Copying what is part of a release as it is.
+//! Copying the unchanged files of a release.
 
 use std::{
     collections::BTreeMap,
@@ -17,18 +17,18 @@ use super::{
     record::{Record, changing, copy},
 };
 
-/// What is to be copied.
+/// The entries to copy.
 pub(super) struct Copies<'a> {
-    /// The directory that it is copied from.
+    /// The source directory.
     pub(super) context: &'a Dir,
     pub(super) others: &'a BTreeMap<String, Other>,
     pub(super) record: &'a Record,
-    /// The release before, whose files are used again.
+    /// The previous release, whose unchanged files are hard-linked.
     pub(super) former: Option<&'a Path>,
 }
 
 impl Copies<'_> {
-    /// Makes everything below the directory of a release to be, and waits until it is on disk.
+    /// Creates all entries below the directory of a new release, and waits until they are on disk.
     pub(super) fn make(&self, release: &Path) -> io::Result<()> {
         if self.others.is_empty() {
             return Ok(());
@@ -37,11 +37,11 @@ impl Copies<'_> {
         for (name, other) in self.others {
             let to = release.join(name);
             if let Some(parent) = to.parent().filter(|parent| !parent.is_dir()) {
-                // Only the parents of a path that `roost.toml` names are not among the others.
+                // Only the parents of a path named in `roost.toml` are missing from the entries.
                 roost_files::create_directories(parent, roost_files::PUBLIC_DIRECTORY)?;
             }
             match &other.kind {
-                // Modes come last: a directory may be closed even for us.
+                // Modes come last: a directory may deny access even to us.
                 Kind::Directory => make_directory(&to)?,
                 Kind::Link(target) => symlink(target, &to)?,
                 Kind::File(stat) => {
@@ -59,7 +59,7 @@ impl Copies<'_> {
                 fs::set_permissions(release.join(name), Permissions::from_mode(other.mode))?;
             }
         }
-        // One for all: thousands of files are not waited for one by one.
+        // One sync for all: waiting for thousands of files one by one would be slow.
         Ok(rustix::fs::syncfs(File::open(release)?)?)
     }
 
@@ -71,7 +71,7 @@ impl Copies<'_> {
         };
         let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
         let digest = copy(&mut from.file, &mut out)?;
-        // The mode is that of what was read: not one that an exchanged file had before.
+        // The mode of the opened file: the entry may have been exchanged since it was listed.
         let mode = from.file.metadata()?.mode();
         if self.record.digest(name) != Some(digest.as_str()) || mode_of(mode) != other.mode {
             return Err(refuse(changing(&path)));
@@ -82,7 +82,7 @@ impl Copies<'_> {
     }
 }
 
-/// Takes a file of the release before, if nobody wrote to it there.
+/// Links a file of the previous release, unless it was modified there.
 fn link(former: &Path, to: &Path, stat: &Stat, mode: u32) -> bool {
     let Ok(found) = former.symlink_metadata() else { return false };
     let is_same = found.is_file()

@@ -1,4 +1,4 @@
-//! What a plain directory says about itself, from `roost.toml` and `plan.sh`.
+//! The facts of a plain directory, from `roost.toml` and `plan.sh`.
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,7 @@ use crate::{
     root::FsRoot,
 };
 
-/// The keys of `roost.toml`; all are optional. They are described in the documentation of
-/// [`crate::stage`].
+/// The keys of `roost.toml`, all optional; the documentation of [`crate::stage`] describes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Facts {
@@ -38,9 +37,9 @@ pub(super) struct Facts {
     pub(super) shutdown_signal: Option<ShutdownSignal>,
     pub(super) shutdown_timeout: Option<u32>,
     pub(super) environment: Option<BTreeMap<String, String>>,
-    /// Files and directories beside hooks and templates that are part of the service.
+    /// Files and directories besides hooks and templates that belong to the service.
     pub(super) files: Option<Vec<String>>,
-    /// What is no part of the service, in the syntax of `.gitignore`.
+    /// Entries that do not belong to the service, in the syntax of `.gitignore`.
     pub(super) ignore: Option<Vec<String>>,
     /// The command of `pkg_svc_run`; only plans have it.
     #[serde(skip)]
@@ -53,25 +52,25 @@ pub(super) struct Facts {
 pub(super) enum Expose {
     /// The port itself.
     Port(u16),
-    /// A key of the exports; the port is what the configuration has there by default.
+    /// A key of the exports; the port is its value in the default configuration.
     Export(String),
 }
 
-/// The facts, and which files they came from.
+/// The facts and where they come from.
 pub(super) struct Read {
     pub(super) facts: Facts,
     /// The directory with `hooks/`, `config/` and so on.
     pub(super) context: Dir,
     pub(super) has_plan: bool,
-    /// What the service does not consist of.
+    /// Rules for what does not belong to the service.
     pub(super) rules: Rules,
     /// The newest modification of the files with facts, in seconds since 1970.
     pub(super) newest_s: i64,
-    /// What of the plan has no effect, for the user.
+    /// Warnings about parts of the plan without effect.
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the facts of a directory. Where both files say something, `roost.toml` is right.
+/// Reads the facts of a directory. `roost.toml` overrides the plan.
 pub(super) fn read(root: &FsRoot, dir: &Dir, target: &str) -> Result<Read, StageError> {
     let (context, plan) = find_plan(dir, target)?;
     let toml = context.file("roost.toml")?;
@@ -89,8 +88,8 @@ pub(super) fn read(root: &FsRoot, dir: &Dir, target: &str) -> Result<Read, Stage
     Ok(Read { facts, context, has_plan, rules, newest_s, warnings })
 }
 
-/// What a directory says of the files in it, as far as it can be understood: the directory with
-/// `hooks/`, which others belong to the service, and which do not.
+/// The facts about the files of a directory, as far as they can be read: the directory with
+/// `hooks/`, which other entries belong to the service, and which do not.
 pub(super) fn glance(dir: &Dir, target: &str) -> (Dir, Selection, Rules) {
     let (context, plan) = find_plan(dir, target).unwrap_or_else(|_| (dir.clone(), None));
     let facts = context.file("roost.toml").and_then(read_toml).unwrap_or_default();
@@ -106,7 +105,7 @@ fn read_toml(toml: Option<Opened>) -> Result<Facts, StageError> {
     parse_toml(&text).map_err(|fault| StageError::fault(&path, fault))
 }
 
-/// The rules of the directory's top, from `.habignore` and `roost.toml`.
+/// The rules of the top directory, from `.habignore` and `roost.toml`.
 fn read_rules(context: &Dir, facts: &Facts) -> Result<Rules, StageError> {
     let mut rules = Rules::common();
     if let Some(file) = context.file(rules::FILE)? {
@@ -125,12 +124,12 @@ fn read_rules(context: &Dir, facts: &Facts) -> Result<Rules, StageError> {
     Ok(rules)
 }
 
-/// Where plans may lie in a directory (reference: packages §13.1): those of a platform first.
+/// Possible paths of plans in a directory (reference: packages §13.1): those of a platform first.
 pub(super) fn plan_places(target: &str) -> [[PathBuf; 2]; 2] {
     [[PathBuf::from(target), Path::new("habitat").join(target)], ["".into(), "habitat".into()]]
 }
 
-/// The plan of a directory, and the directory that it lies in; a directory needs none.
+/// The plan of a directory, if any, and the directory that contains it.
 fn find_plan(dir: &Dir, target: &str) -> Result<(Dir, Option<Opened>), StageError> {
     for group in plan_places(target) {
         let mut found = Vec::new();
@@ -166,7 +165,8 @@ fn toml_fault(text: &str, error: &toml::de::Error) -> Fault {
     Fault { line, problem: error.message().replace('\n', "; ") }
 }
 
-/// Takes from a plan what `roost.toml` leaves open. Gives what has no effect.
+/// Adds the facts of a plan that `roost.toml` does not set. Returns warnings about parts without
+/// effect.
 fn merge_plan(
     facts: &mut Facts,
     root: &FsRoot,
@@ -209,7 +209,7 @@ fn merge_plan(
     facts.user = facts.user.take().or(found.word("pkg_svc_user"));
     facts.group = facts.group.take().or(found.word("pkg_svc_group"));
     if facts.group.is_some() && facts.user.is_none() {
-        // What a plan has before it is read.
+        // The value that variables of a plan have before it is read.
         facts.user = Some("hab".into());
     }
     facts.svc_run = found.word("pkg_svc_run");
@@ -246,7 +246,7 @@ fn merge_plan(
     }
     let warnings = warnings.into_iter().map(|(place, text)| located(place, text).to_string());
     let mut warnings: Vec<_> = warnings.collect();
-    // A directory is run with what the machine has; its programs are not built or installed.
+    // A directory uses the programs of the machine; nothing is built or installed for it.
     if has_deps {
         let path = path.display();
         warnings.push(format!("{path}: pkg_deps has no effect here; hooks find programs in PATH"));
@@ -254,14 +254,14 @@ fn merge_plan(
     Ok(warnings)
 }
 
-/// What plans get to see of the environment: not what Supervisors and their commands keep there,
+/// The environment variables that plans can read: none of the Supervisor's own and its commands',
 /// such as keys.
 fn environment(name: &str) -> Option<String> {
     let own = name.starts_with("HAB_") && name != "HAB_ORIGIN";
     if own { None } else { std::env::var(name).ok() }
 }
 
-/// Variables of a plan that `roost.toml` has already said, with the words among them.
+/// Variables of a plan that `roost.toml` already sets, with the values of those that are words.
 fn settled(facts: &Facts) -> BTreeMap<&'static str, Option<String>> {
     let words = [
         ("pkg_origin", &facts.origin),
@@ -284,7 +284,7 @@ fn settled(facts: &Facts) -> BTreeMap<&'static str, Option<String>> {
     words.chain(others).collect()
 }
 
-/// The variables of a plan, taken out by kind. What is of another kind is a fault of the plan.
+/// The variables of a plan by kind. A value of the wrong kind is a fault of the plan.
 struct Taken {
     plan: Plan,
 }
@@ -294,8 +294,7 @@ impl Taken {
         self.plan.faults.push(plan::Fault { place, problem });
     }
 
-    /// Of an array, bash takes the first element. An empty word counts as not assigned, as in a
-    /// plan.
+    /// Of an array, the first element, as in bash. An empty word counts as unset, as in a plan.
     fn word(&mut self, name: &str) -> Option<String> {
         let (place, value) = self.plan.variables.remove(name)?;
         let word = match value {
@@ -309,7 +308,7 @@ impl Taken {
         Some(word).filter(|word| !word.is_empty())
     }
 
-    /// In bash a plain word is the first element.
+    /// A plain word is an array of one element, as in bash.
     fn array(&mut self, name: &str) -> Option<Vec<String>> {
         let (place, value) = self.plan.variables.remove(name)?;
         match value {

@@ -13,10 +13,10 @@ use crate::user;
 /// Longest part of an identifier in bytes: one file name.
 const MAX_PART_BYTES: usize = 255;
 
-/// What is wrong with the facts, without the file.
+/// A problem with the facts, without the file name.
 type Problem = String;
 
-/// Origin, name and version of the release to be.
+/// Origin, name and version of the new release.
 pub(super) fn ident(
     facts: &Facts,
     origin_env: Option<&str>,
@@ -46,15 +46,15 @@ pub(super) fn ident(
     Ok(PackageIdent::new(origin, name, Some(version), None))
 }
 
-/// User and group as the metafiles name them; with a user alone the group is the user's own.
+/// User and group as written to the metafiles; without a group, the primary group of the user.
 pub(super) fn user_and_group(facts: &Facts) -> Option<(String, String)> {
     let user = facts.user.clone()?;
     let group = facts.group.clone().or_else(|| user::primary_group(&user));
     Some((user.clone(), group.unwrap_or(user)))
 }
 
-/// All metafiles but `IDENT`, which names the release. `native`: no plan asks for the interpreter
-/// package. `run` is set when the directory itself has nothing to run.
+/// All metafiles except `IDENT`, which contains the release. `native`: no plan requires the
+/// interpreter package. `run` is set when the directory itself has no run file.
 pub(super) fn files(
     facts: &Facts,
     native: bool,
@@ -86,7 +86,7 @@ pub(super) fn files(
     add("BINDS", binds(facts.binds.as_ref()));
     add("BINDS_OPTIONAL", binds(facts.binds_optional.as_ref()));
     let mut environment = facts.environment.clone().unwrap_or_default();
-    // Readers take the search path from its own metafile.
+    // The search path has a metafile of its own.
     add("RUNTIME_PATH", Ok(environment.remove("PATH").unwrap_or_default()));
     add("RUNTIME_ENVIRONMENT", pairs("environment variable", &environment));
     let text = facts.shutdown_signal.map_or_else(String::new, |signal| signal.to_string());
@@ -99,8 +99,8 @@ pub(super) fn files(
     }
 }
 
-/// The file `run` for a plan's `pkg_svc_run` (reference: packages §13.3). The Supervisor starts it
-/// as the service's user already.
+/// The file `run` for a plan's `pkg_svc_run` (reference: packages §13.3). The Supervisor already
+/// starts it as the service user.
 pub(super) fn run_script(command: &str, svc_path: &str, data_path: &str) -> String {
     let quoted = |path: &str| format!("'{}'", path.replace('\'', "'\\''"));
     let (svc, data) = (quoted(svc_path), quoted(data_path));
@@ -136,7 +136,7 @@ fn binds(binds: Option<&BTreeMap<String, Vec<String>>>) -> Result<String, Proble
     pairs("bind", &joined)
 }
 
-/// Ports, joined by blanks: as they are, or what the default configuration has for an export.
+/// Ports joined by blanks: literal ones, or the default configuration's value for an export.
 fn exposes(
     facts: &Facts,
     exports: &BTreeMap<String, String>,
@@ -154,7 +154,7 @@ fn exposes(
                 let mut steps = path.split('.');
                 let first = steps.next().and_then(|step| defaults.get(step));
                 let value = steps.fold(first, |value, step| value?.get(step));
-                // As text too: a build reads it without a look at its kind.
+                // Text is allowed too: a build does not check the type.
                 match value {
                     Some(toml::Value::Integer(port)) => *port,
                     Some(toml::Value::String(port)) => port.trim().parse().unwrap_or(0),
@@ -164,7 +164,7 @@ fn exposes(
         };
         if !(1..=65535).contains(&port) {
             return Err(format!(
-                "Bad pkg_export in pkg_exposes; {expose} is no port from 1 to 65535 in default.toml"
+                "Bad pkg_export in pkg_exposes; {expose} is not a port from 1 to 65535 in default.toml"
             ));
         }
         ports.push(port.to_string());

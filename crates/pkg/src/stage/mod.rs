@@ -1,6 +1,6 @@
 //! Plain directories as releases: `hab sup run DIR`, `hab svc load DIR`.
 //!
-//! A service directory holds what a package would:
+//! A service directory has the content of a package:
 //!
 //! | path | what |
 //! |---|---|
@@ -10,47 +10,47 @@
 //! | `config_install/` | templates for install hooks |
 //! | `default.toml` | default configuration |
 //! | `roost.toml` | facts, see below |
-//! | everything else | programs, data: as it is below `{{pkg.path}}`. Not beside a plan, which says itself what is installed, unless `roost.toml` names it |
-//! | `.habignore` | what the service does not consist of, in the syntax of `.gitignore`; below the top it holds for its directory |
+//! | everything else | programs and data, unchanged below `{{pkg.path}}`. Beside a plan, which installs files itself, only what `roost.toml` names |
+//! | `.habignore` | what does not belong to the service, in the syntax of `.gitignore`; it applies to its own directory |
 //! | `plan.sh` | facts too: the values of `pkg_name`, `pkg_exports` and so on are read, the script is never run. It may lie in `habitat/` or in a directory named after the platform; the files above then lie beside it, `roost.toml` too |
 //!
-//! Keys of `roost.toml`, all optional; they win over the plan:
+//! Keys of `roost.toml`, all optional; they override the plan:
 //!
 //! | key | value | without it |
 //! |---|---|---|
 //! | `name` | name of the service | the directory's name |
-//! | `origin` | who makes it | `HAB_ORIGIN`, else `local` |
+//! | `origin` | origin of the package | `HAB_ORIGIN`, else `local` |
 //! | `version` | version | `0.1.0` |
-//! | `user`, `group` | who the service runs as, when the Supervisor may change that | `hab` and `hab` if both exist, else the Supervisor's; with `user` alone the user's own group |
+//! | `user`, `group` | user and group of the service, if the Supervisor may switch users | `hab` and `hab` if both exist, else the Supervisor's; with `user` alone the user's own group |
 //! | `exports` | table: public key = "path.in.config" | none |
 //! | `exposes` | list of ports, or of exports whose default is the port | none |
-//! | `binds`, `binds_optional` | table: name = list of keys needed of the other side | none |
+//! | `binds`, `binds_optional` | table: name = list of keys that the other side must export | none |
 //! | `shutdown_signal` | `"TERM"`, `"INT"`, … | `TERM` |
 //! | `shutdown_timeout` | seconds | 8 |
 //! | `environment` | table of variables for all hooks; `PATH` goes before the inherited one | none |
-//! | `files` | list of what else belongs to the service: `["bin", "lib/x.so"]` | everything; beside a plan nothing |
+//! | `files` | list of further paths of the service: `["bin", "lib/x.so"]` | everything; beside a plan nothing |
 //! | `ignore` | list of rules as in `.habignore` | none |
 //!
-//! The release is the UTC time of the newest file. If the content is that of the newest release,
-//! that release is used; if it changed, also within a second, backwards in time or by removal
-//! of a file, the new release is later than any before. A release appears in one step.
+//! The release is the UTC time of the newest file. If the newest release has the same content, it
+//! is used again; after any change, even within a second, backwards in time or by removal of a
+//! file, the new release is later than all before. A release appears atomically.
 //!
-//! The name of the directory is the one it was named by: `app/current`, a link to
-//! `app/releases/102`, makes the service `current`.
+//! The name of the directory is the one in the given path: `app/current`, a link to
+//! `app/releases/102`, gives the service `current`.
 //!
 //! Symbolic links: followed for `hooks/*`, `run`, `default.toml` and the two fact files, left out
-//! below `config/` and `config_install/`, as in packages. What editors, version control and
-//! `hab plan render` leave behind is left out (see `rules`), so are the Supervisor's own root and
-//! hidden files, except below `config/`. Limits: those of [`crate::sources`]. What others may not
-//! read in the directory they may not read in the release.
+//! below `config/` and `config_install/`, as in packages. Files of editors, version control and
+//! `hab plan render` are left out (see `rules`), as are the Supervisor's own root and, except below
+//! `config/`, hidden files. Limits: those of [`crate::sources`]. Files that other users cannot read
+//! in the directory, they cannot read in the release.
 //!
-//! As root: what others than root may write is read with no more rights than they have (see
-//! `reach`), and with [`StageOptions::pinned`] it does not change whom the service runs as.
+//! As root: files that others than root may write are read with the rights of those others (see
+//! `reach`), and with [`StageOptions::pinned`] the directory cannot change the user of the service.
 //!
 //! Everything else, programs and data: at most 10,000 files and 1 GiB. Symbolic links stay links:
 //! absolute ones, and relative ones to a place inside. Pipes, sockets and devices are refused. A
-//! file is read again only when its size, times or identity are others than at the last staging,
-//! and one that did not change is linked from the release before, not copied.
+//! file is read again only when its size, times or identity have changed since the last staging,
+//! and an unchanged one is hard-linked from the previous release, not copied.
 
 mod copies;
 mod facts;
@@ -81,32 +81,31 @@ use self::{
 };
 use crate::{metafile::Fault, read::ReadError, root::FsRoot, sources::SourceError, user};
 
-/// What staging needs to know of the world around the directory.
+/// Inputs of staging besides the directory.
 #[derive(Debug, Clone, Default)]
 pub struct StageOptions {
     /// The environment variable `HAB_ORIGIN`.
     pub origin_env: Option<String>,
-    /// Releases that must not be pruned, such as running ones.
+    /// Releases that must not be pruned, for example running ones.
     pub keep: Vec<PackageIdent>,
-    /// What the directory may not change by itself.
+    /// Properties that the directory cannot change without the operator.
     pub pinned: Option<Pinned>,
-    /// Files that are never part of a service, by device and number: the log that this process
-    /// writes.
+    /// Files that are never part of a service, by device and number: this process's own log.
     pub leave_out: Vec<(u64, u64)>,
 }
 
-/// What an operator agreed to by loading a directory.
+/// Properties that an operator agreed to by loading a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
     /// Origin of the package.
     pub origin: String,
     /// Name of the package and the service.
     pub name: String,
-    /// User and group, if the directory names them.
+    /// User and group, if the directory sets them.
     pub rights: Rights,
 }
 
-/// User and group that a directory names.
+/// User and group set by a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// User.
@@ -120,24 +119,24 @@ pub struct Rights {
 pub struct Staged {
     /// The release, fully qualified.
     pub ident: PackageIdent,
-    /// False when the directory was staged before just as it is.
+    /// False when the newest release already has the same content.
     pub changed: bool,
-    /// The first file beside hooks and templates that differs from the release before.
+    /// The first file besides hooks and templates that differs from the previous release.
     pub changed_file: Option<String>,
-    /// What the user should know, one line each.
+    /// Warnings for the user, one line each.
     pub warnings: Vec<String>,
-    /// User and group that the directory names.
+    /// User and group set by the directory.
     pub rights: Rights,
 }
 
-/// A fault and where it is.
+/// A fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
     /// The file.
     pub path: PathBuf,
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// What is wrong and what would be right.
+    /// The problem and its remedy.
     pub problem: String,
 }
 
@@ -150,55 +149,55 @@ impl fmt::Display for Located {
 /// Why a directory was not staged. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// Nothing to run.
+    /// The directory has nothing to run.
     #[error(
-        "{}: is no service directory: it has no hooks/run. A service directory holds hooks/run \
+        "{}: is not a service directory: it has no hooks/run. A service directory holds hooks/run \
          (a script that starts the program in the foreground, with exec) and, as needed, \
          hooks/health-check, hooks/init, config/, default.toml and roost.toml",
         .0.display()
     )]
     NotAService(PathBuf),
-    /// The plan could be one or the other.
+    /// Two plans in one directory.
     #[error("{} and {}: two plans; remove one", one.display(), other.display())]
     TwoPlans {
-        /// A plan.
+        /// One plan.
         one: PathBuf,
-        /// Another.
+        /// The other plan.
         other: PathBuf,
     },
-    /// A hook could be one or the other.
+    /// Two files for one hook.
     #[error("{} and {}: both are the hook {hook}; remove one", one.display(), other.display())]
     TwoHooks {
         /// The hook.
         hook: Hook,
-        /// A file.
+        /// One file.
         one: PathBuf,
-        /// Another.
+        /// The other file.
         other: PathBuf,
     },
-    /// A file says what it cannot say.
+    /// A file is malformed.
     #[error("{}:{line}: {problem}", path.display())]
     Fault {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong and what would be right.
+        /// The problem and its remedy.
         problem: String,
     },
     /// All faults of a plan, one line each.
     #[error("{}", lines(.0))]
     Faults(Vec<Located>),
-    /// The facts do not fit together; one line for each reason.
+    /// The facts are inconsistent; one line for each problem.
     #[error("{}", .problems.iter().map(|problem| format!("{}: {problem}", dir.display()))
         .collect::<Vec<_>>().join("\n"))]
     Facts {
         /// The directory.
         dir: PathBuf,
-        /// What is wrong and what would be right.
+        /// Each problem with its remedy.
         problems: Vec<String>,
     },
-    /// The directory would change what was agreed to when it was loaded.
+    /// The directory would change a property that was agreed to when it was loaded.
     #[error(
         "{}: {problem}. To agree to it: hab svc load --force {0}",
         dir.display()
@@ -206,18 +205,18 @@ pub enum StageError {
     Pinned {
         /// The directory.
         dir: PathBuf,
-        /// What it would change.
+        /// The change.
         problem: String,
     },
-    /// Something in the directory that cannot be part of a release.
+    /// An entry of the directory cannot be part of a release.
     #[error("{}: {problem}", path.display())]
     Refused {
-        /// Where.
+        /// The entry.
         path: PathBuf,
-        /// What is wrong and what would be right.
+        /// The problem and its remedy.
         problem: String,
     },
-    /// An installed release has a name that sorts behind every time.
+    /// The name of an installed release sorts after every time.
     #[error(
         "{}: is newer than anything staged from a directory can be; \
          uninstall it, or set another version in roost.toml",
@@ -233,12 +232,12 @@ pub enum StageError {
     /// Templates cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The system refused.
+    /// A system call failed.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Where.
+        /// The affected path.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
@@ -257,8 +256,8 @@ impl StageError {
     }
 }
 
-/// Stages a directory: makes a release of what it holds, unless the newest one is just that, and
-/// prunes old staged releases. Install hooks are not run, see [`crate::package`].
+/// Stages a directory: makes a release of its content, unless the newest release already has that
+/// content, and prunes old staged releases. Install hooks are not run, see [`crate::package`].
 ///
 /// # Errors
 /// See [`StageError`].
@@ -323,19 +322,19 @@ pub fn stage_directory(
     Ok(Staged { ident, changed, changed_file, warnings, rights })
 }
 
-/// What a directory is called: the last step of its path, links as they are named.
+/// The name of a directory: the last component of its path, without resolving links.
 fn name_of(path: &Path) -> Option<String> {
     let last = path.components().next_back();
     let named = match last {
         Some(Component::Normal(name)) => Some(name.to_owned()),
-        // `..` is no name.
+        // `..` is not a name.
         _ => fs::canonicalize(path).ok()?.file_name().map(ToOwned::to_owned),
     };
     named?.into_string().ok()
 }
 
-/// The file of a directory that a file of its release was made from, such as `hooks/run.sh` for
-/// `hooks/run`, for messages; a path that would be it, when there is none.
+/// The source of a staged file in its directory, for messages, such as `hooks/run.sh` for
+/// `hooks/run`; when there is none, the path where it would be.
 #[must_use]
 pub fn original(dir: &Path, file: &str) -> PathBuf {
     let target = PackageTarget::active().to_string();
@@ -346,7 +345,7 @@ pub fn original(dir: &Path, file: &str) -> PathBuf {
         if path.exists() {
             return Some(path);
         }
-        // Hooks may have an extension; those of editors' files are no single word.
+        // A hook may have one extension; names of editors' backup files have more.
         let mut entries = fs::read_dir(path.parent()?).ok()?.flatten().map(|entry| entry.path());
         entries.find(|entry| {
             let backup = entry.extension().is_some_and(|extension| extension == "bak");
@@ -356,16 +355,16 @@ pub fn original(dir: &Path, file: &str) -> PathBuf {
     found.unwrap_or_else(|| dir.join(file))
 }
 
-/// The root with the Supervisor's own files, which may lie in the directory, and what the caller
-/// leaves out.
+/// The root with the Supervisor's own files, which may be inside the directory, and the files that
+/// the caller leaves out.
 fn left_out(root: &FsRoot, options: &StageOptions) -> Vec<(u64, u64)> {
     let own = [root.path().to_owned(), root.hab_dir()];
     let own = own.iter().filter_map(|path| fs::metadata(path).ok());
     own.map(|found| (found.dev(), found.ino())).chain(options.leave_out.iter().copied()).collect()
 }
 
-/// Refuses what the directory may not change by itself; gives the refusal for the case that
-/// nothing of it may change.
+/// Refuses a change of pinned properties; returns the refusal that applies to any other change, if
+/// there is one.
 fn frozen(
     dir: &Path,
     ident: &PackageIdent,
@@ -375,12 +374,12 @@ fn frozen(
     warnings: &mut Vec<String>,
 ) -> Result<Option<StageError>, StageError> {
     let refuse = |problem| StageError::Pinned { dir: dir.to_owned(), problem };
-    // Another package is another service, whoever writes it.
+    // A different package is a different service, whoever may write the directory.
     if let Some(Pinned { origin, name, .. }) = &options.pinned
         && (*origin != ident.origin || *name != ident.name)
     {
         return Err(refuse(format!(
-            "it names itself {}/{} now, and was loaded as {origin}/{name}",
+            "it is now named {}/{}, and was loaded as {origin}/{name}",
             ident.origin, ident.name
         )));
     }
@@ -400,7 +399,7 @@ fn frozen(
             show(pinned)
         )));
     }
-    // What runs as root is root's, as long as others may write it.
+    // A service that runs as root does not follow a directory that others may write.
     if !user::is_privileged(rights.user.as_deref()) {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Programs, data and whatever else lies beside hooks and templates: part of the release as it is.
+//! Programs, data and other files besides hooks and templates, copied into the release unchanged.
 
 use std::{
     collections::BTreeMap,
@@ -21,11 +21,11 @@ pub(super) const MAX_ENTRIES: usize = 10_000;
 /// Most bytes of all files: 1 GiB.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
-/// What has a meaning of its own at the top of a service directory.
+/// Names with a special meaning at the top of a service directory.
 const OWN_MEANING: [&str; 6] =
     ["hooks", "config", "config_install", "default.toml", "roost.toml", "plan.sh"];
 
-/// Metafiles: a file of that name would be read as a fact about the package.
+/// Metafiles: a file of that name would be read as a fact of the package.
 const METAFILES: [&str; 26] = [
     "BINDS",
     "BINDS_OPTIONAL",
@@ -55,18 +55,18 @@ const METAFILES: [&str; 26] = [
     "TDEPS",
 ];
 
-/// Which of them are part of the release.
+/// Which entries are part of the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// All that no rule leaves out.
+    /// All that no rule excludes.
     All,
-    /// These paths, as `roost.toml` names them.
+    /// These paths, named in `roost.toml`.
     Named(Vec<String>),
 }
 
 impl Selection {
-    /// What `roost.toml` says, else all; a plan says by itself what is built and installed, and
-    /// beside it lie the sources, so there it is nothing.
+    /// The entries in `roost.toml`, else all; none beside a plan, which builds and installs its
+    /// files itself and has its sources beside it.
     pub(super) fn of(named: Option<&[String]>, has_plan: bool) -> Self {
         match named {
             Some(named) => Self::Named(named.to_vec()),
@@ -75,7 +75,7 @@ impl Selection {
         }
     }
 
-    /// The paths to begin at, relative to the directory, sorted.
+    /// The paths to start from, relative to the directory, sorted.
     fn roots(&self, dir: &Dir) -> Result<Vec<String>, StageError> {
         let refuse = |name: &str, problem: &str| StageError::Refused {
             path: dir.path().join("roost.toml"),
@@ -128,7 +128,7 @@ fn utf8<'a>(dir: &Dir, name: &'a std::ffi::OsStr) -> Result<&'a str, StageError>
     reach::text(name).ok_or_else(|| SourceError::Name(dir.path().join(name)).into())
 }
 
-/// One of them.
+/// One such entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
     pub(super) kind: Kind,
@@ -144,7 +144,7 @@ pub(super) enum Kind {
     Link(String),
 }
 
-/// A state of a file, which any write and any replacement makes another one.
+/// State of a file; any write or replacement changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Stat {
     pub(super) size: u64,
@@ -179,15 +179,15 @@ impl Stat {
         }
     }
 
-    /// One word.
+    /// The state as one word.
     pub(super) fn word(&self) -> String {
         let Self { size, modified_ns, changed_ns, inode, device } = self;
         format!("{size}:{modified_ns}:{changed_ns}:{inode}:{device}")
     }
 }
 
-/// Mode of a file in the release: what the user keeps from others stays so, and nothing is
-/// set-user-id.
+/// Mode of a file in the release: access that the user denies to others stays denied, and nothing
+/// is set-user-id.
 pub(super) fn mode_of(mode: u32) -> u32 {
     match (mode & 0o100 != 0, mode & 0o004 != 0) {
         (true, true) => 0o755,
@@ -197,17 +197,17 @@ pub(super) fn mode_of(mode: u32) -> u32 {
     }
 }
 
-/// All of them, by their path in the release, and the newest modification in seconds since 1970.
+/// All entries by their path in the release, and the newest modification in seconds since 1970.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     pub(super) entries: BTreeMap<String, Other>,
     pub(super) newest_s: Option<i64>,
-    /// What was left out without a rule of the user's, for the user.
+    /// Warnings about entries left out by a built-in rule.
     pub(super) warnings: Vec<String>,
     bytes: u64,
 }
 
-/// Looks at them all; nothing is read yet. `left_out` are files and directories that are never
+/// Lists all entries without reading content. `left_out` are files and directories that are never
 /// part of a service, by device and number.
 pub(super) fn read(
     dir: &Dir,
@@ -229,7 +229,7 @@ pub(super) fn read(
             None => (dir.clone(), name.as_str()),
             Some((above, last)) => match dir.get_itself(above)? {
                 Some(Node::Dir(above)) => (above, last),
-                // Exchanged since it was looked at.
+                // Exchanged since it was listed.
                 _ => continue,
             },
         };
@@ -246,7 +246,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// `named`: the user asks for it, whatever the rules say.
+    /// `named`: the user names the entry, which overrides the rules.
     fn add(
         &mut self,
         above: &Dir,
@@ -268,12 +268,12 @@ impl Walk<'_> {
         let kind = FileType::from_raw_mode(found.st_mode);
         let verdict = rules.verdict(name, kind == FileType::Directory);
         if verdict == Verdict::Out && !named {
-            // One that says so itself needs no word.
+            // A directory that excludes itself needs no warning.
             let says_so =
                 || above.peek(format!("{last}/{FILE}")).is_ok_and(|found| found.is_some());
             if name == "results" && !says_so() {
                 self.others.warnings.push(format!(
-                    "{}: left out, builds and 'hab plan render' write there; a line '!results' \
+                    "{}: left out, because builds and 'hab plan render' write there; a line '!results' \
                      in .habignore takes it along",
                     path.display()
                 ));
@@ -334,8 +334,8 @@ impl Walk<'_> {
         let names = dir.names(MAX_ENTRIES)?;
         if !explicit && names.iter().any(|name| name == CACHE_TAG) && is_cache(dir)? {
             self.others.warnings.push(format!(
-                "{}: left out, {CACHE_TAG} in it says that a program keeps it for itself; name \
-                 what of it belongs to the service under 'files' in roost.toml",
+                "{}: left out, {CACHE_TAG} in it marks it as a cache of a program; name \
+                 what belongs to the service under 'files' in roost.toml",
                 dir.path().display()
             ));
             return Ok(());
@@ -348,8 +348,8 @@ impl Walk<'_> {
             let text = file.text(FILE_BYTES_MAX)?;
             let rules = rules.with(name, text.lines());
             own = Some(rules.map_err(|fault| StageError::fault(&path, fault))?);
-            // A directory whose rules leave out everything is none of the service's, its own
-            // entry included: so programs mark what they make.
+            // A directory whose rules exclude everything does not belong to the service, nor does
+            // its entry: programs mark their output this way.
             if !explicit && text.lines().any(|line| line.trim() == "*") {
                 return Ok(());
             }
@@ -365,10 +365,10 @@ impl Walk<'_> {
     }
 }
 
-/// True when the mark in the directory is one.
+/// True when the directory has a valid cache mark.
 fn is_cache(dir: &Dir) -> Result<bool, StageError> {
     let Some(file) = dir.file(CACHE_TAG)? else { return Ok(false) };
-    // A file of the user's own that happens to have that name is a file.
+    // Without the signature it is an ordinary file of the user.
     Ok(file.text(FILE_BYTES_MAX).is_ok_and(|text| text.starts_with(CACHE_SIGNATURE)))
 }
 

@@ -1,4 +1,4 @@
-//! Putting a release into the package tree in one step, and taking old ones out.
+//! Placing a release into the package tree atomically, and pruning old ones.
 
 use std::{
     collections::BTreeMap,
@@ -29,41 +29,42 @@ use crate::{
     write::write_at_once,
 };
 
-/// Metafile that marks a staged release: the digest of what it was made from.
+/// Metafile that marks a staged release: the digest of its content.
 const MARK: &str = "STAGED";
-/// Begins the digest, so that another way of making releases makes them anew.
+/// Start of the digest: a change of the format makes all releases differ.
 const FORMAT: &[u8] = b"roost staged release 1\n";
-/// Staged releases kept besides the newest one and those asked for.
+/// Staged releases kept besides the newest one and those requested.
 const KEPT: usize = 2;
-/// How often a release is tried anew when another process takes its stamp.
+/// Number of attempts when another process takes the same stamp.
 const TRIES: usize = 8;
-/// Between the prefix and the process id in names of directories being made.
+/// Between the prefix and the process id in names of temporary directories.
 const OURS: &str = "-roost-";
 
-/// What a release is made of.
+/// Content of a release.
 pub(super) struct Content<'a> {
-    /// The directory that it is made from.
+    /// The source directory.
     pub(super) context: &'a Dir,
-    /// Files that were read.
+    /// Files with their content in memory.
     pub(super) files: BTreeMap<String, StagedFile>,
-    /// Files that are copied.
+    /// Files to copy.
     pub(super) others: BTreeMap<String, Other>,
     /// The newest modification of any file, in seconds since 1970.
     pub(super) newest_s: i64,
-    /// Why no new release may be made of it, if so: only what is there already is right then.
+    /// Why no new release may be made, if so: then only an existing release with this content is
+    /// valid.
     pub(super) frozen: Option<StageError>,
 }
 
-/// A release in its place.
+/// A placed release.
 pub(super) struct Placed {
     pub(super) ident: PackageIdent,
-    /// It is new.
+    /// The release is new.
     pub(super) changed: bool,
-    /// The first copied file that differs from the release before.
+    /// The first copied file that differs from the previous release.
     pub(super) changed_file: Option<String>,
 }
 
-/// Puts the files into the tree unless the newest release of this version holds just them.
+/// Puts the files into the tree unless the newest release of this version has the same content.
 pub(super) fn place(
     root: &FsRoot,
     ident: &PackageIdent,
@@ -90,8 +91,9 @@ pub(super) fn place(
             && mark(&newest.path).as_deref() == Some(&digest)
         {
             if record != before {
-                // States that were too fresh to be relied on, or the same content written anew.
-                // Without it files are only read once more next time.
+                // The record changed although the content did not: file states that were too
+                // recent, or rewritten files. If this write fails, the next staging only reads
+                // those files again.
                 let text = record.to_text();
                 let _ = write_at_once(&newest.path.join(record::NAME), text.as_bytes(), 0o644);
             }
@@ -108,20 +110,19 @@ pub(super) fn place(
             Copies { context, others: &others, record: &record, former: former.as_deref() };
         match make(&parent, &path, &files, &copies) {
             Ok(()) => return Ok(Placed { ident, changed: true, changed_file }),
-            // Another process was faster with this stamp: look again.
+            // Another process took this stamp first: compare again.
             Err(error) if is_taken(&error) && tries < TRIES => {}
             Err(error) => return Err(StageError::io(&path, error)),
         }
     }
 }
 
-/// True when there is a directory in the place of the new one: file systems say it in two ways.
+/// True when the destination exists: file systems report it in two ways.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
 }
 
-/// The newest installed release of a version. By release text alone: the version is one and the
-/// same.
+/// The newest installed release of a version, by release alone.
 fn newest(root: &FsRoot, ident: &PackageIdent) -> Option<Installed> {
     install::matching(root, ident).into_iter().max_by(|a, b| a.ident.release.cmp(&b.ident.release))
 }
@@ -146,7 +147,7 @@ fn digest(
     let mut hash = Blake2b::<U32>::new();
     hash.update(FORMAT);
     let mut add = |name: &str, mode: u32, content: &str| {
-        // Lengths keep the boundaries: no two trees give the same bytes.
+        // Lengths mark the boundaries: different trees give different bytes.
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);
         hash.update(mode.to_le_bytes());
@@ -162,7 +163,7 @@ fn digest(
             Kind::File(_) => ("=", record.digest(name).unwrap_or_default()),
             Kind::Link(target) => (">", target.as_str()),
         };
-        // No path of the files above begins like that.
+        // No path of the files above starts with `//`.
         add(&format!("//{kind}{name}"), other.mode, content);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -173,8 +174,8 @@ fn mark(release: &Path) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// Writes all files beside the release and renames them into place. Everything is on disk before
-/// that: a spec may name this release after a power cut.
+/// Writes all files next to the destination and renames them. Everything is on disk before that: a
+/// spec may name this release after a power failure.
 fn make(
     parent: &Path,
     path: &Path,
@@ -207,7 +208,7 @@ fn make(
     };
     let made = write();
     if made.is_err() {
-        // Best effort: what stays does not count as installed and is removed by the next staging.
+        // Best effort: the rest does not count as installed, and the next staging removes it.
         let _ = fs::remove_dir_all(&temporary);
     }
     made
@@ -224,7 +225,7 @@ fn temporary(parent: &Path) -> PathBuf {
     parent.join(format!("{STAGING_PREFIX}{OURS}{}-{count}", process::id()))
 }
 
-/// Removes what a process that is gone left half made.
+/// Removes incomplete releases of processes that no longer exist.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -239,15 +240,15 @@ fn remove_abandoned(parent: &Path) {
     }
 }
 
-/// Removes staged releases of the package but the given one, the newest few, the one that ran last
-/// and those to keep.
-/// Releases that were installed are never touched. Gives what could not be removed.
+/// Removes staged releases of the package except the given one, the newest few, the one that ran
+/// last and those to keep. Never touches installed releases. Returns a line for each release that
+/// could not be removed.
 pub(super) fn prune(root: &FsRoot, ident: &PackageIdent, keep: &[PackageIdent]) -> Vec<String> {
     let any = PackageIdent::new(&ident.origin, &ident.name, None, None);
     let mut staged = install::matching(root, &any);
     staged.retain(|found| found.ident != *ident && mark(&found.path).is_some());
     staged.sort_by(|a, b| b.ident.compare_age(&a.ident));
-    // What ran last is gone back to when nothing newer can start.
+    // The release that ran last is the fallback when no newer one can start.
     let ran = read_text(&root.sup().release_file(&ident.name), 4096).ok().flatten();
     let ran: Option<PackageIdent> = ran.and_then(|text| text.trim().parse().ok());
     staged.retain(|found| Some(&found.ident) != ran.as_ref());
@@ -260,14 +261,14 @@ pub(super) fn prune(root: &FsRoot, ident: &PackageIdent, keep: &[PackageIdent]) 
     warnings
 }
 
-/// Removes a release; it stops counting as installed in one step.
+/// Removes a release; it stops counting as installed atomically.
 fn remove(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or(path);
     let aside = temporary(parent);
     fs::rename(path, &aside)?;
     fs::remove_dir_all(&aside)?;
     match fs::remove_dir(parent) {
-        // Only a version without releases goes.
+        // A version that still has releases stays.
         Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
         _ => Ok(()),
     }

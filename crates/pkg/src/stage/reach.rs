@@ -1,16 +1,15 @@
-//! Reading a directory that others may write.
+//! Reading a directory that other users may write.
 //!
-//! A Supervisor that is root must not become the hand of whoever may write the directory: a link
-//! in the place of a hook would have root read any file, and a file may be exchanged between a
-//! look at it and its opening. So every step of a path is opened on its own, without following
-//! links, and what counts is what the open descriptor says. Links are followed here, one step at
-//! a time.
+//! A Supervisor that is root must not lend its rights to users who may write the directory: a link
+//! in place of a hook would make root read any file, and a file may be exchanged between checking
+//! and opening it. So this module opens every component of a path separately, without following
+//! links, and checks the open descriptor. It follows links itself, one step at a time.
 //!
-//! Whoever owns or may write a directory, link or file on the way, other than root and the user
-//! of this process, is a *stranger* from there on: what is read behind that point must be
-//! readable for the stranger too. So nobody gets to see through this process what was not theirs
-//! before. In a process that is not privileged nobody is a stranger: it runs what it reads with
-//! no other rights than its own.
+//! A user who owns or may write a directory, link or file on the path, other than root and the user
+//! of this process, is a *stranger*: everything read beyond that point must be readable for the
+//! stranger too. So this process reveals nothing that the stranger could not read before. In a
+//! process that is not privileged there are no strangers: it runs what it reads with its own rights
+//! only.
 
 use std::{
     cell::RefCell,
@@ -40,10 +39,10 @@ use crate::{
     user,
 };
 
-/// Most links that one path leads over.
+/// Most links in one path.
 const LINKS_MAX: usize = 40;
 
-/// Somebody else who may write a place.
+/// Another user or group that may write a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Owner { uid: u32, gid: u32 },
@@ -83,10 +82,10 @@ impl Rights {
         Self { uid: found.uid(), gid: found.gid(), mode: found.mode(), is_dir, is_link }
     }
 
-    /// Who else than root and this user may change it.
+    /// The user or group, other than root and this user, that may write it.
     fn stranger(&self, own: u32) -> Option<Who> {
         let Self { uid, gid, mode, is_dir, is_link } = *self;
-        // In such a directory each entry belongs to its owner alone.
+        // In a sticky directory each entry belongs to its owner alone.
         let sticky = is_dir && mode & 0o1000 != 0;
         if uid != 0 && uid != own {
             Some(Who::Owner { uid, gid })
@@ -101,7 +100,7 @@ impl Rights {
         }
     }
 
-    /// Whether somebody may read the file, or go through the directory.
+    /// Whether `who` may read the file, or search the directory.
     fn lets(&self, who: Who) -> bool {
         let bit = if self.is_dir { 0o001 } else { 0o004 };
         let others = self.mode & bit != 0;
@@ -114,7 +113,7 @@ impl Rights {
     }
 }
 
-/// A stranger, and the place that is the stranger's.
+/// A stranger and the place that the stranger may write.
 #[derive(Debug, Clone)]
 struct Stranger {
     who: Who,
@@ -123,23 +122,23 @@ struct Stranger {
 
 #[derive(Debug)]
 struct Eyes {
-    /// The user of this process; `None` when nobody is a stranger.
+    /// The user of this process; `None` when there are no strangers.
     own: Option<u32>,
-    /// The first stranger that was met.
+    /// The first stranger found.
     met: RefCell<Option<Stranger>>,
 }
 
-/// A directory that is held open.
+/// An open directory.
 #[derive(Debug, Clone)]
 pub(super) struct Dir {
-    /// As the user names it.
+    /// Path as named by the user.
     path: PathBuf,
     handle: Rc<File>,
     strangers: Vec<Stranger>,
     eyes: Rc<Eyes>,
 }
 
-/// A file that is held open.
+/// An open file.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) path: PathBuf,
@@ -147,18 +146,18 @@ pub(super) struct Opened {
     pub(super) found: Metadata,
 }
 
-/// What a name in a directory stands for.
+/// The entry behind a name in a directory.
 pub(super) enum Node {
     Dir(Dir),
     File(Opened),
-    /// A link that was not to be followed.
+    /// A link that is not to be followed.
     Link,
     /// A pipe, socket or device.
     Special,
 }
 
 impl Node {
-    /// The refusal of what is no regular file.
+    /// The error for an entry that is not a regular file.
     pub(super) fn not_a_file(&self, path: &Path) -> StageError {
         let kind = match self {
             Self::Dir(_) => "directory",
@@ -176,7 +175,7 @@ impl Opened {
 }
 
 impl Dir {
-    /// Opens a directory by its absolute path. Links on the way are followed.
+    /// Opens a directory by its absolute path. Follows links.
     pub(super) fn open(path: &Path) -> Result<Self, StageError> {
         let failed = |error| StageError::io(path, error);
         let own = geteuid().as_raw();
@@ -194,23 +193,23 @@ impl Dir {
         &self.path
     }
 
-    /// Who else may write something that was read so far, and where; for the user.
+    /// The stranger that may write something read so far, and the place; for the user.
     pub(super) fn stranger(&self) -> Option<String> {
         let met = self.eyes.met.borrow();
         met.as_ref().map(|met| format!("{} may write {}", met.who, met.path.display()))
     }
 
-    /// What a name stands for; links are followed.
+    /// Opens an entry; follows links.
     pub(super) fn get(&self, name: impl AsRef<Path>) -> Result<Option<Node>, StageError> {
         self.walk(name.as_ref(), true)
     }
 
-    /// What a path stands for; no link is followed, not even on the way.
+    /// Opens an entry; does not follow links, not even in parent directories.
     pub(super) fn get_itself(&self, name: impl AsRef<Path>) -> Result<Option<Node>, StageError> {
         self.walk(name.as_ref(), false)
     }
 
-    /// A directory below; `None` when there is none.
+    /// A subdirectory; `None` when it does not exist.
     pub(super) fn dir(&self, name: impl AsRef<Path>) -> Result<Option<Self>, StageError> {
         Ok(match self.get(name)? {
             Some(Node::Dir(dir)) => Some(dir),
@@ -218,7 +217,7 @@ impl Dir {
         })
     }
 
-    /// A regular file; `None` when there is nothing of this name.
+    /// A regular file; `None` when it does not exist.
     pub(super) fn file(&self, name: impl AsRef<Path>) -> Result<Option<Opened>, StageError> {
         match self.get(name.as_ref())? {
             None => Ok(None),
@@ -227,7 +226,7 @@ impl Dir {
         }
     }
 
-    /// What the system says of a name, without opening it; `None` when there is none.
+    /// Metadata of an entry without opening it; `None` when it does not exist.
     pub(super) fn peek(&self, name: impl AsRef<Path>) -> Result<Option<Found>, StageError> {
         match statat(&*self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
@@ -236,7 +235,7 @@ impl Dir {
         }
     }
 
-    /// The text of a link.
+    /// The target of a link.
     pub(super) fn link(&self, name: impl AsRef<Path>) -> Result<OsString, StageError> {
         readlinkat(&*self.handle, name.as_ref(), Vec::new())
             .map(|target| OsString::from_vec(target.into_bytes()))
@@ -336,12 +335,12 @@ impl Dir {
         Ok(Some(Node::Dir(at)))
     }
 
-    /// Opens a directory that lies in this one, itself.
+    /// Opens an entry of this directory as a directory, without following links.
     fn enter(&self, name: &OsStr, shown: &Path) -> Result<Option<Self>, StageError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle: File = match openat(&*self.handle, name, flags, Mode::empty()) {
             Ok(handle) => handle.into(),
-            // Gone or exchanged since it was looked at.
+            // Removed or exchanged since it was listed.
             Err(error) if is_absent(&error.into()) || error == rustix::io::Errno::LOOP => {
                 return Ok(None);
             }
@@ -362,7 +361,7 @@ impl Dir {
     }
 
     fn open_file(&self, name: &OsStr, shown: PathBuf) -> Result<Option<Node>, StageError> {
-        // It may be a pipe by now: that must neither block nor become a terminal.
+        // It may be a pipe by now: opening must neither block nor acquire a terminal.
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file: File = match openat(&*self.handle, name, flags, Mode::empty()) {
@@ -388,7 +387,7 @@ impl Dir {
         Ok(Some(Node::File(Opened { path: shown, file, found })))
     }
 
-    /// Takes notice of who may write here.
+    /// Records a stranger that may write here.
     fn meet(&mut self, rights: Rights, path: &Path) {
         let Some(who) = self.eyes.own.and_then(|own| rights.stranger(own)) else { return };
         if self.strangers.iter().any(|known| known.who == who) {
@@ -399,7 +398,7 @@ impl Dir {
         self.strangers.push(stranger);
     }
 
-    /// Refuses what a stranger on the way here could not read.
+    /// Refuses a place that a stranger on the path cannot read.
     fn check(&self, rights: Rights, shown: &Path) -> Result<(), StageError> {
         match self.strangers.iter().find(|stranger| !rights.lets(stranger.who)) {
             None => Ok(()),
@@ -415,7 +414,7 @@ impl Dir {
     }
 }
 
-/// The steps of a path, without `.`; `..` stays.
+/// The components of a path, without `.`; `..` stays.
 fn steps(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|step| match step {
@@ -440,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_those_who_may_write_besides_root_and_this_user() {
+    fn a_stranger_may_write_and_is_neither_root_nor_this_user() {
         let alice = Some(Who::Owner { uid: 7, gid: 70 });
         for (found, stranger) in [
             (rights(0, 0, 0o755, true), None),
@@ -451,7 +450,7 @@ mod tests {
             (rights(0, 70, 0o2775, true), Some(Who::Group(70))),
             (rights(0, 0, 0o777, true), Some(Who::Everybody)),
             (rights(0, 0, 0o666, false), Some(Who::Everybody)),
-            // As /tmp: what counts is who owns the entry.
+            // As /tmp: the owner of the entry decides.
             (rights(0, 0, 0o1777, true), None),
             (Rights { is_link: true, ..rights(0, 0, 0o777, false) }, None),
             (Rights { is_link: true, ..rights(7, 70, 0o777, false) }, alice),
@@ -461,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_get_to_see_what_they_could_read_themselves() {
+    fn a_stranger_sees_only_what_the_stranger_could_read() {
         let alice = Who::Owner { uid: 7, gid: 70 };
         for (found, lets) in [
             (rights(7, 70, 0o600, false), true),

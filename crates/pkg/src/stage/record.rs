@@ -1,5 +1,5 @@
-//! Which files a staged release was made from: their states and digests, so that a file is read
-//! again only when it may have changed, and so that what did not change is not copied again.
+//! The source files of a staged release with their states and digests, so that only files that may
+//! have changed are read again, and unchanged ones are not copied again.
 
 use std::{
     collections::BTreeMap,
@@ -19,15 +19,15 @@ use crate::read::read_text;
 
 /// The metafile with the record.
 pub(super) const NAME: &str = "STAGED_FILES";
-/// Largest record that is read: paths of as many files as there may be.
+/// Largest record that is read: paths of the largest number of files.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// A file that changed so shortly before it was read may change again without another time of
-/// change: clocks of file systems are coarse.
+/// A file modified this shortly before it was read may change again without a new timestamp: clocks
+/// of file systems are coarse.
 const COARSE_NS: i128 = 2_000_000_000;
-/// Stands for a state that is not to be relied on.
+/// Placeholder for an unreliable state.
 const UNSURE: &str = "-";
 
-/// Digests by path, each with the state of the file that it was read from.
+/// Digests by path, each with the state of the file when it was read.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Record(BTreeMap<String, (String, String)>);
 
@@ -43,7 +43,7 @@ impl Record {
         Self(text.lines().filter_map(entry).collect())
     }
 
-    /// Reads the files whose state is another one than in the record before.
+    /// Reads the files whose state differs from the previous record.
     pub(super) fn make(
         context: &Dir,
         others: &BTreeMap<String, Other>,
@@ -79,7 +79,7 @@ impl Record {
         self.0.iter().map(|(name, (state, digest))| format!("{state} {digest} {name}\n")).collect()
     }
 
-    /// The first file that is not as it was.
+    /// The first file that differs.
     pub(super) fn difference(&self, before: &Self) -> Option<String> {
         let names = self.0.keys().chain(before.0.keys());
         let mut changed: Vec<_> =
@@ -89,9 +89,9 @@ impl Record {
     }
 }
 
-/// Something is another thing than when it was looked at.
+/// The error for a file that changed since it was listed.
 pub(super) fn changing(path: &Path) -> StageError {
-    let problem = "changes while it is staged; it is staged again once it was written".into();
+    let problem = "changes while it is staged; it is staged again when the writes end".into();
     StageError::Refused { path: path.into(), problem }
 }
 
@@ -101,7 +101,7 @@ fn is_coarse(stat: &Stat) -> bool {
     stat.changed_ns.max(stat.modified_ns) > now_ns - COARSE_NS
 }
 
-/// Copies, and gives the digest of what was copied.
+/// Copies, and returns the digest of the copied bytes.
 pub(super) fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut hash = Blake2b::<U32>::new();
     let mut buffer = vec![0; 64 * 1024];

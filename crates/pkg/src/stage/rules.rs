@@ -1,7 +1,7 @@
-//! What in a service directory the service does not consist of.
+//! What does not belong to the service in a service directory.
 //!
-//! Rules have the syntax of `.gitignore`; the last one that fits decides, and `!` takes something
-//! along again. They come from here, from `.habignore` files, which hold for their directory, and
+//! Rules have the syntax of `.gitignore`; the last matching one decides, and `!` includes an entry
+//! again. They come from this module, from `.habignore` files, which apply to their directory, and
 //! from `ignore` in `roost.toml`.
 
 use std::sync::OnceLock;
@@ -17,12 +17,12 @@ use crate::metafile::Fault;
 pub(super) const FILE: &str = ".habignore";
 /// Largest file with rules in bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Marks directories that programs fill for themselves (`bford.info/cachedir`).
+/// Marks cache directories of programs (`bford.info/cachedir`).
 pub(super) const CACHE_TAG: &str = "CACHEDIR.TAG";
-/// How such a mark begins.
+/// Start of a valid mark.
 pub(super) const CACHE_SIGNATURE: &str = "Signature: 8a477f597d28d172789f06886806bc55";
 
-/// Everywhere: what editors and version control keep for themselves.
+/// Everywhere: files of editors and version control.
 const EVERYWHERE: &[&str] = &[
     "*~",
     "*.bak",
@@ -44,33 +44,33 @@ const EVERYWHERE: &[&str] = &[
     "CVS/",
     "_darcs/",
 ];
-/// Besides, where templates are not: hidden files, and what commands write.
+/// Outside of templates also: hidden files, and output of commands.
 const OUTSIDE_OF_TEMPLATES: &[&str] = &[".*", "__pycache__/", "/results/"];
 
-/// What the rules say of a path.
+/// The decision of the rules about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is no part of the service.
+    /// It does not belong to the service.
     Out,
-    /// A rule takes it along.
+    /// A rule includes it.
     In,
-    /// No rule fits.
+    /// No rule matches.
     Unsaid,
 }
 
-/// Rules of a directory and those above it.
+/// Rules of a directory and its parents.
 #[derive(Debug, Clone)]
 pub(super) struct Rules(Vec<Gitignore>);
 
 impl Rules {
-    /// The rules that hold in every directory.
+    /// The rules that apply in every directory.
     pub(super) fn common() -> Self {
         static RULES: OnceLock<[Gitignore; 2]> = OnceLock::new();
         let [outside, everywhere] = RULES.get_or_init(|| {
             [OUTSIDE_OF_TEMPLATES, EVERYWHERE].map(|lines| {
                 let mut builder = GitignoreBuilder::new("/");
                 for line in lines {
-                    // They are literals that a test reads.
+                    // A test checks these literals.
                     let _ = builder.add_line(None, line);
                 }
                 builder.build().unwrap_or_else(|_| Gitignore::empty())
@@ -79,7 +79,7 @@ impl Rules {
         Self(vec![outside.clone(), everywhere.clone()])
     }
 
-    /// These and the lines of a directory's own rules. `dir` is its path, empty for the top.
+    /// These rules plus the lines of a directory's own file. `dir` is its path, empty for the top.
     pub(super) fn with<'a>(
         &self,
         dir: &str,
@@ -100,12 +100,12 @@ impl Rules {
         Ok(Self(all))
     }
 
-    /// What they say of a path below the top.
+    /// The decision about a path below the top.
     pub(super) fn verdict(&self, path: &str, is_dir: bool) -> Verdict {
         self.decide(&self.0, path, is_dir)
     }
 
-    /// The same among templates, where hidden files count.
+    /// The decision about a template, where hidden files count.
     pub(super) fn verdict_on_template(&self, path: &str, is_dir: bool) -> Verdict {
         self.decide(&self.0[1..], path, is_dir)
     }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_is_none_is_named_with_its_line() {
+    fn an_invalid_rule_is_reported_with_its_line() {
         let fault = Rules::common().with("", ["*.log", "a{b"]).err();
         assert!(fault.is_none_or(|fault| fault.line == 2));
         let fault = Rules::common().with("", ["*.log", "[z-a]"]).unwrap_err();

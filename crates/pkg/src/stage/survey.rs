@@ -1,7 +1,7 @@
-//! What to watch of a service directory, and a number that tells its states apart.
+//! The paths to watch in a service directory, and a fingerprint of its state.
 //!
-//! The same rules as in staging decide what belongs to the service, so that what is left out
-//! there wakes nobody.
+//! The same rules as in staging decide what belongs to the service, so that changes of excluded
+//! files trigger nothing.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -23,23 +23,23 @@ use super::{
 };
 use crate::root::FsRoot;
 
-/// Most links that one path leads over.
+/// Most links in one path.
 const LINKS_MAX: usize = 40;
-/// Most names of one directory that are looked at.
+/// Most names read from one directory.
 const NAMES_MAX: usize = 10_000;
 
 /// A state of a service directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// The directories in which a change of the service shows.
+    /// The directories where a change of the service shows.
     pub directories: BTreeSet<PathBuf>,
-    /// Differs when something differs that may change the release: names, sizes, times, modes,
-    /// identities of files.
+    /// Changes with everything that may change the release: names, sizes, times, modes, identities
+    /// of files.
     pub fingerprint: u64,
 }
 
-/// Looks at a service directory; nothing in it is read but the files with facts and rules. One that
-/// is gone or broken has a state too.
+/// Surveys a service directory; reads only the files with facts and rules. A missing or broken
+/// directory has a state too.
 #[must_use]
 pub fn survey(root: &FsRoot, dir: &Path, options: &StageOptions) -> Survey {
     let mut seen = Seen::default();
@@ -51,9 +51,8 @@ pub fn survey(root: &FsRoot, dir: &Path, options: &StageOptions) -> Survey {
     Survey { directories: seen.directories, fingerprint: seen.hasher.finish() }
 }
 
-/// The directories that hold links on the way to a path, and the one that holds what it leads to:
-/// there it shows when the path comes to mean something else. Of what does not exist, the nearest
-/// directory that does.
+/// The directories that contain links on the way to a path, and the one that contains its target: a
+/// change of the target shows there. For a missing directory, its nearest existing parent.
 #[must_use]
 pub fn above(path: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
@@ -103,7 +102,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// What cannot be staged is told apart by the reason.
+    /// The error distinguishes states that cannot be staged.
     fn fail(&mut self, error: &StageError) {
         error.to_string().hash(&mut self.hasher);
     }
@@ -158,7 +157,7 @@ impl Seen {
                         }
                         Kind::File(stat) => {
                             stat.hash(&mut self.hasher);
-                            // A file that is named alone shows in its directory.
+                            // A file named individually shows in its directory.
                             let path = context.path().join(name);
                             self.directories.extend(path.parent().map(Path::to_path_buf));
                         }
@@ -169,7 +168,7 @@ impl Seen {
         }
     }
 
-    /// A file whose links are followed.
+    /// A file that may be a link.
     fn file(&mut self, dir: &Dir, name: &str) {
         name.hash(&mut self.hasher);
         match dir.get(name) {
@@ -182,7 +181,7 @@ impl Seen {
         }
     }
 
-    /// Scripts beside a plan, which it may read.
+    /// Scripts beside a plan, which the plan may read.
     fn scripts(&mut self, context: &Dir) {
         let names = context.names(NAMES_MAX).unwrap_or_default();
         let common = rules::Rules::common();

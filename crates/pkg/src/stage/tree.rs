@@ -16,10 +16,10 @@ use crate::{
     sources::{MAX_DEPTH, MAX_TEMPLATE_BYTES, MAX_TEMPLATES, MAX_TREE_BYTES, SourceError},
 };
 
-/// Most entries looked at in `hooks/`.
+/// Most entries read from `hooks/`.
 const MAX_HOOK_FILES: usize = 256;
 
-/// A file of the release to be.
+/// A file of the new release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StagedFile {
     pub(super) text: String,
@@ -27,7 +27,7 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFile {
-    /// A file that everybody may read.
+    /// A world-readable file.
     pub(super) fn public(text: String) -> Self {
         Self { text, mode: 0o644 }
     }
@@ -39,7 +39,7 @@ pub(super) struct Tree {
     pub(super) files: BTreeMap<String, StagedFile>,
     /// The newest modification of any file, in seconds since 1970.
     pub(super) newest_s: i64,
-    /// What the user should know, one line each.
+    /// Warnings for the user, one line each.
     pub(super) warnings: Vec<String>,
     bytes: u64,
 }
@@ -72,8 +72,8 @@ pub(super) fn read(context: &Dir, rules: &Rules) -> Result<Tree, StageError> {
     Ok(tree)
 }
 
-/// What is done with a file: its directory, its name there, its path in the release. Without a
-/// name it is the directory itself.
+/// Called with each file: its directory, its name there, its path in the release. Without a name it
+/// is the directory itself.
 type Visit<'a> = dyn FnMut(&Dir, Option<&str>, &str) -> Result<(), StageError> + 'a;
 
 /// Visits the directories and regular files below `config/`, by path; links are not followed.
@@ -165,7 +165,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Adds `hooks/*`; the last extension is taken off the names.
+    /// Adds `hooks/*`, without the last extension of the names.
     fn add_hooks(&mut self, dir: &Dir, rules: &Rules) -> Result<(), StageError> {
         let mut sources: BTreeMap<Hook, Opened> = BTreeMap::new();
         for name in hook_names(dir, rules)? {
@@ -179,7 +179,7 @@ impl Tree {
                 let known: Vec<_> = Hook::ALL.iter().map(|hook| hook.as_str()).collect();
                 let known = known.join(", ");
                 let warning =
-                    format!("{}: is no hook, left out; hooks are {known}", path.display());
+                    format!("{}: is not a hook, left out; hooks are {known}", path.display());
                 self.warnings.push(warning);
                 continue;
             };

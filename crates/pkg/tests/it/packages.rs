@@ -66,7 +66,7 @@ fn a_recorded_package_has_the_recorded_facts() {
     assert_eq!(serde_json::Value::from(binds), fixture["all_pkg_binds"]);
 
     let hooks: Vec<_> = sources::hooks(&package.path).unwrap().into_iter().map(|h| h.0).collect();
-    assert_eq!(hooks, Hook::ALL, "`reload` is no hook");
+    assert_eq!(hooks, Hook::ALL, "`reload` is not a hook");
     let config = sources::config_tree(&package.path.join("config")).unwrap();
     let names: Vec<_> = config.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["app.conf", "sub/deep.conf"]);
@@ -103,7 +103,7 @@ fn links_to_directories_are_followed_but_never_round_in_circles() {
 }
 
 #[test]
-fn the_newest_release_is_meant() {
+fn an_identifier_resolves_to_the_newest_release() {
     let root = Root::new();
     for package in ["o/n/1.9/3", "o/n/1.10/1", "o/n/1.10/2", "o/n/1.10-rc1/9", "p/n/9/9"] {
         root.install(package, &[]);
@@ -124,7 +124,7 @@ fn the_newest_release_is_meant() {
     ] {
         assert_eq!(resolve(&root.fs, &ident(wanted)).unwrap_err().to_string(), text);
     }
-    // An identifier from elsewhere does not lead out of the tree.
+    // A foreign identifier does not lead out of the tree.
     write(&root.fs.path().join("hab/evil/TARGET"), "x86_64-linux");
     assert!(resolve(&root.fs, &ident("o/../../evil")).is_err());
     assert!(resolve(&Root::new().fs, &ident("o/n")).is_err(), "no hab/pkgs");
@@ -132,7 +132,7 @@ fn the_newest_release_is_meant() {
 }
 
 #[test]
-fn a_package_that_says_nothing_has_the_defaults() {
+fn a_package_without_metafiles_has_the_defaults() {
     let root = Root::new();
     let ident = root.install("o/n/1/1", &[("run", "x")]);
     let package = Package::load(&root.fs, ident).unwrap();
@@ -154,8 +154,8 @@ fn a_package_that_says_nothing_has_the_defaults() {
 fn malformed_metafiles_are_named_with_line_and_remedy() {
     for (file, content, text) in [
         ("EXPORTS", "a=b\nport\n", "EXPORTS:2: 'port' has no '='; write key=path.in.config"),
-        ("BINDS", "\ndb\n", "BINDS:2: 'db' is no bind; write name=key key"),
-        ("BINDS_OPTIONAL", "a=\n\nb=", "BINDS_OPTIONAL:2: '' is no bind; write name=key key"),
+        ("BINDS", "\ndb\n", "BINDS:2: 'db' is not a bind; write name=key key"),
+        ("BINDS_OPTIONAL", "a=\n\nb=", "BINDS_OPTIONAL:2: '' is not a bind; write name=key key"),
         ("PACKAGE_TYPE", "x", "PACKAGE_TYPE:1: Invalid package type: x. Write standard or native"),
         (
             "DEPS",
@@ -215,7 +215,7 @@ fn the_environment_is_layered_as_recorded() {
         ],
     );
     let package = Package::load(&root.fs, native).unwrap();
-    assert!(!package.environment.contains_key("PATH"), "an empty RUNTIME_PATH is no PATH");
+    assert!(!package.environment.contains_key("PATH"), "an empty RUNTIME_PATH sets no PATH");
     assert_eq!(hook_environment(&package, &busybox, Some("/bin"), false)["PATH"], "/bin");
     for missing in [None, Some("")] {
         assert_eq!(hook_environment(&package, &[], missing, false)["PATH"], DEFAULT_PATH);
@@ -287,7 +287,7 @@ fn templates_are_regular_files_of_any_name() {
 }
 
 #[test]
-fn a_tree_that_is_no_configuration_is_refused() {
+fn a_tree_that_is_not_a_configuration_is_refused() {
     let root = Root::new();
     let dir = root.beside("many");
     for number in 0..=sources::MAX_TEMPLATES {

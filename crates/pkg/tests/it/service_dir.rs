@@ -139,7 +139,7 @@ fn links_that_a_service_makes_lead_nowhere() {
     symlink(&target, svc.config().join("sub")).unwrap();
     symlink(target.join("file"), svc.config().join("a")).unwrap();
     let error = write_rendered(&svc, Rendered::Config("sub/x"), b"x", None).unwrap_err();
-    assert!(error.to_string().contains("sub on the way is no directory; remove it"), "{error}");
+    assert!(error.to_string().contains("sub on the path is not a directory; remove it"), "{error}");
     assert!(!target.join("x").exists());
     // A link in place of the file is replaced, even if the content behind it is the same.
     let change = write_rendered(&svc, Rendered::Config("a"), b"theirs", None).unwrap();

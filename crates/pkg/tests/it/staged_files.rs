@@ -94,7 +94,7 @@ fn any_change_makes_a_release_and_what_did_not_change_is_not_copied_again() {
     assert_eq!(inode(old.join("lib/big")), inode(new.join("lib/big")));
     assert_ne!(inode(dir.join("lib/big")), inode(new.join("lib/big")), "a copy of the user's");
 
-    // Somebody wrote to the release; the next one is made of what the directory holds.
+    // Another user wrote to the release; the next one has the content of the directory.
     fs::write(new.join("lib/big"), "spoilt").unwrap();
     mode(&dir.join("bin/server"), 0o755);
     let third = release(&root, &stage(&root, &dir));
@@ -135,7 +135,7 @@ fn a_write_within_the_grain_of_the_clock_is_seen() {
 }
 
 #[test]
-fn what_a_file_was_known_by_is_noted_anew_when_its_content_is_the_same() {
+fn the_state_of_a_rewritten_file_with_the_same_content_is_recorded() {
     let root = Root::new();
     let dir = service(&root, &[("bin/server", "one")]);
     let record = release(&root, &stage(&root, &dir)).join("STAGED_FILES");
@@ -186,7 +186,7 @@ fn mkfifo(path: &Path) {
 fn roost_toml_names_what_belongs_to_the_service() {
     let root = Root::new();
     let dir = service(&root, &[("bin/server", "x"), ("out/lib/a.so", "x"), ("log/app.log", "x")]);
-    // However it is spelled, and in whatever it is contained.
+    // In any spelling, and inside any directory.
     write(&dir.join("roost.toml"), "files = [\"bin/\", \"out//lib/a.so\", \"bin//server\"]\n");
     let staged = stage(&root, &dir);
     let release = release(&root, &staged);
@@ -231,8 +231,7 @@ fn beside_a_plan_lie_sources_which_are_not_taken() {
     assert!(release(&root, &staged).join("src/main.c").is_file());
 }
 
-/// Whether something changes what is staged, or only what is beside it. Also whether it wakes a
-/// watcher.
+/// Whether a change affects the staged content, and whether it wakes a watcher.
 fn effect(root: &Root, dir: &Path, change: impl FnOnce()) -> (bool, bool) {
     stage(root, dir);
     let state = || survey(&root.fs, dir, &StageOptions::default()).fingerprint;
@@ -242,7 +241,7 @@ fn effect(root: &Root, dir: &Path, change: impl FnOnce()) -> (bool, bool) {
 }
 
 #[test]
-fn what_the_service_does_not_consist_of_is_no_change() {
+fn files_outside_of_the_service_are_not_a_change() {
     let root = Root::new();
     let dir = service(&root, &[("bin/server", "x"), ("config/a", "x"), ("lib/a.py", "x")]);
     write(&dir.join("roost.toml"), "ignore = [\"*.log\", \"/data/\", \"!.well-known\"]\n");
@@ -269,7 +268,7 @@ fn what_the_service_does_not_consist_of_is_no_change() {
         "data/db",
         "tmp",
     ] {
-        // A directory that comes with a file is one of the service's.
+        // A directory that a file's creation adds belongs to the service.
         if let Some(parent) = Path::new(name).parent().filter(|parent| parent.ends_with("deep")) {
             fs::create_dir_all(dir.join(parent)).unwrap();
         }
@@ -288,7 +287,7 @@ fn what_the_service_does_not_consist_of_is_no_change() {
 }
 
 #[test]
-fn directories_that_say_so_themselves_are_left_out() {
+fn directories_with_a_cache_mark_are_left_out() {
     let root = Root::new();
     let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# made by a compiler\n";
     let files = [
@@ -305,7 +304,9 @@ fn directories_that_say_so_themselves_are_left_out() {
     assert!(!path.join("target").exists() && !path.join("out").exists());
     assert!(path.join("docs/CACHEDIR.TAG").exists() && !path.join("results").exists());
     let [results, target] = staged.warnings.as_slice() else { panic!("{:?}", staged.warnings) };
-    assert!(results.contains("results: left out, builds and 'hab plan render' write there"));
+    assert!(
+        results.contains("results: left out, because builds and 'hab plan render' write there")
+    );
     assert!(target.contains("target: left out, CACHEDIR.TAG in it"), "{target}");
     write(&dir.join("roost.toml"), "files = [\"target/release/server\", \"results\"]\n");
     let path = release(&root, &stage(&root, &dir));

@@ -24,7 +24,7 @@ fn touch(path: &Path, time_s: u64) {
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
-/// Writes a file as of `TIME_S`.
+/// Writes a file with the time `TIME_S`.
 fn put(dir: &Path, name: &str, content: &str) {
     write(&dir.join(name), content);
     touch(&dir.join(name), TIME_S);
@@ -113,7 +113,7 @@ fn old_releases_go_but_for_the_newest_few_and_those_in_use() {
 }
 
 #[test]
-fn roost_toml_says_everything() {
+fn roost_toml_sets_everything() {
     let root = Root::new();
     let facts = "name = \"shop\"\norigin = \"acme\"\nversion = \"2.1\"\nuser = \"root\"\n\
                  exposes = [\"http\", 9090]\nshutdown_signal = \"INT\"\nshutdown_timeout = 3\n\
@@ -175,7 +175,7 @@ fn a_plan_is_read_and_its_directory_is_the_context() {
 }
 
 #[test]
-fn the_origin_comes_from_the_environment_when_nothing_else_says_it() {
+fn the_origin_comes_from_the_environment_when_nothing_else_sets_it() {
     let root = Root::new();
     let dir = service(&root, "app", &[RUN]);
     for (origin, expected) in [(None, "local"), (Some(""), "local"), (Some("acme"), "acme")] {
@@ -187,7 +187,7 @@ fn the_origin_comes_from_the_environment_when_nothing_else_says_it() {
 }
 
 #[test]
-fn roost_toml_settles_what_the_plan_cannot_say() {
+fn roost_toml_sets_what_the_plan_cannot() {
     let root = Root::new();
     let plan = "pkg_name=$(x)\npkg_version=$(git describe)\npkg_svc_user=`y`\npkg_exposes=(p)\n";
     let dir = service(&root, "app", &[RUN, ("plan.sh", plan)]);
@@ -253,7 +253,7 @@ fn what_cannot_be_staged_is_refused_with_place_and_remedy() {
         (&[RUN, ("roost.toml", "name = \"..\"")], "the name '..' may only hold"),
         (&[RUN, ("roost.toml", "exposes = [true]")], "write a port (8080) or the name of an"),
         (&[RUN, ("roost.toml", "exposes = [\"x\"]")], "No pkg_export found matching key: x"),
-        (&[RUN, ("roost.toml", "exposes = [0]")], "0 is no port from 1 to 65535"),
+        (&[RUN, ("roost.toml", "exposes = [0]")], "0 is not a port from 1 to 65535"),
         (&[RUN, ("roost.toml", "group = \"x\"")], "the group 'x' needs a user"),
         (&[RUN, ("roost.toml", "environment = {A = \"b\\nC=d\"}")], "variable 'A' cannot be"),
         (&[RUN, ("roost.toml", "shutdown_signal = \"SIGHUP\"")], "unknown variant `SIGHUP`"),
@@ -277,18 +277,18 @@ fn what_cannot_be_staged_is_refused_with_place_and_remedy() {
 }
 
 #[test]
-fn a_directory_that_is_no_service_is_told_what_one_looks_like() {
+fn the_error_for_a_directory_without_a_service_describes_one() {
     let root = Root::new();
     let dir = service(&root, "photos", &[("cat.txt", "")]);
     let error = refusal(&root, &dir);
-    assert!(error.contains("photos: is no service directory: it has no hooks/run."), "{error}");
+    assert!(error.contains("photos: is not a service directory: it has no hooks/run."), "{error}");
     assert!(error.contains("starts the program in the foreground"), "{error}");
     assert!(stage_directory(&root.fs, &dir.join("none"), &StageOptions::default()).is_err());
     assert!(stage_directory(&root.fs, &dir.join("cat.txt"), &StageOptions::default()).is_err());
 }
 
 #[test]
-fn what_is_no_hook_or_template_is_left_out() {
+fn files_that_are_not_hooks_or_templates_are_left_out() {
     let root = Root::new();
     let dir = service(
         &root,
@@ -310,7 +310,7 @@ fn what_is_no_hook_or_template_is_left_out() {
     symlink("../elsewhere", dir.join("hooks/init")).unwrap();
     let staged = stage(&root, &dir);
     assert_eq!(staged.warnings.len(), 1, "{:?}", staged.warnings);
-    assert!(staged.warnings[0].contains("hooks/health_check: is no hook, left out; hooks are"));
+    assert!(staged.warnings[0].contains("hooks/health_check: is not a hook, left out; hooks are"));
     let path = root.fs.pkg_path(&staged.ident);
     let names = |dir: &str| {
         let entries = fs::read_dir(path.join(dir)).unwrap();
@@ -326,7 +326,7 @@ fn what_is_no_hook_or_template_is_left_out() {
 }
 
 #[test]
-fn what_others_may_not_read_stays_so() {
+fn unreadable_files_stay_unreadable_for_others() {
     let root = Root::new();
     let dir = service(&root, "app", &[RUN, ("config/secret", "x"), ("config/open", "x")]);
     let private = fs::Permissions::from_mode(0o600);
@@ -338,7 +338,7 @@ fn what_others_may_not_read_stays_so() {
 }
 
 #[test]
-fn what_a_dead_process_left_half_made_is_removed() {
+fn an_incomplete_release_of_a_dead_process_is_removed() {
     let root = Root::new();
     let dir = service(&root, "app", &[RUN]);
     let parent = root.fs.pkgs().join("local/app/0.1.0");
@@ -354,7 +354,7 @@ fn what_a_dead_process_left_half_made_is_removed() {
 }
 
 #[test]
-fn a_release_that_sorts_behind_every_time_is_named() {
+fn a_release_that_sorts_after_every_time_is_reported() {
     let root = Root::new();
     root.install("local/app/0.1.0/zzz", &[]);
     let dir = service(&root, "app", &[RUN]);
@@ -375,7 +375,7 @@ fn stagings_at_the_same_time_agree() {
 }
 
 #[test]
-fn watched_places_are_those_that_are_staged() {
+fn the_watched_places_are_the_staged_ones() {
     let root = Root::new();
     let files = [("habitat/plan.sh", ""), ("habitat/hooks/run", ""), ("habitat/config/a/b", "")];
     let dir = service(&root, "app", &files);

@@ -1,4 +1,4 @@
-//! Directories that others than root may write. Only root can try this.
+//! Directories that others than root may write. The tests need root.
 
 use std::{
     fs,
@@ -13,8 +13,8 @@ use crate::support::{Root, write};
 /// The number of `nobody`, which exists everywhere.
 const STRANGER: u32 = 65534;
 
-/// A service directory of the stranger's that runs as `nobody`; `None` when this process is not
-/// root.
+/// A service directory that the stranger owns and whose service runs as `nobody`; `None` when this
+/// process is not root.
 fn service(root: &Root) -> Option<PathBuf> {
     let dir = root.beside("app");
     if dir.metadata().unwrap().uid() != 0 {
@@ -29,7 +29,7 @@ fn service(root: &Root) -> Option<PathBuf> {
     Some(dir)
 }
 
-/// Everything below becomes the stranger's.
+/// Gives everything below to the stranger.
 fn give(path: &Path) {
     std::os::unix::fs::lchown(path, Some(STRANGER), Some(STRANGER)).unwrap();
     if path.symlink_metadata().unwrap().is_dir() {
@@ -53,7 +53,7 @@ fn pinned(staged: &Staged) -> Option<Pinned> {
 }
 
 #[test]
-fn a_stranger_does_not_get_to_read_what_was_not_the_strangers() {
+fn a_stranger_cannot_read_more_than_before() {
     let root = Root::new();
     let Some(dir) = service(&root) else { return };
     let secret = root.beside("secrets").join("key");
@@ -66,7 +66,7 @@ fn a_stranger_does_not_get_to_read_what_was_not_the_strangers() {
         ("default.toml", |secret, at| symlink(secret, at).unwrap()),
         ("run", |secret, at| symlink(secret, at).unwrap()),
         ("plan.sh", |secret, at| symlink(secret, at).unwrap()),
-        // What a hard link is for those who may make one.
+        // The same with a hard link, for those who may create one.
         ("data", |secret, at| fs::hard_link(secret, at).unwrap()),
     ];
     for (name, place) in places {
@@ -86,13 +86,13 @@ fn a_stranger_does_not_get_to_read_what_was_not_the_strangers() {
             chown(dir.join("hooks/run"), Some(STRANGER), None).unwrap();
         }
     }
-    // A whole directory, and one that is named by a link of the stranger's.
+    // A whole directory, and one named by a link of the stranger's.
     fs::set_permissions(secret.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
     symlink(secret.parent().unwrap(), dir.join("config")).unwrap();
     std::os::unix::fs::lchown(dir.join("config"), Some(STRANGER), None).unwrap();
     assert!(stage(&root, &dir, None).unwrap_err().contains("is not read"));
     fs::remove_file(dir.join("config")).unwrap();
-    // What everybody may read may be linked.
+    // Links to world-readable files are allowed.
     symlink("/etc/hostname", dir.join("hooks/init")).unwrap();
     assert!(stage(&root, &dir, None).is_ok());
 }
@@ -108,7 +108,7 @@ fn links_of_roots_own_are_followed() {
     write(&own.join("hooks/run"), "#!/bin/sh\n");
     symlink(&secret, own.join("default.toml")).unwrap();
     assert!(stage(&root, &own, None).is_ok());
-    // A directory of root's that is named over a link in one of the stranger's.
+    // A directory of root's, named through a link in one of the stranger's.
     fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).unwrap();
     symlink(&own, dir.join("link")).unwrap();
     let error = stage(&root, &dir.join("link"), None).unwrap_err();
@@ -137,7 +137,7 @@ fn a_stranger_does_not_change_whom_the_service_runs_as() {
     write(&facts, "user = \"nobody\"\nversion = \"2\"\n");
     write(&dir.join("hooks/run"), "#!/bin/sh\n# two\n");
     assert!(stage(&root, &dir, pinned(&first)).unwrap().changed);
-    // What only root may write changes what it wants, but for its name.
+    // A directory that only root may write may change everything but its name.
     chown(&dir, Some(0), Some(0)).unwrap();
     for entry in ["hooks", "hooks/run", "roost.toml"] {
         chown(dir.join(entry), Some(0), Some(0)).unwrap();

@@ -1,32 +1,32 @@
 //! The lexical level of bash: where quotes, substitutions, comments and here-documents end.
 //!
-//! Nothing is understood here. A construct is passed over as bash would pass over it, so that what
-//! looks like an assignment inside of one is not taken for one.
+//! This level does not interpret anything. It skips each construct as bash would, so that text
+//! inside one that looks like an assignment is not taken for one.
 
 use std::collections::VecDeque;
 
 /// Deepest nesting of substitutions.
 const DEPTH_MAX: usize = 64;
 
-/// Something that is opened and not closed, or nested too deeply.
+/// A construct that is not closed, or nested too deeply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// Where it begins, in bytes.
+    /// Offset of its beginning in bytes.
     pub(super) at: usize,
-    /// What is wrong with it.
+    /// The problem.
     pub(super) what: &'static str,
 }
 
-/// A here-document whose body begins behind the end of the line.
+/// A here-document whose body begins after the end of the line.
 #[derive(Debug, Clone)]
 struct HereDocument {
     at: usize,
     delimiter: String,
-    /// `<<-`: tabs before the delimiter are taken off.
+    /// `<<-`: leading tabs of the delimiter are removed.
     tabs: bool,
 }
 
-/// A place in a script.
+/// A position in a script.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
         &self.text[self.at..]
     }
 
-    /// The text between two places.
+    /// The text between two offsets.
     pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
         &self.text[from..to]
     }
@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
         &rest[..end]
     }
 
-    /// Goes behind blanks and joined lines.
+    /// Skips blanks and line continuations.
     pub(super) fn skip_blanks(&mut self) {
         loop {
             self.take_while(|c| matches!(c, ' ' | '\t'));
@@ -88,7 +88,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes behind blanks, line ends and comments.
+    /// Skips blanks, line ends and comments.
     pub(super) fn skip_lines(&mut self) -> Result<(), Broken> {
         loop {
             self.skip_blanks();
@@ -100,12 +100,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes to the end of the line.
+    /// Skips to the end of the line.
     pub(super) fn skip_comment(&mut self) {
         self.take_while(|c| c != '\n');
     }
 
-    /// Goes behind the end of the line and the here-documents that begin there.
+    /// Skips the line end and the here-documents that begin there.
     pub(super) fn line_end(&mut self) -> Result<(), Broken> {
         self.eat("\n");
         while let Some(document) = self.here.pop_front() {
@@ -125,7 +125,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Behind a `<<` or `<<-`: notes the here-document.
+    /// After a `<<` or `<<-`: records the here-document.
     pub(super) fn here_document(&mut self) -> Result<(), Broken> {
         let at = self.at;
         let tabs = self.eat("-");
@@ -148,7 +148,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Goes behind a single-quoted piece.
+    /// Skips a single-quoted piece.
     pub(super) fn skip_single(&mut self) -> Result<(), Broken> {
         let at = self.at;
         self.take();
@@ -159,7 +159,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes behind `'…'` of `$'…'`, where a backslash keeps a quote.
+    /// Skips the `'…'` of `$'…'`, where a backslash escapes a quote.
     pub(super) fn skip_ansi(&mut self) -> Result<(), Broken> {
         let at = self.at;
         self.take();
@@ -173,7 +173,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes behind a double-quoted piece.
+    /// Skips a double-quoted piece.
     pub(super) fn skip_double(&mut self) -> Result<(), Broken> {
         let at = self.at;
         self.take();
@@ -208,7 +208,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes behind whatever a `$` begins.
+    /// Skips any construct that starts with `$`.
     pub(super) fn skip_dollar(&mut self, quoted: bool) -> Result<(), Broken> {
         let at = self.at;
         self.take();
@@ -271,13 +271,13 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// At the `(` of `$(…)`, `<(…)` or an array that is not looked at: goes behind the `)` that
-    /// closes it. Patterns of `case` close nothing.
+    /// At the `(` of `$(…)`, `<(…)` or an array to ignore: skips to after the `)` that closes it.
+    /// The `)` of a `case` pattern closes nothing.
     pub(super) fn skip_commands(&mut self, at: usize) -> Result<(), Broken> {
         self.deeper(at)?;
         self.take();
         let mut parentheses = 1_usize;
-        // For each `case` that is open, how many parentheses were.
+        // For each open `case`, the number of open parentheses at its start.
         let mut cases: Vec<usize> = Vec::new();
         let mut begins = true;
         loop {
@@ -336,7 +336,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Behind a `<`: a here-document is noted, a here-string begins a word like any other.
+    /// After a `<`: records a here-document; a here-string begins an ordinary word.
     pub(super) fn redirection(&mut self) -> Result<(), Broken> {
         if self.rest().starts_with("<<") {
             self.at += 2;
@@ -346,7 +346,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Goes behind one piece of a word: a quoted one, a substitution, or one character.
+    /// Skips one piece of a word: a quoted one, a substitution, or one character.
     pub(super) fn skip_piece(&mut self) -> Result<(), Broken> {
         match self.peek() {
             Some('\\') => {

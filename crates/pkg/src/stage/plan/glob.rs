@@ -1,6 +1,6 @@
-//! Patterns of `${name%pattern}` and its like.
+//! Patterns of `${name%pattern}` and similar expansions.
 //!
-//! The time is bounded: plans come from others.
+//! The run time is bounded, as plans are foreign input.
 
 use super::words::Why;
 
@@ -22,7 +22,7 @@ enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Step>);
 
-/// A pattern as written: one that names variables is expanded first and then is plain text.
+/// A pattern as written: one that names variables is first expanded and is then plain text.
 pub(super) struct Source {
     pub(super) pattern: Pattern,
     pub(super) variable: Option<String>,
@@ -89,11 +89,11 @@ pub(super) fn split_replacement(body: &str) -> (&str, &str) {
     (body, "")
 }
 
-/// The ends of all matches that begin at the start of the text, as numbers of characters.
+/// The ends of all matches that begin at the start of the text, in characters.
 fn ends(text: &[char], pattern: &Pattern, work: &mut u64) -> Result<Vec<usize>, Why> {
     let size = (text.len() as u64 + 1) * (pattern.0.len() as u64 + 1);
     *work = work.checked_sub(size).ok_or("its patterns take too long to compare")?;
-    // Which numbers of characters the steps so far can have taken.
+    // Numbers of characters that the steps so far can have consumed.
     let mut reached = vec![false; text.len() + 1];
     reached[0] = true;
     for step in &pattern.0 {

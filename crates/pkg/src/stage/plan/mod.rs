@@ -1,11 +1,10 @@
-//! What a `plan.sh` says about its service.
+//! The service facts in a `plan.sh`.
 //!
-//! A plan is a bash script. It is never run: it is read as bash would read it, and the
-//! assignments of the variables of [`NEEDED`] are taken where their values follow from the text
-//! alone. That is so for words, quotes, arrays, `+=`, elements, other variables of the plan, the
-//! expansions of `${…}` that compare and cut, and files that are read with `source`. A value that
-//! needs a command, or is assigned under a condition, in a loop or by a function, is not known;
-//! its line is named.
+//! A plan is a bash script. It is never run: this module reads it as bash would, and takes the
+//! assignments of the variables of [`NEEDED`] whose values follow from the text alone. These are
+//! words, quotes, arrays, `+=`, elements, other variables of the plan, the expansions of `${…}`
+//! that compare and cut, and files read with `source`. A value that needs a command, or is assigned
+//! under a condition, in a loop or by a function, is unknown; the error names its line.
 //!
 //! | file | holds |
 //! |---|---|
@@ -36,7 +35,7 @@ pub(super) use self::{
     values::Value,
 };
 
-/// Variables that say something about the service, and the key in `roost.toml` that says the same.
+/// Variables with facts about the service, and the equivalent key in `roost.toml`.
 pub(super) const NEEDED: [(&str, &str); 12] = [
     ("pkg_origin", "origin"),
     ("pkg_name", "name"),
@@ -52,37 +51,36 @@ pub(super) const NEEDED: [(&str, &str); 12] = [
     ("pkg_shutdown_timeout_sec", "shutdown_timeout"),
 ];
 
-/// Stands for the package's name in paths until the whole plan is read.
+/// Placeholder for the package's name in paths until the whole plan is read.
 pub(super) const NAME_PLACEHOLDER: &str = "@__pkg_name__@";
 
-/// The version of a plan that computes it.
+/// Version of a plan that computes its version.
 pub(super) const COMPUTED_VERSION: &str = "0.1.0";
 
-/// What is wrong in a plan.
+/// A problem in a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) place: Place,
     pub(super) problem: String,
 }
 
-/// A plan that was read.
+/// A parsed plan.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Values with the place of their assignment.
     pub(super) variables: BTreeMap<&'static str, (Place, Value)>,
-    /// True when it needs packages to run.
+    /// True when the plan declares run-time dependencies.
     pub(super) has_deps: bool,
     pub(super) faults: Vec<Fault>,
-    /// What has no effect here, for the user.
+    /// Warnings about parts without effect.
     pub(super) warnings: Vec<(Place, String)>,
 }
 
-/// What a plan is read with.
+/// Inputs of a plan besides its text.
 pub(super) struct Surroundings<'e, 'i> {
-    /// Variables that are known from elsewhere, with their value where it is a word; the plan does
-    /// not change them.
+    /// Variables set elsewhere, with their value if it is a word; the plan cannot change them.
     pub(super) settled: BTreeMap<&'e str, Option<String>>,
-    /// Variables that are set before a plan is read.
+    /// Variables set before a plan is read.
     pub(super) preset: BTreeMap<String, String>,
     pub(super) environment: &'e dyn Fn(&str) -> Option<String>,
     /// Reads the files that the plan names.
@@ -119,18 +117,18 @@ pub(super) fn parse(text: &str, surroundings: Surroundings<'_, '_>) -> Plan {
     plan
 }
 
-/// What a plan assigns to a variable: the words, or why they are not known, and the line.
+/// The value that a plan assigns to a variable: the words, or why they are unknown, and the line.
 #[derive(Debug)]
 pub(crate) struct Assigned {
     pub(crate) line: usize,
     pub(crate) words: Result<Vec<String>, String>,
 }
 
-/// Reads the words that a plan assigns to these variables. Files that it names with `source` are
-/// not read, and no variable of the environment is known.
+/// Reads the words that a plan assigns to these variables. Ignores files that it reads with
+/// `source`, and knows no environment variables.
 ///
 /// # Errors
-/// When bash could not read the plan to its end.
+/// When bash could not parse the whole plan.
 pub(crate) fn words_of<'n>(
     text: &str,
     names: &[&'n str],
@@ -216,7 +214,7 @@ fn is_needed(name: &str) -> bool {
     NEEDED.iter().any(|(needed, _)| *needed == name)
 }
 
-/// Without the marks of other systems: a byte-order mark, CR LF.
+/// Removes the marks of other systems: a byte-order mark, CR LF.
 fn normal(text: &str) -> String {
     text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }

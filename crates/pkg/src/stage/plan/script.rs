@@ -1,6 +1,6 @@
-//! The level of commands: how bash divides a plan into commands, blocks and functions.
+//! The command level: how bash divides a plan into commands, blocks and functions.
 //!
-//! What the commands assign is the part of [`assignments`](self::assignments).
+//! The module [`assignments`](self::assignments) evaluates what the commands assign.
 
 mod assignments;
 
@@ -12,10 +12,10 @@ use super::{
     words,
 };
 
-/// Deepest chain of files that a plan reads with `source`, and most of them.
+/// Deepest chain of files that a plan reads with `source`, and the largest number of them.
 const SOURCES_DEPTH_MAX: usize = 8;
 const SOURCES_MAX: usize = 32;
-/// Compound commands in each other.
+/// Deepest nesting of compound commands.
 const BLOCKS_MAX: usize = 256;
 
 /// A line of a plan, or of a file that it reads.
@@ -27,19 +27,19 @@ pub(in crate::stage) struct Place {
     pub(in crate::stage) line: usize,
 }
 
-/// Reads a file that a plan names: its path and text, or why it cannot be read.
+/// Reads a file that a plan names: returns its path and text, or why it cannot be read.
 pub(in crate::stage) type Include<'e> = dyn FnMut(&str) -> Result<(PathBuf, String), String> + 'e;
 
-/// What a whole script does.
+/// The effects of a whole script.
 pub(super) struct Effects<'e, 'i> {
     pub(super) known: Known<'e>,
     pub(super) include: &'i mut Include<'e>,
-    /// Where each variable was assigned last.
+    /// Place of the last assignment of each variable.
     pub(super) places: BTreeMap<String, Place>,
     /// Functions, and variables that functions assign: name, place, function.
     pub(super) functions: Vec<(String, Place)>,
     pub(super) in_functions: Vec<(String, Place, String)>,
-    /// What is not read, for the user.
+    /// Warnings about parts that are not read.
     pub(super) warnings: Vec<(Place, String)>,
     sources: usize,
 }
@@ -58,10 +58,10 @@ impl<'e, 'i> Effects<'e, 'i> {
     }
 }
 
-/// A compound command that is open.
+/// An open compound command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
-    /// `if`, `while`, `for`: what is in it may happen or not.
+    /// `if`, `while`, `for`: its content may or may not run.
     Conditional,
     Case,
     Brace,
@@ -69,7 +69,7 @@ enum Block {
     Function(String),
 }
 
-/// Whether an assignment happens.
+/// Whether an assignment takes effect.
 enum Scope {
     Always,
     Perhaps,
@@ -92,7 +92,7 @@ enum Source<'a> {
 }
 
 struct Element<'a> {
-    /// Key and whether it is appended.
+    /// Key and whether the value is appended.
     key: Option<(&'a str, bool)>,
     word: &'a str,
 }
@@ -102,11 +102,11 @@ pub(super) struct Script<'a, 's, 'e, 'i> {
     file: Option<PathBuf>,
     line: (usize, usize),
     blocks: Vec<(Block, usize)>,
-    /// A function was named; its body comes next.
+    /// The name of a function whose body comes next.
     function: Option<String>,
     /// The next command depends on the one before (`&&`, `||`).
     depends: bool,
-    /// That next command was not met yet.
+    /// That next command has not started yet.
     awaits: bool,
     depth: usize,
     effects: &'s mut Effects<'e, 'i>,
@@ -158,11 +158,11 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
 
     fn broken(&mut self, broken: &Broken) -> End {
         let place = self.place(broken.at);
-        let problem = format!("{}: bash would not read on from here either", broken.what);
+        let problem = format!("{}: bash could not read on from here either", broken.what);
         End::Broken { place, problem }
     }
 
-    /// The line of a place. Places mostly come in order, so that lines are counted once.
+    /// The line of an offset. Offsets mostly come in order, so lines are counted once.
     fn place(&mut self, at: usize) -> Place {
         let (counted, line) = if self.line.0 <= at { self.line } else { (0, 1) };
         let line = line + self.cursor.slice(counted, at).matches('\n').count();
@@ -185,7 +185,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
                 None => return Ok(()),
                 Some('\n') => {
                     self.cursor.line_end()?;
-                    // `a &&` goes on in the next line.
+                    // `a &&` continues on the next line.
                     self.depends &= self.awaits;
                 }
                 Some('#') => self.cursor.skip_comment(),
@@ -299,7 +299,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
                     let place = self.place(at);
                     let name = words::skip(&mut self.cursor)?;
                     self.set_unknown(name, &place, "it is the variable of a loop");
-                    // What it runs over are words, not commands.
+                    // The loop's list consists of words, not commands.
                     self.cursor.skip_lines()?;
                     if self.ahead() == "in" {
                         self.rest_of_command()?;
@@ -362,7 +362,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
         &rest[..end.unwrap_or(rest.len())]
     }
 
-    /// Goes behind `[[ … ]]`.
+    /// Skips `[[ … ]]`.
     fn test(&mut self, at: usize) -> Result<(), Broken> {
         self.cursor.at += 2;
         loop {
@@ -381,7 +381,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
         }
     }
 
-    /// Behind the name of a function.
+    /// After the name of a function.
     fn named_function(&mut self, name: &str, at: usize) -> Result<(), Broken> {
         self.cursor.skip_blanks();
         if self.cursor.eat("(") {
@@ -395,7 +395,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
         }
         self.function = Some(name.into());
         if !self.cursor.rest().starts_with(['{', '(']) {
-            // A body such as `if …; fi` is rare; what it assigns is taken as under a condition.
+            // A body such as `if …; fi` is rare; its assignments count as conditional.
             self.function = None;
         }
         Ok(())
@@ -420,14 +420,14 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
         }
     }
 
-    /// Goes to the end of the command without looking at its words.
+    /// Skips to the end of the command without reading its words.
     fn rest_of_command(&mut self) -> Result<(), Broken> {
         while self.argument(false)?.is_some() {}
         Ok(())
     }
 
-    /// The next word of a command, behind redirections; `None` at its end. With `declares` an
-    /// assignment is one word with its array.
+    /// The next word of a command, skipping redirections; `None` at its end. With `declares` an
+    /// assignment is one word including its array.
     fn argument(&mut self, declares: bool) -> Result<Option<Argument<'a>>, Broken> {
         loop {
             self.cursor.skip_blanks();
@@ -463,7 +463,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
                         return Ok(Some(Argument::Assignment(assignment)));
                     }
                     let word = words::skip(&mut self.cursor)?;
-                    // The number of a redirection is no argument.
+                    // The number of a redirection is not an argument.
                     let number = word.bytes().all(|byte| byte.is_ascii_digit());
                     if number && self.cursor.rest().starts_with(['<', '>']) {
                         continue;
@@ -497,7 +497,7 @@ impl<'a, 's, 'e, 'i> Script<'a, 's, 'e, 'i> {
         Ok(None)
     }
 
-    /// Behind a `[`: what is in it, up to and with its `]`; `None` when there is none in the line.
+    /// After a `[`: the text up to and including its `]`; `None` without one on the line.
     fn bracket(&mut self) -> Result<Option<&'a str>, Broken> {
         let from = self.cursor.at;
         loop {

@@ -157,7 +157,7 @@ fn later_lines_build_on_earlier_ones() {
 }
 
 #[test]
-fn what_is_not_run_does_not_matter() {
+fn commands_that_do_not_run_are_ignored() {
     let text = r#"#!/bin/bash -e
 # pkg_name=$y
 pkg_description="a
@@ -250,7 +250,7 @@ fn what_needs_bash_is_refused_with_all_lines() {
 }
 
 #[test]
-fn what_is_not_closed_is_named_where_it_begins() {
+fn an_unclosed_construct_is_reported_where_it_begins() {
     for (text, line) in [
         ("pkg_name=(a", 2),
         ("pkg_name=\"a", 2),
@@ -290,7 +290,7 @@ fn a_version_that_is_computed_is_one_warning() {
 }
 
 #[test]
-fn what_is_settled_elsewhere_is_not_needed_and_known() {
+fn settled_variables_are_known_and_not_required() {
     let settled = [("pkg_version", Some("9")), ("pkg_exports", None)];
     let text = "pkg_version=$(x)\npkg_exports=$(y)\npkg_svc_run=\"a-$pkg_version\"\n";
     let plan = read_with(text, &settled, &mut |_| Err(String::new()));
@@ -319,7 +319,7 @@ fn files_that_a_plan_reads_are_part_of_it() {
 }
 
 #[test]
-fn marks_of_other_systems_do_not_matter() {
+fn marks_of_other_systems_are_ignored() {
     let plan = "\u{feff}pkg_name=app\r\npkg_exposes=(\r\n  port\r\n)\r\nf() {\r\n  x\r\n}\r\n";
     let read = values(plan);
     assert_eq!(read["pkg_name"], Value::Word("app".into()));
@@ -327,7 +327,7 @@ fn marks_of_other_systems_do_not_matter() {
 }
 
 #[test]
-fn nothing_grows_or_lasts_without_end() {
+fn size_and_run_time_are_bounded() {
     let plan = "pkg_name=a\n".to_owned() + &"pkg_name=$pkg_name\"$pkg_name\"\n".repeat(40);
     assert!(faults(&plan)[0].1.contains("longer than 65536 bytes"));
     let plan = "a=(b)\n".to_owned() + &"a+=(\"${a[@]}\")\n".repeat(40) + "pkg_name=${a[1]}";

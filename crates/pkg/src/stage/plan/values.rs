@@ -6,7 +6,7 @@ use super::words::{VALUE_BYTES_MAX, Why};
 
 /// Most elements of an array.
 const ELEMENTS_MAX: usize = 4096;
-/// Bytes that expansions may write and steps that patterns may take in one plan.
+/// Limit of the bytes that expansions write plus the steps that patterns take in one plan.
 const WORK_MAX: u64 = 16 * 1024 * 1024;
 
 /// The value of a variable.
@@ -15,18 +15,18 @@ pub(in crate::stage) enum Value {
     Word(String),
     Array(Vec<String>),
     Map(Vec<(String, String)>),
-    /// Only bash knows it; why.
+    /// Only bash can compute it; the reason.
     Unknown(Why),
 }
 
-/// What can be named in words.
+/// The variables that words can refer to.
 pub(super) struct Known<'e> {
     pub(super) variables: BTreeMap<String, Value>,
     /// Values that the plan cannot change.
     fixed: BTreeMap<&'e str, Option<String>>,
     associative: BTreeSet<String>,
     environment: &'e dyn Fn(&str) -> Option<String>,
-    /// What is left of [`WORK_MAX`].
+    /// Remaining budget of [`WORK_MAX`].
     pub(super) work: u64,
 }
 
@@ -46,7 +46,7 @@ impl<'e> Known<'e> {
         }
     }
 
-    /// True for a variable whose value is settled outside of the plan.
+    /// True for a variable whose value is set outside of the plan.
     pub(super) fn is_fixed(&self, name: &str) -> bool {
         self.fixed.contains_key(name)
     }
@@ -63,8 +63,8 @@ impl<'e> Known<'e> {
         self.variables.insert(name.into(), value);
     }
 
-    /// The value of `name`, or of one of its elements; an empty index is the first one. `None`
-    /// when it is not set here and not in the environment.
+    /// The value of `name`, or of one of its elements; an empty index is the first one. `None` when
+    /// neither the plan nor the environment sets it.
     pub(super) fn look(&mut self, name: &str, index: &str) -> Result<Option<String>, Why> {
         if let Some(Some(text)) = self.fixed.get(name) {
             return Ok(Some(text.clone()));
@@ -92,7 +92,7 @@ impl<'e> Known<'e> {
         Ok(text)
     }
 
-    /// As [`Known::look`]; an element that a known array does not have is empty.
+    /// As [`Known::look`], but an element that a known array does not have is empty.
     pub(super) fn get(&mut self, name: &str, index: &str) -> Result<Option<String>, Why> {
         let text = self.look(name, index)?;
         let is_set = self.variables.contains_key(name);
@@ -135,7 +135,7 @@ impl<'e> Known<'e> {
             return Err(why);
         }
         let value = match (former, index) {
-            // An empty word for "none", as plans write it.
+            // Plans write an empty word for "none".
             (None, None) if associative && text.is_empty() => Value::Map(Vec::new()),
             (Some(Value::Map(mut pairs)), index) => {
                 if !(text.is_empty() && index.is_none()) {
@@ -206,7 +206,7 @@ impl<'e> Known<'e> {
             for (key, text, append) in pairs {
                 put(&mut known, &key, text, append);
             }
-            // Bash takes words for keys and values in turn.
+            // Bash takes words as keys and values in turn.
             if items.len() % 2 == 1 {
                 return Err("it must be ([key]=value)".into());
             }
@@ -252,11 +252,11 @@ impl<'e> Known<'e> {
     }
 }
 
-/// What stands between the parentheses of an array.
+/// The content between the parentheses of an array.
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub(super) items: Vec<String>,
-    /// Key, text, and whether it is appended.
+    /// Key, text, and whether the text is appended.
     pub(super) pairs: Vec<(String, String, bool)>,
 }
 

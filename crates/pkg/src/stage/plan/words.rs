@@ -1,4 +1,4 @@
-//! Words of bash and what becomes of them: quotes and expansions of what is known.
+//! Words of bash and their values: quotes and expansions of known variables.
 
 use super::{
     cursor::Cursor,
@@ -8,10 +8,10 @@ use super::{
 
 /// Longest value in bytes.
 pub(super) const VALUE_BYTES_MAX: usize = 64 * 1024;
-/// Deepest nesting of expansions in each other.
+/// Deepest nesting of expansions.
 const DEPTH_MAX: usize = 16;
 
-/// Why the value of a word is not known without bash.
+/// Why the value of a word is unknown without bash.
 pub(super) type Why = String;
 
 /// A piece of a word after expansion.
@@ -24,7 +24,7 @@ enum Piece {
     List(Vec<String>),
 }
 
-/// What a word stands for.
+/// The value of a word.
 #[derive(Default)]
 pub(super) struct Word(Vec<Piece>);
 
@@ -53,7 +53,7 @@ impl Word {
         Ok(all)
     }
 
-    /// As an element of an array or an argument: what is not quoted is split at blanks.
+    /// As an element of an array or an argument: splits unquoted parts at blanks.
     pub(super) fn fields(self) -> Vec<String> {
         let mut fields = Vec::new();
         let mut open: Option<String> = None;
@@ -92,7 +92,7 @@ fn ends_word(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')')
 }
 
-/// Goes behind the word that begins here and gives its source.
+/// Skips the word that begins here and returns its source.
 pub(super) fn skip<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, super::cursor::Broken> {
     let from = cursor.at;
     while let Some(c) = cursor.peek() {
@@ -113,8 +113,8 @@ pub(super) fn skip<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, super::cursor
     Ok(cursor.slice(from, cursor.at))
 }
 
-/// What the source of a word stands for. `element`: it is an element of an array or an argument,
-/// where braces and patterns are expanded.
+/// Expands the source of a word. `element`: it is an element of an array or an argument, where bash
+/// expands braces and patterns.
 pub(super) fn expand(source: &str, element: bool, known: &mut Known<'_>) -> Result<Word, Why> {
     let mut word = Word::default();
     let mut reader = Reader { cursor: Cursor::new(source), known, depth: 0 };
@@ -200,7 +200,7 @@ impl Reader<'_, '_, '_> {
 
     fn double(&mut self, word: &mut Word) -> Result<(), Why> {
         self.cursor.take();
-        // Quotes around nothing are an empty field.
+        // Quotes around nothing give an empty field.
         word.push("", true);
         loop {
             match self.cursor.peek() {
@@ -233,7 +233,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// `$name`, `${…}` or what only looks like it.
+    /// `$name`, `${…}`, or a literal `$`.
     fn dollar(&mut self, quoted: bool, word: &mut Word) -> Result<(), Why> {
         self.cursor.take();
         match self.cursor.peek() {
@@ -241,7 +241,7 @@ impl Reader<'_, '_, '_> {
             Some('{') => {
                 let from = self.cursor.at + 1;
                 let mut end = self.cursor.clone();
-                // The `$` before it is where it begins.
+                // The construct begins at the `$` before.
                 end.at -= 1;
                 end.skip_dollar(quoted).map_err(|broken| broken.what.to_owned())?;
                 let inner = self.cursor.slice(from, end.at - 1).to_owned();
@@ -321,7 +321,7 @@ impl Reader<'_, '_, '_> {
         let Some(first) = rest.chars().next() else {
             return self.known.get(name, index)?.ok_or_else(unset);
         };
-        // `:-`, `:=`, `:+` look at emptiness, `-`, `=`, `+` only at whether it is set.
+        // `:-`, `:=`, `:+` test for emptiness, `-`, `=`, `+` only whether the variable is set.
         let (empty_counts, operator) = match rest.strip_prefix(':') {
             Some(operator) if operator.starts_with(['-', '=', '+', '?']) => (true, operator),
             _ => (false, rest),
@@ -382,7 +382,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// Expands the parts of a pattern that are variables.
+    /// Expands the variables in a pattern.
     fn pattern(&mut self, source: glob::Source) -> Result<glob::Pattern, Why> {
         match source.variable {
             None => Ok(source.pattern),

@@ -1,7 +1,7 @@
-//! What the commands of a plan assign.
+//! The assignments of a plan's commands.
 //!
-//! Functions are not run, so what they assign is only noted; what is assigned under a condition
-//! or in a loop is not known.
+//! Functions are not run, so their assignments are only recorded; values assigned under a condition
+//! or in a loop are unknown.
 
 use super::{
     super::{
@@ -29,7 +29,7 @@ impl<'a> Script<'a, '_, '_, '_> {
         let at = self.cursor.at;
         let first = match self.argument(false)? {
             None => {
-                // Only without a command they last.
+                // Assignments before a command do not persist.
                 for assignment in assignments {
                     self.assign(assignment);
                 }
@@ -95,7 +95,7 @@ impl<'a> Script<'a, '_, '_, '_> {
             ":" => {
                 while let Some(Argument::Word(word)) = self.argument(false)? {
                     if matches!(self.scope(), Scope::Always) {
-                        // What is not known stays unset.
+                        // An unknown value stays unset.
                         let _ = words::expand(word, false, &mut self.effects.known);
                     }
                 }
@@ -105,7 +105,7 @@ impl<'a> Script<'a, '_, '_, '_> {
         }
     }
 
-    /// The arguments of `declare` and its like.
+    /// The arguments of `declare` and similar commands.
     fn declare(&mut self, command: &str) -> Result<(), Broken> {
         let mut associative = false;
         let local = self.is_in_function() && !matches!(command, "export" | "readonly");
@@ -215,7 +215,7 @@ impl<'a> Script<'a, '_, '_, '_> {
         }
     }
 
-    /// `source FILE`: the file is read as a part of the plan.
+    /// `source FILE`: reads the file as a part of the plan.
     fn source(&mut self, word: &str, place: Place) {
         let scope = self.scope();
         if matches!(scope, Scope::Function(_) | Scope::Never) {
