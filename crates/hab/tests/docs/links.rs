@@ -6,7 +6,7 @@ use crate::{read, repository};
 
 /// Every page of the repository that links to others.
 fn pages() -> Vec<String> {
-    let mut pages = vec!["README.md".to_owned()];
+    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).to_vec();
     for directory in ["docs", "docs/internals", "docs/reference"] {
         for entry in fs::read_dir(repository(directory)).expect("a directory").flatten() {
             let name = entry.file_name().into_string().expect("text");
