@@ -1,7 +1,14 @@
 //! `hab sup run`: checks its options, then becomes the launcher, which starts this program once
 //! more as Supervisor with the same options.
 
-use std::{collections::BTreeMap, env, ffi::OsString, io, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -16,11 +23,8 @@ use crate::{
     exit::{self, Exit, StartError, UsageError},
     log,
     options::{
-        archive,
-        fill::Fill as _,
-        generate,
-        run::{GENERATED_KEYS, Merged, RunArgs, RunOptions},
-        service::ServiceArgs,
+        archive, generate,
+        run::{Merged, RunArgs, RunOptions, generated_keys},
     },
     ui::Ui,
 };
@@ -33,13 +37,19 @@ pub(crate) struct Arguments {
 }
 
 impl Run for Arguments {
-    fn run(mut self, context: &Context) -> anyhow::Result<Exit> {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
         if self.run.generate_config {
             return print_config(self.run, context);
         }
-        let installed = install_archives(self.run.sources_mut(), context)?;
+        let installed = install_archives(&self.run.sources(), context)?;
         // Built once here, so that what is wrong is said before anything happens.
-        let config = self.run.merged(context)?.options.into_config(context)?;
+        let mut options = self.run.merged(context)?.options;
+        for source in &mut options.pkg_ident_or_artifact {
+            if let Some(ident) = installed.get(OsStr::new(source)) {
+                source.clone_from(ident);
+            }
+        }
+        let config = options.into_config(context)?;
         check_tls_files(&config.ctl)?;
         check_place(context.root.path())?;
         let arguments = own_arguments()
@@ -67,18 +77,17 @@ fn check_place(root: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Installs the archives among what is to be run, and puts identifiers in their places: the
+/// Installs the archives among what is to be run. Their identifiers take their places: the
 /// Supervisor is started again with the same arguments long after the archives may be gone.
 fn install_archives(
-    sources: &mut [String],
+    sources: &[String],
     context: &Context,
 ) -> anyhow::Result<BTreeMap<OsString, String>> {
     let mut installed = BTreeMap::new();
     for source in sources {
         let found = archive::install_named(context, source, "[PKG_IDENT_OR_ARTIFACT]")?;
         if let Some(ident) = found {
-            installed.insert(source.clone().into(), ident.to_string());
-            *source = ident.to_string();
+            installed.insert(source.into(), ident.to_string());
         }
     }
     Ok(installed)
@@ -104,11 +113,10 @@ fn own_arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
-    let Merged { mut options, warnings } = run.merged(context)?;
+    let Merged { options, warnings } = run.merged(context)?;
     warnings.iter().for_each(|warning| context.ui.warn(warning));
-    options.fill(RunOptions::defaults());
-    options.service.fill(ServiceArgs::defaults());
-    let mut values = toml::Table::try_from(&options)?;
+    let mut values = toml::Table::try_from(RunOptions::defaults())?;
+    values.extend(toml::Table::try_from(&options)?);
     // One package is a text, as Habitat reads it.
     match options.pkg_ident_or_artifact.as_slice() {
         [] => drop(values.remove("pkg_ident_or_artifact")),
@@ -118,7 +126,7 @@ fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
     values.insert("config_files".into(), toml::Value::Array(Vec::new()));
     values.insert("generate_config".into(), true.into());
     let command = <RunArgs as clap::Args>::augment_args(clap::Command::new("run"));
-    context.ui.raw(&generate::render(&command, GENERATED_KEYS, &values));
+    context.ui.raw(&generate::render(&command, &generated_keys(), &values));
     Ok(Exit::Success)
 }
 

@@ -13,8 +13,7 @@ use crate::{
     control::{RemoteArg, command},
     exit::{Advised, Exit, UsageError},
     options::{
-        archive, fill::Fill as _, generate, service::ServiceArgs, source::Source,
-        url::DEFAULT_BLDR_URL,
+        archive, generate, given::keys, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
     },
     wait::{self, WaitUp},
 };
@@ -87,29 +86,10 @@ impl Run for Arguments {
     }
 }
 
-/// Keys of a generated configuration, in its order.
-const GENERATED_KEYS: &[&str] = &[
-    "pkg_ident",
-    "force",
-    "remote_sup",
-    "channel",
-    "bldr_url",
-    "group",
-    "topology",
-    "strategy",
-    "update_condition",
-    "bind",
-    "binding_mode",
-    "health_check_interval",
-    "shutdown_timeout",
-    "config_from",
-];
-
 impl Arguments {
     fn print_config(self, context: &Context) -> anyhow::Result<Exit> {
-        let mut options = self.options.clone();
-        options.fill(ServiceArgs::defaults());
-        let mut values = toml::Table::try_from(&options)?;
+        let mut values = toml::Table::try_from(ServiceArgs::defaults())?;
+        values.extend(toml::Table::try_from(&self.options)?);
         let url = self.options.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into());
         values.insert("bldr_url".into(), url.into());
         values.insert("force".into(), self.force.into());
@@ -118,7 +98,9 @@ impl Arguments {
             values.insert("pkg_ident".into(), ident.into());
         }
         let command = <Self as clap::Args>::augment_args(clap::Command::new("load"));
-        context.ui.info(&generate::render(&command, GENERATED_KEYS, &values));
+        let own = ["pkg_ident", "force", "remote_sup"].map(str::to_owned);
+        let keys = [own.to_vec(), keys::<ServiceArgs>()].concat();
+        context.ui.info(&generate::render(&command, &keys, &values));
         Ok(Exit::Success)
     }
 }

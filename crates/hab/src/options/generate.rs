@@ -5,13 +5,13 @@ use toml::{Table, Value};
 
 /// One entry per key, in this order, with the help text of its option above. A key without value
 /// is a comment.
-pub(crate) fn render(command: &Command, keys: &[&str], values: &Table) -> String {
+pub(crate) fn render(command: &Command, keys: &[String], values: &Table) -> String {
     let mut out = String::new();
     for key in keys {
-        let option = command.get_arguments().find(|option| option.get_id() == *key);
+        let option = command.get_arguments().find(|option| option.get_id() == key);
         let help = option.and_then(|option| option.get_help()).map(ToString::to_string);
         out.push_str(&format!("###  {}\n", help.unwrap_or_default()));
-        match values.get(*key) {
+        match values.get(key) {
             Some(value) => out.push_str(&format!("{key} = {}\n\n", inline(value))),
             None => out.push_str(&format!("# {key} = \n\n")),
         }

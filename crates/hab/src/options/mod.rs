@@ -2,8 +2,8 @@
 //! from the command line, the environment and configuration files.
 
 pub(crate) mod archive;
-pub(crate) mod fill;
 pub(crate) mod generate;
+pub(crate) mod given;
 pub(crate) mod nearest;
 pub(crate) mod run;
 pub(crate) mod run_config;

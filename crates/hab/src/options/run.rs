@@ -11,7 +11,7 @@ use roost_sup::config::defaults;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    fill::{Fill, fill_fields},
+    given::{Given, keys},
     nearest::nearest,
     service::ServiceArgs,
 };
@@ -26,8 +26,8 @@ use crate::{
 /// Seconds between looks for updates.
 pub(crate) const UPDATE_PERIOD_S: u64 = 60;
 
-/// Options that only the command line has.
-#[derive(Debug, Clone, Default, Args)]
+/// Options that only the command line has, and those that it gives of the others.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Paths to configuration files; the last one wins
     #[arg(long, value_name = "CONFIG_FILES", num_args = 1.., value_delimiter = ' ')]
@@ -36,14 +36,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) generate_config: bool,
     #[command(flatten)]
-    options: RunOptions,
-}
-
-impl RunArgs {
-    /// What the command line names to be run.
-    pub(crate) fn sources_mut(&mut self) -> &mut Vec<String> {
-        &mut self.options.pkg_ident_or_artifact
-    }
+    given: Given<RunOptions>,
 }
 
 /// Options that configuration files have too.
@@ -184,103 +177,16 @@ pub(crate) struct RunOptions {
     pub(crate) service: ServiceArgs,
 }
 
-fill_fields!(RunOptions {
-    listen_gossip,
-    peer,
-    peer_watch_file,
-    local_gossip_mode,
-    listen_http,
-    http_disable,
-    listen_ctl,
-    ctl_server_certificate,
-    ctl_server_key,
-    ctl_client_ca_certificate,
-    organization,
-    permanent_peer,
-    cache_key_path,
-    ring_key,
-    ring,
-    auto_update,
-    auto_update_period,
-    service_update_period,
-    service_min_backoff_period,
-    service_max_backoff_period,
-    service_restart_cooldown_period,
-    key_file,
-    cert_file,
-    ca_cert_file,
-    pkg_ident_or_artifact,
-    verbose,
-    no_color,
-    json_logging,
-    log_time,
-    sys_ip_address,
-    event_stream_application,
-    event_stream_environment,
-    event_stream_connect_timeout,
-    event_stream_token,
-    event_stream_url,
-    event_stream_site,
-    event_meta,
-    event_stream_server_certificate,
-    keep_latest_packages,
-    service,
-});
-
-/// Keys of a generated configuration, in its order.
-pub(crate) const GENERATED_KEYS: &[&str] = &[
-    "listen_gossip",
-    "peer",
-    "peer_watch_file",
-    "local_gossip_mode",
-    "listen_http",
-    "http_disable",
-    "listen_ctl",
-    "ctl_server_certificate",
-    "ctl_server_key",
-    "ctl_client_ca_certificate",
-    "organization",
-    "permanent_peer",
-    "cache_key_path",
-    "ring",
-    "auto_update",
-    "auto_update_period",
-    "service_update_period",
-    "service_min_backoff_period",
-    "service_max_backoff_period",
-    "service_restart_cooldown_period",
-    "key_file",
-    "cert_file",
-    "ca_cert_file",
-    "pkg_ident_or_artifact",
-    "verbose",
-    "no_color",
-    "json_logging",
-    "log_time",
-    "sys_ip_address",
-    "event_stream_application",
-    "event_stream_environment",
-    "event_stream_connect_timeout",
-    "event_stream_token",
-    "event_stream_url",
-    "event_stream_site",
-    "event_meta",
-    "event_stream_server_certificate",
-    "keep_latest_packages",
-    "config_files",
-    "generate_config",
-    "channel",
-    "bldr_url",
-    "group",
-    "topology",
-    "strategy",
-    "update_condition",
-    "bind",
-    "binding_mode",
-    "health_check_interval",
-    "shutdown_timeout",
-    "config_from",
-];
+/// Keys of a generated configuration, in its order: those of the services named on the command
+/// line are the last.
+pub(crate) fn generated_keys() -> Vec<String> {
+    let service = keys::<ServiceArgs>();
+    // The content of a key is not shown.
+    let options = keys::<RunOptions>().into_iter().filter(|key| key != "ring_key");
+    let options = options.filter(|key| !service.contains(key)).collect::<Vec<_>>();
+    let own = ["config_files", "generate_config"].map(str::to_owned);
+    [options, own.to_vec(), service].concat()
+}
 
 impl RunOptions {
     /// What is in force when nobody says anything.
@@ -295,38 +201,50 @@ impl RunOptions {
             service_max_backoff_period: Some(0),
             service_restart_cooldown_period: Some(300),
             event_stream_connect_timeout: Some(0),
+            service: ServiceArgs::defaults(),
             ..Self::default()
         }
     }
 }
 
 impl RunArgs {
-    /// The options given, the later configuration file before the earlier one. Without
-    /// `--config-files` the default file counts, if there is one.
+    /// Packages and directories that the command line names.
+    pub(crate) fn sources(&self) -> Vec<String> {
+        self.given.values("pkg_ident_or_artifact")
+    }
+
+    /// What the command line and the environment give, over the configuration files, a later one
+    /// over an earlier one. Without `--config-files` the default file counts, if there is one.
     ///
     /// Keys that no option has are ignored, as in Habitat; there is a warning about each.
     ///
     /// # Errors
     /// When a file cannot be used.
     pub(crate) fn merged(self, context: &Context) -> anyhow::Result<Merged> {
-        let mut merged = Merged { options: self.options, warnings: Vec::new() };
-        if self.config_files.is_empty() {
-            if let Some(file) = read_config(&context.root.sup().sup_toml())? {
-                merged.take(file);
-            }
-            return Ok(merged);
+        let files = if self.config_files.is_empty() {
+            read_config(&context.root.sup().sup_toml())?.into_iter().collect()
+        } else {
+            let read = |path: &PathBuf| match read_config(path)? {
+                Some(file) => Ok(file),
+                None => {
+                    let text = format!("Config file '{}' not found.", path.display());
+                    Err(anyhow::Error::from(StartError(text)))
+                }
+            };
+            self.config_files.iter().map(read).collect::<Result<Vec<_>, _>>()?
+        };
+        let mut merged = ConfigFile::default();
+        for file in files {
+            merged.settings.extend(file.settings);
+            merged.warnings.extend(file.warnings);
         }
-        for path in self.config_files.iter().rev() {
-            let file = read_config(path)?.ok_or_else(|| {
-                StartError(format!("Config file '{}' not found.", path.display()))
-            })?;
-            merged.take(file);
-        }
-        Ok(merged)
+        let mut options = merged.settings.try_into().map_err(|error| bad_toml(&error))?;
+        self.given.lay_over(&mut options)?;
+        Ok(Merged { options, warnings: merged.warnings })
     }
 }
 
-/// Options of all layers, or those of one file.
+/// Options of all layers.
 #[derive(Debug)]
 pub(crate) struct Merged {
     /// The options.
@@ -335,30 +253,38 @@ pub(crate) struct Merged {
     pub(crate) warnings: Vec<String>,
 }
 
-impl Merged {
-    fn take(&mut self, lower: Self) {
-        self.options.fill(lower.options);
-        self.warnings.extend(lower.warnings);
-    }
+/// One configuration file, or several merged into one.
+#[derive(Debug, Default)]
+struct ConfigFile {
+    /// What it sets.
+    settings: toml::Table,
+    /// What is ignored of it.
+    warnings: Vec<String>,
 }
 
-fn read_config(path: &Path) -> anyhow::Result<Option<Merged>> {
+fn read_config(path: &Path) -> anyhow::Result<Option<ConfigFile>> {
     if path.extension().is_none_or(|extension| extension != "toml") {
         let text = format!("'{}' is not a valid toml config file.", path.display());
         return Err(StartError(text).into());
     }
     let text = read_text(path).map_err(|error| StartError(format!("{error:#}")))?;
     let Some(text) = text else { return Ok(None) };
-    match toml::from_str(&text) {
-        Ok(options) => {
-            let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-            Ok(Some(Merged { options, warnings: unknown_keys(path, &table) }))
-        }
-        Err(error) => {
-            let text = format!("Can't deserialize TOML: {error}(in {})", path.display());
-            Err(StartError(text).into())
-        }
-    }
+    // Each file is checked alone, so that an error has its line and the name of the file.
+    let checked = toml::from_str::<RunOptions>(&text).and_then(|_| toml::from_str(&text));
+    let mut settings: toml::Table = checked
+        .map_err(|error| StartError(format!("{}(in {})", bad_toml(&error), path.display())))?;
+    let warnings = unknown_keys(path, &settings);
+    settings.retain(|_, value| sets_something(value));
+    Ok(Some(ConfigFile { settings, warnings }))
+}
+
+fn bad_toml(error: &toml::de::Error) -> StartError {
+    StartError(format!("Can't deserialize TOML: {error}"))
+}
+
+/// A flag is set if any layer sets it, and an empty list leaves that of an earlier file.
+fn sets_something(value: &toml::Value) -> bool {
+    value.as_bool() != Some(false) && value.as_array().is_none_or(|list| !list.is_empty())
 }
 
 /// A warning about each key that no option has.

@@ -11,10 +11,7 @@ use roost_ident::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    fill::fill_fields,
-    url::{BldrUrl, DEFAULT_BLDR_URL},
-};
+use super::url::{BldrUrl, DEFAULT_BLDR_URL};
 use crate::context::variable;
 
 /// A parser of the words of an enumeration, which are case-sensitive.
@@ -75,20 +72,6 @@ pub(crate) struct ServiceArgs {
     pub(crate) config_from: Option<PathBuf>,
 }
 
-fill_fields!(ServiceArgs {
-    channel,
-    bldr_url,
-    group,
-    topology,
-    strategy,
-    update_condition,
-    bind,
-    binding_mode,
-    health_check_interval,
-    shutdown_timeout,
-    config_from,
-});
-
 impl ServiceArgs {
     /// What a load has when nothing is given.
     pub(crate) fn defaults() -> Self {
@@ -111,18 +94,17 @@ impl ServiceArgs {
     /// The options of a load request. The reference client always sends most of them, whether
     /// given or not.
     pub(crate) fn to_load(&self) -> ServiceOptions {
-        let mut given = self.clone();
-        super::fill::Fill::fill(&mut given, Self::defaults());
+        let (given, default) = (self.clone(), Self::defaults());
         ServiceOptions {
-            group: given.group,
+            group: given.group.or(default.group),
             topology: given.topology,
-            update_strategy: given.strategy,
-            update_condition: given.update_condition,
+            update_strategy: given.strategy.or(default.strategy),
+            update_condition: given.update_condition.or(default.update_condition),
             binds: (!given.bind.is_empty()).then_some(given.bind),
-            binding_mode: given.binding_mode,
+            binding_mode: given.binding_mode.or(default.binding_mode),
             bldr_url: Some(self.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into())),
             bldr_channel: Some(given.channel.unwrap_or_else(|| "base".into())),
-            health_check_interval_s: given.health_check_interval,
+            health_check_interval_s: given.health_check_interval.or(default.health_check_interval),
             shutdown_timeout_s: given.shutdown_timeout,
             config_from: given.config_from.map(|path| path.to_string_lossy().into_owned()),
             directory: None,

@@ -60,6 +60,40 @@ fn the_last_file_wins_option_by_option() {
 }
 
 #[test]
+fn a_flag_is_set_by_any_layer_and_an_empty_list_hides_none() {
+    let place = Place::new();
+    place.write("a.toml", "verbose = true\npeer = [\"1.1.1.1\"]\nbind = [\"a:b.c\"]\n");
+    place.write("b.toml", "verbose = false\npeer = []\njson_logging = true\nlisten_htpp = 1\n");
+    let files = ["--config-files", "a.toml", "b.toml", "--http-disable", "--group", "g"];
+    let (settings, warnings) = settings_and_warnings(&place, &files, &[("HAB_RING", "blue")]);
+    assert_eq!(
+        warnings,
+        "Ø b.toml: unknown key listen_htpp is ignored. Did you mean listen_http?\n"
+    );
+    for (key, expected) in
+        [("verbose", true), ("json_logging", true), ("http_disable", true), ("no_color", false)]
+    {
+        assert_eq!(settings[key].as_bool(), Some(expected), "{key}");
+    }
+    assert_eq!(settings["peer"].as_array().map(Vec::len), Some(1));
+    assert_eq!(settings["bind"].as_array().map(Vec::len), Some(1));
+    assert_eq!(settings["group"].as_str(), Some("g"));
+    assert_eq!(settings["ring"].as_str(), Some("blue"));
+    assert!(!settings.contains_key("ring_key"));
+}
+
+#[test]
+fn an_error_in_a_file_has_its_line_and_the_name_of_the_file() {
+    let place = Place::new();
+    place.write("a.toml", "group = \"g\"\n");
+    place.write("b.toml", "# first line\nservice_min_backoff_period = \"soon\"\n");
+    let ended = run(&place, &["--config-files", "a.toml", "b.toml"]);
+    assert_eq!(ended.code, 86);
+    assert!(ended.stdout.contains("line 2"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("(in b.toml)"), "{}", ended.stdout);
+}
+
+#[test]
 fn command_line_and_environment_win_over_files_also_with_the_default_value() {
     let place = Place::new();
     place.write(
