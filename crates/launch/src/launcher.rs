@@ -31,7 +31,7 @@ use crate::signals::Signals;
 use crate::splitter::Splitter;
 use crate::systemd::Systemd;
 use crate::table::Loaded;
-use crate::wire::{Ended, Event, Kind, Stream};
+use crate::wire::{Ended, Event, Kind, Status, Stream};
 
 use saving::Saving;
 pub(crate) use watchdog::Promise;
@@ -121,12 +121,21 @@ enum Sink {
     Hook,
 }
 
-/// Decides when a hook has said all.
+/// Brings together how a hook ended and the end of its output, which come in any order.
 struct HookEnd {
     id: u64,
+    /// Pipes that have not ended.
     open: u8,
-    /// The hook ended; what is left in its pipes is awaited until then.
-    until: Option<Instant>,
+    /// Its process ended.
+    exit: Option<HookExit>,
+}
+
+/// The end of a hook's process.
+#[derive(Clone, Copy)]
+struct HookExit {
+    status: Status,
+    /// What is left in its pipes is awaited until then.
+    until: Instant,
 }
 
 /// What `poll` waits for.
@@ -274,7 +283,7 @@ impl Launcher {
         let promise = self.link.as_ref().and_then(|link| link.promise.as_ref());
         let promise = promise.map(Promise::deadline);
         let beat = self.systemd.as_ref().and_then(Systemd::deadline);
-        let hooks = self.hook_ends.iter().filter_map(|end| end.until).min();
+        let hooks = self.hook_ends.iter().filter_map(|end| end.exit).map(|exit| exit.until).min();
         let held = self.held_until();
         let save = self.saving.due(now);
         let printer = self.printer.deadline();

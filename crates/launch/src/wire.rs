@@ -222,7 +222,7 @@ pub enum Event {
         /// One line.
         text: String,
     },
-    /// A piece of a hook's output, cut anywhere. May still come after [`Event::OutputEnd`] when
+    /// A piece of a hook's output, cut anywhere. May still come after [`Event::HookEnded`] when
     /// something in the background kept the pipe; print it or ignore it.
     Output {
         /// Id of the hook.
@@ -232,14 +232,15 @@ pub enum Event {
         /// At most [`MAX_OUTPUT_BYTES`].
         bytes: Vec<u8>,
     },
-    /// All output of this hook has been sent: both pipes are closed, or the hook ended and a short
-    /// grace went by in which something in the background still held them. Hooks only; before or
-    /// after [`Event::Exited`].
-    OutputEnd {
+    /// A hook ended and all its output has been sent: both pipes are closed, or a short grace went
+    /// by in which something in the background still held them.
+    HookEnded {
         /// Id of the hook.
         id: u64,
+        /// How its own process ended.
+        status: Status,
     },
-    /// The process itself ended. All it wrote before is printed already (services).
+    /// The process of a service itself ended. All it wrote before is printed already.
     Exited {
         /// Its id.
         id: u64,
@@ -250,7 +251,7 @@ pub enum Event {
         /// Wall clock, milliseconds since 1970.
         at_unix_ms: u64,
         /// The last lines that a service printed to stderr, at most [`MAX_LAST_WORDS_BYTES`]:
-        /// often they say why. Empty for hooks, whose output the Supervisor has.
+        /// often they say why.
         last_words: String,
         /// Others of its process group can still run: [`Event::GroupGone`] comes when none can.
         /// A launcher that does not say so is taken to mean it.

@@ -379,7 +379,7 @@ impl Message for Event {
                 stream: if f.flag(STREAM)? { Stream::Stderr } else { Stream::Stdout },
                 bytes: f.bytes(BYTES)?.to_vec(),
             },
-            OUTPUT_END => Event::OutputEnd { id: f.number(ID)? },
+            HOOK_ENDED => Event::HookEnded { id: f.number(ID)?, status: f.status()? },
             EXITED => Event::Exited {
                 id: f.number(ID)?,
                 pid: f.small(PID)?,

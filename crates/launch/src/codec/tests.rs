@@ -147,7 +147,7 @@ fn event() -> impl Strategy<Value = Event> {
             stream: if err { Stream::Stderr } else { Stream::Stdout },
             bytes
         }),
-        any::<u64>().prop_map(|id| Event::OutputEnd { id }),
+        (any::<u64>(), status()).prop_map(|(id, status)| Event::HookEnded { id, status }),
         (any::<(u64, u32, u64)>(), status(), ".{0,9}").prop_map(
             |((id, pid, at_unix_ms), status, last_words)| Event::Exited {
                 id,

@@ -116,7 +116,10 @@ pub fn append_event(out: &mut Vec<u8>, event: &Event) -> Result<(), EncodeError>
             f.number(STREAM, u64::from(*stream == Stream::Stderr));
             f.bytes(BYTES, bytes);
         }),
-        Event::OutputEnd { id } => frame(out, OUTPUT_END, |f| f.number(ID, *id)),
+        Event::HookEnded { id, status } => frame(out, HOOK_ENDED, |f| {
+            f.number(ID, *id);
+            f.status(*status);
+        }),
         Event::Exited { id, pid, status, at_unix_ms, last_words, group_alive } => {
             frame(out, EXITED, |f| {
                 f.number(ID, *id);

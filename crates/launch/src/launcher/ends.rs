@@ -55,9 +55,8 @@ impl Launcher {
         let status = decode(raw);
         match self.children[at].kind {
             Kind::Hook => {
-                self.await_output_end(entry.id);
+                self.hook_exited(entry.id, status);
                 self.mark_unsaved(Kind::Hook);
-                self.tell_exit(&entry, status, clock::unix_ms(), String::new(), false);
                 if self.children[at].stop == Stop::No {
                     self.children.swap_remove(at);
                 } else {
@@ -107,20 +106,15 @@ impl Launcher {
         // one time for both: by it the next Supervisor knows an end that was told already
         let at_unix_ms = clock::unix_ms();
         let group_alive = group::has_living(entry.pid);
-        self.tell_exit(&entry, status, at_unix_ms, last_words.clone(), group_alive);
+        self.tell(&Event::Exited {
+            id: entry.id,
+            pid: entry.pid,
+            status,
+            at_unix_ms,
+            last_words: last_words.clone(),
+            group_alive,
+        });
         self.keep_end(entry, status, at_unix_ms, last_words);
-    }
-
-    fn tell_exit(
-        &mut self,
-        entry: &Entry,
-        status: Status,
-        at_unix_ms: u64,
-        last_words: String,
-        group_alive: bool,
-    ) {
-        let (id, pid) = (entry.id, entry.pid);
-        self.tell(&Event::Exited { id, pid, status, at_unix_ms, last_words, group_alive });
     }
 
     /// Keeps the last end of a service for the next Supervisor.

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::{Launcher, Pipe, Sink};
+use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
 use crate::link::Link;
-use crate::wire::{Event, MAX_OUTPUT_BYTES, Stream};
+use crate::wire::{Event, MAX_OUTPUT_BYTES, Status, Stream};
 
 /// After the end of a hook its pipes are read for so long, if something keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
@@ -83,13 +83,10 @@ impl Launcher {
     }
 
     fn hook_pipe_ended(&mut self, id: u64) {
-        if let Some(at) = self.hook_ends.iter().position(|end| end.id == id) {
-            self.hook_ends[at].open -= 1;
-            if self.hook_ends[at].open == 0 {
-                self.hook_ends.swap_remove(at);
-                self.tell(&Event::OutputEnd { id });
-            }
+        if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
+            end.open -= 1;
         }
+        self.report_hook_end(id);
     }
 
     /// Reads what a process left in its pipes, without waiting for more. When our own output is
@@ -106,26 +103,42 @@ impl Launcher {
         }
     }
 
-    /// A hook ended: its output may go on for a little while.
-    pub(super) fn await_output_end(&mut self, id: u64) {
+    /// The process of a hook ended. Its output may go on for a little while.
+    pub(super) fn hook_exited(&mut self, id: u64, status: Status) {
         if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
-            end.until = Some(Instant::now() + OUTPUT_GRACE);
+            end.exit = Some(HookExit { status, until: Instant::now() + OUTPUT_GRACE });
+        }
+        self.report_hook_end(id);
+    }
+
+    /// Reports the end of a hook whose process and pipes have ended.
+    fn report_hook_end(&mut self, id: u64) {
+        let Some(at) = self.hook_ends.iter().position(|end| end.id == id) else { return };
+        if let HookEnd { open: 0, exit: Some(HookExit { status, .. }), .. } = self.hook_ends[at] {
+            self.hook_ends.swap_remove(at);
+            self.tell(&Event::HookEnded { id, status });
         }
     }
 
-    /// Tells the end of outputs that were awaited long enough. Their pipes stay open: what runs on
-    /// in the background must not die of printing something.
+    /// Reports the ends of hooks whose output was awaited long enough. Their pipes stay open: what
+    /// runs on in the background must not die of printing something.
     pub(super) fn end_hook_outputs(&mut self, now: Instant) {
-        let due = |until: Option<Instant>| until.is_some_and(|until| now >= until);
-        while let Some(at) = self.hook_ends.iter().position(|end| due(end.until)) {
-            let id = self.hook_ends[at].id;
-            if self.link.as_ref().is_some_and(Link::takes_output) {
-                self.hook_ends.swap_remove(at);
-                self.tell(&Event::OutputEnd { id });
-            } else {
-                // what the hook printed may still wait in the pipe for a slow Supervisor
-                self.hook_ends[at].until = Some(now + OUTPUT_GRACE);
+        let takes_output = self.link.as_ref().is_some_and(Link::takes_output);
+        for end in &mut self.hook_ends {
+            if let Some(exit) = &mut end.exit
+                && now >= exit.until
+            {
+                if takes_output {
+                    end.open = 0;
+                } else {
+                    // what the hook printed may still wait in the pipe for a slow Supervisor
+                    exit.until = now + OUTPUT_GRACE;
+                }
             }
+        }
+        let is_over = |end: &HookEnd| end.open == 0 && end.exit.is_some();
+        while let Some(id) = self.hook_ends.iter().find(|end| is_over(end)).map(|end| end.id) {
+            self.report_hook_end(id);
         }
     }
 

@@ -223,7 +223,7 @@ impl Launcher {
             self.pipes.push(Pipe { id: spawn.id, fd: Some(fd), stream, sink });
         }
         if spawn.kind == Kind::Hook {
-            self.hook_ends.push(HookEnd { id: spawn.id, open: 2, until: None });
+            self.hook_ends.push(HookEnd { id: spawn.id, open: 2, exit: None });
         }
     }
 

@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
         "a_background_process_does_not_hold_up_the_end_of_output",
         a_background_process_does_not_hold_up_the_end_of_output,
     ),
+    ("a_hook_without_output_ends_with_its_process", a_hook_without_output_ends_with_its_process),
     ("a_hook_that_prints_200_mb_takes_no_memory", a_hook_that_prints_200_mb_takes_no_memory),
     ("a_reader_that_went_away_stops_nothing", a_reader_that_went_away_stops_nothing),
     (
@@ -88,7 +89,7 @@ fn output_of_hooks_goes_to_the_supervisor() {
             err.extend(bytes);
             None
         }
-        Event::OutputEnd { id: 1 } => Some(()),
+        Event::HookEnded { id: 1, .. } => Some(()),
         _ => None,
     });
     assert_eq!((out.as_slice(), err.as_slice()), (&b"out"[..], &b"err"[..]));
@@ -112,24 +113,39 @@ fn a_background_process_does_not_hold_up_the_end_of_output() {
     assert_eq!(late, b"after\n");
 }
 
+fn a_hook_without_output_ends_with_its_process() {
+    let (rig, mut sup) = Rig::started();
+    let fifo = rig.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo").success());
+    let script = "echo word; exec >&- 2>&-; read line < $ROOST_TEST_ROOT/fifo; exit 7";
+    sup.spawn(1, Kind::Hook, "a hook[init]", script);
+    // opens once the hook reads, long after it gave up its output
+    std::fs::write(&fifo, "go\n").expect("written");
+    assert_eq!(sup.hook_ended(1), Status::Code(7));
+    // nothing more is reported of it before the end of another one
+    sup.spawn(2, Kind::Hook, "a hook[init]", "true");
+    sup.until(|event| match event {
+        Event::HookEnded { id: 2, .. } => Some(()),
+        Event::HookEnded { .. } | Event::Exited { .. } => panic!("{event:?}"),
+        _ => None,
+    });
+}
+
 fn a_hook_that_prints_200_mb_takes_no_memory() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(1, Kind::Hook, "a hook[init]", "head -c 200000000 /dev/zero");
     sup.spawned(1);
     let mut count = 0_usize;
-    let mut exited = false;
-    let mut ended = false;
-    while !(exited && ended) {
-        match sup.next() {
-            Event::Output { bytes, .. } => count += bytes.len(),
-            Event::OutputEnd { id: 1 } => ended = true,
-            Event::Exited { id: 1, status, .. } => {
-                assert_eq!(status, Status::Code(0));
-                exited = true;
-            }
-            _ => (),
+    let status = sup.until(|event| match event {
+        Event::Output { bytes, .. } => {
+            count += bytes.len();
+            None
         }
-    }
+        Event::HookEnded { id: 1, status } => Some(status),
+        _ => None,
+    });
+    assert_eq!(status, Status::Code(0));
     assert_eq!(count, 200_000_000);
     let peak_kb = status_kb(rig.pid(), "VmHWM");
     assert!(peak_kb < 10_000, "{peak_kb} kB");

@@ -102,7 +102,7 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     sup.send(&Request::Forget { name: "b.default".into() });
     // once this is answered, that was read
     sup.spawn(3, Kind::Hook, "sync", "true");
-    sup.exited(3);
+    sup.hook_ended(3);
     sup.kill();
     // this one does not say Hello yet
     let mut sup = rig.accept();
@@ -394,7 +394,7 @@ fn a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can() {
     fs::create_dir_all(obstacle.join("in the way")).expect("made");
     let pids = [sup.sleeper(1, "a.default"), sup.sleeper(2, "b.default")];
     sup.spawn(3, Kind::Hook, "sync", "true");
-    sup.exited(3);
+    sup.hook_ended(3);
     let text = rig.stdout.wait("The process table below hab/launcher cannot be written");
     assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
     fs::remove_dir_all(&obstacle).expect("removed");

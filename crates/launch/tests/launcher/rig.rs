@@ -337,6 +337,13 @@ impl Sup {
         })
     }
 
+    pub(crate) fn hook_ended(&mut self, id: u64) -> Status {
+        self.until(|event| match event {
+            Event::HookEnded { id: got, status } if got == id => Some(status),
+            _ => None,
+        })
+    }
+
     pub(crate) fn exited_with_words(&mut self, id: u64) -> String {
         self.until(|event| match event {
             Event::Exited { id: got, last_words, .. } if got == id => Some(last_words),
@@ -360,7 +367,7 @@ impl Sup {
                 text.extend(bytes);
                 None
             }
-            Event::OutputEnd { id: got } if got == id => Some(()),
+            Event::HookEnded { id: got, .. } if got == id => Some(()),
             _ => None,
         });
         String::from_utf8_lossy(&text).into_owned()

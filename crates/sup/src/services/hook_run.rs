@@ -29,8 +29,6 @@ pub(crate) struct HookRun {
     captures: [Capture; 2],
     logged_bytes: [usize; 2],
     limit: Option<Limit>,
-    outcome: Option<HookOutcome>,
-    output_ended: bool,
 }
 
 /// How long a hook may run that no state machine looks after.
@@ -94,8 +92,6 @@ impl HookRuns {
             captures: Default::default(),
             logged_bytes: [0; 2],
             limit: None,
-            outcome: None,
-            output_ended: false,
         };
         self.runs.insert(id, run);
     }
@@ -150,36 +146,22 @@ impl HookRuns {
         }
     }
 
-    /// Its process ended.
-    pub(crate) fn exited(&mut self, id: u64, status: Status) -> Option<Ended> {
+    /// It ended and will print no more.
+    pub(crate) fn ended(&mut self, id: u64, status: Status) -> Option<Ended> {
         let outcome = match status {
             Status::Code(code) => HookOutcome::Exit(code),
             Status::Signal(signal) => HookOutcome::Signal(signal),
             Status::Unknown => HookOutcome::CouldNotRun("its end was not seen".into()),
         };
-        self.runs.get_mut(&id)?.outcome = Some(outcome);
-        self.take_ended(id)
-    }
-
-    /// It will print no more.
-    pub(crate) fn output_ended(&mut self, id: u64) -> Option<Ended> {
-        self.runs.get_mut(&id)?.output_ended = true;
-        self.take_ended(id)
+        self.take(id, outcome)
     }
 
     /// It was not started at all.
     pub(crate) fn not_started(&mut self, id: u64, reason: String) -> Option<Ended> {
-        let run = self.runs.get_mut(&id)?;
-        run.outcome = Some(HookOutcome::CouldNotRun(reason));
-        run.output_ended = true;
-        self.take_ended(id)
+        self.take(id, HookOutcome::CouldNotRun(reason))
     }
 
-    fn take_ended(&mut self, id: u64) -> Option<Ended> {
-        let run = self.runs.get(&id)?;
-        if run.outcome.is_none() || !run.output_ended {
-            return None;
-        }
+    fn take(&mut self, id: u64, mut outcome: HookOutcome) -> Option<Ended> {
         let mut run = self.runs.remove(&id)?;
         for stream in 0..2 {
             if let Some(line) = run.captures[stream].finish() {
@@ -189,14 +171,14 @@ impl HookRuns {
         let cut = run.logged_bytes.map(|bytes| bytes > KEPT_BYTES_MAX);
         if let Some(limit) = run.limit.filter(|limit| limit.ended) {
             let text = format!("it ran longer than {} secs and was ended", limit.seconds);
-            run.outcome = Some(HookOutcome::CouldNotRun(text));
+            outcome = HookOutcome::CouldNotRun(text);
         }
         let [stdout, stderr] = run.captures.map(Capture::into_text);
         self.log.close(id, [cut[0].then(|| stdout.clone()), cut[1].then(|| stderr.clone())]);
         Some(Ended {
             service: run.service,
             hook: run.hook,
-            outcome: run.outcome?,
+            outcome,
             started: run.started,
             printed: (stdout, stderr),
         })

@@ -54,8 +54,8 @@ impl Supervisor {
             }
             Said::Notice { id, text } => self.notice(id, &text),
             Said::Output { id, stream, bytes } => self.hooks.printed(id, stream, &bytes),
-            Said::OutputEnd { id } => {
-                if let Some(ended) = self.hooks.output_ended(id) {
+            Said::HookEnded { id, status } => {
+                if let Some(ended) = self.hooks.ended(id, status) {
                     self.hook_ended(id, ended);
                 }
             }
@@ -69,8 +69,6 @@ impl Supervisor {
                     self.tell(&service, Told::Exited { pid, group_alive, end: end() });
                 } else if let Some(inherited) = self.inherited_by_id(id) {
                     (inherited.ended, inherited.left) = (Some(end()), group_alive);
-                } else if let Some(ended) = self.hooks.exited(id, status) {
-                    self.hook_ended(id, ended);
                 }
             }
             Said::GroupGone { id } => self.group_gone(id),
