@@ -1,5 +1,5 @@
-//! What happened to a service last: how its process ended, which hook failed, what the last
-//! check found. Facts for people and for [`crate::why`]; no decision depends on them.
+//! The last events of a service: the end of its process, the failed hook, the last health check.
+//! For people and for [`crate::why`]; no decision depends on them.
 
 use roost_ident::{HealthStatus, Hook};
 
@@ -9,19 +9,19 @@ use crate::{
     text,
 };
 
-/// Two unexpected ends within this time are a crash loop, until the process has run as long.
+/// Two unexpected ends within this time are a crash loop, until the process has run this long.
 pub const CRASH_LOOP_MS: u64 = 60_000;
 
 /// Why a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCause {
-    /// By itself, while it was wanted.
+    /// Unexpectedly, while the service was up.
     Unexpected,
-    /// It was asked to.
+    /// On request.
     Stopped,
-    /// It was asked to, did not end in time, and was killed.
+    /// On request, but it missed the deadline and was killed.
     StopTimeout {
-        /// The time it had.
+        /// The deadline after the request.
         after_ms: u64,
     },
 }
@@ -51,18 +51,18 @@ pub struct LastExit {
     pub ran_ms: u64,
     /// Why it ended.
     pub cause: ExitCause,
-    /// The end of what it printed to stderr.
+    /// The end of its stderr.
     pub stderr: Excerpt,
 }
 
 impl LastExit {
-    /// One sentence: how it ended, after which time.
+    /// One sentence: how it ended, and after how long.
     #[must_use]
     pub fn sentence(&self) -> String {
         let ran = text::rough_seconds(self.ran_ms);
         match (self.cause, self.status) {
             (ExitCause::StopTimeout { after_ms }, _) => format!(
-                "the process did not end within {} s of being asked to and was killed",
+                "the process did not end within {} s of the stop signal and was killed",
                 text::seconds(after_ms)
             ),
             (_, ExitStatus::Code(code)) => {
@@ -83,21 +83,23 @@ pub struct HookFailure {
     pub hook: Hook,
     /// How it ended.
     pub outcome: HookOutcome,
-    /// It ran too long and was ended.
+    /// It exceeded its time limit and was stopped.
     pub timed_out: bool,
     /// Unix milliseconds.
     pub at_unix_ms: u64,
-    /// The end of what it printed.
+    /// The end of its output.
     pub printed: Excerpt,
 }
 
 impl HookFailure {
-    /// One sentence: which hook, how it ended.
+    /// One sentence: which hook failed, and how.
     #[must_use]
     pub fn sentence(&self) -> String {
         let hook = self.hook;
         match &self.outcome {
-            _ if self.timed_out => format!("the {hook} hook ran too long and was ended"),
+            _ if self.timed_out => {
+                format!("the {hook} hook exceeded its time limit and was stopped")
+            }
             HookOutcome::Exit(code) => format!("the {hook} hook exited with code {code}"),
             HookOutcome::Signal(number) => {
                 format!("the {hook} hook was killed by signal {}", text::signal(*number))
@@ -110,29 +112,29 @@ impl HookFailure {
 /// The last health check that gave a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastCheck {
-    /// What it found.
+    /// Result of the check.
     pub status: HealthStatus,
     /// Its exit code, if it exited.
     pub exit_code: Option<i32>,
     /// Unix milliseconds of its end.
     pub at_unix_ms: u64,
-    /// What it printed.
+    /// Its output.
     pub printed: Printed,
 }
 
-/// What happened last.
+/// The last events of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
     /// The last end of the process.
     pub exit: Option<LastExit>,
     /// The last hook that failed and has not succeeded since.
     pub hook: Option<HookFailure>,
-    /// The last health check of the process that runs.
+    /// The last health check of the running process.
     pub check: Option<LastCheck>,
 }
 
 impl Account {
-    /// Notes the end of a hook other than `health-check`.
+    /// Records the end of a hook other than `health-check`.
     pub(crate) fn hook_ended(
         &mut self,
         hook: Hook,
@@ -150,7 +152,7 @@ impl Account {
     }
 }
 
-/// Times of the last two unexpected ends, on the clock of the caller.
+/// Times of the last two unexpected ends, on the caller's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Crashes {
     before_ms: Option<u64>,
@@ -168,7 +170,7 @@ impl Crashes {
         self.before_ms = self.last_ms.replace(now_ms);
     }
 
-    /// True from the second of two within a minute on.
+    /// True from the second of two ends within a minute.
     pub(crate) fn is_loop(&self) -> bool {
         match (self.before_ms, self.last_ms) {
             (Some(before_ms), Some(last_ms)) => last_ms.saturating_sub(before_ms) <= CRASH_LOOP_MS,
@@ -176,12 +178,12 @@ impl Crashes {
         }
     }
 
-    /// When it has been quiet for long enough to be forgotten.
+    /// Time when the process has run long enough to forget the ends.
     pub(crate) fn over_at_ms(&self) -> Option<u64> {
         self.last_ms.map(|last_ms| last_ms.saturating_add(CRASH_LOOP_MS))
     }
 
-    /// Both times that are known, the older first.
+    /// The known times, the older first.
     pub(crate) fn times_ms(&self) -> Vec<u64> {
         [self.before_ms, self.last_ms].into_iter().flatten().collect()
     }
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn sentences_say_how_and_after_which_time() {
+    fn sentences_contain_the_end_and_its_time() {
         let mut exit = LastExit {
             pid: 7,
             status: ExitStatus::Code(1),
@@ -221,12 +223,12 @@ mod tests {
         exit.cause = ExitCause::StopTimeout { after_ms: 8_000 };
         assert_eq!(
             exit.sentence(),
-            "the process did not end within 8 s of being asked to and was killed"
+            "the process did not end within 8 s of the stop signal and was killed"
         );
     }
 
     #[test]
-    fn a_hook_that_succeeds_again_is_no_failure() {
+    fn a_hook_that_succeeds_again_is_not_a_failure() {
         let mut account = Account::default();
         let printed = Printed::of("", "no database\n");
         account.hook_ended(Hook::Reconfigure, &HookOutcome::Exit(4), false, &printed, 5);

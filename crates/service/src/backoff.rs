@@ -1,17 +1,17 @@
-//! How long a failed service waits before its next start (reference: services §9).
+//! The wait of a failed service before its next start (reference: services §9).
 
 use rand::Rng;
 
 use crate::settings::BackoffSettings;
 
-/// Restart back-off of one service: grows with each failure in a row, with jitter, and starts
-/// over after a time without one.
+/// Restart back-off of one service: grows with each consecutive failure, with jitter, and resets
+/// after a period without failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
     settings: BackoffSettings,
-    /// The last duration drawn; `None` before the first failure in a row.
+    /// The last duration drawn; `None` before the first of consecutive failures.
     previous_ms: Option<u64>,
-    /// When the last restart began.
+    /// Start of the last restart.
     restarted_at_ms: Option<u64>,
 }
 
@@ -22,7 +22,7 @@ impl Backoff {
         Self { settings, previous_ms: None, restarted_at_ms: None }
     }
 
-    /// Takes back what a former Supervisor knew, times on the clock of this one.
+    /// Restores the state of a former Supervisor, with times on the clock of this one.
     pub fn restore(&mut self, previous_ms: Option<u64>, restarted_at_ms: Option<u64>) {
         self.previous_ms = previous_ms;
         self.restarted_at_ms = restarted_at_ms;
@@ -34,19 +34,19 @@ impl Backoff {
         self.previous_ms
     }
 
-    /// When the last restart began.
+    /// Start of the last restart.
     #[must_use]
     pub fn restarted_at_ms(&self) -> Option<u64> {
         self.restarted_at_ms
     }
 
-    /// The duration after the first failure in a row.
+    /// The duration after the first of consecutive failures.
     #[must_use]
     pub fn first_ms(&self) -> u64 {
         self.settings.min_ms.min(self.settings.max_ms)
     }
 
-    /// A failure at `now_ms`: draws how long to wait.
+    /// A failure at `now_ms`: draws the wait before the next start.
     pub fn fail(&mut self, now_ms: u64, rng: &mut impl Rng) -> u64 {
         let cooled_down = self
             .restarted_at_ms
@@ -63,7 +63,7 @@ impl Backoff {
         drawn_ms
     }
 
-    /// The wait is over and the service begins to start.
+    /// The wait is over and the service starts.
     pub fn restarted(&mut self, now_ms: u64) {
         self.restarted_at_ms = Some(now_ms);
     }

@@ -1,11 +1,11 @@
-//! Binds: whether a spec names what the package needs, and the lines about groups that cannot
-//! give it yet (reference: services §11.1).
+//! Binds: validation against the package, and the log lines about unsatisfied ones (reference:
+//! services §11.1).
 
 use std::collections::BTreeSet;
 
 use crate::spec::ServiceSpec;
 
-/// A spec whose binds do not fit its package.
+/// The binds of a spec do not match its package.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindsError {
     /// Binds that the package requires are not mapped.
@@ -21,19 +21,19 @@ pub enum BindsError {
         invalid: Vec<String>,
         /// Names of the binds that the package requires.
         required: Vec<String>,
-        /// Names of those it can do without.
+        /// Names of the optional binds.
         optional: Vec<String>,
     },
 }
 
-/// How to map what is missing.
+/// Advice on mapping the missing binds.
 fn hint(missing: &[String]) -> String {
     let options: Vec<String> =
         missing.iter().map(|name| format!("--bind {name}:SERVICE.GROUP")).collect();
     format!(". Name the service group of each: {}", options.join(" "))
 }
 
-/// Which binds there are.
+/// The binds of the package, for the message.
 fn known(required: &[String], optional: &[String]) -> String {
     let optional = optional.iter().map(|name| format!("{name} (optional)"));
     let names: Vec<String> = required.iter().cloned().chain(optional).collect();
@@ -70,18 +70,18 @@ pub fn validate_binds(
     Err(BindsError::Invalid { invalid, required, optional })
 }
 
-/// Whether a group gives what a bind needs.
+/// Whether a group satisfies a bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindState {
-    /// It does.
+    /// The group satisfies it.
     Satisfied,
     /// The census does not know the group.
     Absent,
-    /// None of its members is alive or suspect.
+    /// No member of the group is alive or suspect.
     Inactive,
-    /// It does not export these fields.
+    /// The group does not export these fields.
     MissingExports(BTreeSet<String>),
-    /// It could not be found out; the error.
+    /// The check failed with this error.
     Failed(String),
 }
 
@@ -90,14 +90,14 @@ pub enum BindState {
 pub struct BindReport {
     /// Name of the bind.
     pub name: String,
-    /// The group it is mapped to.
+    /// The mapped group.
     pub group: String,
     /// Its state.
     pub state: BindState,
 }
 
 impl BindReport {
-    /// True when the group gives what the bind needs.
+    /// True when the group satisfies the bind.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
         self.state == BindState::Satisfied

@@ -1,4 +1,4 @@
-//! What the machine asks for.
+//! Requests of the machine to its caller.
 
 use roost_ident::{HealthStatus, Hook, ServiceGroup, ShutdownSignal};
 
@@ -18,13 +18,13 @@ pub enum Preamble {
 /// Key of a log line (reference: services §16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogKey {
-    /// Decisions to start and stop.
+    /// Decisions about starts and stops.
     Mr,
-    /// Life of a service.
+    /// Events of a service.
     Sr,
     /// Start of the process.
     Sv,
-    /// Termination of the process.
+    /// Stop of the process.
     St,
     /// Hooks and health.
     Hk,
@@ -35,7 +35,7 @@ pub enum LogKey {
 }
 
 impl LogKey {
-    /// The letters in the line.
+    /// The letters in the log line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,66 +50,66 @@ impl LogKey {
     }
 }
 
-/// What is to be done. To be carried out in order.
+/// A request of the machine. The caller carries them out in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Resolve the package, read configuration and templates, make directories. Answer:
-    /// `Built` or `BuildFailed`.
+    /// Resolve the package, read configuration and templates, create directories. Answer: `Built`
+    /// or `BuildFailed`.
     Build {
-        /// Build this very release: that of a process that was taken back.
+        /// Build exactly this release: that of a reattached process.
         pin: Option<String>,
     },
-    /// Like `Build`, of the release that the service ran from before, because a newer one cannot
-    /// start. What was read of it then is used again where it is still known: its files may have
-    /// changed since. Never another release. Answer: `Built` or `BuildFailed`.
+    /// Like `Build`, but the release that the service ran before, because a newer one cannot start.
+    /// Uses the facts read at that time if they are still known, as its files may have changed
+    /// since. Never uses another release. Answer: `Built` or `BuildFailed`.
     BuildFormer {
         /// Fully qualified identifier.
         release: String,
     },
-    /// Read what an attempt with this spec would be made of, and render all its templates, without
-    /// a change on disk: what runs goes on meanwhile. Answer: `Checked`.
+    /// Read what an attempt with this spec would use, and render all its templates, without
+    /// changing the disk; the service keeps running. Answer: `Checked`.
     Check {
-        /// The spec that may come into force.
+        /// The spec to check.
         spec: Box<ServiceSpec>,
         /// Its service group.
         group: ServiceGroup,
         /// The release; `None` means the newest one.
         release: Option<String>,
     },
-    /// Run the outstanding `install` hooks of the dependencies and the package: of the last release
-    /// that was checked while a check is being acted upon, else of what was built. Answer:
-    /// `Installed` or `InstallFailed`.
+    /// Run the outstanding `install` hooks of the dependencies and the package: of the last checked
+    /// release while a check is being accepted, otherwise of the built one. Answer: `Installed` or
+    /// `InstallFailed`.
     RunInstallHooks,
     /// Render all hooks and configuration files with the current context, copy `run`. Answer:
     /// `Rendered`.
     Render {
-        /// Write nothing at all when one template fails.
+        /// Write no file when one template fails.
         whole: bool,
     },
     /// Start a hook. Answer: `HookEnded`.
     RunHook(Hook),
-    /// KILL the hook's process group; for [`Hook::Install`] end the pass of
-    /// [`Effect::RunInstallHooks`]. Its answer still comes.
+    /// Send KILL to the hook's process group; for [`Hook::Install`] stop the run of
+    /// [`Effect::RunInstallHooks`]. The answer to the start still follows.
     EndHook(Hook),
     /// Start the process. Answer: `Spawned`, later `Exited`; or `SpawnFailed`.
     Spawn,
     /// Send a signal to the process group.
     Signal {
-        /// Its leader.
+        /// Id of the leader.
         pid: u32,
-        /// Which signal.
+        /// The signal.
         signal: ShutdownSignal,
     },
     /// Send KILL to the process group.
     Kill {
-        /// Its leader.
+        /// Id of the leader.
         pid: u32,
     },
     /// Gossip the service rumor with a raised incarnation.
     Announce,
     /// Start an election of the group, term 0.
     StartElection,
-    /// The process runs: keep its release as the one to go back to, also for the next Supervisor.
+    /// The process runs: keep its release as the fallback, for the next Supervisor too.
     Ran {
         /// Fully qualified identifier.
         release: String,
@@ -122,14 +122,14 @@ pub enum Effect {
     Health {
         /// The result.
         status: HealthStatus,
-        /// Why it is unknown, where the hook itself does not say.
+        /// Why it is unknown, unless the hook's output shows it.
         reason: Option<String>,
         /// Milliseconds until the next check; `None` when there is no hook.
         pause_ms: Option<u64>,
     },
     /// `Machine::remember` has changed.
     Remember,
-    /// A line for the user.
+    /// A log line for the user.
     Log {
         /// First part.
         preamble: Preamble,
@@ -138,9 +138,8 @@ pub enum Effect {
         /// The text, one line.
         text: String,
     },
-    /// A stop has finished: nothing of this service runs any more. Also in the middle of a
-    /// restart.
+    /// A stop is complete: no process of this service runs. Sent in the middle of a restart too.
     Stopped,
-    /// The machine is done; nothing follows. To be dropped.
+    /// The machine is finished and sends nothing more. Drop it.
     Gone,
 }

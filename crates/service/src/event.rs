@@ -1,4 +1,4 @@
-//! What the machine is told.
+//! Input of the machine.
 
 use std::fmt;
 
@@ -10,38 +10,38 @@ use crate::{
     spec::ServiceSpec,
 };
 
-/// The time of a call. Only differences of `mono_ms` matter; `unix_ms` is shown to users.
+/// The time of a call. Decisions use only differences of `mono_ms`; users see `unix_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
-    /// Milliseconds of a clock that never goes back.
+    /// Milliseconds of a monotonic clock.
     pub mono_ms: u64,
     /// Milliseconds since 1970.
     pub unix_ms: u64,
 }
 
-/// The facts of a built service that the machine decides by.
+/// The facts of a built service that the machine needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Fully qualified identifier of the release, as text.
     pub ident: String,
-    /// The hooks that exist and whose templates could be read.
+    /// The hooks with a readable template.
     pub hooks: Vec<Hook>,
     /// True when an `install` hook of the package or of a dependency has not succeeded yet.
     pub installs: bool,
-    /// User the process runs as, for the log line; `None` is shown as `<anonymous>`.
+    /// User of the process, for the log line; `None` is shown as `<anonymous>`.
     pub user: Option<String>,
-    /// Group the process runs as, likewise.
+    /// Group of the process, for the log line.
     pub group: Option<String>,
-    /// Name of the Supervisor's own user when it cannot change users; a line warns of it.
+    /// Name of the Supervisor's user if it cannot switch users; causes a warning.
     pub incapable_user: Option<String>,
-    /// The signal that asks the process to end.
+    /// The signal that stops the process.
     pub shutdown_signal: ShutdownSignal,
     /// The package's `SHUTDOWN_TIMEOUT` in seconds.
     pub shutdown_timeout_s: Option<u32>,
 }
 
 impl Plan {
-    /// A plan with nothing but a release: no hooks, TERM, the default timeout.
+    /// A plan with only a release: no hooks, TERM, the default timeout.
     #[must_use]
     pub fn bare(ident: &str) -> Self {
         Self {
@@ -66,19 +66,19 @@ impl Plan {
 /// Why a service could not be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildFailure {
-    /// No installed package satisfies the spec; the text says so.
+    /// No installed package satisfies the spec.
     NotInstalled(String),
-    /// The package, fully qualified, has nothing to run.
+    /// The package, fully qualified, has no run hook.
     NotRunnable(String),
-    /// The binds of the spec are not those of the package; the text says how.
+    /// The binds of the spec do not match those of the package.
     Binds(String),
-    /// User, configuration or a config template is missing or bad.
+    /// User, configuration or a config template is missing or invalid.
     Refused(String),
-    /// A directory could not be made.
+    /// A directory could not be created.
     Directory {
         /// The directory.
         path: String,
-        /// The system's text.
+        /// The system error.
         error: String,
     },
 }
@@ -93,7 +93,7 @@ impl fmt::Display for BuildFailure {
     }
 }
 
-/// What a file written by a rendering is.
+/// Kind of a rendered file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenderedKind {
     /// A hook.
@@ -109,20 +109,20 @@ pub enum RenderedKind {
 pub struct RenderedFile {
     /// What it is.
     pub kind: RenderedKind,
-    /// Where it is, as shown to users.
+    /// Path as shown to users.
     pub path: String,
 }
 
 /// A part of a rendering that failed; the old file stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderFailure {
-    /// A hook did not render or could not be written.
+    /// A hook template failed or could not be written.
     Hook(Hook, String),
-    /// A configuration file did not.
+    /// A configuration template failed or could not be written.
     Config(String),
-    /// There is no program to run: neither a `run` hook nor the package's own `run` file.
+    /// There is neither a `run` hook nor the package's own `run` file.
     RunFile(String),
-    /// It has not ended in time; what is on disk is old, new or both.
+    /// The rendering missed its deadline; the files on disk may be old, new or mixed.
     Unfinished(String),
 }
 
@@ -140,16 +140,16 @@ impl fmt::Display for RenderFailure {
 /// The result of rendering hooks and configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendering {
-    /// What was written, hooks first, in the order of writing.
+    /// Written files, hooks first, in the order of writing.
     pub files: Vec<RenderedFile>,
-    /// What failed.
+    /// Failed parts.
     pub failures: Vec<RenderFailure>,
-    /// A template failed where a whole rendering was asked for: nothing was written.
+    /// A template failed in a rendering with `whole` set: nothing was written.
     pub refused: bool,
 }
 
 impl Rendering {
-    /// A rendering that came to nothing.
+    /// A rendering with only a failure.
     #[must_use]
     pub fn failed(failure: RenderFailure) -> Self {
         Self { failures: vec![failure], ..Self::default() }
@@ -163,7 +163,7 @@ pub enum HookOutcome {
     Exit(i32),
     /// It was killed by this signal.
     Signal(i32),
-    /// It could not be started; the system's text.
+    /// It could not be started; the system error.
     CouldNotRun(String),
 }
 
@@ -174,38 +174,38 @@ pub enum ExitStatus {
     Code(i32),
     /// This signal killed it.
     Signal(i32),
-    /// Its end was not seen.
+    /// Its end was not observed.
     Unknown,
 }
 
 /// The end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessEnd {
-    /// How.
+    /// Exit code or signal.
     pub status: ExitStatus,
-    /// When, Unix milliseconds.
+    /// Time of the end, Unix milliseconds.
     pub at_unix_ms: u64,
-    /// The end of what it printed to stderr.
+    /// The end of its stderr.
     pub stderr: Excerpt,
 }
 
-/// What the machine is told. Every effect that asks for an answer (see [`crate::Effect`]) is
-/// answered exactly once, whatever happened in between; the machine never has two of a kind
-/// outstanding. Events that have no meaning in a phase are ignored.
+/// Input of the machine. The caller answers every effect that expects an answer (see
+/// [`crate::Effect`]) exactly once, whatever happens in between; the machine never has two of a
+/// kind outstanding. Events without a meaning in a phase are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The spec was written anew. Decides by itself whether to start, stop, restart or only
-    /// take over the new values. While an unload is under way it revives the service: it is
-    /// stopped and started again instead of going away.
+    /// The spec was written again. The machine decides whether to start, stop, restart or only use
+    /// the new values. During an unload the event revives the service: it restarts instead of being
+    /// removed.
     SpecChanged {
         /// The new spec; the same name as before.
         spec: ServiceSpec,
         /// The service group it belongs to.
         group: ServiceGroup,
     },
-    /// The user wants it up.
+    /// The user starts it.
     Start,
-    /// The user wants it down.
+    /// The user stops it.
     Stop {
         /// Seconds until KILL, for this one stop.
         timeout_s: Option<u32>,
@@ -215,88 +215,88 @@ pub enum Event {
         /// Seconds until KILL, for this one stop.
         timeout_s: Option<u32>,
     },
-    /// The Supervisor ends: stop, then [`crate::Effect::Gone`]. What the user wants of the
-    /// service does not change.
+    /// The Supervisor shuts down: stop, then [`crate::Effect::Gone`]. The desired state stays the
+    /// same.
     Shutdown,
-    /// The Supervisor is replaced: hooks are ended, the process is left alone,
-    /// [`crate::Effect::Gone`] follows at once.
+    /// The Supervisor is replaced: stop hooks, leave the process alone, [`crate::Effect::Gone`]
+    /// follows immediately.
     Detach,
     /// Answer to [`crate::Effect::Build`].
     Built(Plan),
     /// Answer to [`crate::Effect::Build`].
     BuildFailed(BuildFailure),
-    /// Answer to [`crate::Effect::Check`]: what would be started, or why it cannot be.
+    /// Answer to [`crate::Effect::Check`]: the plan to start, or why it cannot start.
     Checked(Result<Plan, String>),
-    /// A newer state of what the service is made of cannot even become a release; the text says
-    /// why, and how to mend it. [`Event::ReleaseFit`] or [`Event::PackageUpdated`] follows
-    /// when it can.
+    /// A newer state of the service's directory cannot become a release; the text contains the
+    /// reason and the remedy. [`Event::ReleaseFit`] or [`Event::PackageUpdated`] follows when it
+    /// can.
     ReleaseRefused(String),
-    /// What the service is made of can become a release, whether that is to run or not; or nothing
-    /// is followed any more. An [`Event::ReleaseRefused`] is over.
+    /// The service's directory can become a release, whether or not it is to run; or the service no
+    /// longer follows a directory. Ends the condition of an [`Event::ReleaseRefused`].
     ReleaseFit,
-    /// A file that a failed build, install hook or rendering read has changed: try again.
+    /// A file used by a failed build, install hook or rendering has changed: try again.
     FilesChanged,
     /// Answer to [`crate::Effect::RunInstallHooks`].
     Installed,
     /// Answer to [`crate::Effect::RunInstallHooks`].
     InstallFailed {
-        /// Why.
+        /// The error.
         error: String,
-        /// What the hook printed.
+        /// Output of the hook.
         printed: Printed,
     },
-    /// What the templates of the service can see has changed.
+    /// A value visible to the service's templates has changed.
     ContextChanged,
     /// Answer to [`crate::Effect::Render`].
     Rendered(Rendering),
-    /// State of every mapped bind; to be sent after each `Built` and when it changed. Before
-    /// the first one a service with binds counts as unsatisfied.
+    /// State of every mapped bind; sent after each `Built` and on every change. Before the first
+    /// one, a service with binds counts as unsatisfied.
     Binds(Vec<BindReport>),
     /// State of the group's election; ignored without leader topology.
     Election {
-        /// Its status.
+        /// Status of the election.
         status: ElectionStatus,
-        /// Member id of the leader, once it is in the census. A finished election whose
-        /// leader is not known counts as in progress.
+        /// Member id of the leader, once it is in the census. A finished election without a known
+        /// leader counts as in progress.
         leader: Option<String>,
     },
     /// Answer to [`crate::Effect::Spawn`].
     Spawned {
-        /// Id of the process, which leads a process group of its own.
+        /// Id of the process, which leads its own process group.
         pid: u32,
     },
     /// Answer to [`crate::Effect::Spawn`].
     SpawnFailed(String),
-    /// After KILL: processes of the group may not be signalled. Until somebody else ends them,
-    /// nothing is started beside them.
+    /// KILL failed for processes of the group, for lack of permission. Nothing starts until another
+    /// user ends them.
     OutOfReach {
-        /// The process that leads the group.
+        /// Id of the group leader.
         pid: u32,
-        /// Which, for the operator.
+        /// The processes, for the operator.
         processes: String,
     },
     /// The process was reaped.
     Exited {
-        /// Which.
+        /// Id of the process.
         pid: u32,
-        /// True when other processes of its group can still run; [`Event::GroupEnded`] follows.
-        /// What lives on after a crash is stopped before the next start.
+        /// True when other processes of its group may still run; [`Event::GroupEnded`] follows.
+        /// Processes that survive a crash are stopped before the next start.
         group_alive: bool,
         /// How it ended.
         end: ProcessEnd,
     },
-    /// The last process of the group is gone.
+    /// The last process of the group has ended.
     GroupEnded {
         /// The leader's id.
         pid: u32,
     },
-    /// Answer to [`crate::Effect::RunHook`]; also for a hook that was ended.
+    /// Answer to [`crate::Effect::RunHook`], even for a stopped hook.
     HookEnded {
-        /// Which.
+        /// The hook.
         hook: Hook,
-        /// How.
+        /// Its outcome.
         outcome: HookOutcome,
-        /// What it printed.
+        /// Its output.
         printed: Printed,
     },
     /// Gossiped files were written.
@@ -304,8 +304,8 @@ pub enum Event {
         /// Their names.
         Vec<String>,
     ),
-    /// Another release is to run, as soon as it was checked; the running one, after a
-    /// [`Event::ReleaseRefused`], means that nothing else is wanted any more.
+    /// Run another release as soon as it is checked; the running release, after a
+    /// [`Event::ReleaseRefused`], withdraws any other.
     PackageUpdated(
         /// Its fully qualified identifier.
         String,

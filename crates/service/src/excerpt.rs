@@ -1,4 +1,4 @@
-//! What is kept of the output of a process: a few lines that are safe to show.
+//! The retained part of a process's output: a few lines that are safe to show.
 
 use roost_text::is_unprintable;
 
@@ -6,19 +6,19 @@ use roost_text::is_unprintable;
 pub const EXCERPT_LINES_MAX: usize = 8;
 /// Bytes of an excerpt of one stream of a hook.
 pub const HOOK_BYTES_MAX: usize = 512;
-/// Bytes of an excerpt of what a process printed to stderr.
+/// Bytes of an excerpt of a process's stderr.
 pub const STDERR_BYTES_MAX: usize = 1_024;
 /// Bytes of one line.
 const LINE_BYTES_MAX: usize = 200;
 
-/// The last lines of an output: none blank, none with control characters, each cut to a length
+/// The last lines of an output, without blank lines and control characters, each cut to a length
 /// that fits a screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Excerpt(Vec<String>);
 
 impl Excerpt {
-    /// The last lines of a text, at most [`EXCERPT_LINES_MAX`] and this many bytes with a line
-    /// feed each.
+    /// The last lines of a text, at most [`EXCERPT_LINES_MAX`] and `bytes_max` bytes including line
+    /// feeds.
     #[must_use]
     pub fn last_of(text: &str, bytes_max: usize) -> Self {
         let mut lines = Vec::new();
@@ -46,7 +46,7 @@ impl Excerpt {
         self.0.last().map(String::as_str)
     }
 
-    /// True without a line.
+    /// True when there are no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -59,10 +59,10 @@ impl Excerpt {
     }
 }
 
-/// What a hook printed.
+/// Output of a hook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Printed {
-    /// The first line of stdout, else of stderr; empty when there is none.
+    /// The first line of stdout, or of stderr if stdout is empty.
     pub first: String,
     /// The end of stdout.
     pub stdout: Excerpt,
@@ -71,7 +71,7 @@ pub struct Printed {
 }
 
 impl Printed {
-    /// Of both outputs.
+    /// From both outputs.
     #[must_use]
     pub fn of(stdout: &str, stderr: &str) -> Self {
         let mut lines = stdout.lines().chain(stderr.lines()).map(one_line);
@@ -82,15 +82,14 @@ impl Printed {
         }
     }
 
-    /// The end of stderr, where complaints go; of stdout when there is nothing.
+    /// The end of stderr, where error messages go; of stdout when stderr is empty.
     #[must_use]
     pub fn end(&self) -> &Excerpt {
         if self.stderr.is_empty() { &self.stdout } else { &self.stderr }
     }
 }
 
-/// Foreign text as one line: colours are left out, what cannot be printed becomes escapes, and a
-/// long one is cut.
+/// Foreign text as one line: removes colours, escapes unprintable characters, and cuts long text.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let text = without_colors(text.trim());
@@ -110,7 +109,7 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Leaves out sequences that set colours (`ESC [ 1 ; 31 m`).
+/// Removes the sequences that set colours (`ESC [ 1 ; 31 m`).
 fn without_colors(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();

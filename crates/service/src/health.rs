@@ -1,31 +1,30 @@
-//! When a running service is checked, and what the last check said (reference: services §10).
+//! Schedule and last result of the health checks of a running service (reference: services §10).
 //!
-//! Knows nothing of processes: the machine starts the hook when [`Health::is_due`] and hands
-//! in what came of it.
+//! Starts no processes: the machine starts the hook when [`Health::is_due`] and passes the result.
 
 use rand::Rng;
 use roost_ident::HealthStatus;
 
 use crate::{event::Now, spec::Interval};
 
-/// Checks of one service are at least this far apart, whatever interval was chosen.
+/// Least pause between checks of one service, whatever the interval.
 pub const PAUSE_MIN_MS: u64 = 1_000;
-/// After a result other than OK the next check comes no later than this.
+/// Longest pause after a result other than OK.
 pub const PAUSE_NOT_OK_MAX_MS: u64 = 30_000;
-/// Until the first OK of a start the pauses grow from this: servers listen a moment after their
-/// start, and whoever waits for them should not wait for a whole interval.
+/// First pause after a start; the pauses grow from it until the first OK: servers often listen a
+/// moment after their start, and their dependents should not wait for a whole interval.
 pub const PAUSE_FIRST_MS: u64 = 250;
 
-/// What the loop is at.
+/// Stage of the check loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// There is nothing to check: the process is down, or there is no hook.
+    /// There is nothing to check: the process is down, or has no hook.
     Idle,
     /// The next check comes at this time.
     Waiting { at_ms: u64 },
-    /// The hook runs, until this time at the latest.
+    /// The hook runs, until this deadline.
     Checking { until_ms: u64 },
-    /// The hook ran too long and was ended; its end has not been seen yet.
+    /// The hook missed its deadline and was stopped; its end is not yet known.
     Ending,
 }
 
@@ -41,7 +40,7 @@ pub struct Health {
     opening_ms: Option<u64>,
     /// When the status last changed, Unix milliseconds.
     since_unix_ms: u64,
-    /// The loop began anew while the hook ran: check again as soon as it has ended.
+    /// The loop was restarted while the hook ran: check again when the hook ends.
     again: bool,
 }
 
@@ -66,7 +65,7 @@ impl Health {
         self.status
     }
 
-    /// Why it is unknown, where the hook itself does not say.
+    /// Why it is unknown, unless the hook's output shows it.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
@@ -84,15 +83,14 @@ impl Health {
         self.opening_ms.is_none()
     }
 
-    /// Takes over the last result of a process that was taken back, and whether it had passed a
-    /// check.
+    /// Restores the last result of a reattached process, and whether a check had passed.
     pub fn restore(&mut self, status: HealthStatus, since_unix_ms: u64, has_passed: bool) {
         self.status = status;
         self.since_unix_ms = since_unix_ms;
         self.opening_ms = (!has_passed).then_some(PAUSE_FIRST_MS);
     }
 
-    /// Nobody checks it any more.
+    /// The process is not checked any more.
     pub fn lose(&mut self, now: Now) {
         self.set(now, HealthStatus::Unknown);
     }
@@ -104,26 +102,26 @@ impl Health {
         }
     }
 
-    /// The process has started and will be checked by a hook, at once for the first time.
+    /// The process has started with a hook; the first check is due immediately.
     pub fn begin(&mut self, now: Now) {
         self.opening_ms = Some(PAUSE_FIRST_MS);
         self.resume(now.mono_ms);
     }
 
-    /// The process runs and is checked from now on, at once for the first time.
+    /// The process is running and checked from now on; the first check is due immediately.
     pub fn resume(&mut self, now_ms: u64) {
         self.stage = Stage::Waiting { at_ms: now_ms };
         self.had_ok = false;
         self.again = false;
     }
 
-    /// The process is up and there is no hook: that is as healthy as it gets.
+    /// The process is up without a hook, which counts as OK.
     pub fn begin_without_hook(&mut self, now: Now) {
         self.stop(now);
         self.set(now, HealthStatus::Ok);
     }
 
-    /// Begins the loop anew, for example after a reconfiguration.
+    /// Restarts the loop, for example after a reconfiguration.
     pub fn restart(&mut self, now_ms: u64) {
         match self.stage {
             Stage::Idle => {}
@@ -153,21 +151,22 @@ impl Health {
         self.again = false;
     }
 
-    /// True when the hook has run too long.
+    /// True when the hook has exceeded its time limit.
     #[must_use]
     pub fn is_overdue(&self, now_ms: u64) -> bool {
         matches!(self.stage, Stage::Checking { until_ms } if until_ms <= now_ms)
     }
 
-    /// The hook has run too long and is being ended: the result is unknown, for this reason.
+    /// The hook has exceeded its time limit and is being stopped: the result is unknown, with this
+    /// reason.
     pub fn time_out(&mut self, now: Now, reason: String) {
         self.stage = Stage::Ending;
         self.set(now, HealthStatus::Unknown);
         self.reason = Some(reason);
     }
 
-    /// The hook has ended with this result; a result after [`Health::time_out`] does not
-    /// count. Gives the milliseconds until the next check.
+    /// The hook has ended with this result, which is ignored after [`Health::time_out`]. Returns
+    /// the milliseconds until the next check.
     pub fn ended(
         &mut self,
         now: Now,
@@ -200,14 +199,14 @@ impl Health {
         } else if self.had_ok {
             interval_ms
         } else {
-            // Services that started together shall not be checked together for ever.
+            // Random, so that services that started together are not always checked together.
             self.had_ok = true;
             rng.random_range(0..interval.secs.max(1)).saturating_mul(1_000)
         };
         pause_ms.max(PAUSE_MIN_MS)
     }
 
-    /// When the machine has to look again.
+    /// Time of the next due action.
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
         match self.stage {
@@ -229,7 +228,7 @@ mod tests {
         Now { mono_ms, unix_ms: mono_ms }
     }
 
-    /// The pauses after these results, one check after the other.
+    /// The pauses after consecutive checks with these results.
     fn pauses(interval_s: u64, seed: u64, results: &[HealthStatus]) -> Vec<u64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut health = Health::default();
@@ -266,7 +265,7 @@ mod tests {
             health.resume(10);
             health.check_started(10, 100);
             assert_eq!(health.ended(at(11), Critical, Interval::from_secs(60), &mut rng), pause_ms);
-            assert_eq!(health.since_unix_ms(), 5, "nothing has changed");
+            assert_eq!(health.since_unix_ms(), 5, "unchanged");
         }
     }
 
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_takes_too_long_is_unknown_with_a_reason() {
+    fn a_check_that_times_out_is_unknown_with_a_reason() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut health = Health::default();
         health.begin(at(5));
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_begun_anew_checks_at_once_or_right_after_the_running_check() {
+    fn a_restarted_loop_checks_at_once_or_right_after_the_running_check() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut health = Health::default();
         health.begin(at(0));

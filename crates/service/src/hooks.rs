@@ -1,5 +1,5 @@
-//! Which hooks run. At most one instance of each; one that was ended counts as running until
-//! its end was seen.
+//! The running hooks. At most one instance of each; a stopped one counts as running until its end
+//! is known.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use roost_ident::Hook;
 #[derive(Debug, Clone, Copy)]
 struct Run {
     ended: bool,
-    /// When it is ended.
+    /// Its deadline.
     until_ms: u64,
 }
 
@@ -20,8 +20,8 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// Notes a start, and when the hook is late. False when an instance still runs: then it must
-    /// not be started.
+    /// Records a start and its deadline. False when an instance is running: then it must not be
+    /// started.
     pub(crate) fn start(&mut self, hook: Hook, until_ms: u64) -> bool {
         let fresh = !self.running.contains_key(&hook);
         if fresh {
@@ -35,17 +35,17 @@ impl Hooks {
         self.running.contains_key(&hook)
     }
 
-    /// Marks one as ended; false when it does not run or was ended before.
+    /// Marks one as stopped; false when it is not running or already stopped.
     pub(crate) fn end(&mut self, hook: Hook) -> bool {
         self.running.get_mut(&hook).is_some_and(|run| !std::mem::replace(&mut run.ended, true))
     }
 
-    /// Marks all as ended; gives those that were not before.
+    /// Marks all as stopped; returns those that were not before.
     pub(crate) fn end_all(&mut self) -> Vec<Hook> {
         self.end_those(|_| true)
     }
 
-    /// Marks those as ended that are late at this time; gives them.
+    /// Marks those past their deadline as stopped, and returns them.
     pub(crate) fn end_late(&mut self, now_ms: u64) -> Vec<Hook> {
         self.end_those(|run| run.until_ms <= now_ms)
     }
@@ -60,12 +60,13 @@ impl Hooks {
             .collect()
     }
 
-    /// When the next one is late.
+    /// The next deadline.
     pub(crate) fn next_late_ms(&self) -> Option<u64> {
         self.running.values().filter(|run| !run.ended).map(|run| run.until_ms).min()
     }
 
-    /// Notes that an instance is gone; `None` when there was none, else whether it was ended.
+    /// Removes an instance that has ended; `None` when there was none, otherwise whether it was
+    /// stopped.
     pub(crate) fn finish(&mut self, hook: Hook) -> Option<bool> {
         self.running.remove(&hook).map(|run| run.ended)
     }

@@ -1,17 +1,17 @@
-//! One supervised service as a pure state machine, and the spec files that say what to run.
+//! One supervised service as a pure state machine, and the spec files that configure it.
 //!
-//! No clock, no files, no processes, no randomness of its own: [`Machine::handle`] and
-//! [`Machine::wake`] take the time, [`Machine::poll`] gives what is to be done, and everything
-//! done is answered by an [`Event`]. Behaviour is that of Habitat 2.1.78 (reference: services)
-//! but for the places named in `docs/compatibility.md`.
+//! It has no clock, files, processes or randomness of its own: [`Machine::handle`] and
+//! [`Machine::wake`] take the time, [`Machine::poll`] returns the requested actions, and the caller
+//! answers each with an [`Event`]. Behaviour is that of Habitat 2.1.78 (reference: services) except
+//! for the differences in `docs/compatibility.md`.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`machine`] | the machine: what each event does in each phase |
-//! | [`event`], [`effect`] | what goes in, what comes out |
-//! | [`status`] | what documents and the status table show |
-//! | [`account`], [`why`], [`excerpt`] | what happened last, and why a service is not as it should be |
-//! | [`remembered`] | what outlives the Supervisor |
+//! | [`event`], [`effect`] | its input and output |
+//! | [`status`] | content of documents and the status table |
+//! | [`account`], [`why`], [`excerpt`] | the last events, and why a service is not healthy |
+//! | [`remembered`] | state that outlives the Supervisor |
 //! | [`spec`], [`spec_file`], [`spec_fields`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
 //! | [`backoff`], [`health`] | restart back-off and health check schedule |

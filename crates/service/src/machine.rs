@@ -9,11 +9,10 @@
 //!               └────────── PostStop ◄── Stopping ◄────────────┴── from every phase above
 //! ```
 //!
-//! Two rules keep it simple. A stop waits for everything: the process and its group, hooks that
-//! were ended, answers that were asked for; so nothing late ever meets a new start, and there
-//! are never two copies. And starts have a floor: an attempt, an `init` or a spawn is followed
-//! by the next attempt no sooner than [`Settings::start_floor_ms`] later, unless the process ran
-//! that long.
+//! Two rules keep it simple. A stop waits for everything: the process and its group, stopped hooks,
+//! and outstanding answers; so nothing late can interfere with the next start, and there are never
+//! two copies. And starts have a floor: after an attempt, an `init` or a spawn, the next attempt
+//! begins no sooner than [`Settings::start_floor_ms`] later, unless the process ran that long.
 
 mod attempt;
 mod candidate;
@@ -51,19 +50,19 @@ use crate::{
     why::Failure,
 };
 
-/// Answers that are outstanding.
+/// Outstanding answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Asked {
     build: bool,
     install: bool,
     render: bool,
     spawn: bool,
-    /// Not waited for by a stop: it changes nothing.
+    /// A stop does not wait for a check, as it changes nothing.
     check: bool,
 }
 
 impl Asked {
-    /// True when a stop has to wait.
+    /// True when a stop must wait.
     fn any(self) -> bool {
         self.build || self.install || self.render || self.spawn
     }
@@ -74,11 +73,11 @@ impl Asked {
 struct Process {
     pid: u32,
     up_since_ms: u64,
-    /// It is gone itself, but others of its group live.
+    /// The process has ended, but others of its group are alive.
     left_behind: bool,
 }
 
-/// What has changed on disk and was not acted on yet (reference: services §12.2).
+/// Changes on disk that are not yet applied (reference: services §12.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Pending {
     init: bool,
@@ -88,61 +87,61 @@ struct Pending {
     config: bool,
 }
 
-/// What belongs to one attempt to run the service, from building to the end of its stop.
+/// State of one attempt to run the service, from building to the end of its stop.
 #[derive(Debug, Default)]
 struct Attempt {
-    /// What was built; for a process that was taken back, what was remembered.
+    /// The built plan; for a reattached process, the remembered one.
     plan: Option<Plan>,
-    /// The caller holds the built service: hooks can run.
+    /// The caller holds the built service, so hooks can run.
     built: bool,
     /// Hooks are on disk.
     rendered: bool,
-    /// It is made of what ran before, because something newer cannot start.
+    /// It uses the former release, because a newer one cannot start.
     former: bool,
-    /// Why the attempt before it failed, of which this one is the way back.
+    /// Error of the failed attempt that this one falls back from.
     first_error: Option<String>,
-    /// What of the last rendering failed.
+    /// Failures of the last rendering.
     unrendered: Option<String>,
-    /// What templates see has changed since the last rendering was asked for.
+    /// Template values have changed since the last rendering was requested.
     dirty: bool,
     /// Changes that wait for the process or the election.
     pending: Pending,
-    /// The line `Starting …` was printed.
+    /// The line `Starting …` was logged.
     told_starting: bool,
-    /// The lines after preparation were printed.
+    /// The lines after preparation were logged.
     told_prepared: bool,
-    /// `Waiting for service binds...` was printed for the present wait.
+    /// `Waiting for service binds...` was logged for the present wait.
     told_waiting: bool,
     /// The service rumor was gossiped.
     announced: bool,
     /// The election status last acted on.
     election: ElectionStatus,
-    /// The process was started or taken back.
+    /// The process was started or reattached.
     initialized: bool,
     /// `post-run` failed and runs again at this time.
     post_run_at_ms: Option<u64>,
     /// When `post-run` was started last.
     post_run_started_ms: u64,
-    /// `reconfigure` is wanted once more when it ends.
+    /// `reconfigure` runs again when it ends.
     reconfigure_again: bool,
-    /// `file-updated` is wanted once more when it ends.
+    /// `file-updated` runs again when it ends.
     file_updated_again: bool,
-    /// A process was taken back, but its service could not be built: tried again then.
+    /// The service of a reattached process could not be built; next try.
     rebuild_at_ms: Option<u64>,
-    /// Something could not be rendered or written (a full disk): tried again then.
+    /// A file could not be rendered or written (a full disk); next try.
     rerender_at_ms: Option<u64>,
-    /// Some files of the configuration are new, others could not be written: until they are,
-    /// the process is not told, so that it never reads half a change.
+    /// Some configuration files are new, others could not be written. Until they are, the process
+    /// gets no signal, so that it never reads a partial change.
     half_written: bool,
 }
 
-/// Lines already printed, so that they are not repeated until something changes.
+/// Lines already logged, to avoid repetition until something changes.
 #[derive(Debug, Default)]
 struct Told {
-    /// Why the last attempts did not get as far as `init`.
+    /// Why the last attempts failed before `init`.
     failure: Option<String>,
     render: Vec<RenderFailure>,
-    /// What was last told of a candidate.
+    /// The last line about a candidate.
     candidate: Option<String>,
     binds: BTreeMap<String, BindState>,
     hooks: BTreeMap<Hook, Vec<Effect>>,
@@ -153,7 +152,7 @@ struct Told {
 pub struct Machine {
     group: ServiceGroup,
     spec: ServiceSpec,
-    /// A spec that comes into force when the present stop has finished.
+    /// The spec that takes effect when the current stop is complete.
     next: Option<(ServiceSpec, ServiceGroup)>,
     settings: Settings,
     rng: ChaCha8Rng,
@@ -167,9 +166,9 @@ pub struct Machine {
     backoff: Backoff,
     /// A failed service does not start before this time.
     not_before_ms: Option<u64>,
-    /// When the last attempt, `init` or spawn began, unless its process ran long enough.
+    /// Start of the last attempt, `init` or spawn, unless its process ran long enough.
     last_start_ms: Option<u64>,
-    /// The next attempt is a restart, not a fresh start.
+    /// The next attempt counts as a restart, not as a fresh start.
     restarting: bool,
     restart_count: u64,
     last_process_state: Option<LastProcess>,
@@ -177,37 +176,37 @@ pub struct Machine {
     binds: Vec<BindReport>,
     election: ElectionStatus,
     leader: Option<String>,
-    /// Something a build reads has changed while it was under way.
+    /// A file that the build reads has changed during the build.
     files_changed: bool,
-    /// Why the service is down, as far as Habitat's documents tell.
+    /// Why the service is down, as Habitat's documents show it.
     reason: Option<String>,
-    /// What kept it from running last.
+    /// The last reason why it did not run.
     failure: Option<Failure>,
     crashes: Crashes,
     account: Account,
-    /// What would replace that which runs, until it has been checked.
+    /// Candidate to replace the running release or spec, until it has been checked.
     candidate: Option<Candidate>,
-    /// What the service ran from last.
+    /// The former release and spec.
     former: Option<Former>,
-    /// The release whose files are on disk, all of them.
+    /// The release whose files are all on disk.
     on_disk: Option<String>,
-    /// The release that the next attempt is made of.
+    /// The release for the next attempt.
     pin: Option<String>,
-    /// Why something newer than that which runs does not.
+    /// Why a newer candidate does not run.
     condition: Option<String>,
-    /// Why a newer state of what the service is made of is not even a release.
+    /// Why a newer state of the service's directory is not a release.
     unreleased: Option<String>,
-    /// Since when one of these two, or a failed rendering, is so, Unix milliseconds.
+    /// Start of one of these two conditions, or of a failed rendering, Unix milliseconds.
     condition_since_ms: u64,
     told: Told,
-    /// Difference between Unix time and the caller's clock, for what is remembered.
+    /// Difference between Unix time and the caller's clock, for the remembered state.
     unix_minus_mono_ms: u64,
     remembered: Remembered,
     effects: VecDeque<Effect>,
 }
 
 impl Machine {
-    /// A service whose spec was just read; begins to start if it is wanted up. `seed` decides
+    /// A service with a newly read spec; starts if its desired state is up. `seed` determines
     /// back-off and splay.
     #[must_use]
     pub fn new(
@@ -225,9 +224,9 @@ impl Machine {
         machine
     }
 
-    /// A service that the former Supervisor knew and that has no process: what is shown of it
-    /// goes on, and so does its wait for the next start. `ended` is the end of a process that the
-    /// former Supervisor may not have heard of.
+    /// A service that the former Supervisor managed and that has no process: its shown state and
+    /// its wait for the next start continue. `ended` is the end of a process that the former
+    /// Supervisor may have missed.
     #[must_use]
     pub fn resume(
         now: Now,
@@ -254,9 +253,9 @@ impl Machine {
         machine
     }
 
-    /// A service whose process outlived the former Supervisor. Its process is neither started
-    /// nor initialized again; its health is checked anew. The service is built for its
-    /// records, of the release that the process was started from.
+    /// A service whose process outlived the former Supervisor. The process is neither started nor
+    /// initialized again; its health check restarts. The service is built for its records, from the
+    /// release that the process was started from.
     #[must_use]
     pub fn adopt(
         now: Now,
@@ -321,7 +320,7 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened. Effects are then to be drawn with [`Machine::poll`].
+    /// Handles an event. Draw effects with [`Machine::poll`] afterwards.
     pub fn handle(&mut self, now: Now, event: Event) {
         if self.phase == Phase::Gone {
             return;
@@ -359,7 +358,7 @@ impl Machine {
         self.settle();
     }
 
-    /// Does what is due. To be called at [`Machine::next_wake_ms`]; earlier does no harm.
+    /// Performs due actions. Call it at [`Machine::next_wake_ms`]; an earlier call is harmless.
     pub fn wake(&mut self, now: Now) {
         match self.phase {
             Phase::Pausing { until_ms: at_ms } | Phase::Broken { retry_at_ms: at_ms, .. } => {
@@ -381,7 +380,7 @@ impl Machine {
         self.settle();
     }
 
-    /// When [`Machine::wake`] is due, on the clock of [`Now::mono_ms`].
+    /// Time when [`Machine::wake`] is due, on the clock of [`Now::mono_ms`].
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
         match self.phase {
@@ -411,18 +410,18 @@ impl Machine {
         }
     }
 
-    /// The next thing to be done.
+    /// The next effect to carry out.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// The group in force: that of the process while there is one.
+    /// The current group: that of the process while there is one.
     #[must_use]
     pub fn group(&self) -> &ServiceGroup {
         &self.group
     }
 
-    /// The newest spec, which may not be in force yet.
+    /// The newest spec, which may not have taken effect yet.
     #[must_use]
     pub fn spec(&self) -> &ServiceSpec {
         self.next.as_ref().map_or(&self.spec, |(spec, _)| spec)
@@ -434,7 +433,7 @@ impl Machine {
         self.attempt.plan.as_ref()
     }
 
-    /// What documents and the status table show.
+    /// State for documents and the status table.
     #[must_use]
     pub fn status(&self) -> Status {
         let up = self.process.filter(|process| !process.left_behind);
@@ -463,22 +462,21 @@ impl Machine {
         }
     }
 
-    /// Why the service is down; else what keeps it from running what it should; else why its health
-    /// is unknown.
+    /// Why the service is down; else the conditions that keep it from running what it should; else
+    /// why its health is unknown.
     fn shown_reason(&self) -> Option<String> {
         let health = || self.health.reason().map(Into::into);
         self.reason.clone().or_else(|| self.conditions()).or_else(health)
     }
 
-    /// What keeps it from running what it should.
+    /// The conditions that keep it from running what it should.
     fn conditions(&self) -> Option<String> {
         let conditions = [&self.condition, &self.unreleased, &self.attempt.unrendered];
         let conditions: Vec<&str> = conditions.into_iter().filter_map(Option::as_deref).collect();
         (!conditions.is_empty()).then(|| conditions.join("; "))
     }
 
-    /// True while `install` hooks are wanted: of what is being started, or of what was checked
-    /// beside it.
+    /// True while `install` hooks are due: of the starting release, or of a checked candidate.
     #[must_use]
     pub fn is_installing(&self) -> bool {
         self.asked.install && !matches!(self.phase, Phase::Stopping(_))
@@ -502,7 +500,7 @@ impl Machine {
         }
     }
 
-    /// What the next Supervisor has to know; see [`Effect::Remember`].
+    /// State for the next Supervisor; see [`Effect::Remember`].
     #[must_use]
     pub fn remember(&self) -> Remembered {
         Remembered {
@@ -531,7 +529,7 @@ impl Machine {
         mono_ms.saturating_add(self.unix_minus_mono_ms)
     }
 
-    /// Takes over what the former Supervisor knew.
+    /// Restores the state of the former Supervisor.
     fn recall(&mut self, now: Now, remembered: &Remembered) {
         let mono_of =
             |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
@@ -542,8 +540,8 @@ impl Machine {
         if let Some(at_ms) = remembered.state_entered_unix_ms {
             self.state_entered_ms = at_ms.min(now.unix_ms);
         }
-        // One that lies ahead is a wait that goes on; a clock that was set back must not make it
-        // longer than the back-off can be.
+        // A time in the future continues a wait; a clock that was set back must not make it longer
+        // than the longest back-off.
         self.not_before_ms = remembered.not_before_unix_ms.map(|at_ms| {
             let left_ms = at_ms.saturating_sub(now.unix_ms).min(self.settings.backoff.max_ms);
             now.mono_ms.saturating_add(left_ms)
@@ -555,7 +553,7 @@ impl Machine {
         self.account.clone_from(&remembered.account);
     }
 
-    /// The end of every call: asks that what changed be kept.
+    /// End of every call: requests that changes are remembered.
     fn settle(&mut self) {
         if self.phase == Phase::Gone {
             return;
@@ -579,7 +577,7 @@ impl Machine {
         self.attempt.plan.as_ref().is_some_and(|plan| plan.has(hook))
     }
 
-    /// Starts a hook that the package has; false when it has none, or an instance still runs.
+    /// Starts a hook of the package; false when it does not exist, or an instance is running.
     fn run_hook(&mut self, now: Now, hook: Hook) -> bool {
         let until_ms = now.mono_ms.saturating_add(self.settings.hook_timeouts.ms(hook));
         let starts = self.has_hook(hook) && self.hooks.start(hook, until_ms);
@@ -589,7 +587,7 @@ impl Machine {
         starts
     }
 
-    /// What was last heard of a bind, as the spec maps it.
+    /// The last report of a bind, as mapped by the spec.
     fn bind_report(&self, bind: &ServiceBind) -> Option<&BindReport> {
         self.binds
             .iter()

@@ -1,21 +1,21 @@
-//! Where a service is in its life.
+//! Phases of a service.
 
 /// What follows a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
-    /// It stays down.
+    /// The service stays down.
     Down,
-    /// It is forgotten, unless a new spec comes before that.
+    /// The service is removed, unless a new spec comes first.
     Unload,
     /// The Supervisor ends.
     Shutdown,
-    /// It starts afresh, with a new spec or because the user changed his mind.
+    /// The service starts afresh, with a new spec or after a start command.
     Start,
-    /// It starts again by itself: a failure, or a change of what it runs from.
+    /// The service restarts: after a failure, or a change of its release or files.
     Restart,
 }
 
-/// A stop under way: everything that runs or was asked for is waited for.
+/// A stop in progress, which waits for everything that runs and all outstanding answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopping {
     /// What follows.
@@ -24,14 +24,13 @@ pub(crate) struct Stopping {
     pub(crate) timeout_ms: u64,
     /// When KILL is due; set once the signal was sent.
     pub(crate) kill_at_ms: Option<u64>,
-    /// When KILL was sent: from then on what is left of the group is not waited for without end.
+    /// When KILL was sent; limits the wait for the rest of the group.
     pub(crate) killed_at_ms: Option<u64>,
-    /// There are processes that may not be killed: they are waited for until they are gone, unless
-    /// the Supervisor ends.
+    /// Some processes may not be killed: the stop waits until they end, unless the Supervisor ends.
     pub(crate) out_of_reach: bool,
 }
 
-/// Where a service is in its life.
+/// Phases of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Not wanted; nothing runs.
@@ -40,11 +39,11 @@ pub(crate) enum Phase {
     Pausing { until_ms: u64 },
     /// Its package and templates are being read.
     Building,
-    /// It cannot be built or rendered; tried again at this time, or when a file has changed.
+    /// It cannot be built or rendered; retried at this time, or when a file has changed.
     Broken {
         /// The slow retry.
         retry_at_ms: u64,
-        /// A change of what templates see may help, too.
+        /// A change of template values may help, too.
         by_context: bool,
     },
     /// `install` hooks run.
@@ -59,13 +58,13 @@ pub(crate) enum Phase {
     Spawning,
     /// The process is up.
     Running,
-    /// Hooks were ended, the process was signalled.
+    /// Hooks and process are being stopped.
     Stopping(Stopping),
-    /// Nothing runs but `post-stop`.
+    /// Only `post-stop` runs.
     PostStop {
         /// What follows.
         after: After,
     },
-    /// Done.
+    /// Finished.
     Gone,
 }

@@ -1,6 +1,6 @@
-//! What is kept of a service outside the Supervisor, so that the next one can take its process
-//! back with nothing lost. A few lines of text, `key value` each; unknown keys are skipped, so
-//! that an older Supervisor reads what a newer one wrote.
+//! State of a service kept outside the Supervisor, so that the next one can reattach to its process
+//! without loss. A few lines of text, `key value` each; unknown keys are skipped, so that an older
+//! Supervisor can read the text of a newer one.
 
 use roost_ident::{HealthStatus, Hook, ShutdownSignal, TerminationReason};
 
@@ -14,13 +14,13 @@ use crate::{
 
 mod account;
 
-/// [`Remembered::encode`] never gives more.
+/// Upper limit of the length of [`Remembered::encode`].
 pub const REMEMBERED_SIZE_MAX_BYTES: usize = 4_096;
 
-/// The first line, with the version of the form.
+/// The first line, with the version of the format.
 const HEADER: &str = "roost-service 1";
 
-/// Text that was not written by [`Remembered::encode`].
+/// The text does not come from [`Remembered::encode`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RememberedError {
     /// It has more than [`REMEMBERED_SIZE_MAX_BYTES`].
@@ -31,7 +31,7 @@ pub enum RememberedError {
     Header,
 }
 
-/// What is kept of a service.
+/// Remembered state of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remembered {
     /// Restarts after failures.
@@ -42,11 +42,12 @@ pub struct Remembered {
     pub health: HealthStatus,
     /// The last back-off drawn, in milliseconds.
     pub backoff_ms: Option<u64>,
-    /// When the last restart began, Unix milliseconds.
+    /// Start of the last restart, Unix milliseconds.
     pub restarted_at_unix_ms: Option<u64>,
     /// The process is being stopped.
     pub stopping: bool,
-    /// What the process was started from. Only release, hooks, signal and timeout are kept.
+    /// The plan that the process was started from. Only release, hooks, signal and timeout are
+    /// kept.
     pub plan: Option<Plan>,
     /// When the process last changed between up and down, Unix milliseconds.
     pub state_entered_unix_ms: Option<u64>,
@@ -54,15 +55,15 @@ pub struct Remembered {
     pub health_since_unix_ms: Option<u64>,
     /// A check of this process was OK.
     pub has_passed: bool,
-    /// Before this time it does not start again, Unix milliseconds.
+    /// Earliest next start, Unix milliseconds.
     pub not_before_unix_ms: Option<u64>,
-    /// The next start is a restart.
+    /// The next start counts as a restart.
     pub restarting: bool,
-    /// What kept it from running last.
+    /// The last reason why it did not run.
     pub failure: Option<Failure>,
     /// The last unexpected ends, Unix milliseconds.
     pub crashes_unix_ms: Vec<u64>,
-    /// What happened last.
+    /// The last events.
     pub account: Account,
 }
 
@@ -73,15 +74,14 @@ pub struct Survivor {
     pub pid: u32,
     /// When it was started.
     pub started_unix_ms: u64,
-    /// What was kept of its service; the default when nothing was.
+    /// Remembered state of its service; the default when there is none.
     pub remembered: Remembered,
-    /// Nothing of it runs any more, and its stop is not over: what is left to be done is
-    /// `post-stop`.
+    /// All its processes have ended, but its stop is not complete: only `post-stop` remains.
     pub is_gone: bool,
 }
 
 impl Remembered {
-    /// As text of at most [`REMEMBERED_SIZE_MAX_BYTES`]: what does not fit is left out.
+    /// As text of at most [`REMEMBERED_SIZE_MAX_BYTES`]: leaves out what does not fit.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = format!("{HEADER}\n");
@@ -94,10 +94,10 @@ impl Remembered {
                 text.push('\n');
             }
         };
-        // What is decided by comes before what is only shown.
+        // State for decisions comes before state that is only shown.
         line("restart_count", &self.restart_count.to_string());
         if let Some(LastProcess { pid, reason, terminated_at_s }) = &self.last_process_state {
-            // A restart without a process has pid 0, which no process has.
+            // A restart without a process is stored with pid 0, which no process has.
             let pid = pid.unwrap_or(0);
             line("last_process", &format!("{pid} {reason} {terminated_at_s}"));
         }
@@ -146,7 +146,7 @@ impl Remembered {
         text
     }
 
-    /// Reads what [`Remembered::encode`] wrote. Lines it does not understand are skipped.
+    /// Reads the text of [`Remembered::encode`]. Skips unknown lines.
     ///
     /// # Errors
     /// When it is too large or of another version.
@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// Everything at its largest.
+    /// All fields at their largest.
     fn much() -> Remembered {
         let text = |c: &str| c.repeat(199) + "\n";
         let stream = |c: &str| Excerpt::last_of(&text(c).repeat(9), HOOK_BYTES_MAX);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_last_is_kept_and_fits() {
+    fn the_last_events_are_kept_and_fit() {
         let remembered = much();
         assert_eq!(Remembered::decode(&remembered.encode()), Ok(remembered));
         for outcome in [HookOutcome::Exit(-1), HookOutcome::Signal(15)] {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_a_few_plain_lines() {
+    fn the_encoded_text_is_a_few_plain_lines() {
         assert_eq!(
             some().encode(),
             "roost-service 1\nrestart_count 3\nlast_process 42 run_hook_failed 1795362328\n\
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_unknown_lines_are_skipped() {
+    fn encoded_state_decodes_and_unknown_lines_are_skipped() {
         assert_eq!(Remembered::decode(&some().encode()), Ok(some()));
         let text = some().encode().replace("health Warning", "future thing\nhealth Warning");
         assert_eq!(Remembered::decode(&text), Ok(some()));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn fields_beyond_the_size_limit_are_left_out() {
         let mut remembered = some();
         remembered.plan = Some(Plan::bare(&"x".repeat(REMEMBERED_SIZE_MAX_BYTES)));
         let text = remembered.encode();

@@ -1,4 +1,4 @@
-//! Times that govern a machine.
+//! Time limits of a machine.
 
 use roost_ident::Hook;
 
@@ -19,16 +19,16 @@ impl Default for BackoffSettings {
     }
 }
 
-/// Times that govern a machine, all in milliseconds.
+/// Time limits of a machine, all in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Restart back-off.
     pub backoff: BackoffSettings,
-    /// Starts of one service are at least this far apart, unless the process ran that long.
+    /// Least time between starts of one service, unless the process ran that long.
     pub start_floor_ms: u64,
-    /// Longest runs of hooks.
+    /// Time limits of hooks.
     pub hook_timeouts: HookTimeouts,
-    /// A failed build is tried again after this time even if no file was seen to change.
+    /// A failed build is retried after this time even without a file change.
     pub rebuild_pause_ms: u64,
 }
 
@@ -43,15 +43,15 @@ impl Default for Settings {
     }
 }
 
-/// How long each hook may run, in milliseconds; then it is ended, and what waits for it goes on.
+/// Time limit of each hook in milliseconds; the hook is then stopped, and the service continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookTimeouts([u64; Hook::ALL.len()]);
 
 impl HookTimeouts {
-    /// The longest run of a hook when nobody sets another; 0 for `run`, which has no limit.
+    /// Default time limit of a hook; 0 for `run`, which has no limit.
     ///
-    /// What prepares a service (`install`, `init`, `post-run`) may restore a database; what is done
-    /// beside a running one holds up the next change.
+    /// Hooks that prepare a service (`install`, `init`, `post-run`) may restore a database; hooks
+    /// beside a running one delay the next change.
     #[must_use]
     pub const fn default_ms(hook: Hook) -> u64 {
         match hook {
@@ -62,14 +62,14 @@ impl HookTimeouts {
         }
     }
 
-    /// The longest run of a hook; 0 for `run`.
+    /// Time limit of a hook; 0 for `run`.
     #[must_use]
     pub fn ms(&self, hook: Hook) -> u64 {
         let place = Hook::ALL.iter().position(|known| *known == hook);
         place.map_or(0, |place| self.0[place])
     }
 
-    /// Sets the longest run of a hook.
+    /// Sets the time limit of a hook.
     #[must_use]
     pub fn with(mut self, hook: Hook, ms: u64) -> Self {
         if let Some(place) = Hook::ALL.iter().position(|known| *known == hook) {

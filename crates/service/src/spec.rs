@@ -1,19 +1,19 @@
-//! What the user wants of one service.
+//! The desired configuration of one service.
 
 use roost_ident::{
     BindingMode, DesiredState, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
 };
 
-/// The group a service belongs to unless the user names one.
+/// Default group of a service.
 pub const GROUP_DEFAULT: &str = "default";
-/// Where packages come from unless the user says otherwise.
+/// Default address of Builder.
 pub const BLDR_URL_DEFAULT: &str = "https://bldr.habitat.sh";
-/// The channel packages come from unless the user says otherwise.
+/// Default channel.
 pub const CHANNEL_DEFAULT: &str = "base";
-/// Time between health checks unless the user sets one.
+/// Default time between health checks.
 pub const HEALTH_CHECK_INTERVAL_DEFAULT: Interval = Interval { secs: 30, nanos: 0 };
 
-/// A duration as spec files and documents spell it.
+/// A duration as written in spec files and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
     /// Whole seconds.
@@ -29,37 +29,37 @@ impl Interval {
         Self { secs, nanos: 0 }
     }
 
-    /// In milliseconds, rounded down, capped where the number ends.
+    /// In milliseconds, rounded down, capped at the largest number.
     #[must_use]
     pub const fn as_ms(self) -> u64 {
         self.secs.saturating_mul(1_000).saturating_add(self.nanos as u64 / 1_000_000)
     }
 }
 
-/// What the user wants of one service: the content of a spec file (reference: services §2.3).
+/// The desired configuration of one service: the content of a spec file (reference: services §2.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
     /// The package; any part after the name may be missing.
     pub ident: PackageIdent,
     /// Name of the group.
     pub group: String,
-    /// Where packages come from.
+    /// Address of Builder.
     pub bldr_url: String,
-    /// The channel they come from.
+    /// Channel of Builder.
     pub channel: String,
-    /// How members of the group relate.
+    /// Topology of the group.
     pub topology: Topology,
     /// How to follow new releases.
     pub update_strategy: UpdateStrategy,
     /// Which release an update goes to.
     pub update_condition: UpdateCondition,
-    /// Groups that provide what the package needs.
+    /// Groups mapped to the package's binds.
     pub binds: Vec<ServiceBind>,
-    /// Whether to wait for them.
+    /// Whether to wait for the binds.
     pub binding_mode: BindingMode,
     /// A directory whose configuration and hooks replace those of the package.
     pub config_from: Option<String>,
-    /// Whether it shall run.
+    /// Whether the service is to run.
     pub desired_state: DesiredState,
     /// Seconds until KILL.
     pub shutdown_timeout_s: Option<u32>,
@@ -74,14 +74,14 @@ pub struct ServiceSpec {
 pub enum Difference {
     /// Not at all.
     None,
-    /// Only in where and how updates are looked for: the process is not touched.
+    /// Only in the source and strategy of updates: the process is not touched.
     Swap,
-    /// In something the process depends on: it is restarted.
+    /// In a property that the process depends on: it is restarted.
     Restart,
 }
 
 impl ServiceSpec {
-    /// The spec of a package with the default of everything else.
+    /// The spec of a package with defaults for everything else.
     #[must_use]
     pub fn new(ident: PackageIdent) -> Self {
         Self {
@@ -108,10 +108,10 @@ impl ServiceSpec {
         format!("{}.spec", self.ident.name)
     }
 
-    /// What a change to `new` asks of a running service.
+    /// The effect of a change to `new` on a running service.
     #[must_use]
     pub fn difference(&self, new: &Self) -> Difference {
-        // Taken apart in full, so that a new field cannot be forgotten here.
+        // Destructured completely, so that the compiler rejects a forgotten new field.
         let Self {
             ident,
             group,
@@ -156,7 +156,7 @@ mod tests {
     type Edit = fn(&mut ServiceSpec);
 
     #[test]
-    fn changes_of_what_the_process_depends_on_restart_it() {
+    fn changes_that_affect_the_process_restart_it() {
         let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
         let edits: [Edit; 9] = [
             |spec| spec.ident.version = Some("1".into()),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_desired_state_is_no_difference() {
+    fn the_desired_state_is_not_a_difference() {
         let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
         let new = ServiceSpec { desired_state: DesiredState::Down, ..old.clone() };
         assert_eq!(old.difference(&new), Difference::None);

@@ -1,5 +1,5 @@
-//! What a load or update command says about a service, and how it is merged into a spec
-//! (reference: services §4.1, control §6.1 and §6.2).
+//! The fields of a load or update command, and merging them into a spec (reference: services §4.1,
+//! control §6.1 and §6.2).
 
 use roost_ident::{
     BindingMode, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
@@ -7,16 +7,16 @@ use roost_ident::{
 
 use crate::spec::{CHANNEL_DEFAULT, Interval, ServiceSpec};
 
-/// The fields a command carries; absent ones keep what the spec has.
+/// The fields of a command; absent ones keep the value of the spec.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SpecFields {
     /// Name of the group.
     pub group: Option<String>,
-    /// Where packages come from.
+    /// Address of Builder.
     pub bldr_url: Option<String>,
-    /// The channel they come from; absent in a load means `base`.
+    /// Channel of Builder; absent in a load means `base`.
     pub channel: Option<String>,
-    /// How members of the group relate.
+    /// Topology of the group.
     pub topology: Option<Topology>,
     /// How to follow new releases.
     pub update_strategy: Option<UpdateStrategy>,
@@ -24,7 +24,7 @@ pub struct SpecFields {
     pub update_condition: Option<UpdateCondition>,
     /// Binds; an empty list clears them.
     pub binds: Option<Vec<ServiceBind>>,
-    /// Whether to wait for them.
+    /// Whether to wait for the binds.
     pub binding_mode: Option<BindingMode>,
     /// Directory with configuration and hooks; ignored by an update.
     pub config_from: Option<String>,
@@ -56,7 +56,7 @@ impl ServiceSpec {
         self.merge_update(fields);
     }
 
-    /// Merges an update: only fields that are present, and never `config_from`.
+    /// Merges an update: only present fields, and never `config_from`.
     pub fn merge_update(&mut self, fields: SpecFields) {
         let SpecFields {
             group,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forced_load_keeps_what_it_does_not_name_but_the_channel() {
+    fn a_forced_load_keeps_absent_fields_except_the_channel() {
         let mut spec = loaded();
         let ident = PackageIdent::new("o", "n", Some("1"), None);
         spec.merge_load(
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_takes_what_it_names_but_config_from() {
+    fn an_update_takes_present_fields_except_config_from() {
         let mut spec = loaded();
         spec.merge_update(SpecFields {
             binds: Some(Vec::new()),

@@ -1,4 +1,4 @@
-//! Spec files: their text form, in Habitat's own order of keys (reference: services §2.3).
+//! Spec files: their text format, in Habitat's order of keys (reference: services §2.3).
 
 use roost_ident::{
     BindingMode, DesiredState, PackageIdent, ServiceBind, ServiceGroup, Topology, UpdateCondition,
@@ -11,22 +11,22 @@ use crate::spec::{
     ServiceSpec,
 };
 
-/// No spec file is larger.
+/// Largest spec file.
 pub const SPEC_SIZE_MAX_BYTES: usize = 64 * 1024;
 
-/// Why a spec file is not used. The text goes into [`SpecError::line`].
+/// Why a spec file is not used; [`SpecError::line`] shows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// It is larger than [`SPEC_SIZE_MAX_BYTES`].
     #[error("File has {0} bytes, more than the {SPEC_SIZE_MAX_BYTES} allowed")]
     TooLarge(usize),
-    /// It is no TOML, or a value is not what its key needs; says where.
+    /// It is not TOML, or a value does not fit its key; with the place.
     #[error("{0}")]
     Invalid(String),
     /// There is no `ident`.
     #[error("Missing required ident field: (example: ident = \"core/redis\")")]
     MissingIdent,
-    /// It is a spec of another package.
+    /// The file name is that of another package.
     #[error(
         "File name does not match ident name '{name}' from ident = \"{ident}\", it should be \
          called '{name}.spec'"
@@ -49,7 +49,7 @@ impl SpecError {
     }
 }
 
-/// The keys as they stand in the file; unknown ones are ignored.
+/// The keys of the file; unknown ones are ignored.
 #[derive(Deserialize)]
 struct Keys {
     ident: Option<String>,
@@ -77,7 +77,7 @@ struct Keys {
 fn desired_state<'de, D: serde::Deserializer<'de>>(source: D) -> Result<DesiredState, D::Error> {
     let word = String::deserialize(source)?;
     DesiredState::from_spec_word(&word).ok_or_else(|| {
-        serde::de::Error::custom(format!("'{word}' is no desired state; use one of up, down"))
+        serde::de::Error::custom(format!("'{word}' is not a desired state; use one of up, down"))
     })
 }
 
@@ -85,7 +85,7 @@ impl ServiceSpec {
     /// Reads a spec file.
     ///
     /// # Errors
-    /// When the file is too large, no TOML, has a bad value, names no package, or bears the
+    /// When the file is too large, not TOML, has an invalid value, names no package, or has the
     /// wrong name.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, SpecError> {
         if text.len() > SPEC_SIZE_MAX_BYTES {
@@ -160,7 +160,7 @@ impl ServiceSpec {
             key("svc_encrypted_password", quote(password));
         }
         let Interval { secs, nanos } = self.health_check_interval;
-        // TOML has no larger numbers; a control command may.
+        // The limit of TOML numbers; a control command may exceed it.
         let secs = secs.min(i64::MAX as u64);
         text.push_str(&format!("\n[health_check_interval]\nsecs = {secs}\nnanos = {nanos}\n"));
         text
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_larger_than_toml_can_say_is_written_as_the_largest() {
+    fn an_interval_beyond_the_range_of_toml_is_written_as_the_largest() {
         let mut spec = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
         spec.health_check_interval = Interval::from_secs(u64::MAX);
         let read = parse(&spec.to_toml()).expect("a spec");

@@ -1,9 +1,9 @@
-//! What documents and the status table show of a service.
+//! State of a service for documents and the status table.
 
 use crate::{account::Account, why::Reason};
 use roost_ident::{DesiredState, ElectionStatus, HealthStatus, ProcessState, TerminationReason};
 
-/// Where a service is in its life, for people.
+/// Phase of a service, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseName {
     /// Not wanted.
@@ -69,18 +69,18 @@ pub struct ProcessStatus {
     pub state_entered_ms: u64,
 }
 
-/// Why and when the service was last marked for a restart (reference: http-api §9.2).
+/// Reason and time of the last restart mark (reference: http-api §9.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastProcess {
     /// Id of the process; `None` when none ran.
     pub pid: Option<u32>,
-    /// Why.
+    /// Why it ended.
     pub reason: TerminationReason,
     /// Unix seconds.
     pub terminated_at_s: u64,
 }
 
-/// Where a service is in its life, for machines: the words of the v1 documents.
+/// State of a service, for machines: the words of the v1 documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceState {
     /// On its way up.
@@ -91,11 +91,11 @@ pub enum ServiceState {
     Stopping,
     /// Not wanted, and down.
     Down,
-    /// Failed; waits for its next start.
+    /// Failed; waits for the next start.
     BackingOff,
     /// Waits for others: binds, a leader.
     Blocked,
-    /// Cannot start until something is changed.
+    /// Cannot start until something changes.
     Failed,
 }
 
@@ -124,20 +124,20 @@ pub struct Status {
     pub process: ProcessStatus,
     /// Last result; unknown while the process is down.
     pub health: HealthStatus,
-    /// What Habitat's health document says beyond what the hook printed: why the service could
-    /// not be read or rendered, or that a check ran too long.
+    /// The reason in Habitat's health document besides the hook's output: why the service could not
+    /// be read or rendered, or that a check timed out.
     pub reason: Option<String>,
-    /// Why the service is not as it should be.
+    /// Why the service is not healthy.
     pub why: Option<Reason>,
-    /// Where it is in its life, for machines.
+    /// State for machines.
     pub state: ServiceState,
     /// Unix milliseconds of the last change of `health`.
     pub health_since_unix_ms: u64,
     /// A hook checks its health.
     pub has_check: bool,
-    /// What happened last.
+    /// The last events.
     pub account: Account,
-    /// The process was started after `init`, or taken back.
+    /// The process was started after `init`, or reattached.
     pub initialized: bool,
     /// Last election status acted on; `None` without leader topology.
     pub last_election_status: ElectionStatus,
@@ -149,6 +149,6 @@ pub struct Status {
     pub restart_count: u64,
     /// Fully qualified identifier of the release in use.
     pub release: Option<String>,
-    /// Where it is in its life.
+    /// Phase for people.
     pub phase: PhaseName,
 }

@@ -1,5 +1,5 @@
-//! The lines a user reads about a service, word for word as Habitat prints them where it has
-//! one (reference: services §16, control §20).
+//! Log lines about a service, identical to Habitat's where it has one (reference: services §16,
+//! control §20).
 
 use roost_ident::{ElectionStatus, HealthStatus, Hook};
 
@@ -18,7 +18,7 @@ pub(crate) fn service(text: impl Into<String>) -> Effect {
     line(Preamble::Group, LogKey::Sr, text)
 }
 
-/// The lines about a hook that did not succeed, or whose success means nothing.
+/// The lines about a hook that failed, or whose success means nothing.
 pub(crate) fn hook_ended(hook: Hook, outcome: &HookOutcome) -> Vec<Effect> {
     let package = |text: String| vec![line(Preamble::Package, LogKey::Hk, text)];
     match (hook, outcome) {
@@ -78,7 +78,7 @@ pub(crate) fn hook_ended(hook: Hook, outcome: &HookOutcome) -> Vec<Effect> {
     }
 }
 
-/// The lines about a service that could not be built.
+/// The lines about a failed build.
 pub(crate) fn build_failed(ident: &str, failure: &BuildFailure) -> Vec<String> {
     match failure {
         BuildFailure::Directory { path, .. } => vec![
@@ -96,7 +96,7 @@ pub(crate) fn build_failed(ident: &str, failure: &BuildFailure) -> Vec<String> {
     }
 }
 
-/// The line about a file that was rendered.
+/// The line about a rendered file.
 pub(crate) fn rendered(file: &RenderedFile) -> Effect {
     let path = &file.path;
     match file.kind {
@@ -112,28 +112,28 @@ pub(crate) fn rendered(file: &RenderedFile) -> Effect {
     }
 }
 
-/// What of a rendering failed; `None` when nothing did.
+/// The failures of a rendering; `None` when there are none.
 pub(crate) fn unrendered(failures: &[RenderFailure]) -> Option<String> {
     let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-/// What is said when something newer than that which runs cannot start.
+/// The reason when a newer candidate cannot start.
 pub(crate) fn not_replaced(error: &str, running: Option<&str>) -> String {
     format!("{error}; not taken over, {} keeps running", running.unwrap_or("the former release"))
 }
 
-/// What is said when an attempt failed and what ran before is started instead.
+/// The reason when an attempt failed and the fallback starts instead.
 pub(crate) fn gone_back(error: &str, release: &str) -> String {
-    format!("{error}; {release}, which ran before, is started instead")
+    format!("{error}; {release}, the former release, is started instead")
 }
 
-/// What is said about a hook that had to be ended.
+/// The line about a hook that exceeded its time limit.
 pub(crate) fn too_long(hook: Hook, timeout_ms: u64) -> String {
-    format!("{hook} ran longer than {} secs and was ended", seconds(timeout_ms))
+    format!("{hook} ran longer than {} secs and was stopped", seconds(timeout_ms))
 }
 
-/// The line about an election whose status has changed.
+/// The line about a changed election status.
 pub(crate) fn election(status: ElectionStatus, leader: Option<&str>) -> Effect {
     service(match status {
         ElectionStatus::None => "Waiting to execute hooks; election hasn't started".to_owned(),
@@ -147,7 +147,7 @@ pub(crate) fn election(status: ElectionStatus, leader: Option<&str>) -> Effect {
     })
 }
 
-/// A time in seconds for the user: whole where it is whole.
+/// A time in seconds for the user, without decimals if it is whole.
 pub(crate) fn seconds(ms: u64) -> String {
     if ms.is_multiple_of(1_000) {
         format!("{}", ms / 1_000)
@@ -156,7 +156,7 @@ pub(crate) fn seconds(ms: u64) -> String {
     }
 }
 
-/// A time for people: two decimals where it is short, whole seconds where it is long.
+/// A time for people: two decimals if it is short, whole seconds if it is long.
 pub(crate) fn rough_seconds(ms: u64) -> String {
     match ms {
         0..10_000 => format!("{:.1}", ms as f64 / 1_000.0),
@@ -191,8 +191,8 @@ pub(crate) fn health_changed(
     line(Preamble::Group, LogKey::Hk, text)
 }
 
-/// The lines about a failure, of which `what` names the reason. Habitat prints the second one
-/// alone; without a pause it says that the service is stopped, which has ended already.
+/// The lines about a failure with reason `what`. Habitat logs only the second one; without a pause
+/// that one would announce the stop of a service that has already ended.
 pub(crate) fn failed(what: Option<&str>, pause_ms: u64) -> Vec<Effect> {
     let mut lines = Vec::new();
     match (what, pause_ms) {
@@ -212,7 +212,7 @@ fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// What is said when a service is stopped to be started again.
+/// The line about a stop before a restart.
 pub(crate) fn will_restart(pause_ms: u64) -> String {
     if pause_ms == 0 {
         "Stopping service, will restart immediately".into()

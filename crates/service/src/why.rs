@@ -1,10 +1,10 @@
-//! Why a service is not as it should be: the words for it.
+//! Reason codes: why a service is not healthy.
 
 use crate::excerpt::Excerpt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal,)+) => {
-        /// What is the matter, for programs. The words are stable.
+        /// The cause, for programs. The words are stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ReasonCode {
             $($(#[$doc])* $variant,)+
@@ -26,7 +26,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// It was stopped, and stays so until somebody starts it.
+    /// It was stopped, and stays down until it is started.
     DesiredDown = "desired_down",
     /// It is being stopped.
     Stopping = "stopping",
@@ -44,43 +44,43 @@ codes! {
     InitFailed = "init_failed",
     /// Its process could not be started.
     StartFailed = "start_failed",
-    /// Its process ends by itself.
+    /// Its process ends unexpectedly.
     RunExits = "run_exits",
     /// A template cannot be rendered or written.
     TemplateError = "template_error",
-    /// User, configuration, binds or templates are missing or bad.
+    /// User, configuration, binds or templates are missing or invalid.
     ConfigError = "config_error",
-    /// Something newer than that which runs was asked for and cannot start.
+    /// A newer release or spec was requested and cannot start.
     NotReplaced = "not_replaced",
     /// No installed package satisfies its spec.
     PackageMissing = "package_missing",
-    /// Its package has nothing to run.
+    /// Its package has no run hook.
     PackageBroken = "package_broken",
-    /// A directory of it could not be made.
+    /// A directory of the service could not be created.
     DirectoryError = "directory_error",
     /// The last health check was critical.
     HealthCritical = "health_critical",
     /// The last health check gave no result.
     HealthUnknown = "health_unknown",
-    /// The last health check ran too long.
+    /// The last health check timed out.
     HealthTimeout = "health_timeout",
 }
 
-/// Why a service is not as it should be.
+/// Why a service is not healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// For programs.
     pub code: ReasonCode,
     /// For people, one line.
     pub message: String,
-    /// Since when it is so, Unix milliseconds.
+    /// Start of the condition, Unix milliseconds.
     pub since_unix_ms: u64,
-    /// What was printed about it, the last line last.
+    /// Related output, oldest line first.
     pub evidence: Excerpt,
 }
 
 impl Reason {
-    /// The message with the last line of what was printed.
+    /// The message with the last line of output.
     #[must_use]
     pub fn line(&self) -> String {
         match self.evidence.last() {
@@ -90,12 +90,12 @@ impl Reason {
     }
 }
 
-/// Something that kept the service from running, until it has run for a while.
+/// A failure that kept the service from running, until it has run for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind.
+    /// Kind of failure.
     pub code: ReasonCode,
-    /// What it says by itself; how a process or hook ended is in [`crate::account::Account`].
+    /// The message alone; how a process or hook ended is in [`crate::account::Account`].
     pub message: String,
     /// Unix milliseconds of the first one of this kind in a row.
     pub since_unix_ms: u64,

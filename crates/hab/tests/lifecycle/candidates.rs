@@ -79,7 +79,7 @@ fn after_a_restart_of_the_machine_the_release_that_ran_last_is_started() {
     sup.stop();
     let sup = root.supervisor().start();
     sup.wait_up("web");
-    sup.wait_log("which ran before, is started instead");
+    sup.wait_log("the former release, is started instead");
     wait_condition(&sup, "web/hooks/run.sh:2:1: {{#if}} is never closed");
 }
 
@@ -128,7 +128,7 @@ fn a_reconfigure_hook_that_hangs_is_ended_and_the_next_change_is_delivered() {
     root.write("hab/user/web/config/user.toml", "v = 1\n");
     sup.wait_log("Modified configuration file");
     root.write("hab/user/web/config/user.toml", "v = 2\n");
-    sup.wait_log("(HK): reconfigure ran longer than 1 secs and was ended");
+    sup.wait_log("(HK): reconfigure ran longer than 1 secs and was stopped");
     sup.wait_json("/services/web/default/config", |cfg| cfg["v"] == 2);
     sup.wait_log("hook[reconfigure]: v=2");
     assert_eq!(sup.wait_up("web"), pid);

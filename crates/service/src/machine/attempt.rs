@@ -1,5 +1,5 @@
-//! From the wish to run to the spawned process: build, install, prepare, init, spawn
-//! (reference: services §5 and §7).
+//! From the desired state to the spawned process: build, install, prepare, init, spawn (reference:
+//! services §5 and §7).
 
 use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Machine {
-    /// Begins an attempt, or waits until it may. Nothing runs and nothing is asked for.
+    /// Begins an attempt, or waits until it may begin. Nothing runs and no answer is outstanding.
     pub(super) fn begin(&mut self, now: Now) {
         self.adopt_next_spec();
         self.attempt = Attempt::default();
@@ -36,7 +36,7 @@ impl Machine {
         self.ask_build();
     }
 
-    /// The next attempt begins no sooner.
+    /// Earliest start of the next attempt.
     fn floor_ms(&self) -> u64 {
         let floor_ms = self.settings.start_floor_ms;
         self.last_start_ms.map_or(0, |at_ms| at_ms.saturating_add(floor_ms))
@@ -51,7 +51,7 @@ impl Machine {
                 let installs = plan.installs;
                 self.attempt.plan = Some(plan);
                 self.attempt.built = true;
-                // After a failure the line waits until there is something new to tell.
+                // After a failure the line waits until there is something new to report.
                 if self.told.failure.is_none() {
                     self.tell_starting();
                 }
@@ -65,7 +65,7 @@ impl Machine {
             }
             Phase::Running => self.built_again(now, plan),
             Phase::Stopping(_) => {
-                // A process that was taken back is being stopped: now post-stop can run.
+                // A reattached process is being stopped: now post-stop can run.
                 self.attempt.plan = Some(plan);
                 self.attempt.built = true;
                 self.advance_stop(now);
@@ -102,7 +102,8 @@ impl Machine {
                 self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
                 self.note_failure(now, code_of(failure), failure.to_string());
                 if self.has_hook(Hook::HealthCheck) {
-                    // Nobody checks it until it is built, so the last result says nothing.
+                    // The service is not checked until it is built, so the last result is
+                    // meaningless.
                     self.health.lose(now);
                 }
                 let pause_ms = self.settings.rebuild_pause_ms;
@@ -157,7 +158,7 @@ impl Machine {
                 None => error.to_owned(),
             };
             self.note_failure(now, ReasonCode::InstallFailed, message);
-            // Not one of the failures that are counted, so not one the back-off grows by.
+            // Not a counted failure, so the back-off does not grow.
             let pause_ms = self.backoff.first_ms();
             self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
             self.begin(now);
@@ -168,7 +169,7 @@ impl Machine {
         }
     }
 
-    /// Prints why an attempt came to nothing, unless the last one did for the same reason.
+    /// Logs why an attempt failed, unless the last one failed for the same reason.
     fn tell_failure(&mut self, preamble: Preamble, key: LogKey, lines: &[String]) {
         let reason = lines.first().cloned().unwrap_or_default();
         if self.told.failure.as_ref() != Some(&reason) {
@@ -180,7 +181,7 @@ impl Machine {
         self.reason = Some(reason);
     }
 
-    /// The attempt came to nothing; waits for a change.
+    /// The attempt failed; waits for a change.
     pub(super) fn break_down(&mut self, now: Now, by_context: bool) {
         if std::mem::take(&mut self.files_changed) {
             self.begin(now);
@@ -210,7 +211,7 @@ impl Machine {
         }
     }
 
-    /// The service exists from here on: the ring hears of it, files can be rendered.
+    /// The service exists from here on: announces it to the ring and renders its files.
     fn prepare(&mut self, now: Now) {
         self.phase = Phase::Preparing;
         if self.restarting {
@@ -225,7 +226,7 @@ impl Machine {
         self.advance(now);
     }
 
-    /// Makes the service known to the ring.
+    /// Announces the service to the ring.
     pub(super) fn announce(&mut self) {
         self.attempt.announced = true;
         self.push(Effect::Announce);
@@ -234,14 +235,14 @@ impl Machine {
         }
     }
 
-    /// Goes on as far as binds, rendering and election allow.
+    /// Continues as far as binds, rendering and election allow.
     pub(super) fn advance(&mut self, now: Now) {
         match self.phase {
             Phase::Preparing => {
                 if !self.may_initialize() {
-                    // What failed before is mended; the phase says what is waited for.
+                    // The former failure is resolved; the phase shows the current wait.
                     self.reason = None;
-                    // The reports come first: they say what is waited for.
+                    // The reports come first: they name the missing binds.
                     let is_known =
                         self.spec.binds.iter().all(|bind| self.bind_report(bind).is_some());
                     if is_known && !std::mem::replace(&mut self.attempt.told_waiting, true) {
@@ -278,7 +279,7 @@ impl Machine {
         }
     }
 
-    /// Takes the election's status in and says so when it has changed.
+    /// Stores the election's status and logs a change.
     fn may_act_now(&mut self) -> bool {
         if self.spec.topology == Topology::Leader && self.attempt.election != self.election {
             self.attempt.election = self.election;
@@ -323,7 +324,7 @@ impl Machine {
         }
     }
 
-    /// Prints what has changed about the binds; a bind satisfied from the start is not news.
+    /// Logs changes of the binds; a bind satisfied from the start is not a change.
     fn tell_binds(&mut self) {
         let reports = self.spec.binds.iter().filter_map(|bind| self.bind_report(bind));
         for report in reports.cloned().collect::<Vec<_>>() {
@@ -423,7 +424,7 @@ impl Machine {
         }
     }
 
-    /// The spec that waited for the end of the stop comes into force.
+    /// The spec that waited for the end of the stop takes effect.
     pub(super) fn adopt_next_spec(&mut self) {
         if let Some((spec, group)) = self.next.take() {
             self.replace_spec(spec, group);

@@ -1,9 +1,9 @@
-//! What would replace that which runs: a newer release, or a changed spec.
+//! Candidates to replace what runs: a newer release, or a changed spec.
 //!
-//! It is read, checked and rendered beside what runs, its `install` hooks are run, and only when
-//! all of that has succeeded does it replace what runs. Until then a failure is a condition of the
-//! service, shown as its reason, and the check is repeated when something changes and once in a
-//! while. Where nothing runs, a failed attempt goes back to what ran before, with its spec.
+//! A candidate is read, checked and rendered while the service runs, then its `install` hooks run;
+//! only after all of that has succeeded does it replace the running one. Until then a failure is a
+//! condition of the service, shown as its reason, and the check is repeated after changes and
+//! periodically. When nothing runs, a failed attempt falls back to the former release and spec.
 
 use roost_ident::{PackageIdent, ServiceGroup, TerminationReason};
 
@@ -16,32 +16,32 @@ use crate::{
     text,
 };
 
-/// What would replace that which runs.
+/// A candidate to replace what runs.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// The spec that waits; `None` when only the release is another.
+    /// The waiting spec; `None` when only the release differs.
     spec: Option<(ServiceSpec, ServiceGroup)>,
-    /// The release wanted; `None` means the newest.
+    /// The wanted release; `None` means the newest.
     release: Option<String>,
     stage: Stage,
-    /// Something has changed since it was asked for: it is checked once more.
+    /// Something has changed since the check was requested: check again.
     stale: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Stage {
     Checking,
-    /// It was checked; its `install` hooks run.
+    /// The check has succeeded; its `install` hooks run.
     Installing {
         release: String,
     },
-    /// It cannot start. Checked again at this time.
+    /// It cannot start. Time of the next check.
     Refused {
         retry_at_ms: u64,
     },
 }
 
-/// What the service ran from last.
+/// The release and spec that the service last ran.
 #[derive(Debug)]
 pub(super) struct Former {
     pub(super) release: String,
@@ -50,40 +50,40 @@ pub(super) struct Former {
 }
 
 impl Machine {
-    /// The release that the service ran from under an earlier Supervisor: what is gone back to
-    /// when no newer one can start.
+    /// Sets the release that the service ran under an earlier Supervisor: the fallback when no
+    /// newer one can start.
     pub fn know_former(&mut self, release: &str) {
         if self.former.is_none() {
             self.former = Some(Former { release: release.into(), spec: None });
         }
     }
 
-    /// The release that the service ran from last.
+    /// The release that the service last ran.
     #[must_use]
     pub fn former(&self) -> Option<&str> {
         self.former.as_ref().map(|former| former.release.as_str())
     }
 
-    /// True while something newer than that which runs, or is being started, cannot start.
+    /// True while a candidate newer than what runs or starts cannot start.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.candidate.as_ref().is_some_and(Candidate::is_refused)
     }
 
-    /// True while it is not decided whether something newer replaces that which runs.
+    /// True while a candidate is being checked.
     #[must_use]
     pub fn is_undecided(&self) -> bool {
         self.candidate.as_ref().is_some_and(|candidate| !candidate.is_refused())
     }
 
-    /// The newest spec, also one that cannot come into force yet.
+    /// The newest spec, even one that cannot take effect yet.
     #[must_use]
     pub fn newest_spec(&self) -> &ServiceSpec {
         let waiting = self.candidate.as_ref().and_then(|candidate| candidate.spec.as_ref());
         waiting.map_or_else(|| self.spec(), |(spec, _)| spec)
     }
 
-    /// The process is up: what it runs from is what is gone back to from now on.
+    /// The process is up: its release and spec become the fallback.
     pub(super) fn keep_former(&mut self) {
         let Some(plan) = &self.attempt.plan else { return };
         let release = plan.ident.clone();
@@ -93,7 +93,7 @@ impl Machine {
         self.former = Some(Former { release, spec: Some((self.spec.clone(), self.group.clone())) });
     }
 
-    /// A spec or a release is to replace what is being started or runs.
+    /// Offers a spec or a release to replace what runs or starts.
     pub(super) fn offer(
         &mut self,
         now: Now,
@@ -114,23 +114,23 @@ impl Machine {
         self.check_candidate();
     }
 
-    /// The spec in force is the wanted one again.
+    /// The spec in effect is the wanted one again.
     pub(super) fn withdraw_spec(&mut self) {
         let Some(candidate) = &mut self.candidate else { return };
         if candidate.spec.take().is_some() {
-            // Whether a newer release was among what was refused is not known.
+            // It is unknown whether the refused candidate included a newer release.
             self.check_candidate();
         }
     }
 
-    /// Nothing else than what runs is wanted.
+    /// Only the running release and spec are wanted.
     pub(super) fn drop_candidate(&mut self) {
         self.candidate = None;
         self.condition = None;
         self.told.candidate = None;
     }
 
-    /// Asks for a check, or for another one when one is under way.
+    /// Requests a check, or another one when one is in progress.
     fn check_candidate(&mut self) {
         let Some(candidate) = &mut self.candidate else { return };
         if self.asked.check || self.asked.install {
@@ -146,14 +146,14 @@ impl Machine {
         self.push(Effect::Check { spec: Box::new(spec), group, release });
     }
 
-    /// Something that a refused candidate is made of may be mended.
+    /// A file of a refused candidate may be repaired.
     pub(super) fn check_refused(&mut self) {
         if self.is_refused() {
             self.check_candidate();
         }
     }
 
-    /// When a refused candidate is checked again.
+    /// Time of the next check of a refused candidate.
     pub(super) fn candidate_wake_ms(&self) -> Option<u64> {
         match self.candidate.as_ref()?.stage {
             Stage::Refused { retry_at_ms } => Some(retry_at_ms),
@@ -171,7 +171,8 @@ impl Machine {
         if !std::mem::take(&mut self.asked.check) {
             return;
         }
-        // Without one, or in a stop, the answer comes too late: the next attempt sees for itself.
+        // Without a candidate, or during a stop, the answer is obsolete: the next attempt checks
+        // again.
         if !self.is_protected() {
             return;
         }
@@ -192,7 +193,7 @@ impl Machine {
         }
     }
 
-    /// `install` hooks that were run for a candidate have ended.
+    /// The `install` hooks of a candidate have ended.
     pub(super) fn candidate_installed(&mut self, now: Now, result: Result<(), &str>) {
         let Some(candidate) = &mut self.candidate else { return };
         let Stage::Installing { release } = &candidate.stage else {
@@ -206,8 +207,8 @@ impl Machine {
         }
     }
 
-    /// True where something runs, or is about to, that a failed attempt would cost. Elsewhere an
-    /// attempt is simply begun, and goes back to what ran before when it fails.
+    /// True when a failed attempt would cost a process that runs or is about to. Otherwise an
+    /// attempt simply begins, and falls back when it fails.
     pub(super) fn is_protected(&self) -> bool {
         matches!(
             self.phase,
@@ -237,7 +238,7 @@ impl Machine {
         }
     }
 
-    /// The candidate cannot start: what runs goes on, and this is why.
+    /// The candidate cannot start: the service keeps running, and the error is its condition.
     fn refuse(&mut self, now: Now, error: &str) {
         let retry_at_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
         if let Some(candidate) = &mut self.candidate {
@@ -247,7 +248,7 @@ impl Machine {
         self.tell_condition(now, text::not_replaced(error, running.as_deref()));
     }
 
-    /// A newer state of what the service is made of cannot become a release; `None` when it can.
+    /// A newer state of the directory cannot become a release; `None` when it can.
     pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
         self.mark_conditions(now);
         let known = self.unreleased.as_deref();
@@ -259,7 +260,7 @@ impl Machine {
         self.unreleased = error.map(Into::into);
     }
 
-    /// Notes when the first condition came; to be called before one is set.
+    /// Records the start of the first condition; call it before setting one.
     pub(super) fn mark_conditions(&mut self, now: Now) {
         if self.conditions().is_none() {
             self.condition_since_ms = now.unix_ms;
@@ -275,8 +276,8 @@ impl Machine {
         self.condition = Some(condition);
     }
 
-    /// What an attempt is to be made of. Of what was never checked to its end the newest is tried;
-    /// what was refused is not tried again before something is different.
+    /// Requests the build of an attempt. Tries the newest of what was never fully checked; does not
+    /// retry a refused candidate before something changes.
     pub(super) fn ask_build(&mut self) {
         self.asked.build = true;
         if self.is_refused()
@@ -297,7 +298,7 @@ impl Machine {
         self.push(Effect::Build { pin });
     }
 
-    /// The release to go back to, if it is one that the spec allows.
+    /// The fallback release, if the spec allows it.
     fn former_release(&self) -> Option<String> {
         let former = self.former.as_ref()?;
         let fits = former.spec.is_some()
@@ -308,19 +309,19 @@ impl Machine {
         fits.then(|| former.release.clone())
     }
 
-    /// True when there is something to go back to from the present attempt, if that fails.
+    /// True when the current attempt has a fallback.
     pub(super) fn may_go_back(&self) -> bool {
         !self.attempt.former && self.former_release().is_some()
     }
 
-    /// True when the files on disk are those of the present release: one that cannot be rendered
-    /// can be started from them.
+    /// True when the files on disk belong to the current release: then it can start from them even
+    /// if rendering fails.
     pub(super) fn is_on_disk(&self) -> bool {
         let plan = self.attempt.plan.as_ref();
         plan.is_some_and(|plan| self.on_disk.as_ref() == Some(&plan.ident))
     }
 
-    /// The present attempt has failed: begins one with what ran before. False when there is none.
+    /// The current attempt has failed: begins one with the fallback. False when there is none.
     pub(super) fn go_back(&mut self, now: Now, error: &str) -> bool {
         let Some(release) = self.former_release().filter(|_| !self.attempt.former) else {
             return false;
@@ -349,8 +350,8 @@ impl Machine {
         true
     }
 
-    /// What ran before cannot be started either: the next attempt is made of the newest again.
-    /// Returns why the service is down, in whole.
+    /// The fallback cannot start either: the next attempt uses the newest release again. Returns
+    /// the complete reason why the service is down.
     pub(super) fn give_up_former(&mut self, error: &str) -> String {
         if !self.attempt.former {
             return error.into();
@@ -366,8 +367,8 @@ impl Machine {
         }
     }
 
-    /// Something else than before is wanted where nothing runs: the next attempt tries it, also
-    /// when it was refused before.
+    /// The wanted release or spec has changed while nothing runs: the next attempt tries it, even
+    /// if it was refused before.
     pub(super) fn reconsider(&mut self) {
         if let Some(candidate) = &mut self.candidate {
             candidate.stage = Stage::Checking;

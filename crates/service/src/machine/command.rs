@@ -1,4 +1,4 @@
-//! What the user wants: start, stop, unload, a changed spec; and the end of the Supervisor
+//! Commands of the user: start, stop, unload, a changed spec; and the end of the Supervisor
 //! (reference: services §4).
 
 use roost_ident::{DesiredState, Hook, ServiceGroup};
@@ -19,7 +19,7 @@ impl Machine {
         }
     }
 
-    /// A stop under way leads to something else.
+    /// Changes what follows the current stop.
     fn redirect(&mut self, after: After) {
         match &mut self.phase {
             Phase::Stopping(stopping) => stopping.after = after,
@@ -38,7 +38,7 @@ impl Machine {
         }
     }
 
-    /// Where the stop under way leads, if there is one.
+    /// What follows the current stop, if there is one.
     fn after(&self) -> Option<After> {
         match self.phase {
             Phase::Stopping(stopping) => Some(stopping.after),
@@ -59,7 +59,7 @@ impl Machine {
 
     pub(super) fn start(&mut self, now: Now) {
         match (self.phase, self.after()) {
-            // There is no spec any more, or no Supervisor.
+            // The spec has been deleted, or the Supervisor is ending.
             (Phase::Gone, _) | (_, Some(After::Unload | After::Shutdown)) => {}
             (Phase::Stopped, _) => {
                 self.want(DesiredState::Up);
@@ -70,12 +70,12 @@ impl Machine {
                 self.forget();
                 self.redirect(After::Start);
             }
-            // It is up, or about to be.
+            // It is up or starting.
             (_, Some(After::Start | After::Restart) | None) => {}
         }
     }
 
-    /// Stops for good: `after` is one of `Down`, `Unload`, `Shutdown`.
+    /// Stops without a restart: `after` is one of `Down`, `Unload`, `Shutdown`.
     pub(super) fn stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
         if after == After::Down && self.after() != Some(After::Shutdown) {
             self.want(DesiredState::Down);
@@ -112,7 +112,7 @@ impl Machine {
         }
     }
 
-    /// The Supervisor is replaced: the next one takes the process back.
+    /// The Supervisor is replaced: the next one reattaches to the process.
     pub(super) fn detach(&mut self) {
         if self.phase == Phase::Gone {
             return;
@@ -120,7 +120,7 @@ impl Machine {
         for hook in self.hooks.end_all() {
             self.push(Effect::EndHook(hook));
         }
-        // In a stop under way they were ended before.
+        // A stop in progress has already stopped them.
         if self.asked.install && !matches!(self.phase, Phase::Stopping(_)) {
             self.push(Effect::EndHook(Hook::Install));
         }
@@ -129,7 +129,7 @@ impl Machine {
         self.push(Effect::Gone);
     }
 
-    /// The spec in force is replaced by another.
+    /// Replaces the spec in effect.
     pub(super) fn replace_spec(&mut self, spec: ServiceSpec, group: ServiceGroup) {
         if spec.binds != self.spec.binds {
             self.told.binds.clear();
@@ -199,7 +199,7 @@ impl Machine {
         self.next.as_ref().map_or(&self.group, |(_, group)| group)
     }
 
-    /// The spec of a service that is up or on its way has changed.
+    /// The spec of a running or starting service has changed.
     fn change_live_spec(
         &mut self,
         now: Now,

@@ -1,4 +1,4 @@
-//! Why the service is not as it should be, from where it is in its life and what happened last.
+//! Why the service is not healthy, from its phase and the last events.
 
 use roost_ident::{DesiredState, ElectionStatus, HealthStatus};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Machine {
-    /// Where it is in its life, for machines.
+    /// The state for machines.
     pub(super) fn state(&self) -> ServiceState {
         match self.phase {
             Phase::Stopped | Phase::Gone => ServiceState::Down,
@@ -37,7 +37,7 @@ impl Machine {
         }
     }
 
-    /// Why it is not as it should be; `None` when it is, or on its way without a failure.
+    /// Why it is not healthy; `None` when it is, or when it starts without a failure.
     pub(super) fn why(&self) -> Option<Reason> {
         match self.phase {
             Phase::Stopped => Some(self.stopped()),
@@ -59,14 +59,14 @@ impl Machine {
         }
     }
 
-    /// Remembers what kept the service from running; the first of several of a kind counts.
+    /// Remembers why the service did not run; the first of several of a kind counts.
     pub(super) fn note_failure(&mut self, now: Now, code: ReasonCode, message: String) {
         let before = self.failure.as_ref().filter(|failure| failure.code == code);
         let since_unix_ms = before.map_or(now.unix_ms, |failure| failure.since_unix_ms);
         self.failure = Some(Failure { code, message, since_unix_ms });
     }
 
-    /// A process ended while no Supervisor ran, or when it had no time to keep that.
+    /// A process ended while no Supervisor ran, or before the Supervisor could record it.
     pub(super) fn note_unseen_end(&mut self, pid: u32, end: ProcessEnd, stopping: bool) {
         let ProcessEnd { status, at_unix_ms, stderr } = end;
         let was_wanted = self.spec.desired_state == DesiredState::Up && !stopping;
@@ -134,7 +134,7 @@ impl Machine {
         self.since_state(code, texts.join("; "))
     }
 
-    /// The last failure with what was printed about it.
+    /// The last failure with its output.
     fn failed(&self) -> Option<Reason> {
         let Failure { code, message, since_unix_ms } = self.failure.clone()?;
         let (message, evidence) = match code {
@@ -151,7 +151,7 @@ impl Machine {
         Some(Reason { code, message, since_unix_ms, evidence })
     }
 
-    /// While the process runs: it dies again and again, cannot be looked after, or is unwell.
+    /// While the process runs: a crash loop, a condition, or bad health.
     fn why_not_well(&self) -> Option<Reason> {
         if (self.crashes.is_loop() || self.attempt.rebuild_at_ms.is_some())
             && let Some(reason) = self.failed()
@@ -197,7 +197,7 @@ impl Machine {
     }
 }
 
-/// What a bind lacks.
+/// Why a bind is not satisfied.
 fn lack(report: &BindReport) -> (ReasonCode, String) {
     let BindReport { name, group, state } = report;
     let start = format!("bind '{name}' waits for {group}, which");

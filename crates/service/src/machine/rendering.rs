@@ -1,5 +1,5 @@
-//! Rendered files: when they are wanted, and what a change of them does to a running process
-//! (reference: services §12, templates §7).
+//! Rendered files: when to render, and how changes affect a running process (reference: services
+//! §12, templates §7).
 
 use roost_ident::{Hook, TerminationReason};
 
@@ -20,8 +20,8 @@ impl Machine {
                 self.check_refused();
                 self.advance(now);
             }
-            // Rendered once init has ended or the process is up; files do not change below
-            // what is just starting.
+            // Rendered after init has ended or the process is up, so that files do not change while
+            // either starts.
             Phase::Initializing | Phase::Spawning => {
                 self.attempt.dirty = true;
                 self.check_refused();
@@ -60,7 +60,7 @@ impl Machine {
                     RenderFailure::Config(_) => false,
                 });
                 if let Some(failure) = fatal {
-                    // What is on disk is of another release or missing: it is not run.
+                    // The files on disk belong to another release or are missing: do not run them.
                     let reason = self.give_up_former(&failure.to_string());
                     self.told.failure = Some(reason.clone());
                     self.note_failure(now, ReasonCode::TemplateError, reason.clone());
@@ -72,9 +72,9 @@ impl Machine {
                 }
             }
             Phase::Initialized => {
-                // The process has not started yet and will see the rest; only init has run.
+                // The process has not started and will read the other changes; only init has run.
                 self.attempt.pending.init |= changes(&rendering.files).init;
-                // It must not start while files are being written: asked for once more.
+                // It must not start while files are being written: request it again.
                 let is_unfinished =
                     |failure: &RenderFailure| matches!(failure, RenderFailure::Unfinished(_));
                 self.attempt.dirty |= rendering.failures.iter().any(is_unfinished);
@@ -107,19 +107,19 @@ impl Machine {
         }
     }
 
-    /// Keeps in mind of which release the files on disk are.
+    /// Records which release the files on disk belong to.
     fn note_on_disk(&mut self, rendering: &Rendering) {
         let release = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
         if rendering.failures.is_empty() {
             self.on_disk = release;
         } else if !rendering.refused && (!rendering.files.is_empty() || self.on_disk != release) {
-            // Of this release and of another, or of none in whole.
+            // Files of this release mixed with others, or incomplete.
             self.on_disk = None;
         }
     }
 
-    /// Nothing was written, because a template failed. What is on disk is started when it is of the
-    /// same release (a value or a file has changed since), else what ran before.
+    /// A template failed, so nothing was written. Starts from the files on disk if they belong to
+    /// the same release (only a value or a file has changed), else from the fallback.
     fn start_unrendered(&mut self, now: Now) {
         let reason = self.attempt.unrendered.clone().unwrap_or_default();
         if self.is_on_disk() {
@@ -153,7 +153,7 @@ impl Machine {
         self.told.render.clone_from(&rendering.failures);
     }
 
-    /// True when files are as templates and context want them; else asks for that.
+    /// True when files match templates and context; otherwise requests a rendering.
     pub(super) fn is_rendered(&mut self) -> bool {
         if self.attempt.dirty && !self.asked.render {
             self.attempt.dirty = false;
@@ -165,7 +165,7 @@ impl Machine {
         !self.asked.render
     }
 
-    /// Acts on changed files: the first that matches (reference: services §12.2).
+    /// Applies changed files: the first matching rule (reference: services §12.2).
     pub(super) fn apply_pending(&mut self, now: Now) {
         let Pending { init, run, post_run, reconfigure, config } =
             std::mem::take(&mut self.attempt.pending);
@@ -184,7 +184,7 @@ impl Machine {
     }
 }
 
-/// What files that were written mean for a running process.
+/// The effect of written files on a running process.
 fn changes(files: &[RenderedFile]) -> Pending {
     let mut changes = Pending::default();
     for file in files {
@@ -194,7 +194,7 @@ fn changes(files: &[RenderedFile]) -> Pending {
             RenderedKind::Hook(Hook::PostRun) => changes.post_run = true,
             RenderedKind::Hook(Hook::Reconfigure) => changes.reconfigure = true,
             RenderedKind::ConfigModified | RenderedKind::ConfigCreated => changes.config = true,
-            // Take effect the next time they run.
+            // These take effect at their next run.
             RenderedKind::Hook(
                 Hook::Install
                 | Hook::Uninstall

@@ -1,4 +1,4 @@
-//! Restarts: failures, which wait, and intended ones, which do not (reference: services §9).
+//! Restarts: after failures, with a wait, and intended ones, without (reference: services §9).
 
 use roost_ident::TerminationReason;
 
@@ -18,7 +18,7 @@ impl Machine {
         self.restarting && self.last_process_state.is_some_and(|last| last.reason.is_failure())
     }
 
-    /// A newer release is to run (reference: services §13.1).
+    /// A newer release should run (reference: services §13.1).
     pub(super) fn package_updated(&mut self, now: Now, ident: &str) {
         self.note_unreleased(now, None);
         match self.phase {
@@ -31,7 +31,7 @@ impl Machine {
                 self.restart(now, TerminationReason::PackageUpdated);
             }
             Phase::Broken { .. } => self.begin(now),
-            // The next build finds it.
+            // The next build uses it.
             Phase::Stopped
             | Phase::Pausing { .. }
             | Phase::Stopping(_)
@@ -45,7 +45,7 @@ impl Machine {
         self.log(Preamble::Sup, LogKey::Mr, text);
     }
 
-    /// A failure: counted, and followed by the back-off (reference: services §9).
+    /// Counts a failure and waits for the back-off (reference: services §9).
     pub(super) fn fail(&mut self, now: Now, reason: TerminationReason, pid: Option<u32>) {
         self.mark(now, reason, pid);
         let pause_ms = self.backoff.fail(now.mono_ms, &mut self.rng);
@@ -59,14 +59,14 @@ impl Machine {
                 self.note_failure(now, ReasonCode::RunExits, String::new());
                 self.account.exit.as_ref().map(LastExit::sentence)
             }
-            // What failed has said so itself.
+            // The failed hook or process already has its own log line.
             _ => None,
         };
         self.effects.extend(text::failed(what.as_deref(), pause_ms));
         self.enter_stop(now, After::Restart, None);
     }
 
-    /// An intended restart: at once, and failures are forgotten (reference: services §9).
+    /// An intended restart: immediate, and resets failures (reference: services §9).
     pub(super) fn restart(&mut self, now: Now, reason: TerminationReason) {
         let pid = self.process.map(|process| process.pid);
         self.mark(now, reason, pid);

@@ -1,4 +1,4 @@
-//! While the process is up: hooks beside it, health, changes of its files.
+//! While the process is up: hooks, health, changes of its files.
 
 use roost_ident::{HealthStatus, Hook, TerminationReason};
 
@@ -21,7 +21,7 @@ impl Machine {
         self.attempt.initialized = true;
         self.reason = None;
         self.account.check = None;
-        // Only its own ends tell against a process that runs.
+        // For a running process only its own ends count.
         self.failure = self.failure.take().filter(|it| it.code == ReasonCode::RunExits);
         self.keep_former();
         self.run_post_run(now);
@@ -29,7 +29,7 @@ impl Machine {
         self.advance(now);
     }
 
-    /// A process of the former Supervisor (reference: services §1.7).
+    /// Reattaches to a process of the former Supervisor (reference: services §1.7).
     pub(super) fn take_back(&mut self, now: Now, survivor: Survivor) {
         let Survivor { pid, started_unix_ms, remembered, is_gone } = survivor;
         let mono_of =
@@ -68,7 +68,7 @@ impl Machine {
         }
     }
 
-    /// The service of a process that was taken back is built.
+    /// The service of a reattached process is built.
     pub(super) fn built_again(&mut self, now: Now, plan: Plan) {
         self.attempt.plan = Some(plan);
         self.attempt.built = true;
@@ -85,7 +85,7 @@ impl Machine {
         self.advance(now);
     }
 
-    /// Begins to check; `is_fresh` for a process that has just been started.
+    /// Starts the health checks; `is_fresh` for a newly started process.
     fn begin_health(&mut self, now: Now, is_fresh: bool) {
         if self.has_hook(Hook::HealthCheck) {
             if is_fresh {
@@ -135,7 +135,7 @@ impl Machine {
         self.wake_candidate(now);
     }
 
-    /// It has run for long enough since its last unexpected end.
+    /// It has run long enough since its last unexpected end.
     fn be_steady(&mut self) {
         self.crashes = Crashes::default();
         let is_over = |failure: &Failure| failure.code == ReasonCode::RunExits;
@@ -172,7 +172,7 @@ impl Machine {
         });
     }
 
-    /// Ends hooks that run longer than they may, so that they hold up nothing.
+    /// Stops hooks that exceed their time limit, so that they block nothing.
     pub(super) fn end_late_hooks(&mut self, now: Now) {
         for hook in self.hooks.end_late(now.mono_ms) {
             let reason = self.end_late_hook(hook);
@@ -182,7 +182,7 @@ impl Machine {
         }
     }
 
-    /// Ends one; returns the line about it.
+    /// Stops one; returns its log line.
     fn end_late_hook(&mut self, hook: Hook) -> String {
         self.push(Effect::EndHook(hook));
         let reason = text::too_long(hook, self.settings.hook_timeouts.ms(hook));
@@ -190,7 +190,7 @@ impl Machine {
         reason
     }
 
-    /// Prints lines about a hook unless they are the same as the last time it ended.
+    /// Logs lines about a hook unless they equal those of its last end.
     fn tell_hook(&mut self, hook: Hook, lines: Vec<Effect>) {
         if self.told.hooks.get(&hook) != Some(&lines) {
             self.effects.extend(lines.iter().cloned());
@@ -206,7 +206,7 @@ impl Machine {
         printed: Printed,
     ) {
         let Some(was_ended) = self.hooks.finish(hook) else { return };
-        // What was ended because the service stops says nothing about the hook.
+        // The outcome of a hook stopped along with its service is meaningless.
         let timed_out = was_ended && matches!(self.phase, Phase::PostStop { .. });
         if hook != Hook::HealthCheck && (!was_ended || timed_out) {
             self.account.hook_ended(hook, outcome, timed_out, &printed, now.unix_ms);
@@ -234,7 +234,7 @@ impl Machine {
                 }
                 self.finish_stop(now, after);
             }
-            // No hook runs in these.
+            // No hook runs in these phases.
             Phase::Stopped
             | Phase::Pausing { .. }
             | Phase::Building
@@ -247,7 +247,7 @@ impl Machine {
         }
     }
 
-    /// A hook that ran beside the process has ended.
+    /// A hook has ended while the process runs.
     fn hook_ended_beside(&mut self, now: Now, hook: Hook, outcome: &HookOutcome, was_ended: bool) {
         if !was_ended {
             self.tell_hook(hook, text::hook_ended(hook, outcome));
@@ -271,7 +271,7 @@ impl Machine {
                     self.run_hook(now, Hook::FileUpdated);
                 }
             }
-            // Not started while the process is up, or not by the machine.
+            // These do not run while the process is up, or are not started by the machine.
             Hook::Install
             | Hook::Uninstall
             | Hook::Init
@@ -329,7 +329,7 @@ impl Machine {
         }
         let ran_ms = now.mono_ms.saturating_sub(process.up_since_ms);
         if ran_ms >= self.settings.start_floor_ms {
-            // Also when a process that was taken back was just being built anew.
+            // This also holds while a reattached process was being built again.
             self.last_start_ms = None;
         }
         self.process = group_alive.then_some(Process { left_behind: true, ..process });
@@ -352,7 +352,7 @@ impl Machine {
                     self.advance_stop(now);
                 }
             }
-            // There is no process in these.
+            // There is no process in these phases.
             Phase::Stopped
             | Phase::Pausing { .. }
             | Phase::Building
@@ -367,7 +367,7 @@ impl Machine {
         }
     }
 
-    /// The last of the process group is gone.
+    /// The last process of the group has ended.
     pub(super) fn group_ended(&mut self, now: Now, pid: u32) {
         let is_ours = |process: &Process| process.pid == pid && process.left_behind;
         if !self.process.as_ref().is_some_and(is_ours) {

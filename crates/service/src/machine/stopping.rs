@@ -1,5 +1,5 @@
-//! Stopping: hooks are ended, the process is asked to end and killed when it does not,
-//! `post-stop` runs when it is gone (reference: services §8).
+//! Stopping: stops hooks, signals the process and kills it after the timeout, then runs `post-stop`
+//! (reference: services §8).
 
 use roost_ident::{Hook, ShutdownSignal};
 
@@ -12,16 +12,16 @@ use crate::{
     text,
 };
 
-/// Seconds between the signal and KILL when nobody says otherwise.
+/// Default seconds between the signal and KILL.
 pub(super) const SHUTDOWN_TIMEOUT_DEFAULT_S: u32 = 8;
 
-/// How long to wait, after KILL, for the rest of a group whose leader is gone: a process that the
-/// kernel holds must not keep a service down. It has been killed and will run no more.
+/// Wait, after KILL, for the rest of a group without its leader: a process stuck in the kernel must
+/// not keep a service down. It has been killed and will not run any more.
 pub(super) const KILLED_GROUP_WAIT_MS: u64 = 5_000;
 
 impl Machine {
-    /// How the process is asked to end, and for how long, in seconds, when nobody says otherwise:
-    /// by the spec, else by the package.
+    /// Signal and seconds to stop the process, unless a command sets another: from the spec, else
+    /// from the package.
     #[must_use]
     pub fn shutdown(&self) -> (ShutdownSignal, u32) {
         let plan = self.attempt.plan.as_ref();
@@ -33,7 +33,7 @@ impl Machine {
         )
     }
 
-    /// Begins to stop, from any phase in which something may run or be asked for.
+    /// Begins a stop, from any phase where something may run or an answer is outstanding.
     pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
         let timeout_s = timeout_s.unwrap_or_else(|| self.shutdown().1);
         self.health.stop(now);
@@ -58,7 +58,7 @@ impl Machine {
         self.advance_stop(now);
     }
 
-    /// Asks the process, or what it left behind, to end.
+    /// Signals the process, or the rest of its group.
     pub(super) fn terminate(&mut self, now: Now) {
         let (Some(process), Phase::Stopping(mut stopping)) = (self.process, self.phase) else {
             return;
@@ -72,7 +72,7 @@ impl Machine {
         self.wake_stopping(now);
     }
 
-    /// A second wish to stop may shorten the time that is left.
+    /// A second stop command may shorten the remaining time.
     pub(super) fn hasten(&mut self, now: Now, timeout_s: Option<u32>) {
         let (Some(timeout_s), Phase::Stopping(mut stopping)) = (timeout_s, self.phase) else {
             return;
@@ -123,7 +123,7 @@ impl Machine {
         }
     }
 
-    /// When a stop has to go on: KILL is due, or what it left is not waited for any longer.
+    /// Time of the next step of a stop: KILL, or the end of the wait for the rest of the group.
     pub(super) fn stop_wake_ms(&self) -> Option<u64> {
         let (Phase::Stopping(stopping), Some(process)) = (self.phase, self.process) else {
             return None;
@@ -138,7 +138,7 @@ impl Machine {
         }
     }
 
-    /// KILL met processes that may not be signalled.
+    /// KILL failed for processes, for lack of permission.
     pub(super) fn out_of_reach(&mut self, pid: u32, processes: &str) {
         let is_ours = self.process.is_some_and(|process| process.pid == pid);
         let Phase::Stopping(stopping) = &mut self.phase else { return };
@@ -153,7 +153,7 @@ impl Machine {
         self.reason = Some(text);
     }
 
-    /// What KILL did not end is not waited for any longer.
+    /// Stops waiting for processes that survived KILL.
     fn leave_behind(&mut self, now: Now, pid: u32) {
         self.process = None;
         let text = format!("Not waiting any longer for what is left of process group {pid}");
@@ -170,7 +170,7 @@ impl Machine {
         self.log(Preamble::Group, LogKey::St, text);
     }
 
-    /// Goes on when nothing runs any more and no answer is outstanding.
+    /// Continues when nothing runs any more and no answer is outstanding.
     pub(super) fn advance_stop(&mut self, now: Now) {
         let Phase::Stopping(stopping) = self.phase else { return };
         if self.process.is_some() || self.asked.any() || !self.hooks.is_empty() {
@@ -184,7 +184,7 @@ impl Machine {
         }
     }
 
-    /// The stop is over.
+    /// The stop is complete.
     pub(super) fn finish_stop(&mut self, now: Now, after: After) {
         self.push(Effect::Stopped);
         match after {
@@ -197,7 +197,7 @@ impl Machine {
         }
     }
 
-    /// Nothing runs and nothing is wanted.
+    /// Nothing runs and the service is not wanted.
     pub(super) fn rest(&mut self) {
         self.adopt_next_spec();
         self.forget();
@@ -207,7 +207,7 @@ impl Machine {
         self.phase = Phase::Stopped;
     }
 
-    /// Forgets restarts and failures: the next start is the first one.
+    /// Resets restarts and failures: the next start counts as the first.
     pub(super) fn forget(&mut self) {
         self.restarting = false;
         self.restart_count = 0;

@@ -1,4 +1,4 @@
-//! The lines about what happened last.
+//! The lines of the last events.
 
 use roost_ident::Hook;
 
@@ -8,7 +8,7 @@ use crate::{
     excerpt::{Excerpt, Printed, STDERR_BYTES_MAX},
 };
 
-/// Gives every line, the short ones first.
+/// Passes every line to `line`, the short ones first.
 pub(super) fn lines(account: &Account, mut line: impl FnMut(&str, &str)) {
     let Account { exit, hook, check } = account;
     if let Some(LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr: _ }) = exit {
@@ -49,7 +49,7 @@ pub(super) fn lines(account: &Account, mut line: impl FnMut(&str, &str)) {
     }
 }
 
-/// Takes one line; false when it is none of these.
+/// Reads one line; false when its key is not one of these.
 pub(super) fn take(account: &mut Account, key: &str, value: &str) -> bool {
     let excerpt = || Excerpt::last_of(&unescape(value), STDERR_BYTES_MAX);
     match (key, account) {

@@ -1,4 +1,5 @@
-//! What is newer replaces what runs only when it can start; what cannot goes back.
+//! A newer candidate replaces the running release only when it can start; otherwise the service
+//! falls back.
 
 use roost_ident::{Hook, PackageIdent};
 use roost_service::{
@@ -35,7 +36,7 @@ fn pid(world: &World) -> Option<u32> {
 }
 
 #[test]
-fn a_release_that_cannot_start_does_not_stop_the_process_and_says_why_once() {
+fn a_release_that_cannot_start_does_not_stop_the_process_and_is_logged_once() {
     let mut world = refused_at("config/c:1:1: not closed");
     world.pass(200_000);
     assert_eq!((pid(&world), world.places(is_signal).len()), (Some(1_001), 0));
@@ -134,10 +135,10 @@ fn stopped_and_started_again_with_a_broken_release_the_former_one_runs() {
     world.pass(100);
     assert_eq!(pid(&world), Some(1_002));
     let reason = format!(
-        "Unable to start example/web, config/c:1:1: bad; {RAN}, which ran before, is started instead"
+        "Unable to start example/web, config/c:1:1: bad; {RAN}, the former release, is started instead"
     );
     assert_eq!(world.machine.status().reason.as_deref(), Some(reason.as_str()));
-    // Mended, it is taken over.
+    // Once repaired, it is accepted.
     world.script.build = Ok(());
     world.script.check = Ok(());
     world.script.plan = plan_newer();
@@ -167,7 +168,7 @@ fn a_release_that_only_rendering_shows_to_be_broken_goes_back_too() {
 }
 
 #[test]
-fn a_supervisor_that_starts_goes_back_to_what_an_earlier_one_ran() {
+fn a_supervisor_that_starts_falls_back_to_the_release_of_an_earlier_one() {
     let mut script = Script::new(plan("web", &[Hook::Run]));
     script.build = Err(BuildFailure::Refused("bad".into()));
     script.check = Err("bad".into());
@@ -179,7 +180,7 @@ fn a_supervisor_that_starts_goes_back_to_what_an_earlier_one_ran() {
 }
 
 #[test]
-fn when_neither_can_start_both_are_named_and_the_newest_is_tried_first() {
+fn when_neither_can_start_both_are_reported_and_the_newest_is_tried_first() {
     let mut script = Script::new(plan("web", &[Hook::Run]));
     script.build = Err(BuildFailure::Refused("bad".into()));
     script.former = Err(BuildFailure::NotInstalled("gone".into()));
@@ -199,7 +200,7 @@ fn when_neither_can_start_both_are_named_and_the_newest_is_tried_first() {
 }
 
 #[test]
-fn a_release_of_another_package_is_not_gone_back_to() {
+fn a_release_of_another_package_is_not_a_fallback() {
     let mut script = Script::new(plan("web", &[Hook::Run]));
     script.build = Err(BuildFailure::Refused("bad".into()));
     let mut world = World::new("web", script, Settings::default());
@@ -232,7 +233,7 @@ fn a_spec_that_cannot_be_started_waits_and_the_former_stays_in_force() {
 }
 
 #[test]
-fn a_spec_that_came_into_force_unchecked_gives_way_to_the_one_that_ran() {
+fn an_unchecked_spec_that_fails_gives_way_to_the_one_that_ran() {
     let mut world = running(&[Hook::Run]);
     world.tell(Event::Stop { timeout_s: None });
     world.pass(5_000);
@@ -248,7 +249,7 @@ fn a_spec_that_came_into_force_unchecked_gives_way_to_the_one_that_ran() {
 }
 
 #[test]
-fn what_is_no_release_yet_is_a_condition_until_there_is_one() {
+fn a_directory_that_cannot_become_a_release_is_a_condition() {
     let mut world = running(&[Hook::Run]);
     for _ in 0..2 {
         world.tell(Event::ReleaseRefused("default.toml:1:5: bad".into()));
@@ -256,7 +257,7 @@ fn what_is_no_release_yet_is_a_condition_until_there_is_one() {
     world.pass(100_000);
     assert_eq!(world.machine.status().reason.as_deref(), Some("default.toml:1:5: bad"));
     assert_eq!(has_line(&world, "web.default(SR): default.toml:1:5: bad"), 1);
-    // It is pinned to what runs: nothing else is to be taken over.
+    // It stays with the running release: no other is accepted.
     world.tell(Event::ReleaseFit);
     world.pass(100);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
@@ -268,7 +269,7 @@ fn what_is_no_release_yet_is_a_condition_until_there_is_one() {
 }
 
 #[test]
-fn a_rendering_that_fails_beside_the_process_is_a_condition() {
+fn a_rendering_that_fails_while_the_process_runs_is_a_condition() {
     let failed = Rendering {
         refused: true,
         ..Rendering::failed(RenderFailure::Hook(Hook::Init, "bad".into()))

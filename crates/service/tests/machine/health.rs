@@ -5,16 +5,16 @@ use roost_ident::{HealthStatus, Hook};
 use roost_service::{Effect, HookOutcome, PhaseName};
 
 #[test]
-fn a_hung_health_check_is_ended_and_unknown_with_a_reason() {
+fn a_hung_health_check_is_stopped_and_unknown_with_a_reason() {
     let mut world = world(&[Hook::Run, Hook::HealthCheck], |script| {
         script.hooks.insert(Hook::HealthCheck, (None, HookOutcome::Exit(0)));
     });
     world.pass(200_000);
     let status = world.machine.status();
     assert_eq!(status.health, HealthStatus::Unknown);
-    let reason = "health-check ran longer than 60 secs and was ended";
+    let reason = "health-check ran longer than 60 secs and was stopped";
     assert_eq!(status.reason.as_deref(), Some(reason));
-    assert_eq!(has_line(&world, &format!("web(HK): {reason}")), 1, "told once");
+    assert_eq!(has_line(&world, &format!("web(HK): {reason}")), 1, "logged once");
     let ends = world.times(|effect| *effect == Effect::EndHook(Hook::HealthCheck));
     assert_eq!(ends.len(), 3, "{ends:?}");
     assert_eq!(status.phase, PhaseName::Running, "health does not restart a service");

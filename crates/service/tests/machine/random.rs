@@ -1,5 +1,4 @@
-//! Whatever happens in whatever order: what the machine asks for stays sane, and it always
-//! comes to an end.
+//! Random events in any order: the machine's effects stay consistent, and it always ends.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use roost_service::{
 
 use crate::support::{START_MS, group, now, plan, spec};
 
-/// A step of a random caller. Numbers choose among what is possible at that moment.
+/// A step of a random caller. Numbers select among the steps possible at that moment.
 #[derive(Debug, Clone)]
 enum Step {
     Pass(u64),
@@ -83,7 +82,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => Just(Event::ReleaseRefused("bad".into())),
         1 => Just(Event::ReleaseFit),
         1 => Just(Event::PackageUpdated(NEWER.into())),
-        // The end of a process that is not ours.
+        // The end of a foreign process.
         1 => Just(Event::Exited { pid: 7, group_alive: false, end: crate::support::end() }),
         1 => Just(Event::GroupEnded { pid: 7 }),
     ]
@@ -116,7 +115,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         })
 }
 
-/// What the machine waits for.
+/// The answers that the machine waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
     Build,
@@ -127,7 +126,7 @@ enum Asked {
     Check,
 }
 
-/// The caller: what really runs, and whether that is allowed.
+/// The caller: tracks what runs, and checks that each effect is allowed.
 struct Model {
     machine: Machine,
     now_ms: u64,
@@ -137,15 +136,15 @@ struct Model {
     left_behind: Option<u32>,
     next_pid: u32,
     plan: Plan,
-    /// When an attempt, an init and a spawn may come again, at the earliest.
+    /// Earliest times of the next attempt, init and spawn.
     floors: [u64; 3],
     gone: bool,
-    /// The last rendering is to be written in whole or not at all.
+    /// The last rendering writes all files or none.
     whole: bool,
-    /// The service ran from something.
+    /// The service has run before.
     ran: bool,
     signalled: bool,
-    /// When the present process group was killed.
+    /// When the current process group was killed.
     killed_at_ms: Option<u64>,
 }
 
@@ -180,7 +179,7 @@ impl Model {
         self.machine.wake(now(self.now_ms));
         self.drain();
         let next_ms = self.machine.next_wake_ms();
-        assert!(next_ms.is_none_or(|at_ms| at_ms > self.now_ms), "wakes again without end");
+        assert!(next_ms.is_none_or(|at_ms| at_ms > self.now_ms), "wakes in a busy loop");
     }
 
     fn step(&mut self, step: Step) {
@@ -263,20 +262,20 @@ impl Model {
         self.process.is_none() && !self.is_left_behind() && asked.next().is_none()
     }
 
-    /// True while others of the group live that are worth waiting for.
+    /// True while processes of the group live that the stop waits for.
     fn is_left_behind(&self) -> bool {
         let given_up = self.killed_at_ms.is_some_and(|at_ms| self.now_ms >= at_ms + 5_000);
         self.left_behind.is_some() && !given_up
     }
 
-    /// Starts are a second apart unless the process ran that long.
+    /// Checks that starts are a second apart unless the process ran that long.
     fn keep_floor(&mut self, kind: usize) {
         assert!(self.now_ms >= self.floors[kind], "too soon after the last one");
         self.floors[kind] = self.now_ms + 1_000;
     }
 
     fn ask(&mut self, asked: Asked) {
-        assert!(self.asked.insert(asked), "two of {asked:?} at once");
+        assert!(self.asked.insert(asked), "two of {asked:?} outstanding");
     }
 
     fn drain(&mut self) {
@@ -296,7 +295,7 @@ impl Model {
                 Effect::RunInstallHooks => self.ask(Asked::Install),
                 Effect::BuildFormer { .. } => {
                     assert!(self.nothing_runs(), "{:?}", self.asked);
-                    assert!(self.ran, "there is nothing to go back to");
+                    assert!(self.ran, "there is no fallback");
                     self.ask(Asked::Build);
                 }
                 Effect::Check { .. } => self.ask(Asked::Check),
@@ -331,11 +330,11 @@ impl Model {
                         hook => Asked::Hook(hook),
                     };
                     assert!(self.asked.contains(&asked), "{hook} does not run");
-                    assert!(self.ended.insert(asked), "{hook} was ended before");
+                    assert!(self.ended.insert(asked), "{hook} was already stopped");
                 }
                 Effect::Signal { pid, .. } => {
                     assert!(self.is_alive(pid));
-                    assert!(!self.signalled, "asked to end twice");
+                    assert!(!self.signalled, "signalled twice");
                     self.signalled = true;
                 }
                 Effect::Kill { pid } => {
@@ -368,7 +367,7 @@ impl Model {
         self.process.is_some_and(|(alive, _)| alive == pid) || self.left_behind == Some(pid)
     }
 
-    /// A world in which everything works: answers come, signalled processes end.
+    /// Answers and ends everything that the machine waits for, without failures.
     fn work(&mut self, is_done: impl Fn(&Self) -> bool) {
         for _ in 0..2_000 {
             if is_done(self) {
@@ -482,7 +481,7 @@ proptest! {
         wanted.binds = vec!["db:pg.default".parse().expect("a bind")];
         let group = group("web");
         model.tell(Event::SpecChanged { spec: wanted, group });
-        // A departed machine, or one whose Supervisor ends, does not come back.
+        // A finished machine, or one whose Supervisor ends, does not come back.
         let ends = |model: &Model| model.gone;
         if !ends(&model) {
             model.work(|model| {
@@ -508,7 +507,7 @@ proptest! {
         }
     }
 
-    /// Whatever is new: as long as it cannot start, the process that runs is not touched.
+    /// A candidate that cannot start never affects the running process.
     #[test]
     fn a_process_is_never_stopped_for_what_cannot_start(
         plan in plans(), settings in settings(), seed: u64, adopted: bool,
@@ -529,7 +528,7 @@ proptest! {
                             model.asked.remove(&Asked::Check);
                             model.tell(Event::Checked(Err("bad".into())));
                         }
-                        // Nothing changes below the process.
+                        // The files below the process do not change.
                         Some(Asked::Render) => model.answer(which, if model.whole { 90 } else { 255 }),
                         Some(_) => model.answer(which, 2),
                         None => {}
@@ -537,13 +536,13 @@ proptest! {
                 }
                 step => model.step(step),
             }
-            prop_assert!(!model.signalled, "it was asked to end");
+            prop_assert!(!model.signalled, "it was signalled");
             prop_assert_eq!(model.process, process);
         }
     }
 }
 
-/// What may bring a new release, and everything else that is no wish to stop.
+/// Events that may bring a new release, and all others that are not a stop command.
 fn news() -> impl Strategy<Value = Step> {
     let up = specs().prop_map(|spec| {
         let spec =

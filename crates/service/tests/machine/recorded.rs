@@ -7,8 +7,8 @@ use roost_service::{
     Rendering, Settings, Status,
 };
 
-/// The lines of one service that the machine answers for, without numbers of processes and
-/// without immediate repetitions.
+/// The log lines of one service that the machine produces, without process ids and immediate
+/// repetitions.
 fn recorded(console: &str, name: &str, key_filter: &[&str]) -> Vec<String> {
     let mine = [
         format!("{name}.default("),
@@ -31,7 +31,7 @@ fn recorded(console: &str, name: &str, key_filter: &[&str]) -> Vec<String> {
 /// Lines that Habitat does not have.
 const OWN: [&str; 2] = ["(HK): Health changed from ", "(SR): The process exited with code "];
 
-/// Our lines in the same form, without those that Habitat does not have.
+/// Our log lines in the same form, without those that Habitat does not have.
 fn ours(world: &World) -> Vec<String> {
     world
         .lines
@@ -50,8 +50,8 @@ fn written(files: &[(RenderedKind, &str)]) -> Rendering {
     Rendering { files: files.iter().map(file).collect(), ..Rendering::default() }
 }
 
-/// `Health checking has been stopped` is printed by a loop that outlived its service; ours do
-/// not.
+/// Habitat logs `Health checking has been stopped` from a loop that outlives its service; ours
+/// never does.
 const OUTLIVING_LOOP: &str = "Health checking has been stopped";
 
 #[test]
@@ -195,7 +195,7 @@ fn a_failing_init_passes_through_the_recorded_states() {
     assert!(world.lines.iter().any(|ours| ours == line));
 }
 
-/// Replaces the seconds drawn, and gives them.
+/// Replaces the drawn seconds, and returns them.
 fn without_pauses(lines: Vec<String>) -> (Vec<String>, Vec<f64>) {
     let mut pauses = Vec::new();
     let lines = lines

@@ -1,4 +1,4 @@
-//! Rendered files: what fails, what a change does, what waits for an election.
+//! Rendered files: failures, effects of changes, waiting for an election.
 
 use crate::support::{Script, World, has_line, plan, rendering, spec, world};
 use roost_ident::{ElectionStatus, Hook, Topology};
@@ -182,7 +182,7 @@ fn a_rendering_that_does_not_end_starts_nothing_and_is_tried_again_when_it_has_e
 }
 
 #[test]
-fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
+fn nothing_starts_while_a_rendering_is_unfinished_after_init() {
     let unfinished = RenderFailure::Unfinished("no answer".into());
     let mut world = world(&[Hook::Init, Hook::Run], |script| {
         script.hooks.insert(Hook::Init, (Some(1_000), HookOutcome::Exit(0)));
@@ -198,7 +198,7 @@ fn nothing_starts_upon_a_rendering_that_has_not_ended_after_init() {
 }
 
 #[test]
-fn half_a_change_of_the_configuration_is_not_acted_upon() {
+fn a_partial_change_of_the_configuration_is_not_applied() {
     let mut half = rendering(RenderedKind::ConfigModified);
     half.failures.push(RenderFailure::Config("no space left".into()));
     let mut world = world(&[Hook::Run], |script| {
@@ -207,14 +207,14 @@ fn half_a_change_of_the_configuration_is_not_acted_upon() {
     world.pass(5_000);
     world.tell(Event::ContextChanged);
     world.pass(20_000);
-    assert_eq!(world.machine.status().last_process_state, None, "it runs on");
+    assert_eq!(world.machine.status().last_process_state, None, "it keeps running");
     world.pass(15_000);
     let last = world.machine.status().last_process_state.expect("a restart");
     assert_eq!(last.reason.as_str(), "app_config_updated");
 }
 
 #[test]
-fn what_could_not_be_rendered_for_a_running_service_is_tried_again() {
+fn a_failed_rendering_of_a_running_service_is_retried() {
     let failure = RenderFailure::Config("no space left".into());
     let failed = Rendering::failed(failure);
     let mut world = world(&[Hook::Run, Hook::Reconfigure], |script| {

@@ -1,4 +1,4 @@
-//! How a service comes up: the floor of starts, install hooks, what cannot be built.
+//! Starts of a service: the start floor, install hooks, failed builds.
 
 use crate::support::{Script, has_line, is_build, world};
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState};
@@ -55,7 +55,7 @@ fn failing_spawns_init_and_install_hooks_keep_the_floor() {
 }
 
 #[test]
-fn a_failing_install_hook_is_told_once_and_shown_as_the_reason() {
+fn a_failing_install_hook_is_logged_once_and_shown_as_the_reason() {
     let mut world = world(&[Hook::Run], |script| {
         script.plan.installs = true;
         script.install = Err("exit 1".into());
@@ -105,7 +105,7 @@ fn a_service_that_cannot_be_built_keeps_its_spec_and_recovers_when_a_file_change
     });
     world.pass(100_000);
     let line = "hab-sup(MR): Unable to start example/web, bad template";
-    assert_eq!(has_line(&world, line), 1, "told once, though tried again");
+    assert_eq!(has_line(&world, line), 1, "logged once, though retried");
     assert_eq!(world.times(is_build).len(), 4, "every 30 s");
     let status = world.machine.status();
     assert_eq!((status.phase, status.health), (PhaseName::Broken, HealthStatus::Unknown));

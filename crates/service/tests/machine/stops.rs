@@ -1,11 +1,11 @@
-//! How a service goes down, and what follows.
+//! Stops of a service, and what follows.
 
 use crate::support::{Script, World, group, has_line, is_build, plan, spec, world};
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState, ShutdownSignal};
 use roost_service::{BuildFailure, Effect, Event, HookOutcome, PhaseName, Settings};
 
 #[test]
-fn a_stop_ends_hooks_signals_waits_and_runs_post_stop_last() {
+fn a_stop_stops_hooks_signals_waits_and_runs_post_stop_last() {
     let mut world = world(&[Hook::Run, Hook::PostRun, Hook::PostStop], |script| {
         script.hooks.insert(Hook::PostRun, (None, HookOutcome::Exit(0)));
         script.plan.shutdown_signal = ShutdownSignal::Int;
@@ -82,7 +82,7 @@ fn processes_left_behind_by_a_crash_are_stopped_before_the_next_start() {
 }
 
 #[test]
-fn a_post_stop_that_hangs_does_not_hold_up_the_restart_for_ever() {
+fn a_post_stop_that_hangs_does_not_block_the_restart() {
     let mut world = world(&[Hook::Run, Hook::PostStop], |script| {
         script.hooks.insert(Hook::PostStop, (None, HookOutcome::Exit(0)));
     });
@@ -92,7 +92,7 @@ fn a_post_stop_that_hangs_does_not_hold_up_the_restart_for_ever() {
     assert_eq!(world.times(is_build).len(), 1);
     world.pass(2_000);
     assert_eq!(world.times(is_build).len(), 2);
-    assert_eq!(has_line(&world, "web(HK): post-stop ran longer than 300 secs and was ended"), 1);
+    assert_eq!(has_line(&world, "web(HK): post-stop ran longer than 300 secs and was stopped"), 1);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_stop_while_spawning_signals_the_process_as_soon_as_it_is_there() {
 }
 
 #[test]
-fn a_detached_machine_ends_hooks_and_leaves_the_process_alone() {
+fn a_detached_machine_stops_hooks_and_leaves_the_process_alone() {
     let mut world = world(&[Hook::Run, Hook::PostRun], |script| {
         script.hooks.insert(Hook::PostRun, (None, HookOutcome::Exit(0)));
     });
@@ -153,7 +153,7 @@ fn a_detached_machine_ends_hooks_and_leaves_the_process_alone() {
 }
 
 #[test]
-fn a_shutdown_stops_but_does_not_change_what_the_user_wants() {
+fn a_shutdown_stops_but_does_not_change_the_desired_state() {
     let mut world = world(&[Hook::Run, Hook::PostStop], |_| {});
     world.pass(2_000);
     world.tell(Event::Shutdown);
@@ -167,7 +167,7 @@ fn a_shutdown_stops_but_does_not_change_what_the_user_wants() {
 }
 
 #[test]
-fn a_weaker_wish_does_not_take_back_an_unload_or_a_shutdown() {
+fn a_weaker_command_does_not_cancel_an_unload_or_a_shutdown() {
     for (first, second) in [
         (Event::Unload { timeout_s: None }, Event::Stop { timeout_s: None }),
         (Event::Unload { timeout_s: None }, Event::Start),
@@ -184,7 +184,7 @@ fn a_weaker_wish_does_not_take_back_an_unload_or_a_shutdown() {
 }
 
 #[test]
-fn what_even_kill_cannot_remove_does_not_keep_a_service_down() {
+fn processes_that_survive_kill_do_not_keep_a_service_down() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(2_000);
     world.tell(Event::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });

@@ -1,5 +1,5 @@
-//! A caller of the machine on a simulated clock: it answers every effect after a time that a
-//! script decides, and writes down what it was asked.
+//! A caller of the machine on a simulated clock: it answers every effect after a scripted delay,
+//! and records the requests.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use roost_service::{
 
 /// Unix time of the beginning.
 pub(crate) const EPOCH_MS: u64 = 1_795_362_000_000;
-/// The simulated clock begins here, so that nothing can hide behind zero.
+/// Start of the simulated clock; not zero, so that unset times show.
 pub(crate) const START_MS: u64 = 100_000;
 
 pub(crate) fn now(mono_ms: u64) -> Now {
@@ -40,23 +40,23 @@ pub(crate) fn plan(name: &str, hooks: &[Hook]) -> Plan {
 pub(crate) struct Script {
     pub(crate) plan: Plan,
     pub(crate) build: Result<(), roost_service::BuildFailure>,
-    /// What building of what ran before gives.
+    /// Result of building the former release.
     pub(crate) former: Result<(), roost_service::BuildFailure>,
-    /// What a check beside the process gives.
+    /// Result of a check while the process runs.
     pub(crate) check: Result<(), String>,
     pub(crate) install: Result<(), String>,
-    /// Renderings in order; nothing changes after the last.
+    /// Renderings in order; after the last, nothing changes.
     pub(crate) renderings: Vec<Rendering>,
     pub(crate) spawn: Result<(), String>,
     /// The process ends by itself after this time.
     pub(crate) runs_ms: Option<u64>,
-    /// The process ends this long after a signal; `None`: it does not care.
+    /// The process ends this long after a signal; `None`: it ignores signals.
     pub(crate) ends_ms: Option<u64>,
-    /// What a hook does; without an entry it succeeds after a millisecond.
+    /// Duration and outcome of hooks; by default a hook succeeds after a millisecond.
     pub(crate) hooks: BTreeMap<Hook, (Option<u64>, HookOutcome)>,
-    /// What every hook prints.
+    /// Output of every hook.
     pub(crate) printed: Printed,
-    /// How the process ends.
+    /// End of the process.
     pub(crate) end: ProcessEnd,
 }
 
@@ -156,7 +156,7 @@ impl World {
         self.drain();
     }
 
-    /// Lets this many milliseconds pass.
+    /// Advances the clock by this many milliseconds.
     pub(crate) fn pass(&mut self, ms: u64) {
         let end_ms = self.now_ms + ms;
         loop {
@@ -259,7 +259,7 @@ impl World {
                 }
             }
             Effect::EndHook(hook) => {
-                // What it would have answered by itself comes no more.
+                // Its own answer does not come any more.
                 self.queue.retain(
                     |_, event| !matches!(event, Event::HookEnded { hook: other, .. } if other == hook),
                 );
@@ -312,7 +312,7 @@ impl World {
         }
     }
 
-    /// When effects of a kind came, relative to the beginning.
+    /// Times of the matching effects, relative to the beginning.
     pub(crate) fn times(&self, is_wanted: impl Fn(&Effect) -> bool) -> Vec<u64> {
         self.effects
             .iter()
@@ -321,7 +321,7 @@ impl World {
             .collect()
     }
 
-    /// Where effects of a kind stand among all effects.
+    /// Positions of the matching effects among all effects.
     pub(crate) fn places(&self, is_wanted: impl Fn(&Effect) -> bool) -> Vec<usize> {
         let effects = self.effects.iter().enumerate();
         effects.filter(|(_, (_, effect))| is_wanted(effect)).map(|(place, _)| place).collect()

@@ -18,7 +18,7 @@ fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
 }
 
 #[test]
-fn a_process_is_taken_back_without_init_run_or_post_run() {
+fn a_process_is_reattached_without_init_run_or_post_run() {
     let hooks = &[Hook::Init, Hook::Run, Hook::PostRun, Hook::HealthCheck, Hook::PostStop];
     let script = Script::new(plan("web", hooks));
     let mut world = World::adopted("web", script, survivor(|_| {}));
@@ -52,7 +52,7 @@ fn a_process_is_taken_back_without_init_run_or_post_run() {
 }
 
 #[test]
-fn a_process_taken_back_in_the_middle_of_a_stop_is_stopped_to_the_end() {
+fn a_process_reattached_during_a_stop_is_stopped_completely() {
     let script = Script::new(plan("web", &[Hook::Run, Hook::PostStop]));
     let mut world =
         World::adopted("web", script, survivor(|remembered| remembered.stopping = true));
@@ -60,7 +60,7 @@ fn a_process_taken_back_in_the_middle_of_a_stop_is_stopped_to_the_end() {
     world.pass(100);
     assert!(world.effects.iter().any(|(_, effect)| *effect == Effect::RunHook(Hook::PostStop)));
     assert_eq!(world.machine.status().phase, PhaseName::Running);
-    assert_eq!(world.machine.status().restart_count, 2, "no failure");
+    assert_eq!(world.machine.status().restart_count, 2, "not a failure");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_process_whose_service_cannot_be_built_any_more_is_kept() {
     let status = world.machine.status();
     assert_eq!((status.phase, status.process.pid), (PhaseName::Running, Some(1_003)));
     assert_eq!(status.reason.as_deref(), Some("Unable to start example/web, no package"));
-    assert_eq!(status.health, HealthStatus::Unknown, "nobody checks it");
+    assert_eq!(status.health, HealthStatus::Unknown, "it is not checked");
     world.script.build = Ok(());
     world.tell(Event::FilesChanged);
     world.pass(100);
@@ -81,7 +81,7 @@ fn a_process_whose_service_cannot_be_built_any_more_is_kept() {
 }
 
 #[test]
-fn a_process_taken_back_restarts_at_once_even_right_after_a_failed_build() {
+fn a_reattached_process_restarts_at_once_even_right_after_a_failed_build() {
     let mut script = Script::new(plan("web", &[Hook::Run]));
     script.build = Err(BuildFailure::Refused("no package".into()));
     let mut world = World::adopted("web", script, survivor(|_| {}));

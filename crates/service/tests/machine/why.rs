@@ -1,4 +1,4 @@
-//! Why a service is not as it should be, and what of that the next Supervisor still knows.
+//! Why a service is not healthy, and how much of that the next Supervisor knows.
 
 use crate::support::{EPOCH_MS, Script, World, group, has_line, now, plan, spec, world};
 use roost_ident::{HealthStatus, Hook};
@@ -17,7 +17,7 @@ fn why(world: &World) -> (ServiceState, Option<ReasonCode>, String) {
 fn a_process_that_dies_every_two_seconds_is_a_crash_loop_from_the_second_end_on() {
     let mut world = world(&[Hook::Run], |script| script.runs_ms = Some(2_000));
     world.pass(3_000);
-    assert_eq!(why(&world), (ServiceState::Up, None, String::new()), "once is no loop");
+    assert_eq!(why(&world), (ServiceState::Up, None, String::new()), "once is not a loop");
     assert_eq!(
         has_line(
             &world,
@@ -93,7 +93,7 @@ fn a_missing_bind_is_named_with_what_it_lacks() {
 }
 
 #[test]
-fn what_cannot_be_built_rendered_or_started_says_why() {
+fn failed_builds_renderings_and_starts_have_a_reason() {
     type Case = (fn(&mut Script), ServiceState, ReasonCode, &'static str);
     let cases: [Case; 4] = [
         (
@@ -135,7 +135,7 @@ fn what_cannot_be_built_rendered_or_started_says_why() {
 }
 
 #[test]
-fn a_stopped_service_says_so_and_that_it_had_to_be_killed() {
+fn a_stopped_service_shows_that_it_was_killed() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(500);
     world.tell(Event::Stop { timeout_s: Some(2) });
@@ -170,13 +170,13 @@ fn each_change_of_health_is_one_line() {
     assert_eq!(why(&world).1, None);
 }
 
-/// The service as the next Supervisor takes it over, without a process.
+/// The service after the next Supervisor has taken over, without a process.
 fn restarted(world: &mut World) -> Machine {
     world.machine.handle(now(world.now_ms), Event::Detach);
     let text = world.machine.remember().encode();
     let remembered = Remembered::decode(&text).expect("our own text");
     let mut later = now(world.now_ms + 5_000);
-    // The clock of another process begins elsewhere.
+    // The clock of another process has another origin.
     later.mono_ms -= 90_000;
     let spec = world.machine.spec().clone();
     Machine::resume(later, group("web"), spec, Settings::default(), 7, &remembered, None)
@@ -212,7 +212,7 @@ fn a_service_that_is_down_is_shown_by_the_next_supervisor_as_before() {
 }
 
 #[test]
-fn an_end_that_no_supervisor_saw_is_shown() {
+fn an_end_without_a_supervisor_is_shown() {
     let mut stopped = spec("web");
     stopped.desired_state = roost_ident::DesiredState::Down;
     let remembered =

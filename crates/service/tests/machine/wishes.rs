@@ -58,7 +58,7 @@ fn an_update_restarts_with_a_line_and_forgets_failures() {
     assert_eq!(last.reason.as_str(), "package_updated");
 }
 
-/// A service that crashed twice and waits; the next pause would be drawn by the second.
+/// A service that crashed twice and waits; the second crash draws the next pause.
 fn crashed() -> World {
     let mut script = Script::new(plan("web", &[Hook::Run]));
     script.runs_ms = Some(1_500);
@@ -73,7 +73,7 @@ fn crashed() -> World {
     world
 }
 
-/// What is printed about the pause when the process of a running service ends now.
+/// The line about the pause when the process of a running service ends now.
 fn pause_after_exit(world: &mut World) -> String {
     let pid = world.machine.status().process.pid.expect("it runs");
     world.tell(Event::Exited { pid, group_alive: false, end: crate::support::end() });

@@ -170,7 +170,7 @@ impl HookRuns {
         }
         let cut = run.logged_bytes.map(|bytes| bytes > KEPT_BYTES_MAX);
         if let Some(limit) = run.limit.filter(|limit| limit.ended) {
-            let text = format!("it ran longer than {} secs and was ended", limit.seconds);
+            let text = format!("it ran longer than {} secs and was stopped", limit.seconds);
             outcome = HookOutcome::CouldNotRun(text);
         }
         let [stdout, stderr] = run.captures.map(Capture::into_text);
