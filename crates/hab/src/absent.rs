@@ -1,23 +1,23 @@
-//! Commands of Habitat that Roost does not have. Each is answered with one line that says what to
-//! do instead, and exit code 2.
+//! Commands of Habitat that Roost does not have. Each prints one line with the alternative and
+//! exits with code 2.
 //!
-//! To add one of these commands, put it into [`crate::cli`] and take its line away here; a test
-//! fails while it is in both.
+//! To add one of these commands, put it into [`crate::cli`] and remove its line here; a test fails
+//! while it is in both.
 
 use clap::Command;
 
-/// A command that is not there.
+/// A command that Roost does not have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Absent {
     /// Its words after `hab`.
     pub(crate) words: &'static str,
-    /// What to do instead, as sentences.
+    /// The alternative, in sentences.
     pub(crate) instead: &'static str,
 }
 
 const BUILDER: &str = "Roost does not talk to Builder; use Habitat's own `hab`, or the web page of \
                        Builder.";
-const KEYS: &str = "Roost does not talk to Builder; take keys over with `hab origin key export` and \
+const KEYS: &str = "Roost does not talk to Builder; move keys with `hab origin key export` and \
                     `hab origin key import`.";
 const ARCHIVES: &str = "Roost does not talk to Builder yet; copy archives to the machine and install \
                         them: `hab pkg install FILE.hart`.";
@@ -58,8 +58,8 @@ pub(crate) const ABSENT: &[Absent] = &[
     absent("pkg upload", ARCHIVES),
     absent(
         "plan init",
-        "Make a directory with an executable file hooks/run, and run it: `hab sup run DIR`. The \
-         user guide begins with one.",
+        "Create a directory with an executable file hooks/run, and run it: `hab sup run DIR`. The \
+         user guide starts with one.",
     ),
     absent(
         "studio",
@@ -68,20 +68,20 @@ pub(crate) const ABSENT: &[Absent] = &[
     ),
     absent(
         "supportbundle",
-        "Pack what is needed yourself, without the secrets CTL_SECRET and *.key: `tar --exclude \
+        "Pack the needed files yourself, without the secrets CTL_SECRET and *.key: `tar --exclude \
          CTL_SECRET --exclude '*.key' -czf bundle.tar.gz /hab/sup`, and the log: `journalctl -u \
          hab-sup`.",
     ),
 ];
 
-/// The answer to a command line whose command Roost does not have.
+/// The message for a command line whose command Roost does not have.
 pub(crate) fn answer(program: &Command, arguments: &[String]) -> Option<String> {
     let mut words: Vec<&str> =
         arguments.iter().map(String::as_str).take_while(|word| !word.starts_with('-')).collect();
     if words.first() == Some(&"help") {
         words.remove(0);
     }
-    // What the program has comes first, also when it is below a group of these words.
+    // Commands of the program take precedence, even below a group of these words.
     if has(program, &words) {
         return None;
     }
@@ -95,7 +95,7 @@ pub(crate) fn answer(program: &Command, arguments: &[String]) -> Option<String> 
     first.filter(|_| !group.is_empty()).map(|absent| format!("hab {group}: {}", absent.instead))
 }
 
-/// Whether the first word is a group or command of the program, and so on as far as it knows.
+/// Whether the words, as far as they are commands, are a group or command of the program.
 fn has(program: &Command, words: &[&str]) -> bool {
     let mut command = program;
     for word in words {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_is_not_there_is_answered_in_one_line() {
+    fn an_absent_command_prints_one_line() {
         for line in [
             "studio enter -k acme",
             "studio --help",
@@ -144,11 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn no_command_is_both_there_and_not() {
+    fn no_command_is_both_present_and_absent() {
         let program = cli::command();
         for absent in ABSENT {
             let words: Vec<&str> = absent.words.split(' ').collect();
-            assert!(!has(&program, &words), "{} is there: take it off the list", absent.words);
+            assert!(!has(&program, &words), "{} exists: remove it from the list", absent.words);
             assert!(absent.instead.ends_with('.'), "{}", absent.words);
         }
     }

@@ -1,5 +1,5 @@
-//! Addresses as users write them: `HOST[:PORT]`; those of control gateways are resolved to IPv4
-//! at once.
+//! Addresses as users write them: `HOST[:PORT]`. Those of control gateways are resolved to IPv4
+//! immediately.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ const HOST_BYTES_MAX: usize = 253;
 /// Port of gossip.
 const GOSSIP_PORT: u16 = 9638;
 
-/// An address and the words it was given in.
+/// An address with its original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Resolved {
     host: String,
@@ -46,12 +46,12 @@ fn resolve(text: &str, default_port: u16) -> Result<Resolved, String> {
 pub(crate) struct CtlAddress(Resolved);
 
 impl CtlAddress {
-    /// The host as it was given.
+    /// The host as given.
     pub(crate) fn host(&self) -> &str {
         &self.0.host
     }
 
-    /// What it resolved to.
+    /// The resolved address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.0.address
     }
@@ -95,8 +95,8 @@ impl From<CtlAddress> for String {
     }
 }
 
-/// Address of a ring member. A name is resolved by the Supervisor while it runs, so that a name
-/// server that comes later than the start keeps nothing from running.
+/// Address of a ring member. The running Supervisor resolves a name, so that it can start before
+/// its name server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct PeerAddress {
@@ -118,7 +118,7 @@ impl FromStr for PeerAddress {
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if host.contains([':', '[']) {
-            return Err(refused("only IPv4 takes part in a ring"));
+            return Err(refused("a ring supports only IPv4"));
         }
         if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.chars().all(is_name) {
             return Err(refused("it must be HOST[:PORT]"));
@@ -147,7 +147,7 @@ impl From<PeerAddress> for String {
     }
 }
 
-/// The address to listen on for gossip; only IPv4 takes part in a ring.
+/// The address to listen on for gossip; a ring supports only IPv4.
 pub(crate) fn parse_ipv4_listen(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "invalid socket address syntax")?;
     match address.ip() {

@@ -1,10 +1,10 @@
-//! Mutations of a text, for tests of parsers: always the same ones.
+//! Deterministic mutations of a text, for tests of parsers.
 
-/// What is put in: pieces that begin, end or nest something.
+/// Inserted pieces, which begin, end or nest something.
 const PIECES: [&str; 14] =
     ["\0", "\n", " ", ":", "- ", "&a ", "*a", "{", "[", "[[", "=", "\"", "'''", "\u{feff}"];
 
-/// The beginnings of a text, the text with a piece at each place, and pieces repeated.
+/// The prefixes of a text, the text with a piece inserted at each position, and repeated pieces.
 pub(crate) fn mutations(text: &str) -> impl Iterator<Item = String> {
     let places = || text.char_indices().map(|(at, _)| at);
     let cut = places().map(|at| text[..at].to_owned());

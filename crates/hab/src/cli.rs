@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{cmd, context::Context, exit::Exit, manual};
 
-/// Runs services and tells what is going on
+/// Runs and supervises services
 #[derive(Debug, Parser)]
 #[command(name = "hab", version = roost_sup::VERSION, propagate_version = false)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -31,13 +31,13 @@ macro_rules! group {
     };
 }
 
-/// Something that can be run.
+/// A command that can run.
 pub(crate) trait Run {
-    /// Runs it.
+    /// Runs the command.
     fn run(self, context: &Context) -> anyhow::Result<Exit>;
 }
 
-/// A command that only holds other commands.
+/// A command that only contains other commands.
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 struct Group<T: Subcommand> {
@@ -51,7 +51,7 @@ impl<T: Subcommand + Run> Run for Group<T> {
     }
 }
 
-/// The tree of commands with everything that their help texts have.
+/// The tree of commands with complete help texts.
 pub(crate) fn command() -> clap::Command {
     manual::with_examples(Cli::command())
 }
@@ -74,7 +74,7 @@ group! {
         File(Group<FileCommand>),
         /// Commands relating to the licence
         License(Group<LicenseCommand>),
-        /// Commands relating to origins, who make and sign packages
+        /// Commands relating to origins, which make and sign packages
         Origin(Group<OriginCommand>),
         /// Commands relating to packages
         Pkg(Group<PkgCommand>),
@@ -115,7 +115,7 @@ group! {
 
 group! {
     FileCommand {
-        /// Give a file to a service group
+        /// Upload a file to a service group
         Upload(cmd::file_upload::Arguments),
     }
 }
@@ -140,7 +140,7 @@ group! {
         Export(cmd::origin_key_export::Arguments),
         /// Generate a pair of keys of an origin
         Generate(cmd::origin_key_generate::Arguments),
-        /// Take a key of an origin from standard input
+        /// Import a key of an origin from standard input
         Import(cmd::origin_key_import::Arguments),
     }
 }
@@ -151,13 +151,13 @@ group! {
         Binds(cmd::pkg_binds::Arguments),
         /// Link programs of an installed package into a directory
         Binlink(cmd::pkg_binlink::Arguments),
-        /// Make a signed package archive of a directory
+        /// Make a signed package archive from a directory
         Build(cmd::pkg_build::Arguments),
         /// Print the default configuration of an installed package
         Config(cmd::pkg_config::Arguments),
-        /// Print what an installed package depends on, or what depends on it
+        /// Print the dependencies of an installed package, or the packages that depend on it
         Dependencies(cmd::pkg_dependencies::Arguments),
-        /// Show what changed between two packages
+        /// Show the differences between two packages
         Diff(cmd::pkg_diff::Arguments),
         /// Print the environment of an installed package, for a shell
         Env(cmd::pkg_env::Arguments),
@@ -169,32 +169,32 @@ group! {
         Hash(cmd::pkg_hash::Arguments),
         /// Print the header of a package archive
         Header(cmd::pkg_header::Arguments),
-        /// Print what a package archive says about itself
+        /// Print the metadata of a package archive
         Info(cmd::pkg_info::Arguments),
-        /// Install packages from archives, with what they depend on
+        /// Install packages from archives, with their dependencies
         Install(Box<cmd::pkg_install::Arguments>),
         /// List installed packages
         List(cmd::pkg_list::Arguments),
-        /// Print where an installed package lies
+        /// Print the path of an installed package
         Path(cmd::pkg_path::Arguments),
-        /// Print which installed packages have a file of this name
+        /// Print which installed packages contain a file of this name
         Provides(cmd::pkg_provides::Arguments),
         /// Sign a file as a package archive
         Sign(cmd::pkg_sign::Arguments),
-        /// Show what an installed package depends on as a tree
+        /// Show the dependencies of an installed package as a tree
         Tree(cmd::pkg_tree::Arguments),
-        /// Uninstall a package, with what nothing else depends on
+        /// Uninstall a package and its unused dependencies
         Uninstall(cmd::pkg_uninstall::Arguments),
-        /// Check who signed a package archive, and that it is unchanged
+        /// Verify the signature of a package archive
         Verify(cmd::pkg_verify::Arguments),
     }
 }
 
 group! {
     PkgExportCommand {
-        /// As a container image, without a container engine
+        /// Export a container image, without a container engine
         Container(cmd::pkg_export_container::Arguments),
-        /// As a tar that is unpacked at /
+        /// Export a tar archive to unpack at /
         Tar(cmd::pkg_export_tar::Arguments),
     }
 }
@@ -219,7 +219,7 @@ group! {
         Export(cmd::ring_key_export::Arguments),
         /// Generate a ring key
         Generate(cmd::ring_key_generate::Arguments),
-        /// Take a ring key from standard input
+        /// Import a ring key from standard input
         Import(cmd::ring_key_import::Arguments),
     }
 }
@@ -228,7 +228,7 @@ group! {
     SupCommand {
         /// Start an interactive Bourne-like shell
         Bash(cmd::sup_shell::Bash),
-        /// Declare a member of the ring departed
+        /// Mark a member of the ring as departed
         Depart(cmd::sup_depart::Arguments),
         /// Restart a Supervisor; its services keep running
         Restart(cmd::sup_restart::Arguments),
@@ -268,7 +268,7 @@ group! {
         Stop(cmd::svc_stop::Stop),
         /// Unload a service; a running one is stopped
         Unload(cmd::svc_stop::Unload),
-        /// Change how a loaded service is run
+        /// Change the options of a loaded service
         Update(Box<cmd::svc_update::Arguments>),
     }
 }

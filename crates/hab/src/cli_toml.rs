@@ -18,22 +18,22 @@ pub(crate) struct CliToml {
     pub(crate) listen_ctl: Option<CtlAddress>,
     /// Secret of the control gateway.
     pub(crate) ctl_secret: Option<String>,
-    /// Authorities of the gateway's certificate; switches TLS on.
+    /// CA certificates for the gateway; enables TLS.
     pub(crate) ctl_server_ca_certificate: Option<PathBuf>,
     /// Key of the client's certificate.
     pub(crate) ctl_client_key: Option<PathBuf>,
     /// The client's certificate.
     pub(crate) ctl_client_certificate: Option<PathBuf>,
-    /// Origin of what is signed and generated, when none is given.
+    /// Default origin for signing and generating.
     pub(crate) origin: Option<String>,
-    /// Name in the gateway's certificate, when it is not the host.
+    /// Name in the gateway's certificate, if it differs from the host.
     pub(crate) ctl_server_name_indication: Option<String>,
-    /// Everything else in the file.
+    /// Unknown keys of the file.
     #[serde(flatten)]
     rest: toml::Table,
 }
 
-/// All keys: those above, and those that only commands of Habitat for Builder read.
+/// All keys: those above, and those that only Habitat's Builder commands read.
 const KEYS: [&str; 10] = [
     "listen_ctl",
     "ctl_secret",
@@ -48,10 +48,10 @@ const KEYS: [&str; 10] = [
 ];
 
 impl CliToml {
-    /// Reads the file; a missing one has no settings.
+    /// Reads the file; a missing one gives no settings.
     ///
     /// # Errors
-    /// When it cannot be read or a value makes no sense.
+    /// When it cannot be read or a value is not valid.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let Some(text) = read_text(path)? else { return Ok(Self::default()) };
         toml::from_str(&text)
@@ -60,7 +60,7 @@ impl CliToml {
 }
 
 impl CliToml {
-    /// A warning about each key that does not exist, for the user.
+    /// A warning for the user about each unknown key.
     pub(crate) fn warnings(&self, path: &Path) -> Vec<String> {
         let unknown = self.rest.keys().filter(|key| !KEYS.contains(&key.as_str()));
         let warning = |key: &String| {
@@ -72,7 +72,7 @@ impl CliToml {
     }
 }
 
-/// The text of the file, if there is one.
+/// The text of the file, if it exists.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
     roost_files::read_text(path, MAX_BYTES)
         .map_err(|error| anyhow!("reading '{}' failed: {}", path.display(), error.reason()))
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_does_not_exist_is_named() {
+    fn an_unknown_key_is_reported() {
         let text = "ctl_secert = \"x\"\norigin = \"acme\"\nlisten_ctl = \"127.0.0.1\"\n";
         let settings: CliToml = toml::from_str(text).expect("settings");
         assert_eq!(

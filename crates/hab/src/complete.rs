@@ -1,7 +1,7 @@
-//! Values that a shell completes: loaded services, service groups, keys, installed packages.
+//! Candidates for shell completion: loaded services, service groups, keys, installed packages.
 //!
-//! The completion scripts call this program for each key pressed, so nothing here may wait, print,
-//! or fail: without a Supervisor there is nothing to offer.
+//! The completion scripts call this program for each key press, so nothing here may wait, print, or
+//! fail: without a Supervisor there are no candidates.
 
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
@@ -45,12 +45,12 @@ pub(crate) fn packages() -> ArgValueCandidates {
     })
 }
 
-/// Rings that there is a key of.
+/// Rings with a key in the cache.
 pub(crate) fn rings() -> ArgValueCandidates {
     candidates(|| key_names(RING_KEY, |_| true))
 }
 
-/// Users that there is a key of.
+/// Users with a key in the cache.
 pub(crate) fn users() -> ArgValueCandidates {
     // Keys of service groups have the same suffix.
     candidates(|| key_names(BOX_KEY, |name| !name.contains(['@', '.'])))
@@ -67,7 +67,7 @@ fn loaded() -> Vec<ServiceStatus> {
     let mut found = Vec::new();
     let Ok(context) = Context::new(Ui::silent()) else { return found };
     let remote = RemoteArg::default().address(&context);
-    // Without an answer there is nothing to offer.
+    // Without an answer there are no candidates.
     let _ = ask_within(&context, &remote, &Request::Status { ident: None }, Some(PATIENCE), |it| {
         if let Answer::Status(status) = it {
             found.push(*status);
@@ -77,7 +77,7 @@ fn loaded() -> Vec<ServiceStatus> {
     found
 }
 
-/// Names of keys in the usual cache, without revision and suffix.
+/// Names of keys in the default cache, without revision and suffix.
 fn key_names(suffix: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let Ok(context) = Context::new(Ui::silent()) else { return Vec::new() };
     let given = variable("HAB_CACHE_KEY_PATH").map(PathBuf::from);

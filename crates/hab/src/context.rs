@@ -1,4 +1,4 @@
-//! What every command knows of its surroundings: the root, the user, the terminal.
+//! Environment of every command: the root, the user, the terminal.
 
 use std::{
     env,
@@ -11,19 +11,19 @@ use roost_pkg::{FsRoot, artifacts::Artifacts};
 
 use crate::ui::Ui;
 
-/// Surroundings of a command.
+/// Environment of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
-    /// The root that `hab/` lies in, from `FS_ROOT`.
+    /// The root that contains `hab/`, from `FS_ROOT`.
     pub(crate) root: FsRoot,
     /// Home of a user other than root.
     home: Option<PathBuf>,
-    /// Prints.
+    /// Output of the command.
     pub(crate) ui: Ui,
 }
 
 impl Context {
-    /// Looks at the environment.
+    /// Reads the environment.
     pub(crate) fn new(ui: Ui) -> anyhow::Result<Self> {
         let root = FsRoot::from_env_value(env::var_os("FS_ROOT"))
             .context("FS_ROOT is relative and there is no working directory")?;
@@ -32,17 +32,18 @@ impl Context {
         Ok(Self { root, home: home.map(PathBuf::from), ui })
     }
 
-    /// Configuration of the command line: one per machine for root, one per home for others.
+    /// Configuration of the command line: one per machine for root, one per home directory for
+    /// others.
     pub(crate) fn cli_toml(&self) -> PathBuf {
         self.own("etc/cli.toml").unwrap_or_else(|| self.root.cli_toml())
     }
 
-    /// The directory of keys when no other is given.
+    /// The default directory of keys.
     pub(crate) fn key_cache_dir(&self) -> PathBuf {
         self.own("cache/keys").unwrap_or_else(|| self.root.cache_keys())
     }
 
-    /// The key cache in the given directory, or in the usual one.
+    /// The key cache in the given directory, or in the default one.
     pub(crate) fn key_cache(&self, given: Option<&Path>) -> KeyCache {
         KeyCache::new(given.map_or_else(|| self.key_cache_dir(), Path::to_owned))
     }
@@ -53,7 +54,7 @@ impl Context {
         Artifacts::new(own.unwrap_or_else(|| self.root.cache_artifacts()))
     }
 
-    /// Where public keys of origins lie: where `HAB_CACHE_KEY_PATH` says, and in the usual place.
+    /// Caches with public keys of origins: that of `HAB_CACHE_KEY_PATH`, and the default one.
     pub(crate) fn public_keys(&self) -> Vec<KeyCache> {
         let given = variable("HAB_CACHE_KEY_PATH").map(PathBuf::from);
         let usual = self.key_cache_dir();
@@ -62,13 +63,13 @@ impl Context {
         places.into_iter().map(KeyCache::new).collect()
     }
 
-    /// Directory of the file that tells that a licence was accepted.
+    /// Directory of the file that records an accepted licence.
     pub(crate) fn licenses(&self) -> PathBuf {
         self.own("accepted-licenses")
             .unwrap_or_else(|| self.root.path().join("hab/accepted-licenses"))
     }
 
-    /// Path of TLS material as given, with the usual directory under the root.
+    /// Path of TLS material as given, with the default directory below the root.
     pub(crate) fn tls_path(&self, given: &Path) -> PathBuf {
         if given == Path::new(TLS_DIRECTORY) {
             self.root.cache_keys_ctl()
@@ -82,11 +83,11 @@ impl Context {
     }
 }
 
-/// What a TLS option without value means, and the default of `sup secret generate-tls`; taken
-/// from the root.
+/// Value of a TLS option without an argument, and the default of `sup secret generate-tls`;
+/// relative to the root.
 pub(crate) const TLS_DIRECTORY: &str = "/hab/cache/keys/ctl";
 
-/// Who runs the command and where its files are, as a sentence for messages.
+/// The user and the root, as a sentence for messages.
 pub(crate) fn surroundings() -> String {
     let user = roost_pkg::user::current_user();
     match variable("FS_ROOT") {
@@ -95,7 +96,7 @@ pub(crate) fn surroundings() -> String {
     }
 }
 
-/// A variable of the environment; empty or not text counts as not set.
+/// An environment variable; empty or non-UTF-8 counts as unset.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! How commands talk to a Supervisor: which one, with which secret, and what they do with the
+//! Communication of commands with a Supervisor: its address, the secret, and the handling of
 //! answers (reference: control §10).
 
 use std::{net::SocketAddr, sync::Once, time::Duration};
@@ -18,7 +18,7 @@ use crate::{
     exit::Advised,
 };
 
-/// Longest secret file that is read, as the Supervisor does.
+/// Longest secret file that is read; the Supervisor has the same limit.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The option that names the Supervisor.
@@ -31,7 +31,7 @@ pub(crate) struct RemoteArg {
 }
 
 impl RemoteArg {
-    /// The Supervisor meant. A broken `cli.toml` is no reason to stop here.
+    /// The address of the Supervisor. A malformed `cli.toml` is not an error here.
     pub(crate) fn address(&self, context: &Context) -> CtlAddress {
         self.remote_sup.clone().unwrap_or_else(|| {
             let settings = CliToml::read(&context.cli_toml()).unwrap_or_default();
@@ -40,7 +40,7 @@ impl RemoteArg {
     }
 }
 
-/// How a conversation ended.
+/// The end of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// With an answer.
@@ -49,22 +49,22 @@ pub(crate) enum Ended {
     Closed,
 }
 
-/// Time without a word of the Supervisor after which it counts as not answering.
+/// Silence after which the Supervisor counts as not responding.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks one thing; `on_answer` sees every answer but failures, which are errors.
+/// Sends one request; `on_answer` gets every answer except failures, which become errors.
 pub(crate) fn ask(
     context: &Context,
     remote: &CtlAddress,
     request: &Request,
     on_answer: impl FnMut(Answer) -> anyhow::Result<()>,
 ) -> anyhow::Result<Ended> {
-    // A package may be on its way for long before a Supervisor of Habitat says more.
+    // A Supervisor of Habitat may download a package for a long time without a message.
     let patience = (!matches!(request, Request::Load { .. })).then_some(PATIENCE);
     ask_within(context, remote, request, patience, on_answer)
 }
 
-/// As [`ask`], with another time without a word.
+/// As [`ask`], with another limit of silence.
 pub(crate) fn ask_within(
     context: &Context,
     remote: &CtlAddress,
@@ -73,7 +73,7 @@ pub(crate) fn ask_within(
     mut on_answer: impl FnMut(Answer) -> anyhow::Result<()>,
 ) -> anyhow::Result<Ended> {
     let explained = |error| explain(error, remote);
-    // Settings are read after connecting: that nobody listens is the better news.
+    // Settings are read after connecting: an unreachable Supervisor is the more useful error.
     let socket = dial(remote.address()).map_err(explained)?;
     let settings = CliToml::read(&context.cli_toml())?;
     let host = settings.ctl_server_name_indication.as_deref().unwrap_or(remote.host());
@@ -98,7 +98,7 @@ pub(crate) fn ask_within(
     Ok(if client.is_finished() { Ended::Answered } else { Ended::Closed })
 }
 
-/// Says once that a certificate of the client does not make a connection secure.
+/// Warns once that a client certificate alone does not encrypt a connection.
 fn warn_without_tls(context: &Context, files: &ClientTlsFiles) {
     static TOLD: Once = Once::new();
     if files.server_ca.is_none() && (files.key.is_some() || files.certificate.is_some()) {
@@ -111,7 +111,7 @@ fn warn_without_tls(context: &Context, files: &ClientTlsFiles) {
     }
 }
 
-/// Names once the keys of `cli.toml` that do not exist.
+/// Warns once about unknown keys of `cli.toml`.
 fn warn_about_keys(context: &Context, settings: &CliToml) {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
@@ -120,8 +120,8 @@ fn warn_about_keys(context: &Context, settings: &CliToml) {
     });
 }
 
-/// Asks one thing and shows what the Supervisor sends on the way. That it closes the connection
-/// without an answer, or that nothing was changed, is an error.
+/// Sends one request and shows the Supervisor's progress messages. A closed connection without an
+/// answer, or an unchanged state, is an error.
 pub(crate) fn command(
     context: &Context,
     remote: &CtlAddress,
@@ -133,7 +133,7 @@ pub(crate) fn command(
     }
 }
 
-/// As [`command`], for what is reached as well when nothing had to be changed: that is printed.
+/// As [`command`], but an unchanged state is success and only printed.
 pub(crate) fn command_for_state(
     context: &Context,
     remote: &CtlAddress,
@@ -145,7 +145,7 @@ pub(crate) fn command_for_state(
     Ok(())
 }
 
-/// Gives the reason when nothing was changed.
+/// Returns the reason when nothing was changed.
 fn converse(
     context: &Context,
     remote: &CtlAddress,
@@ -172,7 +172,7 @@ pub(crate) fn expect_answer(ended: Ended) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The failure code when a Supervisor refused.
+/// The failure code when the Supervisor refused.
 pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Refused(failure)) => Some(failure.code),
@@ -180,7 +180,7 @@ pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
     }
 }
 
-/// True when nobody listens at the address, or who does is just ending or beginning.
+/// True when no Supervisor listens at the address, or it is just starting or ending.
 pub(crate) fn is_away(error: &anyhow::Error) -> bool {
     let is_silent = matches!(
         error.downcast_ref::<ClientError>(),
@@ -191,7 +191,7 @@ pub(crate) fn is_away(error: &anyhow::Error) -> bool {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "Unable to contact the Supervisor.\n\nNobody listens at {0}. If it should run on this machine, \
+    "Unable to contact the Supervisor.\n\nNo Supervisor listens at {0}. If it should run on this machine, \
      it probably does not. Run one in the foreground with:\n\nhab sup run\n\nOr restart it \
      through the init process of the system, if that started it."
 )]
@@ -215,7 +215,7 @@ fn explain(error: ClientError, remote: &CtlAddress) -> anyhow::Error {
     }
 }
 
-/// The secret of the control gateway and where it was found.
+/// The secret of the control gateway and its source.
 struct Secret {
     text: String,
     source: String,
@@ -269,7 +269,7 @@ impl Secret {
         }
     }
 
-    /// Adds to a refused secret where it came from.
+    /// Adds the source of a refused secret to the error.
     fn advise(&self, error: ClientError, remote: &CtlAddress) -> anyhow::Error {
         let refused = matches!(
             &error,
@@ -280,7 +280,7 @@ impl Secret {
             return error;
         }
         let advice = format!(
-            "{} {}\nThe Supervisor at {remote} has another one, in hab/sup/default/CTL_SECRET below \
+            "{} {}\nThe Supervisor at {remote} has a different one, in hab/sup/default/CTL_SECRET below \
              its own root. Set FS_ROOT as it is set for that Supervisor, or give its secret as \
              HAB_CTL_SECRET.",
             self.source,

@@ -1,4 +1,4 @@
-//! How the program ends: exit codes and the errors that lead to them (reference: control §19).
+//! Exit codes of the program and the errors that cause them (reference: control §19).
 
 use std::{
     fmt,
@@ -17,11 +17,11 @@ pub(crate) enum Exit {
     Failure,
     /// A wrong command line; for `svc check`: critical.
     Usage,
-    /// Only `svc check`: it could not find out.
+    /// Only `svc check`: the health is unknown.
     Unknown,
-    /// A Supervisor that cannot start.
+    /// A Supervisor cannot start.
     SupervisorFailed,
-    /// The exit code of a hook that failed.
+    /// The exit code of a failed hook.
     Hook(u8),
 }
 
@@ -38,28 +38,28 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A wrong command line that the parser could not see; printed as the parser prints its own.
+/// A wrong command line that the parser cannot detect; printed like the parser's own errors.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
 
-/// A Supervisor cannot start with these settings; printed as plain text on standard output, as
+/// A Supervisor cannot start with these settings; printed as plain text on standard output, like
 /// all fatal errors of a Supervisor.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct StartError(pub(crate) String);
 
-/// A hook failed; the program ends with its exit code.
+/// A hook failed; the program exits with its code.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub(crate) struct HookError {
-    /// What is printed.
+    /// The printed message.
     pub(crate) text: String,
-    /// How the hook ended.
+    /// Exit code of the hook.
     pub(crate) code: u8,
 }
 
-/// An error and what helps against it, which is printed below it.
+/// An error with advice, which is printed below it.
 #[derive(Debug)]
 pub(crate) struct Advised {
     error: anyhow::Error,
@@ -81,7 +81,7 @@ impl fmt::Display for Advised {
 
 impl std::error::Error for Advised {}
 
-/// Prints the error and gives the exit code.
+/// Prints the error and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error, ui: &Ui) -> Exit {
     if error.is::<UsageError>() {
         ui.usage(&format!("{error}"));
@@ -99,7 +99,7 @@ pub(crate) fn report(error: &anyhow::Error, ui: &Ui) -> Exit {
     }
 }
 
-/// The error and its causes. Some errors name their cause themselves; it is not named twice.
+/// The error and its causes. Some errors contain their cause; it is not repeated.
 fn text(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -112,7 +112,7 @@ fn text(error: &anyhow::Error) -> String {
     text
 }
 
-/// What an ordinary user should know when the system forbids something.
+/// Advice for an ordinary user when the system denies access.
 fn advice(error: &anyhow::Error) -> Option<String> {
     let refused = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_named_once_and_what_the_system_forbids_comes_with_user_and_root() {
+    fn causes_appear_once_and_denied_access_shows_user_and_root() {
         #[derive(Debug, thiserror::Error)]
         #[error("cannot write x: {source}")]
         struct Repeats {

@@ -1,5 +1,4 @@
-//! TLS of commands that ask the HTTP gateway: files that cannot be used are errors before anything
-//! is sent.
+//! TLS of commands that use the HTTP gateway: unusable files are errors before anything is sent.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsPr
 /// Files of a client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Files<'a> {
-    /// Authorities that the gateway's certificate must come from.
+    /// CA certificates for the gateway.
     pub(crate) ca_certs: Option<&'a Path>,
     /// The client's certificate and its key.
     pub(crate) identity: Option<(&'a Path, &'a Path)>,
@@ -54,7 +53,7 @@ pub(crate) fn settings(url: &str, files: Files<'_>) -> anyhow::Result<TlsConfig>
     Ok(builder.build())
 }
 
-/// What an error of the HTTP client means.
+/// The message for an error of the HTTP client.
 pub(crate) fn explain_http(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => explain_io(error),

@@ -23,11 +23,11 @@ use tracing_subscriber::{
 
 use crate::{clock, context::variable};
 
-/// For a Supervisor: what `log.yml` says, else what `RUST_LOG` asks for to standard error, else
-/// errors to standard output.
+/// For a Supervisor: levels from `log.yml`; else `RUST_LOG`, to standard error; else errors, to
+/// standard output.
 pub(crate) fn start_supervisor(log_yml: &Path, style: Style) {
     let (to_stdout, to_stderr) = (style.of_output(Stream::Stdout), style.of_output(Stream::Stderr));
-    // Said on standard error, in the words of Habitat: the log itself does not run yet.
+    // Reported on standard error in Habitat's words: the log itself does not run yet.
     match yml::read(log_yml) {
         Ok(None) => {}
         Ok(Some(levels)) => {
@@ -55,19 +55,19 @@ pub(crate) fn start_supervisor(log_yml: &Path, style: Style) {
 fn complain(log_yml: &Path, what: &str) {
     let text = format!("Logging configuration file '{}'{what}", log_yml.display());
     let line = format!("{}\n", roost_text::block(&text));
-    // Where standard error cannot be written, for instance on a full disk, nobody can be told.
+    // A failure of standard error, for example on a full disk, cannot be reported.
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// For a command: what `RUST_LOG` asks for, to standard error. Without it there is nothing to
-/// tell beside the error that ends the command.
+/// For a command: `RUST_LOG`, to standard error. Without it the only output is the error that ends
+/// the command.
 pub(crate) fn start_command() {
     if let Some(filter) = variable("RUST_LOG") {
         start(parse(&filter), io::stderr, Style::default());
     }
 }
 
-/// Parts that make no sense are skipped, and so is what follows a slash.
+/// Skips invalid parts, and everything after a slash.
 fn parse(text: &str) -> EnvFilter {
     let filters = text.split('/').next().unwrap_or_default();
     EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).parse_lossy(filters)
@@ -86,8 +86,8 @@ fn start<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
         .init();
 }
 
-/// The form of a line: with the time and the module in front; as the other lines where these are
-/// JSON; with its priority for the journal.
+/// The format of a line: with time and module; JSON if other lines are JSON; with a priority for
+/// the journal.
 struct Form(Style);
 
 impl<S, N> FormatEvent<S, N> for Form
@@ -119,7 +119,7 @@ where
         let priority =
             if self.0.journal { format!("<{}>", level.priority()) } else { String::new() };
         let mut line = format!("{priority}[{now} {} {}] ", metadata.level(), metadata.target());
-        // Names and errors from the network and from files are part of it.
+        // The line may contain names and errors from the network and from files.
         roost_text::append_line(&mut line, &fields);
         writeln!(writer, "{line}")
     }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_that_make_no_sense_are_skipped() {
+    fn invalid_filters_are_skipped() {
         assert_eq!(parse("warn,=,a::b=debug/regex").to_string(), "a::b=debug,warn");
         assert_eq!(parse("").to_string(), "error");
     }

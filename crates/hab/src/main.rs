@@ -1,6 +1,6 @@
 //! `hab`: the command line, the launcher and the Supervisor in one program.
 
-// Comments of options are their help texts, where brackets and bars are no links.
+// Doc comments of options are their help texts, where brackets and bars are not links.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 mod absent;
@@ -30,13 +30,13 @@ use clap_complete::CompleteEnv;
 use crate::{cli::Cli, context::Context, exit::Exit, ui::Ui};
 
 fn main() -> ExitCode {
-    // Before anything else: launcher and Supervisor want a fresh, small process.
+    // Before anything else: launcher and Supervisor need a fresh, small process.
     match env::args_os().nth(1) {
         Some(role) if role == roost_launch::LAUNCHER_ARG => return cmd::sup_run::launcher(),
         Some(role) if role == roost_launch::SUPERVISOR_ARG => return cmd::sup_run::supervisor(),
         _ => {}
     }
-    // A shell asks what could come next; this ends the process then.
+    // Answers a completion request of a shell, and then ends the process.
     CompleteEnv::with_factory(cli::command).completer("hab").complete();
     let arguments: Vec<String> =
         env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let parsed = cli::command().try_get_matches();
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        // In monitoring systems 2 means that the service is in trouble.
+        // For monitoring systems 2 means a critical service.
         Err(error) if error.use_stderr() && is_check() => {
             Ui::new().info("UNKNOWN: wrong command line");
             let _ = error.print();
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     ended.unwrap_or_else(|error| exit::report(&error, &ui)).into()
 }
 
-/// True for the command `svc check`, whose exit codes are those of monitoring plugins.
+/// True for the command `svc check`, which uses the exit codes of monitoring plugins.
 fn is_check() -> bool {
     env::args_os().skip(1).take(2).eq(["svc", "check"])
 }

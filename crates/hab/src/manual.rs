@@ -1,4 +1,4 @@
-//! What help texts and man pages have besides options: examples, files, environment, exit codes.
+//! Parts of help texts and man pages besides options: examples, files, environment, exit codes.
 
 mod page;
 mod table;
@@ -7,39 +7,39 @@ use clap::Command;
 
 pub(crate) use page::write_page;
 
-/// A part of a page: names or commands, and what they mean.
+/// Rows of a page: names or commands, and their meaning.
 type Rows = &'static [(&'static str, &'static str)];
 
-/// What is known of a command besides its options.
+/// Documentation of a command besides its options.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manual {
-    /// Its words after `hab`; none for the program itself.
+    /// Its words after `hab`; empty for the program itself.
     command: &'static str,
-    /// Command lines and what they do.
+    /// Command lines with their effect.
     examples: Rows,
     /// Files it reads or writes, besides those of its group.
     files: Rows,
-    /// Exit codes; without any those of every command.
+    /// Exit codes; empty for those of every command.
     exit: Rows,
 }
 
 /// Exit codes of most commands.
 const EXIT: Rows = &[
     ("0", "Done."),
-    ("1", "It failed; standard error says why."),
-    ("2", "Wrong command line, or something that is not supported yet."),
+    ("1", "It failed; standard error shows the reason."),
+    ("2", "Wrong command line, or an unsupported option."),
 ];
 
 /// Variables that every command reads.
 const ENVIRONMENT: Rows = &[
     (
         "FS_ROOT",
-        "Directory that stands for /: everything of Roost is below its subdirectory hab. Commands \
-         need the same value as the Supervisor that they are for.",
+        "Directory used as /: all files of Roost are below its subdirectory hab. Commands \
+         need the same value as their Supervisor.",
     ),
     ("NO_COLOR, HAB_NOCOLORING", "No colours, also on a terminal."),
     ("HAB_GLYPH_STYLE", "full, limited or ascii: the signs in front of lines."),
-    ("RUST_LOG", "What the program logs for developers, to standard error."),
+    ("RUST_LOG", "Filter of the diagnostic log on standard error."),
 ];
 
 /// Variables of commands that talk to a Supervisor.
@@ -63,7 +63,7 @@ const KEY_FILES: Rows =
     &[("/hab/cache/keys, ~/.hab/cache/keys", "Keys, of root and of other users.")];
 
 impl Manual {
-    /// That of a command.
+    /// The entry of a command.
     fn of(words: &str) -> Option<&'static Self> {
         table::MANUALS.iter().find(|manual| manual.command == words)
     }
@@ -91,7 +91,7 @@ pub(crate) fn with_examples(program: Command) -> Command {
     add(program, "")
 }
 
-/// Whether the command has an option that names a Supervisor.
+/// Whether the command has an option for the Supervisor's address.
 fn is_remote(command: &Command) -> bool {
     command.get_arguments().any(|option| option.get_id() == "remote_sup")
 }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::cli;
 
-    /// The command of these words.
+    /// The command with these words.
     fn find<'a>(program: &'a Command, words: &str) -> Option<&'a Command> {
         words
             .split(' ')
@@ -134,7 +134,7 @@ mod tests {
                 let tried = cli::command().try_get_matches_from(&words);
                 let fine = match &tried {
                     Ok(_) => true,
-                    // Files and hosts of examples need not be there.
+                    // Files and hosts of examples need not exist.
                     Err(error) => error.kind() == clap::error::ErrorKind::ValueValidation,
                 };
                 assert!(fine, "{line}: {}", tried.expect_err("an error"));
@@ -151,7 +151,7 @@ mod tests {
             let words = format!("{words} {}", inner.get_name());
             collect(inner, words.trim_start(), without);
         }
-        // `hab pkg` has examples where its commands are more than one line of text.
+        // `hab pkg` has examples only for commands with more than one line of text.
         if !command.has_subcommands()
             && !words.starts_with("pkg ")
             && Manual::of(words).is_none_or(|manual| manual.examples.is_empty())

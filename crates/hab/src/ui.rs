@@ -1,8 +1,7 @@
-//! What commands print: headings, status lines, errors, with glyphs and colours
-//! (reference: control §11.2). Normal messages go to standard output, warnings and errors to
-//! standard error.
+//! Output of commands: headings, status lines, errors, with glyphs and colours (reference: control
+//! §11.2). Normal messages go to standard output, warnings and errors to standard error.
 //!
-//! Colour is shown only on a terminal.
+//! Colours appear only on a terminal.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -15,7 +14,7 @@ use rustix::termios::tcgetwinsize;
 
 use crate::context::variable;
 
-/// Styles of glyphs.
+/// Glyph styles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GlyphStyle {
     Full,
@@ -54,19 +53,19 @@ pub(crate) enum Verb {
     Signing,
     /// A hook runs.
     Executing,
-    /// A package is in its place.
+    /// A package is installed.
     Installed,
-    /// Something is there already.
+    /// Something already exists.
     Using,
     /// Something was found.
     Found,
     /// Something is looked for.
     Determining,
-    /// Something goes.
+    /// Something is removed.
     Deleting,
-    /// Something would go.
+    /// Something would be removed.
     WouldDelete,
-    /// Something is left alone.
+    /// Something is kept.
     Skipping,
 }
 
@@ -99,7 +98,7 @@ impl Verb {
     }
 }
 
-/// Prints.
+/// Prints messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ui {
     glyphs: GlyphStyle,
@@ -115,7 +114,7 @@ pub(crate) struct Ui {
 const CLEAR_LINE: &str = "\x1b[K";
 
 impl Ui {
-    /// Looks at environment and terminals.
+    /// Reads the environment and checks the terminals.
     pub(crate) fn new() -> Self {
         let capable = variable("TERM").is_some_and(|term| term != "dumb");
         let color = capable && color_wanted();
@@ -128,7 +127,7 @@ impl Ui {
         }
     }
 
-    /// Without warnings and errors: a shell that completes a word shows what it gets.
+    /// Without warnings and errors: a completing shell would show them.
     pub(crate) fn silent() -> Self {
         Self { silent: true, ..Self::new() }
     }
@@ -139,13 +138,13 @@ impl Ui {
         self.out(&format!("{}\n", paint(&line, Color::Yellow, self.color_out)));
     }
 
-    /// The end of what a heading began.
+    /// The end of a heading's action.
     pub(crate) fn end(&self, text: &str) {
         let line = format!("{} {}", self.glyph(END), block(text));
         self.out(&format!("{}\n", paint(&line, Color::Magenta, self.color_out)));
     }
 
-    /// A step on the way.
+    /// A step of the action.
     pub(crate) fn status(&self, verb: Verb, text: &str) {
         let (glyph, word) = verb.parts();
         let head = format!("{} {word}", self.glyph(glyph));
@@ -167,12 +166,12 @@ impl Ui {
         self.out(&format!("{}\n", block(text)));
     }
 
-    /// Several lines of text, without a line end of their own.
+    /// Several lines of text without a final line end.
     pub(crate) fn block(&self, text: &str) {
         self.out(&block(text));
     }
 
-    /// Text as it is, which is not foreign: a key, a script, a line that is formatted already.
+    /// Literal text that is not foreign: a key, a script, a formatted line.
     pub(crate) fn raw(&self, text: &str) {
         self.out(text);
     }
@@ -202,7 +201,7 @@ impl Ui {
         self.err(&format!("error: {}\n\nFor more information, try '--help'.\n", block(text)));
     }
 
-    /// A wrong command line that one line says everything about.
+    /// A wrong command line, described in one line.
     pub(crate) fn usage_line(&self, text: &str) {
         self.err(&format!("{text}\n"));
     }
@@ -219,8 +218,8 @@ impl Ui {
         self.out(&format!("\x1b[0m\x1b[0m{bold}{color}{text}\x1b[0m"));
     }
 
-    /// Shows what a command waits for, on one line of the terminal, in place of what was shown
-    /// there before. Elsewhere nothing.
+    /// Shows on one line of the terminal what a command waits for, replacing the former text. Does
+    /// nothing elsewhere.
     pub(crate) fn progress(&self, text: &str) {
         if self.terminal_err {
             let width = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col));
@@ -229,7 +228,7 @@ impl Ui {
         }
     }
 
-    /// Takes the line of [`Ui::progress`] away.
+    /// Clears the line of [`Ui::progress`].
     pub(crate) fn end_progress(&self) {
         if self.terminal_err {
             self.err(&format!("\r{CLEAR_LINE}"));
@@ -244,7 +243,7 @@ impl Ui {
     fn out(&self, text: &str) {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Nobody reads any more: there is nobody to tell either.
+            // The reader has closed the pipe, so a message would not arrive either.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 LOST_OUTPUT.get_or_init(|| error.to_string());
             }
@@ -259,11 +258,11 @@ impl Ui {
     }
 }
 
-/// Why standard output could not be written, once that has happened.
+/// Error of standard output, once a write has failed.
 static LOST_OUTPUT: OnceLock<String> = OnceLock::new();
 
-/// An error when something could not be written to standard output, for instance to a full disk.
-/// Who closed a pipe has seen enough.
+/// The error of a failed write to standard output, for example to a full disk. A closed pipe is not
+/// an error.
 pub(crate) fn check_output() -> anyhow::Result<()> {
     match LOST_OUTPUT.get() {
         None => Ok(()),
@@ -284,7 +283,7 @@ fn color_wanted() -> bool {
     !refused && variable("NO_COLOR").is_none()
 }
 
-/// Here an empty variable counts: it is an unknown style.
+/// An empty variable counts here: it is an unknown style.
 fn glyph_style() -> GlyphStyle {
     let Some(value) = std::env::var_os("HAB_GLYPH_STYLE") else { return GlyphStyle::Full };
     let value = value.to_string_lossy();

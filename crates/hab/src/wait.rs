@@ -1,10 +1,10 @@
-//! `--wait`: after a command was taken, look until the service is where it shall be.
+//! `--wait`: after a command is accepted, waits until the service reaches its state.
 //!
-//! A Supervisor answers when it has stored what is wanted, not when it is done, and the process
-//! from before runs on meanwhile. There is no message to subscribe to, so this asks for the state
-//! again and again. A Supervisor of Roost tells whether it has taken in what it has stored, and
-//! whether the process is being stopped. One of Habitat tells neither: there a process counts as
-//! new when it has another id than before the command.
+//! A Supervisor answers when it has stored the command, not when it has carried it out, and the old
+//! process keeps running in between. There is no subscription, so this module polls the state. A
+//! Supervisor of Roost reports whether it has applied the stored command, and whether the process
+//! is being stopped. One of Habitat reports neither: its process counts as new when its id has
+//! changed since the command.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,23 +22,24 @@ use crate::{
     control::{Ended, ask_within, expect_answer, is_away},
 };
 
-/// Time between two looks.
+/// Time between two polls.
 const PERIOD: Duration = Duration::from_millis(100);
-/// A look may take this long, however little time is left.
+/// Limit of one poll, even when less time is left.
 const LOOK: Duration = Duration::from_secs(10);
-/// A process without a health check counts as up when it has been for this long: many that
-/// cannot work need a moment to find out.
+/// A process without a health check counts as up after this time: many broken ones fail within a
+/// moment.
 const STEADY_MS: u64 = 3_000;
-/// One that has passed its check needs less: a check may pass before a process ends.
+/// A process that has passed its check needs less time: a check may pass just before the process
+/// ends.
 const CHECKED_MS: u64 = 1_000;
-/// Failures after which a service counts as one that does not come up.
+/// Failures after which a start counts as failed.
 const FAILURES: u64 = 2;
-/// How a Supervisor of Roost calls the phase in which a process runs and shall go on.
+/// Roost's name of the phase in which a process runs and is to continue.
 const RUNNING: &str = "running";
-/// How it calls the phase of an end under way.
+/// Roost's name of the phase of a stop in progress.
 const STOPPING: &str = "stopping";
 
-/// What a start can be waited for.
+/// The state that a start waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Goal {
     /// Healthy where there is a health check, else up.
@@ -49,11 +50,11 @@ pub(crate) enum Goal {
     Healthy,
 }
 
-/// Options of commands that start something.
+/// Options of commands that start a service.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WaitUp {
-    /// Wait until the service is ready: healthy where it has a health check, else up for 3
-    /// seconds. Fails at once when it fails twice
+    /// Wait until the service is ready: healthy if it has a health check, else up for 3 seconds.
+    /// Fails as soon as the service has failed twice
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "ready")]
     wait: Option<Goal>,
     /// Seconds to wait
@@ -61,7 +62,7 @@ pub(crate) struct WaitUp {
     timeout: u64,
 }
 
-/// Options of commands that end something.
+/// Options of commands that stop a service.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WaitDown {
     /// Wait until it is done
@@ -72,12 +73,12 @@ pub(crate) struct WaitDown {
     timeout: u64,
 }
 
-/// The service before a command.
+/// State of the service before a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Before {
-    /// Its process, if one ran: `(its id, whether it was wanted)`.
+    /// Its process, if one ran: `(its id, the desired state)`.
     process: Option<(u32, Option<DesiredState>)>,
-    /// How often it had failed.
+    /// Its number of failures.
     failures: u64,
 }
 
@@ -85,13 +86,13 @@ pub(crate) struct Before {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UpBefore(BTreeMap<String, u32>);
 
-/// One look.
+/// Result of one poll.
 enum Seen {
     There,
     NotYet(String),
 }
 
-/// Whom to ask, about what.
+/// The Supervisor and the service to poll.
 struct Question<'a> {
     context: &'a Context,
     remote: &'a CtlAddress,
@@ -99,7 +100,7 @@ struct Question<'a> {
 }
 
 impl WaitUp {
-    /// What runs before the command, if that matters.
+    /// The state before the command, if `--wait` needs it.
     pub(crate) fn before(
         &self,
         context: &Context,
@@ -116,7 +117,7 @@ impl WaitUp {
         Ok(Before { process, failures })
     }
 
-    /// Waits, if asked to.
+    /// Waits, if requested.
     pub(crate) fn run(
         &self,
         context: &Context,
@@ -130,7 +131,7 @@ impl WaitUp {
         let mut judge = Judge { goal, command, before, pids: BTreeSet::new() };
         until(context, self.timeout, &format!("{ident} is not {}", goal.word()), |left| {
             match question.look(left)? {
-                None => Ok(Seen::NotYet("it is not there yet".into())),
+                None => Ok(Seen::NotYet("it is not listed yet".into())),
                 Some(status) => judge.judge(ident, &status),
             }
         })
@@ -138,7 +139,7 @@ impl WaitUp {
 }
 
 impl WaitDown {
-    /// Waits, if asked to, until the service is down or not loaded.
+    /// Waits, if requested, until the service is down or not loaded.
     pub(crate) fn run(
         &self,
         context: &Context,
@@ -161,7 +162,7 @@ impl WaitDown {
         })
     }
 
-    /// Waits, if asked to, until a service is not loaded any more.
+    /// Waits, if requested, until a service is no longer loaded.
     pub(crate) fn run_gone(
         &self,
         context: &Context,
@@ -177,7 +178,7 @@ impl WaitDown {
         })
     }
 
-    /// The services that are up before a restart of the Supervisor, if that matters.
+    /// The services that are up before a restart of the Supervisor, if `--wait` needs them.
     pub(crate) fn up_before(
         &self,
         context: &Context,
@@ -187,13 +188,13 @@ impl WaitDown {
             return Ok(UpBefore::default());
         }
         let (_, statuses) = look_at_all(context, remote, LOOK)?;
-        // One that dies again and again just happened to be up.
+        // A crash-looping service was up only by chance.
         let steady = statuses.into_iter().filter(|status| !is_failing(status));
         let up = steady.filter_map(|it| Some((it.group.to_string(), it.pid?)));
         Ok(UpBefore(up.collect()))
     }
 
-    /// Waits, if asked to, until the Supervisor answers again and what was up is up.
+    /// Waits, if requested, until the Supervisor answers again and its former services are up.
     pub(crate) fn run_back(
         &self,
         context: &Context,
@@ -220,16 +221,16 @@ impl WaitDown {
     }
 }
 
-/// What a command does to a process that runs.
+/// Effect of a command on a running process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// `svc start`: nothing, unless it is being stopped.
+    /// `svc start`: none, unless it is being stopped.
     Start,
-    /// `svc load --force`, `svc update`: may put another in its place.
+    /// `svc load --force`, `svc update`: may replace it.
     Change,
 }
 
-const NOT_TAKEN_IN: &str = "the Supervisor has not taken it in yet";
+const NOT_TAKEN_IN: &str = "the Supervisor has not applied the command yet";
 
 impl Goal {
     const fn word(self) -> &'static str {
@@ -241,12 +242,12 @@ impl Goal {
     }
 }
 
-/// Whether a service is where it shall be, look after look.
+/// Decides from successive polls whether a service has reached its state.
 struct Judge {
     goal: Goal,
     command: Command,
     before: Before,
-    /// Processes that were seen since the command.
+    /// Processes seen since the command.
     pids: BTreeSet<u32>,
 }
 
@@ -257,7 +258,7 @@ impl Judge {
             return Ok(Seen::NotYet(NOT_TAKEN_IN.into()));
         }
         if extra.pending == Some(false) && status.desired == Some(DesiredState::Down) {
-            bail!("{ident} is stopped and stays so. `hab svc start {ident}` starts it.");
+            bail!("{ident} is stopped and stays stopped. `hab svc start {ident}` starts it.");
         }
         self.expect_few_failures(ident, status)?;
         if self.command == Command::Change && is_refused(status) {
@@ -269,7 +270,7 @@ impl Judge {
         }
         if extra.pending.is_none() && self.may_be_replaced(status) {
             return Ok(Seen::NotYet(
-                "it has the same process as before, and this Supervisor does not tell whether that \
+                "it has the same process as before, and this Supervisor does not report whether that \
                  will stay"
                     .into(),
             ));
@@ -278,7 +279,7 @@ impl Judge {
         if self.goal == Goal::Healthy || (self.goal == Goal::Ready && has_check) {
             match extra.health.as_deref().map(str::to_uppercase).as_deref() {
                 None => bail!(
-                    "This Supervisor does not tell the health of services over its control \
+                    "This Supervisor does not report the health of services over its control \
                      gateway; use `hab svc check` with its HTTP gateway."
                 ),
                 Some("OK" | "WARNING") => {}
@@ -291,7 +292,7 @@ impl Judge {
         }
         let is_checked = self.goal != Goal::Up && has_check;
         let needed_ms = if is_checked { CHECKED_MS } else { STEADY_MS };
-        // Whole seconds are cut on both sides, so that one of them may be none.
+        // Whole seconds are rounded down on both sides, so one of them may be missing.
         let up_ms = extra.up_ms.unwrap_or(status.elapsed_s.saturating_sub(1) * 1_000);
         if up_ms >= needed_ms {
             return Ok(Seen::There);
@@ -308,7 +309,7 @@ impl Judge {
         let failures = match status.extra.restarts {
             Some(restarts) => {
                 if restarts < self.before.failures {
-                    // What it counts has begun anew.
+                    // The Supervisor has reset its counter.
                     self.before.failures = 0;
                 }
                 match is_failing(status) {
@@ -316,7 +317,7 @@ impl Judge {
                     false => restarts - self.before.failures,
                 }
             }
-            // Habitat's does not count them in its answers; each has another process.
+            // Habitat does not send the count; each failure has another process.
             None => {
                 let before = self.before.process.map(|(pid, _)| pid);
                 self.pids.extend(status.pid.filter(|pid| Some(*pid) != before));
@@ -329,7 +330,7 @@ impl Judge {
         Ok(())
     }
 
-    /// True when the process is that from before the command and perhaps not the last.
+    /// True when the process predates the command and may still be replaced.
     fn may_be_replaced(&self, status: &ServiceStatus) -> bool {
         let Some((pid, desired)) = self.before.process else { return false };
         let stays = self.command == Command::Start && desired != Some(DesiredState::Down);
@@ -337,18 +338,18 @@ impl Judge {
     }
 }
 
-/// True when something newer than that which runs was asked for and cannot start.
+/// True when a newer release or spec was requested and cannot start.
 fn is_refused(status: &ServiceStatus) -> bool {
     status.state == ProcessState::Up && status.extra.reason_code.as_deref() == Some("not_replaced")
 }
 
-/// True when it fails again and again right now.
+/// True when it is currently crash-looping.
 fn is_failing(status: &ServiceStatus) -> bool {
     let code = status.extra.reason_code.as_deref();
     matches!(code, Some("run_exits" | "init_failed" | "start_failed"))
 }
 
-/// Whether all services are up that were so before.
+/// Whether all services are up that were up before.
 fn are_up(before: &UpBefore, statuses: &[ServiceStatus]) -> anyhow::Result<Seen> {
     if statuses.iter().any(|status| status.extra.pending == Some(true)) {
         return Ok(Seen::NotYet("it has not read all services yet".into()));
@@ -407,7 +408,7 @@ fn why_not_up(status: &ServiceStatus) -> String {
     text
 }
 
-/// Looks until it is there. `see` gets the time that a look may take.
+/// Polls until the state is reached. `see` gets the time limit of a poll.
 fn until(
     context: &Context,
     timeout_s: u64,
@@ -555,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_restart_of_the_supervisor_what_was_up_is_up() {
+    fn after_a_restart_of_the_supervisor_former_services_are_up() {
         let before = UpBefore([("web.default".to_owned(), 7)].into());
         let is = |statuses: &[ServiceStatus]| match are_up(&before, statuses) {
             Ok(Seen::There) => Some(true),

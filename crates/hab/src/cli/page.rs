@@ -1,6 +1,6 @@
-//! `docs/commands.md` against the program: for each command its first sentence, its usage and the
-//! table of its options are compared word by word. `UPDATE_DOCS=1 cargo test -p hab --bin hab page`
-//! writes them; the text between usage and table is written by hand and stays.
+//! Compares `docs/commands.md` with the program: the first sentence, usage and option table of each
+//! command word by word. `UPDATE_DOCS=1 cargo test -p hab --bin hab page` writes them; the text
+//! between usage and table is written by hand and stays.
 
 use std::{env, fs, path::PathBuf};
 
@@ -29,12 +29,12 @@ fn leaves<'a>(command: &'a Command, words: &str, found: &mut Vec<(String, &'a Co
 
 fn usage(command: &Command, words: &str) -> String {
     let text = command.clone().render_usage().to_string();
-    // It begins with the name that the program has here.
+    // It starts with the program's name in this context.
     let (_, rest) = text.split_once(command.get_name()).unwrap_or(("", &text));
     format!("    {words}{}", rest.trim_end())
 }
 
-/// The table of arguments and options; headings of the help text are rows of their own.
+/// The table of arguments and options; headings of the help text become rows.
 fn table(command: &Command) -> String {
     let shown: Vec<&Arg> = command
         .get_arguments()
@@ -94,7 +94,7 @@ fn meaning(option: &Arg) -> String {
     text.replace('|', "\\|")
 }
 
-/// The section of a command: `own` is what is written by hand.
+/// The section of a command: `own` is the hand-written text.
 fn section(command: &Command, words: &str, own: &str) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let mut out =
@@ -109,16 +109,16 @@ fn section(command: &Command, words: &str, own: &str) -> String {
     out
 }
 
-/// What is written by hand in the section as it is: all behind the usage and before the table.
+/// The hand-written text of a section: everything after the usage and before the table.
 fn own_text(section: &str) -> String {
     let behind = section.splitn(4, "\n\n").nth(3).unwrap_or_default();
     let end = behind.find("| | |\n").unwrap_or(behind.len());
     let text = behind[..end].trim();
-    // A section without text of its own has its table there.
+    // A section without text of its own has its table here.
     if text.starts_with('|') { String::new() } else { text.into() }
 }
 
-/// The list of commands that are not there.
+/// The list of absent commands.
 fn absent() -> String {
     let rows: String =
         ABSENT.iter().map(|it| format!("| `hab {}` | {} |\n", it.words, it.instead)).collect();
@@ -147,7 +147,7 @@ fn expected(page: &str) -> String {
             panic!("docs/commands.md has a section of hab{words}, which is not a command")
         };
         known.push(words.clone());
-        // The heading of the next chapter is behind the section.
+        // The heading of the next chapter follows the section.
         let (body, chapter) = match part.find("\n\n\n## ") {
             Some(end) => part.split_at(end),
             None => (part, ""),
@@ -166,7 +166,7 @@ fn expected(page: &str) -> String {
 }
 
 #[test]
-fn the_page_of_commands_says_what_the_help_says() {
+fn the_page_of_commands_matches_the_help() {
     let found = fs::read_to_string(page()).expect("the page");
     let expected = expected(&found);
     if env::var_os("UPDATE_DOCS").is_some() {

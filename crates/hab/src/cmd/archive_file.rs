@@ -1,8 +1,8 @@
-//! Files that commands about package archives take.
+//! Arguments that name a package archive.
 
 use std::path::{Path, PathBuf};
 
-/// A file that is there.
+/// An existing file.
 pub(crate) fn parse(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     if path.is_file() { Ok(path.into()) } else { Err("is not a valid file".into()) }

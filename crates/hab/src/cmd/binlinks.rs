@@ -19,10 +19,10 @@ use crate::{
     ui::Verb,
 };
 
-/// Where links are made when nothing else is said.
+/// Default directory of links.
 pub(crate) const DEFAULT_DIRECTORY: &str = "/bin";
 
-/// Where links are made: as given, as the environment says, or the default.
+/// Directory of links: the given one, that of the environment, or the default.
 pub(crate) fn directory(given: Option<PathBuf>) -> PathBuf {
     let from_env = || variable("HAB_BINLINK_DIR").map(PathBuf::from);
     given.or_else(from_env).unwrap_or_else(|| DEFAULT_DIRECTORY.into())
@@ -36,16 +36,16 @@ pub(crate) struct Binlinks<'a> {
     package: Installed,
     /// Directories of its programs, as the package names them.
     path: Vec<String>,
-    /// Where the links go, with the root.
+    /// Directory of links, including the root.
     destination: PathBuf,
     force: bool,
 }
 
 impl<'a> Binlinks<'a> {
-    /// For the release that an identifier means.
+    /// Links for the release that an identifier resolves to.
     ///
     /// # Errors
-    /// When it is not installed, or the directory for the links is relative.
+    /// When it is not installed, or the directory of links is relative.
     pub(crate) fn new(
         context: &'a Context,
         ident: &'a PackageIdent,
@@ -106,7 +106,7 @@ impl<'a> Binlinks<'a> {
                 return Ok(());
             }
             Ok(_) => replace(&target, &link)?,
-            // Nothing there, or a file, which stays.
+            // Nothing exists there, or a file that stays.
             Err(_) => symlink(&target, &link).with_context(|| link.display().to_string())?,
         }
         let ident = &self.package.ident;
@@ -114,7 +114,7 @@ impl<'a> Binlinks<'a> {
         Ok(())
     }
 
-    /// Where a directory of the package lies, with the root.
+    /// A path of the package, including the root.
     fn real(&self, logical: &str) -> PathBuf {
         self.real_file(Path::new(logical))
     }
@@ -125,7 +125,7 @@ impl<'a> Binlinks<'a> {
     }
 }
 
-/// Puts another link in the place of one: whoever runs it finds the old program or the new one.
+/// Replaces a link atomically: it always points to the old program or the new one.
 fn replace(target: &Path, link: &Path) -> io::Result<()> {
     let name = link.file_name().unwrap_or_default().to_string_lossy();
     let temporary = link.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-/// As a file on `fpath` the script is the function `_hab`, whose first call must complete too.
+/// As a file on `fpath` the script is the function `_hab`, whose first call must complete as well.
 const ZSH_FIRST_CALL: &str = "\
 if [[ ${funcstack[1]} == _hab ]]; then
     _clap_dynamic_completer_hab \"$@\"
@@ -22,7 +22,7 @@ fi
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        // The script asks the program for each key, which knows what is loaded right now.
+        // The script calls the program for each key press, so candidates are current.
         let name = self.shell.to_string();
         let shells = Shells::builtins();
         let shell = shells.completer(&name).with_context(|| format!("{name} is not supported"))?;

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 impl Run for Arguments {
     fn run(self, _: &Context) -> anyhow::Result<Exit> {
         let mut program = cli::command().disable_help_subcommand(true);
-        // Gives each command its full name.
+        // Sets the full name of each command.
         program.build();
         fs::create_dir_all(&self.directory)
             .and_then(|()| write_pages(&program, &self.directory))
@@ -34,7 +34,7 @@ impl Run for Arguments {
     }
 }
 
-/// Writes the page of a command and of all below it.
+/// Writes the page of a command and of all its subcommands.
 fn write_pages(command: &Command, directory: &Path) -> io::Result<()> {
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         write_pages(inner, directory)?;

@@ -1,4 +1,4 @@
-//! `hab cli setup`: questions whose answers go to `cli.toml`, each as soon as it is given.
+//! `hab cli setup`: questions whose answers go to `cli.toml`, each stored immediately.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -37,7 +37,7 @@ impl Run for Arguments {
         let text = read_text(&path)?.unwrap_or_default();
         let settings: Table = text
             .parse()
-            .with_context(|| format!("{} is not valid; mend or remove it", path.display()))?;
+            .with_context(|| format!("{} is not valid; correct or remove it", path.display()))?;
         let mut setup = Setup { ui: &context.ui, input: io::stdin().lock(), settings };
         let mut save = |settings: &Table| write(&path, settings);
         let Some(origin) = setup.ask_all(&mut save)? else { return Ok(Exit::Success) };
@@ -54,7 +54,7 @@ impl Run for Arguments {
     }
 }
 
-/// The questions, on any input so that tests can answer them.
+/// The questions, on any input so that tests can answer.
 struct Setup<'a, R> {
     ui: &'a Ui,
     input: R,
@@ -64,7 +64,7 @@ struct Setup<'a, R> {
 type Save<'a> = &'a mut dyn FnMut(&Table) -> anyhow::Result<()>;
 
 impl<R: BufRead> Setup<'_, R> {
-    /// Asks everything. `None` when the user quits, else the origin to make a key for.
+    /// Asks all questions. `None` when the user quits, else the origin to make a key for.
     fn ask_all(&mut self, save: Save<'_>) -> anyhow::Result<Option<Option<String>>> {
         self.ui.begin("Setting up the command line");
         let Some(()) = self.ask_url(save)? else { return Ok(None) };
@@ -143,7 +143,7 @@ impl<R: BufRead> Setup<'_, R> {
         }
     }
 
-    /// A text; the present setting is its default. `None` when the user quits.
+    /// A text; its default is the current setting. `None` when the user quits.
     fn text(&mut self, prompt: &str, key: &str) -> anyhow::Result<Option<String>> {
         let present = self.settings.get(key).and_then(toml::Value::as_str).map(String::from);
         let is_secret = key == "auth_token" || key == "ctl_secret";
@@ -166,13 +166,13 @@ impl<R: BufRead> Setup<'_, R> {
         let mut line = String::new();
         let count = (&mut self.input).take(MAX_ANSWER_BYTES).read_line(&mut line)?;
         if count == 0 {
-            bail!("The answers ended before the questions; what was answered is stored.");
+            bail!("The input ended before the last question; the answers so far are stored.");
         }
         Ok(line.trim().into())
     }
 }
 
-/// Replaces the file in one step; it holds secrets, so only its owner reads it.
+/// Replaces the file atomically; it holds secrets, so only its owner can read it.
 fn write(path: &Path, settings: &Table) -> anyhow::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let number = u64::from_le_bytes(random_bytes()?);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_stored_as_they_come() {
+    fn answers_are_stored_immediately() {
         let (result, saved) = answer("y\nx\nhttp://b.example\n\nacme\nn\nn\ny\ns3cret\nn\n");
         assert_eq!(result.expect("answered"), Some(None));
         assert_eq!(saved["bldr_url"].as_str(), Some("http://b.example/"));

@@ -77,7 +77,7 @@ impl Run for Arguments {
 }
 
 impl Arguments {
-    /// The given directory, and the one below it where Habitat looks.
+    /// The given directory, and the subdirectory that Habitat uses.
     fn caches(&self, context: &Context) -> Vec<KeyCache> {
         let cache = self.cache.open(context);
         let below: PathBuf = cache.dir().join("hab/cache/keys");
@@ -85,7 +85,7 @@ impl Arguments {
     }
 }
 
-/// Problems with what the payload says are warnings here, as in Habitat.
+/// As in Habitat, problems of the payload's content are only warnings.
 fn warn_if_invalid(context: &Context, asked: anyhow::Result<()>) -> anyhow::Result<()> {
     match asked {
         Err(error) if refusal_code(&error) == Some(ErrorCode::InvalidPayload as i32) => {

@@ -1,4 +1,4 @@
-//! Which packages an export takes along: those that are named, with everything they depend on.
+//! Packages of an export: the named ones with all their dependencies.
 
 use anyhow::bail;
 use roost_ident::PackageIdent;
@@ -6,15 +6,15 @@ use roost_pkg::{graph, image::Member, install};
 
 use crate::{cmd::payload::parse_ident, context::Context};
 
-/// The installed release that a text means; archives must be installed before.
+/// The installed release that a text names; archives must be installed before.
 pub(crate) fn resolve(context: &Context, text: &str) -> anyhow::Result<PackageIdent> {
     if text.ends_with(".hart") {
-        bail!("{text}: exports are made of installed packages; hab pkg install {text} first");
+        bail!("{text}: only installed packages can be exported; run hab pkg install {text} first");
     }
     Ok(install::resolve(&context.root, &parse_ident(text)?)?.ident)
 }
 
-/// The releases and what they depend on.
+/// The releases and their dependencies.
 pub(crate) fn members(context: &Context, idents: &[PackageIdent]) -> anyhow::Result<Vec<Member>> {
     let mut members: Vec<Member> = Vec::new();
     for ident in idents {

@@ -21,18 +21,18 @@ use crate::{
     ui::Verb,
 };
 
-/// Most bytes of output that are kept in the log of a hook.
+/// Most bytes of output kept in the log of a hook.
 const LOG_BYTES_MAX: usize = 1 << 20;
-/// A line longer than this is broken.
+/// Longer lines are split.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// Where the exit code of an install hook stands.
+/// File with the exit code of an install hook.
 const STATUS_FILE: &str = "INSTALL_HOOK_STATUS";
 
-/// Runs the install hooks that have not succeeded yet: of everything that a release depends on,
-/// the deepest first, then its own.
+/// Runs the install hooks that have not succeeded yet: those of all dependencies, the deepest
+/// first, then that of the release.
 ///
 /// # Errors
-/// The first hook that fails.
+/// The error of the first failed hook.
 pub(crate) fn install(
     context: &Context,
     outcome: &Outcome,
@@ -53,8 +53,8 @@ pub(crate) fn install(
     Ok(())
 }
 
-/// Runs the uninstall hook of a release, if it has one; says so when other releases are
-/// installed, because then it does not run.
+/// Runs the uninstall hook of a release, if it has one; while other releases are installed, it does
+/// not run, and a message reports that.
 ///
 /// # Errors
 /// When it fails.
@@ -79,7 +79,7 @@ pub(crate) fn uninstall(
     judge(ident, Hook::Uninstall, status, context)
 }
 
-/// The first line of the status file counts.
+/// Only the first line of the status file counts.
 fn has_succeeded(directory: &std::path::Path) -> anyhow::Result<bool> {
     let path = directory.join(STATUS_FILE);
     let Some(text) = read_text(&path, 4096)? else { return Ok(false) };
@@ -126,7 +126,7 @@ fn run(
     status.with_context(|| format!("{ident} {hook} hook failed: {}", program.display()))
 }
 
-/// What a hook's end means: an error, and the exit code of this program.
+/// The error for a hook's outcome, and the exit code of this program.
 fn judge(
     ident: &PackageIdent,
     hook: Hook,
@@ -161,7 +161,7 @@ fn print(context: &Context, preamble: &str, key: &str, text: &str) {
     context.ui.raw(&Line::new(preamble, key, text).format(style));
 }
 
-/// What a hook prints: cut into lines, kept in its log files.
+/// Output of a hook: split into lines, kept in its log files.
 struct Logs {
     files: [BufWriter<File>; 2],
     written_bytes: [usize; 2],
@@ -196,7 +196,7 @@ impl Logs {
         let open = (0..2).filter(|at| !self.partial[*at].is_empty()).collect::<Vec<_>>();
         let lines = open.into_iter().map(|at| self.end_line(at)).collect();
         for file in &mut self.files {
-            // A log that cannot be written does not spoil what the hook did.
+            // A log write error does not change the result of the hook.
             let _ = file.flush();
         }
         lines

@@ -1,4 +1,4 @@
-//! What commands about keys share: the cache, names with the revision of now, encryption.
+//! Shared parts of commands about keys: the cache, names with the current revision, encryption.
 
 use std::path::PathBuf;
 
@@ -25,12 +25,12 @@ impl CacheArg {
     }
 }
 
-/// The name with the revision of now.
+/// The name with the current time as revision.
 pub(crate) fn new_revision(name: &str) -> Result<NamedRevision, Error> {
     NamedRevision::new(name, Revision::from_unix_seconds(clock::unix_s()))
 }
 
-/// Makes a pair for boxes and keeps it.
+/// Generates a key pair for boxes and stores it.
 pub(crate) fn generate_pair(cache: &KeyCache, name: &str) -> Result<NamedRevision, Error> {
     let secret = BoxSecretKey::generate(new_revision(name)?)?;
     cache.write_pair(&secret.public_key(), &secret)?;
@@ -47,7 +47,7 @@ pub(crate) struct Encrypted {
     pub(crate) recipient: NamedRevision,
 }
 
-/// Encrypts with the newest key of the user for the newest key of the group, each from the first
+/// Encrypts from the newest key of the user to the newest key of the group, each from the first
 /// cache that has one.
 pub(crate) fn encrypt(
     caches: &[KeyCache],

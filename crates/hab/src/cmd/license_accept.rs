@@ -1,5 +1,5 @@
-//! `hab license accept`: records what Habitat asks for, for tools that look. Roost itself asks
-//! for nothing.
+//! `hab license accept`: records the acceptance for tools that check for Habitat's licence. Roost
+//! itself requires none.
 
 use anyhow::Context as _;
 use roost_files::{Durability, PUBLIC_DIRECTORY, create_directories, replace};
@@ -29,7 +29,7 @@ impl Run for Arguments {
 
 fn text(now_unix_ms: u64, user: Option<&str>) -> String {
     let date = rfc3339_s(now_unix_ms);
-    // JSON text is YAML text.
+    // JSON is valid YAML.
     let user = serde_json::Value::from(user.unwrap_or("unknown"));
     format!(
         "---\ndate_accepted: {date}\naccepting_product: hab\naccepting_product_version: {}\nuser: \

@@ -1,5 +1,4 @@
-//! How a user names a service that is loaded: by its package identifier, by its name alone, or by
-//! its service group.
+//! Names of a loaded service: its package identifier, its name, or its service group.
 
 use std::str::FromStr;
 
@@ -14,7 +13,7 @@ use crate::{
     control::{ask, expect_answer},
 };
 
-/// A service that is loaded.
+/// A loaded service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Loaded {
     /// By its package identifier, `acme/web`.
@@ -30,7 +29,7 @@ impl FromStr for Loaded {
         let is_name = !text.is_empty()
             && !text.contains('/')
             && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
-        // A group is checked as one, so that a mistake in it is named.
+        // A group is validated as one, so that the error describes the mistake.
         if is_name && text.contains('.') {
             text.parse::<ServiceGroup>().map_err(|error| error.to_string())?;
         }
@@ -42,10 +41,10 @@ impl FromStr for Loaded {
 }
 
 impl Loaded {
-    /// The identifier: as given, or that of the loaded service of this name.
+    /// The identifier: as given, or that of the loaded service with this name.
     ///
     /// # Errors
-    /// When none of this name is loaded, or several are.
+    /// When no loaded service has this name, or several have.
     pub(crate) fn resolve(
         self,
         context: &Context,
@@ -73,10 +72,10 @@ impl Loaded {
 }
 
 /// The one service that a name (`web`) or a group (`web.blue`, with or without its organization)
-/// means, among identifiers and groups. Messages name services as `shown` does.
+/// matches, among identifiers and groups. Messages show services by `shown`.
 ///
 /// # Errors
-/// When it means none, or several.
+/// When none matches, or several do.
 pub(crate) fn choose<'a>(
     name: &str,
     loaded: &'a [(String, ServiceGroup)],
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_or_group_means_the_service_that_has_it() {
+    fn a_name_or_group_selects_its_service() {
         let loaded = [service("acme/web", "web.blue@org"), service("core/redis", "redis.default")];
         let by_ident = |name| {
             choose(name, &loaded, |(ident, _)| ident.clone()).map(|(ident, _)| ident.as_str())
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_and_names_are_told_apart_by_the_slash() {
+    fn a_slash_distinguishes_identifiers_from_names() {
         assert!(matches!("acme/web".parse(), Ok(Loaded::Ident(_))));
         assert_eq!("web".parse(), Ok(Loaded::Name("web".into())));
         for bad in ["", "a b", "a/b/c/d/e", "web.", "a.b.c"] {

@@ -1,5 +1,4 @@
-//! One command per file. Each has `Arguments`, read by the parser, and runs by
-//! [`Run`](crate::cli::Run).
+//! One command per file. Each has parsed `Arguments` and implements [`Run`](crate::cli::Run).
 
 pub(crate) mod archive_file;
 pub(crate) mod binlinks;

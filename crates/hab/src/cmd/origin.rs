@@ -1,4 +1,4 @@
-//! Origins: who makes and signs packages.
+//! Origins, which make and sign packages.
 
 use anyhow::bail;
 
@@ -25,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<String, String> {
     ))
 }
 
-/// The origin given, or that of the environment or of `cli.toml`.
+/// The origin as given, or from the environment or `cli.toml`.
 pub(crate) fn find(given: Option<String>, context: &Context) -> anyhow::Result<String> {
     let configured = || Ok::<_, anyhow::Error>(CliToml::read(&context.cli_toml())?.origin);
     let found = match given.or_else(|| variable("HAB_ORIGIN")) {

@@ -25,7 +25,7 @@ impl Run for Arguments {
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| Error::NotASigningKey)?;
         let named = match self.cache.open(context).import_signing_key(text) {
-            // What is wrong with it in detail is not told by Habitat either.
+            // Habitat does not report details of the fault either.
             Err(error) if is_malformed(&error) => return Err(Error::NotASigningKey.into()),
             other => other?,
         };

@@ -1,5 +1,4 @@
-//! What several commands read from their arguments: identifiers, groups, and files that are
-//! sent.
+//! Arguments shared by several commands: identifiers, groups, and files to send.
 
 use std::{
     fs::{self, File},
@@ -16,7 +15,7 @@ pub(crate) fn parse_ident(text: &str) -> Result<PackageIdent, PackageIdentError>
     text.parse::<PackageIdent>().and_then(PackageIdent::validate)
 }
 
-/// A file that is there, or `-` for standard input.
+/// An existing file, or `-` for standard input.
 pub(crate) fn parse_file_or_stdin(text: &str) -> Result<String, String> {
     if text == "-" || Path::new(text).is_file() {
         Ok(text.into())
@@ -25,7 +24,7 @@ pub(crate) fn parse_file_or_stdin(text: &str) -> Result<String, String> {
     }
 }
 
-/// A file that is there.
+/// An existing file.
 pub(crate) fn parse_file(text: &str) -> Result<String, String> {
     match fs::metadata(text) {
         Ok(file) if file.is_file() => Ok(text.into()),
@@ -37,7 +36,7 @@ pub(crate) fn parse_file(text: &str) -> Result<String, String> {
 /// The content of a file, or of standard input for `-`.
 ///
 /// # Errors
-/// When it cannot be read; with `too_large` when it is longer than a Supervisor takes.
+/// When it cannot be read; with `too_large` when it exceeds the Supervisor's limit.
 pub(crate) fn read_payload(path: &str, too_large: &str) -> anyhow::Result<Vec<u8>> {
     let reader: Box<dyn Read> = if path == "-" {
         Box::new(io::stdin())

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 impl Run for Arguments {
-    /// Malformed binds are named on standard error and are no failure.
+    /// Malformed binds are reported on standard error and do not fail the command.
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let package = install::resolve(&context.root, &self.pkg_ident)?;
         context.ui.info(&format!("Showing binds for {}", package.ident));
@@ -35,7 +35,7 @@ impl Run for Arguments {
                         format!("[{}]={}", bind.name, bind.exports.join(" "))
                     };
                     let lines: Vec<_> = binds.iter().map(shown).collect();
-                    // The blanks are Habitat's.
+                    // The blanks match Habitat's output.
                     context.ui.info(&format!("{kind}:\n    {}", lines.join("    \n")));
                 }
                 None => {

@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Directory of the links [env: HAB_BINLINK_DIR] [default: /bin]
     #[arg(short = 'd', long = "dest", value_name = "DEST_DIR")]
     dest: Option<PathBuf>,
-    /// Overwrite links that lead elsewhere
+    /// Overwrite links with another target
     #[arg(short = 'f', long)]
     force: bool,
     /// A package identifier (core/redis, core/busybox-static/1.42.2)

@@ -1,4 +1,4 @@
-//! `hab pkg build`: a directory as a signed package archive.
+//! `hab pkg build`: makes a signed package archive from a directory.
 
 use std::{
     fs,
@@ -25,9 +25,9 @@ use crate::{
     ui::Verb,
 };
 
-/// Where archives go when nothing else is said.
+/// Default directory of archives.
 const DEFAULT_OUTPUT: &str = "results";
-/// xz preset when `HAB_HART_COMPRESSION_LEVEL` names none.
+/// Default xz preset, without `HAB_HART_COMPRESSION_LEVEL`.
 const DEFAULT_LEVEL: u32 = 6;
 
 /// Arguments of the command.
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// The release, a UTC time YYYYMMDDhhmmss [default: time of the newest content]
     #[arg(long)]
     release: Option<String>,
-    /// Where the archive goes [default: HAB_OUTPUT_PATH, or results]
+    /// Directory of the archive [default: HAB_OUTPUT_PATH, or results]
     #[arg(short = 'o', long)]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -76,7 +76,7 @@ impl Run for Arguments {
     }
 }
 
-/// The newest secret key of an origin; a first pair is generated.
+/// The newest secret key of an origin; generates a first pair.
 fn key(context: &Context, cache: &KeyCache, origin: &str) -> anyhow::Result<SigningSecretKey> {
     match cache.latest::<SigningSecretKey>(origin) {
         Err(Error::NoRevisions(_)) => {}
@@ -97,8 +97,8 @@ fn level() -> anyhow::Result<u32> {
     })
 }
 
-/// What others need beside the archive: the public key that it is checked with, and
-/// `last_build.env` for scripts.
+/// Files to distribute beside the archive: the public key to verify it, and `last_build.env` for
+/// scripts.
 fn write_beside(
     output: &Path,
     release: &Release,

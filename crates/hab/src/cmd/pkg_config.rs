@@ -1,5 +1,5 @@
-//! `hab pkg config`: the default configuration of an installed package
-//! (reference: templates §9.2). Other layers are not shown.
+//! `hab pkg config`: prints the default configuration of an installed package (reference: templates
+//! §9.2), without other layers.
 
 use std::io::{self, Write as _};
 
@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
 }
 
 impl Run for Arguments {
-    /// A `default.toml` that is missing or cannot be read as configuration is told on standard
-    /// error, and is no failure.
+    /// A missing or malformed `default.toml` is reported on standard error and does not fail the
+    /// command.
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let package = install::resolve(&context.root, &self.pkg_ident)?;
         let config = read_text(&package.path.join("default.toml"), MAX_CONFIG_BYTES as u64)
@@ -30,7 +30,7 @@ impl Run for Arguments {
         match config {
             Some(text) => context.ui.info(&text),
             None => {
-                // Nobody can be told where there is no standard error.
+                // A failure of standard error cannot be reported.
                 let _ = writeln!(io::stderr(), "No 'default.toml' found for {}", package.ident);
             }
         }

@@ -11,10 +11,10 @@ use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Also what dependencies depend on
+    /// Include indirect dependencies
     #[arg(short = 't', long)]
     transitive: bool,
-    /// What depends on the package instead
+    /// Print the packages that depend on the package instead
     #[arg(short = 'r', long)]
     reverse: bool,
     /// A package identifier (core/redis, core/busybox-static/1.42.2)

@@ -1,4 +1,4 @@
-//! `hab pkg diff`: what changed between two packages.
+//! `hab pkg diff`: the differences between two packages.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     /// A package archive or the identifier of an installed package
     #[arg(value_name = "PKG_IDENT_OR_ARTIFACT")]
     before: String,
-    /// Another one
+    /// The other package archive or identifier
     #[arg(value_name = "PKG_IDENT_OR_ARTIFACT")]
     after: String,
 }

@@ -1,4 +1,4 @@
-//! `hab pkg env`: the environment of a package as commands of a shell.
+//! `hab pkg env`: the environment of a package as shell commands.
 
 use std::{collections::BTreeMap, env};
 
@@ -25,7 +25,7 @@ impl Run for Arguments {
     }
 }
 
-/// The package's own variables; a certificate file of this process stays in force.
+/// The package's own variables; an `SSL_CERT_FILE` of this process has precedence.
 pub(crate) fn environment(
     context: &Context,
     ident: &PackageIdent,

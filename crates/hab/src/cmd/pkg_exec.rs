@@ -1,4 +1,4 @@
-//! `hab pkg exec`: a command in the environment of a package.
+//! `hab pkg exec`: runs a command in the environment of a package.
 
 use std::{
     env,
@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
     /// A package identifier (core/redis, core/busybox-static/1.42.2)
     #[arg(value_parser = parse_ident)]
     pkg_ident: PackageIdent,
-    /// The command, from PATH of the package and of this process, and its arguments; options among
-    /// them are not read by hab
+    /// The command, from PATH of the package and of this process, and its arguments; hab does not
+    /// interpret options among them
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
@@ -45,7 +45,7 @@ impl Run for Arguments {
             (None, inherited) => inherited,
         };
         let Some((name, arguments)) = self.command.split_first() else {
-            bail!("no command is named");
+            bail!("no command is given");
         };
         let Some(program) = find(name, path.as_deref()) else {
             let shown = Path::new(name).display();
@@ -56,12 +56,12 @@ impl Run for Arguments {
         if let Some(path) = path {
             command.env("PATH", path);
         }
-        // Only comes back when it failed.
+        // Returns only on failure.
         Err(command.exec().into())
     }
 }
 
-/// An absolute file as it is; anything else is searched, also with slashes in it.
+/// An absolute path is used as is; anything else is searched in `path`, even with slashes.
 fn find(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     let name = Path::new(name);
     if name.is_absolute() {

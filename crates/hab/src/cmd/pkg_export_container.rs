@@ -1,4 +1,4 @@
-//! `hab pkg export container`: a package as an OCI image.
+//! `hab pkg export container`: exports a package as an OCI image.
 
 use std::{env, path::PathBuf};
 
@@ -16,23 +16,23 @@ use crate::{
     ui::Verb,
 };
 
-/// The package that most hooks need for their shell.
+/// The package that provides the shell of most hooks.
 const INTERPRETER: &str = "busybox-static";
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The file or directory to make; a name that ends in .tar is a tar that docker load takes
-    /// [default: ORIGIN-NAME-VERSION-RELEASE.tar]
+    /// The file or directory to create; a name that ends in .tar gives a tar archive for docker
+    /// load [default: ORIGIN-NAME-VERSION-RELEASE.tar]
     #[arg(short = 'o', long)]
     output: Option<PathBuf>,
-    /// The program that runs as process 1; it needs no libraries [default: this program]
+    /// The program that runs as process 1, without shared libraries [default: this program]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// NAME:TAG of the image [default: ORIGIN/NAME:VERSION-RELEASE]
     #[arg(short = 't', long)]
     tag: Option<String>,
-    /// The service to run, then further packages to take along; all are installed
+    /// The service to run, then further packages to include; all must be installed
     #[arg(required = true, value_name = "PKG_IDENT")]
     packages: Vec<String>,
 }
@@ -41,7 +41,7 @@ impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let idents = self.packages.iter().map(|text| resolve(context, text));
         let idents = idents.collect::<anyhow::Result<Vec<_>>>()?;
-        let Some(service) = idents.first() else { anyhow::bail!("no package is named") };
+        let Some(service) = idents.first() else { anyhow::bail!("no package is given") };
         let package = Package::load(&context.root, service.clone())?;
         if !package.is_runnable() {
             anyhow::bail!("Package is not runnable: {service}");
@@ -58,8 +58,8 @@ impl Run for Arguments {
         }
         if members.iter().all(|member| member.ident.name != INTERPRETER) {
             context.ui.warn(
-                "No package brings a shell: hooks that begin with #!/bin/sh do not run in this \
-                 image. Name core/busybox-static too.",
+                "No package provides a shell: hooks that start with #!/bin/sh do not run in this \
+                 image. Add core/busybox-static.",
             );
         }
         let output = self.output.clone().unwrap_or_else(|| default_name(service).into());
@@ -86,7 +86,7 @@ fn default_name(ident: &PackageIdent) -> String {
     format!("{}.tar", ident.to_string().replace('/', "-"))
 }
 
-/// References hold small letters alone, tags no `+`.
+/// Repository names allow only lower-case letters, tags allow no `+`.
 fn default_reference(ident: &PackageIdent) -> String {
     let tag = format!(
         "{}-{}",

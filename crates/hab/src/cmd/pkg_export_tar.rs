@@ -1,4 +1,4 @@
-//! `hab pkg export tar`: packages as a tar to be unpacked at `/`.
+//! `hab pkg export tar`: exports packages as a tar archive to unpack at `/`.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,7 @@ use crate::{
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The file to make [default: ORIGIN-NAME-VERSION-RELEASE.tar.gz]
+    /// The file to create [default: ORIGIN-NAME-VERSION-RELEASE.tar.gz]
     #[arg(short = 'o', long)]
     output: Option<PathBuf>,
     /// Identifiers of installed packages
@@ -34,7 +34,7 @@ impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let idents = self.packages.iter().map(|text| resolve(context, text));
         let idents = idents.collect::<anyhow::Result<Vec<_>>>()?;
-        let first = idents.first().context("no package is named")?;
+        let first = idents.first().context("no package is given")?;
         let output = self.output.clone().unwrap_or_else(|| default_name(first).into());
         context.ui.begin(&format!("Exporting {first}"));
         let members = members(context, &idents)?;

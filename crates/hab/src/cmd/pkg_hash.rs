@@ -16,7 +16,7 @@ const MAX_NAME_BYTES: u64 = 4096;
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A file [default: names of files from standard input, one per line]
+    /// A file [default: file names from standard input, one per line]
     #[arg(value_parser = archive_file::parse)]
     source: Option<PathBuf>,
 }

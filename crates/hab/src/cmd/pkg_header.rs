@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 }
 
 impl Run for Arguments {
-    /// A header that cannot be read is a warning.
+    /// An unreadable header is only a warning.
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let shown = self.source.display();
         context.ui.begin(&format!("Reading package header for {shown}"));

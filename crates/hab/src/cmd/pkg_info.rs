@@ -1,4 +1,4 @@
-//! `hab pkg info`: what an archive says about itself; its signature is not looked at.
+//! `hab pkg info`: prints the metadata of an archive without verifying its signature.
 
 use std::{fs::File, path::PathBuf};
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{cli::Run, cmd::archive_file, context::Context, exit::Exit};
 
-/// Metafiles that are shown.
+/// Printed metafiles.
 const METAFILES: [&str; 15] = [
     "IDENT",
     "TARGET",
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     source: PathBuf,
 }
 
-/// The JSON form, its keys in Habitat's order.
+/// The JSON form, with keys in Habitat's order.
 #[derive(Debug, Serialize)]
 struct Facts {
     format_version: &'static str,

@@ -58,10 +58,10 @@ pub(crate) struct Arguments {
     /// Do not run install hooks
     #[arg(long)]
     ignore_install_hook: bool,
-    /// Take packages from Builder even if they are installed; not supported yet
+    /// Take packages from Builder even if they are installed (not supported yet)
     #[arg(long, hide = true)]
     ignore_local: bool,
-    /// Take packages from the cache alone, as is done anyway
+    /// Take packages only from the cache, which is always the case
     #[arg(long, hide = true)]
     offline: bool,
     /// Package archives (acme-web-1.0-20250101000000-x86_64-linux.hart) or identifiers (acme/web)
@@ -69,14 +69,14 @@ pub(crate) struct Arguments {
     sources: Vec<Source>,
 }
 
-/// What to install, and how the user wrote it.
+/// A package to install, with its original text.
 #[derive(Debug, Clone)]
 struct Source {
     text: String,
     wanted: Wanted,
 }
 
-/// An archive if there is such a file, else an identifier.
+/// An archive if such a file exists, else an identifier.
 fn parse(text: &str) -> Result<Source, String> {
     let path = Path::new(text);
     let wanted = if path.is_file() {
@@ -124,12 +124,12 @@ fn trust(context: &Context, path: &Path) -> anyhow::Result<()> {
     let cache = context.key_cache(variable("HAB_CACHE_KEY_PATH").as_deref().map(Path::new));
     let key = cache
         .import::<SigningPublicKey>(&text)
-        .with_context(|| format!("{shown} is not a public origin key"))?;
+        .with_context(|| format!("{shown} is not a valid public origin key"))?;
     context.ui.status(Verb::Using, &format!("public origin key {}", key.named_revision()));
     Ok(())
 }
 
-/// Installs, and shows the steps.
+/// Installs, and prints the steps.
 pub(crate) fn install(context: &Context, shown: &str, wanted: &Wanted) -> anyhow::Result<Outcome> {
     let ui = &context.ui;
     ui.begin(&format!("Installing {shown}"));

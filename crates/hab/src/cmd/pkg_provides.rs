@@ -1,4 +1,4 @@
-//! `hab pkg provides`: which installed packages have a file of this name.
+//! `hab pkg provides`: which installed packages contain a file of this name.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -7,16 +7,16 @@ use roost_pkg::install::STAGING_PREFIX;
 
 use crate::{cli::Run, context::Context, exit::Exit};
 
-/// Deepest directory below the package tree that is looked into.
+/// Deepest directory below the package tree that is searched.
 const MAX_DEPTH: usize = 128;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Print whole identifiers of releases
+    /// Print fully qualified identifiers
     #[arg(short = 'r')]
     full_releases: bool,
-    /// Print where the files lie
+    /// Print the paths of the files
     #[arg(short = 'p')]
     full_paths: bool,
     /// Name of a file or directory
@@ -37,7 +37,7 @@ impl Run for Arguments {
 }
 
 impl Arguments {
-    /// Looks below a directory; `parts` are the names from the tree down to it.
+    /// Searches a directory; `parts` are the names from the tree down to it.
     fn search(&self, directory: &Path, parts: &mut Vec<String>, lines: &mut BTreeSet<String>) {
         if parts.len() > MAX_DEPTH {
             return;
@@ -58,7 +58,7 @@ impl Arguments {
         }
     }
 
-    /// The line about a hit; none for one that belongs to no package.
+    /// The line about a match; `None` outside of packages.
     fn line(&self, parts: &[String], path: &Path) -> Option<String> {
         let length = if self.full_releases { 4 } else { 2 };
         let ident = (parts.len() >= 2).then(|| parts[..parts.len().min(length)].join("/"))?;

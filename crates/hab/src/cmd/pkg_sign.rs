@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// The file to sign, usually a tar compressed with xz
     #[arg(value_parser = archive_file::parse)]
     source: PathBuf,
-    /// The package archive to make; overwritten if there is one
+    /// The package archive to create or overwrite
     dest: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! `hab pkg tree`: what a package depends on, as a tree.
+//! `hab pkg tree`: prints the dependencies of a package as a tree.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use roost_pkg::{graph::Graph, install};
 
 use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
 
-/// Deepest level that is shown: dependencies of installed packages may go round in circles.
+/// Deepest printed level: dependencies of installed packages may be circular.
 const MAX_DEPTH: usize = 64;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What depends on the package instead
+    /// Print the packages that depend on the package instead
     #[arg(short = 'r', long)]
     reverse: bool,
     /// A package identifier (core/redis, core/busybox-static/1.42.2)
@@ -37,7 +37,7 @@ impl Run for Arguments {
 struct Tree {
     graph: Graph,
     reverse: bool,
-    /// Packages whose own dependencies were shown already.
+    /// Packages whose own dependencies were already printed.
     shown: BTreeSet<PackageIdent>,
     text: String,
 }

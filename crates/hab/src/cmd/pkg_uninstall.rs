@@ -22,16 +22,16 @@ use crate::{
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only say what would be done
+    /// Only print what would be done
     #[arg(short = 'd', long)]
     dryrun: bool,
-    /// Keep so many of the newest releases and uninstall all others
+    /// Keep this many of the newest releases and uninstall all others
     #[arg(long, value_name = "KEEP_LATEST")]
     keep_latest: Option<usize>,
-    /// Leave this package alone (repeatable)
+    /// Do not uninstall this package (repeatable)
     #[arg(long, value_parser = parse_ident)]
     exclude: Vec<PackageIdent>,
-    /// Leave dependencies alone
+    /// Do not uninstall dependencies
     #[arg(long)]
     no_deps: bool,
     /// Do not run uninstall hooks
@@ -108,7 +108,7 @@ fn show(context: &Context, dry_run: bool, step: Step<'_>) {
     }
 }
 
-/// Releases that services of this machine's Supervisor run; none when there is no Supervisor.
+/// Releases that services of this machine's Supervisor run; none without a Supervisor.
 fn loaded(context: &Context) -> anyhow::Result<Vec<PackageIdent>> {
     let ui = &context.ui;
     let path = context.root.launcher_pid();

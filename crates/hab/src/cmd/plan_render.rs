@@ -1,5 +1,5 @@
-//! `hab plan render`: renders one template without a Supervisor, to try it out
-//! (reference: templates §9.1). A template error ends with exit code 1.
+//! `hab plan render`: renders one template without a Supervisor, as a trial (reference: templates
+//! §9.1). A template error exits with code 1.
 
 use std::{
     fs, io,
@@ -27,19 +27,19 @@ pub(crate) struct Arguments {
     /// Path to user.toml
     #[arg(short = 'u', long)]
     user_toml: Option<PathBuf>,
-    /// Path to a JSON file with what a running service would know: svc, bind, sys, pkg, ...
+    /// Path to a JSON file with the values of a running service: svc, bind, sys, pkg, ...
     #[arg(short = 'm', long)]
     mock_data: Option<PathBuf>,
     /// Print the rendered text
     #[arg(short = 'p', long)]
     print: bool,
-    /// Directory that the rendered file goes to
+    /// Directory for the rendered file
     #[arg(short = 'r', long, default_value = "./results")]
     render_dir: PathBuf,
     /// Do not write the rendered file; useful with --print
     #[arg(short = 'n', long)]
     no_render: bool,
-    /// Print nothing but what --print asks for
+    /// Print only the text requested with --print
     #[arg(short = 'q', long)]
     quiet: bool,
 }
@@ -110,8 +110,8 @@ impl Arguments {
     }
 }
 
-/// Makes the directory for rendered files. A new one says that it is no part of a service that it
-/// may lie in, so that trying a template does not change a service that runs.
+/// Creates the directory for rendered files. A new one excludes itself from a service directory
+/// that contains it, so that a trial does not change a running service.
 fn make_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -120,7 +120,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
     fs::write(path.join(".habignore"), "# Written by 'hab plan render'.\n*\n")
 }
 
-/// What is wrong with a template, for its author: its file, line and column come first.
+/// A template error for its author: file, line and column come first.
 fn fault(path: &str, error: &PlanRenderError) -> String {
     let (position, reason) = match error {
         PlanRenderError::Template(error) => (error.position(), error.reason()),
@@ -134,6 +134,6 @@ fn fault(path: &str, error: &PlanRenderError) -> String {
 fn read(path: &Path, limit_bytes: usize) -> anyhow::Result<String> {
     match read_text(path, limit_bytes as u64)? {
         Some(text) => Ok(text),
-        None => bail!("Cannot read {}: there is no such file.", path.display()),
+        None => bail!("Cannot read {}: no such file.", path.display()),
     }
 }

@@ -24,7 +24,7 @@ impl Run for Arguments {
         let remote = self.remote.address(context);
         let before = self.wait.up_before(context, &remote)?;
         context.ui.begin(&format!("Restarting supervisor {remote}"));
-        // The Supervisor answers by closing the connection, which it does when it is gone.
+        // The Supervisor answers by closing the connection at its end.
         ask(context, &remote, &Request::Restart, |_| Ok(()))?;
         context.ui.end("Restart recorded.");
         self.wait.run_back(context, &remote, &before)?;

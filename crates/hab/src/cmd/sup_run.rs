@@ -1,5 +1,5 @@
-//! `hab sup run`: checks its options, then becomes the launcher, which starts this program once
-//! more as Supervisor with the same options.
+//! `hab sup run`: checks its options, then becomes the launcher, which starts this program again as
+//! Supervisor with the same options.
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +42,7 @@ impl Run for Arguments {
             return print_config(self.run, context);
         }
         let installed = install_archives(&self.run.sources(), context)?;
-        // Built once here, so that what is wrong is said before anything happens.
+        // Built here to report errors before anything starts.
         let mut options = self.run.merged(context)?.options;
         for source in &mut options.pkg_ident_or_artifact {
             if let Some(ident) = installed.get(OsStr::new(source)) {
@@ -58,10 +58,10 @@ impl Run for Arguments {
     }
 }
 
-/// Whether this user may write where a Supervisor keeps its state.
+/// Whether this user may write the state directory of a Supervisor.
 fn check_place(root: &Path) -> Result<(), StartError> {
     for place in ["hab/sup/default", "hab/launcher"].map(|place| root.join(place)) {
-        // What is missing is made below the nearest directory that is there.
+        // Missing directories are created below the nearest existing one.
         let Some(found) = place.ancestors().find(|path| path.exists()) else { continue };
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
         let allowed = rustix::fs::accessat(CWD, found, wanted, AtFlags::EACCESS);
@@ -77,8 +77,8 @@ fn check_place(root: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Installs the archives among what is to be run. Their identifiers take their places: the
-/// Supervisor is started again with the same arguments long after the archives may be gone.
+/// Installs the archives among the sources, and replaces them by identifiers: the Supervisor may be
+/// restarted with the same arguments after the archives are gone.
 fn install_archives(
     sources: &[String],
     context: &Context,
@@ -93,8 +93,8 @@ fn install_archives(
     Ok(installed)
 }
 
-/// Files that cannot be read are wrong options (reference: control §4.1); files that do not fit
-/// together are settings that no Supervisor can start with.
+/// Unreadable files are wrong options (reference: control §4.1); files that do not match are
+/// settings that a Supervisor cannot start with.
 fn check_tls_files(ctl: &CtlConfig) -> anyhow::Result<()> {
     let [key, certificates, client_ca] =
         [&ctl.tls_key, &ctl.tls_certs, &ctl.tls_client_ca].map(Option::as_deref);
@@ -117,7 +117,7 @@ fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
     warnings.iter().for_each(|warning| context.ui.warn(warning));
     let mut values = toml::Table::try_from(RunOptions::defaults())?;
     values.extend(toml::Table::try_from(&options)?);
-    // One package is a text, as Habitat reads it.
+    // A single package is a string, as Habitat reads it.
     match options.pkg_ident_or_artifact.as_slice() {
         [] => drop(values.remove("pkg_ident_or_artifact")),
         [one] => drop(values.insert("pkg_ident_or_artifact".into(), one.clone().into())),
@@ -130,12 +130,12 @@ fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// This process is to be the launcher; the arguments are those of `hab sup run`.
+/// Runs this process as the launcher, with the arguments of `hab sup run`.
 pub(crate) fn launcher() -> ExitCode {
     roost_launch::run(env::args_os().skip(2))
 }
 
-/// This process is to be the Supervisor; the arguments are those of `hab sup run`.
+/// Runs this process as the Supervisor, with the arguments of `hab sup run`.
 pub(crate) fn supervisor() -> ExitCode {
     roost_launch::name_process(roost_launch::line::SUPERVISOR);
     let ui = Ui::new();
@@ -146,13 +146,13 @@ pub(crate) fn supervisor() -> ExitCode {
     });
     match config {
         Ok(config) => roost_sup::run(config).code().into(),
-        // The options were fine when `hab sup run` read them: a file or an address has changed.
+        // `hab sup run` accepted these options: a file or an address has changed since.
         Err(error) => exit::report(&StartError(format!("{error:#}")).into(), &ui).into(),
     }
 }
 
 fn configuration(context: &Context) -> anyhow::Result<SupConfig> {
-    /// The options alone.
+    /// The options without the rest of the program.
     #[derive(Parser)]
     #[command(name = "hab sup run")]
     struct Options {

@@ -11,7 +11,7 @@ pub(crate) struct Arguments {}
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        // As long as the one that a Supervisor makes for itself.
+        // As long as the secret that a Supervisor generates.
         let secret: [u8; 64] = random_bytes()?;
         context.ui.info(&BASE64_STANDARD.encode(secret));
         Ok(Exit::Success)

@@ -40,7 +40,7 @@ impl Run for Arguments {
         }
         let directory = context.tls_path(&self.path);
         roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
+            .with_context(|| format!("cannot create {}", directory.display()))?;
         let (certificate, key) = certificate(name)?;
         let stamp = Revision::from_unix_seconds(clock::unix_s());
         let file = |suffix| directory.join(format!("ctl-gateway-{}{suffix}", stamp.as_str()));
@@ -60,13 +60,13 @@ fn certificate(name: &str) -> anyhow::Result<(String, String)> {
     params.distinguished_name.push(DnType::OrganizationName, "Habitat Supervisor Control Gateway");
     params.not_before = date_time_ymd(1975, 1, 1);
     params.not_after = date_time_ymd(4096, 1, 1);
-    // It is its own authority for whoever lists it, which needs no basic constraints.
+    // Clients list it as a trusted certificate, which needs no basic constraints.
     params.is_ca = IsCa::NoCa;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// A name of labels (RFC 1123): letters, digits and inner hyphens.
+/// A DNS name (RFC 1123): labels of letters, digits and inner hyphens.
 fn is_dns_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -77,11 +77,11 @@ fn is_dns_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// Both are new files: never over an older pair of the same second.
+/// Creates a new file: never overwrites an older pair of the same second.
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).and_then(
         |mut file| {
-            // Whatever the umask took away.
+            // Overrides the umask.
             file.set_permissions(Permissions::from_mode(mode))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()

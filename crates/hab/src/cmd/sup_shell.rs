@@ -1,4 +1,4 @@
-//! `hab sup bash` and `hab sup sh`: a shell with the tools of the interpreter package in front.
+//! `hab sup bash` and `hab sup sh`: a shell with the interpreter package first in `PATH`.
 
 use std::{env, ffi::OsString, os::unix::process::CommandExt, process::Command};
 
@@ -35,7 +35,7 @@ impl Run for Sh {
     }
 }
 
-/// Becomes the shell; returns only when that failed.
+/// Becomes the shell; returns only on failure.
 fn replace_by(context: &Context, shell: &str, greeting: &str) -> anyhow::Error {
     let path = match search_path(context) {
         Ok(path) => path,
@@ -47,7 +47,7 @@ fn replace_by(context: &Context, shell: &str, greeting: &str) -> anyhow::Error {
     anyhow!("cannot start {shell}: {error}")
 }
 
-/// The interpreter package's directories, if it is installed, before those of the environment.
+/// The directories of the interpreter package, if it is installed, before those of `PATH`.
 fn search_path(context: &Context) -> anyhow::Result<OsString> {
     let own = env::var_os("PATH").unwrap_or_default();
     let wanted = interpreter()?;

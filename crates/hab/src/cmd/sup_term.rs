@@ -1,4 +1,5 @@
-//! `hab sup term`: stops the Supervisor of this machine. Purely local, no gateway.
+//! `hab sup term`: stops the Supervisor of this machine. Works locally, without the control
+//! gateway.
 
 use roost_launch::lock::{TermError, term};
 

@@ -1,6 +1,6 @@
-//! `hab svc check`: the health of a service by the HTTP API, with the exit codes and the one
-//! line that monitoring systems expect of a plugin (Nagios Plugin Development Guidelines):
-//! 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+//! `hab svc check`: checks the health of a service through the HTTP API, with the exit codes and
+//! the single output line of a monitoring plugin (Nagios Plugin Development Guidelines): 0 OK, 1
+//! WARNING, 2 CRITICAL, 3 UNKNOWN.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -17,11 +17,11 @@ use crate::{
     https::{self, explain_http},
 };
 
-/// Longest wait for an answer: a day, which a clock can add to any time.
+/// Longest wait for an answer: one day, so that deadlines cannot overflow.
 const MAX_TIMEOUT_S: u64 = 86_400;
 /// Longest health document that is read.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
-/// Longest list of services that is read: it holds their configuration.
+/// Longest list of services that is read: it includes their configuration.
 const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// Arguments of the command.
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Bearer token of the HTTP gateway
     #[arg(long, env = "HAB_SUP_GATEWAY_AUTH_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Authorities that the gateway's certificate must come from, a PEM file
+    /// CA certificates for the gateway, a PEM file
     #[arg(long)]
     ca_certs: Option<PathBuf>,
     /// Private key of the client's certificate, a PEM file
@@ -50,11 +50,11 @@ pub(crate) struct Arguments {
     name: Name,
 }
 
-/// A service as its user names it.
+/// A service as named by the user.
 #[derive(Debug, Clone)]
 struct Name {
     text: String,
-    /// The group of this name; of a name alone the group `default`, which is looked at first.
+    /// The group with this name; for a bare name the group `default`, which has precedence.
     group: ServiceGroup,
 }
 
@@ -70,7 +70,7 @@ impl FromStr for Name {
     }
 }
 
-/// What is known of a service: how it is called, the result, and its text.
+/// Result of a check: name of the service, exit code, and text.
 type Checked = (String, Exit, String);
 
 impl Run for Arguments {
@@ -86,14 +86,14 @@ impl Run for Arguments {
             Exit::Unknown | Exit::SupervisorFailed | Exit::Hook(_) => "UNKNOWN",
         };
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
-        // A bar would begin performance data.
+        // A bar would start performance data.
         let line = line.trim().replace('|', "/");
         context.ui.info(&format!("{word}: {name} - {line}"));
         Ok(exit)
     }
 }
 
-/// Status and body of an answer, turned into a result and its text.
+/// Result and text for the status and body of an answer.
 fn judge(code: u16, body: &str) -> (Exit, String) {
     let document: Value = serde_json::from_str(body).unwrap_or_default();
     let exit = match document["status"].as_str() {
@@ -109,8 +109,8 @@ fn judge(code: u16, body: &str) -> (Exit, String) {
     (exit, if text.is_empty() { format!("HTTP {code}") } else { text })
 }
 
-/// The document of the v1 API, turned into a result and its text: the reason first, then what
-/// the last check printed. `None` when it is no such document.
+/// Result and text for a document of the v1 API: the reason first, then the output of the last
+/// check. `None` when it is not such a document.
 fn judge_v1(body: &str) -> Option<(Exit, String)> {
     let document: Value = serde_json::from_str(body).ok()?;
     let word = |key: &str| document[key].as_str();
@@ -131,7 +131,7 @@ fn judge_v1(body: &str) -> Option<(Exit, String)> {
             _ => Exit::Unknown,
         },
     };
-    // While it does not run, what a check of its last process printed is of no use.
+    // While the process is down, the last check's output is obsolete.
     let printed = printed.filter(|_| state == "up");
     let text = match (word("why"), printed) {
         (Some(why), Some(printed)) if !why.contains(printed) => {
@@ -153,7 +153,7 @@ fn judge_v1(body: &str) -> Option<(Exit, String)> {
 
 fn no_document(code: u16) -> (Exit, String) {
     match code {
-        401 => (Exit::Unknown, "the gateway wants another token; give --token".into()),
+        401 => (Exit::Unknown, "the gateway rejected the token; give --token".into()),
         404 => (Exit::Usage, "service not loaded".into()),
         503 => (Exit::Unknown, "the Supervisor has not fully started".into()),
         _ => (Exit::Unknown, format!("unexpected answer, HTTP {code}")),
@@ -161,7 +161,7 @@ fn no_document(code: u16) -> (Exit, String) {
 }
 
 impl Arguments {
-    /// Asks for the group of this name, and for the loaded one that the name means if there is no
+    /// Checks the group with this name, or the loaded service that the name selects if there is no
     /// such group.
     fn check(&self) -> anyhow::Result<Checked> {
         let Name { text, group } = &self.name;
@@ -177,12 +177,12 @@ impl Arguments {
             Ok((_, found)) => found.clone(),
             Err(error) => return Ok((text.clone(), Exit::Usage, error.to_string())),
         };
-        // It may have been unloaded meanwhile.
+        // It may have been unloaded in the meantime.
         let (exit, said) = self.check_group(&found)?.unwrap_or_else(|| no_document(404));
         Ok((found.to_string(), exit, said))
     }
 
-    /// Asks for Roost's document of the group, and where there is none for Habitat's; `None` when
+    /// Requests Roost's document of the group, and Habitat's if that does not exist; `None` when
     /// the group is not loaded.
     fn check_group(&self, group: &ServiceGroup) -> anyhow::Result<Option<(Exit, String)>> {
         let path = format!("/v1/services/{}", escape(group.as_str()));
@@ -237,7 +237,7 @@ impl Arguments {
     }
 }
 
-/// Identifiers and groups of the services of `/services`.
+/// Identifiers and groups of the services in `/services`.
 fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
     let services: Vec<Value> = serde_json::from_str(body).unwrap_or_default();
     let entry = |service: &Value| {
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_of_health_checks_are_those_of_plugins() {
+    fn health_results_map_to_plugin_exit_codes() {
         let body =
             |status: &str| format!(r#"{{"status":"{status}","stdout":"\nfine|x\n","stderr":""}}"#);
         for (code, body, expected) in [
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_comes_before_what_the_last_check_printed() {
+    fn the_reason_comes_before_the_output_of_the_last_check() {
         let body = |state: &str, health: &str, why: Option<(&str, &str)>, output: &str| {
             serde_json::json!({
                 "state": state,
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_means_the_group_default_first() {
+    fn a_bare_name_selects_the_group_default_first() {
         let group = |text: &str| text.parse::<Name>().map(|name| name.group.to_string());
         assert_eq!(group("redis").expect("a group"), "redis.default");
         assert_eq!(group("redis.prod@acme").expect("a group"), "redis.prod@acme");

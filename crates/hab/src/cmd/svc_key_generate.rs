@@ -29,8 +29,8 @@ impl Run for Arguments {
         let group = &self.service_group;
         if group.organization().is_some() {
             bail!(
-                "{group} names its organization already, and a key with two would fit no group. \
-                 Leave out what follows the @."
+                "{group} already includes an organization, and a key with two would match no group. \
+                 Leave out the @ and what follows it."
             );
         }
         let full = ServiceGroup::new(group.service(), group.group(), Some(&self.org))?;

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     options: ServiceArgs,
     #[command(flatten)]
     wait: WaitUp,
-    /// Print the settings in force as a configuration file and exit
+    /// Print the effective settings as a configuration file and exit
     #[arg(long, hide = true)]
     generate_config: bool,
     /// A package identifier (core/redis), or an archive or directory on the Supervisor's machine
@@ -57,7 +57,7 @@ impl Run for Arguments {
             Ok(Source::Directory(path)) => {
                 let ident = stage(context, &path)?;
                 options.directory = Some(path.to_string_lossy().into_owned());
-                // A change of the directory is a new release.
+                // A change of the directory makes a new release.
                 (PackageIdent { version: None, release: None, ..ident }, true)
             }
             Err(error) => {
@@ -69,10 +69,10 @@ impl Run for Arguments {
         let request = Request::Load { ident: ident.clone(), force: self.force, options };
         let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &request).map_err(|error| match staged {
-            // The Supervisor looks below a root of its own.
+            // The Supervisor has its own root.
             true if error.to_string().contains("Cannot find") => {
                 let advice = format!(
-                    "The directory became the package {ident} below {}. The Supervisor must be on \
+                    "The directory was staged as the package {ident} below {}. The Supervisor must be on \
                      this machine and have the same FS_ROOT. {}",
                     context.root.path().display(),
                     surroundings()

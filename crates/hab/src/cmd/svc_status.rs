@@ -14,10 +14,10 @@ use crate::{
     exit::Exit,
 };
 
-/// Forms of the output.
+/// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// The table that scripts know
+    /// The compatible table for scripts
     Table,
     /// A table with health, restarts and more
     Wide,
@@ -32,7 +32,7 @@ enum Format {
 pub(crate) struct Arguments {
     #[command(flatten)]
     remote: RemoteArg,
-    /// Form of the output
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// A loaded service: its package identifier (core/redis), its name (redis) or its group
@@ -55,7 +55,7 @@ impl Run for Arguments {
             }
             Ok(())
         })?;
-        // Only now: of a broken answer nothing is shown.
+        // Only now: a broken answer prints nothing.
         expect_answer(ended)?;
         let text = match self.format {
             Format::Table | Format::Wide if statuses.is_empty() => "No services loaded.\n".into(),
@@ -72,7 +72,7 @@ impl Run for Arguments {
 const HEADER: [&str; 7] = ["package", "type", "desired", "state", "elapsed (s)", "pid", "group"];
 const WIDE_HEADER: [&str; 7] =
     ["health", "restarts", "since (s)", "phase", "update", "leader", "reason"];
-/// What a missing fact is shown as in the wide columns.
+/// Shown for a missing value in the wide columns.
 const UNKNOWN: &str = "-";
 
 fn table(statuses: &[ServiceStatus]) -> Vec<Vec<String>> {
@@ -83,7 +83,7 @@ fn table(statuses: &[ServiceStatus]) -> Vec<Vec<String>> {
 fn row(status: &ServiceStatus) -> Vec<String> {
     vec![
         status.ident.to_string(),
-        // Nothing else was ever sent; the column stays for scripts.
+        // Habitat never sends another value; the column stays for scripts.
         "standalone".into(),
         status.desired.map_or("<none>", DesiredState::spec_word).into(),
         status.state.to_string(),
@@ -113,7 +113,7 @@ fn wide(statuses: &[ServiceStatus], now_unix_s: u64) -> Vec<Vec<String>> {
     rows
 }
 
-/// Left-aligned columns, two blanks between them, none at the end of a line.
+/// Left-aligned columns, separated by two blanks, without trailing blanks.
 fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
@@ -212,7 +212,7 @@ acme/second/0.1.0/20240102030405  standalone  down     down   3            <none
     }
 
     #[test]
-    fn facts_that_only_roost_tells_are_dashes_without_it() {
+    fn values_that_only_roost_sends_are_dashes_without_it() {
         let mut statuses = demo();
         statuses[0].extra = StatusExtra {
             health: Some("OK".into()),
@@ -229,7 +229,7 @@ acme/second/0.1.0/20240102030405  standalone  down     down   3            <none
     }
 
     #[test]
-    fn a_document_has_every_fact_and_null_for_what_is_not_known() {
+    fn a_document_has_every_key_and_null_for_unknown_values() {
         let document = document(&demo());
         assert_eq!(document[0]["pid"], 9579);
         assert_eq!(document[1]["pid"], Value::Null);

@@ -1,4 +1,4 @@
-//! `hab svc stop` and `hab svc unload`: both end a service, and differ in what stays of it.
+//! `hab svc stop` and `hab svc unload`: both stop a service; `unload` also removes its spec.
 
 use roost_ctl::Request;
 
@@ -36,7 +36,7 @@ pub(crate) struct Stop {
     arguments: Arguments,
 }
 
-/// Arguments of `hab svc unload`: nothing stays.
+/// Arguments of `hab svc unload`: the service is removed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Unload {
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::{
     wait::{self, WaitUp},
 };
 
-/// Arguments of the command. Only what is given is sent and changed.
+/// Arguments of the command. Only given options are sent and changed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

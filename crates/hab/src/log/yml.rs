@@ -1,6 +1,6 @@
-//! `<sup>/config/log.yml`: levels of the diagnostic log in the form of log4rs
-//! (reference: control §20.4). The levels of the root and of loggers count, and whether
-//! a console is standard output or standard error; everything else is named and has no effect.
+//! `<sup>/config/log.yml`: levels of the diagnostic log in the format of log4rs (reference: control
+//! §20.4). Roost uses the levels of the root and of loggers, and whether a console is standard
+//! output or standard error; it reports everything else as ignored.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -11,13 +11,13 @@ use yaml_serde::Value;
 /// Largest file that is read.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// What the file says.
+/// Contents of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Levels {
-    /// As in `RUST_LOG`.
+    /// In the syntax of `RUST_LOG`.
     pub(super) filter: String,
     pub(super) to_stderr: bool,
-    /// What of the file has no effect, a text for each.
+    /// Ignored parts of the file, one text each.
     pub(super) ignored: Vec<String>,
 }
 
@@ -62,11 +62,11 @@ impl TryFrom<String> for Level {
         let level = known.into_iter().find(|level| text.eq_ignore_ascii_case(level));
         level
             .map(|level| Self(level.into()))
-            .ok_or_else(|| format!("'{text}' is no level; levels are {}", known.join(", ")))
+            .ok_or_else(|| format!("'{text}' is not a level; levels are {}", known.join(", ")))
     }
 }
 
-/// Reads the file; `None` when there is none.
+/// Reads the file; `None` when it does not exist.
 ///
 /// # Errors
 /// The problem.
@@ -80,7 +80,7 @@ fn parse(text: &str) -> Result<Levels, String> {
     let mut ignored = Vec::new();
     let mut filter = match &file.root {
         None => "error".to_owned(),
-        // As log4rs takes it.
+        // The default of log4rs.
         Some(Logger { level: None, .. }) => "debug".to_owned(),
         Some(Logger { level: Some(Level(level)), .. }) => level.clone(),
     };
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_count_and_what_has_no_effect_is_told() {
+    fn levels_apply_and_ignored_parts_are_reported() {
         let text = "
 refresh_rate: 5 seconds
 appenders:
@@ -164,9 +164,9 @@ loggers:
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_is_an_error() {
+    fn an_invalid_file_is_an_error() {
         for (text, part) in [
-            ("root: { level: loud }", "'loud' is no level; levels are off, error"),
+            ("root: { level: loud }", "'loud' is not a level; levels are off, error"),
             ("rot: { level: info }", "unknown field `rot`"),
             ("loggers: { \"a=b,c\": { level: info } }", "'a=b,c' is not a valid name of a logger"),
             ("[", "invalid type: sequence"),

@@ -1,4 +1,4 @@
-//! Man pages: the options as the parser knows them, and what [`super::Manual`] has besides.
+//! Man pages: the options from the parser, and the other parts from [`super::Manual`].
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use super::{
     ENVIRONMENT, EXIT, KEY_FILES, Manual, REMOTE_ENVIRONMENT, REMOTE_FILES, is_remote, uses_keys,
 };
 
-/// Writes the page of a command, which has its full name, into the directory.
+/// Writes the page of a command, with its full name, into the directory.
 pub(crate) fn write_page(command: &Command, directory: &Path) -> io::Result<PathBuf> {
     let man = Man::new(command.clone())
         .source(concat!("Roost ", env!("CARGO_PKG_VERSION")))
@@ -34,7 +34,7 @@ pub(crate) fn write_page(command: &Command, directory: &Path) -> io::Result<Path
     Ok(path)
 }
 
-/// The words after `hab`. Names of commands have hyphens of their own, so the table decides.
+/// The words after `hab`. Names of commands contain hyphens, so the table decides.
 fn words_of(command: &Command, full_name: &str) -> String {
     let words = full_name.strip_prefix("hab").unwrap_or_default().trim();
     let name = command.get_name();
@@ -73,7 +73,7 @@ fn append(page: &mut Vec<u8>, command: &Command, words: &str) -> io::Result<()> 
     see_also(page, command, words)
 }
 
-/// The variable of an option and what it stands for.
+/// The variable of an option and its description.
 fn variable(option: &clap::Arg) -> Option<(String, String)> {
     let name = option.get_env()?.to_str()?.to_owned();
     let long = option.get_long().map(|long| format!("--{long}"));
@@ -92,7 +92,7 @@ fn section(page: &mut Vec<u8>, heading: &str, rows: &[(&str, &str)]) -> io::Resu
     Ok(())
 }
 
-/// The group that the command is in, its own commands, and the program.
+/// The group of the command, its own subcommands, and the program.
 fn see_also(page: &mut Vec<u8>, command: &Command, words: &str) -> io::Result<()> {
     let mut names: Vec<String> = Vec::new();
     if let Some((group, _)) = words.rsplit_once(' ') {
@@ -111,9 +111,9 @@ fn see_also(page: &mut Vec<u8>, command: &Command, words: &str) -> io::Result<()
     writeln!(page, "{}", names.join(", "))
 }
 
-/// Text of a page: nothing in it is a request or an escape.
+/// Escapes text so that it contains no requests or escapes.
 fn text(plain: &str) -> String {
     let escaped = plain.replace('\\', "\\e").replace('-', "\\-");
-    // A dot or an apostrophe would begin a request.
+    // A dot or an apostrophe would start a request.
     if escaped.starts_with(['.', '\'']) { format!("\\&{escaped}") } else { escaped }
 }

@@ -13,7 +13,7 @@ pub(super) const MANUALS: &[Manual] = &[
         "",
         &[
             ("hab sup run ./web", "Run a Supervisor and the service in the directory web."),
-            ("hab svc status --format wide", "Show what runs on this machine."),
+            ("hab svc status --format wide", "Show the services of this machine."),
         ],
     ),
     manual(
@@ -25,7 +25,7 @@ pub(super) const MANUALS: &[Manual] = &[
     ),
     Manual {
         command: "cli setup",
-        examples: &[("hab cli setup", "Answer the questions, one after the other.")],
+        examples: &[("hab cli setup", "Answer the questions one by one.")],
         files: &[(
             "/hab/etc/cli.toml, ~/.hab/etc/cli.toml",
             "The settings it writes, of root and of other users.",
@@ -37,7 +37,7 @@ pub(super) const MANUALS: &[Manual] = &[
         &[
             (
                 "hab config apply redis.default 1 redis.toml",
-                "Give the group redis.default this configuration, on all machines.",
+                "Apply this configuration to the group redis.default on all machines.",
             ),
             (
                 "echo 'port = 7000' | hab config apply redis.default 2",
@@ -51,7 +51,7 @@ pub(super) const MANUALS: &[Manual] = &[
     ),
     manual(
         "config show",
-        &[("hab config show redis", "Print what can be configured, and the defaults.")],
+        &[("hab config show redis", "Print the configuration keys and their defaults.")],
     ),
     manual(
         "file upload",
@@ -71,38 +71,41 @@ pub(super) const MANUALS: &[Manual] = &[
     },
     manual(
         "origin key export",
-        &[("hab origin key export acme", "Print the public key that packages are checked with.")],
+        &[("hab origin key export acme", "Print the public key that verifies packages.")],
     ),
     manual("origin key generate", &[("hab origin key generate acme", "Generate a pair of keys.")]),
     manual(
         "origin key import",
-        &[("hab origin key import", "Take the key that is piped in: acme.pub, for example.")],
+        &[("hab origin key import", "Import a key from a pipe, for example acme.pub.")],
     ),
     manual(
         "pkg config",
-        &[("hab pkg config core/redis", "Print what can be configured, and the defaults.")],
+        &[("hab pkg config core/redis", "Print the configuration keys and their defaults.")],
     ),
     manual(
         "plan render",
         &[
             (
                 "hab plan render config/web.conf --print --no-render",
-                "Show what the template makes of ./default.toml; write nothing.",
+                "Print the template rendered with ./default.toml; write nothing.",
             ),
             (
                 "hab plan render config/web.conf -u user.toml -m mock.json -p -n -q",
-                "With a configuration on top, and with made-up members and binds.",
+                "With an additional configuration, and with mock members and binds.",
             ),
         ],
     ),
     manual(
         "ring key export",
-        &[("hab ring key export prod > prod.key", "Keep the newest key of prod in a file.")],
+        &[("hab ring key export prod > prod.key", "Store the newest key of prod in a file.")],
     ),
-    manual("ring key generate", &[("hab ring key generate prod", "Make a key for the ring prod.")]),
+    manual(
+        "ring key generate",
+        &[("hab ring key generate prod", "Generate a key for the ring prod.")],
+    ),
     manual(
         "ring key import",
-        &[("hab ring key import < prod.key", "Take the key from another machine.")],
+        &[("hab ring key import < prod.key", "Import the key from another machine.")],
     ),
     manual("sup bash", &[("hab sup bash", "Start bash.")]),
     manual("sup sh", &[("hab sup sh", "Start sh.")]),
@@ -115,16 +118,16 @@ pub(super) const MANUALS: &[Manual] = &[
     ),
     manual(
         "sup restart",
-        &[("hab sup restart --wait", "Take a new program into use; services keep running.")],
+        &[("hab sup restart --wait", "Start a new version of the program; services keep running.")],
     ),
     Manual {
         command: "sup run",
         examples: &[
             ("hab sup run ./web", "Run a Supervisor and the service in the directory web."),
-            ("hab sup run", "Run what was loaded before."),
+            ("hab sup run", "Run the services loaded before."),
             (
                 "FS_ROOT=$HOME/roost hab sup run ./web",
-                "As an ordinary user: keep everything below a directory of one's own.",
+                "As an ordinary user: keep all files below your own directory.",
             ),
             (
                 "hab sup run --listen-http 127.0.0.1:9631 --local-gossip-mode ./web",
@@ -137,7 +140,7 @@ pub(super) const MANUALS: &[Manual] = &[
         ],
         files: &[
             ("/hab/sup/default/config/sup.toml", "Settings; --generate-config prints them all."),
-            ("/hab/sup/default/specs", "What is loaded, one file per service."),
+            ("/hab/sup/default/specs", "Loaded services, one file each."),
             ("/hab/sup/default/CTL_SECRET", "The secret of the control gateway."),
             ("/hab/sup/default/config/log.yml", "Levels of the diagnostic log."),
             ("/hab/svc/NAME", "Files of a service: config, data, files, logs."),
@@ -145,13 +148,13 @@ pub(super) const MANUALS: &[Manual] = &[
             ("/etc/default/hab-sup", "Variables of the systemd unit."),
         ],
         exit: &[
-            ("0", "An orderly end."),
-            ("1", "The system refuses what the launcher needs."),
-            ("2", "Wrong command line, unreadable TLS file, or something not supported yet."),
+            ("0", "Clean shutdown."),
+            ("1", "A system call of the launcher failed."),
+            ("2", "Wrong command line, unreadable TLS file, or an unsupported option."),
             (
                 "86",
-                "The Supervisor cannot start or go on: port taken, lock held, bad key, departed. The \
-                 last line on standard output says why.",
+                "The Supervisor cannot start or continue: port taken, lock held, bad key, departed. The \
+                 last line on standard output shows the reason.",
             ),
         ],
     },
@@ -159,28 +162,28 @@ pub(super) const MANUALS: &[Manual] = &[
         command: "sup secret generate",
         examples: &[(
             "hab sup secret generate > CTL_SECRET",
-            "Make a secret, to be put in place before the Supervisor starts.",
+            "Generate a secret, to install before the Supervisor starts.",
         )],
-        files: &[("/hab/sup/default/CTL_SECRET", "Where a Supervisor looks for its secret.")],
+        files: &[("/hab/sup/default/CTL_SECRET", "The Supervisor reads its secret from here.")],
         exit: EXIT,
     },
     Manual {
         command: "sup secret generate-tls",
         examples: &[(
             "hab sup secret generate-tls --subject-alternative-name sup-1.example.com",
-            "Make a key and a certificate for the control gateway of sup-1.",
+            "Generate a key and a certificate for the control gateway of sup-1.",
         )],
-        files: &[("/hab/cache/keys/ctl", "Where they are written.")],
+        files: &[("/hab/cache/keys/ctl", "They are written here.")],
         exit: EXIT,
     },
     Manual {
         command: "sup term",
         examples: &[("hab sup term", "Stop the Supervisor and all its services.")],
-        files: &[("/hab/sup/default/LOCK", "Names the process that is asked to stop.")],
+        files: &[("/hab/sup/default/LOCK", "Contains the id of the process to stop.")],
         exit: &[
-            ("0", "It was asked to stop."),
-            ("1", "There is none, with this root."),
-            ("86", "This user may not stop it."),
+            ("0", "The Supervisor received the stop signal."),
+            ("1", "No Supervisor runs with this root."),
+            ("86", "This user may not stop the Supervisor."),
         ],
     },
     Manual {
@@ -204,7 +207,7 @@ pub(super) const MANUALS: &[Manual] = &[
         "svc key generate",
         &[(
             "hab svc key generate redis.default acme",
-            "Make the keys that configurations for redis.default@acme are encrypted with.",
+            "Generate the keys that encrypt configurations for redis.default@acme.",
         )],
     ),
     manual(
@@ -214,7 +217,7 @@ pub(super) const MANUALS: &[Manual] = &[
             ("hab svc load acme/web --wait=healthy", "Run a package; return when it is healthy."),
             (
                 "hab svc load acme/web --group prod --bind database:postgresql.prod",
-                "In the group web.prod, with the members of postgresql.prod as its database.",
+                "In the group web.prod, with postgresql.prod bound as its database.",
             ),
         ],
     ),
@@ -223,20 +226,17 @@ pub(super) const MANUALS: &[Manual] = &[
         "svc status",
         &[
             ("hab svc status", "One line per service."),
-            ("hab svc status web --format json", "Everything that is known of one."),
+            ("hab svc status web --format json", "All known properties of one service."),
         ],
     ),
     manual("svc stop", &[("hab svc stop web --wait", "Stop it; return when it is down.")]),
-    manual("svc unload", &[("hab svc unload web", "Stop it and forget it.")]),
+    manual("svc unload", &[("hab svc unload web", "Stop it and remove its spec.")]),
     manual(
         "svc update",
-        &[(
-            "hab svc update web --health-check-interval 10",
-            "Check its health every ten seconds from now on.",
-        )],
+        &[("hab svc update web --health-check-interval 10", "Check its health every ten seconds.")],
     ),
     manual(
         "user key generate",
-        &[("hab user key generate admin", "Make the keys of the user admin.")],
+        &[("hab user key generate admin", "Generate the keys of the user admin.")],
     ),
 ];

@@ -1,5 +1,5 @@
-//! Package archives in the place of identifiers: `hab svc load ./x.hart`, `hab sup run ./x.hart`.
-//! They are installed on this machine first; their install hooks are run by the Supervisor.
+//! Package archives in place of identifiers: `hab svc load ./x.hart`, `hab sup run ./x.hart`. They
+//! are first installed on this machine; the Supervisor runs their install hooks.
 
 use std::{fs::File, io::Read as _, path::Path};
 
@@ -15,7 +15,7 @@ use crate::{
 /// First line of every package archive.
 const MAGIC: &[u8] = b"HART-1";
 
-/// Installs the archive that a text names; `None` when it names something else.
+/// Installs the archive that a text names; `None` when it does not name an archive.
 ///
 /// # Errors
 /// When the archive is bad, or cannot be installed.

@@ -1,10 +1,10 @@
-//! `--generate-config`: the settings in force as a commented TOML file (reference: control §12.2).
+//! `--generate-config`: the effective settings as a commented TOML file (reference: control §12.2).
 
 use clap::Command;
 use toml::{Table, Value};
 
-/// One entry per key, in this order, with the help text of its option above. A key without value
-/// is a comment.
+/// One entry per key, in this order, below the help text of its option. A key without value becomes
+/// a comment.
 pub(crate) fn render(command: &Command, keys: &[String], values: &Table) -> String {
     let mut out = String::new();
     for key in keys {

@@ -1,5 +1,5 @@
-//! Options that are more than a few flags: those of `sup run` and of a service, which can come
-//! from the command line, the environment and configuration files.
+//! Larger sets of options: those of `sup run` and of a service, which can come from the command
+//! line, the environment and configuration files.
 
 pub(crate) mod archive;
 pub(crate) mod generate;

@@ -1,9 +1,9 @@
-//! The word that was probably meant.
+//! Suggestion for a misspelled word.
 
-/// More letters than that are no slip of the keyboard.
+/// More different letters are not a typing mistake.
 const MOST_LETTERS: usize = 3;
 
-/// The known word that is nearest to this one, if it is near enough. Hyphens count as underscores.
+/// The known word nearest to this one, if it is near enough. Hyphens count as underscores.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.replace('-', "_");
     let all = known.iter().map(|known| (distance(&word, known), *known));
@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, known)| known)
 }
 
-/// Letters to change, add or take away until one word is the other (Levenshtein).
+/// Number of letters to change, insert or delete to turn one word into the other (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,4 +1,4 @@
-//! Turns the options of `hab sup run` into the plain configuration of a Supervisor.
+//! Converts the options of `hab sup run` into the configuration of a Supervisor.
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
@@ -24,11 +24,11 @@ use crate::{
 const DEFAULT_INTERPRETER: &str = "core/busybox-static";
 /// Worker threads of the HTTP gateway.
 const DEFAULT_HTTP_THREADS: usize = 2;
-/// More would only take memory, which the runtime reserves for each.
+/// More threads would only reserve memory.
 const MAX_HTTP_THREADS: usize = 256;
 
 impl RunOptions {
-    /// The look of lines.
+    /// The format of log lines.
     pub(crate) fn style(&self) -> Style {
         Style::choose(self.no_color, self.json_logging, self.verbose, variable)
             .with_time(self.log_time)
@@ -37,7 +37,7 @@ impl RunOptions {
     /// The configuration of a Supervisor with these options.
     ///
     /// # Errors
-    /// When options do not fit each other, or ask for what does not exist yet.
+    /// When options contradict each other, or request something unsupported.
     pub(crate) fn into_config(self, context: &Context) -> anyhow::Result<SupConfig> {
         self.check_supported()?;
         let style = self.style();
@@ -65,7 +65,7 @@ impl RunOptions {
             self.listen_gossip.unwrap_or(defaults::LISTEN_GOSSIP)
         };
         if let Some(organization) = &self.organization {
-            // Every service here would be in a group of this organization.
+            // Every service of this Supervisor would be in a group of this organization.
             ServiceGroup::new("service", "default", Some(organization))
                 .map_err(|error| StartError(error.to_string()))?;
         }
@@ -116,7 +116,7 @@ impl RunOptions {
         })
     }
 
-    /// Refuses what would silently do nothing.
+    /// Refuses options that would silently have no effect.
     fn check_supported(&self) -> Result<(), UsageError> {
         let period = |given: Option<u64>| given.is_some_and(|seconds| seconds != UPDATE_PERIOD_S);
         let updates = self.service.strategy.is_some_and(|word| word != UpdateStrategy::None);
@@ -167,8 +167,8 @@ fn gateway_token() -> Option<OsString> {
     env::var_os("HAB_SUP_GATEWAY_AUTH_TOKEN").filter(|token| !token.is_empty())
 }
 
-/// `HAB_INIT_TIMEOUT_SECS`, `HAB_HEALTH_CHECK_TIMEOUT_SECS` and so on; what is no positive number
-/// leaves the default.
+/// `HAB_INIT_TIMEOUT_SECS`, `HAB_HEALTH_CHECK_TIMEOUT_SECS` and so on; a value that is not a
+/// positive number leaves the default.
 fn hook_timeouts() -> HookTimeouts {
     Hook::ALL.iter().filter(|hook| !matches!(hook, Hook::Run | Hook::Uninstall)).fold(
         HookTimeouts::default(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::url::{BldrUrl, DEFAULT_BLDR_URL};
 use crate::context::variable;
 
-/// A parser of the words of an enumeration, which are case-sensitive.
+/// A parser for the words of an enumeration, which are case-sensitive.
 macro_rules! word {
     ($kind:ident) => {
         clap::builder::TypedValueParser::try_map(
@@ -27,11 +27,11 @@ pub(crate) use word;
 
 /// The name of a group, by the rule for all names.
 pub(crate) fn parse_group(text: &str) -> Result<String, ServiceGroupError> {
-    // The service has no part in this.
+    // Only the group is validated here.
     ServiceGroup::new("service", text, None).map(|group| group.group().into())
 }
 
-/// Options of a load; what is not given is left open.
+/// Options of a load; absent ones stay open.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServiceArgs {
@@ -73,7 +73,7 @@ pub(crate) struct ServiceArgs {
 }
 
 impl ServiceArgs {
-    /// What a load has when nothing is given.
+    /// Defaults of a load.
     pub(crate) fn defaults() -> Self {
         Self {
             group: Some("default".into()),
@@ -91,8 +91,7 @@ impl ServiceArgs {
         given.or_else(|| variable("HAB_BLDR_URL")).or_else(|| variable("HAB_DEPOT_URL"))
     }
 
-    /// The options of a load request. The reference client always sends most of them, whether
-    /// given or not.
+    /// The options of a load request. Habitat's client always sends most of them, given or not.
     pub(crate) fn to_load(&self) -> ServiceOptions {
         let (given, default) = (self.clone(), Self::defaults());
         ServiceOptions {

@@ -1,4 +1,4 @@
-//! What is to be loaded: an installed package, or a plain directory.
+//! Source of a service: an installed package, or a plain directory.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use std::{
 use roost_ident::PackageIdent;
 use roost_pkg::FsRoot;
 
-/// Something that can be loaded.
+/// Something to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// An installed package.
@@ -23,12 +23,12 @@ pub(crate) enum Source {
 const ARCHIVE_SUFFIX: &str = ".hart";
 
 impl Source {
-    /// Reads what the user wrote. A path that shows itself as one (`.`, `./web`, `../web`,
-    /// `/srv/web`) is a directory. `examples/web` may be both: it is the package if one of that
-    /// name is installed, else the directory if there is one, else the package.
+    /// Reads the user's text. An explicit path (`.`, `./web`, `../web`, `/srv/web`) is a directory.
+    /// `examples/web` may be either: the package if one with that name is installed, else the
+    /// directory if it exists, else the package.
     ///
     /// # Errors
-    /// For archives, for what is no directory and no identifier.
+    /// For archives, and for text that is neither a directory nor an identifier.
     pub(crate) fn parse(text: &str, root: &FsRoot) -> Result<Self, String> {
         let path = Path::new(text);
         let is_path = text.starts_with('/') || text.split('/').next().is_some_and(is_dots);
@@ -51,7 +51,7 @@ impl Source {
             _ if path.is_dir() => {
                 absolute(path).map(Self::Directory).map_err(|error| format!("{text}: {error}"))
             }
-            // One that was loaded before and is gone costs only its service.
+            // A directory that was loaded before and is gone affects only its service.
             _ if is_path && is_followed(path, root) => {
                 absolute(path).map(Self::Directory).map_err(|error| format!("{text}: {error}"))
             }
@@ -62,8 +62,8 @@ impl Source {
     }
 }
 
-/// The path from the root, links as the user named them: in a directory that was entered over a
-/// link, the shell knows its name.
+/// The absolute path, with links as the user named them: after entering a directory through a link,
+/// the shell knows the name of the link.
 fn absolute(path: &Path) -> io::Result<PathBuf> {
     let logical = env::var_os("PWD").map(PathBuf::from).filter(|pwd| {
         let same = |at: &Path| fs::metadata(at).map(|found| (found.dev(), found.ino())).ok();
@@ -93,7 +93,7 @@ fn is_archive(path: &Path) -> bool {
     read.is_ok() && start == ARCHIVE_MAGIC
 }
 
-/// A file that is no package: most often one of the directory that is meant.
+/// A file that is not a package: most often it belongs to the intended directory.
 fn not_an_archive(path: &Path) -> String {
     let shown = path.display();
     let beside = path.ancestors().skip(1).find(|directory| directory.join("hooks/run").is_file());
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_taken_unless_such_a_package_is_installed() {
+    fn a_directory_is_used_unless_such_a_package_is_installed() {
         let place = tempfile::tempdir().expect("a directory");
         let root = FsRoot::new(place.path().join("root")).expect("absolute");
         let web = place.path().join("web");
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(Source::parse(text, &root), Ok(Source::Directory(web.clone())));
         let ident = PackageIdent::new("acme", "web", None, None);
         assert_eq!(Source::parse("acme/web", &root), Ok(Source::Ident(ident)));
-        // The sources of this crate, seen from where its tests run.
+        // The sources of this crate, relative to the working directory of its tests.
         assert!(matches!(Source::parse("src/cmd", &root), Ok(Source::Directory(_))));
         fs::create_dir_all(root.pkg_path(&PackageIdent::new("src", "cmd", None, None)))
             .expect("a package");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_with_the_reason() {
+    fn other_text_is_refused_with_the_reason() {
         let root = FsRoot::new("/nonexistent".into()).expect("absolute");
         let error = |text| Source::parse(text, &root).expect_err(text);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where Builder is when nobody says otherwise.
+/// Default address of Builder.
 pub(crate) const DEFAULT_BLDR_URL: &str = "https://bldr.habitat.sh";
 
 /// An absolute URL, with `/` as path if it had none.
