@@ -20,7 +20,7 @@ use crate::{
 
 const VERSION: &str = "BOX-1";
 
-/// Encrypts for a recipient. A nonce must never serve twice for one pair of keys; take
+/// Encrypts for a recipient. A nonce must never be used twice for one pair of keys; use
 /// [`crate::random_nonce`].
 #[must_use]
 pub fn encrypt(
@@ -41,12 +41,12 @@ pub fn encrypt(
     )
 }
 
-/// An encrypted message, taken apart but not yet opened.
+/// A parsed, still encrypted message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoxMessage {
-    /// Which user key made it.
+    /// The user key of the sender.
     pub sender: NamedRevision,
-    /// Which service key opens it.
+    /// The service key of the recipient.
     pub recipient: NamedRevision,
     nonce: Nonce,
     ciphertext: Vec<u8>,
@@ -73,10 +73,10 @@ impl BoxMessage {
         Ok(Self { sender, recipient, nonce, ciphertext })
     }
 
-    /// Opens it with the public half of the sender and the secret half of the recipient.
+    /// Decrypts it with the public key of the sender and the secret key of the recipient.
     ///
     /// # Errors
-    /// When the keys are not those it was made with, or it was changed on the way.
+    /// When the keys are not those of the message, or it was modified.
     pub fn decrypt(&self, sender: &BoxPublicKey, recipient: &BoxSecretKey) -> Result<Vec<u8>> {
         SalsaBox::new(&sender.point(), &recipient.scalar())
             .decrypt((&self.nonce).into(), self.ciphertext.as_slice())

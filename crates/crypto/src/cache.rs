@@ -21,7 +21,7 @@ use crate::{
 /// Longest key file that is read. Real ones have less than 400 bytes.
 pub const KEY_FILE_BYTES_MAX: u64 = 4096;
 
-/// A directory of keys, `/hab/cache/keys` for root. It is made when the first key is written.
+/// A directory of keys, `/hab/cache/keys` for root, created when the first key is written.
 #[derive(Debug, Clone)]
 pub struct KeyCache {
     dir: PathBuf,
@@ -34,7 +34,7 @@ impl KeyCache {
         Self { dir: dir.into() }
     }
 
-    /// The directory.
+    /// Path of the directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -43,7 +43,7 @@ impl KeyCache {
     /// Reads one revision of a key.
     ///
     /// # Errors
-    /// When the file is missing, unreadable or no key of this kind.
+    /// When the file is missing, unreadable or not a key of this kind.
     pub fn get<K: KeyFile>(&self, named: &NamedRevision) -> Result<K> {
         let path = self.dir.join(file_name::<K>(named));
         if !path.is_file() {
@@ -52,9 +52,9 @@ impl KeyCache {
         K::parse(&read_text(&path)?)
     }
 
-    /// Reads the newest revision of a key. Only files called `<name>-` + 14 digits + suffix
-    /// count, and those that hold a key of another kind are passed over (public signing and
-    /// box keys share a suffix). There is no fallback from a broken file to an older revision.
+    /// Reads the newest revision of a key. Only files named `<name>-` + 14 digits + suffix count,
+    /// and files with a key of another kind are skipped (public signing and box keys share a
+    /// suffix). There is no fallback from a broken file to an older revision.
     ///
     /// # Errors
     /// When there is no such key, or the newest one is unreadable or broken.
@@ -68,7 +68,7 @@ impl KeyCache {
         Err(Error::NoRevisions(name.into()))
     }
 
-    /// All revisions of a name, by the names of files, oldest first.
+    /// All revisions of a name, from the file names, oldest first.
     fn revisions<K: KeyFile>(&self, name: &str) -> Result<Vec<NamedRevision>> {
         let failed = |source| Error::Io { action: "list", path: self.dir.clone(), source };
         let entries = match fs::read_dir(&self.dir) {
@@ -84,7 +84,7 @@ impl KeyCache {
                 .to_str()
                 .and_then(|text| text.strip_prefix(name)?.strip_prefix('-'))
                 .and_then(|text| Revision::parse(text.strip_suffix(K::SUFFIX)?).ok());
-            // is_file() follows links: a linked key is a key.
+            // is_file() follows links: a link to a key is valid.
             if let Some(revision) = revision
                 && entry.path().is_file()
             {
@@ -95,11 +95,11 @@ impl KeyCache {
         Ok(found)
     }
 
-    /// Writes a key with the mode of its kind, durably. A file with the same content is left
-    /// as it is.
+    /// Writes a key with the mode of its kind, durably. A file with the same content stays
+    /// unchanged.
     ///
     /// # Errors
-    /// When a file of that name holds something else, or the directory cannot be written.
+    /// When a file of that name has other content, or the directory cannot be written.
     pub fn write<K: KeyFile>(&self, key: &K) -> Result<()> {
         self.write_text(&key.file_name(), &key.to_text(), K::MODE)
     }
@@ -113,19 +113,19 @@ impl KeyCache {
         self.write(secret)
     }
 
-    /// Takes in a key given as text, as a user pipes it in; white space around it is dropped.
+    /// Imports a key from text that the user pipes in; trims white space.
     ///
     /// # Errors
-    /// When the text is no key of this kind, or as [`KeyCache::write`].
+    /// When the text is not a key of this kind, or as [`KeyCache::write`].
     pub fn import<K: KeyFile>(&self, text: &str) -> Result<K> {
         let text = text.trim();
         let key = K::parse(text)?;
-        // The text as given, not a key written anew: Habitat compares and keeps it like that.
+        // The original text: Habitat stores and compares it unchanged.
         self.write_text(&key.file_name(), text, K::MODE)?;
         Ok(key)
     }
 
-    /// Takes in either half of an origin signing pair.
+    /// Imports either half of an origin signing pair.
     ///
     /// # Errors
     /// When the text is neither, or as [`KeyCache::write`].
@@ -142,10 +142,10 @@ impl KeyCache {
         }
     }
 
-    /// Opens a BOX-1 message with the very keys that it names.
+    /// Decrypts a BOX-1 message with exactly the keys that it names.
     ///
     /// # Errors
-    /// When the message is malformed, a key is missing, or the keys do not open it.
+    /// When the message is malformed, a key is missing, or decryption fails.
     pub fn decrypt(&self, message: &[u8]) -> Result<Vec<u8>> {
         let message = BoxMessage::parse(message)?;
         let sender: BoxPublicKey = self.get(&message.sender)?;
@@ -178,7 +178,8 @@ impl KeyCache {
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| File::open(&self.dir)?.sync_all());
         written.map_err(|source| {
-            // Gone already unless it was left half written; nothing to add if that fails too.
+            // It exists only after an incomplete write; a failure here adds nothing to the first
+            // error.
             let _ = fs::remove_file(&temporary);
             Error::Io { action: "write", path, source }
         })
@@ -187,7 +188,7 @@ impl KeyCache {
 
 fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.set_permissions(Permissions::from_mode(mode))?; // whatever the umask took away
+    file.set_permissions(Permissions::from_mode(mode))?; // overrides the umask
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -200,7 +201,7 @@ fn read_text(path: &Path) -> Result<Zeroizing<String>> {
         Err(roost_files::ReadError::Io { source, .. }) => return Err(failed(source)),
         Err(error) => return Err(failed(io::Error::other(error.reason()))),
     };
-    // One buffer that is never moved, so that no copy of a secret stays behind.
+    // One buffer that never moves, so that no copy of a secret remains.
     let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX as usize * 2));
     file.take(KEY_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > KEY_FILE_BYTES_MAX {

@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
 
-/// The hash of some bytes.
+/// The hash of a byte string.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     Blake2b::<U32>::digest(bytes).into()
 }
 
-/// The hash of some bytes, as lower-case hexadecimal digits.
+/// The hash of a byte string, in lower-case hexadecimal digits.
 #[must_use]
 pub fn hash_hex(bytes: &[u8]) -> String {
     hash_bytes(bytes).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
         text
     })
 }

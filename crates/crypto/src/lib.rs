@@ -4,10 +4,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`name`] | names of keys, `<name>-<revision>` |
-//! | [`key`] | the kinds of keys, their text form, what each can do |
+//! | [`key`] | the kinds of keys, their text format and operations |
 //! | [`boxed`] | BOX-1, encrypted service configuration and files |
 //! | [`hash`] | BLAKE2b |
-//! | [`cache`] | the directory of key files; nothing else here touches files |
+//! | [`cache`] | the directory of key files; the only module with file access |
 //!
 //! Formats are those of Habitat 2.1.78 (reference: packages §6 and §7, ring §2). Secrets are wiped
 //! when dropped and never part of debug output or of an error.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Digits of a revision.
 pub const REVISION_DIGITS: usize = time::STAMP_DIGITS;
 
-/// When a key was made: `YYYYMMDDhhmmss`. Any 14 digits are accepted; they order as text.
+/// Creation time of a key: `YYYYMMDDhhmmss`. Any 14 digits are accepted; they sort as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Revision(String);
 
@@ -28,7 +28,7 @@ impl Revision {
         }
     }
 
-    /// The revision of a key made at this time, in seconds since 1970. Times beyond the year
+    /// The revision of a key created at this time, in seconds since 1970. Times beyond the year
     /// 9999 become its last second.
     #[must_use]
     pub fn from_unix_seconds(seconds: u64) -> Self {
@@ -48,10 +48,10 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Name and revision of a key, as the second line of its file has them.
+/// Name and revision of a key, as in the second line of its file.
 ///
-/// A name becomes part of a file name, and names come in with messages from the ring; so one
-/// that is none by the rule for all names is refused.
+/// A name becomes part of a file name, and names arrive in messages from the ring, so a text that
+/// violates the rule for names is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamedRevision {
     name: String,
@@ -59,7 +59,7 @@ pub struct NamedRevision {
 }
 
 impl NamedRevision {
-    /// Puts name and revision together.
+    /// Combines name and revision.
     ///
     /// # Errors
     /// When the name is empty, too long or cannot be part of a file name.
@@ -71,7 +71,7 @@ impl NamedRevision {
         }
     }
 
-    /// Reads `<name>-<14 digits>`; the name may itself hold `-`.
+    /// Reads `<name>-<14 digits>`; the name may contain `-`.
     ///
     /// # Errors
     /// When the text has another form, or the name cannot be part of a file name.
@@ -88,7 +88,7 @@ impl NamedRevision {
         &self.name
     }
 
-    /// When the key was made.
+    /// Creation time of the key.
     #[must_use]
     pub fn revision(&self) -> &Revision {
         &self.revision
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_with_revision_is_refused() {
+    fn text_without_name_or_revision_is_refused() {
         for text in [
             "",
             "acme",

@@ -64,7 +64,7 @@ fn recorded_halves_belong_together() {
 }
 
 #[test]
-fn the_latest_revision_is_of_the_very_name_and_kind() {
+fn the_latest_revision_has_the_same_name_and_kind() {
     let (_dir, cache) = empty();
     let key = |name| RingKey::generate(named(name)).expect("a key");
     for name in ["foo-20240102030405", "foo-20250102030405", "foo-bar-20260102030405"] {
@@ -89,7 +89,7 @@ fn the_latest_revision_is_of_the_very_name_and_kind() {
 }
 
 #[test]
-fn a_broken_newest_revision_is_an_error_and_no_fallback() {
+fn a_broken_newest_revision_is_an_error_without_fallback() {
     let (_dir, cache) = empty();
     cache.write(&RingKey::generate(named("foo-20240102030405")).expect("a key")).expect("written");
     fs::write(cache.dir().join("foo-20250102030405.sym.key"), "SYM-SEC-1\n").expect("written");
@@ -129,7 +129,7 @@ fn an_existing_key_is_never_replaced() {
 }
 
 #[test]
-fn a_failed_write_says_where_and_leaves_nothing_behind() {
+fn a_failed_write_reports_the_path_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().expect("a directory");
     let cache = KeyCache::new(dir.path().join("file/keys"));
     fs::write(dir.path().join("file"), "").expect("written");

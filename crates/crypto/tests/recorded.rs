@@ -1,4 +1,4 @@
-//! What Habitat 2.1.78 encrypted and signed can be opened and checked here.
+//! Messages encrypted and signed by Habitat 2.1.78 can be decrypted and verified here.
 
 use std::{fs, path::PathBuf};
 
@@ -66,7 +66,7 @@ fn the_recorded_archive_is_hashed_signed_and_verified_alike() {
     assert_eq!(hash::hash_hex(payload), facts["payload_blake2b_256"]);
     assert_eq!(hash::hash_hex(&archive), facts["file_blake2b_256"]);
 
-    // The fourth line of the header is base64 of signature and signed message together.
+    // The fourth line of the header is base64 of signature and signed message.
     let signed = facts["header_lines"][3].as_str().expect("a line");
     let signed = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, signed).expect("base64");
     let (signature, message) = signed.split_at(64);

@@ -1,18 +1,18 @@
-//! Damaged files are kept for whoever wants to look at them, beside their place.
+//! Damaged files are kept next to their original path for diagnosis.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// Names that are tried. Of files the newest damaged one is kept; a directory cannot be replaced.
+/// Number of names to try. Only the newest damaged file is kept; a directory cannot be replaced.
 const NAMES_MAX: u32 = 10;
 
-/// Renames what is in the place of a state file to `NAME.corrupt`, whatever it is; links are not
-/// followed. Returns the new name.
+/// Renames whatever is at the path of a state file to `NAME.corrupt`, without following links.
+/// Returns the new name.
 ///
 /// # Errors
-/// What the system says; everything is then where it was.
+/// Errors of the operating system; nothing was changed then.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let name = |number: u32| {
         let mut name = path.as_os_str().to_owned();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_it_is_it_makes_room() {
+    fn anything_at_the_path_is_set_aside() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.rst");
         let names = || -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Directories: made with the mode that is meant, refused when others may write them.
+//! Directories: created with an explicit mode, refused when other users may write them.
 
 use std::{
     fmt,
@@ -13,11 +13,12 @@ use rustix::{
     process::{getegid, geteuid},
 };
 
-/// Makes a directory and what is missing above it. Each directory that is made gets exactly this
-/// mode, whatever the umask; those that exist stay as they are.
+/// Creates a directory and its missing parents. Each new directory gets exactly this mode, whatever
+/// the umask; existing ones stay unchanged.
 ///
 /// # Errors
-/// What the system says, or [`io::ErrorKind::NotADirectory`] when something else has the name.
+/// Errors of the operating system, or [`io::ErrorKind::NotADirectory`] when something else has the
+/// name.
 pub fn create_directories(dir: &Path, mode: u32) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
@@ -27,19 +28,19 @@ pub fn create_directories(dir: &Path, mode: u32) -> io::Result<()> {
     }
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {
-            // By descriptor: what is opened is the directory that was just made, or nothing.
+            // By descriptor: only the directory that was just created can be opened.
             let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let made = File::from(openat(CWD, dir, flags, Mode::empty())?);
             made.set_permissions(Permissions::from_mode(mode))
         }
-        // Another process was faster.
+        // Another process created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// A state directory that others may write: they could put their own files in the place of the
-/// Supervisor's. The text names the directory and the remedy.
+/// A state directory that other users may write: they could replace the Supervisor's files. The
+/// text contains the directory and the remedy.
 #[derive(Debug)]
 pub struct UnsafeDirectory {
     dir: PathBuf,
@@ -74,11 +75,11 @@ impl fmt::Display for UnsafeDirectory {
 
 impl std::error::Error for UnsafeDirectory {}
 
-/// Whether only root and this process's user may change what a directory holds. A directory that
-/// does not exist, or cannot be examined, is not reported.
+/// Checks that only root and the user of this process may change a directory. A directory that does
+/// not exist, or cannot be examined, is not reported.
 ///
-/// The group may write when it is root's, or when it is the private group of this user (group and
-/// user have the same number), as many systems set it up.
+/// The group may have write access when it is root's, or when it is the private group of this user
+/// (group and user have the same number), as on many systems.
 ///
 /// # Errors
 /// [`UnsafeDirectory`] when others may write it.
@@ -105,7 +106,7 @@ mod tests {
         path.metadata().unwrap().mode() & 0o7777
     }
 
-    /// The umask belongs to the whole process, so each mask gets a process of its own.
+    /// The umask belongs to the whole process, so each mask needs a separate process.
     #[test]
     fn directories_have_their_mode_under_any_umask() {
         if let Some(root) = std::env::var_os("ROOST_TEST_DIRECTORY") {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exists_stays_and_a_file_in_the_way_is_an_error() {
+    fn existing_directories_stay_and_a_file_in_the_way_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         let (dir, link) = (root.path().join("dir"), root.path().join("link"));
         create_directories(&dir, 0o700).unwrap();

@@ -1,20 +1,19 @@
-//! Files and directories as the Supervisor and its launcher make and read them.
+//! File and directory access of the Supervisor and its launcher.
 //!
-//! What belongs to the Supervisor has its mode by intent, whatever the umask, and none of it is
-//! made or replaced through a link that another user put in its place. What is read can be
-//! anything, since others may write, exchange or damage it: a pipe that never delivers, a
-//! directory, a link to itself, a sparse file of many gigabytes. Type and size are checked before
-//! the first byte is read, by the descriptor that is read from, so that nothing blocks or costs
-//! memory.
+//! The Supervisor's own files have an explicit mode, whatever the umask, and are never created or
+//! replaced through another user's link. Files that it reads may be anything, since others may
+//! write, exchange or damage them: a pipe that never delivers, a directory, a link to itself, a
+//! sparse file of many gigabytes. Type and size are checked before reading, on the open descriptor,
+//! so that nothing blocks or exhausts memory.
 //!
 //! | function | does |
 //! |---|---|
-//! | [`create_directories`] | makes a directory and what is missing above it |
-//! | [`replace`], [`replace_at`] | writes a file in one step: a reader sees the old content or the new |
-//! | [`check_directory`] | refuses a state directory that others may write |
-//! | [`open`], [`read`], [`read_text`] | reads a regular file, no more of it than a limit |
-//! | [`set_aside`] | keeps a damaged file beside its place |
-//! | [`sync_directory`] | makes a removed or new name survive a power cut |
+//! | [`create_directories`] | creates a directory and its missing parents |
+//! | [`replace`], [`replace_at`] | replaces a file atomically |
+//! | [`check_directory`] | refuses a state directory that other users may write |
+//! | [`open`], [`read`], [`read_text`] | reads a regular file up to a limit |
+//! | [`set_aside`] | renames a damaged file to keep it |
+//! | [`sync_directory`] | makes a removed or new name survive a power failure |
 
 mod aside;
 mod directory;
@@ -28,7 +27,7 @@ pub use read::{ReadError, is_absent, open, read, read_text, text_of};
 pub use replace::{Durability, Owner, replace, replace_at};
 pub use sync::sync_directory;
 
-/// Mode of directories that everybody may look into and only their owner may change.
+/// Mode of directories that everyone may read and only their owner may change.
 pub const PUBLIC_DIRECTORY: u32 = 0o755;
 /// Mode of directories that only their owner may enter.
 pub const PRIVATE_DIRECTORY: u32 = 0o700;

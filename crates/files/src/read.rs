@@ -9,11 +9,11 @@ use std::{
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-/// Memory that is reserved before the first byte is read. Larger files grow it while they are
-/// read: the size of a sparse file says nothing about what it holds.
+/// Memory reserved before reading. Larger files grow it as they are read: the size of a sparse file
+/// is no measure of its content.
 const RESERVED_BYTES: u64 = 64 * 1024;
 
-/// Why a file could not be read. The text says which file and what to do.
+/// Why a file could not be read. The text contains the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// A system call failed.
@@ -29,10 +29,10 @@ pub enum ReadError {
     NotAFile {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The actual file type.
         kind: &'static str,
     },
-    /// Longer than allowed there.
+    /// Longer than the limit.
     #[error("{}: is larger than {limit} bytes; make it smaller", path.display())]
     TooLarge {
         /// The file.
@@ -62,7 +62,7 @@ impl ReadError {
         }
     }
 
-    /// What is wrong, without the path: for messages that name the file themselves.
+    /// The problem without the path, for messages that already contain it.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
@@ -73,24 +73,23 @@ impl ReadError {
         }
     }
 
-    /// True when this user may not read the file. Everything else says that the file, or what it
-    /// lies on, is damaged.
+    /// True when this user may not read the file. Any other error means that the file, or its
+    /// storage, is damaged.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 }
 
-/// Opens a regular file for reading; symbolic links are followed. What is no regular file is
-/// refused before it is opened: opening a pipe could block, and opening a device can have effects.
-/// The file that was checked is the one that is opened, whatever takes its place meanwhile. `None`
-/// when there is no such file.
+/// Opens a regular file for reading; follows symbolic links. Checks the type before opening:
+/// opening a pipe could block, and opening a device can have effects. The opened file is the
+/// checked one, even if the path changes in between. `None` when the file does not exist.
 ///
 /// # Errors
 /// See [`ReadError`].
 pub fn open(path: &Path) -> Result<Option<File>, ReadError> {
     let failed = |source| ReadError::Io { path: path.into(), source };
-    // Names the file without opening it.
+    // Refers to the file without opening it.
     let named = match openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         Ok(named) => File::from(named),
         Err(error) => match io::Error::from(error) {
@@ -110,7 +109,7 @@ pub fn open(path: &Path) -> Result<Option<File>, ReadError> {
 }
 
 /// Reads a regular file of at most `limit` bytes; see [`open`]. A longer one is refused by its
-/// size, before anything of it is read.
+/// size, before reading.
 ///
 /// # Errors
 /// See [`ReadError`].
@@ -124,7 +123,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
     }
     let reserved = usize::try_from(size.min(RESERVED_BYTES)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(reserved);
-    // It may grow meanwhile.
+    // The file may grow in the meantime.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit {
         return Err(too_large());
@@ -164,7 +163,7 @@ fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, ReadError> {
     })
 }
 
-/// True when the error says that there is no such file: also below something that is not a directory.
+/// True when the file does not exist, including a path below something that is not a directory.
 #[must_use]
 pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_named_with_their_line() {
+    fn invalid_utf8_is_reported_with_its_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         fs::write(&path, b"a\nb\n\xff\n").unwrap();
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once_and_named() {
+    fn other_file_types_are_refused_at_once_with_their_type() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir(at("directory")).unwrap();
@@ -242,7 +241,7 @@ mod tests {
     fn a_huge_file_is_refused_by_its_size() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sparse");
-        // Would take minutes to read and more memory than there is.
+        // Would take minutes to read and exceed the memory.
         File::create(&path).unwrap().set_len(1 << 43).unwrap();
         assert!(matches!(read(&path, 1 << 20), Err(ReadError::TooLarge { .. })));
     }

@@ -1,4 +1,4 @@
-//! Files replaced in one step.
+//! Atomic replacement of files.
 
 use std::{
     ffi::OsStr,
@@ -18,16 +18,16 @@ use rustix::{
     io::Errno,
 };
 
-/// Whether a file must survive a power cut.
+/// Whether a file must survive a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// The file is synced before it is renamed, its directory afterwards.
     State,
-    /// Nothing is synced: the file is made again when it is lost or damaged.
+    /// Nothing is synced: a lost or damaged file is written again.
     Cache,
 }
 
-/// User and group that a file is given to.
+/// Owner to set on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// User id.
@@ -36,13 +36,13 @@ pub struct Owner {
     pub gid: u32,
 }
 
-/// Replaces a file: temporary file in the same directory, made exclusively and never through a
-/// link; explicit mode; rename. The directory must exist. A link with the name of the file is
-/// replaced, not followed.
+/// Replaces a file: creates a temporary file in the same directory, exclusively and never through a
+/// link, sets the mode, and renames it. The directory must exist. A link with the name of the file
+/// is replaced, not followed.
 ///
 /// # Errors
-/// What the system says; the old content is then still in place, except when the very last step,
-/// the sync of the directory, failed.
+/// Errors of the operating system; the old content is then still in place, except when the last
+/// step, the sync of the directory, failed.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> io::Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "names no file"));
@@ -52,7 +52,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, durability: Durability) -> 
     replace_at(&dir, name, bytes, mode, None, durability)
 }
 
-/// As [`replace`], in a directory that is open already; the file may be given away.
+/// As [`replace`], in an open directory, with an optional change of owner.
 ///
 /// # Errors
 /// As [`replace`].
@@ -66,14 +66,14 @@ pub fn replace_at(
 ) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Hidden and with an ending of its own, so that a service that reads `*.conf` never sees it.
+    // Hidden and with its own suffix, so that a service that reads `*.conf` never sees it.
     let temporary = format!(".roost-{}-{count}.tmp", process::id());
     let write = || {
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let private = Mode::RUSR | Mode::WUSR;
         let file = match openat(dir, &temporary, flags, private) {
-            // Left by a process of this id that died.
+            // Left by a dead process with the same id.
             Err(Errno::EXIST) => {
                 unlinkat(dir, &temporary, AtFlags::empty())?;
                 openat(dir, &temporary, flags, private)?
@@ -82,8 +82,8 @@ pub fn replace_at(
         };
         let mut file = File::from(file);
         file.write_all(bytes)?;
-        // The mode first: who has given a file away may not change its mode without more rights.
-        // No mode used here has bits that a change of owner takes away.
+        // The mode first: after giving a file away, changing its mode needs more rights. No mode
+        // used here has bits that a change of owner clears.
         file.set_permissions(Permissions::from_mode(mode))?;
         if let Some(Owner { uid, gid }) = owner {
             fchown(&file, Some(uid), Some(gid))?;
@@ -96,7 +96,7 @@ pub fn replace_at(
     };
     let written: io::Result<()> = write();
     if written.is_err() {
-        // Best effort: the error that matters is the one at hand.
+        // Best effort: the caller needs the first error.
         let _ = unlinkat(dir, &temporary, AtFlags::empty());
     }
     written?;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_file_or_has_no_directory_is_an_error() {
+    fn a_path_without_file_name_or_directory_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         assert!(replace(Path::new("/"), b"", 0o600, Durability::Cache).is_err());
         assert!(replace(&root.path().join("a/b"), b"", 0o600, Durability::Cache).is_err());

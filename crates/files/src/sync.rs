@@ -1,10 +1,10 @@
-//! What makes a new or removed name survive a power cut.
+//! Durability of new and removed names.
 
 use std::{fs::File, io, path::Path};
 
 use rustix::io::Errno;
 
-/// Brings the names in a directory to the disk. A file system that cannot do that is left alone.
+/// Syncs the names in a directory to disk. Does nothing on a file system without support.
 ///
 /// # Errors
 /// Errors of the operating system.

@@ -8,8 +8,8 @@ use roost_text::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The group of services that run the same package for the same purpose. Held as its text
-/// form, which is the key of every rumor and document; parts are views into it.
+/// A group of services that run the same package for the same purpose. Stored as its text, the key
+/// of every rumor and document; parts are views into it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceGroup(String);
@@ -17,19 +17,19 @@ pub struct ServiceGroup(String);
 /// Text that is not a service group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceGroupError {
-    /// It does not have the form of one.
+    /// It does not have the form of a service group.
     #[error(
         "Invalid service group: {}. A valid service group string is in the form service.group \
          (example: redis.production)",
         shown(.0)
     )]
     Form(String),
-    /// A part of it is no name.
+    /// A part of it is not a valid name.
     #[error(transparent)]
     Name(#[from] NameError),
 }
 
-/// Checks the parts of a group. Beside the rule for all names, they do not hold the separators.
+/// Checks the parts of a group: besides the rule for names, they must not contain separators.
 fn check(
     text: &str,
     service: &str,
@@ -48,10 +48,11 @@ fn check(
 }
 
 impl ServiceGroup {
-    /// Forms a group of its parts.
+    /// Builds a group from its parts.
     ///
     /// # Errors
-    /// When a part is empty, holds `.`, `@` or `#`, or is no name ([`roost_text::name`]).
+    /// When a part is empty, contains `.`, `@` or `#`, or is not a valid name
+    /// ([`roost_text::name`]).
     pub fn new(
         service: &str,
         group: &str,
@@ -145,23 +146,23 @@ pub struct ServiceBind {
 /// Text that is not a bind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
-    /// It does not have the form of one.
+    /// It does not have the form of a bind.
     #[error(
         "Invalid binding '{}', must be of the form <NAME>:<SERVICE_GROUP> where <NAME> is a service \
          name, and <SERVICE_GROUP> is a valid service group",
         shown(.0)
     )]
     Form(String),
-    /// A part of it is no name.
+    /// A part of it is not a valid name.
     #[error(transparent)]
     Name(#[from] NameError),
 }
 
 impl ServiceBind {
-    /// Forms a bind of its parts.
+    /// Builds a bind from its parts.
     ///
     /// # Errors
-    /// When the name is none.
+    /// When the name is not valid.
     pub fn new(name: &str, group: ServiceGroup) -> Result<Self, NameError> {
         name::check(NameKind::Bind, name)?;
         Ok(Self { name: name.into(), group })
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_with_separators_form_no_group() {
+    fn parts_with_separators_are_refused() {
         assert!(ServiceGroup::new("we.b", "default", None).is_err());
         assert!(ServiceGroup::new("web", "default", Some("a@b")).is_err());
         assert!(ServiceGroup::new("web", "", None).is_err());

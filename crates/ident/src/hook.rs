@@ -1,4 +1,4 @@
-//! Names of hooks: the files below `hooks/` that the Supervisor knows.
+//! Names of hooks: the files below `hooks/` that the Supervisor runs.
 
 use std::{fmt, str::FromStr};
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::UnknownWord;
 
-/// A hook of a package (reference: services §6.1). Any other name below `hooks/` is ignored, the
-/// old spellings `health_check` and `reload` among them.
+/// A hook of a package (reference: services §6.1). Any other name below `hooks/` is ignored,
+/// including the old spellings `health_check` and `reload`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
@@ -19,7 +19,7 @@ pub enum Hook {
     Init,
     /// The process itself.
     Run,
-    /// Beside the process, once after each start; repeated until it succeeds.
+    /// While the process runs, once after each start; repeated until it succeeds.
     PostRun,
     /// After the process was stopped.
     PostStop,
@@ -29,7 +29,7 @@ pub enum Hook {
     Reconfigure,
     /// After a gossiped file changed.
     FileUpdated,
-    /// Before an election: prints how fit this member is to lead.
+    /// Before an election: prints the suitability of this member as leader.
     Suitability,
 }
 
@@ -102,14 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hooks_read_what_they_write() {
+    fn hooks_round_trip_as_text() {
         for hook in Hook::ALL {
             assert_eq!(hook.as_str().parse(), Ok(*hook));
         }
     }
 
     #[test]
-    fn old_spellings_are_no_hooks() {
+    fn old_spellings_are_not_hooks() {
         for name in ["health_check", "reload", "pre-stop", "Run", "run.sh", ""] {
             assert!(name.parse::<Hook>().is_err(), "{name}");
         }

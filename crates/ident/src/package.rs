@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::version;
 
 /// A package identifier. Serialises as the object `{"origin","name","version","release"}` with
-/// `null` for missing parts, as the HTTP API and Builder spell it.
+/// `null` for missing parts, as in the HTTP API and Builder.
 ///
-/// Parts are not validated beyond their number, because identifiers arrive from the ring and
-/// from old files; [`PackageIdent::validate`] is for what a user typed.
+/// Parts are not validated beyond their number, because identifiers arrive from the ring and from
+/// old files; [`PackageIdent::validate`] is for user input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PackageIdent {
-    /// Who made the package, for example `core`.
+    /// Origin of the package, for example `core`.
     pub origin: String,
     /// Name of the package; also the name of the service it runs.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct PackageIdent {
 pub struct PackageIdentError(pub String);
 
 impl PackageIdent {
-    /// Makes an identifier of its parts.
+    /// Builds an identifier from its parts.
     #[must_use]
     pub fn new(origin: &str, name: &str, version: Option<&str>, release: Option<&str>) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl PackageIdent {
         }
     }
 
-    /// True when version and release are both present, so that it names one directory.
+    /// True when version and release are both present, so that it names one release.
     #[must_use]
     pub fn is_fully_qualified(&self) -> bool {
         self.version.is_some() && self.release.is_some()
@@ -69,8 +69,8 @@ impl PackageIdent {
             && agree(self.release.as_ref(), wanted.release.as_ref())
     }
 
-    /// Orders two releases of one package by age: version first, then release as text.
-    /// Origin and name are not looked at; a missing part is older than a present one.
+    /// Orders two releases of one package by age: version first, then release as text. Ignores
+    /// origin and name; a missing part is older than a present one.
     #[must_use]
     pub fn compare_age(&self, other: &PackageIdent) -> Ordering {
         fn by(
@@ -87,7 +87,7 @@ impl PackageIdent {
             .then_with(|| by(self.release.as_ref(), other.release.as_ref(), str::cmp))
     }
 
-    /// Refuses what a user cannot mean: parts that are no names ([`roost_text::name`]).
+    /// Refuses identifiers with parts that are not valid names ([`roost_text::name`]).
     ///
     /// # Errors
     /// The same text as for an identifier that does not parse.

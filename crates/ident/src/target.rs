@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-/// A platform of the closed set that packages name in their `TARGET` metafile.
+/// A platform from the closed set of `TARGET` metafiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PackageTarget(&'static str);
 
-/// Text that names no known platform.
+/// Text that is not a known platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "Invalid package target: {0}. A valid target is in the form architecture-platform \

@@ -1,7 +1,7 @@
 //! Points in time as text: RFC 3339 for logs and documents, 14-digit UTC stamps for releases and
 //! key revisions.
 //!
-//! The one calendar of the project. Times come in as numbers; nothing here reads a clock.
+//! The only calendar of the project. Times are passed as numbers; nothing here reads a clock.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -11,16 +11,16 @@ use jiff::{
 /// Digits of a stamp `YYYYMMDDhhmmss`.
 pub const STAMP_DIGITS: usize = 14;
 
-/// First and last second that a stamp can name: 0000-01-01 00:00:00 and 9999-12-31 23:59:59.
+/// First and last second of the stamp format: 0000-01-01 00:00:00 and 9999-12-31 23:59:59.
 pub const STAMP_RANGE_S: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
-/// Last millisecond that RFC 3339 can name.
+/// Last millisecond of the RFC 3339 format.
 const RFC3339_LAST_MS: u64 = 253_402_300_799_999;
 
 /// `2026-11-22T15:51:38.250Z`: milliseconds since 1970 as RFC 3339 in UTC, always with three
-/// digits after the second. Times after the year 9999 give its last millisecond.
+/// fractional digits. Times after the year 9999 give its last millisecond.
 #[must_use]
 pub fn rfc3339_ms(unix_ms: u64) -> String {
     let time = utc_of_ms(unix_ms);
@@ -33,8 +33,8 @@ pub fn rfc3339_s(unix_ms: u64) -> String {
     utc_of_ms(unix_ms).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Reads RFC 3339 with any offset and up to nine digits after the second, as milliseconds since
-/// 1970; `None` for other text, for times before 1970 and in the last two days of 9999.
+/// Reads RFC 3339 with any offset and up to nine fractional digits, as milliseconds since 1970;
+/// `None` for other text, for times before 1970 and in the last two days of 9999.
 #[must_use]
 pub fn parse_rfc3339_ms(text: &str) -> Option<u64> {
     let time: Timestamp = text.parse().ok()?;
@@ -75,8 +75,8 @@ fn utc_of_ms(unix_ms: u64) -> DateTime {
     utc(SignedDuration::from_millis(unix_ms))
 }
 
-/// Date and time in UTC. `Timestamp` would not do: it ends a day before the year 9999 does, so
-/// that every offset fits.
+/// Date and time in UTC. `Timestamp` is unsuitable: it ends a day before the end of the year 9999,
+/// so that every offset fits.
 fn utc(since_1970: SignedDuration) -> DateTime {
     EPOCH.saturating_add(since_1970)
 }

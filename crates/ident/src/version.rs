@@ -1,12 +1,12 @@
 //! Comparison of package versions.
 //!
-//! The rule is Habitat's own, not semantic versioning: a leading run of digits and dots is
-//! compared number by number, what follows it is compared as text, and a version without such
-//! a suffix is newer than one with it.
+//! The rule is Habitat's own, not semantic versioning: a leading run of digits and dots is compared
+//! number by number, the rest is compared as text, and a version without such a suffix is newer
+//! than one with it.
 
 use std::cmp::Ordering;
 
-/// A version cut into its numeric part and the extension behind it.
+/// A version split into its numeric part and the suffix.
 ///
 /// Text before the first digit or dot is ignored, so `v2.0` is read like `2.0`.
 fn split(version: &str) -> Option<(&str, Option<&str>)> {
@@ -24,8 +24,8 @@ fn split(version: &str) -> Option<(&str, Option<&str>)> {
     Some((&rest[..end], extension))
 }
 
-/// Compares two numeric parts piece by piece; the shorter one is padded with zeros.
-/// `None` when a piece that decides is not an unsigned 64-bit number.
+/// Compares two numeric parts piece by piece, padding the shorter one with zeros. `None` when a
+/// decisive piece is not an unsigned 64-bit number.
 fn compare_numbers(a: &str, b: &str) -> Option<Ordering> {
     let (mut a, mut b) = (a.split('.'), b.split('.'));
     loop {
@@ -41,7 +41,7 @@ fn compare_numbers(a: &str, b: &str) -> Option<Ordering> {
     }
 }
 
-/// Orders two versions, or `None` when one of them is not numeric where it matters.
+/// Orders two versions, or `None` when a decisive part is not numeric.
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a_numbers, a_extension) = split(a)?;
@@ -59,12 +59,12 @@ fn compare_extensions(a: Option<&str>, b: Option<&str>) -> Ordering {
     }
 }
 
-/// [`compare`] where it gives an answer, and a total order (but that `1.0` equals `1.0.0`):
-/// used wherever releases are sorted or the newest is chosen. An empty piece counts as 0, numbers
-/// may have any length, and versions without digits come last, as text.
+/// [`compare`] where it gives a result, extended to a total order (except that `1.0` equals
+/// `1.0.0`): used wherever releases are sorted or the newest is chosen. An empty piece counts as 0,
+/// numbers may have any length, and versions without digits come last, as text.
 ///
-/// Habitat compares bytewise where [`compare`] fails, which goes round in circles: 9 is older than
-/// 10, 10 as text before 5 with twenty zeros, and that before 9.
+/// Habitat compares bytes where [`compare`] fails, which is not transitive: 9 is older than 10, 10
+/// as text before 5 with twenty zeros, and that before 9.
 #[must_use]
 pub fn compare_or_text(a: &str, b: &str) -> Ordering {
     match (split(a), split(b)) {
@@ -77,7 +77,7 @@ pub fn compare_or_text(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// As [`compare_numbers`], for pieces of any length, also none.
+/// As [`compare_numbers`], for pieces of any length, including empty ones.
 fn compare_digits(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.split('.'), b.split('.'));
     loop {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_for_sorting_does_not_go_round_in_circles() {
+    fn the_sort_order_is_transitive() {
         let sorted = ["1.0.x", "1.0.0", "9", "10", "500000000000000000000", "HEAD", "master"];
         for (at, a) in sorted.iter().enumerate() {
             for (bt, b) in sorted.iter().enumerate() {

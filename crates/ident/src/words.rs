@@ -1,20 +1,20 @@
 //! Enumerations and their spellings.
 //!
-//! One word can be spelled in more than one way: a health result is `Ok` in a service document
-//! and `OK` in a health document. The types here spell themselves (`as_str`, `Display`,
-//! `FromStr`, serde) in the spelling of most places; other spellings are methods.
+//! Some words have several spellings: a health result is `Ok` in a service document and `OK` in a
+//! health document. The types here use the most common spelling (`as_str`, `Display`, `FromStr`,
+//! serde); other spellings are methods.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A word that is none of those allowed in its place.
+/// A word that is not allowed in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{}' is no {what}; use one of {allowed}", roost_text::shown(word))]
+#[error("'{}' is not a valid {what}; use one of {allowed}", roost_text::shown(word))]
 pub struct UnknownWord {
-    /// What was expected, for example `topology`.
+    /// The expected enumeration, for example `topology`.
     pub what: &'static str,
-    /// What was found.
+    /// The given word.
     pub word: String,
     /// The words allowed, joined by commas.
     pub allowed: String,
@@ -76,14 +76,14 @@ words! {
 }
 
 words! {
-    /// What the user wants of a service. Specs spell it in lower case, see
+    /// The desired state of a service. Specs spell it in lower case, see
     /// [`DesiredState::spec_word`].
     #[derive(Default)]
     DesiredState, "desired state" {
-        /// It shall run.
+        /// It is to run.
         #[default]
         Up = "Up",
-        /// It is loaded but shall not run.
+        /// It is loaded but is not to run.
         Down = "Down",
     }
 }
@@ -110,7 +110,7 @@ words! {
     ProcessState, "process state" {
         /// It runs.
         Up = "up",
-        /// It does not.
+        /// It does not run.
         Down = "down",
     }
 }
@@ -143,8 +143,8 @@ impl HealthStatus {
         }
     }
 
-    /// The result that an exit code of a `health-check` hook stands for; `None` for a code
-    /// that has no meaning, which counts as [`HealthStatus::Unknown`].
+    /// The result for an exit code of a `health-check` hook; `None` for a code without meaning,
+    /// which counts as [`HealthStatus::Unknown`].
     #[must_use]
     pub const fn from_exit_code(code: i32) -> Option<Self> {
         match code {
@@ -158,13 +158,13 @@ impl HealthStatus {
 }
 
 words! {
-    /// How the members of a group relate to one another.
+    /// Topology of a group.
     #[derive(Default)]
     Topology, "topology" {
-        /// Each on its own.
+        /// Members are independent.
         #[default]
         Standalone = "standalone",
-        /// One is elected leader, the others follow.
+        /// One member is elected leader, the others follow.
         Leader = "leader",
     }
 }
@@ -173,18 +173,18 @@ words! {
     /// How a service follows new releases of its package.
     #[derive(Default)]
     UpdateStrategy, "update strategy" {
-        /// It does not.
+        /// It does not update.
         #[default]
         None = "none",
-        /// As soon as there is one, each member on its own.
+        /// Each member updates as soon as there is a new release.
         AtOnce = "at-once",
-        /// One member of the group after the other.
+        /// The members of the group update one after the other.
         Rolling = "rolling",
     }
 }
 
 words! {
-    /// Which release an update goes to.
+    /// Target release of an update.
     #[derive(Default)]
     UpdateCondition, "update condition" {
         /// The newest one.
@@ -199,7 +199,7 @@ words! {
     /// State of an election as a service or census document shows it.
     #[derive(Default)]
     ElectionStatus, "election status" {
-        /// There never was one.
+        /// There has been no election.
         #[default]
         None = "None",
         /// Votes are being gathered.
@@ -341,7 +341,7 @@ mod tests {
         let error = "Rolling".parse::<UpdateStrategy>().expect_err("case matters");
         assert_eq!(
             error.to_string(),
-            "'Rolling' is no update strategy; use one of none, at-once, rolling"
+            "'Rolling' is not a valid update strategy; use one of none, at-once, rolling"
         );
     }
 

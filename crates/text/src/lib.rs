@@ -1,15 +1,15 @@
-//! Foreign text: how it is shown, and which of it may be a name.
+//! Foreign text: its safe display, and the rule for names.
 //!
-//! Everything that the Supervisor does not write itself is foreign: names and addresses from the
-//! ring, requests, contents of files, output of services. Before it reaches a log, a terminal, a
-//! metric label or a file name it passes one of the functions here.
+//! All text that the Supervisor does not write itself is foreign: names and addresses from the
+//! ring, requests, file contents, output of services. Before it reaches a log, a terminal, a metric
+//! label or a file name, it passes one of the functions here.
 //!
 //! | text | function |
 //! |---|---|
 //! | a name or value within a message | [`shown`] |
 //! | the text of one log line, or a line that a service printed | [`append_line`] |
 //! | a block of several lines that a command prints | [`block`] |
-//! | a name where it enters | [`name::check`] |
+//! | a name at its entry point | [`name::check`] |
 //!
 //! A leaf: no dependencies, no input or output.
 

@@ -1,5 +1,4 @@
-//! The one rule for names, checked where they enter: command line, control requests, files,
-//! rumors.
+//! The rule for names, checked at entry: command line, control requests, files, rumors.
 
 use std::fmt;
 
@@ -9,12 +8,12 @@ use crate::show::{is_unprintable, shown};
 const NAME_BYTES_MAX: usize = 128;
 /// Longest name of a file.
 const FILE_NAME_BYTES_MAX: usize = 255;
-/// Longest name of a key: those of services hold a group and an organization.
+/// Longest name of a key: those of services include a group and an organization.
 const KEY_NAME_BYTES_MAX: usize = 200;
 /// Longest member id: those of the ring are 32 characters, others may be longer.
 const MEMBER_ID_BYTES_MAX: usize = 256;
 
-/// What a name is the name of.
+/// Kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameKind {
     /// A service, which is named like its package.
@@ -70,7 +69,7 @@ impl fmt::Display for NameKind {
 /// Text that is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
-    /// What it should have named.
+    /// The expected kind.
     pub kind: NameKind,
     /// The text.
     pub name: String,
@@ -102,8 +101,8 @@ pub fn is_name(kind: NameKind, name: &str) -> bool {
 /// Checks a name.
 ///
 /// # Errors
-/// When it is empty, too long, holds `/` or what is not printed, begins or ends with a blank, or
-/// means a directory.
+/// When it is empty, too long, contains `/` or unprintable characters, starts or ends with a blank,
+/// or denotes a directory.
 pub fn check(kind: NameKind, name: &str) -> Result<(), NameError> {
     if is_name(kind, name) { Ok(()) } else { Err(NameError { kind, name: name.into() }) }
 }

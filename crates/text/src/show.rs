@@ -1,16 +1,16 @@
-//! Foreign text without what commands a terminal or begins a line.
+//! Display of foreign text without terminal commands or forged lines.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// Longest name or value within a message; a longer one is cut and ends with `…`.
+/// Longest name or value within a message; a longer one is truncated and ends with `…`.
 pub const SHOWN_BYTES_MAX: usize = 1024;
 
-/// What a line that continues another begins with: it cannot be taken for a line of its own.
+/// Start of a continuation line, so that it cannot be mistaken for a log line.
 const CONTINUATION: &str = "\n    ";
 const RESET: &str = "\x1b[0m";
 
-/// Characters that are not printed as they are: control characters (also those from U+0080, which
-/// some terminals obey), line separators, and those that reorder or hide their neighbours.
+/// Characters that need escaping: control characters (including those from U+0080, which some
+/// terminals obey), line separators, and those that reorder or hide their neighbours.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -20,8 +20,8 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A name or value as it appears within a message: on one line, with escapes such as `\n` and
-/// `\u{1b}` in the place of unprintable characters, and not longer than [`SHOWN_BYTES_MAX`].
+/// A name or value within a message: on one line, with unprintable characters escaped like `
+/// ` and `\u{1b}`, and at most [`SHOWN_BYTES_MAX`] long.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
     let cut = cut(text, SHOWN_BYTES_MAX);
@@ -38,7 +38,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Text of several lines: line feeds and tabs stay, everything else unprintable is escaped.
+/// Text of several lines: keeps line feeds and tabs, escapes other unprintable characters.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
     let stays = |c: char| !is_unprintable(c) || matches!(c, '\n' | '\t');
@@ -52,9 +52,9 @@ pub fn block(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Appends what one log line says. Tabs stay, and so do sequences that only set colours, which
-/// services use a lot; they end with the text. Further lines are indented, so that none of them
-/// looks like one of the log itself. A line feed at the end is left out.
+/// Appends the text of a log line. Keeps tabs and sequences that only set colours, which many
+/// services use, and resets colours at the end. Indents further lines, so that none of them
+/// resembles a log line. Removes a final line feed.
 pub fn append_line(out: &mut String, text: &str) {
     let text = text.strip_suffix('\n').unwrap_or(text);
     if is_plain(text.as_bytes()) {
@@ -74,7 +74,7 @@ pub fn append_line(out: &mut String, text: &str) {
         }
         match c {
             '\n' => out.push_str(CONTINUATION),
-            // The other half of a line end.
+            // Part of a line end.
             '\r' if rest[1..].starts_with('\n') => {}
             '\t' => out.push('\t'),
             c if is_unprintable(c) => push(out, c),
@@ -87,12 +87,12 @@ pub fn append_line(out: &mut String, text: &str) {
     }
 }
 
-/// Quick look that most lines pass: printable ASCII and characters of which no unprintable one
-/// can begin.
+/// Fast check for most lines: printable ASCII, and characters whose first byte starts no
+/// unprintable one.
 fn is_plain(bytes: &[u8]) -> bool {
     let fine = |byte: &u8| match *byte {
         b'\t' | 0x20..=0x7e => true,
-        // The first bytes of what is_unprintable() knows.
+        // First bytes of the characters in is_unprintable().
         0xc2 | 0xd8 | 0xe1 | 0xe2 | 0xef | 0xf3 => false,
         byte => byte >= 0x80,
     };
@@ -116,13 +116,13 @@ fn push(out: &mut String, c: char) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         c => {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         }
     }
 }
 
-/// At most so many bytes of a text, cut between characters.
+/// Truncates a text to a number of bytes, between characters.
 fn cut(text: &str, most: usize) -> &str {
     if text.len() <= most {
         return text;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_on_one_line_and_command_no_terminal() {
+    fn names_stay_on_one_line_without_terminal_commands() {
         assert!(matches!(shown("web.default ü 日本"), Cow::Borrowed(_)));
         assert_eq!(
             shown("x\nhab-sup(MR): y\x1b[2J\x07\t\r"),

@@ -1,9 +1,9 @@
-//! What every use of TLS shares: the cryptography, the check that a certificate and its private key
-//! can be used, and errors in words for operators.
+//! Shared parts of TLS: the cryptography, the check of a certificate and its private key, and error
+//! messages for operators.
 //!
-//! Whoever reads certificates (the HTTP API, the control gateway, its clients, `hab svc check`)
-//! passes them through [`check_identity`] before a library gets them: libraries differ in what they
-//! do with a certificate that they cannot use, and some end the process.
+//! All code that reads certificates (the HTTP API, the control gateway, its clients, `hab svc
+//! check`) passes them through [`check_identity`] before a library gets them: libraries handle
+//! unusable certificates differently, and some end the process.
 
 mod words;
 
@@ -19,7 +19,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use words::{explain, explain_io};
 
-/// The cryptography, stated at each use instead of installed for the whole process.
+/// The cryptography, passed at each use instead of installed for the whole process.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
@@ -43,9 +43,9 @@ pub fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
 /// Why a certificate chain and a private key cannot be used together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentityError {
-    /// The first certificate cannot be used; the words say why.
+    /// The first certificate cannot be used; with the reason.
     Certificate(String),
-    /// The private key cannot be used, or belongs to another certificate; the words say why.
+    /// The private key cannot be used, or does not belong to the certificate; with the reason.
     Key(String),
 }
 
@@ -67,10 +67,11 @@ pub fn check_identity(
         .map_err(|error| IdentityError::Key(explain(&error)))
 }
 
-/// A store of authorities.
+/// A store of trusted certificates.
 ///
 /// # Errors
-/// With the number of the first certificate that cannot be an authority, counted from 1, and why.
+/// With the number of the first certificate that cannot be a CA certificate, from 1, and the
+/// reason.
 pub fn authorities(
     certificates: Vec<CertificateDer<'static>>,
 ) -> Result<RootCertStore, (usize, String)> {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_cannot_be_used_is_told_from_a_key_that_does_not_fit() {
+    fn an_unusable_certificate_and_a_wrong_key_give_different_errors() {
         let one = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
         let other = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
         let key = |of: &rcgen::CertifiedKey<rcgen::KeyPair>| {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_that_cannot_be_read_is_counted() {
+    fn the_error_contains_the_number_of_an_invalid_authority() {
         let good = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
         let bad = CertificateDer::from(vec![0x30, 0x00]);
         let (number, text) = authorities(vec![good.cert.der().clone(), bad]).expect_err("bad");

@@ -1,10 +1,10 @@
-//! Errors of the TLS library in words for operators: no names of its types.
+//! Messages for errors of the TLS library, without names of its types.
 
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-/// What the error means, as the end of a sentence.
+/// Message of the error, as the end of a sentence.
 #[must_use]
 pub fn explain(error: &Error) -> String {
     match error {
@@ -28,7 +28,7 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
-/// What an input or output error means; one of TLS is explained.
+/// Message of an input or output error, including those of TLS.
 #[must_use]
 pub fn explain_io(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
@@ -62,7 +62,7 @@ fn certificate(error: &CertificateError) -> String {
     text.into()
 }
 
-/// The certificate library tells its errors by name.
+/// Message for an error that the certificate library reports only by name.
 fn library(name: &str) -> String {
     let text = match name {
         "UnsupportedCertVersion" => {
@@ -95,7 +95,7 @@ fn received(alert: AlertDescription) -> String {
     text.into()
 }
 
-/// `UnsupportedCertVersion` as words; text that is words already stays.
+/// `UnsupportedCertVersion` as words; other text stays unchanged.
 fn spaced(text: &str) -> String {
     if text.contains(' ') {
         return text.into();

@@ -1,5 +1,5 @@
-//! Pairs for encrypted service configuration: X25519 keys of a user, a service group or an
-//! origin. The roles share one form; any of them reads as any other.
+//! Key pairs for encrypted service configuration: X25519 keys of a user, a service group or an
+//! origin. All roles share one format and can be read as each other.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use super::{KeyFile, sized};
 use crate::{error::Result, name::NamedRevision, random::random_bytes};
 
-/// The half that may be known.
+/// The public half.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoxPublicKey {
     named: NamedRevision,
     key: [u8; 32],
 }
 
-/// The half that stays where it is needed.
+/// The secret half.
 #[derive(Clone)]
 pub struct BoxSecretKey {
     named: NamedRevision,
@@ -30,7 +30,7 @@ impl BoxPublicKey {
 }
 
 impl BoxSecretKey {
-    /// A new random key. Its other half is [`BoxSecretKey::public_key`].
+    /// Generates a random key. Its public half is [`BoxSecretKey::public_key`].
     ///
     /// # Errors
     /// When the operating system provides no randomness.

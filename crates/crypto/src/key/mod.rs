@@ -1,4 +1,4 @@
-//! Kinds of keys and the text form they share:
+//! Kinds of keys and their common text format:
 //!
 //! ```text
 //! <tag> LF
@@ -22,11 +22,11 @@ use crate::{
     name::NamedRevision,
 };
 
-/// A kind of key that lives in a file of its own.
+/// A kind of key, stored in its own file.
 pub trait KeyFile: Sized {
     /// First line of the text form.
     const TAG: &'static str;
-    /// What follows name and revision in the file's name, with the dot.
+    /// Suffix of the file name after name and revision, including the dot.
     const SUFFIX: &'static str;
     /// Mode of the file.
     const MODE: u32;
@@ -34,10 +34,10 @@ pub trait KeyFile: Sized {
     /// Name and revision, second line of the text form.
     fn named_revision(&self) -> &NamedRevision;
 
-    /// Makes a key of its raw bytes.
+    /// Makes a key from its raw bytes.
     ///
     /// # Errors
-    /// When the bytes are no key of this kind.
+    /// When the bytes are not a key of this kind.
     fn from_raw(named: NamedRevision, raw: &[u8]) -> Result<Self>;
 
     /// The raw bytes.
@@ -46,7 +46,7 @@ pub trait KeyFile: Sized {
     /// Reads the text form. Lines may end in CR LF, lines after the fourth are ignored.
     ///
     /// # Errors
-    /// When the tag, the name or the key is not what it should be.
+    /// When the tag, the name or the key is not valid.
     fn parse(text: &str) -> Result<Self> {
         let mut lines = text.lines();
         let tag = lines.next().ok_or(Error::MissingVersion)?;
@@ -71,12 +71,12 @@ pub trait KeyFile: Sized {
     }
 }
 
-/// Name of the file that holds the key of this kind and name.
+/// File name of the key of this kind and name.
 pub(crate) fn file_name<K: KeyFile>(named: &NamedRevision) -> String {
     format!("{named}{}", K::SUFFIX)
 }
 
-/// Raw bytes of the right length, or the error that names the key.
+/// Raw bytes of the right length, or an error with the name of the key.
 fn sized<const N: usize>(named: &NamedRevision, raw: &[u8]) -> Result<[u8; N]> {
     raw.try_into().map_err(|_| Error::BadKey(named.to_string()))
 }

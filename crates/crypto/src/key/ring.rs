@@ -1,4 +1,4 @@
-//! The key of a ring: XSalsa20-Poly1305 ("secretbox") over every message of the gossip.
+//! The key of a ring: XSalsa20-Poly1305 ("secretbox") encrypts every gossip message.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     random::{NONCE_BYTES, Nonce, random_bytes},
 };
 
-/// A ring key. Who has it can read and write all gossip of the ring.
+/// A ring key. Its holder can read and write all gossip of the ring.
 #[derive(Clone)]
 pub struct RingKey {
     named: NamedRevision,
@@ -28,8 +28,8 @@ impl RingKey {
         Ok(Self { named, key: Zeroizing::new(random_bytes()?) })
     }
 
-    /// Seals a message. The result is the tag of 16 bytes and the encrypted bytes. A nonce must
-    /// never seal two messages; take [`crate::random_nonce`].
+    /// Encrypts a message. The result is the tag of 16 bytes and the ciphertext. A nonce must never
+    /// be used for two messages; use [`crate::random_nonce`].
     #[must_use]
     pub fn seal(&self, nonce: &Nonce, content: &[u8]) -> Vec<u8> {
         self.cipher()
@@ -37,10 +37,11 @@ impl RingKey {
             .expect("fails only when the buffer cannot grow, and a Vec can")
     }
 
-    /// Opens a sealed message. The nonce is a slice because it comes from the network.
+    /// Decrypts a message. The nonce is a slice because it comes from the network.
     ///
     /// # Errors
-    /// When the nonce is not 24 bytes long, or the message was not sealed with this key and nonce.
+    /// When the nonce is not 24 bytes long, or the message was not encrypted with this key and
+    /// nonce.
     pub fn open(&self, nonce: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
         let nonce: &[u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Error::BadNonce)?;
         self.cipher().decrypt(nonce.into(), sealed).map_err(|_| Error::SecretboxFailed)
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_value_of_libsodium_comes_out() {
+    fn the_result_matches_the_test_vector_of_libsodium() {
         let sealed = key(|n| n).seal(&[3; 24], b"ring");
         let expected = [
             0xc3, 0xb5, 0x44, 0x27, 0x28, 0x0e, 0x80, 0xcc, 0x90, 0x82, 0x05, 0xd1, 0x9c, 0x93,

@@ -1,4 +1,4 @@
-//! Pairs with which an origin signs its packages: Ed25519.
+//! Key pairs that sign packages of an origin: Ed25519.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::{
 /// Bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 64;
 
-/// The half that checks signatures.
+/// The half that verifies signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningPublicKey {
     named: NamedRevision,
@@ -30,7 +30,7 @@ pub struct SigningSecretKey {
 }
 
 impl SigningPublicKey {
-    /// Checks a signature, with the strict rules of libsodium.
+    /// Verifies a signature, with the strict rules of libsodium.
     ///
     /// # Errors
     /// When this key did not sign this message.
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_that_do_not_belong_together_are_no_key() {
+    fn halves_of_different_pairs_are_not_a_key() {
         let named = NamedRevision::parse("x-20250101000000").expect("a name");
         assert!(SigningSecretKey::from_raw(named, &[1; 64]).is_err());
     }

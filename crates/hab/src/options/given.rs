@@ -1,11 +1,11 @@
-//! Options that may be in configuration files too: what the command line and the environment give
-//! of them is kept apart, and laid over what the files set.
+//! Options that configuration files may also contain: the values of the command line and the
+//! environment are kept apart, and override those of files.
 
 use std::marker::PhantomData;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
-/// What the command line and the environment give of the options `T`.
+/// Values of the options `T` from the command line and the environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Given<T> {
     matches: ArgMatches,
@@ -18,10 +18,10 @@ impl<T: Args> Given<T> {
         self.matches.get_many(key).unwrap_or_default().cloned().collect()
     }
 
-    /// Replaces those options that are given.
+    /// Replaces the given options.
     ///
     /// # Errors
-    /// Never for values that were parsed before.
+    /// Never for values that were already parsed.
     pub(crate) fn lay_over(&self, options: &mut T) -> Result<(), clap::Error> {
         options.update_from_arg_matches(&self.matches)
     }
@@ -31,7 +31,7 @@ impl<T: Args> FromArgMatches for Given<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut matches = matches.clone();
         for key in keys::<T>() {
-            // A flag that is not given is false by default; it leaves what a file sets.
+            // An absent flag parses as false; it must not override a file.
             if matches.value_source(&key) == Some(ValueSource::DefaultValue) {
                 let _ = matches.try_clear_id(&key);
             }
@@ -55,7 +55,7 @@ impl<T: Args> Args for Given<T> {
     }
 }
 
-/// Names of the options, as they are in files, in the order of their definition.
+/// Names of the options, as in files, in order of definition.
 pub(crate) fn keys<T: Args>() -> Vec<String> {
     let command = T::augment_args(Command::new("options"));
     command.get_arguments().map(|option| option.get_id().to_string()).collect()

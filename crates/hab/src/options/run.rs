@@ -23,16 +23,16 @@ use crate::{
     exit::StartError,
 };
 
-/// Seconds between looks for updates.
+/// Default seconds between update checks.
 pub(crate) const UPDATE_PERIOD_S: u64 = 60;
 
-/// Options that only the command line has, and those that it gives of the others.
+/// Options that exist only on the command line, and its values of the others.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Paths to configuration files; the last one wins
     #[arg(long, value_name = "CONFIG_FILES", num_args = 1.., value_delimiter = ' ')]
     config_files: Vec<PathBuf>,
-    /// Print the settings in force as a configuration file and exit
+    /// Print the effective settings as a configuration file and exit
     #[arg(long)]
     pub(crate) generate_config: bool,
     #[command(flatten)]
@@ -177,8 +177,8 @@ pub(crate) struct RunOptions {
     pub(crate) service: ServiceArgs,
 }
 
-/// Keys of a generated configuration, in its order: those of the services named on the command
-/// line are the last.
+/// Keys of a generated configuration, in order: those of the services named on the command line
+/// come last.
 pub(crate) fn generated_keys() -> Vec<String> {
     let service = keys::<ServiceArgs>();
     // The content of a key is not shown.
@@ -189,7 +189,7 @@ pub(crate) fn generated_keys() -> Vec<String> {
 }
 
 impl RunOptions {
-    /// What is in force when nobody says anything.
+    /// Default options.
     pub(crate) fn defaults() -> Self {
         Self {
             listen_gossip: Some(defaults::LISTEN_GOSSIP),
@@ -213,10 +213,10 @@ impl RunArgs {
         self.given.values("pkg_ident_or_artifact")
     }
 
-    /// What the command line and the environment give, over the configuration files, a later one
-    /// over an earlier one. Without `--config-files` the default file counts, if there is one.
+    /// The values of the command line and the environment, over the configuration files, a later
+    /// one over an earlier one. Without `--config-files` the default file is used, if it exists.
     ///
-    /// Keys that no option has are ignored, as in Habitat; there is a warning about each.
+    /// Unknown keys are ignored, as in Habitat, each with a warning.
     ///
     /// # Errors
     /// When a file cannot be used.

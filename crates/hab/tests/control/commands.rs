@@ -225,7 +225,7 @@ fn waiting_for_health_needs_a_supervisor_that_tells_it() {
         vec![look(status(0, None)), taken("SvcStart", IDENT), look(status(1, None))];
     let said = waits(&["svc", "start", "acme/demo", "--wait=healthy"], conversations);
     assert_eq!((said.0, said.1.as_str()), (1, ""));
-    assert!(said.2.contains("does not tell the health"), "{said:?}");
+    assert!(said.2.contains("does not report the health"), "{said:?}");
 }
 
 #[test]

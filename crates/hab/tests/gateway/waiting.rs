@@ -88,7 +88,7 @@ fn a_service_that_fails_or_stays_down_is_not_up() {
     ok(&sup, &["svc", "stop", "--wait", "acme/web"]);
     let said = hab(&sup, &["svc", "update", "--wait", "--group", "blue", "acme/web"]);
     assert_eq!((said.code, said.stdout.as_str()), (1, "Updating acme/web\n"), "{said:?}");
-    let hint = "acme/web is stopped and stays so. `hab svc start acme/web` starts it.";
+    let hint = "acme/web is stopped and stays stopped. `hab svc start acme/web` starts it.";
     assert!(said.stderr.contains(hint), "{said:?}");
     // What cannot be done is not waited for.
     fails(&sup, &["svc", "start", "--wait", "acme/zzz"], "[Err: 2] Service not loaded, acme/zzz");

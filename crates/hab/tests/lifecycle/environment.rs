@@ -150,6 +150,6 @@ fn log_yml_sets_levels_and_what_is_wrong_with_it_is_told() {
     let sup = open(root.supervisor());
     sup.wait_log("Starting http-gateway");
     let log = sup.log();
-    assert!(log.contains("log.yml' not valid: root: 'loud' is no level"), "{log}");
+    assert!(log.contains("log.yml' not valid: root: 'loud' is not a level"), "{log}");
     assert!(!log.contains("WARN"), "{log}");
 }

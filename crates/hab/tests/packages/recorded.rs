@@ -84,7 +84,7 @@ fn uninstalling_with_a_file_of_a_launcher() {
             let pid = pid.replace("<live pid>", &std::process::id().to_string());
             replay.write("hab/launcher/PID", pid.replace("999999", "99999999"));
         }
-        // Nobody listens there.
+        // No process listens there.
         replay.write("hab/etc/cli.toml", format!("listen_ctl = \"{address}:1\"\n"));
         replay.step(&step);
     }
