@@ -1,5 +1,5 @@
-//! Measures what an update of the census costs in a large ring, and what it is to ask for the
-//! values that templates see: `cargo run --release -p roost-census --example cost [MEMBERS]`.
+//! Measures the cost of a census update in a large ring, and of the template values: `cargo run
+//! --release -p roost-census --example cost [MEMBERS]`.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use roost_census::{Census, Input, MemberFact, ServiceFact, SysFact};
 use roost_ident::{MemberHealth, ServiceGroup};
 
 const GROUP_MEMBERS: usize = 100;
-/// Members that the ring tells together.
+/// Number of members in one part of the member list.
 const PART_MEMBERS: usize = 128;
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
     measure("first update", &input);
     measure("nothing new", &input);
     input.members[members / 2].health = MemberHealth::Suspect;
-    measure("one member suspect, all told", &input);
+    measure("one member suspect, full input", &input);
     let (place, group) = (members / 2, &groups[members / 2 / GROUP_MEMBERS]);
     let neighbours = &input.members[place / PART_MEMBERS * PART_MEMBERS..];
     let neighbours = &neighbours[..PART_MEMBERS.min(neighbours.len())];
@@ -59,11 +59,11 @@ fn main() {
     for member in news.members.iter_mut().filter(|member| member.member_id == ids[place]) {
         member.health = MemberHealth::Confirmed;
     }
-    measure("one member confirmed, its part of the list told", &news);
+    measure("one member confirmed, its part of the list as input", &news);
     let of_group = input.services.iter().filter(|fact| fact.group == group);
     let mut news = Input { services: of_group.cloned().collect(), ..Input::default() };
     news.services[0].incarnation = 2;
-    measure("one service new, its group told", &news);
+    measure("one service new, its group as input", &news);
 
     let start = Instant::now();
     let size = census.svc_value(&groups[0]).map_or(0, |value| value.to_string().len());

@@ -1,5 +1,5 @@
-//! Warnings about groups whose elections cannot do what their users expect. Nothing of this is
-//! on the wire, and Habitat has none of it.
+//! Warnings about groups whose elections cannot work as users expect. They are local: Habitat has
+//! none, and they are not on the wire.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use roost_ident::{ElectionStatus, Topology};
 
 use crate::group::Group;
 
-/// What is wrong with a group as one of its members sees it.
+/// A problem of a group as one of its members sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
     /// A leader is elected among an even number of members.
@@ -17,7 +17,7 @@ pub enum Advice {
         /// Members that are alive or suspect.
         members: usize,
     },
-    /// Others elect a leader in a group that this member runs standalone.
+    /// Others elect a leader in a group that this member runs with topology standalone.
     MixedTopologies {
         /// The group.
         group: String,
@@ -25,8 +25,8 @@ pub enum Advice {
 }
 
 impl Group {
-    /// What should be told to whoever runs a member of this topology. An even number counts
-    /// only once a leader was found: before that members are still joining.
+    /// Advice for a member with this topology. An even number counts only once there is a leader:
+    /// before that members are still joining.
     #[must_use]
     pub fn advice(&self, topology: Topology) -> Option<Advice> {
         let group = self.service_group.to_string();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::{Census, ElectionFact, Input, MemberFact, ServiceFact, SysFact};
 
-    /// A group with that many living members and a finished election.
+    /// A group with this many alive members and a finished election.
     fn group(members: usize, status: Option<ElectionStatus>) -> Census {
         let name: ServiceGroup = "db.default".parse().expect("a group");
         let ids: Vec<String> = (0..members).map(|number| format!("m{number}")).collect();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_even_number_is_told_once_there_is_a_leader() {
+    fn an_even_number_is_reported_once_there_is_a_leader() {
         let finished = Some(ElectionStatus::Finished);
         let even = Advice::EvenMembers { group: "db.default".into(), members: 4 };
         assert_eq!(advice(&group(4, finished), Topology::Leader), Some(even));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standalone_member_hears_of_elections_it_takes_no_part_in() {
+    fn a_standalone_member_is_warned_about_elections_of_others() {
         let mixed = Advice::MixedTopologies { group: "db.default".into() };
         let running = Some(ElectionStatus::InProgress);
         assert_eq!(advice(&group(2, running), Topology::Standalone), Some(mixed));

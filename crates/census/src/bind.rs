@@ -1,4 +1,4 @@
-//! Whether a group gives what a bind needs (reference: services §11.1).
+//! Whether a group satisfies a bind (reference: services §11.1).
 
 use std::collections::BTreeSet;
 
@@ -6,28 +6,27 @@ use roost_ident::ServiceGroup;
 
 use crate::census::Census;
 
-/// A bind of a service: the name in its package, the group that the user mapped it to, and the
-/// exports that the package asks for.
+/// A bind of a service: its name in the package, the mapped group, and the required exports.
 #[derive(Debug, Clone, Copy)]
 pub struct Bind<'a> {
     /// Name in `BINDS` or `BINDS_OPTIONAL`.
     pub name: &'a str,
-    /// The group that shall give it.
+    /// The mapped group.
     pub group: &'a ServiceGroup,
     /// Exports that the group must have.
     pub exports: &'a [String],
 }
 
-/// Whether a group gives what a bind needs.
+/// Whether a group satisfies a bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindState {
-    /// It does.
+    /// The group satisfies it.
     Satisfied,
     /// The census does not know the group.
     GroupMissing,
-    /// None of its members is alive or suspect.
+    /// No member of the group is alive or suspect.
     NoActiveMember,
-    /// Its leader, or without one its first active member, lacks these exports.
+    /// Its leader, or without one its first active member, does not export these.
     MissingExports(BTreeSet<String>),
 }
 

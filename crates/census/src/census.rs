@@ -1,4 +1,4 @@
-//! The census itself, and what a caller asks it.
+//! The census and its queries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,35 +16,35 @@ use crate::{
     rebuild::{self, Decrypt},
 };
 
-/// What the ring's rumors add up to, as one Supervisor sees it.
+/// The combined state of the ring's rumors, as one Supervisor sees it.
 #[derive(Debug, Clone)]
 pub struct Census {
     local_member_id: String,
     counters: Counters,
     groups: BTreeMap<String, Entry>,
     members: KnownMembers,
-    /// Groups that services here can see; `None` for all.
+    /// Groups visible to local services; `None` for all.
     looked_at: Option<BTreeSet<String>>,
-    /// Groups that came into sight and were not reported since.
-    in_sight_anew: BTreeSet<ServiceGroup>,
-    /// The caller reads contents, see [`Census::read_beside`].
+    /// Groups that became visible and are not reported yet.
+    newly_visible: BTreeSet<ServiceGroup>,
+    /// The caller parses contents, see [`Census::read_beside`].
     read_beside: bool,
     budget: Budget,
-    /// Groups that name changed files until the next change of anything.
+    /// Groups that list changed files until the next change.
     naming_files: BTreeSet<String>,
     updates: u64,
 }
 
-/// A group and what the census remembers about it for itself.
+/// A group with internal state of the census.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) group: Arc<Group>,
-    /// Number of the update that last changed what templates see.
+    /// Number of the last update that changed template values.
     seen: u64,
-    /// What could not be read, so that it is tried and told once: the config under `None`, files
+    /// Unreadable contents, so that each is tried and reported once: the config under `None`, files
     /// under their names.
     pub(crate) unreadable: BTreeMap<Option<String>, Unreadable>,
-    /// A newer config that the caller has yet to read.
+    /// A newer config that the caller has not read yet.
     pub(crate) waiting: Option<ServiceConfig>,
 }
 
@@ -52,21 +52,21 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) incarnation: u64,
-    /// It is a box, which another key may open.
+    /// It is a box, which another key may decrypt.
     pub(crate) encrypted: bool,
 }
 
-/// What came of an update.
+/// Result of an update.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Update {
-    /// Whether anything that the census document shows has changed.
+    /// Whether the census document has changed.
     pub changed: bool,
-    /// Configs and files that could not be read, each told once, as lines for the log.
+    /// Log lines about unreadable configs and files, each reported once.
     pub warnings: Vec<String>,
 }
 
-/// What the templates of one service can see of the census. Equal sights, taken at different
-/// times: nothing to render.
+/// The census state visible to one service's templates. If two sights are equal, there is nothing
+/// to render.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight(Vec<(String, Option<u64>)>);
 
@@ -80,7 +80,7 @@ impl Census {
             groups: BTreeMap::new(),
             members: KnownMembers::default(),
             looked_at: None,
-            in_sight_anew: BTreeSet::new(),
+            newly_visible: BTreeSet::new(),
             read_beside: false,
             budget: Budget::default(),
             naming_files: BTreeSet::new(),
@@ -88,18 +88,18 @@ impl Census {
         }
     }
 
-    /// Takes in the state of the ring, or what is different in it (see [`crate::input`]). Groups
-    /// and members once seen stay; the leader of a finished election stays until another one is
-    /// finished; configs and files are replaced by higher incarnations that can be read. The
-    /// cost is that of the groups that are told of, and of those whose members are different.
+    /// Applies the state of the ring, or the changed parts of it (see [`crate::input`]). Groups and
+    /// members are never removed; the leader of a finished election stays until another one is
+    /// finished; configs and files are replaced by higher incarnations that can be read. The cost
+    /// is proportional to the groups in the input and those of changed members.
     ///
-    /// `decrypt` opens BOX-1 messages. It is called for encrypted configs and files of groups that
-    /// are looked at; those that fail are tried again when [`Input::keys_changed`] is set and their
-    /// group is told of (see [`Census::locked`]). What is not encrypted is tried once.
+    /// `decrypt` decrypts BOX-1 messages. It is called for encrypted configs and files of visible
+    /// groups; failed ones are retried when [`Input::keys_changed`] is set and their group is in
+    /// the input (see [`Census::locked`]). Unencrypted contents are tried once.
     pub fn update(&mut self, input: &Input<'_>, decrypt: Decrypt<'_>) -> Update {
         let mut groups = self.concerned(input);
-        let told_of = |group: &ServiceGroup| groups.contains_key(group.as_str());
-        self.in_sight_anew.retain(|group| !told_of(group));
+        let is_included = |group: &ServiceGroup| groups.contains_key(group.as_str());
+        self.newly_visible.retain(|group| !is_included(group));
         let context = rebuild::Context {
             me: &self.local_member_id,
             members: &self.members,
@@ -121,7 +121,7 @@ impl Census {
         Update { changed, warnings }
     }
 
-    /// The groups that may look different after an update, as they are now.
+    /// The groups that an update may change, in their current state.
     fn concerned(&mut self, input: &Input<'_>) -> BTreeMap<String, Entry> {
         let mut names = self.naming_files.clone();
         for fact in &input.members {
@@ -132,7 +132,7 @@ impl Census {
         names.extend(input.configs.iter().map(|fact| fact.group.to_string()));
         let known = |name: String| Some((name.clone(), self.groups.get(&name)?.clone()));
         let mut groups: BTreeMap<String, Entry> = names.into_iter().filter_map(known).collect();
-        // A group comes to be by a service or a file; a config or an election makes none.
+        // A service or a file creates a group; a config or an election does not.
         let services = input.services.iter().map(|fact| fact.group);
         for group in services.chain(input.files.iter().map(|fact| fact.group)) {
             if !groups.contains_key(group.as_str()) {
@@ -146,12 +146,12 @@ impl Census {
         groups
     }
 
-    /// Puts a rebuilt group in its place; what did not change stays shared.
+    /// Stores a rebuilt group, sharing its unchanged parts.
     fn take(&mut self, name: String, mut entry: Entry, changed: bool) {
         let looks_same = match self.groups.get(&name) {
             None => false,
             Some(old) => {
-                // Names of changed files are told until the next change of anything.
+                // Names of changed files are listed until the next change.
                 let files = [&entry, old].map(|entry| &entry.group.changed_service_files);
                 if entry.group.is_same(&old.group) && (!changed || files[0] == files[1]) {
                     entry.group = Arc::clone(&old.group);
@@ -170,7 +170,7 @@ impl Census {
         self.groups.insert(name, entry);
     }
 
-    /// This Supervisor.
+    /// Id of the local Supervisor.
     #[must_use]
     pub fn local_member_id(&self) -> &str {
         &self.local_member_id
@@ -187,45 +187,45 @@ impl Census {
         self.groups.values().map(|entry| &entry.group)
     }
 
-    /// Groups with a config or a file that no key here opens.
+    /// Groups with a config or a file that no local key decrypts.
     pub fn locked(&self) -> impl Iterator<Item = &ServiceGroup> {
         let locked = |entry: &&Entry| entry.unreadable.values().any(|content| content.encrypted);
         self.groups.values().filter(locked).map(|entry| &entry.group.service_group)
     }
 
-    /// Says which groups the services here can see: those that they are in or bound to. Only of
-    /// these contents are read; at first, of all. Groups that come into sight are to be told of
-    /// again ([`Census::in_sight_anew`]); true when there are any.
+    /// Sets the groups visible to local services: those that they are in or bound to. Only contents
+    /// of these are read; initially, of all. Groups that become visible must be part of the next
+    /// input ([`Census::newly_visible`]); true when there are any.
     pub fn look_at<'a>(&mut self, groups: impl IntoIterator<Item = &'a ServiceGroup>) -> bool {
         let groups: BTreeSet<&ServiceGroup> = groups.into_iter().collect();
         if let Some(before) = &self.looked_at {
             if before.iter().map(String::as_str).eq(groups.iter().map(|group| group.as_str())) {
-                return !self.in_sight_anew.is_empty();
+                return !self.newly_visible.is_empty();
             }
             let news = groups.iter().filter(|group| !before.contains(group.as_str()));
-            self.in_sight_anew.extend(news.map(|group| (*group).clone()));
-            self.in_sight_anew.retain(|group| groups.contains(group));
+            self.newly_visible.extend(news.map(|group| (*group).clone()));
+            self.newly_visible.retain(|group| groups.contains(group));
         }
         self.looked_at = Some(groups.into_iter().map(ToString::to_string).collect());
-        !self.in_sight_anew.is_empty()
+        !self.newly_visible.is_empty()
     }
 
-    /// Groups that came into sight since the last report.
-    pub fn in_sight_anew(&self) -> impl Iterator<Item = &ServiceGroup> {
-        self.in_sight_anew.iter()
+    /// Groups that became visible since the last report.
+    pub fn newly_visible(&self) -> impl Iterator<Item = &ServiceGroup> {
+        self.newly_visible.iter()
     }
 
-    /// Leaves the reading of TOML to the caller, who may have it done on another thread: whatever
-    /// [`Census::unread`] returns for groups has to be read before templates or binds of these
-    /// groups are asked for. Configs are taken by the next update that their group is told of
-    /// after they were read (see [`Census::waiting`]).
+    /// Leaves the parsing of TOML to the caller, for example on another thread: all that
+    /// [`Census::unread`] returns for groups must be read before templates or binds of these groups
+    /// are queried. A config takes effect with the next update that includes its group after it was
+    /// read (see [`Census::waiting`]).
     #[must_use]
     pub fn read_beside(mut self) -> Self {
         self.read_beside = true;
         self
     }
 
-    /// What services in or bound to these groups can see and was not read yet.
+    /// Unread contents visible to services in or bound to these groups.
     #[must_use]
     pub fn unread<'a>(
         &self,
@@ -250,7 +250,7 @@ impl Census {
         contents.filter(|content| !content.is_read()).cloned().collect()
     }
 
-    /// Groups with a config that was not taken before it is read.
+    /// Groups with a config that must be read before it takes effect.
     pub fn waiting(&self) -> impl Iterator<Item = &ServiceGroup> {
         let waits = |entry: &&Entry| {
             let taken = entry.group.service_config.as_ref();
@@ -273,7 +273,7 @@ impl Census {
         self.groups.get(group.as_str()).map(|entry| &entry.group)
     }
 
-    /// What the templates of a service can see now: its own group and those it is bound to.
+    /// State visible to a service's templates: its own group and those it is bound to.
     pub fn sight<'a>(
         &self,
         own: &'a ServiceGroup,

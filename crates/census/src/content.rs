@@ -1,4 +1,4 @@
-//! Configs and files that users gave to groups: taken when newer and readable.
+//! Configs and files of groups: accepted when newer and readable.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -11,11 +11,11 @@ use crate::{
     rebuild::{Context, Decrypt},
 };
 
-/// Longest box that is opened, in bytes: a configuration of the greatest length in base64.
+/// Longest box that is decrypted, in bytes: a configuration of the greatest length in base64.
 const BOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Takes configs of higher incarnations. One that cannot be read leaves the former value, and so
-/// does one that the caller has yet to read. Of groups that nobody here can see nothing is read.
+/// Accepts configs of higher incarnations. One that cannot be read, or that the caller has not read
+/// yet, leaves the former value. Contents of invisible groups are not read.
 pub(crate) fn take_configs(
     groups: &mut BTreeMap<String, Entry>,
     context: &Context<'_>,
@@ -70,7 +70,7 @@ pub(crate) fn take_configs(
     }
 }
 
-/// Lets go of a config that was taken unread and turns out not to be one.
+/// Drops a config that was accepted unread and turns out to be invalid.
 fn drop_unreadable(
     entry: &mut Entry,
     group: &str,
@@ -92,7 +92,7 @@ fn ignored_config(group: &str, incarnation: u64, error: &str) -> String {
     format!("Configuration {incarnation} of service group '{group}' is ignored: {error}")
 }
 
-/// Takes files of higher incarnations than 0 and than the one before, and notes their names.
+/// Accepts files of incarnations above 0 and above the former one, and records their names.
 pub(crate) fn take_files(
     groups: &mut BTreeMap<String, Entry>,
     context: &Context<'_>,
@@ -111,7 +111,7 @@ pub(crate) fn take_files(
         {
             continue;
         }
-        // It becomes the name of a file.
+        // It becomes a file name.
         let named = name::check(NameKind::File, fact.filename).map_err(|error| error.to_string());
         match named.and_then(|()| open(fact.encrypted, fact.body, decrypt)) {
             Ok(body) => {
@@ -144,7 +144,7 @@ pub(crate) fn take_files(
     }
 }
 
-/// True for a version that could not be read and cannot be now: it is not tried again.
+/// True for a version that is known to be unreadable: it is not retried.
 fn is_settled(entry: &Entry, filename: Option<&str>, incarnation: u64, keys_changed: bool) -> bool {
     if entry.unreadable.is_empty() {
         return false;
@@ -153,7 +153,7 @@ fn is_settled(entry: &Entry, filename: Option<&str>, incarnation: u64, keys_chan
     known.is_some_and(|it| it.incarnation == incarnation && !(it.encrypted && keys_changed))
 }
 
-/// Remembers that this version cannot be read; false when that was known.
+/// Records that this version is unreadable; false when that was known.
 fn is_news(entry: &mut Entry, filename: Option<&str>, incarnation: u64, encrypted: bool) -> bool {
     let unreadable = Unreadable { incarnation, encrypted };
     entry.unreadable.insert(filename.map(Into::into), unreadable) != Some(unreadable)

@@ -1,4 +1,4 @@
-//! A service group as the census knows it.
+//! A service group in the census.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
@@ -6,28 +6,28 @@ use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
 use crate::{member::Member, reading::Content};
 
-/// A service group (reference: http-api §12.2). Parts that did not change are shared between the
-/// states of a group before and after an update.
+/// A service group (reference: http-api §12.2). The states before and after an update share
+/// unchanged parts.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Its name.
     pub service_group: ServiceGroup,
-    /// How far the election of its leader is.
+    /// Status of the leader election.
     pub election_status: ElectionStatus,
-    /// How far the election of its update leader is.
+    /// Status of the update leader election.
     pub update_election_status: ElectionStatus,
-    /// Highest package incarnation ever seen; it never falls.
+    /// Highest package incarnation ever seen; it never decreases.
     pub pkg_incarnation: u64,
-    /// The member that won the last finished election, kept while another one runs. `None`
-    /// also when the winner has no service rumor.
+    /// The member that won the last finished election, kept while another one runs. `None` also
+    /// when the winner has no service rumor.
     pub leader_id: Option<String>,
-    /// The same of the last finished update election.
+    /// The winner of the last finished update election.
     pub update_leader_id: Option<String>,
     /// Newest config that could be decrypted and parsed.
     pub service_config: Option<ServiceConfig>,
     /// All members ever seen, by id.
     pub population: BTreeMap<String, Arc<Member>>,
-    /// Names of files that came with the last update.
+    /// Names of files changed by the last update.
     pub changed_service_files: Vec<String>,
     /// Newest version of each file that could be decrypted, by name.
     pub service_files: BTreeMap<String, ServiceFile>,
@@ -38,7 +38,7 @@ pub struct Group {
 pub struct ServiceConfig {
     /// Its version.
     pub incarnation: u64,
-    /// Its content. Of a group that is not looked at, it may be anything.
+    /// Its content. For an invisible group, it may be anything.
     pub value: Arc<Content>,
 }
 
@@ -69,20 +69,19 @@ impl Group {
         }
     }
 
-    /// The leader, dead or alive.
+    /// The leader, alive or dead.
     #[must_use]
     pub fn leader(&self) -> Option<&Arc<Member>> {
         self.population.get(self.leader_id.as_ref()?)
     }
 
-    /// The update leader, dead or alive.
+    /// The update leader, alive or dead.
     #[must_use]
     pub fn update_leader(&self) -> Option<&Arc<Member>> {
         self.population.get(self.update_leader_id.as_ref()?)
     }
 
-    /// What templates call `first`: the leader, or else the smallest id of all members, also
-    /// dead ones.
+    /// `first` in templates: the leader, or else the member with the smallest id, alive or dead.
     #[must_use]
     pub fn first(&self) -> Option<&Arc<Member>> {
         self.leader().or_else(|| self.population.values().next())
@@ -93,8 +92,8 @@ impl Group {
         self.population.values().filter(|member| member.is_active())
     }
 
-    /// The member whose turn in a rolling update comes before that of `member_id`: the nearest
-    /// smaller id that is alive, or else the greatest. `None` when nobody else is alive.
+    /// The predecessor of `member_id` in a rolling update: the alive member with the nearest
+    /// smaller id, or else the greatest. `None` when no other member is alive.
     #[must_use]
     pub fn previous_peer(&self, member_id: &str) -> Option<&Arc<Member>> {
         let is_peer = |member: &&Arc<Member>| {
@@ -106,8 +105,8 @@ impl Group {
         before.or_else(|| self.population.values().rfind(is_peer))
     }
 
-    /// True when all is as in `other` but the names of changed files, which tell about an
-    /// update and not about a state. Members are the same when they are shared.
+    /// True when all is as in `other` except the names of changed files, which describe an update
+    /// and not a state. Members are equal when they are shared.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.election_status == other.election_status
             && self.update_election_status == other.update_election_status
@@ -119,7 +118,7 @@ impl Group {
             && shared(self.population.values(), other.population.values())
     }
 
-    /// True when templates see the same as in `other`.
+    /// True when templates see the same values as in `other`.
     pub(crate) fn looks_same(&self, other: &Self, local_member_id: &str) -> bool {
         let me = |group: &Self| group.population.get(local_member_id).cloned();
         self.election_status == other.election_status

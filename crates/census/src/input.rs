@@ -1,16 +1,15 @@
-//! What the census is made of: a view of the ring's rumor stores, borrowed from whoever owns
-//! them. The order of facts does not matter.
+//! Input of the census: a borrowed view of the ring's rumor stores. The order of facts is
+//! irrelevant.
 //!
-//! An update need not tell everything. A group of which something is different is told whole:
-//! its services, elections, config and files. Of the member list, the entries that are different
-//! are enough. What is not told stands as it was.
+//! An update may be partial. A changed group is complete: its services, elections, config and
+//! files. Of the member list, the changed entries suffice. Everything else stays as it was.
 
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
-/// What is known at one moment: everything, or what may be different since the last update.
+/// The state at one moment: everything, or what may have changed since the last update.
 #[derive(Debug, Clone, Default)]
 pub struct Input<'a> {
-    /// Stored service rumors, of each group all or none.
+    /// Stored service rumors; of each group all or none.
     pub services: Vec<ServiceFact<'a>>,
     /// Stored elections, at most one for each group.
     pub elections: Vec<ElectionFact<'a>>,
@@ -22,16 +21,16 @@ pub struct Input<'a> {
     pub files: Vec<FileFact<'a>>,
     /// The member list.
     pub members: Vec<MemberFact<'a>>,
-    /// How often each store changed.
+    /// Number of changes of each store.
     pub counters: Counters,
-    /// A key may have come since the last update.
+    /// A key may have been added since the last update.
     pub keys_changed: bool,
 }
 
 /// A service rumor.
 #[derive(Debug, Clone)]
 pub struct ServiceFact<'a> {
-    /// Who runs the service.
+    /// Id of the member that runs the service.
     pub member_id: &'a str,
     /// Its group.
     pub group: &'a ServiceGroup,
@@ -39,7 +38,7 @@ pub struct ServiceFact<'a> {
     pub incarnation: u64,
     /// Version of the package in a rolling update.
     pub pkg_incarnation: u64,
-    /// Package identifier, as the rumor has it.
+    /// Package identifier in the rumor.
     pub pkg: &'a str,
     /// Exported configuration, TOML.
     pub cfg: &'a [u8],
@@ -54,28 +53,28 @@ pub struct SysFact<'a> {
     pub ip: &'a str,
     /// Host name.
     pub hostname: &'a str,
-    /// Where gossip listens; `0.0.0.0` is normal.
+    /// Listen address of gossip; `0.0.0.0` is normal.
     pub gossip_ip: &'a str,
     /// Port of gossip.
     pub gossip_port: u16,
-    /// Where the HTTP API listens.
+    /// Listen address of the HTTP API.
     pub http_gateway_ip: &'a str,
     /// Port of the HTTP API.
     pub http_gateway_port: u16,
-    /// Where the control gateway listens.
+    /// Listen address of the control gateway.
     pub ctl_gateway_ip: &'a str,
     /// Port of the control gateway.
     pub ctl_gateway_port: u16,
 }
 
-/// An election, of a leader or of an update leader.
+/// An election of a leader or of an update leader.
 #[derive(Debug, Clone, Copy)]
 pub struct ElectionFact<'a> {
     /// The group; the ring does not check its form.
     pub group: &'a str,
-    /// Who leads it so far, or won it.
+    /// The current leader of the votes, or the winner.
     pub candidate: &'a str,
-    /// How far it is; never [`ElectionStatus::None`].
+    /// Its status; never [`ElectionStatus::None`].
     pub status: ElectionStatus,
 }
 
@@ -88,7 +87,7 @@ pub struct ConfigFact<'a> {
     pub incarnation: u64,
     /// Whether `config` is a BOX-1 message.
     pub encrypted: bool,
-    /// TOML, or a BOX-1 message that holds it.
+    /// TOML, or a BOX-1 message that contains it.
     pub config: &'a [u8],
 }
 
@@ -97,20 +96,20 @@ pub struct ConfigFact<'a> {
 pub struct FileFact<'a> {
     /// The group.
     pub group: &'a ServiceGroup,
-    /// Its name. It comes from the network: whoever writes it to a disk checks it first.
+    /// Its name, from the network: check it before writing it to disk.
     pub filename: &'a str,
-    /// Its version, given by the user; one with 0 is never taken.
+    /// Its version, given by the user; 0 is never accepted.
     pub incarnation: u64,
     /// Whether `body` is a BOX-1 message.
     pub encrypted: bool,
-    /// Its content, or a BOX-1 message that holds it.
+    /// Its content, or a BOX-1 message that contains it.
     pub body: &'a [u8],
 }
 
 /// An entry of the member list.
 #[derive(Debug, Clone, Copy)]
 pub struct MemberFact<'a> {
-    /// Whose.
+    /// Id of the member.
     pub member_id: &'a str,
     /// Its address; empty while unknown.
     pub address: &'a str,

@@ -1,5 +1,4 @@
-//! What the member list said of each member, and where its services are: a change of a member is
-//! a change of its groups, and of no other.
+//! The member list and the groups of each member: a change of a member affects only its groups.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,16 +6,16 @@ use roost_ident::MemberHealth;
 
 use crate::input::MemberFact;
 
-/// Members by id. For look-up only; its order never shows. Never shrinks, and needs no bound of its
-/// own: the ring keeps no more members and services than its limits allow, and forgets none either.
+/// Members by id. Only for look-up, so its order never shows. It never shrinks, and is bounded by
+/// the limits of the ring, which does not forget members and services either.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownMembers(HashMap<String, Known>);
 
 #[derive(Debug, Clone, Default)]
 struct Known {
-    /// `None` before the member list knows it.
+    /// `None` until the member list contains it.
     seen: Option<Seen>,
-    /// Groups that it has a service in.
+    /// Groups with a service of the member.
     groups: BTreeSet<String>,
 }
 
@@ -29,12 +28,12 @@ pub(crate) struct Seen {
 }
 
 impl KnownMembers {
-    /// What the member list said of a member.
+    /// The member's entry in the member list.
     pub(crate) fn seen(&self, member_id: &str) -> Option<&Seen> {
         self.0.get(member_id)?.seen.as_ref()
     }
 
-    /// Notes what the member list says; if that is new, gives the groups of the member.
+    /// Stores an entry of the member list; if it changed, returns the member's groups.
     pub(crate) fn see(&mut self, fact: &MemberFact<'_>) -> impl Iterator<Item = &String> {
         let known = self.0.entry(fact.member_id.into()).or_default();
         let is_known = known.seen.as_ref().is_some_and(|seen| {
@@ -51,7 +50,7 @@ impl KnownMembers {
         known.groups.iter().filter(move |_| !is_known)
     }
 
-    /// Notes that a member has a service in a group.
+    /// Records that a member has a service in a group.
     pub(crate) fn serves(&mut self, member_id: &str, group: &str) {
         let known = self.0.entry(member_id.into()).or_default();
         if !known.groups.contains(group) {

@@ -1,17 +1,17 @@
-//! The census: what the ring's rumors add up to. Service groups, their members, leaders, binds,
-//! and what templates see of them (`svc`, `bind`).
+//! The census: the combined state of the ring's rumors. Service groups, their members, leaders,
+//! binds, and the template values `svc` and `bind`.
 //!
-//! Pure: the caller hands in a view of the rumor stores ([`Input`]), the census keeps what
-//! lasts (groups and members are never removed, a leader is kept during a re-election) and
-//! answers questions (reference: http-api §12, ring §15.1, templates §3, services §11.1).
+//! Pure: the caller passes a view of the rumor stores ([`Input`]), the census keeps the persistent
+//! state (groups and members are never removed, a leader is kept during a re-election) and answers
+//! queries (reference: http-api §12, ring §15.1, templates §3, services §11.1).
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`input`] | the view of the rumor stores that the census is made of |
-//! | [`census`] | [`Census`]: update, groups, what a service can see |
+//! | [`input`] | the view of the rumor stores |
+//! | [`census`] | [`Census`]: update, groups, the state visible to a service |
 //! | [`group`], [`member`] | the state of groups and members |
 //! | [`advice`] | warnings about groups whose elections cannot work as expected |
-//! | [`bind`] | whether a group gives what a bind needs |
+//! | [`bind`] | whether a group satisfies a bind |
 //!
 //! ```
 //! use roost_census::{Census, Input, ServiceFact, SysFact};

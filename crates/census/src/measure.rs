@@ -1,21 +1,21 @@
-//! How much a TOML text will take once it is parsed, found out before that: it came from the
-//! network, and two bytes can stand for a value of many.
+//! Estimates the memory of a parsed TOML text before parsing it: the text comes from the network,
+//! and two bytes can produce a large value.
 
-/// What a text may hold.
+/// Limits of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) bytes: usize,
     pub(crate) values: usize,
 }
 
-/// A configuration applied to a group, or what one member exports. `hab config apply` takes 64 KiB.
+/// A configuration applied to a group, or the exports of one member. `hab config apply` takes 64 KiB.
 pub(crate) const LIMITS: Limits = Limits { bytes: 1024 * 1024, values: 32_768 };
-/// Tables and arrays within each other, and parts of a dotted key.
+/// Depth of nested tables and arrays, and parts of a dotted key.
 const DEPTH_MAX: usize = 64;
-/// What a parsed value with its key takes, roughly.
+/// Approximate size of a parsed value with its key.
 const VALUE_BYTES: usize = 160;
 
-/// Memory that the parsed text will take, in bytes.
+/// Size of the parsed text in memory, in bytes.
 ///
 /// # Errors
 /// When the text is longer, has more values or is deeper nested than allowed.
@@ -34,7 +34,7 @@ pub(crate) fn weigh(text: &str, limits: Limits) -> Result<usize, String> {
     Ok(text.len() + shape.values * VALUE_BYTES)
 }
 
-/// Upper bounds, but for texts that are no TOML.
+/// Upper bounds, except for texts that are not TOML.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Shape {
     values: usize,
@@ -42,7 +42,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// Counts what begins a value or a table, outside of strings and comments.
+    /// Counts the starts of values and tables, outside of strings and comments.
     fn of(text: &[u8]) -> Self {
         let (mut shape, mut open, mut dots) = (Self::default(), 0_usize, 0_usize);
         let mut at = 0;
@@ -73,7 +73,7 @@ impl Shape {
     }
 }
 
-/// Where the text goes on behind the string that begins here.
+/// Offset after the string that starts here.
 fn end_of_string(text: &[u8], start: usize) -> usize {
     let quote = text[start];
     let is_long = text[start..].starts_with(&[quote; 3]);
@@ -81,7 +81,7 @@ fn end_of_string(text: &[u8], start: usize) -> usize {
     while let Some(byte) = text.get(at) {
         match byte {
             b'\\' if quote == b'"' => at += 1,
-            // a string of one line ends with it, whatever is missing
+            // a single-line string ends here, even without a closing quote
             b'\n' if !is_long => return at,
             byte if *byte == quote && !is_long => return at + 1,
             byte if *byte == quote && text[at..].starts_with(&[quote; 3]) => return at + 3,
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn text_in_strings_and_comments_counts_nothing() {
+    fn text_in_strings_and_comments_does_not_count() {
         let text = "a = \"\"\"\n[x,y,\"z\"]\\\"\"\"\"\nb = 'x.y' # a.b,c\nc = \"\\\",,\"\n";
         assert_eq!(Shape::of(text.as_bytes()), Shape { values: 3, depth: 0 });
         let large = format!("cert = '''\n{}'''\n", "a.b,c=[d]\n".repeat(50_000));

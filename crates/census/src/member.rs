@@ -17,7 +17,7 @@ use crate::{
 pub struct Member {
     /// Its id.
     pub member_id: String,
-    /// The package it runs; all parts empty when the rumor held no identifier.
+    /// The package it runs; all parts empty when the rumor has no valid identifier.
     pub pkg: PackageIdent,
     /// The same as text.
     pub package: String,
@@ -25,23 +25,23 @@ pub struct Member {
     pub pkg_incarnation: u64,
     /// The group.
     pub service_group: ServiceGroup,
-    /// Addresses. Gossip's are those of the member list once it knows the member.
+    /// Addresses. Those of gossip come from the member list once it contains the member.
     pub sys: SysInfo,
-    /// What it exports, in the order of its rumor; empty when that is no TOML or too much.
+    /// Its exports, in the order of the rumor; empty when they are not TOML or too large.
     pub cfg: Arc<Content>,
-    /// What the ring thinks of it.
+    /// State of the member in the ring.
     pub standing: Standing,
-    /// Of the service rumor that the fields above come from.
+    /// Incarnation of the service rumor that the fields above come from.
     pub(crate) incarnation: u64,
 }
 
-/// What the ring thinks of a member.
+/// State of a member in the ring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Health in the member list. Before that knows it: alive for this Supervisor itself,
-    /// `None` for others.
+    /// Health in the member list. Before it is listed: alive for the local Supervisor, `None` for
+    /// others.
     pub health: Option<MemberHealth>,
-    /// In the member list. (The document calls it "persistent", whatever the real flag is.)
+    /// It is in the member list. (The document calls this "persistent", whatever the real flag.)
     pub persistent: bool,
     /// Won the last finished election.
     pub leader: bool,
@@ -51,9 +51,9 @@ pub struct Standing {
     pub update_leader: bool,
     /// Did not win the last finished update election.
     pub update_follower: bool,
-    /// How far the group's election is.
+    /// Status of the group's election.
     pub election_status: ElectionStatus,
-    /// How far the group's update election is.
+    /// Status of the group's update election.
     pub update_election_status: ElectionStatus,
 }
 
@@ -64,15 +64,15 @@ pub struct SysInfo {
     pub ip: String,
     /// Host name.
     pub hostname: String,
-    /// Where gossip reaches it.
+    /// Address that gossip uses.
     pub gossip_ip: String,
     /// Port of gossip.
     pub gossip_port: u16,
-    /// Where its HTTP API listens.
+    /// Listen address of the HTTP API.
     pub http_gateway_ip: String,
     /// Port of its HTTP API.
     pub http_gateway_port: u16,
-    /// Where its control gateway listens.
+    /// Listen address of the control gateway.
     pub ctl_gateway_ip: String,
     /// Port of its control gateway.
     pub ctl_gateway_port: u16,
@@ -110,7 +110,7 @@ impl Member {
     }
 }
 
-/// Takes the address from the member list, and copies the member only if it is another one.
+/// Sets the address from the member list; copies the member only if it differs.
 pub(crate) fn set_gossip_address(member: &mut Arc<Member>, seen: &Seen) {
     let is_news =
         member.sys.gossip_ip != seen.address || member.sys.gossip_port != seen.gossip_port;
@@ -121,7 +121,7 @@ pub(crate) fn set_gossip_address(member: &mut Arc<Member>, seen: &Seen) {
     }
 }
 
-/// Sets the standing, and copies the member only if it is another one.
+/// Sets the standing; copies the member only if it differs.
 pub(crate) fn set_standing(member: &mut Arc<Member>, standing: Standing) {
     if member.standing != standing {
         Arc::make_mut(member).standing = standing;

@@ -1,7 +1,7 @@
-//! TOML from the ring: kept as the bytes that came, parsed when it is needed, and once.
+//! TOML from the ring: kept as received bytes, parsed once when needed.
 //!
-//! What a stranger can make long must not be parsed where others wait. [`Content::read`] is what
-//! parses, on a thread of the caller's choice; see [`crate::Census::read_beside`].
+//! Foreign text of any length must not be parsed where others wait. [`Content::read`] parses it, on
+//! a thread of the caller's choice; see [`crate::Census::read_beside`].
 
 use std::{
     fmt,
@@ -13,16 +13,16 @@ use std::{
 
 use crate::measure::{LIMITS, Limits, weigh};
 
-/// Memory for parsed exports of other members. What is beyond counts as nothing exported.
+/// Memory for parsed exports of other members. Beyond it, exports count as empty.
 const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
-/// A TOML text that came from the ring.
+/// A TOML text from the ring.
 pub struct Content {
     bytes: Arc<[u8]>,
     limits: Limits,
-    /// `None` for what an operator of this group wrote: there is one of it for each group.
+    /// `None` for a config of the group's operator: there is only one per group.
     budget: Option<Budget>,
-    /// It is parsed by [`Content::read`] before anything asks for its table.
+    /// [`Content::read`] parses it before its table is requested.
     beside: bool,
     read: OnceLock<Reading>,
 }
@@ -31,7 +31,7 @@ pub struct Content {
 struct Reading {
     table: Arc<toml::Table>,
     error: Option<String>,
-    /// What it took of the budget.
+    /// Bytes charged to the budget.
     charged: usize,
 }
 
@@ -47,54 +47,54 @@ impl Budget {
 }
 
 impl Content {
-    /// Takes bytes that were not parsed yet. What is longer than ever read is not kept.
+    /// Stores unparsed bytes. Text beyond the limit is not kept.
     pub(crate) fn new(bytes: &[u8], limits: Limits, budget: Option<Budget>) -> Self {
         let read = OnceLock::new();
         if bytes.len() > limits.bytes {
             let error = format!("it has {} bytes, the limit is {}", bytes.len(), limits.bytes);
             let reading = Reading { table: Arc::default(), error: Some(error), charged: 0 };
-            // It was made just now, so it is empty.
+            // It was just created, so the cell is empty.
             let _ = read.set(reading);
             return Self { bytes: Arc::default(), limits, budget: None, beside: false, read };
         }
         Self { bytes: bytes.into(), limits, budget, beside: false, read }
     }
 
-    /// The same, which may not be parsed by who asks for its table.
+    /// The same content, but requesting its table must not parse it.
     pub(crate) fn beside(mut self) -> Self {
         self.beside = true;
         self
     }
 
-    /// Parses it, unless that was done.
+    /// Parses it, unless it is parsed already.
     pub fn read(&self) {
         self.reading();
     }
 
-    /// True when its table can be had without parsing.
+    /// True when its table is available without parsing.
     #[must_use]
     pub fn is_read(&self) -> bool {
         self.read.get().is_some()
     }
 
-    /// The table, parsed now if it was not. What cannot be read is empty.
+    /// The table, parsed now if necessary. Invalid text gives an empty table.
     pub fn table(&self) -> &Arc<toml::Table> {
         &self.asked().table
     }
 
-    /// Why it cannot be read.
+    /// Why it is invalid.
     pub fn error(&self) -> Option<&str> {
         self.asked().error.as_deref()
     }
 
     fn asked(&self) -> &Reading {
-        // Without debug assertions a late answer is better than none.
+        // Without debug assertions, parsing here is better than no answer.
         debug_assert!(!self.beside || self.is_read(), "parsed where others wait");
         self.reading()
     }
 
-    /// The table for somebody who does not keep it: for a group that nobody here can see nothing
-    /// stays parsed.
+    /// The table for a caller that does not keep it: contents of an invisible group do not stay
+    /// parsed.
     #[must_use]
     pub fn peek(&self) -> Arc<toml::Table> {
         match self.read.get() {
@@ -103,7 +103,7 @@ impl Content {
         }
     }
 
-    /// What a member exports, for a caller that does not keep it.
+    /// The exports of a member, for a caller that does not keep them.
     #[must_use]
     pub fn peek_exports(bytes: &[u8]) -> Arc<toml::Table> {
         Self::new(bytes, LIMITS, None).peek()
@@ -131,7 +131,7 @@ impl Content {
     fn parse(&self) -> Result<(toml::Table, usize), String> {
         let text = std::str::from_utf8(&self.bytes).map_err(|error| error.to_string())?;
         let weight = weigh(text, self.limits)?;
-        // The first line of the error tells where; the rest would show the content in the log.
+        // The first line of the error has the position; the rest would show the content in the log.
         let table = text.parse().map_err(|error: toml::de::Error| {
             let place = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
             format!("invalid TOML, line {place}: {}", error.message())
@@ -148,7 +148,7 @@ impl Drop for Content {
     }
 }
 
-/// Two contents are the same when their bytes are, read or not.
+/// Two contents are equal when their bytes are, parsed or not.
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_parsed_once_and_only_when_somebody_looks() {
+    fn it_is_parsed_once_and_only_on_request() {
         let content = Content::new(b"a = 1", LIMITS, None);
         assert_eq!(content.peek().len(), 1);
         assert!(content.read.get().is_none(), "nothing stays");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_parsed_is_bounded_and_given_back() {
+    fn parsed_memory_is_bounded_and_released() {
         let budget = Budget::default();
         let text = format!("a = [{}]", "1,".repeat(30_000));
         let content = || Content::new(text.as_bytes(), LIMITS, Some(budget.clone()));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_not_kept() {
+    fn too_long_text_is_not_kept() {
         let content = Content::new(&vec![b' '; LIMITS.bytes + 1], LIMITS, None);
         assert!(content.bytes.is_empty());
         assert_eq!(content.error(), Some("it has 1048577 bytes, the limit is 1048576"));
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "parsed where others wait")]
-    fn what_is_to_be_read_beside_is_not_parsed_by_who_asks() {
+    fn a_content_read_beside_is_not_parsed_on_request() {
         Content::new(b"a = 1", LIMITS, None).beside().table();
     }
 }

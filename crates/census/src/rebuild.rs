@@ -1,4 +1,4 @@
-//! One rebuild of groups: old groups and the state of the ring give new groups.
+//! Rebuilding groups from their old state and the state of the ring.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,41 +18,41 @@ use crate::{
     reading::{Budget, Content},
 };
 
-/// Opens a BOX-1 message, or says why it cannot.
+/// Decrypts a BOX-1 message, or returns why it cannot.
 pub type Decrypt<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>;
 
-/// What members are judged by.
+/// Context of the rebuild.
 pub(crate) struct Context<'a> {
-    /// This Supervisor.
+    /// Id of the local Supervisor.
     pub(crate) me: &'a str,
     pub(crate) members: &'a KnownMembers,
-    /// Groups that services here can see; `None` for all.
+    /// Groups visible to local services; `None` for all.
     pub(crate) looked_at: Option<&'a BTreeSet<String>>,
-    /// Memory for what is parsed.
+    /// Memory for parsed contents.
     pub(crate) budget: &'a Budget,
-    /// Contents are read by the caller.
+    /// The caller parses contents.
     pub(crate) read_beside: bool,
 }
 
 impl Context<'_> {
-    /// True when a service of this Supervisor can see the group.
+    /// True when a local service can see the group.
     pub(crate) fn sees(&self, group: &str) -> bool {
         self.looked_at.is_none_or(|groups| groups.contains(group))
     }
 
-    /// A content that was not looked at.
+    /// An unparsed content.
     pub(crate) fn content(&self, bytes: &[u8], budget: Option<Budget>) -> Arc<Content> {
         let content = Content::new(bytes, LIMITS, budget);
         Arc::new(if self.read_beside { content.beside() } else { content })
     }
 
-    /// True for a content that is read, or may be now.
+    /// True for a content that is parsed, or may be parsed now.
     pub(crate) fn may_ask(&self, content: &Content) -> bool {
         !self.read_beside || content.is_read()
     }
 }
 
-/// Applies the state of the ring to these groups; gives lines for the log.
+/// Applies the state of the ring to these groups; returns log lines.
 pub(crate) fn rebuild(
     groups: &mut BTreeMap<String, Entry>,
     context: &Context<'_>,
@@ -96,7 +96,7 @@ fn take_services(groups: &mut BTreeMap<String, Entry>, context: &Context<'_>, in
         match group.population.get_mut(fact.member_id) {
             Some(member) if member.incarnation == fact.incarnation => {}
             Some(member) => {
-                // Another version often exports the same.
+                // A new version often has the same exports.
                 let cfg = match member.cfg.is_of(fact.cfg) {
                     true => Arc::clone(&member.cfg),
                     false => exports(fact, context),
@@ -112,7 +112,7 @@ fn take_services(groups: &mut BTreeMap<String, Entry>, context: &Context<'_>, in
 }
 
 fn exports(fact: &ServiceFact<'_>, context: &Context<'_>) -> Arc<Content> {
-    // What this Supervisor publishes finds room however much others have sent.
+    // Own exports always fit, however much others have sent.
     let budget = (fact.member_id != context.me).then(|| context.budget.clone());
     context.content(fact.cfg, budget)
 }

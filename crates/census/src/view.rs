@@ -1,5 +1,5 @@
-//! What templates see: the values `svc` and `bind` (reference: templates §3.1 and §3.3). The order
-//! of fields here is the order of keys there.
+//! The template values `svc` and `bind` (reference: templates §3.1 and §3.3). The order of fields
+//! is the order of keys.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Census {
-    /// The value `svc` for a service of this Supervisor; `None` before its own service rumor
-    /// was taken in.
+    /// The value `svc` for a service of this Supervisor; `None` before its own service rumor was
+    /// applied.
     #[must_use]
     pub fn svc_value(&self, group: &ServiceGroup) -> Option<Value> {
         let group = self.group(group)?;

@@ -96,7 +96,7 @@ fn changed_groups(
         .chain(changed(&before.update_elections, &view.update_elections));
     let groups = names.filter_map(|name| name.parse().ok());
     let locked = census.locked().filter(|_| keys_changed);
-    let known = census.in_sight_anew().chain(census.waiting()).chain(locked);
+    let known = census.newly_visible().chain(census.waiting()).chain(locked);
     groups.chain(known.cloned()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What one rendering may spend: loop rounds, nested partials, bytes of output.
+//! Limits of one rendering: loop rounds, nested partials, bytes of output.
 
 use std::{
     fmt::Display,
@@ -11,7 +11,8 @@ use handlebars::{Output, RenderError, RenderErrorReason};
 use crate::error::EXPLANATION_MARK;
 use crate::limits::{MAX_PARTIAL_STACK_BYTES, MAX_RENDERED_BYTES, MAX_STEPS};
 
-/// Work left for one rendering. Helpers must be `Sync`, hence the atomic; one thread uses it.
+/// Remaining work of one rendering. Helpers must be `Sync`, hence the atomic; only one thread uses
+/// it.
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps_left: AtomicU64,
@@ -23,10 +24,10 @@ impl Budget {
         Self { steps_left: AtomicU64::new(MAX_STEPS), stack_at_start: stack_position() }
     }
 
-    /// Pays for one use of a repeated body or a partial.
+    /// Charges one use of a repeated body or a partial.
     ///
-    /// Depth of partials is measured as stack in use, since the engine tells a helper when a partial
-    /// begins but not when it ends.
+    /// The depth of partials is measured by the stack in use, since the engine reports the start of
+    /// a partial to a helper but not its end.
     pub(crate) fn spend(&self, steps: u64) -> Result<(), RenderError> {
         if self.stack_at_start.abs_diff(stack_position()) > MAX_PARTIAL_STACK_BYTES {
             return Err(refusal("partials include each other too deeply".into()));
@@ -40,7 +41,7 @@ impl Budget {
     }
 }
 
-/// Roughly the stack pointer: the address of a local variable.
+/// Approximate stack pointer: the address of a local variable.
 #[inline(never)]
 fn stack_position() -> usize {
     let marker = 0_u8;
@@ -51,7 +52,7 @@ pub(crate) fn refusal(reason: String) -> RenderError {
     RenderErrorReason::Other(reason).into()
 }
 
-/// An error with what Habitat says of it and what an author needs to know.
+/// An error with Habitat's reason and an explanation for the author.
 pub(crate) fn explained(reason: &dyn Display, explanation: &str) -> RenderError {
     refusal(format!("{reason}{EXPLANATION_MARK}{explanation}"))
 }

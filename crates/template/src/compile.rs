@@ -1,4 +1,4 @@
-//! Parses a template within limits, and makes its repeated parts pay for each use.
+//! Parses a template within limits, and charges each use of its repeated parts.
 
 use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement};
 
@@ -14,7 +14,7 @@ use crate::{
 /// A parsed template.
 pub(crate) struct Compiled {
     pub(crate) template: Template,
-    /// True when a partial is included anywhere in it.
+    /// True when it includes a partial.
     pub(crate) has_partials: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn compile(name: &str, source: &str) -> Result<Compiled, TemplateErro
     Ok(Compiled { template, has_partials: walk.has_partials })
 }
 
-/// Tags that begin with `else` or `^`, an upper bound for the links of one else chain.
+/// Number of tags that start with `else` or `^`, an upper bound for the links of one else chain.
 fn else_links(source: &str) -> usize {
     source
         .split("{{")
@@ -66,11 +66,11 @@ fn else_links(source: &str) -> usize {
         .count()
 }
 
-/// Visits everything in a parsed template down to [`MAX_NESTING`], and gives back the room that
-/// the parser's lists keep for growing.
+/// Visits all elements of a parsed template down to [`MAX_NESTING`], and releases the spare
+/// capacity of the parser's lists.
 ///
-/// Going deeper is not needed: the parser recurses with far larger frames and refuses what does
-/// not fit its stack, so dropping what it made is safe.
+/// It need not go deeper: the parser recurses with far larger frames and refuses templates that
+/// exceed its stack, so dropping its result is safe.
 struct Walk {
     has_partials: bool,
     too_deep: bool,
@@ -137,7 +137,7 @@ impl Walk {
     }
 }
 
-/// Puts a call of the helper [`COUNT_USE`] at the beginning of a body, with its price as argument.
+/// Inserts a call of the helper [`COUNT_USE`] at the start of a body, with its price as argument.
 pub(crate) fn count_uses(body: &mut Template) {
     let Some(place) = body.mapping.first().cloned() else { return };
     let text: usize = body
@@ -148,7 +148,7 @@ pub(crate) fn count_uses(body: &mut Template) {
             _ => 0,
         })
         .sum();
-    // The crate offers no way to make an element but to parse one.
+    // The crate can make an element only by parsing one.
     let Ok(parsed) = Template::compile(&format!("{{{{x {}}}}}", 1 + text / TEXT_BYTES_PER_STEP))
     else {
         return;

@@ -20,7 +20,7 @@ pub struct Layers {
     pub environment: Option<Table>,
     /// `/hab/user/<service>/config/user.toml`.
     pub user: Option<Table>,
-    /// What `hab config apply` gossiped for the group, with its version.
+    /// The document that `hab config apply` gossiped for the group, with its version.
     pub gossip: Option<(u64, Table)>,
 }
 
@@ -36,9 +36,9 @@ pub struct MergeError {
 }
 
 impl Layers {
-    /// The effective configuration: later layers win, tables merge by key, everything else is
-    /// replaced as a whole; a known key keeps its place, a new one goes to the end. A layer that
-    /// shares more than [`MAX_MERGE_DEPTH`] nested tables with those before it is left out and reported.
+    /// The effective configuration: later layers win, tables merge by key, other values are
+    /// replaced; a known key keeps its position, a new one is appended. A layer that shares more
+    /// than [`MAX_MERGE_DEPTH`] nested tables with earlier ones is left out and reported.
     #[must_use]
     pub fn merged(&self) -> (Table, Vec<MergeError>) {
         let layers = [
@@ -60,8 +60,8 @@ impl Layers {
         (merged, errors)
     }
 
-    /// Takes a gossiped document if its version is greater than the one in use (a service without
-    /// one is at version 0) and says whether it did.
+    /// Stores a gossiped document if its version is greater than the current one (0 without a
+    /// document); returns whether it did.
     pub fn take_gossip(&mut self, version: u64, table: Table) -> bool {
         let newer = version > self.gossip.as_ref().map_or(0, |(known, _)| *known);
         if newer {
@@ -82,7 +82,7 @@ fn shared_depth_fits(into: &Table, from: &Table, depth: usize) -> bool {
         })
 }
 
-/// Recursion is bounded by [`shared_depth_fits`], which was asked before.
+/// [`shared_depth_fits`] has already bounded the recursion.
 fn merge(into: &mut Table, from: &Table) {
     for (key, value) in from {
         match (into.get_mut(key), value) {
@@ -93,8 +93,9 @@ fn merge(into: &mut Table, from: &Table) {
     }
 }
 
-/// Reads a configuration document: `default.toml`, `user.toml` or a gossiped one. A byte order
-/// mark and `\r\n` are fine.
+/// Reads a configuration document: `default.toml`, `user.toml` or a gossiped one. Accepts a byte
+/// order mark and `\r
+/// `.
 ///
 /// # Errors
 /// `Failed to parse TOML: <parser text>`, also for nesting beyond the parser's limit; or a text
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_or_too_deep_is_an_error() {
+    fn too_long_or_too_deep_text_is_an_error() {
         let long = format!("a = \"{}\"", "x".repeat(MAX_CONFIG_BYTES));
         assert!(matches!(parse_toml(&long), Err(ConfigError::TooLarge(_))));
         for deep in [

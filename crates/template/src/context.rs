@@ -1,5 +1,5 @@
-//! The document that templates are rendered with. Names and order of keys are part of the
-//! contract: `toJson` and `each` show them (reference: templates §3).
+//! The document that templates are rendered with. Names and order of keys are part of the contract:
+//! `toJson` and `each` expose them (reference: templates §3).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use roost_ident::PackageIdent;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// `sys`: this Supervisor.
+/// `sys`: the local Supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sys {
     /// Version of the Supervisor.
@@ -34,7 +34,7 @@ pub struct Sys {
     pub permanent: bool,
 }
 
-/// `pkg`: the running package. Its paths carry `FS_ROOT`. Serialises as service templates see it.
+/// `pkg`: the running package. Its paths include `FS_ROOT`. Serialises as service templates see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pkg {
     /// The fully qualified identifier.
@@ -119,15 +119,15 @@ impl<'a> PkgDocument<'a> {
     }
 }
 
-/// The context of `config/` and of the service's hooks. `svc` and `bind` describe the census and
-/// come as the documents made there; `cfg` is the merged configuration.
+/// The context of `config/` and of the service's hooks. `svc` and `bind` are the documents of the
+/// census; `cfg` is the merged configuration.
 #[must_use]
 pub fn service_context(sys: &Sys, pkg: &Pkg, cfg: Value, svc: Value, bind: Value) -> Value {
     object([("sys", json(sys)), ("pkg", json(pkg)), ("cfg", cfg), ("svc", svc), ("bind", bind)])
 }
 
-/// The context of `config_install/` and of the hooks `install` and `uninstall`: only `pkg`, with
-/// `svc_config_install_path` in addition, and `cfg` without the gossip layer.
+/// The context of `config_install/` and of the hooks `install` and `uninstall`: only `pkg`, plus
+/// `svc_config_install_path`, and `cfg` without the gossip layer.
 #[must_use]
 pub fn install_context(pkg: &Pkg, cfg: Value) -> Value {
     object([("pkg", json(&PkgDocument::new(pkg, true))), ("cfg", cfg)])

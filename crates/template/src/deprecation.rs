@@ -1,21 +1,20 @@
 //! Warnings about template syntax that Habitat deprecates.
 
-/// One line that uses the old `object[index]` syntax, which silently means `object`.
+/// One line with the old `object[index]` syntax, which silently means `object`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deprecation {
     /// Name of the template.
     pub template: String,
     /// Line, from 1.
     pub line: usize,
-    /// The line as it is.
+    /// The original line.
     pub text: String,
-    /// The line as it should be.
+    /// The corrected line.
     pub suggestion: String,
 }
 
-/// Lines of a template that use `object[index]` where `object.[index]` is meant: within a tag, a
-/// `[` that does not follow a dot (Habitat's pattern is `(\{\{[^}]+[^.])(\[)`,
-/// reference: templates §4.2).
+/// Lines of a template with `object[index]` instead of `object.[index]`: within a tag, a `[` that
+/// does not follow a dot (Habitat's pattern is `(\{\{[^}]+[^.])(\[)`, reference: templates §4.2).
 #[must_use]
 pub fn deprecations(name: &str, source: &str) -> Vec<Deprecation> {
     source
@@ -33,7 +32,7 @@ pub fn deprecations(name: &str, source: &str) -> Vec<Deprecation> {
         .collect()
 }
 
-/// The line with a dot before each old index, or `None` when it has none.
+/// The line with a dot before each old index, or `None` without one.
 fn modernised(line: &str) -> Option<String> {
     let mut new = String::with_capacity(line.len() + 1);
     let mut rest = line;
@@ -44,7 +43,7 @@ fn modernised(line: &str) -> Option<String> {
         new.push_str(before);
         let mut previous: Vec<char> = Vec::with_capacity(2);
         for c in tag.chars() {
-            // The pattern wants at least two characters between the braces and the bracket.
+            // The pattern requires at least two characters between the braces and the bracket.
             if c == '[' && previous.len() == 2 && previous[1] != '.' {
                 new.push('.');
                 found = true;
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_outside_of_tags_are_no_index() {
+    fn brackets_outside_of_tags_are_not_an_index() {
         assert_eq!(deprecations("a", "[section]\n{ a[0] }\n{{x}}[1]"), []);
     }
 }

@@ -1,19 +1,19 @@
-//! What the author of a template that does not parse has probably got wrong.
+//! Diagnosis of a template that does not parse.
 //!
-//! The parser says which of its rules did not match; an author wants to know which tag is not
-//! closed. So a template that the parser has refused is looked through once more, tag by tag.
+//! The parser reports which of its rules did not match; an author needs to know which tag is not
+//! closed. So a refused template is scanned again, tag by tag.
 
-/// Longest piece of a tag that is shown.
+/// Longest shown piece of a tag.
 const MAX_SHOWN_CHARS: usize = 40;
 
-/// A block that is open.
+/// An open block.
 struct Open<'a> {
     name: &'a str,
     offset: usize,
     line: usize,
 }
 
-/// Where the fault begins, in bytes, and what it is; `None` when it is none of the usual ones.
+/// Offset of the fault in bytes and its description; `None` when it is not one of the usual ones.
 pub(crate) fn diagnose(source: &str) -> Option<(usize, String)> {
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut at = 0;
@@ -48,7 +48,7 @@ pub(crate) fn diagnose(source: &str) -> Option<(usize, String)> {
     Some((last.offset, format!("{{{{#{name}}}}} is never closed: {{{{/{name}}}}} is missing")))
 }
 
-/// Lengths of a tag behind its opening braces.
+/// Lengths of a tag after its opening braces.
 struct End {
     content: usize,
     whole: usize,
@@ -69,7 +69,7 @@ fn end_of(inner: &str) -> Result<End, &'static str> {
     {
         return Err(closing);
     }
-    // Another tag cannot begin inside of one.
+    // A tag cannot contain the start of another.
     let after_braces = inner.len() - inner.trim_start_matches(['~', '{']).len();
     if !opening.starts_with('!')
         && inner[after_braces..].find("{{").is_some_and(|at| at + after_braces < content)
@@ -80,7 +80,7 @@ fn end_of(inner: &str) -> Result<End, &'static str> {
     Ok(End { content, whole: content + 2 + extra })
 }
 
-/// What is wrong with one tag, as far as it shows without a grammar.
+/// The fault of one tag, as far as it shows without a grammar.
 fn look_at<'a>(
     tag: &'a str,
     offset: usize,
@@ -116,9 +116,9 @@ fn look_at<'a>(
             }
             return None;
         }
-        Some('^') if open.is_empty() => return Some("{{^}} stands in no block".into()),
+        Some('^') if open.is_empty() => return Some("{{^}} is outside of a block".into()),
         Some(_) if open.is_empty() && name_in(text) == "else" => {
-            return Some("{{else}} stands in no block".into());
+            return Some("{{else}} is outside of a block".into());
         }
         Some(_) => {}
     }
@@ -142,12 +142,12 @@ fn inside(text: &str) -> Option<String> {
                 ));
             }
             (None, '|') if !text.contains(" as |") && !text.contains("as|") => {
-                return Some(format!("{}: names stand in bars only after 'as'", shown(text)));
+                return Some(format!("{}: names in bars are allowed only after 'as'", shown(text)));
             }
             (None, _) => {}
         }
         if depth < 0 {
-            return Some(format!("{} has a ) too many", shown(text)));
+            return Some(format!("{} has one ) too many", shown(text)));
         }
         before = c;
     }
@@ -157,10 +157,10 @@ fn inside(text: &str) -> Option<String> {
     (depth > 0).then(|| format!("{}: a ) is missing", shown(text)))
 }
 
-/// The beginning of a piece of a template, in one line.
+/// The start of a piece of a template, on one line.
 fn shown(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim_end();
-    // Up to the next piece. This one may begin with a character of several bytes.
+    // Up to the next piece. This one may start with a multi-byte character.
     let next = line.char_indices().skip(2).find(|(at, _)| line[*at..].starts_with("{{"));
     let line = next.map_or(line, |(at, _)| &line[..at]).trim_end();
     match line.char_indices().nth(MAX_SHOWN_CHARS) {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_faults_are_named_with_their_place() {
+    fn the_usual_faults_are_reported_with_their_place() {
         for (source, expected) in [
             ("a\nb {{#if cfg.x}\n", "c:2:3: {{#if cfg.x} is not closed: }} is missing"),
             ("exec {{pkg.path}/bin/x", "c:1:6: {{pkg.path}/bin/x is not closed: }} is missing"),
@@ -190,7 +190,7 @@ mod tests {
                 "c:3:1: {{/if}} cannot close {{#each}} of line 2: {{/each}} is expected",
             ),
             ("{{/if}}", "c:1:1: {{/if}} closes nothing: no {{#if}} is open"),
-            ("{{else}}", "c:1:1: {{else}} stands in no block"),
+            ("{{else}}", "c:1:1: {{else}} is outside of a block"),
             ("{{}}", "c:1:1: {{}} is empty: a value or a helper is expected"),
             (
                 "{{cfg.list[0]}}",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_shows_the_inside_of_the_parser() {
+    fn no_message_shows_internals_of_the_parser() {
         for source in [
             "{{#if}}{{/if}}{{a b=}}",
             "{{a..}}",

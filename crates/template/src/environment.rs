@@ -8,15 +8,15 @@ use crate::{
 };
 
 /// Name of the variable that configures a package: `HAB_` and the package's name in ASCII upper
-/// case, `-` as `_`. The origin is no part of it.
+/// case, with `-` as `_`, without the origin.
 #[must_use]
 pub fn environment_variable(package_name: &str) -> String {
     format!("HAB_{}", package_name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Reads the value of a package's variable: TOML, or else JSON. JSON takes Habitat's detour
-/// through TOML text, which puts plain values before tables and refuses `null` at any depth
-/// (reference: templates §1.4).
+/// Reads the value of a package's variable: TOML, or else JSON. JSON is converted to TOML text as
+/// in Habitat, which puts plain values before tables and refuses `null` at any depth (reference:
+/// templates §1.4).
 ///
 /// # Errors
 /// `Unable to find valid TOML or JSON in HAB_X ENVVAR`; or a text that is too long.
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_by_name() {
+    fn other_text_is_refused_with_the_name() {
         let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         for text in [
             r#"{"a":null}"#,

@@ -1,5 +1,5 @@
-//! What can be wrong with configuration and templates: in Habitat's words where a command or an
-//! answer shows them, and in words for the author of the file, with the place in it.
+//! Errors of configuration and templates: in Habitat's words where a command or a response shows
+//! them, and in words for the author of the file, with the position.
 
 use std::fmt;
 
@@ -23,13 +23,13 @@ pub enum ConfigError {
     TooLarge(usize),
 }
 
-/// What is wrong with a TOML text, and where.
+/// A fault in a TOML text, and its position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct TomlFault {
-    /// The parser's own words, several lines, with the offending one.
+    /// The parser's message of several lines, including the faulty one.
     pub text: String,
-    /// What is wrong, in one line.
+    /// The fault, in one line.
     pub message: String,
     /// Line and column, both from 1.
     pub position: (usize, usize),
@@ -46,14 +46,14 @@ impl TomlFault {
     }
 }
 
-/// Line and column of a byte, both from 1; columns count characters.
+/// Line and column of an offset, both from 1; columns count characters.
 pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {
     let before = &source[..source.floor_char_boundary(offset)];
     let line = before.rsplit('\n').next().unwrap_or_default();
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// A template that cannot be loaded: `NAME:LINE:COLUMN: what is wrong`.
+/// A template that cannot be loaded: `NAME:LINE:COLUMN: reason`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateError {
     name: String,
@@ -66,7 +66,7 @@ impl TemplateError {
         Self { name: name.into(), position: None, reason }
     }
 
-    /// Says in words for the author what the parser stumbled over.
+    /// Describes for the author why the parser failed.
     pub(crate) fn of_syntax(name: &str, source: &str, error: &handlebars::TemplateError) -> Self {
         let (offset, reason) = diagnose(source).unwrap_or_else(|| {
             let offset = error.pos().map_or(0, |place| offset(source, place));
@@ -87,13 +87,13 @@ impl TemplateError {
         &self.name
     }
 
-    /// Line and column, both from 1, when the place is known.
+    /// Line and column, both from 1, if known.
     #[must_use]
     pub fn position(&self) -> Option<(usize, usize)> {
         self.position
     }
 
-    /// What is wrong, without name and position.
+    /// The reason, without name and position.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -128,13 +128,13 @@ pub struct RenderError {
     pub template: String,
     /// Line and column, both from 1, of the tag that failed.
     pub position: Option<(usize, usize)>,
-    /// What is wrong, in Habitat's words.
+    /// The reason, in Habitat's words.
     pub reason: String,
-    /// What is wrong, in words for the author of the template.
+    /// The reason, in words for the author of the template.
     pub explanation: String,
 }
 
-/// Stands between the two forms of a reason that a helper gives.
+/// Separates the two forms of a helper's reason.
 pub(crate) const EXPLANATION_MARK: char = '\0';
 
 impl RenderError {
@@ -153,7 +153,7 @@ impl RenderError {
     }
 }
 
-/// `None` where the library's words will do.
+/// `None` where the library's text is sufficient.
 fn explain(reason: &Reason) -> Option<String> {
     Some(match reason {
         Reason::HelperNotFound(name) => format!(
@@ -168,18 +168,18 @@ fn explain(reason: &Reason) -> Option<String> {
             format!("'{helper}' needs at least {} parameters", index + 1)
         }
         Reason::ParamNotFoundForName(helper, name) => {
-            format!("'{helper}' needs a parameter more, '{name}'")
+            format!("'{helper}' needs another parameter, '{name}'")
         }
         Reason::ParamTypeMismatchForName(helper, name, kind)
         | Reason::HashTypeMismatchForName(helper, name, kind) => {
-            format!("'{helper}' wants its parameter '{name}' to be of another kind: {kind}")
+            format!("'{helper}' needs its parameter '{name}' to be of another kind: {kind}")
         }
         Reason::InvalidParamType(_) => {
-            "the parameter is of a kind that the helper cannot use; loops want a list or a table"
+            "the parameter is of a kind that the helper cannot use; loops need a list or a table"
                 .into()
         }
         Reason::InvalidJsonIndex(index) => format!(
-            "'{index}' names no element of a list; write the number of one, as in cfg.list.[0]"
+            "'{index}' is not an element of a list; write the number of an element, as in cfg.list.[0]"
         ),
         Reason::IOError(error) => error.to_string(),
         _ => return None,

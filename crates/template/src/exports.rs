@@ -1,4 +1,4 @@
-//! What of a service's configuration is gossiped in its service rumor.
+//! The part of a service's configuration that its service rumor gossips.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::config::parse_toml;
 /// The rumor's `cfg`: a TOML document with one entry per export whose path is found in the merged
 /// configuration; empty without any. `exports` maps public keys to dotted paths.
 ///
-/// Habitat's quirk is kept, for peers' templates depend on it: a path segment that is not found is
-/// skipped, only the last one decides, so `missing.port` finds the top-level `port`.
+/// Habitat's quirk is kept, because templates of peers depend on it: a path segment that is not
+/// found is skipped, only the last one decides, so `missing.port` finds the top-level `port`.
 #[must_use]
 pub fn rumor_cfg(config: &Table, exports: &BTreeMap<String, String>) -> String {
     let found: Table = exports
@@ -32,7 +32,7 @@ fn find<'a>(config: &'a Table, path: &str) -> Option<&'a Value> {
         .get(last)
 }
 
-/// A member's `cfg` of its service rumor; what cannot be read counts as empty.
+/// The `cfg` of a member's service rumor; invalid text counts as empty.
 #[must_use]
 pub fn parse_rumor_cfg(bytes: &[u8]) -> Table {
     std::str::from_utf8(bytes).ok().and_then(|text| parse_toml(text).ok()).unwrap_or_default()

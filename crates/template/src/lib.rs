@@ -1,12 +1,12 @@
-//! Configuration of a service and the template language that its files are written in.
+//! Configuration of a service and the template language of its files.
 //!
-//! A pure core: texts and values come in as arguments, texts and values go out; no files, no
-//! environment, no clock. Facts are those of Habitat 2.1.78 (reference: templates).
+//! A pure core: texts and values are arguments and results; no files, environment or clock. Facts
+//! are those of Habitat 2.1.78 (reference: templates).
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | the four layers of a service's configuration and their merge |
-//! | [`exports`] | what of the configuration is gossiped |
+//! | [`exports`] | the gossiped part of the configuration |
 //! | [`value`] | TOML as the JSON value that templates and documents see |
 //! | [`context`] | the document that a template is rendered with |
 //! | [`set`] | parsed templates of one `config/` tree or one hook, and their rendering |

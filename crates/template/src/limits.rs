@@ -10,20 +10,20 @@ pub const MAX_MERGE_DEPTH: usize = 30;
 /// Longest accepted template, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
 
-/// Largest product of a template's bytes and tags. The parser counts lines from the beginning for
-/// every tag, so its time grows with this product; at the limit it is about a second.
+/// Largest product of a template's bytes and tags. The parser counts lines from the start for every
+/// tag, so its time grows with this product; at the limit it is about a second.
 pub const MAX_PARSE_WORK: usize = 500_000_000;
 
-/// Longest run of backslashes in a template. Looking for an escaped tag, the parser reads the
-/// rest of the run again for each of them.
+/// Longest run of backslashes in a template. When it looks for an escaped tag, the parser reads the
+/// rest of the run again for each backslash.
 pub const MAX_BACKSLASHES: usize = 256;
 
 /// Deepest nesting of blocks, `else if` links and subexpressions in one template. Public templates stay below 10.
 /// Every level costs a few KiB of stack while rendering.
 pub const MAX_NESTING: usize = 64;
 
-/// Most `{{else if ...}}` links in one template. The parser links them before a depth can be
-/// measured, and taking a longer chain apart would cost a stack frame per link.
+/// Most `{{else if ...}}` links in one template. The parser links them before the depth can be
+/// measured, and dropping a longer chain would cost a stack frame per link.
 pub const MAX_ELSE_LINKS: usize = 256;
 
 /// Longest rendered text of one file, in bytes.
@@ -36,6 +36,7 @@ pub const MAX_STEPS: u64 = 200_000;
 /// Bytes of literal text in a repeated body that count as one work unit.
 pub const TEXT_BYTES_PER_STEP: usize = 16;
 
-/// Stack that nested partials of one rendering may use, in bytes. Ends partials that include
-/// each other without end; real ones nest two or three deep. What lies between two partials is bounded by [`MAX_NESTING`].
+/// Stack that nested partials of one rendering may use, in bytes. Stops infinite recursion of
+/// partials; real ones nest two or three deep. [`MAX_NESTING`] bounds the stack between two
+/// partials.
 pub const MAX_PARTIAL_STACK_BYTES: usize = 512 * 1024;

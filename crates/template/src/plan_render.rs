@@ -29,7 +29,7 @@ pub enum PlanRenderError {
     Render(RenderError),
 }
 
-/// The command has words of its own for the error that a Supervisor calls `Failed to parse TOML`.
+/// The command uses a different text for the error that a Supervisor calls `Failed to parse TOML`.
 fn toml_text(error: &ConfigError) -> String {
     match error {
         ConfigError::Toml(fault) => format!("Can't deserialize TOML: {fault}"),
@@ -37,7 +37,7 @@ fn toml_text(error: &ConfigError) -> String {
     }
 }
 
-/// The template's own text serves as its name, so the name is left out.
+/// The template's text is used as its name, so the name is left out.
 fn template_text(error: &TemplateError) -> String {
     let place = error.position().map_or(String::new(), |(l, c)| format!(" line {l}, col {c}"));
     format!("Error in template{place}: {}", error.reason())
@@ -65,16 +65,16 @@ pub fn context(
     Ok(context)
 }
 
-/// `{"cfg": <table>}`. The detour through JSON text is Habitat's and shows: floats of 17 digits
-/// lose their last one, which they do not in a Supervisor.
+/// `{"cfg": <table>}`. The conversion through JSON text is Habitat's and visible: floats of 17
+/// digits lose the last one, which they do not in a Supervisor.
 fn cfg(text: &str) -> Result<Value, PlanRenderError> {
     let table = parse_toml(text).map_err(PlanRenderError::Toml)?;
     let json = to_json(&table).to_string();
     Ok(json!({ "cfg": serde_json::from_str::<Value>(&json).map_err(PlanRenderError::Json)? }))
 }
 
-/// Renders one template; in messages its text serves as its name, as in Habitat. `root` is put
-/// before the paths that `pkgPathFor` prints.
+/// Renders one template; as in Habitat, messages use its text as its name. `root` is the prefix of
+/// the paths that `pkgPathFor` prints.
 ///
 /// # Errors
 /// A template that cannot be loaded or rendered.

@@ -1,4 +1,4 @@
-//! Parsed templates that know each other: the files of one `config/` tree, or one hook.
+//! Parsed templates that can include each other: the files of one `config/` tree, or one hook.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// Parsed templates by name; each can include the others as `{{> name}}`.
 ///
-/// Holds nothing but the parsed templates: helpers are set up for the time of a rendering.
+/// Holds only the parsed templates: helpers are registered for each rendering.
 #[derive(Debug, Clone)]
 pub struct TemplateSet {
     root: Box<str>,
@@ -32,8 +32,8 @@ impl TemplateSet {
         Self::with_root("/", sources)
     }
 
-    /// Like [`TemplateSet::new`], for a Supervisor whose `/hab` lies below `root` (`FS_ROOT`):
-    /// `pkgPathFor` puts it before the paths that it prints.
+    /// Like [`TemplateSet::new`], for a Supervisor whose `/hab` is below `root` (`FS_ROOT`):
+    /// `pkgPathFor` prepends it to its paths.
     ///
     /// # Errors
     /// As [`TemplateSet::new`].
@@ -59,14 +59,14 @@ impl TemplateSet {
         self.templates.keys().map(String::as_str)
     }
 
-    /// True without any template.
+    /// True when there are no templates.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.templates.is_empty()
     }
 
-    /// Renders every template, sorted by name. All or nothing: with one that fails there is no
-    /// result, so that the caller never writes half a configuration.
+    /// Renders every template, sorted by name. All or nothing: if one fails there is no result, so
+    /// that the caller never writes a partial configuration.
     ///
     /// # Errors
     /// The first template, by name, that fails or exceeds a limit.
@@ -102,8 +102,8 @@ impl TemplateSet {
         let registry = helpers::registry(&self.root, &budget);
         let mut render_context = RenderContext::new(None);
         if let Some(block) = render_context.block_mut().filter(|_| self.uses_partials) {
-            // As partials of the outermost block the files are found wherever a registry's
-            // templates would be, without a registry that owns them.
+            // As partials of the outermost block the files are found like a registry's templates,
+            // without a registry that owns them.
             for (name, template) in &self.templates {
                 block.set_local_partial(name.clone(), template);
             }

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Number, Value};
 
-/// The only member of the object that stands for a TOML date or time.
+/// The only key of the object that represents a TOML date or time.
 pub const DATE_KEY: &str = "$__toml_private_datetime";
 
-/// A TOML table as JSON, keys in their order. Habitat's quirks are kept, since they show in HTTP
-/// documents too (reference: templates §1.7): a date or time becomes an object with the one
-/// member [`DATE_KEY`], and `nan` and the infinities become `null`.
+/// A TOML table as JSON, with keys in order. Habitat's quirks are kept, since HTTP documents show
+/// them too (reference: templates §1.7): a date or time becomes an object with the single key
+/// [`DATE_KEY`], and `nan` and the infinities become `null`.
 #[must_use]
 pub fn to_json(table: &toml::Table) -> Value {
     Value::Object(table.iter().map(|(key, value)| (key.clone(), item(value))).collect())
@@ -27,8 +27,8 @@ fn item(value: &toml::Value) -> Value {
     }
 }
 
-/// Merges `from` into `into`: objects by key, everything else replaces. A known key keeps its
-/// place, a new one goes to the end.
+/// Merges `from` into `into`: objects by key, other values are replaced. A known key keeps its
+/// position, a new one is appended.
 pub(crate) fn merge_json(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

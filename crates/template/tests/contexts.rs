@@ -20,7 +20,7 @@ fn port(value: &Value) -> u16 {
     value.as_u64().and_then(|port| port.try_into().ok()).expect("a port")
 }
 
-/// The facts behind a dumped `pkg`; what the builder derives is not taken over.
+/// The facts of a dumped `pkg`, without those that the builder derives.
 fn pkg(dumped: &Value) -> Pkg {
     Pkg {
         ident: text(&dumped["ident"]).parse().expect("an identifier"),
@@ -51,7 +51,7 @@ fn sys(dumped: &Value) -> Sys {
     }
 }
 
-/// What the template `{{toJson this}}` makes of a context.
+/// The output of the template `{{toJson this}}` for a context.
 fn dump(context: &Value) -> String {
     TemplateSet::new([("ctx.json".to_owned(), "{{toJson this}}".to_owned())])
         .expect("a valid template")

@@ -1,4 +1,4 @@
-//! What a set of templates keeps on the heap: a Supervisor holds one per service and hook.
+//! Heap memory of a template set: a Supervisor holds one per service and hook.
 #![allow(unsafe_code, reason = "an allocator that counts must implement an unsafe trait")]
 
 use std::{
@@ -60,7 +60,7 @@ no-appendfsync-on-rewrite no
 #[test]
 fn a_set_of_five_small_files_keeps_less_than_40_kib() {
     let sources = || (0..5).map(|n| (format!("file-{n}.conf"), FILE.to_owned()));
-    // Whatever the engine keeps once per process is paid for here.
+    // Allocates everything that the engine keeps once per process.
     let set = TemplateSet::new(sources()).expect("valid templates");
     let context = serde_json::json!({"sys": {"ip": "10.0.0.1"}});
     set.render_all(&context).expect("renders");

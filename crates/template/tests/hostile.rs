@@ -1,4 +1,4 @@
-//! Templates made to exhaust stack, time or memory end in an error.
+//! Templates designed to exhaust stack, time or memory return an error.
 
 use roost_template::{
     TemplateSet,
@@ -6,7 +6,7 @@ use roost_template::{
 };
 use serde_json::{Value, json};
 
-/// Loads and renders one file, or says why not.
+/// Loads and renders one file, or returns the reason of the failure.
 fn render(sources: &[(&str, &str)], context: &Value) -> Result<String, String> {
     let sources = sources.iter().map(|(name, text)| ((*name).into(), (*text).into()));
     let set = TemplateSet::new(sources).map_err(|error| error.reason().to_owned())?;
@@ -66,7 +66,7 @@ fn a_template_that_would_take_long_to_parse_is_refused() {
 }
 
 #[test]
-fn partials_that_include_each_other_without_end_are_refused() {
+fn partials_with_infinite_recursion_are_refused() {
     for sources in [
         &[("t", "{{> u}}"), ("u", "{{> t}}")][..],
         &[
@@ -85,7 +85,7 @@ fn partials_that_include_each_other_without_end_are_refused() {
 }
 
 #[test]
-fn partials_may_nest_as_deep_as_anyone_could_want() {
+fn partials_may_nest_deeply() {
     let inline: String = (0..16)
         .map(|n| {
             format!(
@@ -114,7 +114,7 @@ fn partials_that_double_at_each_level_run_out_of_steps() {
 
 #[test]
 fn nested_loops_run_out_of_steps() {
-    // Literal text makes a round dear, so that the test needs few of them.
+    // Literal text makes a round expensive, so that the test needs few of them.
     let text = "x".repeat(64_000);
     let context = json!({ "l": vec![0; 200], "m": vec![json!({"alive": true}); 200] });
     for (open, close) in
@@ -138,7 +138,7 @@ fn output_is_bounded() {
     assert!(render(&[("t", &text)], &context).is_err());
     let reason = render(&[("t", "{{strReplace text \"\" text}}")], &context).expect_err("10 GB");
     assert!(reason.contains("longer than"), "{reason}");
-    // What a partial block captures is paid for by its literal text.
+    // Literal text pays for the captured output of a partial block.
     let text = format!("{{{{#> u}}}}{{{{#each l}}}}{}{{{{/each}}}}{{{{/u}}}}", "z".repeat(100_000));
     let reason = render(&[("t", &text), ("u", "")], &context).expect_err("200 MB");
     assert!(reason.contains("loop rounds and partials"), "{reason}");
@@ -153,8 +153,8 @@ fn the_deepest_rendering_fits_the_two_mebibytes_of_a_worker_thread() {
         ("{{#with @root.m as |x|}}", "{{/with}}"),
         ("{{#> none}}", "{{/none}}"),
     ] {
-        // Full nesting between partials, so that the last partial allowed is followed by as much
-        // as one template can add.
+        // Full nesting between partials, so that after the last allowed partial comes the deepest
+        // template.
         let include = |name: &str| nested(open, &format!("{{{{> {name}}}}}"), close, MAX_NESTING);
         let sources = [("t", &*include("u")), ("u", &*include("t"))];
         let context = json!({ "m": member });

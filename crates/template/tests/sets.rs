@@ -40,7 +40,7 @@ fn an_inline_partial_hides_a_file_of_that_name_and_blocks_reach_partials() {
         ],
         &json!({}),
     );
-    // `q` alone has no block to show, so the set as a whole does not render.
+    // `q` alone has no block to show, so the whole set does not render.
     assert_eq!(files.expect_err("q fails").template, "q");
     let set = set(&[
         ("p", "file"),
@@ -61,7 +61,7 @@ fn one_failing_file_means_no_files_and_is_named() {
         "Error rendering \"b\" line 2, col 2: Helper/Decorator $helper_fn_name param with name 0 \
          type mismatch for string"
     );
-    assert_eq!(error.explanation, "toUppercase wants a text as parameter 1, and it is a number");
+    assert_eq!(error.explanation, "toUppercase needs a text as parameter 1, but it is a number");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_template_that_cannot_be_loaded_names_file_line_and_column() {
 }
 
 #[test]
-fn the_root_is_put_before_package_paths() {
+fn the_root_is_prepended_to_package_paths() {
     let source = || [("t".to_owned(), "{{pkgPathFor \"core/zlib\"}}".to_owned())];
     let context = json!({"pkg": {"deps": [
         "nonsense",

@@ -23,8 +23,8 @@ fn outcome(case_context: &Value, template: &str) -> Result<String, (&'static str
     })
 }
 
-/// The two cases that crash Habitat, and what is sane instead: without `pkg.deps` nothing
-/// matches, and a member whose `alive` is no boolean is not alive.
+/// The two cases that crash Habitat, with sane results: without `pkg.deps` nothing matches, and a
+/// member whose `alive` is not a boolean is not alive.
 const CRASHES_OF_HABITAT: [(&str, &str); 2] = [("pkgPathFor-18", ""), ("eachAlive-bad-01", "")];
 
 #[test]
@@ -50,7 +50,7 @@ fn every_recorded_template_renders_as_in_habitat() {
             Some("render") => {
                 let message = expected["message"].as_str().expect("text");
                 let whole = format!("Error rendering \"{template}\" {message}");
-                // The recording lost blanks at the end of messages.
+                // The recording lost trailing blanks of messages.
                 matches!(&got, Err(("render", text)) if text.trim_end() == whole)
             }
             Some(other) => {

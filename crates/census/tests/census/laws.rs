@@ -1,4 +1,4 @@
-//! What holds for every census, and cases that no recording shows.
+//! Properties of every census, and cases without a recording.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ const QUIET: Update = Update { changed: false, warnings: Vec::new() };
 const NEWS: Update = Update { changed: true, warnings: Vec::new() };
 
 #[test]
-fn the_same_state_again_is_no_change() {
+fn the_same_state_again_is_not_a_change() {
     let (mut ring, mut census) = trio();
     elect(&mut ring, "b", ElectionStatus::Finished);
     ring.files = vec![content("web.default", "f", 1, "text")];
@@ -88,7 +88,7 @@ fn groups_and_members_stay_when_their_rumors_are_gone() {
 }
 
 #[test]
-fn a_file_makes_a_group_and_a_config_or_an_election_does_not() {
+fn a_file_creates_a_group_and_a_config_or_an_election_does_not() {
     let mut census = Census::new("a");
     let ring = Ring {
         configs: vec![content("x.default", "", 1, "a = 1")],
@@ -114,7 +114,7 @@ fn before_the_member_list_knows_them_only_the_own_member_is_alive() {
 }
 
 #[test]
-fn gossip_is_reached_where_the_member_list_says() {
+fn the_gossip_address_comes_from_the_member_list() {
     let (mut ring, mut census) = trio();
     ring.members[1].1 = "192.0.2.7".into();
     ring.members[2].1 = String::new();
@@ -155,7 +155,7 @@ fn the_leader_stays_until_another_election_is_finished() {
 }
 
 #[test]
-fn a_winner_without_a_service_leads_nobody() {
+fn a_winner_without_a_service_is_not_a_leader() {
     let (mut ring, mut census) = trio();
     elect(&mut ring, "nobody", ElectionStatus::Finished);
     ring.update(&mut census);
@@ -177,7 +177,7 @@ fn update_elections_have_leaders_of_their_own() {
 }
 
 #[test]
-fn the_package_incarnation_of_a_group_never_falls() {
+fn the_package_incarnation_of_a_group_never_decreases() {
     let (mut ring, mut census) = trio();
     ring.services[0].pkg_incarnation = 4;
     ring.update(&mut census);
@@ -300,7 +300,7 @@ fn the_previous_peer_is_the_nearest_smaller_alive_one_in_a_circle() {
 }
 
 #[test]
-fn a_sight_changes_with_what_templates_see_and_with_nothing_else() {
+fn a_sight_changes_only_with_template_values() {
     let (mut ring, mut census) = trio();
     ring.services.push(service("b", "db.default", 1, ""));
     ring.services.push(service("b", "other.default", 1, ""));
@@ -343,7 +343,7 @@ fn dead_members_are_in_sight_where_templates_show_them() {
         census.sight(&name, [])
     };
     let first = look(&ring);
-    ring.update_elections[0].1 = "nobody".into(); // only what `c` thinks of itself changes
+    ring.update_elections[0].1 = "nobody".into(); // only the standing of `c` changes
     let second = look(&ring);
     assert_ne!(second, first, "the update leader");
     ring.services[1].incarnation = 2;
@@ -426,15 +426,15 @@ proptest! {
         }
     }
 
-    /// What [`roost_census::input`] promises: it is enough to tell what is different.
+    /// Property of [`roost_census::input`]: changed parts suffice.
     #[test]
-    fn telling_only_what_is_different_comes_to_the_same(
+    fn partial_input_gives_the_same_result(
         rings in prop::collection::vec(any_ring(), 1..6),
     ) {
         let (mut whole, mut partly) = (Census::new("a"), Census::new("a"));
         let mut told = Ring::default();
         for mut ring in rings {
-            // A real ring forgets no service, file, config or member.
+            // A real ring never forgets a service, file, config or member.
             told.carry_over(&mut ring);
             let news = told.what_is_new_in(&ring);
             let mut expected = ring.update(&mut whole);
@@ -453,13 +453,13 @@ proptest! {
     }
 }
 
-/// A configuration that takes many times its length once it is parsed.
+/// A configuration that grows many times when parsed.
 fn bomb() -> String {
     format!("a = [{}]", "1,".repeat(200_000))
 }
 
 #[test]
-fn a_configuration_with_too_many_values_is_refused_and_told_once() {
+fn a_configuration_with_too_many_values_is_refused_and_reported_once() {
     let (mut ring, mut census) = trio();
     ring.configs = vec![content("web.default", "", 1, &bomb())];
     let update = ring.update(&mut census);
@@ -470,7 +470,7 @@ fn a_configuration_with_too_many_values_is_refused_and_told_once() {
 }
 
 #[test]
-fn what_is_not_encrypted_is_not_tried_again_and_a_box_only_with_new_keys() {
+fn plain_contents_are_not_retried_and_boxes_only_with_new_keys() {
     let (mut ring, mut census) = trio();
     ring.configs = vec![encrypted(content("web.default", "", 1, "x"))];
     ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
@@ -488,23 +488,23 @@ fn what_is_not_encrypted_is_not_tried_again_and_a_box_only_with_new_keys() {
 }
 
 #[test]
-fn only_groups_that_somebody_can_see_are_read() {
+fn only_visible_groups_are_read() {
     let (mut ring, mut census) = trio();
     assert!(!census.look_at([]));
     ring.configs = vec![content("web.default", "", 3, "a = = 1")];
     ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
-    assert_eq!(ring.update(&mut census), NEWS, "nobody looks");
+    assert_eq!(ring.update(&mut census), NEWS, "not visible");
     let taken = |census: &Census| web(census).service_config.as_ref().map(|it| it.incarnation);
     assert_eq!(taken(&census), Some(3));
     let group = group("web.default");
     assert!(census.look_at([&group]));
-    assert_eq!(census.in_sight_anew().collect::<Vec<_>>(), [&group]);
+    assert_eq!(census.newly_visible().collect::<Vec<_>>(), [&group]);
     let update = ring.update(&mut census);
     assert_eq!((update.warnings.len(), taken(&census)), (2, None), "{:?}", update.warnings);
-    assert!(!census.look_at([&group]), "it was told of");
+    assert!(!census.look_at([&group]), "already reported");
 }
 
-/// Reads what is unread of `web.default`, as a thread beside the census does; how much that was.
+/// Reads the unread contents of `web.default`, like a separate thread; returns how many.
 fn read(census: &Census) -> usize {
     let group = group("web.default");
     let unread = census.unread([&group]);
@@ -514,23 +514,23 @@ fn read(census: &Census) -> usize {
 }
 
 #[test]
-fn a_census_that_is_read_beside_parses_nothing_itself() {
+fn a_census_with_read_beside_parses_nothing_itself() {
     let (mut ring, census) = trio();
     let mut census = census.read_beside();
     let web_default = group("web.default");
     census.look_at([&web_default]);
     ring.configs = vec![content("web.default", "", 1, "a = 1")];
-    // Parsing within an update or a question fails an assertion of the content.
+    // Parsing within an update or a query fails an assertion of the content.
     assert!(ring.update(&mut census).changed);
     let taken = |census: &Census| web(census).service_config.as_ref().map(|it| it.incarnation);
     assert_eq!((taken(&census), census.unread([&web_default]).len()), (None, 4));
     assert_eq!(census.waiting().collect::<Vec<_>>(), [&web_default]);
     assert_eq!(read(&census), 4);
-    assert!(ring.update(&mut census).changed, "now it is taken");
+    assert!(ring.update(&mut census).changed, "now it is applied");
     assert_eq!((taken(&census), census.waiting().count()), (Some(1), 0));
     assert_eq!(census.svc_value(&web_default).expect("it is read")["me"]["cfg"]["port"], 80);
 
-    // One that cannot be read leaves the former value, and is read and reported once.
+    // An invalid one leaves the former value, and is read and reported once.
     ring.configs = vec![content("web.default", "", 2, "a = = 1")];
     assert_eq!(ring.update(&mut census).warnings, Vec::<String>::new());
     assert_eq!((taken(&census), read(&census)), (Some(1), 1));
@@ -538,7 +538,7 @@ fn a_census_that_is_read_beside_parses_nothing_itself() {
     assert_eq!(ring.update(&mut census), Update::default());
     assert_eq!((taken(&census), census.waiting().count()), (Some(1), 0));
 
-    // One that waits is replaced by a newer one.
+    // A waiting one is replaced by a newer one.
     ring.configs = vec![content("web.default", "", 3, "a = 3")];
     ring.update(&mut census);
     ring.configs = vec![content("web.default", "", 4, "a = 4")];
@@ -549,7 +549,7 @@ fn a_census_that_is_read_beside_parses_nothing_itself() {
 }
 
 #[test]
-fn a_config_that_was_taken_unseen_is_read_beside_when_its_group_comes_into_sight() {
+fn a_config_accepted_unread_is_read_beside_when_its_group_becomes_visible() {
     let (mut ring, census) = trio();
     let mut census = census.read_beside();
     census.look_at([]);
@@ -567,7 +567,7 @@ fn a_config_that_was_taken_unseen_is_read_beside_when_its_group_comes_into_sight
 }
 
 #[test]
-fn a_file_whose_name_is_no_file_name_is_refused_and_named_without_control_characters() {
+fn a_file_with_an_invalid_name_is_refused_and_reported_without_control_characters() {
     let (mut ring, mut census) = trio();
     let file = |name| content("web.default", name, 1, "x");
     ring.files = ["a\nhab-sup(MR): b", "../x", "..", "good.txt"].map(file).to_vec();

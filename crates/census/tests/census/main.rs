@@ -1,4 +1,4 @@
-//! Tests of the census through its public face.
+//! Tests of the census through its public interface.
 
 mod laws;
 mod recorded;

@@ -1,4 +1,4 @@
-//! The census of Habitat 2.1.78, made anew from what it showed of its rumors at the same moment.
+//! The census of Habitat 2.1.78, rebuilt from its rumors of the same moment.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
@@ -33,7 +33,7 @@ fn contents(store: &Value, bytes: &str) -> Vec<Content> {
     by_group.map(content).collect()
 }
 
-/// The rumors that a `/butterfly` document shows.
+/// The rumors in a `/butterfly` document.
 fn ring(butterfly: &Value) -> Ring {
     let service = |service: &Value| Service {
         member_id: text(&service["member_id"]),
@@ -71,7 +71,7 @@ fn ring(butterfly: &Value) -> Ring {
     }
 }
 
-/// The document at `/census`, without `changed`, which is about the time between two looks.
+/// The document at `/census`, without `changed`, which depends on the time between two requests.
 fn document(census: &Census) -> Value {
     let counters = census.counters();
     let groups =
@@ -144,7 +144,7 @@ fn member_of(member: &Member) -> Value {
 }
 
 #[test]
-fn the_recorded_census_comes_of_the_recorded_rumors() {
+fn the_recorded_rumors_give_the_recorded_census() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/http");
     let mut steps_seen = 0;
     for file in fs::read_dir(dir).expect("fixtures") {
@@ -169,8 +169,8 @@ fn the_recorded_census_comes_of_the_recorded_rumors() {
     assert_eq!(steps_seen, 21);
 }
 
-/// The facts behind the values `svc` and `bind` that templates saw, with an election in the
-/// state that the context tells and a finished one before it when that left a leader.
+/// The facts behind the template values `svc` and `bind`, with an election in the state of the
+/// context, after a finished one if that left a leader.
 fn rings(context: &Value) -> Vec<Ring> {
     let mut ring = Ring::default();
     let mut seen = BTreeSet::new();

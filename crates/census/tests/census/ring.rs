@@ -1,4 +1,4 @@
-//! Inputs of a census that own their data, so that tests can read them from documents.
+//! Owned inputs of a census, so that tests can read them from documents.
 
 use roost_census::{
     Census, ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
@@ -42,7 +42,7 @@ pub(crate) struct Ring {
     pub(crate) counters: Counters,
 }
 
-/// "Decrypts" by turning the bytes around; a message that starts with `x` has no key.
+/// "Decrypts" by reversing the bytes; a message that starts with `x` has no key.
 pub(crate) fn decrypt(message: &[u8]) -> Result<Vec<u8>, String> {
     if message.starts_with(b"x") {
         return Err("Key not found".into());
@@ -55,7 +55,7 @@ impl Ring {
         census.update(&self.input(), &mut decrypt)
     }
 
-    /// Adds to a later state what was known in this one and is not in that one.
+    /// Adds to a later state what it lacks of this one.
     pub(crate) fn carry_over(&self, later: &mut Self) {
         fn add<T: Clone>(old: &[T], new: &mut Vec<T>, is_same: impl Fn(&T, &T) -> bool) {
             let missing: Vec<T> =
@@ -72,7 +72,7 @@ impl Ring {
         add(&self.members, &mut later.members, |a, b| a.0 == b.0);
     }
 
-    /// The groups of a later state in which something is different, and the members that are.
+    /// The changed groups of a later state, and the changed members.
     pub(crate) fn what_is_new_in(&self, later: &Self) -> Self {
         let of = |ring: &Self, group: &str| Self {
             services: ring.services.iter().filter(|s| s.group.as_str() == group).cloned().collect(),
@@ -181,13 +181,13 @@ pub(crate) fn sys(value: &Value) -> SysInfo {
     }
 }
 
-/// A table shown as JSON, as the TOML that a rumor carries.
+/// A JSON table as the TOML of a rumor.
 pub(crate) fn toml_bytes(cfg: &Value) -> Vec<u8> {
     let table: toml::Table = serde_json::from_value(cfg.clone()).expect("a table");
     toml::to_string(&table).expect("TOML").into_bytes()
 }
 
-/// Whose entry it is, in a document whose keys name the owners.
+/// Entries of a document whose keys are their owners.
 pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().expect("an object").iter()
 }

@@ -59,7 +59,7 @@ fn a_template_that_fails_to_render_leaves_no_half_written_configuration() {
     sup.wait_log("Failed to compile configuration: ");
     wait_condition(
         &sup,
-        "/config/b.conf:1:1: toUppercase wants a text as parameter 1, and it is a number",
+        "/config/b.conf:1:1: toUppercase needs a text as parameter 1, but it is a number",
     );
     assert!(!root.join("hab/svc/web/config/a.conf").exists());
 }

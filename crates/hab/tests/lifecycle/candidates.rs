@@ -37,7 +37,7 @@ fn a_directory_with_an_error_does_not_touch_the_process_and_names_the_file() {
         ("hooks/init.sh", "#!/bin/sh\n", ""),
         ("default.toml", "v = = 1\n", "default.toml"),
         ("default.toml", "v = 5\n", ""),
-        ("config/c", "{{toUppercase cfg.v}}\n", "config/c:1:1: toUppercase wants a text"),
+        ("config/c", "{{toUppercase cfg.v}}\n", "config/c:1:1: toUppercase needs a text"),
     ] {
         if fault.is_empty() {
             // What is mended is taken over; the next step sees the new process.
@@ -64,7 +64,7 @@ fn a_directory_with_an_error_does_not_touch_the_process_and_names_the_file() {
     let before = pid_of(&web(&sup));
     kill(before, rustix::process::Signal::KILL);
     wait_web(&sup, |service| is_up(service) && pid_of(service) != before);
-    wait_condition(&sup, "config/c:1:1: toUppercase wants a text");
+    wait_condition(&sup, "config/c:1:1: toUppercase needs a text");
     assert_eq!(root.read("hab/svc/web/config/c"), "v=5\n");
 }
 

@@ -1,11 +1,11 @@
-//! The invisible helper that makes a repeated part of a template pay for each use.
+//! The hidden helper that charges each use of a repeated part of a template.
 
 use handlebars::{Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext};
 
 use super::value;
 use crate::budget::Budget;
 
-/// Its name, which no template can spell.
+/// Its name, which no template can contain.
 pub(crate) const COUNT_USE: &str = "(count use)";
 
 pub(super) struct CountUse<'a>(pub(super) &'a Budget);

@@ -13,9 +13,9 @@ struct Round<'a> {
     /// Last segment of the element's path in the list or object.
     segment: String,
     element: &'a Value,
-    /// `index` or `key`: name of the loop variable that tells the round.
+    /// `index` or `key`: name of the loop variable for the round.
     label_name: &'static str,
-    /// What that variable and the second block parameter show.
+    /// Value of that variable and of the second block parameter.
     label: Value,
     is_first: bool,
     /// Known for lists only.
@@ -39,8 +39,8 @@ impl HelperDef for EachAlive {
                 .inverse()
                 .map_or(Ok(()), |inverse| inverse.render(registry, context, rc, out));
         }
-        // One scope for all rounds. It refers to the element by path where the list has one, and
-        // holds a copy where the list was computed.
+        // One scope for all rounds. It refers to the element by path if the list has one, and holds
+        // a copy if the list was computed.
         let base = param.context_path();
         rc.push_block(BlockContext::new());
         for round in rounds(param.value())? {
@@ -66,8 +66,8 @@ impl HelperDef for EachAlive {
     }
 }
 
-/// The living of a list, counted from 1, unlike `each`; or the entries of an object that is
-/// itself a living member.
+/// The alive members of a list, counted from 1, unlike `each`; or the entries of an object that is
+/// itself an alive member.
 fn rounds(list: &Value) -> Result<Vec<Round<'_>>, RenderError> {
     match list {
         Value::Array(members) => {
@@ -100,7 +100,7 @@ fn rounds(list: &Value) -> Result<Vec<Round<'_>>, RenderError> {
     }
 }
 
-/// Habitat crashes when `alive` is no boolean; here that is not alive.
+/// Habitat crashes when `alive` is not a boolean; here that counts as not alive.
 fn is_alive(member: &Value) -> bool {
     member.get("alive") == Some(&Value::Bool(true))
 }

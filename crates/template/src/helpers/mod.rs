@@ -14,8 +14,7 @@ pub(crate) use self::count_use::COUNT_USE;
 use self::{count_use::CountUse, each_alive::EachAlive, pkg_path_for::PkgPathFor, print::Print};
 use crate::budget::{Budget, explained};
 
-/// An engine without templates, made for one rendering: some thirty small allocations, none of
-/// which stay.
+/// An engine without templates, made for one rendering: about thirty small temporary allocations.
 pub(crate) fn registry<'a>(root: &'a str, budget: &'a Budget) -> Handlebars<'a> {
     let mut registry = Handlebars::new();
     registry.register_escape_fn(handlebars::no_escape);
@@ -44,8 +43,8 @@ fn text<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a str, RenderError
         .ok_or_else(|| type_mismatch(helper, index, "a text"))
 }
 
-/// A parameter is of another kind than the helper wants. Habitat prints the placeholder of its macro
-/// literally, whatever helper and parameter it was.
+/// A parameter has the wrong type. Habitat prints the placeholder of its macro literally, for every
+/// helper and parameter.
 fn type_mismatch(helper: &Helper<'_>, index: usize, wanted: &str) -> RenderError {
     let reason =
         RenderErrorReason::ParamTypeMismatchForName("$helper_fn_name", "0".into(), "string".into());
@@ -59,5 +58,5 @@ fn type_mismatch(helper: &Helper<'_>, index: usize, wanted: &str) -> RenderError
         Some(Value::Object(_)) => "it is a table",
     };
     let (name, number) = (helper.name(), index + 1);
-    explained(&reason, &format!("{name} wants {wanted} as parameter {number}, and {found}"))
+    explained(&reason, &format!("{name} needs {wanted} as parameter {number}, but {found}"))
 }

@@ -1,4 +1,4 @@
-//! `pkgPathFor`: where a dependency of the running package is installed.
+//! `pkgPathFor`: the install directory of a dependency of the running package.
 
 use handlebars::{Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext};
 use roost_ident::PackageIdent;
@@ -8,7 +8,7 @@ use super::value;
 use crate::budget::refusal;
 
 pub(super) struct PkgPathFor<'a> {
-    /// What comes before `/hab`; empty for a root of `/`.
+    /// Prefix of `/hab`; empty for a root of `/`.
     pub(super) root: &'a str,
 }
 
@@ -25,8 +25,8 @@ impl HelperDef for PkgPathFor<'_> {
             .and_then(Value::as_str)
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| refusal("Invalid package identifier for \"pkgPathFor\"".into()))?;
-        // Habitat crashes without `pkg.deps`, which only `hab plan render` can bring about; here
-        // that is a package without dependencies.
+        // Habitat crashes without `pkg.deps`, which only `hab plan render` can cause; here that is
+        // a package without dependencies.
         let deps = context.data().pointer("/pkg/deps").and_then(Value::as_array);
         let found = deps
             .into_iter()

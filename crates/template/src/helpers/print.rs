@@ -1,4 +1,4 @@
-//! A helper that prints a text made of its parameters alone.
+//! A helper that prints a text made only from its parameters.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,

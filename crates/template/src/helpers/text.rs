@@ -1,4 +1,4 @@
-//! Helpers that make text of text: `toUppercase`, `toLowercase`, `strReplace`, `strConcat`, `strJoin`.
+//! Helpers on text: `toUppercase`, `toLowercase`, `strReplace`, `strConcat`, `strJoin`.
 
 use handlebars::{Helper, RenderError};
 use serde_json::Value;
@@ -34,8 +34,8 @@ pub(super) fn str_join(helper: &Helper<'_>) -> Result<String, RenderError> {
     join(list.iter(), text(helper, 1)?)
 }
 
-/// Compact JSON of each value with the quotes cut out, so escapes of strings survive, as in
-/// Habitat. Objects are skipped.
+/// Compact JSON of each value without quotes, so escapes in strings remain, as in Habitat. Objects
+/// are skipped.
 fn join<'a>(
     values: impl Iterator<Item = &'a Value>,
     separator: &str,
