@@ -178,7 +178,8 @@ impl Shared {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Starts a thread of the launcher, which needs little room.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let thread = std::thread::Builder::new().name(format!("hab-{name}"));
     thread.stack_size(STACK_BYTES).spawn(work).map(|_| ())
 }

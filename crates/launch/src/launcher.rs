@@ -103,9 +103,12 @@ enum Phase {
     },
 }
 
+/// Stands for the Supervisor among the ids of processes, which begin with 1.
+const SUPERVISOR_PIPE: u64 = 0;
+
 /// One output of a process.
 struct Pipe {
-    /// Of the process.
+    /// Of the process; [`SUPERVISOR_PIPE`] for the Supervisor's.
     id: u64,
     /// `None` once it ended; swept at the end of the turn.
     fd: Option<OwnedFd>,
@@ -119,6 +122,8 @@ enum Sink {
     Service { group: String, splitter: Splitter },
     /// Pieces to the Supervisor.
     Hook,
+    /// Lines of the Supervisor, to the launcher's own output as they are.
+    Supervisor { splitter: Splitter },
 }
 
 /// Brings together how a hook ended and the end of its output, which come in any order.
@@ -250,8 +255,8 @@ impl Launcher {
                 add(Token::Pipe(at), fd.as_fd(), PollFlags::IN);
             }
         }
-        for fd in self.printer.pending() {
-            add(Token::Output, fd, PollFlags::OUT);
+        for (fd, flags) in self.printer.pending() {
+            add(Token::Output, fd, flags);
         }
         add(Token::Disk, self.disk.as_fd(), PollFlags::IN);
         add(Token::Signals, self.signals.as_fd(), PollFlags::IN);

@@ -35,6 +35,7 @@ pub mod codec;
 pub mod decoders;
 mod disk;
 pub mod environment;
+mod file_writer;
 pub mod group;
 mod last_words;
 mod launcher;

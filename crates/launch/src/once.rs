@@ -75,7 +75,7 @@ fn start(hook: &Hook<'_>, program: &Path, leading: &[OsString]) -> StartResult {
         spawn::fork(&prepared, &Role::Child { user: hook.user }, &getrlimit(Resource::Nofile))?;
     let Forked { pid, .. } = forked;
     let mut forked = forked;
-    let outputs = forked.outputs.take();
+    let outputs = std::mem::take(&mut forked.outputs);
     let status = forked.go();
     let outcome = loop {
         if let Some(outcome) = spawn::outcome(&status) {
@@ -93,10 +93,7 @@ fn start(hook: &Hook<'_>, program: &Path, leading: &[OsString]) -> StartResult {
         }
         return Ok(Err(failure));
     }
-    let outputs = outputs
-        .into_iter()
-        .flat_map(|(stdout, stderr)| [(Stream::Stdout, stdout), (Stream::Stderr, stderr)]);
-    Ok(Ok((Started { pid, outputs: outputs.collect() }, status)))
+    Ok(Ok((Started { pid, outputs }, status)))
 }
 
 fn read_to_the_end(

@@ -2,8 +2,12 @@
 //!
 //! A slow reader slows the services down, as a pipe would: while more than [`HIGH_BYTES`] wait,
 //! their pipes are left unread ([`Printer::is_congested`]). A reader that takes nothing for
-//! [`STALL`] is given up: lines are dropped and counted until it reads again, and the count is
-//! printed then. An output that is closed or fails loses its lines in the same way.
+//! [`STALL`] is given up: from then on services are not slowed down any more; [`SPARE_BYTES`] are
+//! kept for it, further lines are dropped and counted, and the count is printed when it reads again.
+//! An output that is closed or fails loses its lines in the same way.
+//!
+//! A file is slow when its disk is, and then blocks whoever writes: a thread writes to it
+//! ([`FileWriter`]).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -17,6 +21,7 @@ use rustix::fs::FileType;
 use rustix::net::SendFlags;
 
 use crate::clock;
+use crate::file_writer::{FileWriter, Written};
 use crate::line::{self, Level, Line, Style};
 use crate::wire::Stream;
 
@@ -25,11 +30,16 @@ const HIGH_BYTES: usize = 64 * 1024;
 /// More never waits. Above [`HIGH_BYTES`] come only lines of the launcher itself and those of one
 /// last read, which are fewer even with the longest preambles.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// As much is kept for a reader that was given up: a disk that is busy for some seconds costs no
+/// line.
+const SPARE_BYTES: usize = 1024 * 1024;
 /// A reader that takes nothing for so long is given up.
 const STALL: Duration = Duration::from_secs(1);
 /// Bytes the kernel writes into a pipe as a whole (pipe(7)): lines of ours and of the Supervisor,
 /// which shares the output, do not mix as long as they are within.
 const WHOLE_BYTES: usize = libc::PIPE_BUF;
+/// Handed over at once to the thread that writes a file, which takes any number of bytes whole.
+const HANDOVER_BYTES: usize = 64 * 1024;
 
 /// Both outputs and the style of lines.
 #[derive(Debug)]
@@ -68,6 +78,22 @@ impl Printer {
         self.output(stream).line(style, Line::printed(group, None, stream, text));
     }
 
+    /// A line that the Supervisor printed, as it is. Call [`Printer::flush`] after the last.
+    pub(crate) fn supervisor(&mut self, stream: Stream, line: &str) {
+        let output = self.output(stream);
+        output.push(line);
+        output.push("\n");
+    }
+
+    /// Whether a write to this output may block, so that only our thread may write to it.
+    pub(crate) fn may_block(&self, stream: Stream) -> bool {
+        let output = match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        matches!(output.sink.way, Way::Thread(_))
+    }
+
     /// A line of the diagnostic log on stderr (reference: control §20.4).
     pub(crate) fn log_error(&mut self, text: &str) {
         let line = format!("[{} ERROR hab_launch] {text}", rfc3339_s(clock::unix_ms()));
@@ -96,12 +122,9 @@ impl Printer {
         output.waiting.len() > HIGH_BYTES && !output.given_up
     }
 
-    /// The outputs that have something to write, for `poll`.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [&self.stdout, &self.stderr]
-            .into_iter()
-            .filter(|output| !output.waiting.is_empty())
-            .map(|output| output.sink.fd())
+    /// What to wait for before more can be written.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        [&self.stdout, &self.stderr].into_iter().filter_map(Output::awaited)
     }
 
     /// When a stalled output is to be given up.
@@ -120,14 +143,15 @@ impl Printer {
         }
     }
 
-    /// Writes the rest before the end, at most for as long as a stall.
+    /// Writes the rest before the end, at most for as long as a stall. A thread that a hanging disk
+    /// holds keeps the process from being collected until the disk answers, after everything ended.
     pub(crate) fn finish(&mut self) {
         let end = Instant::now() + STALL;
         loop {
             self.flush();
             let left = end.saturating_duration_since(Instant::now());
             let mut fds: Vec<PollFd<'_>> =
-                self.pending().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)).collect();
+                self.pending().map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)).collect();
             if fds.is_empty() || left.is_zero() {
                 return;
             }
@@ -188,15 +212,36 @@ impl Output {
     }
 
     fn push(&mut self, line: &str) {
-        if self.given_up || self.waiting.len() > MOST_BYTES {
+        let room = if self.given_up { SPARE_BYTES } else { MOST_BYTES };
+        if self.waiting.len() > room {
             self.dropped_lines += 1;
         } else {
             self.waiting.extend_from_slice(line.as_bytes());
         }
     }
 
+    /// The descriptor that says when there is something to do, if there will be.
+    fn awaited(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match &self.sink.way {
+            Way::Thread(writer) => (writer.is_busy() || !self.waiting.is_empty())
+                .then(|| (writer.as_fd(), PollFlags::IN)),
+            _ => (!self.waiting.is_empty()).then(|| (self.sink.fd(), PollFlags::OUT)),
+        }
+    }
+
+    /// Takes in what the thread has written.
+    fn settle(&mut self) {
+        if let Way::Thread(writer) = &self.sink.way
+            && let Some(Written { lost_lines }) = writer.take_result()
+        {
+            self.dropped_lines += lost_lines.unwrap_or(0);
+            self.sink.failed = lost_lines.is_some();
+        }
+    }
+
     fn flush(&mut self, style: Style) {
         loop {
+            self.settle();
             self.write_waiting();
             if !self.waiting.is_empty() {
                 return;
@@ -218,11 +263,12 @@ impl Output {
         let mut done = 0;
         while done < self.waiting.len() {
             let rest = &self.waiting[done..];
-            match self.sink.write(&rest[..chunk_len(rest)]) {
+            match self.sink.write(&rest[..chunk_len(rest, self.sink.chunk_bytes())]) {
                 Ok(count) if count > 0 => {
                     done += count;
                     self.stalled_since = None;
-                    self.sink.failed = false;
+                    // what a thread was given may still fail
+                    self.sink.failed &= matches!(self.sink.way, Way::Thread(_));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Ok(_) => break,
@@ -246,9 +292,9 @@ impl Output {
     }
 }
 
-/// As many whole lines as the kernel writes undivided, at least one line.
-fn chunk_len(bytes: &[u8]) -> usize {
-    let head = &bytes[..bytes.len().min(WHOLE_BYTES)];
+/// As many whole lines as fit into this many bytes, at least one line.
+fn chunk_len(bytes: &[u8], most: usize) -> usize {
+    let head = &bytes[..bytes.len().min(most)];
     let line_end = |bytes: &[u8]| bytes.iter().position(|b| *b == b'\n').map(|at| at + 1);
     match head.iter().rposition(|b| *b == b'\n') {
         Some(at) => at + 1,
@@ -267,7 +313,9 @@ struct Sink {
 
 #[derive(Debug)]
 enum Way {
-    /// A file or device that does not make writers wait.
+    /// A file: by a thread.
+    Thread(FileWriter),
+    /// A file where the system gives no thread.
     Direct,
     /// A socket: send without waiting.
     Socket,
@@ -286,9 +334,20 @@ impl Sink {
             Ok(FileType::Fifo | FileType::CharacterDevice) => {
                 reopen(stream).map_or(Way::Ask, Way::Reopened)
             }
-            _ => Way::Direct,
+            _ => sink.writer().map_or(Way::Direct, Way::Thread),
         };
         sink
+    }
+
+    fn writer(&self) -> io::Result<FileWriter> {
+        FileWriter::start(self.fd().try_clone_to_owned()?)
+    }
+
+    fn chunk_bytes(&self) -> usize {
+        match self.way {
+            Way::Thread(_) => HANDOVER_BYTES,
+            _ => WHOLE_BYTES,
+        }
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -302,6 +361,8 @@ impl Sink {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let fd = self.fd();
         let count = match &self.way {
+            Way::Thread(writer) if writer.offer(bytes) => bytes.len(),
+            Way::Thread(_) => return Err(io::ErrorKind::WouldBlock.into()),
             Way::Direct | Way::Reopened(_) => rustix::io::write(fd, bytes)?,
             Way::Socket => rustix::net::send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?,
             Way::Ask => {
@@ -336,15 +397,15 @@ mod tests {
 
     #[test]
     fn chunks_end_with_lines_and_are_small_when_they_can_be() {
-        assert_eq!(chunk_len(b"a\nb\n"), 4);
-        assert_eq!(chunk_len(b"a\nb"), 2);
-        assert_eq!(chunk_len(b"a"), 1);
+        assert_eq!(chunk_len(b"a\nb\n", WHOLE_BYTES), 4);
+        assert_eq!(chunk_len(b"a\nb", WHOLE_BYTES), 2);
+        assert_eq!(chunk_len(b"a", WHOLE_BYTES), 1);
         let many = b"0123456789abcde\n".repeat(1000);
-        assert_eq!(chunk_len(&many), WHOLE_BYTES);
+        assert_eq!(chunk_len(&many, WHOLE_BYTES), WHOLE_BYTES);
         let odd = b"0123456789abcd\n".repeat(1000);
-        assert_eq!(chunk_len(&odd), WHOLE_BYTES / 15 * 15);
+        assert_eq!(chunk_len(&odd, WHOLE_BYTES), WHOLE_BYTES / 15 * 15);
         let mut long = vec![b'x'; 10_000];
         long.extend_from_slice(b"\nnext\n");
-        assert_eq!(chunk_len(&long), 10_001);
+        assert_eq!(chunk_len(&long, WHOLE_BYTES), 10_001);
     }
 }

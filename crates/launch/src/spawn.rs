@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Rlimit;
 
-use crate::wire::Ids;
+use crate::wire::{Ids, Stream};
 
 /// Capabilities that a service of the Supervisor's own user keeps, by their bit numbers: they give
 /// no rights of another user. CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_SYS_NICE.
@@ -57,15 +57,16 @@ impl Program {
 pub(crate) enum Role<'a> {
     /// A service or hook: own session, no input, outputs into pipes, no capabilities of ours.
     Child { user: Option<&'a Ids> },
-    /// The Supervisor: the launcher's own input, outputs and group, and one more descriptor.
-    Supervisor { socket: RawFd },
+    /// The Supervisor: the launcher's own input, outputs and group, and one more descriptor. The
+    /// outputs named in `piped` it gets as pipes instead.
+    Supervisor { socket: RawFd, piped: &'a [Stream] },
 }
 
 /// A forked process that has not been told to go.
 pub(crate) struct Forked {
     pub(crate) pid: u32,
-    /// What it prints; `None` for the Supervisor.
-    pub(crate) outputs: Option<(OwnedFd, OwnedFd)>,
+    /// The pipes it prints into.
+    pub(crate) outputs: Vec<(Stream, OwnedFd)>,
     /// Where its failure comes from; at its end without a word the program runs.
     status: OwnedFd,
     go: OwnedFd,
@@ -139,8 +140,10 @@ struct Plan {
     go: RawFd,
     go_writer: RawFd,
     status: RawFd,
-    /// null device and the two pipes; without them the launcher's own are kept
-    stdio: Option<[RawFd; 3]>,
+    /// null device and pipes; without one the launcher's own is kept
+    stdio: [Option<RawFd>; 3],
+    /// in a session of its own
+    leads_session: bool,
     /// the connection of a Supervisor
     keep: Option<RawFd>,
     user: Option<(u32, u32)>,
@@ -161,18 +164,24 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
     let (go_reader, go_writer) = pipe_with(PipeFlags::CLOEXEC)?;
     let (status_reader, status_writer) = pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&status_reader, true)?;
-    let (stdio, outputs) = match role {
-        Role::Supervisor { .. } => (None, None),
+    let (input, piped) = match role {
+        Role::Supervisor { piped, .. } => (None, *piped),
         Role::Child { .. } => {
             let null = std::fs::File::open("/dev/null")?;
-            let (stdout, stdout_writer) = pipe_with(PipeFlags::CLOEXEC)?;
-            let (stderr, stderr_writer) = pipe_with(PipeFlags::CLOEXEC)?;
-            rustix::io::ioctl_fionbio(&stdout, true)?;
-            rustix::io::ioctl_fionbio(&stderr, true)?;
-            let stdio = (OwnedFd::from(null), stdout_writer, stderr_writer);
-            (Some(stdio), Some((stdout, stderr)))
+            (Some(OwnedFd::from(null)), &[Stream::Stdout, Stream::Stderr][..])
         }
     };
+    let mut stdio = [input, None, None];
+    let mut outputs = Vec::with_capacity(piped.len());
+    for stream in piped {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        outputs.push((*stream, reader));
+        stdio[match stream {
+            Stream::Stdout => 1,
+            Stream::Stderr => 2,
+        }] = Some(writer);
+    }
     let user = match role {
         Role::Child { user } => *user,
         Role::Supervisor { .. } => None,
@@ -185,9 +194,10 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
         go: go_reader.as_raw_fd(),
         go_writer: go_writer.as_raw_fd(),
         status: status_writer.as_raw_fd(),
-        stdio: stdio.as_ref().map(|(a, b, c)| [a.as_raw_fd(), b.as_raw_fd(), c.as_raw_fd()]),
+        stdio: stdio.each_ref().map(|fd| fd.as_ref().map(AsRawFd::as_raw_fd)),
+        leads_session: matches!(role, Role::Child { .. }),
         keep: match role {
-            Role::Supervisor { socket } => Some(*socket),
+            Role::Supervisor { socket, .. } => Some(*socket),
             Role::Child { .. } => None,
         },
         user: user.map(|ids| (ids.uid, ids.gid)),
@@ -227,7 +237,7 @@ unsafe fn run_child(plan: &Plan) -> ! {
     unsafe {
         // without our own copy of its writer the pipe ends when the launcher dies
         libc::close(plan.go_writer);
-        if plan.stdio.is_some() {
+        if plan.leads_session {
             // a session of its own, and with it a process group: the terminal that we may have been
             // started from is none of its business
             libc::setsid();
@@ -263,11 +273,11 @@ unsafe fn run_child(plan: &Plan) -> ! {
 unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
     // SAFETY: as in `run_child`.
     unsafe {
-        if let Some(stdio) = plan.stdio {
-            for (target, source) in (0..).zip(stdio) {
-                if libc::dup2(source, target) < 0 {
-                    return Err(Step::Prepare);
-                }
+        for (target, source) in (0..).zip(plan.stdio) {
+            if let Some(source) = source
+                && libc::dup2(source, target) < 0
+            {
+                return Err(Step::Prepare);
             }
         }
         // nothing but the first three goes along; errors mean a kernel without the call (before

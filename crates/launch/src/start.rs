@@ -28,8 +28,10 @@ use crate::{EXIT_FATAL, program};
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::name_process(LAUNCHER);
     let args: Vec<OsString> = args.into_iter().collect();
+    // before the printer: its threads must not take signals
+    let signals = Signals::block();
     let mut printer = Printer::new(style_of(&args));
-    let signals = match Signals::block() {
+    let signals = match signals {
         Ok(signals) => signals,
         Err(error) => {
             printer.log_error(&format!("Signals cannot be set up: {error}"));

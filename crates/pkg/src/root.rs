@@ -253,6 +253,16 @@ impl SupPaths {
     pub fn release_file(&self, name: &str) -> PathBuf {
         self.releases().join(name)
     }
+    /// The last copy of each service's `user.toml` that could be used, by its name.
+    #[must_use]
+    pub fn user_copies(&self) -> PathBuf {
+        self.root.join("user")
+    }
+    /// That of one service.
+    #[must_use]
+    pub fn user_copy(&self, name: &str) -> PathBuf {
+        self.user_copies().join(format!("{name}.toml"))
+    }
     /// Identity of this ring member.
     #[must_use]
     pub fn member_id(&self) -> PathBuf {

@@ -234,6 +234,11 @@ pub enum Event {
     /// The service's directory can become a release, whether or not it is to run; or the service no
     /// longer follows a directory. Ends the condition of an [`Event::ReleaseRefused`].
     ReleaseFit,
+    /// `user.toml` was read.
+    UserConfig {
+        /// Why it cannot be used, and what counts instead; `None` when it can.
+        refused: Option<String>,
+    },
     /// A file used by a failed build, install hook or rendering has changed: try again.
     FilesChanged,
     /// Answer to [`crate::Effect::RunInstallHooks`].

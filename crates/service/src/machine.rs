@@ -17,135 +17,46 @@
 mod attempt;
 mod candidate;
 mod command;
+mod conditions;
+mod memory;
 mod reason;
 mod rendering;
 mod restart;
 mod running;
+mod shown;
+mod state;
 mod stopping;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_ident::{
-    BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, ProcessState, ServiceBind,
-    ServiceGroup, Topology,
+    BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, ServiceBind, ServiceGroup,
+    Topology,
 };
 
-use self::candidate::{Candidate, Former};
+use self::{
+    candidate::{Candidate, Former},
+    conditions::Conditions,
+    state::{Asked, Attempt, Pending, Process, Told},
+};
 use crate::{
     account::{Account, Crashes},
     backoff::Backoff,
-    binds::{BindReport, BindState},
+    binds::BindReport,
     effect::{Effect, LogKey, Preamble},
-    event::{Event, Now, Plan, ProcessEnd, RenderFailure},
+    event::{Event, Now, Plan, ProcessEnd},
     health::Health,
     hooks::Hooks,
     phase::{After, Phase},
     remembered::{Remembered, Survivor},
     settings::Settings,
     spec::ServiceSpec,
-    status::{LastProcess, PhaseName, ProcessStatus, Status},
+    status::LastProcess,
     text,
     why::Failure,
 };
-
-/// Outstanding answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Asked {
-    build: bool,
-    install: bool,
-    render: bool,
-    spawn: bool,
-    /// A stop does not wait for a check, as it changes nothing.
-    check: bool,
-}
-
-impl Asked {
-    /// True when a stop must wait.
-    fn any(self) -> bool {
-        self.build || self.install || self.render || self.spawn
-    }
-}
-
-/// The process of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Process {
-    pid: u32,
-    up_since_ms: u64,
-    /// The process has ended, but others of its group are alive.
-    left_behind: bool,
-}
-
-/// Changes on disk that are not yet applied (reference: services §12.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Pending {
-    init: bool,
-    run: bool,
-    post_run: bool,
-    reconfigure: bool,
-    config: bool,
-}
-
-/// State of one attempt to run the service, from building to the end of its stop.
-#[derive(Debug, Default)]
-struct Attempt {
-    /// The built plan; for a reattached process, the remembered one.
-    plan: Option<Plan>,
-    /// The caller holds the built service, so hooks can run.
-    built: bool,
-    /// Hooks are on disk.
-    rendered: bool,
-    /// It uses the former release, because a newer one cannot start.
-    former: bool,
-    /// Error of the failed attempt that this one falls back from.
-    first_error: Option<String>,
-    /// Failures of the last rendering.
-    unrendered: Option<String>,
-    /// Template values have changed since the last rendering was requested.
-    dirty: bool,
-    /// Changes that wait for the process or the election.
-    pending: Pending,
-    /// The line `Starting …` was logged.
-    told_starting: bool,
-    /// The lines after preparation were logged.
-    told_prepared: bool,
-    /// `Waiting for service binds...` was logged for the present wait.
-    told_waiting: bool,
-    /// The service rumor was gossiped.
-    announced: bool,
-    /// The election status last acted on.
-    election: ElectionStatus,
-    /// The process was started or reattached.
-    initialized: bool,
-    /// `post-run` failed and runs again at this time.
-    post_run_at_ms: Option<u64>,
-    /// When `post-run` was started last.
-    post_run_started_ms: u64,
-    /// `reconfigure` runs again when it ends.
-    reconfigure_again: bool,
-    /// `file-updated` runs again when it ends.
-    file_updated_again: bool,
-    /// The service of a reattached process could not be built; next try.
-    rebuild_at_ms: Option<u64>,
-    /// A file could not be rendered or written (a full disk); next try.
-    rerender_at_ms: Option<u64>,
-    /// Some configuration files are new, others could not be written. Until they are, the process
-    /// gets no signal, so that it never reads a partial change.
-    half_written: bool,
-}
-
-/// Lines already logged, to avoid repetition until something changes.
-#[derive(Debug, Default)]
-struct Told {
-    /// Why the last attempts failed before `init`.
-    failure: Option<String>,
-    render: Vec<RenderFailure>,
-    /// The last line about a candidate.
-    candidate: Option<String>,
-    binds: BTreeMap<String, BindState>,
-    hooks: BTreeMap<Hook, Vec<Effect>>,
-}
 
 /// One supervised service as a state machine.
 #[derive(Debug)]
@@ -192,12 +103,7 @@ pub struct Machine {
     on_disk: Option<String>,
     /// The release for the next attempt.
     pin: Option<String>,
-    /// Why a newer candidate does not run.
-    condition: Option<String>,
-    /// Why a newer state of the service's directory is not a release.
-    unreleased: Option<String>,
-    /// Start of one of these two conditions, or of a failed rendering, Unix milliseconds.
-    condition_since_ms: u64,
+    conditions: Conditions,
     told: Told,
     /// Difference between Unix time and the caller's clock, for the remembered state.
     unix_minus_mono_ms: u64,
@@ -310,9 +216,7 @@ impl Machine {
             former: None,
             on_disk: None,
             pin: None,
-            condition: None,
-            unreleased: None,
-            condition_since_ms: 0,
+            conditions: Conditions::default(),
             told: Told::default(),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
             remembered: Remembered::default(),
@@ -337,6 +241,7 @@ impl Machine {
             Event::Checked(result) => self.checked(now, result),
             Event::ReleaseRefused(error) => self.note_unreleased(now, Some(&error)),
             Event::ReleaseFit => self.note_unreleased(now, None),
+            Event::UserConfig { refused } => self.note_unconfigured(now, refused),
             Event::FilesChanged => self.note_files(now),
             Event::Installed => self.installed(now),
             Event::InstallFailed { error, printed } => self.install_failed(now, &error, &printed),
@@ -433,136 +338,10 @@ impl Machine {
         self.attempt.plan.as_ref()
     }
 
-    /// State for documents and the status table.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let up = self.process.filter(|process| !process.left_behind);
-        Status {
-            desired_state: self.spec().desired_state,
-            process: ProcessStatus {
-                state: if up.is_some() { ProcessState::Up } else { ProcessState::Down },
-                pid: up.map(|process| process.pid),
-                state_entered_s: self.state_entered_ms / 1_000,
-                state_entered_ms: self.state_entered_ms,
-            },
-            health: self.health.status(),
-            reason: self.shown_reason(),
-            why: self.why(),
-            state: self.state(),
-            health_since_unix_ms: self.health.since_unix_ms(),
-            has_check: self.has_hook(Hook::HealthCheck),
-            account: self.account.clone(),
-            initialized: self.attempt.initialized && up.is_some(),
-            last_election_status: self.attempt.election,
-            last_process_state: self.last_process_state,
-            next_restart_at_s: self.next_restart_at_s,
-            restart_count: self.restart_count,
-            release: self.plan().map(|plan| plan.ident.clone()),
-            phase: self.phase_name(),
-        }
-    }
-
-    /// Why the service is down; else the conditions that keep it from running what it should; else
-    /// why its health is unknown.
-    fn shown_reason(&self) -> Option<String> {
-        let health = || self.health.reason().map(Into::into);
-        self.reason.clone().or_else(|| self.conditions()).or_else(health)
-    }
-
-    /// The conditions that keep it from running what it should.
-    fn conditions(&self) -> Option<String> {
-        let conditions = [&self.condition, &self.unreleased, &self.attempt.unrendered];
-        let conditions: Vec<&str> = conditions.into_iter().filter_map(Option::as_deref).collect();
-        (!conditions.is_empty()).then(|| conditions.join("; "))
-    }
-
     /// True while `install` hooks are due: of the starting release, or of a checked candidate.
     #[must_use]
     pub fn is_installing(&self) -> bool {
         self.asked.install && !matches!(self.phase, Phase::Stopping(_))
-    }
-
-    fn phase_name(&self) -> PhaseName {
-        match self.phase {
-            Phase::Stopped => PhaseName::Stopped,
-            Phase::Pausing { .. } => PhaseName::Waiting,
-            Phase::Building => PhaseName::Building,
-            Phase::Broken { .. } => PhaseName::Broken,
-            Phase::Installing => PhaseName::Installing,
-            Phase::Preparing if !self.may_initialize() => PhaseName::WaitingForBinds,
-            Phase::Preparing | Phase::Initialized if self.asked.render => PhaseName::Rendering,
-            Phase::Preparing | Phase::Initialized => PhaseName::WaitingForElection,
-            Phase::Initializing => PhaseName::Initializing,
-            Phase::Spawning => PhaseName::Starting,
-            Phase::Running => PhaseName::Running,
-            Phase::Stopping(_) | Phase::PostStop { .. } => PhaseName::Stopping,
-            Phase::Gone => PhaseName::Gone,
-        }
-    }
-
-    /// State for the next Supervisor; see [`Effect::Remember`].
-    #[must_use]
-    pub fn remember(&self) -> Remembered {
-        Remembered {
-            restart_count: self.restart_count,
-            last_process_state: self.last_process_state,
-            health: self.health.status(),
-            backoff_ms: self.backoff.previous_ms(),
-            restarted_at_unix_ms: self.backoff.restarted_at_ms().map(|at_ms| self.unix_of(at_ms)),
-            stopping: matches!(self.phase, Phase::Stopping(_) | Phase::PostStop { .. }),
-            plan: self.attempt.plan.clone(),
-            state_entered_unix_ms: Some(self.state_entered_ms),
-            health_since_unix_ms: Some(self.health.since_unix_ms()),
-            has_passed: self.health.has_passed(),
-            not_before_unix_ms: self.not_before_ms.map(|at_ms| self.unix_of(at_ms)),
-            restarting: self.restarting,
-            failure: self.failure.clone(),
-            crashes_unix_ms: {
-                let times_ms = self.crashes.times_ms();
-                times_ms.into_iter().map(|at_ms| self.unix_of(at_ms)).collect()
-            },
-            account: self.account.clone(),
-        }
-    }
-
-    fn unix_of(&self, mono_ms: u64) -> u64 {
-        mono_ms.saturating_add(self.unix_minus_mono_ms)
-    }
-
-    /// Restores the state of the former Supervisor.
-    fn recall(&mut self, now: Now, remembered: &Remembered) {
-        let mono_of =
-            |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
-        self.restart_count = remembered.restart_count;
-        self.last_process_state = remembered.last_process_state;
-        let restarted_at_ms = remembered.restarted_at_unix_ms.map(mono_of);
-        self.backoff.restore(remembered.backoff_ms, restarted_at_ms);
-        if let Some(at_ms) = remembered.state_entered_unix_ms {
-            self.state_entered_ms = at_ms.min(now.unix_ms);
-        }
-        // A time in the future continues a wait; a clock that was set back must not make it longer
-        // than the longest back-off.
-        self.not_before_ms = remembered.not_before_unix_ms.map(|at_ms| {
-            let left_ms = at_ms.saturating_sub(now.unix_ms).min(self.settings.backoff.max_ms);
-            now.mono_ms.saturating_add(left_ms)
-        });
-        self.restarting = remembered.restarting;
-        self.failure.clone_from(&remembered.failure);
-        let times_ms: Vec<u64> = remembered.crashes_unix_ms.iter().copied().map(mono_of).collect();
-        self.crashes = Crashes::new(&times_ms);
-        self.account.clone_from(&remembered.account);
-    }
-
-    /// End of every call: requests that changes are remembered.
-    fn settle(&mut self) {
-        if self.phase == Phase::Gone {
-            return;
-        }
-        let remembered = self.remember();
-        if remembered != self.remembered {
-            self.remembered = remembered;
-            self.push(Effect::Remember);
-        }
     }
 
     fn push(&mut self, effect: Effect) {

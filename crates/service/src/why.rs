@@ -77,16 +77,28 @@ pub struct Reason {
     pub since_unix_ms: u64,
     /// Related output, oldest line first.
     pub evidence: Excerpt,
+    /// What else is the matter: something newer of what the service is made of cannot be used.
+    pub also: Option<String>,
 }
 
 impl Reason {
-    /// The message with the last line of output.
+    /// The message with the last line of output, and the conditions.
     #[must_use]
     pub fn line(&self) -> String {
+        let also = self.also.as_ref().map_or(String::new(), |also| format!("; {also}"));
         match self.evidence.last() {
-            Some(last) if !self.message.contains(last) => format!("{}: {last}", self.message),
-            _ => self.message.clone(),
+            Some(last) if !self.message.contains(last) => {
+                format!("{}: {last}{also}", self.message)
+            }
+            _ => format!("{}{also}", self.message),
         }
+    }
+
+    /// The same without anything that a process printed.
+    #[must_use]
+    pub fn line_without_output(&self) -> String {
+        let message = self.message.as_str();
+        [Some(message), self.also.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use roost_api::documents::service::Sys as ServiceSys;
+use roost_ctl::reply::ErrorCode;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
@@ -243,13 +244,14 @@ async fn start(
 /// Makes the directories of the Supervisor, and clears what a former one left half-written.
 fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
     let sup = config.root.sup();
-    for directory in [sup.data(), sup.specs(), sup.directories(), sup.releases()] {
-        roost_files::create_directories(&directory, roost_files::PUBLIC_DIRECTORY)
+    let directories =
+        [sup.data(), sup.specs(), sup.directories(), sup.releases(), sup.user_copies()];
+    for directory in &directories {
+        roost_files::create_directories(directory, roost_files::PUBLIC_DIRECTORY)
             .map_err(system(format!("Can't create directory {}", directory.display())))?;
     }
-    for directory in [sup.root.clone(), sup.data(), sup.specs(), sup.directories(), sup.releases()]
-    {
-        roost_files::check_directory(&directory)?;
+    for directory in directories.iter().chain([&sup.root]) {
+        roost_files::check_directory(directory)?;
     }
     let left = |path: &Path| path.extension().is_some_and(|e| e == "tmp" || e == "health");
     for entry in fs::read_dir(sup.data()).into_iter().flatten().flatten() {
@@ -262,7 +264,8 @@ fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
 }
 
 /// Loads what was named at the start. After a restart of the Supervisor it is loaded already,
-/// and the user may have changed or unloaded it since.
+/// and the user may have changed or unloaded it since. An error in files of what an earlier start
+/// has loaded costs neither that service nor the others: it continues with what it ran from.
 async fn load_given(
     config: &SupConfig,
     writer: &SpecWriter,
@@ -286,8 +289,20 @@ async fn load_given(
         };
         let fields = config.load_options.clone();
         let loaded = writer.load(&ident, true, fields, followed.as_ref(), None).await;
-        let line = loaded.map_err(|failure| StartError::Load(failure.to_string()))?;
-        output.line("hab-sup", "AG", &line);
+        match loaded {
+            Ok(line) => output.line("hab-sup", "AG", &line),
+            // Options of this start can only be mended at this start.
+            Err(failure) if failure.code == ErrorCode::InvalidPayload as i32 => {
+                return Err(StartError::Load(failure.to_string()));
+            }
+            Err(failure) if writer.stored(&ident).await.is_none() => {
+                return Err(StartError::Load(failure.to_string()));
+            }
+            Err(failure) => {
+                output.sup(&failure.text);
+                output.sup(&format!("{ident} stays as it was loaded before"));
+            }
+        }
     }
     Ok(())
 }

@@ -327,7 +327,7 @@ impl SpecWriter {
 
     /// The spec that is stored under the name of the package; one that cannot be read counts as
     /// none.
-    async fn stored(&self, ident: &PackageIdent) -> Option<ServiceSpec> {
+    pub(crate) async fn stored(&self, ident: &PackageIdent) -> Option<ServiceSpec> {
         // The name becomes a file name.
         let ident = ident.clone().validate().ok()?;
         let path = self.config.root.sup().spec_file(&ident.name);
@@ -358,6 +358,7 @@ impl SpecWriter {
             directory: None,
             interpreter: self.config.interpreter.clone(),
             prepare: false,
+            for_command: client.is_some(),
         };
         // One command after the other: a file system that does not answer must not stop them all.
         let checked = vital::spawn_blocking("check of a spec", move || {
@@ -503,12 +504,16 @@ pub(crate) fn stage(wanted: Wanted) -> Result<Staged, NotStaged> {
     })
 }
 
-/// The files that this process prints to, by device and number: a log that lies in a directory is
-/// no part of it.
+/// The files that this process and its launcher print to, by device and number: a log that lies in
+/// a directory is no part of it. Into a file the launcher writes for both.
 pub(crate) fn own_output() -> Vec<(u64, u64)> {
     let identity = |path: &str| {
         let found = std::fs::metadata(path).ok()?;
         found.is_file().then(|| (found.dev(), found.ino()))
     };
-    ["/proc/self/fd/1", "/proc/self/fd/2"].into_iter().filter_map(identity).collect()
+    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    let paths = ["self".to_owned(), parent.to_string()]
+        .into_iter()
+        .flat_map(|process| [format!("/proc/{process}/fd/1"), format!("/proc/{process}/fd/2")]);
+    paths.filter_map(|path| identity(&path)).collect()
 }

@@ -5,6 +5,7 @@
 //! room again.
 
 use std::{
+    fs::{File, OpenOptions},
     io::{self, Write},
     panic::Location,
     sync::{
@@ -98,6 +99,8 @@ impl Output {
 /// Writes what is in the queue until the last handle is gone.
 fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64) {
     let mut told = Instant::now();
+    let rest = file_of_launcher();
+    let print = |line: &str| print(line, rest.as_ref());
     for message in inbox {
         match message {
             Message::Line(line) => print(&line),
@@ -112,10 +115,20 @@ fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64)
     }
 }
 
+/// The file that the launcher writes our lines into: without a launcher we do that ourselves.
+fn file_of_launcher() -> Option<File> {
+    let launcher = rustix::process::getppid()?;
+    let path = format!("/proc/{launcher}/fd/1");
+    let is_file = std::fs::metadata(&path).is_ok_and(|found| found.is_file());
+    is_file.then(|| OpenOptions::new().append(true).open(&path).ok()).flatten()
+}
+
 /// One write per line: lines of launcher and Supervisor share the stream.
-fn print(line: &str) {
+fn print(line: &str, rest: Option<&File>) {
     let mut stdout = io::stdout().lock();
-    // Without a reader there is nobody to tell.
-    let _ = stdout.write_all(line.as_bytes());
-    let _ = stdout.flush();
+    let written = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    if let (Err(_), Some(mut file)) = (written, rest) {
+        // A line that cannot be written here either is lost.
+        let _ = file.write_all(line.as_bytes());
+    }
 }

@@ -113,6 +113,75 @@ fn a_broken_user_toml_does_not_keep_a_crashed_service_down() {
     sup.wait_json(HEALTH, |health| health["stderr"] == "");
 }
 
+/// The reason in `svc check`.
+fn check(sup: &Supervisor) -> String {
+    let output = sup.hab(["svc", "check", "--url", &format!("http://{}", sup.http), "web"]);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Also by a new Supervisor, after the death of everything, and where the start names the service.
+#[test]
+fn a_broken_user_toml_costs_the_service_nothing_at_a_restart_either() {
+    let root = root_with_web(&[("config/c", "v={{cfg.v}}\n"), ("default.toml", "v = 1\n")]);
+    let user = "hab/user/web/config/user.toml";
+    let copy = "hab/sup/default/user/web.toml";
+    root.write(user, "v = 2\n");
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    testkit::wait_for("the copy", || root.join(copy).exists().then_some(()));
+    root.write(user, "v = = 3\n");
+    wait_condition(&sup, "user.toml:1:5: ");
+    // The Supervisor alone: the process goes on.
+    let old = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(old, rustix::process::Signal::KILL).expect("it lives");
+    testkit::wait_for("a new one", || sup.supervisor_pid().filter(|pid| *pid != old));
+    wait_condition(&sup, "user.toml:1:5: ");
+    assert_eq!(sup.wait_up("web"), pid);
+    // Everything, as by a power cut.
+    let supervisor = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero().get();
+    for process in [sup.launcher_pid().as_raw_nonzero().get(), supervisor, pid] {
+        kill(process, rustix::process::Signal::KILL);
+    }
+    drop(sup);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    wait_web(&sup, |service| is_up(service) && pid_of(service) != pid);
+    assert_eq!(root.read("hab/svc/web/config/c"), "v=2\n");
+    wait_condition(&sup, "user.toml:1:5: ");
+    let said = check(&sup);
+    assert!(said.starts_with("WARNING") && said.contains("until that is corrected"), "{said}");
+    // Who loads it is there to mend it.
+    let ctl = sup.ctl.to_string();
+    let load = sup.hab(["svc", "load", "--force", "acme/web", "--remote-sup", &ctl]);
+    assert!(!load.status.success(), "{load:?}");
+    assert!(String::from_utf8_lossy(&load.stderr).contains("user.toml:1:5: "), "{load:?}");
+    root.write(user, "v = 3\n");
+    sup.wait_json("/services/web/default/config", |cfg| cfg["v"] == 3);
+    sup.wait_json(HEALTH, |health| health["stderr"] == "");
+    testkit::wait_for("the copy", || (root.read(copy) == "v = 3\n").then_some(()));
+    let unload = sup.hab(["svc", "unload", "acme/web", "--remote-sup", &ctl]);
+    assert!(unload.status.success(), "{unload:?}");
+    testkit::wait_for("no copy", || (!root.join(copy).exists()).then_some(()));
+}
+
+#[test]
+fn a_start_that_names_a_broken_directory_runs_what_ran_before_and_all_others() {
+    let root = root_with_web(&[]);
+    root.write("app/hooks/run.sh", RUN);
+    let args = [root.join("app").display().to_string(), "acme/web".into()];
+    let mut sup = root.supervisor().args(args.clone()).start();
+    sup.wait_up("app");
+    sup.wait_up("web");
+    assert_eq!(sup.stop(), 0);
+    root.write("app/hooks/run.sh", "#!/bin/sh\n{{#if cfg.v}}\n");
+    let sup = root.supervisor().args(args).start();
+    sup.wait_up("app");
+    sup.wait_up("web");
+    sup.wait_json("/services/app/default/health", |health| {
+        let stderr = health["stderr"].as_str().unwrap_or_default();
+        stderr.contains("app/hooks/run.sh:2:1: {{#if}} is never closed")
+    });
+}
+
 #[test]
 fn a_reconfigure_hook_that_hangs_is_ended_and_the_next_change_is_delivered() {
     let hook = "#!/bin/sh\ncat {{pkg.svc_config_path}}/c\n\

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 use testkit::wait_for;
 
-use crate::{RUN, is_up, lives, pid_of, root, wait_web};
+use crate::{RUN, disk::HangingDisk, is_up, kill, lives, pid_of, root, wait_web};
 
 /// Opening the file takes until this is dropped, or 45 s: the kernel asks who holds a lease of a
 /// file to give it back, and the holder does not answer.
@@ -172,4 +172,51 @@ fn a_user_toml_that_changes_while_its_service_is_read_is_not_missed() {
     root.write("hab/user/web/config/user.toml", "port = 2\n");
     drop(lease);
     wait_web(&sup, |service| is_up(service) && service["cfg"]["port"] == 2);
+}
+
+/// `hab sup run >/var/log/hab.log` on a disk that dies: lines wait and are lost in the end, nothing
+/// else is.
+#[test]
+fn a_log_file_on_a_disk_that_hangs_stops_no_service_no_signal_and_no_api() {
+    let run = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do head -c 10000 /dev/zero | tr '\\0' x; \
+               echo; echo >>{{pkg.svc_data_path}}/beats; sleep 0.02; done\n";
+    let root = crate::root_with_web(&[("hooks/run", run)]);
+    root.package("acme/other/1.0.0/20250101000000", &[("hooks/run", RUN)]);
+    root.spec("other", "ident = \"acme/other\"\n");
+    let Some(disk) = HangingDisk::at(&root, "log") else { return };
+    let log = root.join("log/console.txt");
+    let redirect = format!("exec \"$@\" >>'{}' 2>&1", log.display());
+    let sup = root.supervisor().through(["sh", "-c", &redirect, "sh"]).args(["acme/web"]).start();
+    // dropped before the Supervisor, whose end would wait for it
+    let disk = disk;
+    let (web, other) = (sup.wait_up("web"), sup.wait_up("other"));
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    disk.hang();
+    let beats = || std::fs::metadata(root.join("hab/svc/web/data/beats")).map_or(0, |m| m.len());
+    // 200 lines of 10 kB are more than what waits for the file
+    let before = beats();
+    wait_for("a service that prints", || (beats() > before + 200).then_some(()));
+    kill(other, Signal::KILL);
+    sup.wait_json("/services/other/default", |service| is_up(service) && pid_of(service) != other);
+    sup.signal(Signal::HUP);
+    wait_for("another Supervisor", || {
+        sup.supervisor_pid().is_some_and(|pid| pid != supervisor).then_some(())
+    });
+    assert_eq!(sup.wait_up("web"), web, "its process goes on");
+    let ctl = sup.ctl.to_string();
+    let output = sup.hab(["svc", "stop", "acme/web", "-r", &ctl]);
+    assert!(output.status.success(), "{output:?}");
+    wait_for("the end of the service", || (!lives(web)).then_some(()));
+    disk.answer_again();
+    wait_for("the count of lost lines and what came after it", || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        text.contains("could not be written and are lost").then_some(())
+    });
+    let mut sup = sup;
+    assert_eq!(sup.stop(), 0);
+    let text = std::fs::read_to_string(&log).expect("the log");
+    let end = text.trim_end().lines().last().expect("a line");
+    assert_eq!(end, "hab-launch(SV): Hasta la vista, services.");
+    let whole = |line: &&str| line.contains("web.default(O): x") && !line.ends_with('x');
+    assert_eq!(text.lines().find(whole), None, "lines stay whole");
 }

@@ -19,7 +19,9 @@ impl Launcher {
     /// Whether there is room for what this pipe may bring.
     pub(super) fn may_read(&self, pipe: &Pipe) -> bool {
         match &pipe.sink {
-            Sink::Service { .. } => !self.printer.is_congested(pipe.stream),
+            Sink::Service { .. } | Sink::Supervisor { .. } => {
+                !self.printer.is_congested(pipe.stream)
+            }
             Sink::Hook => self.link.as_ref().is_some_and(Link::takes_output),
         }
     }
@@ -41,7 +43,7 @@ impl Launcher {
         let mut buffer = [0; MAX_OUTPUT_BYTES];
         let room = match sink {
             Sink::Service { .. } => &mut buffer[..LINES_BYTES],
-            Sink::Hook => &mut buffer[..],
+            Sink::Supervisor { .. } | Sink::Hook => &mut buffer[..],
         };
         let count = match fd.as_ref().map(|fd| rustix::io::read(fd, room)) {
             Some(Ok(count)) => count,
@@ -62,6 +64,16 @@ impl Launcher {
                         last_words.push(line);
                     }
                 };
+                if count > 0 {
+                    splitter.push(&buffer[..count], print);
+                } else {
+                    splitter.end(print);
+                    *fd = None;
+                }
+                self.printer.flush();
+            }
+            Sink::Supervisor { splitter } => {
+                let print = |line: &str| printer.supervisor(stream, line);
                 if count > 0 {
                     splitter.push(&buffer[..count], print);
                 } else {

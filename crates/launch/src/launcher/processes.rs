@@ -176,9 +176,8 @@ impl Launcher {
             }
         };
         let (id, kind, name, shutdown) = (spawn.id, spawn.kind, spawn.name.clone(), spawn.shutdown);
-        if let Some((stdout, stderr)) = forked.outputs.take() {
-            self.add_pipes(&spawn, stdout, stderr);
-        }
+        let outputs = std::mem::take(&mut forked.outputs);
+        self.add_pipes(&spawn, outputs);
         let pid = forked.pid;
         let retry = (!is_second).then_some(spawn);
         let held = State::Held {
@@ -212,8 +211,8 @@ impl Launcher {
         }
     }
 
-    fn add_pipes(&mut self, spawn: &Spawn, stdout: OwnedFd, stderr: OwnedFd) {
-        for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+    fn add_pipes(&mut self, spawn: &Spawn, outputs: Vec<(Stream, OwnedFd)>) {
+        for (stream, fd) in outputs {
             let sink = match spawn.kind {
                 Kind::Hook => Sink::Hook,
                 Kind::Service => {

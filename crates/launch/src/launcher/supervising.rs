@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitStatus};
 
-use super::{Launcher, Phase};
+use super::{Launcher, Phase, Pipe, SUPERVISOR_PIPE, Sink};
 use crate::child::{State, Stop};
 use crate::client::LAUNCHER_FD_VAR;
 use crate::line::Style;
 use crate::link::{self, Link, Read};
 use crate::spawn::{self, Program, Role};
+use crate::splitter::Splitter;
 use crate::wire::{
-    Event, Kind, PROTOCOL_VERSION, Remembered, Request, Running, Scope, Survivor, Welcome,
+    Event, Kind, PROTOCOL_VERSION, Remembered, Request, Running, Scope, Stream, Survivor, Welcome,
 };
 use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG, environment};
 
@@ -63,8 +64,15 @@ impl Launcher {
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
             .chain(own.iter().map(|(key, value)| (OsStr::new(key), OsStr::new(value))));
         let prepared = Program::new(program.as_os_str(), first.into_iter().chain(args), env)?;
-        let role = Role::Supervisor { socket };
-        let forked = spawn::fork(&prepared, &role, &self.setup.open_files)?;
+        // a Supervisor that a hanging disk holds could be neither ended nor started again
+        let mut piped = vec![Stream::Stdout, Stream::Stderr];
+        piped.retain(|stream| self.printer.may_block(*stream));
+        let role = Role::Supervisor { socket, piped: &piped };
+        let mut forked = spawn::fork(&prepared, &role, &self.setup.open_files)?;
+        for (stream, fd) in std::mem::take(&mut forked.outputs) {
+            let sink = Sink::Supervisor { splitter: Splitter::default() };
+            self.pipes.push(Pipe { id: SUPERVISOR_PIPE, fd: Some(fd), stream, sink });
+        }
         let pid = forked.pid;
         self.link = Some(Link::new(pid, ours, forked.go(), self.next_id));
         Ok(())
@@ -202,6 +210,7 @@ impl Launcher {
                 self.on_request(request);
             }
         }
+        self.read_last_words(SUPERVISOR_PIPE);
         self.kill_hooks();
         match &mut self.phase {
             Phase::Running => (),

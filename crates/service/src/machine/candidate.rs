@@ -126,7 +126,7 @@ impl Machine {
     /// Only the running release and spec are wanted.
     pub(super) fn drop_candidate(&mut self) {
         self.candidate = None;
-        self.condition = None;
+        self.conditions.not_replaced = None;
         self.told.candidate = None;
     }
 
@@ -248,32 +248,13 @@ impl Machine {
         self.tell_condition(now, text::not_replaced(error, running.as_deref()));
     }
 
-    /// A newer state of the directory cannot become a release; `None` when it can.
-    pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
-        self.mark_conditions(now);
-        let known = self.unreleased.as_deref();
-        if known != error
-            && let Some(error) = error
-        {
-            self.push(text::service(error));
-        }
-        self.unreleased = error.map(Into::into);
-    }
-
-    /// Records the start of the first condition; call it before setting one.
-    pub(super) fn mark_conditions(&mut self, now: Now) {
-        if self.conditions().is_none() {
-            self.condition_since_ms = now.unix_ms;
-        }
-    }
-
     fn tell_condition(&mut self, now: Now, condition: String) {
         self.mark_conditions(now);
         if self.told.candidate.as_ref() != Some(&condition) {
             self.push(text::service(condition.clone()));
         }
         self.told.candidate = Some(condition.clone());
-        self.condition = Some(condition);
+        self.conditions.not_replaced = Some(condition);
     }
 
     /// Requests the build of an attempt. Tries the newest of what was never fully checked; does not
@@ -287,7 +268,7 @@ impl Machine {
             self.push(Effect::BuildFormer { release });
             return;
         }
-        self.condition = None;
+        self.conditions.not_replaced = None;
         if let Some(candidate) = self.candidate.take() {
             self.pin = candidate.release;
             if let Some((spec, group)) = candidate.spec {
@@ -359,7 +340,7 @@ impl Machine {
         if let Some((spec, group)) = self.candidate.take().and_then(|candidate| candidate.spec) {
             self.replace_spec(spec, group);
         }
-        self.condition = None;
+        self.conditions.not_replaced = None;
         let release = self.former().unwrap_or_default();
         match &self.attempt.first_error {
             Some(first) => format!("{first}; nor can {release} be started, {error}"),

@@ -15,30 +15,18 @@ use crate::{
 };
 
 impl Machine {
-    /// The state for machines.
-    pub(super) fn state(&self) -> ServiceState {
-        match self.phase {
-            Phase::Stopped | Phase::Gone => ServiceState::Down,
-            Phase::Pausing { .. } if self.failure.is_some() => ServiceState::BackingOff,
-            Phase::Preparing if !self.may_initialize() => ServiceState::Blocked,
-            Phase::Preparing | Phase::Initialized if !self.asked.render && !self.may_act() => {
-                ServiceState::Blocked
-            }
-            Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning => ServiceState::Starting,
-            Phase::Broken { .. } => ServiceState::Failed,
-            Phase::Running => ServiceState::Up,
-            Phase::Stopping(_) | Phase::PostStop { .. } => ServiceState::Stopping,
+    /// Why it is not healthy; `None` when it is, or when it starts without a failure. Names the
+    /// conditions beside every other reason.
+    pub(super) fn why(&self) -> Option<Reason> {
+        if self.phase == Phase::Gone {
+            return None;
         }
+        let Some(reason) = self.main_reason() else { return self.condition() };
+        let also = self.conditions().filter(|also| !reason.message.contains(also.as_str()));
+        Some(Reason { also, ..reason })
     }
 
-    /// Why it is not healthy; `None` when it is, or when it starts without a failure.
-    pub(super) fn why(&self) -> Option<Reason> {
+    fn main_reason(&self) -> Option<Reason> {
         match self.phase {
             Phase::Stopped => Some(self.stopped()),
             Phase::Gone => None,
@@ -78,7 +66,7 @@ impl Machine {
 
     fn since_state(&self, code: ReasonCode, message: String) -> Reason {
         let since_unix_ms = self.state_entered_ms;
-        Reason { code, message, since_unix_ms, evidence: Excerpt::default() }
+        Reason { code, message, since_unix_ms, evidence: Excerpt::default(), also: None }
     }
 
     fn stopped(&self) -> Reason {
@@ -148,7 +136,7 @@ impl Machine {
             }
             _ => (message, Excerpt::default()),
         };
-        Some(Reason { code, message, since_unix_ms, evidence })
+        Some(Reason { code, message, since_unix_ms, evidence, also: None })
     }
 
     /// While the process runs: a crash loop, a condition, or bad health.
@@ -159,8 +147,9 @@ impl Machine {
             return Some(reason);
         }
         let since_unix_ms = self.health.since_unix_ms();
-        let reason =
-            |code, message, evidence| Some(Reason { code, message, since_unix_ms, evidence });
+        let reason = |code, message, evidence| {
+            Some(Reason { code, message, since_unix_ms, evidence, also: None })
+        };
         if let Some(text) = self.health.reason() {
             return reason(ReasonCode::HealthTimeout, text.to_owned(), Excerpt::default());
         }
@@ -170,16 +159,6 @@ impl Machine {
         let with_code = |text: &str| match code {
             Some(code) => format!("{text} (exit code {code})"),
             None => text.to_owned(),
-        };
-        let stale = || {
-            let code = match (&self.condition, &self.unreleased) {
-                (Some(_), _) => ReasonCode::NotReplaced,
-                (None, Some(_)) => ReasonCode::ConfigError,
-                (None, None) => ReasonCode::TemplateError,
-            };
-            let since_unix_ms = self.condition_since_ms;
-            let evidence = Excerpt::default();
-            self.conditions().map(|message| Reason { code, message, since_unix_ms, evidence })
         };
         match (self.health.status(), check) {
             (HealthStatus::Critical, _) => reason(
@@ -192,7 +171,7 @@ impl Machine {
                 with_code("the last health check gave no result"),
                 evidence,
             ),
-            _ => stale(),
+            _ => None,
         }
     }
 }

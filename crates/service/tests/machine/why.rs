@@ -227,3 +227,29 @@ fn an_end_without_a_supervisor_is_shown() {
     assert_eq!(status.process.state_entered_ms, EPOCH_MS);
     assert_eq!(status.health, HealthStatus::Unknown);
 }
+
+#[test]
+fn what_else_is_the_matter_does_not_hide_that_a_newer_release_was_refused() {
+    let mut world = world(&[Hook::Run, Hook::HealthCheck], |_| {});
+    world.pass(2_000);
+    world.tell(Event::ReleaseRefused("plan.sh:3: an unclosed quote".into()));
+    let refused = Event::UserConfig { refused: Some("user.toml:1:5: expected a value".into()) };
+    world.tell(refused.clone());
+    world.tell(refused);
+    assert_eq!(has_line(&world, "web.default(SR): user.toml:1:5: expected a value"), 1);
+    let both = "plan.sh:3: an unclosed quote; user.toml:1:5: expected a value";
+    assert_eq!(why(&world), (ServiceState::Up, Some(ReasonCode::ConfigError), both.into()));
+    world.script.hooks.insert(Hook::HealthCheck, (Some(1), HookOutcome::Exit(2)));
+    world.script.printed = Printed::of("refused\n", "");
+    world.pass(40_000);
+    let line = format!("the last health check was critical (exit code 2): refused; {both}");
+    assert_eq!(why(&world), (ServiceState::Up, Some(ReasonCode::HealthCritical), line));
+    world.tell(Event::Stop { timeout_s: None });
+    world.pass(10_000);
+    let (state, code, line) = why(&world);
+    assert_eq!((state, code), (ServiceState::Down, Some(ReasonCode::DesiredDown)));
+    assert!(line.ends_with(&format!("'hab svc start example/web' starts it; {both}")), "{line}");
+    world.tell(Event::UserConfig { refused: None });
+    world.tell(Event::ReleaseFit);
+    assert!(!why(&world).2.contains("plan.sh"));
+}

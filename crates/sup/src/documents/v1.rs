@@ -61,10 +61,13 @@ pub(crate) fn document(
             total: status.restart_count,
             next_at: status.next_restart_at_s.map(|at_s| rfc3339_ms(at_s.saturating_mul(1_000))),
         },
-        why: status.why.as_ref().map(|why| if redact { why.message.clone() } else { why.line() }),
+        why: status.why.as_ref().map(|why| match redact {
+            true => why.line_without_output(),
+            false => why.line(),
+        }),
         reason: status.why.as_ref().map(|why| Reason {
             code: why.code.as_str().into(),
-            message: why.message.clone(),
+            message: why.line_without_output(),
             since: rfc3339_ms(why.since_unix_ms),
             evidence: lines(&why.evidence),
         }),

@@ -23,7 +23,10 @@ use roost_pkg::{
 use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
 use roost_template::{ConfigError, RenderError, TemplateError, TemplateSet, config};
 
-use super::environment;
+use super::{
+    environment,
+    user_layer::{self, UserLayer},
+};
 
 /// A service read from disk.
 #[derive(Debug, Clone)]
@@ -45,6 +48,10 @@ pub(crate) struct Built {
     pub(crate) run: RunSource,
     /// Layers of the configuration that come from files and the environment.
     pub(crate) layers: config::Layers,
+    /// Why `user.toml` is not the file as it is now.
+    pub(crate) user_fault: Option<String>,
+    /// What the copy of `user.toml` is to hold, if it does not.
+    pub(crate) user_to_keep: Option<String>,
     /// Packages with an `install` hook that has not succeeded yet, dependencies first.
     pub(crate) installs: Vec<PackageIdent>,
     /// Lines for the user, preamble package name, key `HK`.
@@ -100,6 +107,8 @@ pub(crate) struct Blueprint {
     pub(crate) interpreter: PackageIdent,
     /// False to only look: no directory is made, nothing is changed on disk.
     pub(crate) prepare: bool,
+    /// Somebody waits for the result, and is there to mend what is wrong.
+    pub(crate) for_command: bool,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
@@ -112,9 +121,9 @@ impl Blueprint {
     pub(crate) fn build(&self) -> Result<Built, BuildFailure> {
         let package = self.package()?;
         self.check_binds(&package)?;
-        let user = user::names(&package).map_err(refuse)?;
+        let service_user = user::names(&package).map_err(refuse)?;
         let credentials = match user::capable() {
-            true => Some(user::credentials(&user).map_err(refuse)?),
+            true => Some(user::credentials(&service_user).map_err(refuse)?),
             false => None,
         };
         // The development directory stands in for the package's own templates.
@@ -131,7 +140,8 @@ impl Blueprint {
             let file = format!("config/{}", error.name());
             refuse(places.unparsed(&file, &error))
         })?;
-        let layers = self.layers(&source, &places)?;
+        let user = self.user_layer()?;
+        let layers = self.layers(&source, &places, user.table)?;
         let svc = self.root.svc(&self.spec.ident.name);
         if self.prepare {
             dirs::prepare(&svc, credentials.as_ref()).map_err(|error| BuildFailure::Directory {
@@ -145,12 +155,14 @@ impl Blueprint {
             package,
             svc,
             places,
-            user,
+            user: service_user,
             credentials,
             hooks,
             config,
             run,
             layers,
+            user_fault: user.fault,
+            user_to_keep: user.to_keep,
             complaints,
         })
     }
@@ -220,7 +232,18 @@ impl Blueprint {
         Ok((hooks, complaints))
     }
 
-    fn layers(&self, source: &Path, places: &Places) -> Result<config::Layers, BuildFailure> {
+    /// A command hears of an error; what is loaded runs with the last good copy.
+    fn user_layer(&self) -> Result<UserLayer, BuildFailure> {
+        let read = if self.for_command { user_layer::read } else { user_layer::read_or_kept };
+        read(&self.root, &self.spec.ident.name).map_err(refuse)
+    }
+
+    fn layers(
+        &self,
+        source: &Path,
+        places: &Places,
+        user: Option<toml::Table>,
+    ) -> Result<config::Layers, BuildFailure> {
         let default = sources::default_toml(source).map_err(refuse)?;
         let default = default
             .map(|text| config::parse_toml(&text))
@@ -231,7 +254,6 @@ impl Blueprint {
             .map(|text| config::parse_environment(name, &text))
             .transpose()
             .map_err(refuse)?;
-        let user = read_user_layer(&self.root, name).map_err(refuse)?;
         Ok(config::Layers { default, environment, user, gossip: None })
     }
 
@@ -254,19 +276,6 @@ impl Blueprint {
         };
         dependencies.chain([&package.ident]).filter(outstanding).cloned().collect()
     }
-}
-
-/// Reads `user.toml`; `None` when there is none.
-pub(crate) fn read_user_layer(root: &FsRoot, name: &str) -> Result<Option<toml::Table>, String> {
-    let path = root.user_toml(name);
-    let text = match roost_pkg::read::read_text(&path, roost_pkg::metafile::MAX_METAFILE_BYTES) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Ok(None),
-        Err(error) => return Err(format!("Failed to read 'user.toml', {error}")),
-    };
-    config::parse_toml(&text)
-        .map(Some)
-        .map_err(|error| toml_fault(&path.display().to_string(), &error))
 }
 
 /// What is wrong with a configuration file, in one line.

@@ -16,11 +16,7 @@ use roost_template::{
     value::to_json,
 };
 
-use super::{
-    built::{read_user_layer, toml_fault},
-    environment,
-    rendering::render_install,
-};
+use super::{built::toml_fault, environment, rendering::render_install, user_layer};
 
 /// An install hook, rendered and ready to run.
 #[derive(Debug)]
@@ -103,7 +99,7 @@ fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
     Ok(Layers {
         default: default?,
         environment: environment.map_err(|error| error.to_string())?,
-        user: read_user_layer(root, name)?,
+        user: user_layer::read_or_kept(root, name)?.table,
         gossip: None,
     })
 }

@@ -8,6 +8,7 @@ pub(crate) mod install;
 mod program;
 pub(crate) mod rendering;
 pub(crate) mod small_files;
+pub(crate) mod user_layer;
 
 use std::time::Duration;
 

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     services::{
-        built::{Blueprint, Built, read_user_layer},
+        built::{Blueprint, Built},
         rendering,
+        user_layer::{self, UserLayer},
     },
     vital::guarded,
 };
@@ -181,8 +182,14 @@ fn again(
     user: Option<toml::Table>,
 ) -> Result<Built, BuildFailure> {
     let mut built = ran.clone();
-    built.layers.user =
-        read_user_layer(&blueprint.root, &blueprint.spec.ident.name).unwrap_or(user);
+    let layer = user_layer::read_or_kept(&blueprint.root, &blueprint.spec.ident.name);
+    let layer = layer.unwrap_or_else(|error| UserLayer {
+        table: user,
+        fault: Some(user_layer::not_in_force(&error)),
+        to_keep: None,
+    });
+    built.layers.user = layer.table;
+    (built.user_fault, built.user_to_keep) = (layer.fault, layer.to_keep);
     dirs::prepare(&built.svc, built.credentials.as_ref()).map_err(|error| {
         BuildFailure::Directory {
             path: error.dir.display().to_string(),

@@ -26,7 +26,10 @@ use super::{
 };
 use crate::{
     census_input,
-    services::built::{Built, read_user_layer},
+    services::{
+        built::Built,
+        user_layer::{self, UserLayer},
+    },
     vital::{self, guarded},
 };
 
@@ -294,7 +297,7 @@ impl Supervisor {
             Watch::User(service) => {
                 let root = self.world.config.root.clone();
                 self.beside(move || {
-                    let result = guarded(|| read_user_layer(&root, &service)).unwrap_or_else(Err);
+                    let result = guarded(|| user_layer::read(&root, &service)).unwrap_or_else(Err);
                     Event::UserLayer { service, result }
                 });
             }
@@ -308,15 +311,15 @@ impl Supervisor {
         [Kind::Build, Kind::Look].iter().any(|kind| self.errands.is_under_way(service, *kind))
     }
 
-    pub(super) fn take_user_layer(
-        &mut self,
-        service: &str,
-        result: Result<Option<toml::Table>, String>,
-    ) {
+    pub(super) fn take_user_layer(&mut self, service: &str, result: Result<UserLayer, String>) {
         let Some(managed) = self.services.get_mut(service) else { return };
         let ident = managed.spec().ident.clone();
-        if managed.built.is_some() && result.as_ref() == Ok(&managed.layers.user) {
-            managed.user_failure = None;
+        let same = |layer: &UserLayer| layer.table == managed.layers.user;
+        if managed.built.is_some()
+            && let Some(layer) = result.as_ref().ok().filter(|layer| same(layer))
+        {
+            self.keep_user_toml(service, layer.to_keep.clone());
+            self.tell(service, Told::UserConfig { refused: None });
             self.touched.insert(service.into());
             // Nothing new, but what failed may have failed because of a state in between.
             return self.tell(service, Told::FilesChanged);
@@ -326,20 +329,18 @@ impl Supervisor {
         }
         let mut errors = Vec::new();
         match result {
-            Ok(user) => {
-                managed.user_failure = None;
-                managed.layers.user = user;
+            Ok(layer) => {
+                managed.layers.user = layer.table;
                 errors = managed.merge();
+                self.keep_user_toml(service, layer.to_keep);
+                self.tell(service, Told::UserConfig { refused: None });
             }
-            // The reading of the service says it.
+            // The reading of the service reports it.
             Err(_) if managed.built.is_none() => {}
             // The layer that was good stays in force.
             Err(error) => {
-                let text = format!("Reloading user-config failed: {error}");
-                if managed.user_failure.as_ref() != Some(&text) {
-                    self.world.output.line(managed.machine.group().as_str(), "SR", &text);
-                }
-                managed.user_failure = Some(text);
+                let refused = Some(user_layer::not_in_force(&error));
+                self.tell(service, Told::UserConfig { refused });
             }
         }
         self.touched.insert(service.into());

@@ -142,6 +142,7 @@ impl Supervisor {
             directory: self.directory_of(&spec.ident.name),
             interpreter: self.world.config.interpreter.clone(),
             prepare: true,
+            for_command: false,
         }
     }
 
@@ -279,6 +280,15 @@ impl Supervisor {
         self.world.store.write_later(&path, format!("{release}\n").into_bytes(), 0o644);
     }
 
+    /// Keeps the last `user.toml` that could be used.
+    pub(super) fn keep_user_toml(&self, service: &str, text: Option<String>) {
+        if let Some(text) = text {
+            let path = self.world.config.root.sup().user_copy(service);
+            // it may hold secrets
+            self.world.store.write_later(&path, text.into_bytes(), 0o600);
+        }
+    }
+
     fn keep_pid(&self, managed: &Managed, pid: Option<u32>) {
         let path = self.world.config.root.svc(&managed.name).pid_file();
         self.world.small_files.pid(path, pid);
@@ -382,7 +392,9 @@ impl Supervisor {
         } else {
             let name = managed.group().to_string();
             self.world.launcher.send(&Request::Forget { name });
-            self.world.small_files.remove(self.world.config.root.sup().release_file(&managed.name));
+            let sup = self.world.config.root.sup();
+            self.world.small_files.remove(sup.release_file(&managed.name));
+            self.world.small_files.remove(sup.user_copy(&managed.name));
             self.publisher.remove(&managed.name);
         }
         if let Some(id) = managed.process {

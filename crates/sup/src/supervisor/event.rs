@@ -32,7 +32,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     files::specs::Listing,
     load::NotStaged,
-    services::{built::Built, install::InstallHook},
+    services::{built::Built, install::InstallHook, user_layer::UserLayer},
 };
 
 /// What happened.
@@ -99,7 +99,7 @@ pub(crate) enum Event {
         /// The service.
         service: String,
         /// The layer, or why it cannot be used.
-        result: Result<Option<toml::Table>, String>,
+        result: Result<UserLayer, String>,
     },
     /// An install hook is rendered and ready to run.
     InstallReady {

@@ -78,8 +78,6 @@ pub(crate) struct Managed {
     pub(crate) settled: bool,
     /// Why a service that is not wanted up could not be read.
     pub(crate) look_failure: Option<String>,
-    /// Why `user.toml` as it is now is not in force.
-    pub(crate) user_failure: Option<String>,
 }
 
 impl Managed {
@@ -123,7 +121,6 @@ impl Managed {
             stop_timeout: None,
             settled: false,
             look_failure: None,
-            user_failure: None,
             machine,
         }
     }
@@ -131,7 +128,7 @@ impl Managed {
     /// What documents and the status table show.
     pub(crate) fn status(&self) -> Status {
         let status = self.machine.status();
-        let own = || self.look_failure.clone().or_else(|| self.user_failure.clone());
+        let own = || self.look_failure.clone();
         Status { reason: status.reason.clone().or_else(own), ..status }
     }
 

@@ -426,11 +426,11 @@ impl Supervisor {
                     self.world.output.line(managed.group().as_str(), "HK", complaint);
                 }
                 let plan = built.plan();
+                let (refused, to_keep) = (built.user_fault.clone(), built.user_to_keep.clone());
                 let errors = managed.take_built(*built);
                 let is_refused = managed.machine.is_refused();
-                if !is_refused {
-                    managed.user_failure = None;
-                }
+                self.keep_user_toml(service, to_keep);
+                self.tell(service, Told::UserConfig { refused });
                 self.tell_merge_errors(service, &errors);
                 self.look_around();
                 self.read_contents();

@@ -1,0 +1,91 @@
+//! What documents and the status table show.
+
+use roost_ident::{Hook, ProcessState};
+
+use super::Machine;
+use crate::{
+    phase::Phase,
+    status::{PhaseName, ProcessStatus, ServiceState, Status},
+};
+
+impl Machine {
+    /// State for documents and the status table.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let up = self.process.filter(|process| !process.left_behind);
+        Status {
+            desired_state: self.spec().desired_state,
+            process: ProcessStatus {
+                state: if up.is_some() { ProcessState::Up } else { ProcessState::Down },
+                pid: up.map(|process| process.pid),
+                state_entered_s: self.state_entered_ms / 1_000,
+                state_entered_ms: self.state_entered_ms,
+            },
+            health: self.health.status(),
+            reason: self.shown_reason(),
+            why: self.why(),
+            state: self.state(),
+            health_since_unix_ms: self.health.since_unix_ms(),
+            has_check: self.has_hook(Hook::HealthCheck),
+            account: self.account.clone(),
+            initialized: self.attempt.initialized && up.is_some(),
+            last_election_status: self.attempt.election,
+            last_process_state: self.last_process_state,
+            next_restart_at_s: self.next_restart_at_s,
+            restart_count: self.restart_count,
+            release: self.plan().map(|plan| plan.ident.clone()),
+            phase: self.phase_name(),
+        }
+    }
+
+    /// Why the service is down; else the conditions that keep it from running what it should, and why
+    /// its health is unknown.
+    fn shown_reason(&self) -> Option<String> {
+        if self.reason.is_some() {
+            return self.reason.clone();
+        }
+        let health = self.health.reason().map(Into::into);
+        let reasons: Vec<String> = self.conditions().into_iter().chain(health).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    fn phase_name(&self) -> PhaseName {
+        match self.phase {
+            Phase::Stopped => PhaseName::Stopped,
+            Phase::Pausing { .. } => PhaseName::Waiting,
+            Phase::Building => PhaseName::Building,
+            Phase::Broken { .. } => PhaseName::Broken,
+            Phase::Installing => PhaseName::Installing,
+            Phase::Preparing if !self.may_initialize() => PhaseName::WaitingForBinds,
+            Phase::Preparing | Phase::Initialized if self.asked.render => PhaseName::Rendering,
+            Phase::Preparing | Phase::Initialized => PhaseName::WaitingForElection,
+            Phase::Initializing => PhaseName::Initializing,
+            Phase::Spawning => PhaseName::Starting,
+            Phase::Running => PhaseName::Running,
+            Phase::Stopping(_) | Phase::PostStop { .. } => PhaseName::Stopping,
+            Phase::Gone => PhaseName::Gone,
+        }
+    }
+
+    /// The state for machines.
+    pub(super) fn state(&self) -> ServiceState {
+        match self.phase {
+            Phase::Stopped | Phase::Gone => ServiceState::Down,
+            Phase::Pausing { .. } if self.failure.is_some() => ServiceState::BackingOff,
+            Phase::Preparing if !self.may_initialize() => ServiceState::Blocked,
+            Phase::Preparing | Phase::Initialized if !self.asked.render && !self.may_act() => {
+                ServiceState::Blocked
+            }
+            Phase::Pausing { .. }
+            | Phase::Building
+            | Phase::Installing
+            | Phase::Preparing
+            | Phase::Initializing
+            | Phase::Initialized
+            | Phase::Spawning => ServiceState::Starting,
+            Phase::Broken { .. } => ServiceState::Failed,
+            Phase::Running => ServiceState::Up,
+            Phase::Stopping(_) | Phase::PostStop { .. } => ServiceState::Stopping,
+        }
+    }
+}
