@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, header::ACCEPT};
 
-use crate::limits;
+use crate::{document::Format, limits};
 
 /// A media type that a resource can be had in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +14,37 @@ pub(crate) enum Media {
     Toml,
     Text,
     Html,
+    /// The text format of Prometheus.
+    Prometheus,
 }
 
 impl Media {
+    /// What `content-type` says.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Toml => "application/toml",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Html => "text/html",
+            Self::Prometheus => "text/plain; version=0.0.4",
+        }
+    }
+
+    /// The form of a document that it shows.
+    pub(crate) const fn format(self) -> Format {
+        match self {
+            Self::Toml => Format::Toml,
+            Self::Text => Format::Text,
+            Self::Json | Self::Html | Self::Prometheus => Format::Json,
+        }
+    }
+
     /// Names it goes by; those with `x-` are accepted, never sent.
     const fn names(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Json => &[("application", "json")],
             Self::Toml => &[("application", "toml"), ("application", "x-toml"), ("text", "x-toml")],
-            Self::Text => &[("text", "plain")],
+            Self::Text | Self::Prometheus => &[("text", "plain")],
             Self::Html => &[("text", "html")],
         }
     }

@@ -83,22 +83,22 @@ const ZERO: HeaderValue = HeaderValue::from_static("0");
 pub(crate) fn document(
     status: StatusCode,
     content_type: &'static str,
-    body: &Rendered,
+    body: Rendered,
     vary: bool,
     persistence: Persistence,
 ) -> Answer {
-    let mut answer = start(status, body.length.clone(), persistence);
+    let mut answer = start(status, body.length, persistence);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if vary {
         headers.insert(VARY, HeaderValue::from_static("accept"));
     }
-    answer.body_mut().bytes = body.bytes.clone();
+    answer.body_mut().bytes = body.bytes;
     answer
 }
 
 /// The page that asks for the token.
-pub(crate) fn ask_token(page: &Rendered, persistence: Persistence) -> Answer {
+pub(crate) fn ask_token(page: Rendered, persistence: Persistence) -> Answer {
     let mut answer = document(StatusCode::UNAUTHORIZED, "text/html", page, false, persistence);
     answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer

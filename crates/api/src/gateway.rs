@@ -8,7 +8,7 @@ use http::{
     request::Parts,
 };
 use hyper::body::{Body, Incoming};
-use roost_ident::{HealthStatus, ServiceGroup, ServiceGroupError};
+use roost_ident::{ServiceGroup, ServiceGroupError};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +19,11 @@ use crate::{
     held::Held,
     limits::Limits,
     metrics::{Closed, GatewayMetrics, Label, MetricsSource},
-    page,
-    path::{Part, Route},
-    problem, serve,
+    page::Pages,
+    path::Route,
+    problem,
+    resource::{Renderer, ResourceId, Scope},
+    serve,
     snapshot::{ServiceEntry, Snapshot},
     tls::TlsConfig,
     token::Token,
@@ -56,12 +58,9 @@ pub(crate) struct Shared {
     token: Option<Token>,
     redact: bool,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
-    source: MetricsSource,
+    pages: Pages,
     pub(crate) metrics: GatewayMetrics,
     held: Arc<Held>,
-    page: Rendered,
-    token_page: Rendered,
-    openapi: Rendered,
 }
 
 impl Gateway {
@@ -80,12 +79,9 @@ impl Gateway {
             token: config.token,
             redact: config.redact,
             snapshots,
-            source,
+            pages: Pages::new(&config.version, source),
             metrics,
             held: Arc::default(),
-            page: page::start_page(&config.version),
-            token_page: page::token_page(),
-            openapi: Rendered::new(page::OPENAPI_JSON),
         };
         Ok(Self { shared: Arc::new(shared), limits: config.limits, tls: config.tls })
     }
@@ -97,14 +93,21 @@ impl Gateway {
     }
 }
 
-/// A request that may be answered with a document.
-enum Resource {
-    Fixed(Route, Option<Arc<Snapshot>>),
-    Service(Arc<ServiceEntry>, Part),
+/// What a request is answered with.
+struct Reached<'a> {
+    id: ResourceId,
+    source: Source<'a>,
 }
 
-/// A status without a document, and whether it is counted under its own path.
-struct Refusal(StatusCode, Option<Route>);
+/// A renderer with what it renders.
+enum Source<'a> {
+    Page(fn(&Pages, Media) -> Rendered),
+    Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
+    Service(&'a ServiceEntry, fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
+}
+
+/// A status without a document, and what it is counted under.
+struct Refusal(StatusCode, Label<'static>);
 
 impl Shared {
     /// Answers one request. Its body is not read. `close` closes the connection when its answer
@@ -158,21 +161,20 @@ impl Shared {
         if let Some(snapshot) = &snapshot {
             self.metrics.follow(snapshot);
         }
-        let resource = match self.resolve(parts, snapshot) {
-            Ok(resource) => resource,
-            Err(Refusal(status, route)) => {
-                let label = route.as_ref().map_or(Label::Other, Label::Fixed);
+        let reached = match self.resolve(parts, snapshot.as_deref()) {
+            Ok(reached) => reached,
+            Err(Refusal(status, label)) => {
                 return self.refuse(parts, status, label, begun, persistence);
             }
         };
-        let series = self.metrics.series(match &resource {
-            Resource::Fixed(route, _) => Label::Fixed(route),
-            Resource::Service(entry, part) => {
-                Label::Service(&entry.document().service_group, *part)
+        let series = self.metrics.series(match &reached.source {
+            Source::Service(entry, _) => {
+                Label::Service(reached.id, &entry.document().service_group)
             }
+            _ => Label::Fixed(reached.id),
         });
         series.begin();
-        let mut answer = self.document(&resource, &parts.headers, persistence);
+        let mut answer = self.document(&reached, &parts.headers, persistence);
         if parts.method == Method::HEAD {
             answer.body_mut().clear();
         }
@@ -183,12 +185,10 @@ impl Shared {
     /// The page that asks for the token, where a person would see the start page.
     fn ask_token(&self, parts: &Parts, persistence: Persistence) -> Option<Answer> {
         let is_head = parts.method == Method::HEAD;
-        if Route::of(parts.uri.path()) != Some(Route::Start)
-            || !(is_head || parts.method == Method::GET)
-        {
+        if !(is_head || parts.method == Method::GET) || parts.uri.path() != "/" {
             return None;
         }
-        let mut answer = answer::ask_token(&self.token_page, persistence);
+        let mut answer = answer::ask_token(self.pages.token(), persistence);
         if is_head {
             answer.body_mut().clear();
         }
@@ -217,108 +217,71 @@ impl Shared {
     }
 
     /// Finds what is asked for: route, redaction, method, then whether it exists.
-    fn resolve(&self, parts: &Parts, snapshot: Option<Arc<Snapshot>>) -> Result<Resource, Refusal> {
-        let refusal = |status| Refusal(status, None);
-        let route = Route::of(parts.uri.path()).ok_or(refusal(StatusCode::NOT_FOUND))?;
-        if self.redact && matches!(route, Route::Census | Route::Butterfly) {
-            return Err(refusal(StatusCode::NOT_FOUND));
+    fn resolve<'a>(
+        &self,
+        parts: &Parts,
+        snapshot: Option<&'a Snapshot>,
+    ) -> Result<Reached<'a>, Refusal> {
+        let refusal = |status| Err(Refusal(status, Label::Other));
+        let Some(Route { id, group }) = Route::of(parts.uri.path()) else {
+            return refusal(StatusCode::NOT_FOUND);
+        };
+        let resource = id.resource();
+        if self.redact && resource.scope == Scope::Secrets {
+            return refusal(StatusCode::NOT_FOUND);
         }
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return Err(refusal(StatusCode::METHOD_NOT_ALLOWED));
+            return refusal(StatusCode::METHOD_NOT_ALLOWED);
         }
-        match (route, snapshot) {
-            (Route::Service { group, part }, Some(snapshot)) => match snapshot.service(&group) {
-                Some(entry) => Ok(Resource::Service(Arc::clone(entry), part)),
-                None => Err(refusal(status_of_missing(&group))),
-            },
-            (Route::Service { group, .. }, None) => Err(refusal(match status_of_missing(&group) {
-                StatusCode::NOT_FOUND => StatusCode::SERVICE_UNAVAILABLE,
-                status => status,
-            })),
-            (route @ (Route::Services | Route::Census | Route::Butterfly), None) => {
-                Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Some(route)))
+        let source = match (resource.renderer, snapshot) {
+            (Renderer::Page(render), _) => Source::Page(render),
+            (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
+            (Renderer::Snapshot(_), None) => {
+                return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Label::Fixed(id)));
             }
-            (route, snapshot) => Ok(Resource::Fixed(route, snapshot)),
-        }
+            (Renderer::Service(render), snapshot) => {
+                match snapshot.map(|snapshot| snapshot.service(&group)) {
+                    Some(Some(entry)) => Source::Service(entry, render),
+                    known => {
+                        return refusal(match status_of_missing(&group) {
+                            StatusCode::NOT_FOUND if known.is_none() => {
+                                StatusCode::SERVICE_UNAVAILABLE
+                            }
+                            status => status,
+                        });
+                    }
+                }
+            }
+        };
+        Ok(Reached { id, source })
     }
 
     fn document(
         &self,
-        resource: &Resource,
+        reached: &Reached<'_>,
         headers: &HeaderMap,
         persistence: Persistence,
     ) -> Answer {
-        const STRUCTURED: &[Media] = &[Media::Json, Media::Toml];
-        const ALL: &[Media] = &[Media::Json, Media::Toml, Media::Text];
-        const START: &[Media] = &[Media::Html, Media::Json];
-
-        let structured = |offered: &[Media], render: &dyn Fn(Format) -> Answer| {
-            render(match accept::choose(headers, offered) {
-                Media::Toml => Format::Toml,
-                Media::Text => Format::Text,
-                Media::Json | Media::Html => Format::Json,
-            })
+        let offered = reached.id.resource().media;
+        let media = accept::choose(headers, offered);
+        let (status, body) = match reached.source {
+            Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
+            Source::Snapshot(snapshot, render) => {
+                (StatusCode::OK, render(snapshot, media.format()).clone())
+            }
+            Source::Service(entry, render) => {
+                let (status, body) = render(entry, media.format());
+                (status, body.clone())
+            }
         };
-        let send = |status, format, body: &Rendered| {
-            let (content_type, vary) = match format {
-                Format::Json => ("application/json", false),
-                Format::Toml => ("application/toml", true),
-                Format::Text => ("text/plain; charset=utf-8", true),
-            };
-            answer::document(status, content_type, body, vary, persistence)
-        };
-        let ok = StatusCode::OK;
-        match resource {
-            Resource::Service(entry, Part::Object) => {
-                structured(STRUCTURED, &|format| send(ok, format, entry.object(format)))
-            }
-            Resource::Service(entry, Part::Config) => {
-                structured(ALL, &|format| send(ok, format, entry.config(format)))
-            }
-            Resource::Service(entry, Part::V1) => send(ok, Format::Json, entry.v1()),
-            Resource::Service(entry, Part::Health) => {
-                let status = health_status(entry.health_document().status);
-                structured(ALL, &|format| send(status, format, entry.health(format)))
-            }
-            Resource::Fixed(Route::Services, Some(snapshot)) => {
-                structured(STRUCTURED, &|format| send(ok, format, snapshot.list(format)))
-            }
-            Resource::Fixed(Route::Census, Some(snapshot)) => {
-                structured(STRUCTURED, &|format| send(ok, format, snapshot.census().render(format)))
-            }
-            Resource::Fixed(Route::Butterfly, Some(snapshot)) => {
-                structured(STRUCTURED, &|format| {
-                    send(ok, format, snapshot.butterfly().render(format))
-                })
-            }
-            Resource::Fixed(Route::Start, _) => match accept::choose(headers, START) {
-                Media::Json => {
-                    answer::document(ok, "application/json", &self.openapi, true, persistence)
-                }
-                _ => answer::document(ok, "text/html", &self.page, false, persistence),
-            },
-            Resource::Fixed(Route::OpenApi, _) => send(ok, Format::Json, &self.openapi),
-            Resource::Fixed(Route::Metrics, _) => {
-                let page = Rendered::new(self.source.render());
-                answer::document(ok, "text/plain; version=0.0.4", &page, false, persistence)
-            }
-            // `resolve` has answered these.
-            Resource::Fixed(..) => answer::empty(StatusCode::SERVICE_UNAVAILABLE, persistence),
-        }
+        let vary = media != offered[0];
+        answer::document(status, media.content_type(), body, vary, persistence)
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("redact", &self.redact).finish_non_exhaustive()
-    }
-}
-
-const fn health_status(health: HealthStatus) -> StatusCode {
-    match health {
-        HealthStatus::Ok | HealthStatus::Warning => StatusCode::OK,
-        HealthStatus::Critical => StatusCode::SERVICE_UNAVAILABLE,
-        HealthStatus::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -31,6 +31,7 @@
 //! | [`documents`] | the documents as plain values |
 //! | [`document`] | a value and its rendered forms |
 //! | [`snapshot`] | all documents of one moment |
+//! | `resource` | the table of resources |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `accept`, `token` | the three things a request is asked for |
 //! | `serve`, `table`, `stream` | connections: accept loop, limits, time-outs |
@@ -49,6 +50,7 @@ pub mod metrics;
 mod page;
 mod path;
 mod problem;
+mod resource;
 mod serve;
 pub mod snapshot;
 mod stream;

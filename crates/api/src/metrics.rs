@@ -20,10 +20,7 @@ use prometheus::{
 };
 use roost_ident::ServiceGroup;
 
-use crate::{
-    path::{Part, Route},
-    snapshot::Snapshot,
-};
+use crate::{resource::ResourceId, snapshot::Snapshot};
 
 /// Bounds of all duration histograms of `/metrics`, in seconds.
 pub const DURATION_BOUNDS: [f64; 11] =
@@ -127,33 +124,27 @@ pub(crate) enum Label<'a> {
     Unauthorized,
     /// It reached no resource.
     Other,
-    /// One of the fixed resources.
-    Fixed(&'a Route),
-    /// A loaded service, by its group.
-    Service(&'a ServiceGroup, Part),
+    /// A resource that there is once.
+    Fixed(ResourceId),
+    /// A resource of a loaded service, by its group.
+    Service(ResourceId, &'a ServiceGroup),
 }
+
+/// The handles of each resource, made when it is first asked for.
+type PerResource = [OnceLock<Series>; ResourceId::COUNT];
 
 /// The gateway's own figures.
 pub(crate) struct GatewayMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     closed: IntCounterVec,
-    fixed: [OnceLock<Series>; FIXED.len()],
-    services: RwLock<HashMap<String, Arc<[OnceLock<Series>; 4]>>>,
+    unauthorized: OnceLock<Series>,
+    other: OnceLock<Series>,
+    fixed: PerResource,
+    services: RwLock<HashMap<String, Arc<PerResource>>>,
     /// Number of the snapshot that `services` was last compared with.
     compared: AtomicU64,
 }
-
-const FIXED: [&str; 8] = [
-    "<unauthorized>",
-    "<other>",
-    "/",
-    "/openapi.json",
-    "/services",
-    "/census",
-    "/butterfly",
-    "/metrics",
-];
 
 impl GatewayMetrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
@@ -186,6 +177,8 @@ impl GatewayMetrics {
             requests,
             seconds,
             closed,
+            unauthorized: OnceLock::new(),
+            other: OnceLock::new(),
             fixed: Default::default(),
             services: RwLock::default(),
             compared: AtomicU64::new(0),
@@ -198,27 +191,24 @@ impl GatewayMetrics {
 
     /// The handles of a label. Looked up without making a string once they exist.
     pub(crate) fn series(&self, label: Label<'_>) -> Series {
-        let index = match label {
-            Label::Unauthorized => 0,
-            Label::Other | Label::Fixed(Route::Service { .. }) => 1,
-            Label::Fixed(Route::Start) => 2,
-            Label::Fixed(Route::OpenApi) => 3,
-            Label::Fixed(Route::Services) => 4,
-            Label::Fixed(Route::Census) => 5,
-            Label::Fixed(Route::Butterfly) => 6,
-            Label::Fixed(Route::Metrics) => 7,
-            Label::Service(group, part) => {
-                let parts = self.parts(group);
-                return parts[part as usize].get_or_init(|| self.make(&path(group, part))).clone();
+        match label {
+            Label::Unauthorized => self.unauthorized.get_or_init(|| self.make("<unauthorized>")),
+            Label::Other => self.other.get_or_init(|| self.make("<other>")),
+            Label::Fixed(id) => {
+                self.fixed[id.index()].get_or_init(|| self.make(id.resource().path))
             }
-        };
-        self.fixed[index].get_or_init(|| self.make(FIXED[index])).clone()
+            Label::Service(id, group) => {
+                let series = &self.of_service(group)[id.index()];
+                return series.get_or_init(|| self.make(&id.resource().path_of(group))).clone();
+            }
+        }
+        .clone()
     }
 
-    fn parts(&self, group: &ServiceGroup) -> Arc<[OnceLock<Series>; 4]> {
+    fn of_service(&self, group: &ServiceGroup) -> Arc<PerResource> {
         let known = self.services.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(parts) = known.get(group.as_str()) {
-            return Arc::clone(parts);
+        if let Some(series) = known.get(group.as_str()) {
+            return Arc::clone(series);
         }
         drop(known);
         let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
@@ -239,37 +229,17 @@ impl GatewayMetrics {
             return;
         }
         let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
-        services.retain(|text, parts| {
+        services.retain(|text, series| {
             let loaded = snapshot.service(text).is_some();
             if let (false, Ok(group)) = (loaded, text.parse()) {
-                for part in [Part::Object, Part::Config, Part::Health, Part::V1] {
-                    if parts[part as usize].get().is_some() {
-                        let path = path(&group, part);
-                        // Both exist: they were made together.
-                        let _ = self.requests.remove_label_values(&[&path]);
-                        let _ = self.seconds.remove_label_values(&[&path]);
-                    }
+                for id in ResourceId::all().filter(|id| series[id.index()].get().is_some()) {
+                    let path = id.resource().path_of(&group);
+                    // Both exist: they were made together.
+                    let _ = self.requests.remove_label_values(&[&path]);
+                    let _ = self.seconds.remove_label_values(&[&path]);
                 }
             }
             loaded
         });
     }
-}
-
-/// The path of a part of a service, without escapes.
-fn path(group: &ServiceGroup, part: Part) -> String {
-    if part == Part::V1 {
-        return format!("/v1/services/{group}");
-    }
-    let mut path = format!("/services/{}/{}", group.service(), group.group());
-    if let Some(organization) = group.organization() {
-        path.push('/');
-        path.push_str(organization);
-    }
-    path.push_str(match part {
-        Part::Object | Part::V1 => "",
-        Part::Config => "/config",
-        Part::Health => "/health",
-    });
-    path
 }

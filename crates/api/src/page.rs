@@ -1,24 +1,72 @@
-//! The start page and the description of the API.
+//! What the gateway answers with of its own: the start page, the description of the API, figures.
 
-use crate::document::Rendered;
+use crate::{document::Rendered, metrics::MetricsSource, resource::ResourceId};
 
 /// The OpenAPI description, as `/openapi.json` sends it.
 pub const OPENAPI_JSON: &[u8] = include_bytes!("../openapi.json");
 
-const PAGE: &str = include_str!("start.html");
-const TOKEN_PAGE: &str = include_str!("token.html");
+const START: &str = include_str!("start.html");
+const TOKEN: &str = include_str!("token.html");
 
-/// The start page. It needs nothing from elsewhere. Its script asks `/services` of the same origin,
-/// with the token that [`token_page`] has kept in the browser's tab, or without one: then a proxy
-/// adds it, or there is none.
-pub(crate) fn start_page(version: &str) -> Rendered {
-    Rendered::new(PAGE.replace("{version}", &escape(version)))
+/// The pages, made once, but for the figures.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    start: Rendered,
+    token: Rendered,
+    description: Rendered,
+    metrics: MetricsSource,
 }
 
-/// What a browser gets in place of the start page without the token: a field for it. The page
-/// keeps the token in the tab and asks for the start page with it; the token is in no address.
-pub(crate) fn token_page() -> Rendered {
-    Rendered::new(TOKEN_PAGE)
+impl Pages {
+    pub(crate) fn new(version: &str, metrics: MetricsSource) -> Self {
+        let start =
+            START.replace("{version}", &escape(version)).replace("{endpoints}", &endpoints());
+        Self {
+            start: Rendered::new(start),
+            token: Rendered::new(TOKEN),
+            description: Rendered::new(OPENAPI_JSON),
+            metrics,
+        }
+    }
+
+    /// The start page. It needs nothing from elsewhere. Its script asks `/services` of the same
+    /// origin, with the token that [`Self::token`] has kept in the browser's tab, or without one:
+    /// then a proxy adds it, or there is none.
+    pub(crate) fn start(&self) -> Rendered {
+        self.start.clone()
+    }
+
+    /// What a browser gets in place of the start page without the token: a field for it. The page
+    /// keeps the token in the tab and asks for the start page with it; the token is in no address.
+    pub(crate) fn token(&self) -> Rendered {
+        self.token.clone()
+    }
+
+    /// The OpenAPI description.
+    pub(crate) fn description(&self) -> Rendered {
+        self.description.clone()
+    }
+
+    /// The figures of this moment.
+    pub(crate) fn metrics(&self) -> Rendered {
+        Rendered::new(self.metrics.render())
+    }
+}
+
+/// The rows of the table of endpoints; those without parameters are links.
+fn endpoints() -> String {
+    let row = |id: ResourceId| {
+        let resource = id.resource();
+        let path = format!("<code>{}</code>", escape(resource.path));
+        let path = match resource.path.strip_prefix('/') {
+            Some(target) if !target.is_empty() && !target.contains('{') => {
+                format!("<a href=\"{}\">{path}</a>", escape(target))
+            }
+            _ => path,
+        };
+        format!("<tr><td>{path}</td><td>{}</td></tr>\n", escape(resource.summary))
+    };
+    ResourceId::all().map(row).collect()
 }
 
 fn escape(text: &str) -> String {
@@ -31,10 +79,13 @@ mod tests {
 
     #[test]
     fn the_page_is_small_and_needs_nothing_from_elsewhere() {
-        let page = start_page("<2.1.78>");
+        let metrics = MetricsSource::new(prometheus::Registry::new());
+        let page = Pages::new("<2.1.78>", metrics).start();
         let text = std::str::from_utf8(page.bytes()).expect("UTF-8");
         assert!(text.contains("&lt;2.1.78&gt;") && !text.contains("{version}"));
-        for text in [text, TOKEN_PAGE] {
+        assert!(text.contains("<a href=\"census\"><code>/census</code></a>"), "{text}");
+        assert!(text.contains("<td><code>/v1/services/{sg}</code></td>"), "{text}");
+        for text in [text, TOKEN] {
             assert!(text.len() < 12 * 1024, "{} bytes", text.len());
             for foreign in ["http://", "https://", "//cdn", "@import", "src="] {
                 assert!(!text.contains(foreign), "{foreign}");

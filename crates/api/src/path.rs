@@ -6,81 +6,51 @@
 
 use std::borrow::Cow;
 
-/// A resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Route {
-    Start,
-    OpenApi,
-    Services,
-    /// A part of one service. The group is the text that its name, group and organization form;
-    /// whether it is a valid one is not yet known.
-    Service {
-        group: String,
-        part: Part,
-    },
-    Census,
-    Butterfly,
-    Metrics,
-}
+use crate::resource::ResourceId;
 
-/// What of a service is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Object,
-    Config,
-    Health,
-    /// The document of the v1 API.
-    V1,
+/// What a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) id: ResourceId,
+    /// The text that name, group and organization form, empty where the path has no parameters.
+    /// Whether it is a valid group is not known yet.
+    pub(crate) group: String,
 }
 
 impl Route {
-    /// The resource of a path without its query, if there is one.
+    /// The resource of a path without its query, if there is one. Paths without an organization
+    /// are tried first, so that one can only be called `config` or `health` where something
+    /// follows it.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let path = decode(path, |byte| !STAYS.contains(&byte));
-        match &*path {
-            "/" => Some(Self::Start),
-            "/openapi.json" => Some(Self::OpenApi),
-            "/services" => Some(Self::Services),
-            "/census" => Some(Self::Census),
-            "/butterfly" => Some(Self::Butterfly),
-            "/metrics" => Some(Self::Metrics),
-            other => match other.strip_prefix("/v1/services/") {
-                Some(group) if !group.is_empty() && !group.contains('/') => {
-                    Some(Self::Service { group: parameter(group).into_owned(), part: Part::V1 })
-                }
-                _ => service(other.strip_prefix("/services/")?),
-            },
-        }
+        let find = |pattern: fn(ResourceId) -> Option<&'static str>| {
+            ResourceId::all().find_map(|id| Some(Self { id, group: read(pattern(id)?, &path)? }))
+        };
+        find(|id| Some(id.resource().path)).or_else(|| find(|id| id.resource().organization_path))
     }
 }
 
-/// The forms are tried in this order, so that an organization can only be called `config` or
-/// `health` where something follows it.
-fn service(path: &str) -> Option<Route> {
-    let mut segments = path.split('/');
-    let (name, group) = (segments.next()?, segments.next()?);
-    let (third, fourth) = (segments.next(), segments.next());
-    let (organization, part) = match (third, fourth, segments.next()) {
-        (None, None, None) => (None, Part::Object),
-        (Some("config"), None, None) => (None, Part::Config),
-        (Some("health"), None, None) => (None, Part::Health),
-        (organization, None, None) => (organization, Part::Object),
-        (organization, Some("config"), None) => (organization, Part::Config),
-        (organization, Some("health"), None) => (organization, Part::Health),
-        _ => return None,
-    };
-    if name.is_empty() || group.is_empty() || organization == Some("") {
-        return None;
+/// The group that a path names, if it has the form of the pattern.
+fn read(pattern: &str, path: &str) -> Option<String> {
+    let fixed = pattern.find('{').unwrap_or(pattern.len());
+    let parameters = path.strip_prefix(&pattern[..fixed])?;
+    let mut segments = parameters.split('/');
+    let mut group = String::new();
+    for wanted in pattern[fixed..].split('/') {
+        let segment = segments.next()?;
+        match wanted {
+            "{name}" | "{sg}" => {}
+            "{group}" => group.push('.'),
+            "{organization}" => group.push('@'),
+            literal if literal == segment => continue,
+            _ => return None,
+        }
+        if segment.is_empty() {
+            return None;
+        }
+        group.push_str(&parameter(segment));
     }
-    let mut text = String::with_capacity(path.len() + 1);
-    text.push_str(&parameter(name));
-    text.push('.');
-    text.push_str(&parameter(group));
-    if let Some(organization) = organization {
-        text.push('@');
-        text.push_str(&parameter(organization));
-    }
-    Some(Route::Service { group: text, part })
+    segments.next().is_none().then_some(group)
 }
 
 /// Escapes that are decoded only inside a parameter.
@@ -130,17 +100,20 @@ mod tests {
 
     use super::*;
 
-    fn service_of(path: &str) -> Option<(String, Part)> {
-        match Route::of(path) {
-            Some(Route::Service { group, part }) => Some((group, part)),
-            _ => None,
-        }
+    /// The path of the resource as the table has it, and the group.
+    fn route(path: &str) -> Option<(&'static str, String)> {
+        Route::of(path).map(|route| (route.id.resource().path, route.group))
     }
+
+    const OBJECT: &str = "/services/{name}/{group}";
+    const CONFIG: &str = "/services/{name}/{group}/config";
+    const HEALTH: &str = "/services/{name}/{group}/health";
 
     #[test]
     fn paths_are_compared_as_they_are() {
-        assert_eq!(Route::of("/census"), Some(Route::Census));
-        assert_eq!(Route::of("/%63ensus"), Some(Route::Census));
+        assert_eq!(route("/census"), Some(("/census", String::new())));
+        assert_eq!(route("/%63ensus"), Some(("/census", String::new())));
+        assert_eq!(route("/"), Some(("/", String::new())));
         for path in [
             "",
             "*",
@@ -168,19 +141,19 @@ mod tests {
     #[test]
     fn services_have_six_forms() {
         let cases = [
-            ("/services/web/default", "web.default", Part::Object),
-            ("/services/web/default/config", "web.default", Part::Config),
-            ("/services/web/default/health", "web.default", Part::Health),
-            ("/services/web/default/acme", "web.default@acme", Part::Object),
-            ("/services/web/default/acme/config", "web.default@acme", Part::Config),
-            ("/services/web/default/acme/health", "web.default@acme", Part::Health),
-            ("/services/web/default/health/config", "web.default@health", Part::Config),
-            ("/services/web/default/HEALTH", "web.default@HEALTH", Part::Object),
-            ("/services/web/default@acme/config", "web.default@acme", Part::Config),
-            ("/services/../census", "...census", Part::Object),
+            ("/services/web/default", "web.default", OBJECT),
+            ("/services/web/default/config", "web.default", CONFIG),
+            ("/services/web/default/health", "web.default", HEALTH),
+            ("/services/web/default/acme", "web.default@acme", OBJECT),
+            ("/services/web/default/acme/config", "web.default@acme", CONFIG),
+            ("/services/web/default/acme/health", "web.default@acme", HEALTH),
+            ("/services/web/default/health/config", "web.default@health", CONFIG),
+            ("/services/web/default/HEALTH", "web.default@HEALTH", OBJECT),
+            ("/services/web/default@acme/config", "web.default@acme", CONFIG),
+            ("/services/../census", "...census", OBJECT),
         ];
-        for (path, group, part) in cases {
-            assert_eq!(service_of(path), Some((group.into(), part)), "{path}");
+        for (path, group, resource) in cases {
+            assert_eq!(route(path), Some((resource, group.into())), "{path}");
         }
     }
 
@@ -191,7 +164,7 @@ mod tests {
             ("/v1/services/web.default@acme", "web.default@acme"),
             ("/v1/services/web.default%40acme", "web.default@acme"),
         ] {
-            assert_eq!(service_of(path), Some((group.into(), Part::V1)), "{path}");
+            assert_eq!(route(path), Some(("/v1/services/{sg}", group.into())), "{path}");
         }
         for path in ["/v1/services", "/v1/services/", "/v1/services/web.default/", "/v1/x"] {
             assert_eq!(Route::of(path), None, "{path}");
@@ -214,9 +187,9 @@ mod tests {
             ("/services/%FF/default", "\u{fffd}.default"),
         ];
         for (path, group) in cases {
-            assert_eq!(service_of(path), Some((group.into(), Part::Object)), "{path}");
+            assert_eq!(route(path), Some((OBJECT, group.into())), "{path}");
         }
-        assert_eq!(service_of("/services/web/default/%63onfig").map(|it| it.1), Some(Part::Config));
+        assert_eq!(route("/services/web/default/%63onfig").map(|it| it.0), Some(CONFIG));
     }
 
     proptest! {

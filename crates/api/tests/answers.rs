@@ -33,6 +33,7 @@ async fn while_starting_documents_answer_503_and_everything_else_as_usual() {
     for (path, status) in [
         ("/", 200),
         ("/openapi.json", 200),
+        ("/v1/openapi.json", 200),
         ("/metrics", 200),
         ("/nope", 404),
         ("/services/we.b/default", 400),
@@ -100,6 +101,7 @@ async fn forms_are_negotiated_and_only_other_forms_vary() {
         ("/", "text/html,*/*;q=0.8", "text/html", false),
         ("/", "application/json", "application/json", true),
         ("/openapi.json", "text/html", "application/json", false),
+        ("/v1/openapi.json", "text/html", "application/json", false),
     ];
     for (path, accept, content_type, vary) in cases {
         let answer = get(server.address, path, &format!("accept: {accept}\r\n")).await;

@@ -1,0 +1,196 @@
+//! Every resource of the API in one table, which the router, the metrics and the start page read.
+
+use http::StatusCode;
+use roost_ident::{HealthStatus, ServiceGroup};
+
+use crate::{
+    accept::Media,
+    document::{Format, Rendered},
+    page::Pages,
+    snapshot::{ServiceEntry, Snapshot},
+};
+
+/// One resource.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// `{name}`, `{group}` and `{sg}` stand for one segment each.
+    pub(crate) path: &'static str,
+    /// The path for a service of an organization, where it is another one.
+    pub(crate) organization_path: Option<&'static str>,
+    /// One line for people.
+    pub(crate) summary: &'static str,
+    pub(crate) scope: Scope,
+    /// What it is offered in, the default first.
+    pub(crate) media: &'static [Media],
+    pub(crate) renderer: Renderer,
+}
+
+/// What a resource gives away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// How the Supervisor and its services are.
+    Read,
+    /// Configuration that redaction cannot be cut out of: redacted, the resource does not exist.
+    Secrets,
+}
+
+/// What makes the answer, and what it is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Renderer {
+    /// The gateway itself; there before the first snapshot.
+    Page(fn(&Pages, Media) -> Rendered),
+    /// The present snapshot.
+    Snapshot(fn(&Snapshot, Format) -> &Rendered),
+    /// One service of the present snapshot.
+    Service(fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
+}
+
+const STRUCTURED: &[Media] = &[Media::Json, Media::Toml];
+const ALL_FORMS: &[Media] = &[Media::Json, Media::Toml, Media::Text];
+
+static RESOURCES: [Resource; 11] = [
+    Resource {
+        path: "/services",
+        organization_path: None,
+        summary: "All services loaded by this Supervisor: process, health, restarts, configuration.",
+        scope: Scope::Read,
+        media: STRUCTURED,
+        renderer: Renderer::Snapshot(|snapshot, format| snapshot.list(format)),
+    },
+    Resource {
+        path: "/services/{name}/{group}",
+        organization_path: Some("/services/{name}/{group}/{organization}"),
+        summary: "One loaded service.",
+        scope: Scope::Read,
+        media: STRUCTURED,
+        renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.object(format))),
+    },
+    Resource {
+        path: "/services/{name}/{group}/config",
+        organization_path: Some("/services/{name}/{group}/{organization}/config"),
+        summary: "The current configuration of one service.",
+        scope: Scope::Read,
+        media: ALL_FORMS,
+        renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.config(format))),
+    },
+    Resource {
+        path: "/services/{name}/{group}/health",
+        organization_path: Some("/services/{name}/{group}/{organization}/health"),
+        summary: "The last health check of one service. Ok and Warning are 200, Critical is 503, \
+                  Unknown is 500.",
+        scope: Scope::Read,
+        media: ALL_FORMS,
+        renderer: Renderer::Service(|entry, format| {
+            (health_status(entry.health_document().status), entry.health(format))
+        }),
+    },
+    Resource {
+        path: "/census",
+        organization_path: None,
+        summary: "All services on the ring: which members are alive, which lead.",
+        scope: Scope::Secrets,
+        media: STRUCTURED,
+        renderer: Renderer::Snapshot(|snapshot, format| snapshot.census().render(format)),
+    },
+    Resource {
+        path: "/butterfly",
+        organization_path: None,
+        summary: "The rumors that the census is made of, for debugging.",
+        scope: Scope::Secrets,
+        media: STRUCTURED,
+        renderer: Renderer::Snapshot(|snapshot, format| snapshot.butterfly().render(format)),
+    },
+    Resource {
+        path: "/v1/services/{sg}",
+        organization_path: None,
+        summary: "How one service is, and why it is so.",
+        scope: Scope::Read,
+        media: &[Media::Json],
+        renderer: Renderer::Service(|entry, _| (StatusCode::OK, entry.v1())),
+    },
+    Resource {
+        path: "/metrics",
+        organization_path: None,
+        summary: "Figures for Prometheus.",
+        scope: Scope::Read,
+        media: &[Media::Prometheus],
+        renderer: Renderer::Page(|pages, _| pages.metrics()),
+    },
+    Resource {
+        path: "/openapi.json",
+        organization_path: None,
+        summary: "This description of the API for programs (OpenAPI 3.1).",
+        scope: Scope::Read,
+        media: &[Media::Json],
+        renderer: Renderer::Page(|pages, _| pages.description()),
+    },
+    Resource {
+        path: "/v1/openapi.json",
+        organization_path: None,
+        summary: "The same description.",
+        scope: Scope::Read,
+        media: &[Media::Json],
+        renderer: Renderer::Page(|pages, _| pages.description()),
+    },
+    Resource {
+        path: "/",
+        organization_path: None,
+        summary: "A page for browsers; with an Accept that prefers JSON, the description.",
+        scope: Scope::Read,
+        media: &[Media::Html, Media::Json],
+        renderer: Renderer::Page(|pages, media| match media {
+            Media::Json => pages.description(),
+            _ => pages.start(),
+        }),
+    },
+];
+
+/// A place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ResourceId(usize);
+
+impl ResourceId {
+    /// How many there are.
+    pub(crate) const COUNT: usize = RESOURCES.len();
+
+    /// Each of them, in the order of the table.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// Its place, below [`Self::COUNT`].
+    pub(crate) const fn index(self) -> usize {
+        self.0
+    }
+
+    /// What the table says.
+    pub(crate) fn resource(self) -> &'static Resource {
+        &RESOURCES[self.0]
+    }
+}
+
+impl Resource {
+    /// Where it is for this group.
+    pub(crate) fn path_of(&self, group: &ServiceGroup) -> String {
+        let pattern = match (self.organization_path, group.organization()) {
+            (Some(path), Some(_)) => path,
+            _ => self.path,
+        };
+        let segments = pattern.split('/').map(|segment| match segment {
+            "{name}" => group.service(),
+            "{group}" => group.group(),
+            "{organization}" => group.organization().unwrap_or_default(),
+            "{sg}" => group.as_str(),
+            literal => literal,
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+}
+
+const fn health_status(health: HealthStatus) -> StatusCode {
+    match health {
+        HealthStatus::Ok | HealthStatus::Warning => StatusCode::OK,
+        HealthStatus::Critical => StatusCode::SERVICE_UNAVAILABLE,
+        HealthStatus::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
