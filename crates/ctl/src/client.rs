@@ -1,5 +1,5 @@
-//! The client side of one conversation, on blocking sockets: a command line needs no more, and
-//! starts faster without a runtime.
+//! The client side of one conversation, on blocking sockets: a command line needs no runtime, and
+//! starts faster without one.
 
 use std::{
     io::{self, Read, Write},
@@ -19,16 +19,16 @@ use crate::{
     tls::ClientTls,
 };
 
-/// Time for the connection, for TLS and for the answer to the handshake, each.
+/// Time limit of each of the connection, TLS and the handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes that a Supervisor may say in one conversation; a real one says some hundred per service.
+/// Limit of the bytes in one conversation; a Supervisor sends some hundred per service.
 const MAX_CONVERSATION_BYTES: usize = 64 << 20;
 
 /// Why a conversation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there.
+    /// No process listens at the address.
     #[error("Unable to contact the Supervisor.")]
     NotRunning,
     /// Another error of the connection.
@@ -38,10 +38,10 @@ pub enum ClientError {
     #[error("client timed out")]
     TimedOut,
     /// No answer to the request in time.
-    #[error("the Supervisor has taken the request and not answered it in {} seconds", .0.as_secs())]
+    #[error("the Supervisor accepted the request and did not answer it within {} seconds", .0.as_secs())]
     Silent(Duration),
-    /// It does not stop talking.
-    #[error("the Supervisor said more than {} MiB", MAX_CONVERSATION_BYTES >> 20)]
+    /// The answer does not end.
+    #[error("the Supervisor sent more than {} MiB", MAX_CONVERSATION_BYTES >> 20)]
     TooLong,
     /// The Supervisor closed the connection before it answered.
     #[error("The connection was unexpectedly closed.")]
@@ -51,7 +51,7 @@ pub enum ClientError {
     Rest,
     /// The Supervisor answered a plain handshake with TLS.
     #[error(
-        "The Supervisor wants TLS. Set ctl_server_ca_certificate in cli.toml to the file or \
+        "The Supervisor requires TLS. Set ctl_server_ca_certificate in cli.toml to the file or \
          directory of its certificate."
     )]
     WantsTls,
@@ -61,10 +61,10 @@ pub enum ClientError {
     /// The Supervisor refused.
     #[error(transparent)]
     Refused(#[from] Failure),
-    /// What came is no frame.
+    /// The answer is not a frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// What came is not the message it says it is.
+    /// The body does not match the message id.
     #[error("answer {id} of the Supervisor cannot be read: {error}")]
     Body {
         /// Message id.
@@ -72,16 +72,16 @@ pub enum ClientError {
         /// What is wrong.
         error: String,
     },
-    /// A service status that makes no sense.
+    /// A service status is not valid.
     #[error("[Err: 7] {0}")]
     Status(StatusError),
-    /// What answered the handshake is something else.
+    /// The answer to the handshake is not one of the protocol.
     #[error(
-        "What listens there does not speak the control protocol. Is it the address of a control \
+        "The server at this address does not speak the control protocol. Is it the address of a control \
          gateway, which `hab sup run --listen-ctl` sets?"
     )]
     NoGateway,
-    /// A colour that does not exist.
+    /// A console colour is unknown.
     #[error("unknown colour '{0}' in an answer of the Supervisor")]
     Color(String),
 }
@@ -117,7 +117,7 @@ pub enum Answer {
     Ok,
     /// Nothing was changed, for this reason.
     Unchanged(String),
-    /// A message this client does not know.
+    /// A message unknown to this client.
     Other(String),
 }
 
@@ -138,7 +138,8 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.read(buffer),
             Self::Tls(stream) => match stream.read(buffer) {
-                // Closed without close_notify. A cut answer is noticed by its missing last frame.
+                // Closed without close_notify. A truncated answer is detected by its missing last
+                // frame.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
                 other => other,
             },
@@ -156,12 +157,12 @@ impl Stream {
     }
 }
 
-/// A connection on which the handshake was done; takes one request.
+/// A connection after the handshake; takes one request.
 pub struct Client {
     stream: Stream,
     decoder: Decoder,
     finished: bool,
-    /// Time without a word after which the request counts as not answered.
+    /// Silence after which the request counts as unanswered.
     patience: Option<Duration>,
     said_bytes: usize,
 }
@@ -169,18 +170,18 @@ pub struct Client {
 /// Connects.
 ///
 /// # Errors
-/// When nobody listens, or the machine cannot be reached in time.
+/// When nothing listens, or the host cannot be reached in time.
 pub fn dial(address: SocketAddr) -> Result<TcpStream, ClientError> {
     TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => ClientError::NotRunning,
-        // The listener was closed before it took the connection.
+        // The listener closed before it accepted the connection.
         io::ErrorKind::ConnectionReset => ClientError::Closed,
         _ => ClientError::Io(error),
     })
 }
 
 impl Client {
-    /// Does TLS and the handshake on a connection that is open already.
+    /// Performs TLS and the handshake on an open connection.
     ///
     /// # Errors
     /// When TLS fails, the secret is refused, or there is no answer in time.
@@ -211,8 +212,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends the request. A Supervisor that says nothing for the time given is not waited for
-    /// any longer; without one it may take its time.
+    /// Sends the request. `patience` limits the silence of the Supervisor; without it there is no
+    /// limit.
     ///
     /// # Errors
     /// When the connection fails.
@@ -222,7 +223,7 @@ impl Client {
         patience: Option<Duration>,
     ) -> Result<(), ClientError> {
         self.send(request.id(), request.encode(), 1)?;
-        // A time-out of zero would be none.
+        // A timeout of zero would mean none.
         self.patience = patience.map(|patience| patience.max(Duration::from_millis(1)));
         self.stream.socket().set_read_timeout(self.patience)?;
         Ok(())
@@ -294,7 +295,7 @@ impl Client {
     }
 }
 
-/// First bytes of a TLS alert, which a gateway with TLS sends to a client without.
+/// First bytes of the TLS alert that a gateway with TLS sends to a client without.
 const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
 fn start_tls(

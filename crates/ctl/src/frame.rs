@@ -64,7 +64,7 @@ pub struct Frame {
     pub body: Bytes,
 }
 
-/// Bytes that are no frame, or a frame beyond a limit. Fatal for the connection.
+/// Bytes that are not a frame, or a frame beyond a limit. Fatal for the connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The message id is not text.
@@ -75,10 +75,10 @@ pub enum FrameError {
     BodyTooLarge {
         /// Length announced or to be written.
         bytes: usize,
-        /// What is allowed.
+        /// The limit.
         limit_bytes: usize,
     },
-    /// The message id is longer than its length field can say.
+    /// The message id exceeds the range of its length field.
     #[error("message id of {0} bytes is longer than the limit of {MAX_ID_BYTES}")]
     IdTooLong(usize),
 }
@@ -87,7 +87,7 @@ impl Frame {
     /// Appends the bytes of this frame.
     ///
     /// # Errors
-    /// When id or body are longer than their length fields can say.
+    /// When id or body exceed the range of their length fields.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), FrameError> {
         let (id_bytes, body_bytes) = (self.id.len(), self.body.len());
         if id_bytes > MAX_ID_BYTES {
@@ -114,7 +114,7 @@ impl Frame {
     }
 }
 
-/// Cuts a stream of bytes into frames.
+/// Splits a stream of bytes into frames.
 #[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
@@ -122,24 +122,24 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Starts with an empty buffer. A body longer than `limit_bytes` is refused as soon as its
-    /// header is there, before any of it is stored.
+    /// Starts with an empty buffer. Refuses a body longer than `limit_bytes` once its header is
+    /// complete, before storing any of it.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
         Self { buffer: BytesMut::new(), limit_bytes }
     }
 
-    /// Sets the limit of bodies from now on.
+    /// Changes the limit of bodies.
     pub fn set_limit(&mut self, limit_bytes: usize) {
         self.limit_bytes = limit_bytes;
     }
 
-    /// Adds bytes that arrived.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Bytes that arrived and are not yet a whole frame.
+    /// Received bytes that are not yet a whole frame.
     #[must_use]
     pub fn rest(&self) -> &[u8] {
         &self.buffer
@@ -148,7 +148,7 @@ impl Decoder {
     /// Takes the next frame; `None` when more bytes are needed.
     ///
     /// # Errors
-    /// When the bytes are no frame or the body is too long; the stream is lost then.
+    /// When the bytes are not a frame or the body is too long; the stream is unusable then.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let Some((header, after)) = self.buffer.split_first_chunk::<4>() else { return Ok(None) };
         let header = u32::from_be_bytes(*header);
@@ -245,14 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_no_text_is_fatal() {
+    fn an_id_that_is_not_text_is_fatal() {
         let mut decoder = Decoder::new(10);
         decoder.push(&[0, 0x10, 0, 0, 0xff]);
         assert_eq!(decoder.next_frame(), Err(FrameError::IdNotUtf8));
     }
 
     #[test]
-    fn what_does_not_fit_its_length_field_is_not_written() {
+    fn a_frame_beyond_its_length_fields_is_not_written() {
         let frame = |id: &str, body: usize| Frame {
             transaction: None,
             id: id.into(),

@@ -1,13 +1,14 @@
-//! The control protocol (port 9632): how `hab svc …`, `hab sup …` and others command a Supervisor.
+//! The control protocol (port 9632), with which `hab svc …`, `hab sup …` and others control a
+//! Supervisor.
 //!
 //! | module | holds | kind |
 //! |---|---|---|
 //! | [`frame`] | the framing: header, transaction word, message id, body | pure |
-//! | [`message`] | the messages as they are on the wire | pure |
-//! | [`request`] | what a client asks, in words of the project | pure |
-//! | [`reply`] | what a Supervisor answers | pure |
-//! | [`responder`] | the end of a conversation that the Supervisor's task holds | tokio |
-//! | [`server`] | accepts connections, asks for the secret, hands requests on | tokio |
+//! | [`message`] | the messages on the wire | pure |
+//! | [`request`] | requests of a client, in types of the project | pure |
+//! | [`reply`] | answers of a Supervisor | pure |
+//! | [`responder`] | the Supervisor's end of a conversation | tokio |
+//! | [`server`] | accepts connections, checks the secret, forwards requests | tokio |
 //! | [`client`] | one blocking conversation | std sockets |
 //! | [`tls`] | TLS settings from files or directories | files |
 //!

@@ -1,6 +1,5 @@
-//! The messages as they are on the wire (reference: control §5): proto2, fields in ascending order,
-//! presence of optional fields kept. What they mean is in [`crate::request`] and
-//! [`crate::reply`].
+//! The messages on the wire (reference: control §5): proto2, fields in ascending order, presence of
+//! optional fields kept. [`crate::request`] and [`crate::reply`] define their meaning.
 //!
 //! Enumerations are plain numbers here, since a peer may send any.
 
@@ -36,7 +35,7 @@ message! {
 message! {
     /// Success; ends a conversation.
     NetOk {
-        /// Roost's own: nothing was changed, for this reason. Others skip it.
+        /// Extension of Roost: nothing was changed, for this reason. Habitat skips it.
         #[prost(string, optional, tag = "100")]
         unchanged: Option<String>,
     }
@@ -127,7 +126,7 @@ message! {
 }
 
 message! {
-    /// Several binds; an empty list clears them, an absent one leaves them.
+    /// Several binds; an empty list clears them, an absent one keeps them.
     ServiceBindList {
         /// The binds.
         #[prost(message, repeated, tag = "1")]
@@ -147,7 +146,7 @@ message! {
 message! {
     /// State of a process.
     ProcessStatus {
-        /// Seconds since it went up or down.
+        /// Seconds since the last change between up and down.
         #[prost(uint64, optional, tag = "1")]
         elapsed: Option<u64>,
         /// Process id, when it runs.
@@ -160,12 +159,12 @@ message! {
 }
 
 message! {
-    /// State of one service. Fields from 100 up are Roost's own; others skip them.
+    /// State of one service. Fields from 100 on are extensions of Roost; Habitat skips them.
     ServiceStatus {
         /// Fully qualified identifier of the package in use.
         #[prost(message, required, tag = "1")]
         ident: PackageIdent,
-        /// Its process. Always sent: the reference client fails without it.
+        /// Its process. Always sent, because Habitat's client requires it.
         #[prost(message, optional, tag = "2")]
         process: Option<ProcessStatus>,
         /// Its group.
@@ -186,25 +185,25 @@ message! {
         /// Member id of the group's leader, in a leader topology that has one.
         #[prost(string, optional, tag = "103")]
         leader: Option<String>,
-        /// What the updater of the service does.
+        /// State of the service's updater.
         #[prost(string, optional, tag = "104")]
         update: Option<String>,
-        /// Where the service is in its life, one word.
+        /// Phase of the service, one word.
         #[prost(string, optional, tag = "105")]
         phase: Option<String>,
         /// Why it is not up, one line.
         #[prost(string, optional, tag = "106")]
         reason: Option<String>,
-        /// Something was asked for that the Supervisor has stored and not taken in yet.
+        /// The Supervisor has stored a command that it has not applied yet.
         #[prost(bool, optional, tag = "107")]
         pending: Option<bool>,
-        /// Where the service is in its life, as in the documents of the HTTP API.
+        /// State of the service, as in the documents of the HTTP API.
         #[prost(string, optional, tag = "108")]
         service_state: Option<String>,
-        /// The reason for programs, one word.
+        /// The reason code, one word.
         #[prost(string, optional, tag = "109")]
         reason_code: Option<String>,
-        /// What was printed about the reason, line by line.
+        /// Output related to the reason, line by line.
         #[prost(string, repeated, tag = "110")]
         evidence: Vec<String>,
         /// A hook checks its health.
@@ -213,7 +212,7 @@ message! {
         /// How long its process has been up, milliseconds.
         #[prost(uint64, optional, tag = "112")]
         up_ms: Option<u64>,
-        /// How its process ended last.
+        /// The last end of its process.
         #[prost(message, optional, tag = "113")]
         last_exit: Option<LastExit>,
         /// The last hook that failed.
@@ -264,13 +263,13 @@ message! {
         /// Why it could not be run.
         #[prost(string, optional, tag = "4")]
         error: Option<String>,
-        /// It ran too long and was ended.
+        /// It exceeded its time limit and was stopped.
         #[prost(bool, required, tag = "5")]
         timed_out: bool,
         /// When, Unix milliseconds.
         #[prost(uint64, required, tag = "6")]
         at_unix_ms: u64,
-        /// The last lines that it printed.
+        /// The last lines of its output.
         #[prost(string, repeated, tag = "7")]
         output: Vec<String>,
     }
@@ -291,7 +290,7 @@ message! {
 message! {
     /// Load a service.
     SvcLoad {
-        /// What to load.
+        /// The package to load.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
         /// Binds
@@ -306,7 +305,7 @@ message! {
         /// Directory with templates to use instead of the package's.
         #[prost(string, optional, tag = "8")]
         config_from: Option<String>,
-        /// Load again what is loaded.
+        /// Reload a loaded service.
         #[prost(bool, optional, tag = "9")]
         force: Option<bool>,
         /// Group
@@ -333,7 +332,7 @@ message! {
         /// 0 latest, 1 track the channel.
         #[prost(int32, optional, tag = "17")]
         update_condition: Option<i32>,
-        /// The plain directory that the package was made of, to be followed. Roost's own.
+        /// The plain directory of the package, for the Supervisor to follow. Extension of Roost.
         #[prost(string, optional, tag = "100")]
         directory: Option<String>,
     }
@@ -342,7 +341,7 @@ message! {
 message! {
     /// Change a loaded service.
     SvcUpdate {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
         /// Binds
@@ -382,9 +381,9 @@ message! {
 }
 
 message! {
-    /// Stop a service and forget it.
+    /// Stop a service and remove it.
     SvcUnload {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
         /// Seconds that the stop may take.
@@ -396,7 +395,7 @@ message! {
 message! {
     /// Start a loaded service.
     SvcStart {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
     }
@@ -405,7 +404,7 @@ message! {
 message! {
     /// Stop a loaded service.
     SvcStop {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
         /// Seconds that the stop may take.
@@ -415,18 +414,18 @@ message! {
 }
 
 message! {
-    /// Ask for the state of one service, or of all.
+    /// Request the state of one service, or of all.
     SvcStatus {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
     }
 }
 
 message! {
-    /// Ask for the default configuration of a service.
+    /// Request the default configuration of a service.
     SvcGetDefaultCfg {
-        /// Which one.
+        /// The service.
         #[prost(message, optional, tag = "1")]
         ident: Option<PackageIdent>,
     }
@@ -435,7 +434,7 @@ message! {
 message! {
     /// Check the form of a configuration.
     SvcValidateCfg {
-        /// For whom; not looked at.
+        /// Target group; ignored.
         #[prost(message, optional, tag = "1")]
         service_group: Option<ServiceGroup>,
         /// Always 0, TOML.
@@ -448,7 +447,7 @@ message! {
 }
 
 message! {
-    /// Tell a group its configuration.
+    /// Apply a configuration to a group.
     SvcSetCfg {
         /// The group.
         #[prost(message, optional, tag = "1")]
@@ -466,12 +465,12 @@ message! {
 }
 
 message! {
-    /// Give a group a file.
+    /// Upload a file to a group.
     SvcFilePut {
         /// The group.
         #[prost(message, optional, tag = "1")]
         service_group: Option<ServiceGroup>,
-        /// What is in it.
+        /// Its content.
         #[prost(bytes = "vec", optional, tag = "2")]
         content: Option<Vec<u8>>,
         /// Its name.
@@ -487,9 +486,9 @@ message! {
 }
 
 message! {
-    /// Declare a member of the ring departed.
+    /// Mark a member of the ring as departed.
     SupDepart {
-        /// Which one.
+        /// Id of the member.
         #[prost(string, optional, tag = "1")]
         member_id: Option<String>,
     }

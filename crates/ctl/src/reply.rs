@@ -1,5 +1,4 @@
-//! What a Supervisor answers: pieces of console text and progress on the way, then one
-//! [`Reply`].
+//! Answers of a Supervisor: pieces of console text and progress, then one [`Reply`].
 
 use bytes::Bytes;
 use roost_ident::{DesiredState, PackageIdent, ProcessState, ServiceGroup};
@@ -13,9 +12,10 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum ErrorCode {
-    /// Anything without a better code, also update and unload of a service that is not loaded.
+    /// Any error without a specific code, including update and unload of a service that is not
+    /// loaded.
     Internal = 0,
-    /// Made by clients for problems with their secret file.
+    /// Used by clients for problems with their secret file.
     Io = 1,
     /// Status, start, stop, configuration of something not loaded.
     NotFound = 2,
@@ -41,7 +41,7 @@ pub enum ErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("[Err: {code}] {text}")]
 pub struct Failure {
-    /// One of [`ErrorCode`], or what a newer Supervisor sent.
+    /// One of [`ErrorCode`], or a code of a newer Supervisor.
     pub code: i32,
     /// Text for the user.
     pub text: String,
@@ -70,19 +70,19 @@ impl Failure {
 /// Colours of console text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Color {
-    /// Not sent by anyone, but accepted.
+    /// Accepted, but never sent.
     Black,
-    /// Missing things.
+    /// Missing objects.
     Red,
     /// Status verbs.
     Green,
     /// Headings and warnings.
     Yellow,
-    /// Not sent by anyone, but accepted.
+    /// Accepted, but never sent.
     Blue,
     /// Ends.
     Magenta,
-    /// Found things.
+    /// Objects that were found.
     Cyan,
     /// Accepted.
     White,
@@ -147,7 +147,7 @@ pub struct ServiceStatus {
     pub ident: PackageIdent,
     /// Its group.
     pub group: ServiceGroup,
-    /// What the user wants of it; absent from old Supervisors.
+    /// Desired state; absent from old Supervisors.
     pub desired: Option<DesiredState>,
     /// Whether its process runs.
     pub state: ProcessState,
@@ -155,11 +155,11 @@ pub struct ServiceStatus {
     pub elapsed_s: u64,
     /// Process id, when it runs.
     pub pid: Option<u32>,
-    /// What only Roost tells.
+    /// Fields that only Roost sends.
     pub extra: StatusExtra,
 }
 
-/// Facts that only Roost sends; all absent from a Supervisor of Habitat.
+/// Fields that only Roost sends; all absent from a Supervisor of Habitat.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatusExtra {
     /// Result of the last health check, spelled as in health documents (`OK`).
@@ -170,38 +170,38 @@ pub struct StatusExtra {
     pub since_unix_s: Option<u64>,
     /// Member id of the group's leader, in a leader topology that has one.
     pub leader: Option<String>,
-    /// What the updater of the service does.
+    /// State of the service's updater.
     pub update: Option<String>,
-    /// Where the service is in its life, one word.
+    /// Phase of the service, one word.
     pub phase: Option<String>,
     /// Why it is not up, one line.
     pub reason: Option<String>,
-    /// Something was asked for, perhaps of this service, that the Supervisor has stored and not
-    /// taken in yet: what this status tells may be from before.
+    /// The Supervisor has stored a command, perhaps for this service, that it has not applied yet:
+    /// this status may be outdated.
     pub pending: Option<bool>,
-    /// Where the service is in its life, as in the documents of the HTTP API.
+    /// State of the service, as in the documents of the HTTP API.
     pub service_state: Option<String>,
-    /// The reason for programs, one word.
+    /// The reason code, one word.
     pub reason_code: Option<String>,
-    /// What was printed about the reason.
+    /// Output related to the reason.
     pub evidence: Vec<String>,
     /// A hook checks its health.
     pub has_check: Option<bool>,
     /// How long its process has been up, milliseconds.
     pub up_ms: Option<u64>,
-    /// How its process ended last.
+    /// The last end of its process.
     pub last_exit: Option<message::LastExit>,
     /// The last hook that failed.
     pub last_hook: Option<message::LastHook>,
 }
 
-/// A service status that makes no sense.
+/// A service status that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StatusError {
     /// No process, or a state that is neither up nor down.
     #[error("Invalid process state {0}, must be `up` or `down`.")]
     State(String),
-    /// Its group cannot be formed.
+    /// Its group is not valid.
     #[error(transparent)]
     Group(#[from] roost_ident::ServiceGroupError),
 }
@@ -279,21 +279,21 @@ impl TryFrom<message::ServiceStatus> for ServiceStatus {
     }
 }
 
-/// How a conversation ends.
+/// The end of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Done.
     Ok,
-    /// There was nothing to do, for this reason. Clients of Habitat hear [`Reply::Ok`].
+    /// Nothing had to be changed, for this reason. Clients of Habitat see [`Reply::Ok`].
     Unchanged(String),
-    /// Not done.
+    /// The request failed.
     Failed(Failure),
-    /// The state of services, running ones first; none is the same as [`Reply::Ok`].
+    /// The state of services, running ones first; an empty list equals [`Reply::Ok`].
     Statuses(Vec<ServiceStatus>),
     /// The default configuration of a package as TOML.
     DefaultConfig(String),
-    /// There is no answer, and the connection closes when the server ends: so a client that
-    /// asked for a restart knows when the old Supervisor is gone.
+    /// No answer; the connection closes when the server ends, so a client that requested a restart
+    /// knows when the old Supervisor is gone.
     CloseAtEnd,
 }
 
@@ -345,7 +345,7 @@ impl From<Failure> for Reply {
     }
 }
 
-/// Something told on the way to the reply.
+/// A message before the reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Partial {
     /// A piece of console text.

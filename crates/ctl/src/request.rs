@@ -1,10 +1,10 @@
-//! What a client asks, in words of the project.
+//! Requests of a client, in types of the project.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `encode` | its way to the wire |
-//! | `decode` | its way from the wire, with the checks that are answered |
-//! | `words` | numbers that stand for words |
+//! | `encode` | encoding for the wire |
+//! | `decode` | decoding from the wire, with the checks that give an answer |
+//! | `words` | words encoded as numbers |
 
 mod decode;
 mod encode;
@@ -27,58 +27,58 @@ pub const MAX_PAYLOAD_BYTES: usize = 65_536;
 pub enum Request {
     /// Load a service.
     Load {
-        /// What to load.
+        /// The package to load.
         ident: PackageIdent,
-        /// Load again what is loaded.
+        /// Reload a loaded service.
         force: bool,
-        /// How.
+        /// Options of the service.
         options: ServiceOptions,
     },
     /// Change a loaded service.
     Update {
-        /// Which one.
+        /// The service.
         ident: PackageIdent,
-        /// Only what is given is changed.
+        /// Only present options are changed.
         options: ServiceOptions,
     },
-    /// Stop a service and forget it.
+    /// Stop a service and remove it.
     Unload {
-        /// Which one.
+        /// The service.
         ident: PackageIdent,
         /// Seconds that the stop may take.
         timeout_s: Option<u32>,
     },
     /// Start a loaded service.
     Start {
-        /// Which one.
+        /// The service.
         ident: PackageIdent,
     },
     /// Stop a loaded service.
     Stop {
-        /// Which one.
+        /// The service.
         ident: PackageIdent,
         /// Seconds that the stop may take.
         timeout_s: Option<u32>,
     },
-    /// Tell the state of one service, or of all.
+    /// Return the state of one service, or of all.
     Status {
-        /// Which one.
+        /// The service.
         ident: Option<PackageIdent>,
     },
-    /// Tell the default configuration of a service.
+    /// Return the default configuration of a service.
     DefaultConfig {
-        /// Which one.
+        /// The service.
         ident: PackageIdent,
     },
     /// Check the form of a configuration. The Supervisor answers with code 6 if it is not
     /// UTF-8 or not a TOML table.
     ValidateConfig {
-        /// Sent along by clients and not looked at; may be one that cannot be formed.
+        /// Sent by clients and ignored; may be invalid.
         group: Option<ServiceGroup>,
         /// The configuration, at most [`MAX_PAYLOAD_BYTES`].
         config: Vec<u8>,
     },
-    /// Tell a group its configuration.
+    /// Apply a configuration to a group.
     SetConfig {
         /// The group.
         group: ServiceGroup,
@@ -89,29 +89,29 @@ pub enum Request {
         /// It is encrypted for the group.
         encrypted: bool,
     },
-    /// Give a group a file.
+    /// Upload a file to a group.
     PutFile {
         /// The group.
         group: ServiceGroup,
         /// Name of the file.
         filename: String,
-        /// What is in it, at most [`MAX_PAYLOAD_BYTES`].
+        /// Its content, at most [`MAX_PAYLOAD_BYTES`].
         content: Vec<u8>,
         /// Its version; the greatest wins.
         version: u64,
         /// It is encrypted for the group.
         encrypted: bool,
     },
-    /// Declare a member of the ring departed.
+    /// Mark a member of the ring as departed.
     Depart {
-        /// Which one.
+        /// Id of the member.
         member_id: String,
     },
     /// Restart the Supervisor.
     Restart,
 }
 
-/// Options of a load or an update; `None` where the client sent nothing.
+/// Options of a load or an update; `None` if the client sent none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceOptions {
     /// Group
@@ -136,21 +136,21 @@ pub struct ServiceOptions {
     pub shutdown_timeout_s: Option<u32>,
     /// Directory with templates to use instead of the package's; only for a load.
     pub config_from: Option<String>,
-    /// The plain directory, on the Supervisor's machine, that the package was made of: it is
-    /// followed from then on. Only for a load.
+    /// The plain directory of the package, on the Supervisor's machine, for the Supervisor to
+    /// follow. Only for a load.
     pub directory: Option<String>,
     /// Windows only.
     pub encrypted_password: Option<String>,
 }
 
-/// Why a frame is no request.
+/// Why a frame is not a valid request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// A message id that no request has.
+    /// The message id is not one of a request.
     Unknown,
-    /// The body is not that message.
+    /// The body does not match the message id.
     Undecodable(String),
-    /// A request that is answered with a failure.
+    /// The request is answered with a failure.
     Failed(Failure),
 }
 

@@ -1,4 +1,4 @@
-//! The end of a conversation that the Supervisor's task holds.
+//! The Supervisor's end of a conversation.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::reply::{Color, Console, Failure, Partial, Reply};
 
-/// Pieces that may wait for a slow client; what comes beyond is dropped, the reply never is.
+/// Pieces that may wait for a slow client; further ones are dropped, but never the reply.
 const MAX_WAITING_PARTIALS: usize = 1024;
 
-/// Answers one request. Nothing here waits. Dropped without [`Responder::finish`], the
-/// connection closes without an answer, which a client shows as a failure.
+/// Answers one request without waiting. If it is dropped without [`Responder::finish`], the
+/// connection closes without an answer, which a client reports as a failure.
 #[derive(Debug)]
 pub struct Responder {
     partials: mpsc::Sender<Partial>,
     reply: oneshot::Sender<Reply>,
-    /// Held until the request is answered, also when its client is gone by then: so requests
-    /// that wait are bounded whatever clients do.
+    /// Held until the request is answered, even when its client has left: so the number of waiting
+    /// requests is bounded.
     _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
@@ -28,13 +28,13 @@ pub struct Answers {
 }
 
 impl Responder {
-    /// A responder and the end that receives what is said to it.
+    /// A responder and the receiver of its answers.
     #[must_use]
     pub fn channel() -> (Self, Answers) {
         Self::holding(None)
     }
 
-    /// As [`Responder::channel`], for a request that has one of a limited number of places.
+    /// As [`Responder::channel`], for a request that occupies one of a limited number of places.
     pub(crate) fn holding(place: Option<Arc<OwnedSemaphorePermit>>) -> (Self, Answers) {
         let (partial_sender, partials) = mpsc::channel(MAX_WAITING_PARTIALS);
         let (reply_sender, reply) = oneshot::channel();
@@ -42,26 +42,26 @@ impl Responder {
         (responder, Answers { partials, reply })
     }
 
-    /// Shows a line; its newline is added.
+    /// Shows a line; appends its newline.
     pub fn line(&self, text: impl Into<String>) {
         let mut text = text.into();
         text.push('\n');
         self.partial(Partial::Console(Console { text, color: None, bold: false }));
     }
 
-    /// Shows a piece of text as it is. A newline after it is a piece of its own, without colour.
+    /// Shows a piece of text unchanged. A newline after it is a separate piece, without colour.
     pub fn colored(&self, text: impl Into<String>, color: Option<Color>, bold: bool) {
         self.partial(Partial::Console(Console { text: text.into(), color, bold }));
     }
 
-    /// Shows how far a download is.
+    /// Shows the progress of a download.
     pub fn progress(&self, total_bytes: u64, position_bytes: u64) {
         self.partial(Partial::Progress { total_bytes, position_bytes });
     }
 
     /// Ends the conversation.
     pub fn finish(self, reply: impl Into<Reply>) {
-        // The client may be gone; what it asked for is done all the same.
+        // The client may have left; its request is carried out anyway.
         let _ = self.reply.send(reply.into());
     }
 
@@ -71,13 +71,13 @@ impl Responder {
     }
 
     fn partial(&self, partial: Partial) {
-        // Full when the client does not read, closed when it is gone: neither is our concern.
+        // Full when the client does not read, closed when it has left: both can be ignored.
         let _ = self.partials.try_send(partial);
     }
 }
 
 impl Answers {
-    /// The next piece, or `None` when the reply is there or will never come.
+    /// The next piece, or `None` when the reply is available or will never come.
     pub async fn next_partial(&mut self) -> Option<Partial> {
         self.partials.recv().await
     }

@@ -1,9 +1,9 @@
-//! The server side: accepts connections, asks for the secret, hands requests on and sends the
-//! answers (reference: control §2.2).
+//! The server side: accepts connections, checks the secret, forwards requests and sends the answers
+//! (reference: control §2.2).
 //!
-//! One task per connection, so that a silent client blocks nobody. Clients that have not shown
-//! the secret are bounded in number, time and bytes; the oldest makes room for the newest. So are
-//! those that have shown it and ask for nothing.
+//! One task per connection, so that a silent client blocks no other. Clients that have not sent the
+//! secret are bounded in number, time and bytes; the oldest is closed for the newest. The same
+//! applies to clients that have sent it and make no request.
 
 use std::{
     collections::VecDeque,
@@ -38,43 +38,43 @@ use crate::{
     responder::{Answers, Responder},
 };
 
-/// Time for TLS, and again for the handshake.
+/// Time limit of TLS, and again of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that have not shown the secret.
+/// Most connections without a valid secret.
 const MAX_STRANGERS: usize = 64;
-/// Connections that have, and requests that are not answered yet: clients that left before their
+/// Most connections with a valid secret, and unanswered requests: clients that left before their
 /// answer count until it is given.
 pub const MAX_CONVERSATIONS: usize = 128;
-/// Time from the answer to the secret to the whole request.
+/// Time limit from the answer to the secret to the complete request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// A client that is cut off is noticed by the system after about a minute and a half.
+/// The system detects a disconnected client after about a minute and a half.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(45);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_PROBES: u32 = 3;
 /// Body of a handshake, unless the secret itself is longer.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
-/// Time for one frame to be taken by the client.
+/// Time limit for the client to accept one frame.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// After the last answer: time and bytes for the client to finish, so that unread bytes do not
-/// turn the close into a reset that destroys the answer on its way.
+/// After the last answer: time and bytes for the client to finish, so that unread bytes do not turn
+/// the close into a reset that destroys the answer in transit.
 const LINGER: Duration = Duration::from_secs(1);
 const MAX_LINGER_BYTES: usize = 1 << 20;
-/// Time for conversations to end at a shutdown.
+/// Time limit for conversations to end at a shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
-/// Pause after a failed accept, which is mostly a lack of file descriptors.
+/// Pause after a failed accept, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Wrong secrets that are answered at once; then answers come later and later.
+/// Wrong secrets that are answered immediately; further answers are delayed more and more.
 const FREE_FAILURES: u32 = 5;
 /// Greatest delay of the answer to a wrong secret.
 const MAX_FAILURE_DELAY: Duration = Duration::from_secs(4);
-/// Without a wrong secret for this long, the count starts anew.
+/// Without a wrong secret for this long, the count is reset.
 const FAILURE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The shared secret; its text never shows in logs.
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// An empty secret would let everybody in.
+/// An empty secret would admit every client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty; write one with `hab sup secret generate`, or remove the file")]
 pub struct EmptySecret;
@@ -83,14 +83,14 @@ impl Secret {
     /// Takes the content of a secret file; trailing white space is not part of the secret.
     ///
     /// # Errors
-    /// When nothing is left.
+    /// When nothing remains.
     pub fn new(text: &str) -> Result<Self, EmptySecret> {
         let text = text.trim_end();
         if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text.into())) }
     }
 
     fn equals(&self, other: &str) -> bool {
-        // Different lengths are unequal at once; equal lengths take the same time.
+        // Different lengths are unequal immediately; equal lengths take constant time.
         self.0.as_bytes().ct_eq(other.as_bytes()).into()
     }
 }
@@ -101,13 +101,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Counts what happens, for metrics. All names come from fixed lists.
+/// Counts events for metrics. All names come from fixed lists.
 pub trait Observer: Send + Sync {
     /// A request frame arrived; `name` is its message id, or `<unknown>`.
     fn called(&self, name: &'static str);
     /// A request was answered.
     fn answered(&self, name: &'static str, took: Duration);
-    /// A connection was ended early: `secret`, `handshake`, `capacity`, `idle`, `tls`, `frame`.
+    /// A connection was closed early: `secret`, `handshake`, `capacity`, `idle`, `tls`, `frame`.
     fn refused(&self, why: &'static str);
 }
 
@@ -128,7 +128,7 @@ pub struct ServerConfig {
     pub secret: Secret,
     /// TLS, see [`crate::tls::server_config`].
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// Where calls are counted.
+    /// Counts calls.
     pub observer: Arc<dyn Observer>,
 }
 
@@ -138,10 +138,10 @@ impl fmt::Debug for ServerConfig {
     }
 }
 
-/// What the server hands on: a request, and where to answer it.
+/// A request and its responder.
 pub type Incoming = (Request, Responder);
 
-/// What all connections share.
+/// State shared by all connections.
 struct Shared {
     config: ServerConfig,
     acceptor: Option<TlsAcceptor>,
@@ -154,7 +154,7 @@ struct Shared {
 
 /// Serves until `shutdown` resolves. Each request goes to `requests`; when that is closed,
 /// connections close without an answer. No more than [`MAX_CONVERSATIONS`] requests are unanswered
-/// at a time, wherever the receiver keeps them; beyond that clients are told to try again.
+/// at a time, wherever the receiver keeps them; further clients are asked to try again.
 pub async fn serve(
     listener: TcpListener,
     config: ServerConfig,
@@ -199,16 +199,16 @@ pub async fn serve(
     end.send_replace(true);
     strangers.abort_all();
     let finished = async { while tasks.join_next().await.is_some() {} };
-    // What is left is aborted with the set.
+    // The remaining tasks are aborted with the set.
     let _ = timeout(SHUTDOWN_GRACE, finished).await;
 }
 
-/// Connections that have not shown the secret, oldest first.
+/// Connections without a valid secret, oldest first.
 #[derive(Default)]
 struct Strangers(VecDeque<(Arc<AtomicBool>, AbortHandle)>);
 
 impl Strangers {
-    /// Adds one; true when the oldest had to go for it.
+    /// Adds one; true when the oldest was closed for it.
     fn add(&mut self, known: Arc<AtomicBool>, task: AbortHandle) -> bool {
         self.0.retain(|(known, task)| !known.load(Ordering::Relaxed) && !task.is_finished());
         let full = self.0.len() >= MAX_STRANGERS;
@@ -225,8 +225,8 @@ impl Strangers {
     }
 }
 
-/// Connections that have shown the secret and sent no request yet, oldest first. No more than there
-/// are places.
+/// Connections with a valid secret and no request yet, oldest first. Bounded by the number of
+/// places.
 #[derive(Default)]
 struct Idle(Mutex<VecDeque<Arc<Notify>>>);
 
@@ -235,7 +235,7 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the oldest to leave its place; false when there is none.
+    /// Asks the oldest to free its place; false when there is none.
     fn dismiss_oldest(&self) -> bool {
         let oldest = self.list().pop_front();
         if let Some(oldest) = &oldest {
@@ -251,7 +251,7 @@ impl Idle {
     }
 }
 
-/// Being idle, until this is dropped.
+/// Marks a connection as idle while it lives.
 struct IdleSeat<'a> {
     idle: &'a Idle,
     leave: Arc<Notify>,
@@ -263,7 +263,7 @@ impl Drop for IdleSeat<'_> {
     }
 }
 
-/// A place for a conversation. When all are taken, the one that was idle for longest has to go.
+/// A place for a conversation. When all are taken, the longest idle connection is closed.
 async fn take_place(shared: &Shared) -> Option<OwnedSemaphorePermit> {
     if let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() {
         return Some(place);
@@ -271,12 +271,12 @@ async fn take_place(shared: &Shared) -> Option<OwnedSemaphorePermit> {
     if !shared.idle.dismiss_oldest() {
         return None;
     }
-    // It has nothing to finish.
+    // An idle connection has nothing to finish.
     let freed = Arc::clone(&shared.places).acquire_owned();
     timeout(Duration::from_secs(1), freed).await.ok()?.ok()
 }
 
-/// Has the system notice clients that are cut off. Where it refuses, the time limits remain.
+/// Enables detection of disconnected clients. If the system refuses, the time limits remain.
 fn keep_alive(stream: &TcpStream) {
     use rustix::net::sockopt;
     let _ = sockopt::set_socket_keepalive(stream, true);
@@ -285,7 +285,7 @@ fn keep_alive(stream: &TcpStream) {
     let _ = sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES);
 }
 
-/// Wrong secrets, over all connections: guessing is slowed down however many hands it has. The
+/// Wrong secrets over all connections: guessing slows down whatever the number of clients. The
 /// right secret never waits.
 #[derive(Default)]
 struct Failures {
@@ -294,7 +294,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// Counts one and tells how long its answer waits.
+    /// Counts one and returns the delay of its answer.
     fn add(&mut self, now: Instant) -> Duration {
         if self.last.is_some_and(|last| now.duration_since(last) > FAILURE_MEMORY) {
             self.count = 0;
@@ -310,7 +310,7 @@ impl Failures {
 }
 
 async fn handle(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, known: Arc<AtomicBool>) {
-    // Answers are small and each is wanted at once.
+    // Answers are small and should be sent immediately.
     let _ = stream.set_nodelay(true);
     keep_alive(&stream);
     let observer = &shared.config.observer;
@@ -352,7 +352,7 @@ impl From<io::Error> for End {
     }
 }
 
-/// Tells a client that does not speak TLS in clear what is wrong.
+/// Sends a plain-text error to a client that does not use TLS.
 async fn refuse_without_tls(mut stream: TcpStream, error: &io::Error) -> Result<(), End> {
     let failure = message::NetErr {
         code: ErrorCode::TlsHandshakeFailed as i32,
@@ -429,7 +429,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     match answers.reply().await {
         None => close(stream).await,
         Some(Reply::CloseAtEnd) => {
-            // Fails only when the sender is gone, which is the end as well.
+            // Fails only when the sender is gone, which means the end too.
             let _ = shared.ended.clone().wait_for(|ended| *ended).await;
             close(stream).await
         }
@@ -442,7 +442,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Sends the pieces as they come. A client that is gone ends the sending, not the request.
+/// Sends the pieces as they come. If the client leaves, the sending ends, but not the request.
 async fn relay<S: AsyncWrite + Unpin>(
     stream: &mut S,
     answers: &mut Answers,
@@ -456,7 +456,7 @@ async fn relay<S: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Sends the reply, if the request can be answered at all, and closes.
+/// Sends the reply, if there is one, and closes.
 async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     reply: &Reply,
@@ -492,7 +492,7 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, frame: &Frame) -> Result<(
     Ok(written.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
 }
 
-/// Ends the sending side, then waits a moment for the client to end its own.
+/// Closes the sending side, then waits a moment for the client to close its own.
 async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Result<(), End> {
     let lingering = async {
         stream.shutdown().await?;
@@ -507,7 +507,7 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Result<(), E
         }
         Ok::<_, io::Error>(())
     };
-    // However it ends, everything was said.
+    // The answer is complete, however the connection ends.
     let _ = timeout(LINGER, lingering).await;
     Ok(())
 }
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_secrets_are_answered_later_and_later_until_there_is_peace() {
+    fn answers_to_wrong_secrets_are_delayed_until_attempts_stop() {
         let start = Instant::now();
         let mut failures = Failures::default();
         let delays: Vec<_> = (0..13).map(|_| failures.add(start).as_millis()).collect();

@@ -39,16 +39,16 @@ pub enum TlsError {
     /// A file without a key.
     #[error("no PEM, PKCS8 private keys in file {}", .0.display())]
     NoKey(PathBuf),
-    /// Certificates that are no authorities.
+    /// Certificates that are not authorities.
     #[error("failed to read {count} certificates from PEM root certificate store file {}",
             path.display())]
     Roots {
-        /// How many.
+        /// Number of certificates.
         count: usize,
         /// The file.
         path: PathBuf,
     },
-    /// A key without certificate: the gateway could not answer anybody.
+    /// A key without certificate: the gateway could not accept clients.
     #[error(
         "the control gateway has a TLS key but no certificate; give --ctl-server-certificate too"
     )]
@@ -58,18 +58,18 @@ pub enum TlsError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// Why, in words.
+        /// The reason.
         why: String,
     },
-    /// Settings that do not fit each other.
+    /// The settings are inconsistent.
     #[error("TLS settings cannot be used: {0}")]
     Settings(String),
-    /// A name that no certificate can have.
+    /// A name that cannot be in a certificate.
     #[error("invalid DNS name '{0}'")]
     Name(String),
 }
 
-/// TLS of a client: settings, and the name the server's certificate must have.
+/// TLS of a client: settings, and the expected name in the server's certificate.
 #[derive(Debug, Clone)]
 pub struct ClientTls {
     /// Settings
@@ -81,7 +81,7 @@ pub struct ClientTls {
 /// Files of the client side; each a file or a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTlsFiles {
-    /// Authorities that the server's certificate must come from; switches TLS on.
+    /// CA certificates for the server; enables TLS.
     pub server_ca: Option<PathBuf>,
     /// Key of the client's certificate.
     pub key: Option<PathBuf>,
@@ -89,7 +89,7 @@ pub struct ClientTlsFiles {
     pub certificate: Option<PathBuf>,
 }
 
-/// Reads the settings of a server; `None` without a key, whatever else is given.
+/// Reads the settings of a server; `None` without a key, whatever else is set.
 ///
 /// # Errors
 /// When a file cannot be read or used.
@@ -117,11 +117,11 @@ pub fn server_config(
     Ok(Some(Arc::new(config)))
 }
 
-/// Reads the settings of a client that calls `host`; `None` without authorities for the
-/// server's certificate.
+/// Reads the settings of a client that connects to `host`; `None` without CA certificates for the
+/// server.
 ///
 /// # Errors
-/// When a file cannot be read or used, or `host` is no name a certificate can have.
+/// When a file cannot be read or used, or `host` cannot be a name in a certificate.
 pub fn client_config(files: &ClientTlsFiles, host: &str) -> Result<Option<ClientTls>, TlsError> {
     let Some(server_ca) = &files.server_ca else { return Ok(None) };
     let builder = ClientConfig::builder_with_provider(provider())
@@ -145,8 +145,8 @@ fn settings(error: rustls::Error) -> TlsError {
     TlsError::Settings(roost_tls::explain(&error))
 }
 
-/// The path itself, or in a directory the greatest `ctl-gateway-*` with this suffix: names
-/// carry a stamp, so that is the newest.
+/// The path itself, or in a directory the greatest `ctl-gateway-*` with this suffix: names contain
+/// a stamp, so that is the newest.
 fn find(path: &Path, suffix: &str) -> Result<PathBuf, TlsError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -171,7 +171,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 
 type Certificates = Vec<CertificateDer<'static>>;
 
-/// A certificate chain and its private key, which fit each other.
+/// A certificate chain and its matching private key.
 fn read_identity(
     certificate: Result<&Path, TlsError>,
     key: &Path,
@@ -185,7 +185,7 @@ fn read_identity(
     }
 }
 
-/// The certificates, and the file that they are in.
+/// The certificates and their file.
 fn read_certificates(path: &Path) -> Result<(Certificates, PathBuf), TlsError> {
     let path = find(path, CERTIFICATE_SUFFIX)?;
     let text = read(&path)?;
@@ -196,7 +196,7 @@ fn read_certificates(path: &Path) -> Result<(Certificates, PathBuf), TlsError> {
     }
 }
 
-/// The key, and the file that it is in.
+/// The key and its file.
 fn read_key(path: &Path) -> Result<(PrivateKeyDer<'static>, PathBuf), TlsError> {
     let path = find(path, KEY_SUFFIX)?;
     let text = read(&path)?;
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_means_the_greatest_name_that_matches() {
+    fn a_directory_selects_the_greatest_matching_name() {
         let directory = tempfile::tempdir().expect("a directory");
         for name in [
             "ctl-gateway-20260101000000.key.pem",
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_file_as_the_reference_does() {
+    fn errors_contain_the_file_as_in_habitat() {
         let directory = tempfile::tempdir().expect("a directory");
         let dir = directory.path().display();
         let error = |path: &Path| read_key(path).expect_err("no key").to_string();

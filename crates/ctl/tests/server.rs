@@ -33,7 +33,7 @@ struct Server {
     log: Arc<Log>,
 }
 
-/// What was counted.
+/// Recorded calls of the observer.
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
 
@@ -76,7 +76,7 @@ async fn server(tls: Option<Arc<rustls::ServerConfig>>) -> Server {
     Server { address, requests, stop, task, log }
 }
 
-/// Answers every request alike.
+/// Answers every request in the same way.
 fn answering(
     mut requests: mpsc::Receiver<Incoming>,
     answer: impl Fn(Responder) + Send + 'static,
@@ -144,7 +144,7 @@ async fn a_dropped_responder_closes_without_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_for_a_restart_hears_the_end_of_the_server() {
+async fn a_client_that_requests_a_restart_sees_the_end_of_the_server() {
     let server = server(None).await;
     let (sender, asked) = oneshot::channel();
     let mut requests = server.requests;
@@ -163,20 +163,20 @@ async fn who_asks_for_a_restart_hears_the_end_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silent_clients_block_nobody_and_the_oldest_makes_room() {
+async fn silent_clients_do_not_block_others_and_the_oldest_is_closed() {
     let server = server(None).await;
     answering(server.requests, |responder| responder.finish(Reply::Ok));
     let mut silent = Vec::new();
     for _ in 0..64 {
         silent.push(TcpStream::connect(server.address).await.expect("connected"));
     }
-    ask(server.address, None, "s3cret").await.expect("answered all the same");
+    ask(server.address, None, "s3cret").await.expect("answered anyway");
     let mut byte = [0];
     let end = timeout(PATIENCE, silent[0].read(&mut byte)).await.expect("closed");
     assert!(matches!(end, Ok(0) | Err(_)));
     server.stop.send(()).expect("it listens");
     server.task.await.expect("no panic");
-    // It was not its own silence that ended it.
+    // It did not end through its own silence.
     let count = |what: &str| server.log.all().iter().filter(|line| *line == what).count();
     assert_eq!((count("refused capacity"), count("refused handshake")), (1, 0));
 }
@@ -193,14 +193,15 @@ async fn a_long_handshake_is_refused_from_its_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_ends_the_server_although_a_client_hangs_on() {
+async fn a_shutdown_ends_the_server_despite_a_connected_client() {
     let server = server(None).await;
     let _silent = TcpStream::connect(server.address).await.expect("connected");
     server.stop.send(()).expect("it listens");
     timeout(PATIENCE, server.task).await.expect("it ends").expect("no panic");
 }
 
-/// A certificate for both sides, and its own authority, as `hab sup secret generate-tls` makes.
+/// A certificate for both sides that is its own authority, like that of `hab sup secret
+/// generate-tls`.
 fn make_pair(directory: &Path) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let names = vec!["localhost".to_owned()];
@@ -222,7 +223,7 @@ fn client_tls(directory: &Path, with_certificate: bool, host: &str) -> Option<Cl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_sides_can_show_certificates() {
+async fn both_sides_can_present_certificates() {
     let place = tempfile::tempdir().expect("a directory");
     let path = place.path();
     make_pair(path);
@@ -241,7 +242,7 @@ async fn both_sides_can_show_certificates() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_client_is_told_in_clear_that_tls_is_wanted() {
+async fn a_plain_client_gets_a_plain_error_that_tls_is_required() {
     let place = tempfile::tempdir().expect("a directory");
     make_pair(place.path());
     let config = server_config(Some(place.path()), Some(place.path()), None).expect("settings");
@@ -257,12 +258,12 @@ async fn a_plain_client_is_told_in_clear_that_tls_is_wanted() {
     expected.extend(b"TLS handshake failed, err: received corrupt message of type ");
     expected.extend(b"InvalidContentType");
     assert_eq!(said, expected);
-    let error = ask(server.address, None, "s3cret").await.expect_err("TLS is wanted");
+    let error = ask(server.address, None, "s3cret").await.expect_err("TLS is required");
     assert!(matches!(error, ClientError::WantsTls), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tls_client_of_a_plain_server_learns_what_is_wrong() {
+async fn a_tls_client_of_a_plain_server_gets_a_clear_error() {
     let place = tempfile::tempdir().expect("a directory");
     make_pair(place.path());
     let server = server(None).await;
@@ -286,7 +287,7 @@ async fn requests_of_clients_that_left_count_until_they_are_answered() {
         unanswered.push(responder);
     }
     for _ in 0..20 {
-        // Told to nobody, so that their connections end.
+        // Not sent to any client, so that their connections end.
         unanswered.iter().for_each(|responder| responder.line("working"));
         let error = ask(server.address, None, "s3cret").await.expect_err("no place");
         assert!(error.to_string().contains("too many requests at once"), "{error}");
@@ -295,12 +296,12 @@ async fn requests_of_clients_that_left_count_until_they_are_answered() {
     answering(server.requests, |responder| responder.finish(Reply::Ok));
     let deadline = std::time::Instant::now() + PATIENCE;
     while ask(server.address, None, "s3cret").await.is_err() {
-        assert!(std::time::Instant::now() < deadline, "no place was given back");
+        assert!(std::time::Instant::now() < deadline, "no place was freed");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_show_the_secret_and_ask_nothing_make_room() {
+async fn idle_clients_with_the_secret_are_closed_for_new_ones() {
     let server = server(None).await;
     let mut silent = Vec::new();
     for _ in 0..MAX_CONVERSATIONS + 12 {
@@ -320,12 +321,12 @@ async fn clients_that_show_the_secret_and_ask_nothing_make_room() {
     ask(server.address, None, "s3cret").await.expect("there is room");
     let mut rest = Vec::new();
     let oldest = timeout(PATIENCE, silent[0].read_to_end(&mut rest)).await.expect("in time");
-    assert!(oldest.is_err() || rest.is_empty(), "the oldest had to go");
+    assert!(oldest.is_err() || rest.is_empty(), "the oldest is closed");
     let idle = server.log.all().iter().filter(|line| line.contains("idle")).count();
     assert_eq!(idle, 13);
 }
 
-/// A server of its own that answers the handshake, then says `then` for ever, or nothing.
+/// A server that answers the handshake, then sends `then` repeatedly, or nothing.
 async fn liar(then: Vec<u8>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -333,14 +334,14 @@ async fn liar(then: Vec<u8>) -> SocketAddr {
         let (mut stream, _) = listener.accept().await.expect("a client");
         let ok = b"\x80\x50\x00\x00\xc0\x00\x00\x00NetOk";
         stream.write_all(ok).await.expect("written");
-        // Until the client has had enough.
+        // Until the client gives up.
         while !then.is_empty() && stream.write_all(&then).await.is_ok() {}
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     address
 }
 
-/// All that the client makes of such a server.
+/// The client's error with such a server.
 async fn believe(address: SocketAddr) -> ClientError {
     let conversation = spawn_blocking(move || {
         let mut client = Client::start(dial(address)?, None, "s3cret")?;
@@ -352,20 +353,20 @@ async fn believe(address: SocketAddr) -> ClientError {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_that_says_nothing_is_not_waited_for() {
+async fn a_silent_supervisor_times_out() {
     let error = believe(liar(Vec::new()).await).await;
     assert!(matches!(error, ClientError::Silent(_)), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_that_does_not_stop_talking_is_not_listened_to() {
+async fn an_endless_answer_is_refused() {
     let head = b"\x80\x5f\xff\xff\x80\x00\x00\x01Hello";
     let error = believe(liar([&head[..], &[b'x'; 0xf_ffff]].concat()).await).await;
     assert!(matches!(error, ClientError::TooLong), "{error}");
 }
 
 #[tokio::test]
-async fn nobody_listening_is_an_error_of_its_own() {
+async fn an_unreachable_supervisor_is_a_distinct_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -374,10 +375,10 @@ async fn nobody_listening_is_an_error_of_its_own() {
 }
 
 #[test]
-fn a_connection_that_broke_off_is_closed_whoever_notices() {
+fn a_broken_connection_counts_as_closed() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut stream = dial(listener.local_addr().unwrap()).unwrap();
-    // A Supervisor that ends with something unread resets the connection.
+    // A Supervisor that ends with unread bytes resets the connection.
     std::io::Write::write_all(&mut stream, b"unread").unwrap();
     let (ending, _) = listener.accept().unwrap();
     ending.peek(&mut [0]).unwrap();

@@ -1,4 +1,4 @@
-//! What the ring's rumors hold, as the census takes it: exports and configurations in TOML, files.
+//! Contents of the ring's rumors as input of the census: exports and configurations in TOML, files.
 
 use roost_census::{
     Bind, Census, ConfigFact, FileFact, Input, MemberFact, ServiceFact, SysFact, Update,
@@ -8,8 +8,8 @@ use roost_ident::{MemberHealth, ServiceGroup};
 /// The members of the group.
 const MEMBERS: [&str; 2] = ["a", "b"];
 
-/// Takes up to three texts as exports, configuration and file of a group: a census that parses them
-/// itself and one whose caller does it must come to know the same.
+/// Uses up to three texts as exports, configuration and file of a group: a census that parses them
+/// itself and one whose caller does must reach the same state.
 pub fn census(data: &[u8]) {
     let [exports, config, file] = crate::pieces::texts(data);
     let group: ServiceGroup = "web.default".parse().expect("a group");
@@ -68,6 +68,6 @@ pub fn census(data: &[u8]) {
     assert_eq!(itself.check_bind(&bind), beside.check_bind(&bind));
     assert_eq!(itself.svc_value(&group), beside.svc_value(&group));
     assert_eq!(itself.bind_value(&[bind]), beside.bind_value(&[bind]));
-    assert_eq!(update(&mut itself), Update::default(), "it is taken once");
-    assert_eq!(update(&mut beside), Update::default(), "it is taken once");
+    assert_eq!(update(&mut itself), Update::default(), "it is applied once");
+    assert_eq!(update(&mut beside), Update::default(), "it is applied once");
 }

@@ -14,7 +14,7 @@ fn same<K: KeyFile>(text: &str) {
     }
 }
 
-/// Reads the text as a key of each kind.
+/// Parses the text as a key of each kind.
 pub fn key_file(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     same::<RingKey>(&text);
@@ -24,7 +24,7 @@ pub fn key_file(data: &[u8]) {
     same::<SigningSecretKey>(&text);
 }
 
-/// Reads the bytes as an encrypted message and tries to open it; encrypts them.
+/// Parses the bytes as an encrypted message and tries to decrypt it; encrypts them.
 pub fn box_message(data: &[u8]) {
     let key = |name, byte| {
         let named = NamedRevision::parse(name).expect("a name");
@@ -35,7 +35,7 @@ pub fn box_message(data: &[u8]) {
     if let Ok(message) = BoxMessage::parse(data) {
         assert!(!message.sender.name().contains('/'));
         assert!(!message.recipient.name().contains('/'));
-        // Nobody sealed a message in this place but the checked-in example.
+        // Only the checked-in example can be decrypted.
         let _ = message.decrypt(&user.public_key(), &service);
     }
     let text = boxed::encrypt(data, &user, &service.public_key(), &[3; 24]);

@@ -27,7 +27,7 @@ fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Result<(),
     (frames, Ok(()))
 }
 
-/// Cuts the bytes into frames, in pieces of any size, and reads those that a peer may send.
+/// Splits the bytes into frames, in pieces of any size, and decodes those that a peer may send.
 pub fn frame(data: &[u8]) {
     let whole = frames(std::iter::once(data));
     assert_eq!(frames(crate::pieces::chunks(data)), whole);
@@ -41,7 +41,7 @@ pub fn frame(data: &[u8]) {
     }
 }
 
-/// Reads the bytes behind the first as the body of the request that the first byte picks.
+/// Decodes the bytes after the first as the body of the request that the first byte selects.
 pub fn request(data: &[u8]) {
     let Some((pick, body)) = data.split_first() else { return };
     read_request(REQUEST_IDS[usize::from(*pick) % REQUEST_IDS.len()], body);
@@ -59,7 +59,7 @@ fn read_request(id: &str, body: &[u8]) {
     assert_eq!(Request::decode(id, &request.encode()), Ok(request));
 }
 
-/// Reads the bytes as each message that a Supervisor sends.
+/// Decodes the bytes as each message that a Supervisor sends.
 pub fn answer(data: &[u8]) {
     read_answer(data);
 }

@@ -12,10 +12,10 @@ use roost_ident::PackageIdent;
 
 use crate::pieces::Pieces;
 
-/// Most bytes of a body that are read.
+/// Most bytes read from a body.
 const BODY_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads a header; one that can be read is written and read again.
+/// Reads a header; a valid one is written and read again.
 pub fn header(data: &[u8]) {
     match Header::read(&mut &data[..]) {
         Ok(header) => {
@@ -27,7 +27,7 @@ pub fn header(data: &[u8]) {
     }
 }
 
-/// Decompresses a body, and reads on after it failed.
+/// Decompresses a body, and continues reading after a failure.
 pub fn body(data: &[u8]) {
     let Ok(mut body) = Body::open(data) else { return };
     let mut sink = Vec::new();
@@ -35,8 +35,8 @@ pub fn body(data: &[u8]) {
     let _ = body.take(64).read_to_end(&mut sink);
 }
 
-/// Unpacks a tar that is made of the input: nothing appears outside of the release, and what is
-/// in it leads nowhere else.
+/// Unpacks a tar made from the input: nothing appears outside of the release, and its links do not
+/// lead outside.
 pub fn entries(data: &[u8]) {
     let scratch = tempfile::tempdir_in(*crate::pkg::SCRATCH).expect("a place to write");
     let release = scratch.path().join("release");
@@ -52,7 +52,7 @@ pub fn entries(data: &[u8]) {
     look(&release);
 }
 
-/// Also gives directories modes with which they can be removed.
+/// Also sets modes of directories that allow their removal.
 fn look(directory: &Path) {
     let mode = fs::Permissions::from_mode(0o700);
     fs::set_permissions(directory, mode).expect("our own directory");
@@ -75,7 +75,7 @@ fn look(directory: &Path) {
     }
 }
 
-/// A tar with sums that are right: kinds, modes and pieces of names come from the input.
+/// A tar with valid checksums: kinds, modes and pieces of names come from the input.
 fn tar(data: &[u8]) -> Vec<u8> {
     const KINDS: [u8; 16] = *b"000555121234LxgS";
     let mut pieces = Pieces::new(data);

@@ -1,5 +1,5 @@
-//! Requests to the monitoring API. Paths, `Accept` and the rest are only met over a connection,
-//! so each input is sent over one, on the loopback device.
+//! Requests to the monitoring API. Paths, `Accept` and the rest can only be tested over a
+//! connection, so each input is sent over one, on the loopback device.
 
 use std::{
     cell::RefCell,
@@ -21,23 +21,23 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// An answer is larger than its request by no more than the documents of an empty Supervisor and
-/// the start page, for each of the requests that fit into an input.
+/// Limit of the response to an input: the documents of an empty Supervisor and the start page, for
+/// each of the requests that fit into an input.
 const ANSWERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// A server that still has not answered then does not answer.
+/// Time limit of the server.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A gateway and the runtime in which it and its client take turns.
+/// A gateway and the runtime that it shares with its client.
 struct Server {
     runtime: Runtime,
     address: SocketAddr,
-    /// Counts connections, to give each a source address of its own: one address has too few
-    /// ports for a long run.
+    /// Counts connections, to give each its own source address: one address has too few ports for a
+    /// long run.
     connections: u32,
     _publish: watch::Sender<Option<Arc<Snapshot>>>,
 }
 
-/// The runtime keeps panics of its tasks to itself; this remembers that there was one.
+/// The runtime catches panics of its tasks; this records that there was one.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -77,7 +77,7 @@ impl Server {
         let address = self.address;
         let exchange = async {
             let mut stream = connect(source, address).await;
-            // The server may stop listening halfway and say so; what it said is what counts.
+            // The server may stop reading early and report an error; only its response counts.
             let _ = stream.write_all(bytes).await;
             let _ = stream.shutdown().await;
             let mut answer = Vec::new();
@@ -95,8 +95,8 @@ async fn connect(source: Ipv4Addr, address: SocketAddr) -> TcpStream {
     socket.connect(address).await.expect("the server listens")
 }
 
-/// Sends the first line of the input as the path of a request, and the lines behind it as its
-/// headers; then all of it as it is.
+/// Sends the first line of the input as the path of a request, and the further lines as its
+/// headers; then all of it unchanged.
 pub fn request(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (path, headers) = data.split_at(end);

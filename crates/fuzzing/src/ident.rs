@@ -1,4 +1,4 @@
-//! Names that come with messages, specs and commands.
+//! Names in messages, specs and commands.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -13,7 +13,7 @@ fn same<T: FromStr + Display>(text: &str) -> Option<T> {
     Some(value)
 }
 
-/// Reads a text as every kind of name, and orders three as versions.
+/// Parses a text as every kind of name, and orders three as versions.
 pub fn names(data: &[u8]) {
     let [text, other, third] = crate::pieces::texts(data);
     if let Some(ident) = same::<PackageIdent>(&text).and_then(|ident| ident.validate().ok()) {
@@ -30,7 +30,7 @@ pub fn names(data: &[u8]) {
     if let Ok(named) = NamedRevision::parse(&text) {
         assert_eq!(named.to_string(), text);
     }
-    // What sorts with it needs an order that is one.
+    // Sorting requires a total order.
     let order = version::compare_or_text;
     assert_eq!(order(&other, &text), order(&text, &other).reverse());
     if order(&text, &other).is_le() && order(&other, &third).is_le() {

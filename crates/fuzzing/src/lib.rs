@@ -1,21 +1,21 @@
-//! What every decoder of Roost must do with any bytes: not panic, not grow, and read again what
-//! it wrote itself.
+//! Requirements of every decoder of Roost for any bytes: no panic, bounded memory, and decoding of
+//! its own output.
 //!
 //! Each target is a plain function over bytes. `fuzz/` runs them under libFuzzer; the test
 //! `fuzz_corpus` of this crate runs them over the checked-in corpus (`fuzz/corpus/TARGET/`) and
-//! mutations of it. Something to add: a function here, a line in [`TARGETS`], a file in
+//! mutations of it. To add one: a function here, a line in [`TARGETS`], a file in
 //! `fuzz/fuzz_targets` with its entry in `fuzz/Cargo.toml`, seeds in `fuzz/corpus`.
 //!
 //! | module | decoders |
 //! |---|---|
 //! | [`ring`] | envelopes, datagrams, rumors, the data file |
 //! | [`member`] | a whole ring member, fed with messages, commands and time |
-//! | [`census`] | TOML and files in rumors, as the census takes them |
+//! | [`census`] | TOML and files in rumors, as input of the census |
 //! | [`zmtp`] | the protocol of gossip connections |
 //! | [`ctl`] | control frames, requests, answers |
 //! | [`crypto`] | key files, BOX-1 |
 //! | [`hart`] | package archives: header, body, entries |
-//! | [`service`] | spec files, what is remembered of a service |
+//! | [`service`] | spec files, remembered state of a service |
 //! | [`pkg`] | metafiles, service directories with `plan.sh` and `roost.toml` |
 //! | [`template`] | configuration layers, templates |
 //! | [`http`] | requests to the monitoring API |
@@ -39,10 +39,11 @@ pub mod service;
 pub mod template;
 pub mod zmtp;
 
-/// A function that takes any bytes and panics when a decoder does what it must not.
+/// A function that takes any bytes and panics when a decoder violates a requirement.
 pub type Target = fn(&[u8]);
 
-/// All targets by name, which is that of their file in `fuzz/fuzz_targets` and of their corpus.
+/// All targets by name, which is also the name of their file in `fuzz/fuzz_targets` and of their
+/// corpus.
 pub const TARGETS: [(&str, Target); 27] = [
     ("box_message", crypto::box_message),
     ("census", census::census),

@@ -1,8 +1,8 @@
-//! A whole ring member under whatever order of messages, commands and time.
+//! A whole ring member with random messages, commands and time.
 //!
-//! The input is a program: bytes that pick what happens next and with which of few members,
-//! groups and numbers, so that what happens has to do with what happened before. Whole messages
-//! of a recorded ring go in too.
+//! The input is a program: bytes that select the next event and one of a few members, groups and
+//! numbers, so that events relate to earlier ones. Complete messages of a recorded ring are
+//! included.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,7 +17,7 @@ use roost_ring::{
 
 use crate::pieces::Pieces;
 
-/// Steps of one input at most, so that no input takes long.
+/// Most steps of one input, to bound its run time.
 const STEPS_MAX: usize = 1000;
 
 /// The members of the recorded ring; the second is this one.
@@ -78,7 +78,7 @@ impl World {
     }
 
     fn handle(&mut self, input: Input<'_>) {
-        // An input that is refused is counted; that is all there is to it.
+        // Refused input is only counted.
         let _ = self.ring.handle(self.now, input);
     }
 
@@ -89,7 +89,7 @@ impl World {
 
     fn wake(&mut self) {
         self.ring.wake(self.now);
-        assert!(self.ring.next_wake() > self.now, "it wants to be woken at once, again and again");
+        assert!(self.ring.next_wake() > self.now, "it wakes in a busy loop");
     }
 
     fn step(&mut self, pieces: &mut Pieces<'_>) {
@@ -167,13 +167,13 @@ impl World {
         }
     }
 
-    /// Takes all outputs, which have to be what other members understand.
+    /// Takes all outputs, which other members must understand.
     fn drain(&mut self) {
         let envelope = Envelope::new(None);
         let mut count = 0;
         while let Some(output) = self.ring.poll() {
             count += 1;
-            assert!(count <= 3 * limits::OUTPUTS_MAX, "outputs without end");
+            assert!(count <= 3 * limits::OUTPUTS_MAX, "endless outputs");
             match output {
                 Output::Send { bytes, .. } => {
                     assert!(bytes.len() <= limits::DATAGRAM_BYTES_MAX, "{} bytes", bytes.len());
@@ -196,11 +196,11 @@ impl World {
                 Output::Changed | Output::Departed | Output::Took(_) => {}
             }
         }
-        assert!(self.ring.incarnation() >= self.incarnation, "its incarnation fell");
+        assert!(self.ring.incarnation() >= self.incarnation, "its incarnation decreased");
         self.incarnation = self.ring.incarnation();
     }
 
-    /// What others see of it: the view, and the data file, from which it can start again.
+    /// Checks its view, and the data file, which must restore it.
     fn check(&mut self) {
         let view = self.ring.view();
         assert!(view.services.len() <= limits::RUMORS_MAX);

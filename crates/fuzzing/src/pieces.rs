@@ -1,6 +1,6 @@
-//! Taking an input apart.
+//! Splitting an input into values.
 
-/// Reads values off the front of an input; behind its end everything is 0.
+/// Reads values from the start of an input; beyond its end all values are 0.
 pub(crate) struct Pieces<'a> {
     rest: &'a [u8],
 }
@@ -39,7 +39,8 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Bytes behind their length of two bytes, little-endian; what is there if that says more.
+    /// Bytes with a length prefix of two bytes, little-endian; the rest of the input if the length
+    /// exceeds it.
     pub(crate) fn block(&mut self) -> &'a [u8] {
         let length = usize::from(u16::from_le_bytes([self.byte(), self.byte()]));
         let (block, rest) = self.rest.split_at(length.min(self.rest.len()));
@@ -48,13 +49,13 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// `N` texts out of an input, cut at NUL; absent ones are empty.
+/// `N` texts from an input, split at NUL; missing ones are empty.
 pub(crate) fn texts<const N: usize>(data: &[u8]) -> [String; N] {
     let mut texts = data.splitn(N, |byte| *byte == 0);
     [(); N].map(|()| String::from_utf8_lossy(texts.next().unwrap_or_default()).into_owned())
 }
 
-/// The input in pieces of 1 to 16 bytes, cut by a number that the input itself gives.
+/// The input in pieces of 1 to 16 bytes, split by a number from the input.
 pub(crate) fn chunks(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let size = data.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)) % 16 + 1;
     data.chunks(size.into())

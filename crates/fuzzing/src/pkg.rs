@@ -1,4 +1,4 @@
-//! What packages and service directories say about themselves.
+//! Facts of packages and service directories.
 
 use std::{fs, path::Path, sync::LazyLock};
 
@@ -8,7 +8,7 @@ use roost_pkg::{
     stage::{StageError, StageOptions, stage_directory},
 };
 
-/// Reads the text as each metafile.
+/// Parses the text as each metafile.
 pub fn metafile(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let last = text.lines().count().max(1);
@@ -31,14 +31,14 @@ pub fn metafile(data: &[u8]) {
     let _ = metafile::parse_hook_status(&text).map_err(line);
 }
 
-/// Where directories are staged: in memory where the system has such a place.
+/// Directory for staging: in memory if the system has such a file system.
 pub(crate) static SCRATCH: LazyLock<&Path> = LazyLock::new(|| {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory } else { Path::new("/tmp") }
 });
 
-/// Stages a directory with the three texts as `plan.sh`, `roost.toml` and `default.toml`; a
-/// release that comes out of it can be read.
+/// Stages a directory with the three texts as `plan.sh`, `roost.toml` and `default.toml`; the
+/// resulting release must be readable.
 pub fn service_directory(data: &[u8]) {
     let texts: [String; 3] = crate::pieces::texts(data);
     let scratch = tempfile::tempdir_in(*SCRATCH).expect("a place to write");
@@ -72,6 +72,6 @@ fn check(root: &FsRoot, ident: PackageIdent) {
 
 fn explain(error: &StageError) {
     assert!(!error.to_string().is_empty());
-    // Every fault of a text is told, none is left to the system.
+    // Every fault of a text is reported as such, not as a system error.
     assert!(!matches!(error, StageError::Io { .. }), "{error}");
 }

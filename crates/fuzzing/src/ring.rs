@@ -1,4 +1,4 @@
-//! What comes from other members and from the data file, one decoder at a time.
+//! Input from other members and from the data file, one decoder at a time.
 
 use bytes::Bytes;
 use rand::SeedableRng;

@@ -20,10 +20,10 @@ use crate::{
     walk::{Flow, Kind, walk},
 };
 
-/// Bytes that are read at once.
+/// Size of reads in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// An archive whose header was read. Nothing in it is trusted until [`Archive::verify`].
+/// An archive with a parsed header. Nothing in it is trusted before [`Archive::verify`].
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -33,7 +33,7 @@ pub struct Archive {
     size: u64,
 }
 
-/// Metafiles by name, without white space around them.
+/// Metafiles by name, trimmed.
 pub type Metafiles = BTreeMap<String, String>;
 
 impl Archive {
@@ -51,24 +51,24 @@ impl Archive {
         Ok(Self { path: path.into(), header, payload_at, size, file })
     }
 
-    /// Where it lies.
+    /// Path of the archive.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Who signed it, by its own account.
+    /// The header, including the unverified signer.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Checks that this key signed this payload; returns the payload's hash.
+    /// Verifies that this key signed this payload; returns the payload's hash.
     ///
     /// # Errors
-    /// When it did not, or the file cannot be read.
+    /// When verification fails, or the file cannot be read.
     pub fn verify(&self, key: &SigningPublicKey) -> Result<PayloadHash> {
-        // A wrong signature is found without reading the payload.
+        // A wrong signature is detected without reading the payload.
         self.header.signed_hash(key)?;
         let computed = PayloadHash::of(self.payload()?)
             .map_err(|source| HartError::file(&self.path, source))?;
@@ -76,11 +76,11 @@ impl Archive {
         Ok(computed)
     }
 
-    /// The metafiles with the given names, as far as the archive has them; reads no further than
-    /// needed.
+    /// The metafiles with the given names, as far as the archive contains them; stops reading when
+    /// all are found.
     ///
     /// # Errors
-    /// When the payload cannot be read, or one of them is too long or no text.
+    /// When the payload cannot be read, or a metafile is too long or not text.
     pub fn metafiles(&self, wanted: &[&str]) -> Result<Metafiles> {
         let mut found = Metafiles::new();
         let tar = Body::open(self.payload()?)?;
@@ -104,7 +104,7 @@ impl Archive {
         Ok(found)
     }
 
-    /// Unpacks into an empty directory, which becomes the release. Verify it before.
+    /// Unpacks into an empty directory, which becomes the release. Call [`Archive::verify`] first.
     ///
     /// # Errors
     /// See [`unpack::unpack`].
@@ -113,10 +113,10 @@ impl Archive {
         unpack::unpack(tar, ident, release, limits::unpacked_bytes(self.size))
     }
 
-    /// The tar in it.
+    /// The tar of the payload.
     ///
     /// # Errors
-    /// When it cannot be read or is no tar.
+    /// When it cannot be read or is not a tar.
     pub fn body(&self) -> Result<Body<BufReader<&File>>> {
         Body::open(self.payload()?)
     }
@@ -129,7 +129,7 @@ impl Archive {
     }
 }
 
-/// The name of a metafile, for the name of an entry that is one: `hab/pkgs/O/N/V/R/NAME`.
+/// The name of the metafile, if the entry is one: `hab/pkgs/O/N/V/R/NAME`.
 fn metafile_name(entry: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(entry).ok()?;
     let text = text.strip_prefix('/').unwrap_or(text);

@@ -11,25 +11,25 @@ use crate::{
 
 /// First bytes of an xz stream.
 const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
-/// Where a tar says that it is one, and how.
+/// Offset of the magic bytes of a tar.
 const TAR_MAGIC_AT: usize = 257;
 const TAR_MAGIC: &[u8] = b"ustar";
 
 /// A payload as a stream of tar.
 pub enum Body<R: BufRead> {
-    /// One xz stream; what follows it is not read.
+    /// One xz stream; the bytes after it are not read.
     Xz(Box<XzReader<DictionaryGuard<R>>>),
     /// A bare tar.
     Tar(R),
-    /// A stream that failed: the decoder must not be asked again.
+    /// A failed stream: the decoder must not be called again.
     Failed,
 }
 
 impl<R: BufRead> Body<R> {
-    /// Looks at the first bytes.
+    /// Detects the format from the first bytes.
     ///
     /// # Errors
-    /// When there are none, or they begin neither xz nor tar.
+    /// When the payload is empty, or is neither xz nor tar.
     pub fn open(mut payload: R) -> Result<Self> {
         let begin = payload.fill_buf()?;
         if begin.is_empty() {
@@ -62,7 +62,7 @@ impl<R: BufRead> Read for Body<R> {
     }
 }
 
-/// Errors of the decoder, apart from those of the file below it.
+/// Errors of the decoder, as opposed to those of the underlying file.
 fn xz_error(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {

@@ -1,9 +1,9 @@
-//! Watches an xz stream on its way to the decoder, which allocates the dictionary that each block
-//! asks for: up to 4 GiB.
+//! Checks an xz stream before the decoder, which allocates the dictionary requested by each block:
+//! up to 4 GiB.
 //!
-//! The stream is followed from block header to block header along the framing of its LZMA2 chunks
-//! (xz file format 1.2, sections 2 to 3; the LZMA2 control bytes are those that XZ Embedded
-//! documents). Whatever does not fit is left to the decoder to refuse.
+//! Follows the stream from block header to block header along the framing of its LZMA2 chunks (xz
+//! file format 1.2, sections 2 to 3; the LZMA2 control bytes are those documented by XZ Embedded).
+//! The decoder refuses everything else that is invalid.
 
 use std::io::{self, Read};
 
@@ -15,19 +15,19 @@ const CHECK_AT: usize = 7;
 /// Number of the filter LZMA2.
 const LZMA2: u64 = 0x21;
 
-/// Passes bytes on; fails when a block asks for too large a dictionary.
+/// Passes bytes through; fails when a block requests too large a dictionary.
 pub struct DictionaryGuard<R> {
     inner: R,
     place: Place,
-    /// The pieces of a header, until it is complete.
+    /// The bytes of an incomplete header.
     header: Vec<u8>,
-    /// Bytes of the check behind a block.
+    /// Size of the check after a block.
     check_bytes: u64,
     /// Bytes of chunks in this block.
     block_bytes: u64,
 }
 
-/// Where in the stream the next byte belongs.
+/// Position of the next byte in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     StreamHeader,
@@ -46,12 +46,12 @@ enum Place {
     Tail {
         left: u64,
     },
-    /// The index, or something the decoder will refuse.
+    /// The index, or bytes that the decoder will refuse.
     Rest,
 }
 
 impl<R: Read> DictionaryGuard<R> {
-    /// Watches a reader that stands at the beginning of an xz stream.
+    /// Checks a reader that is at the start of an xz stream.
     pub(crate) fn new(inner: R) -> Self {
         let place = Place::StreamHeader;
         Self { inner, place, header: Vec::new(), check_bytes: 0, block_bytes: 0 }
@@ -117,7 +117,7 @@ impl<R: Read> DictionaryGuard<R> {
                     }
                     1 | 2 => self.next(Place::ChunkHeader { bytes: 2, packed: false }),
                     0x80.. => {
-                        // From this control byte on, a byte of properties follows the sizes.
+                        // From this control byte on, a properties byte follows the sizes.
                         let bytes = if byte >= 0xc0 { 5 } else { 4 };
                         self.next(Place::ChunkHeader { bytes, packed: true });
                     }
@@ -149,7 +149,7 @@ impl<R: Read> Read for DictionaryGuard<R> {
     }
 }
 
-/// Looks at the filters of a block header.
+/// Checks the filters of a block header.
 fn check_block(header: &[u8]) -> Result<(), HartError> {
     let mut at = 2;
     let flags = header[1];
@@ -180,13 +180,13 @@ fn check_block(header: &[u8]) -> Result<(), HartError> {
     Ok(())
 }
 
-/// What a dictionary size is coded as: mantissa 2 or 3, exponent from 12.
+/// Decodes a dictionary size: mantissa 2 or 3, exponent from 12.
 fn dictionary_bytes(code: u8) -> u64 {
     let code = u32::from(code & 0x3f);
     u64::from(2 | (code & 1)) << (code / 2 + 11)
 }
 
-/// A number of seven bits per byte.
+/// Decodes a number of seven bits per byte.
 fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0;
     for index in 0..9 {
@@ -229,7 +229,7 @@ mod tests {
         let mut guard = DictionaryGuard::new(packed.as_slice());
         let mut buffer = [0; 7];
         while guard.read(&mut buffer).expect("no dictionary is too large") > 0 {}
-        // Every block was seen: the guard came to the index.
+        // The guard has reached the index, so it has seen every block.
         assert_eq!(guard.place, Place::Rest);
         let mut unpacked = Vec::new();
         let mut reader = XzReader::new(DictionaryGuard::new(packed.as_slice()), false);

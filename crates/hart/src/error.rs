@@ -1,4 +1,4 @@
-//! What can be wrong with an archive, in Habitat's words where it has some.
+//! Errors of archives, in Habitat's words where it has some.
 
 use std::{io, path::PathBuf};
 
@@ -23,7 +23,7 @@ pub enum HartError {
     /// The fifth line is not empty.
     #[error("Crypto error: Expected empty delimiter line in header; got '{0}'")]
     Delimiter(String),
-    /// A header line is longer than any can be.
+    /// A header line exceeds the limit.
     #[error(
         "Crypto error: A header line is longer than {0} bytes, so this is not a package archive"
     )]
@@ -31,24 +31,24 @@ pub enum HartError {
     /// A header line is not text.
     #[error("stream did not contain valid UTF-8")]
     NotText,
-    /// The signer's name or a key is wrong.
+    /// The signer's name or a key is invalid.
     #[error(transparent)]
     Key(#[from] roost_crypto::Error),
-    /// The signature is not one of that key.
+    /// The signature does not match the key.
     #[error("Crypto error: Verification failed")]
     Signature,
-    /// The payload is not what was signed.
+    /// The payload does not match the signature.
     #[error(
         "Crypto error: Habitat artifact is invalid, hashes don't match \
          (expected: {expected}, computed: {computed})"
     )]
     Hash {
-        /// The hash that was signed.
+        /// The signed hash.
         expected: String,
         /// The hash of the payload.
         computed: String,
     },
-    /// The payload ends in the middle.
+    /// The payload is truncated.
     #[error("premature eof")]
     Eof,
     /// The payload is neither xz nor tar.
@@ -66,26 +66,26 @@ pub enum HartError {
     /// A metafile is not text.
     #[error("MetaFile: {0}, didn't contain a valid UTF-8 string")]
     MetafileText(String),
-    /// An entry that no package may hold.
+    /// An entry that packages cannot contain.
     #[error("Refused archive entry '{name}': {problem}")]
     Entry {
-        /// Its name, printable.
+        /// Its name, escaped.
         name: String,
         /// The problem.
         problem: String,
     },
-    /// The archive as a whole goes beyond a limit.
+    /// The archive exceeds a limit.
     #[error("Refused archive: {0}")]
     Limit(String),
-    /// A file of this system cannot be read or written.
+    /// A file of this machine cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The system refused, without a file worth a name.
+    /// A system call failed that does not concern a particular file.
     #[error("{0}")]
     Io(io::Error),
 }
@@ -94,18 +94,18 @@ pub enum HartError {
 pub type Result<T> = std::result::Result<T, HartError>;
 
 impl HartError {
-    /// An entry is refused.
+    /// The error of a refused entry.
     pub(crate) fn entry(name: &[u8], problem: impl Into<String>) -> Self {
         Self::Entry { name: printable(name), problem: problem.into() }
     }
 
-    /// What the system said about a file.
+    /// The error of a file operation.
     pub(crate) fn file(path: &std::path::Path, source: io::Error) -> Self {
         Self::File { path: path.into(), source }
     }
 }
 
-/// An error that travels through a reader as [`io::Error`] and comes out as what it was.
+/// Converts to an [`io::Error`] that can pass through a reader and be converted back.
 impl From<HartError> for io::Error {
     fn from(error: HartError) -> Self {
         Self::other(error)
@@ -121,7 +121,7 @@ impl From<io::Error> for HartError {
     }
 }
 
-/// A name from an archive as text for people.
+/// A name from an archive as escaped text.
 pub(crate) fn printable(name: &[u8]) -> String {
     shown(&String::from_utf8_lossy(name)).into_owned()
 }

@@ -1,4 +1,4 @@
-//! The header of an archive: who signed what.
+//! The header of an archive: the signer and the signature.
 
 use std::{
     fmt::Write as _,
@@ -21,14 +21,14 @@ pub const HASH_TYPE: &str = "BLAKE2b";
 /// Digits of a hash.
 const HASH_DIGITS: usize = 64;
 
-/// The header, as it stands in the archive; nothing in it is trusted yet.
+/// The parsed header of an archive, not yet trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The key that it is signed with.
+    /// Name of the signing key.
     pub signer: NamedRevision,
     /// The signature as written.
     pub signature_text: String,
-    /// The signature and what was signed: the hash of the payload in hexadecimal digits.
+    /// The signature and the signed text: the hash of the payload in hexadecimal digits.
     signature: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ impl PayloadHash {
     /// Hashes a payload to its end.
     ///
     /// # Errors
-    /// What the reader says.
+    /// Errors of the reader.
     pub fn of(mut payload: impl Read) -> std::io::Result<Self> {
         let mut hash = Blake2b::<U32>::new();
         let mut block = vec![0; 256 * 1024];
@@ -76,11 +76,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Header {
-    /// Reads a header; the reader stands at the payload then. Lines may end in CR LF and have
-    /// blanks around them.
+    /// Reads a header, up to the start of the payload. Lines may end in CR LF and have blanks
+    /// around them.
     ///
     /// # Errors
-    /// What is wrong with the first line that is wrong.
+    /// The problem of the first invalid line.
     pub fn read(reader: &mut impl BufRead) -> Result<Self> {
         let mut line = |missing| read_line(reader, missing);
         let version = line("read format version")?;
@@ -115,16 +115,16 @@ impl Header {
     /// Writes the five lines.
     ///
     /// # Errors
-    /// What the writer says.
+    /// Errors of the writer.
     pub fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         let Self { signer, signature_text, .. } = self;
         write!(out, "{FORMAT_VERSION}\n{signer}\n{HASH_TYPE}\n{signature_text}\n\n")
     }
 
-    /// The hash that was signed, if this key signed it.
+    /// The signed hash, if this key signed it.
     ///
     /// # Errors
-    /// When it did not, or when what it signed is no hash.
+    /// When it did not, or when the signed text is not a hash.
     pub fn signed_hash(&self, key: &SigningPublicKey) -> Result<PayloadHash> {
         let (signature, message) =
             self.signature.split_first_chunk::<SIGNATURE_BYTES>().ok_or(HartError::Signature)?;
@@ -136,7 +136,7 @@ impl Header {
         Ok(PayloadHash(text.to_ascii_lowercase()))
     }
 
-    /// Compares the hash of the payload with the one that was signed.
+    /// Compares the hash of the payload with the signed one.
     ///
     /// # Errors
     /// When this key did not sign the header, or it signed another payload.
@@ -149,7 +149,7 @@ impl Header {
     }
 }
 
-/// One line without white space around it.
+/// Reads one trimmed line.
 fn read_line(reader: &mut impl BufRead, missing: &'static str) -> Result<String> {
     let mut line = Vec::new();
     reader.by_ref().take(HEADER_LINE_BYTES).read_until(b'\n', &mut line)?;
@@ -198,7 +198,7 @@ mod tests {
             let cut = &HEADER[..end];
             let result = Header::read(&mut cut.as_bytes());
             if let Ok(header) = result {
-                // Only white space at the end can be missing without a trace.
+                // Only trailing white space can be missing undetected.
                 assert_eq!(cut.trim_end(), HEADER.trim_end(), "cut at {end}: {header:?}");
             }
         }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_of_something_that_is_no_hash_does_not_verify() {
+    fn a_signature_of_other_text_than_a_hash_does_not_verify() {
         let hash = PayloadHash("no hash at all".into());
         let header = Header::sign(&key(), &hash);
         assert!(matches!(header.verify(&key().public_key(), &hash), Err(HartError::Signature)));

@@ -1,4 +1,4 @@
-//! Which entries a package may hold, and where they belong.
+//! The allowed entries of a package, and their destinations.
 
 use std::{
     collections::HashMap,
@@ -14,10 +14,10 @@ use crate::{
     walk::{Entry, Kind},
 };
 
-/// Where an entry belongs.
+/// Destination of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A directory above the release: there is nothing to do.
+    /// A parent directory of the release, to be skipped.
     Above,
     /// In the release, at this path; empty for the release itself.
     Inside(Vec<u8>),
@@ -28,18 +28,18 @@ pub enum Place {
 pub struct Layout {
     /// `hab/pkgs/O/N/V/R`.
     prefix: String,
-    /// Names as a careless reader sees them, with what they really are.
+    /// Hashes of names as they look, with hashes of the exact names.
     seen: HashMap<u64, u64>,
     hasher: RandomState,
-    /// The directory of the entry before, whose names are known.
+    /// Directory of the previous entry, whose names are already checked.
     parent: Vec<u8>,
 }
 
-/// Directories whose names and content are run or rendered: names that differ by case alone are a
-/// trap there. Elsewhere real packages hold them, such as headers of the kernel.
+/// Directories whose files are run or rendered: names that differ only in case are dangerous there.
+/// Elsewhere real packages contain such names, for example kernel headers.
 const CASE_SENSITIVE: [&[u8]; 6] =
     [b"hooks", b"config", b"config_install", b"bin", b"sbin", b"libexec"];
-/// Directories where programs lie, which may be set-user-id.
+/// Directories of programs, which may be set-user-id.
 const PROGRAMS: [&[u8]; 5] = [b"bin", b"sbin", b"libexec", b"lib", b"lib64"];
 
 const SET_ID: u32 = 0o6000;
@@ -47,7 +47,7 @@ const STICKY: u32 = 0o1000;
 const OTHERS_WRITE: u32 = 0o002;
 
 impl Layout {
-    /// For the archive of this release, which is fully qualified.
+    /// For the archive of this release, which must be fully qualified.
     #[must_use]
     pub fn new(ident: &PackageIdent) -> Self {
         Self {
@@ -58,10 +58,10 @@ impl Layout {
         }
     }
 
-    /// Where the entry belongs.
+    /// The destination of the entry.
     ///
     /// # Errors
-    /// An entry that belongs nowhere in the release, or that nobody should have in it.
+    /// When the entry has no place in the release, or is dangerous.
     pub fn place(&mut self, entry: &Entry) -> Result<Place> {
         let refused = |problem: &str| Err(HartError::entry(&entry.name, problem));
         let Some(path) = self.inside(&entry.name, entry)? else { return Ok(Place::Above) };
@@ -78,17 +78,17 @@ impl Layout {
             }
             Kind::File if entry.mode & SET_ID != 0 => {
                 if entry.mode & OTHERS_WRITE != 0 {
-                    return refused("it is set-user-id or set-group-id and everybody may write it");
+                    return refused("it is set-user-id or set-group-id and world-writable");
                 }
                 if !parts(&path).rev().skip(1).any(|part| PROGRAMS.contains(&part)) {
                     return refused(
-                        "it is set-user-id or set-group-id and lies where no programs belong; \
+                        "it is set-user-id or set-group-id and outside of the directories of programs; \
                          programs lie in bin, sbin, lib or libexec",
                     );
                 }
             }
             Kind::Directory if entry.mode & OTHERS_WRITE != 0 && entry.mode & STICKY == 0 => {
-                return refused("everybody may replace files in it; set its sticky bit");
+                return refused("it is world-writable; set its sticky bit");
             }
             Kind::File | Kind::Directory | Kind::Special(_) => {}
         }
@@ -96,10 +96,10 @@ impl Layout {
         Ok(Place::Inside(path))
     }
 
-    /// The path in the release that a hard link is another name of.
+    /// The target of a hard link, as a path in the release.
     ///
     /// # Errors
-    /// When it leads elsewhere.
+    /// When the target is outside of the release.
     pub fn hard_link_target(&self, entry: &Entry) -> Result<Vec<u8>> {
         match self.inside(&entry.link, entry) {
             Ok(Some(path)) if !path.is_empty() => Ok(path),
@@ -111,7 +111,7 @@ impl Layout {
         }
     }
 
-    /// The path below the release, if the name lies there; `None` for a directory above it.
+    /// The path below the release, if the name is inside; `None` for a parent directory.
     fn inside(&self, name: &[u8], entry: &Entry) -> Result<Option<Vec<u8>>> {
         let refused = |problem: &str| Err(HartError::entry(&entry.name, problem));
         let bare = name.strip_prefix(b"/").unwrap_or(name);
@@ -150,12 +150,12 @@ impl Layout {
         refused(&format!("it lies outside of the release {}", self.prefix))
     }
 
-    /// A symbolic link may lead to packages and to directories of services, nowhere else. It is
-    /// read as text, from where the package will lie.
+    /// A symbolic link may only point to packages and to directories of services. It is checked as
+    /// text, relative to its installed place.
     fn check_symlink(&self, path: &[u8], entry: &Entry) -> Result<()> {
         let target = entry.link.as_slice();
         if target.is_empty() || target.contains(&0) || target.len() > crate::limits::NAME_BYTES {
-            return Err(HartError::entry(&entry.name, "it is a link to nothing"));
+            return Err(HartError::entry(&entry.name, "it is a link without a target"));
         }
         let mut place: Vec<&[u8]> = Vec::new();
         if !target.starts_with(b"/") {
@@ -185,8 +185,8 @@ impl Layout {
         }
     }
 
-    /// Refuses a name that looks like another one: written with other Unicode characters, or,
-    /// where it matters, in other case.
+    /// Refuses a name that looks like another one: the same in other Unicode characters, or, where
+    /// it matters, in another case.
     fn check_twins(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
         let parent_end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let known = path[..parent_end] == self.parent[..];
@@ -214,7 +214,7 @@ fn parts(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
 
-/// A name as it looks: composed characters, and lower case where case is a trap.
+/// A name as it looks: composed characters, and lower case where case is dangerous.
 fn looks(path: &[u8]) -> Vec<u8> {
     let parent = path.iter().rposition(|byte| *byte == b'/').map_or(&path[..0], |end| &path[..end]);
     let fold = parent.is_empty() || parts(parent).any(|part| CASE_SENSITIVE.contains(&part));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn twins_are_refused_where_they_deceive() {
+    fn similar_names_are_refused_where_they_are_dangerous() {
         let refused = |one: &str, other: &str| {
             let mut layout = layout();
             let file = |name: &str| entry(name, Kind::File, "", 0o644);
@@ -308,13 +308,13 @@ mod tests {
         assert!(refused("$/bin/App", "$/bin/app"));
         assert!(refused("$/share/caf\u{e9}", "$/share/cafe\u{301}"));
         assert!(refused("$/share/\u{212a}", "$/share/K"));
-        // Headers of the kernel, entries of terminfo.
+        // Kernel headers, entries of terminfo.
         assert!(!refused("$/include/xt_MARK.h", "$/include/xt_mark.h"));
         assert!(!refused("$/share/terminfo/A/x", "$/share/terminfo/a/x"));
     }
 
     #[test]
-    fn a_hostile_name_cannot_command_a_terminal() {
+    fn a_hostile_name_cannot_control_a_terminal() {
         let error = layout().place(&entry("/etc/\u{1b}[2J\u{202e}", Kind::File, "", 0o644));
         let text = error.expect_err("refused").to_string();
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");

@@ -1,4 +1,4 @@
-//! Package archives (`.hart`): signed header, compressed tar, safe unpacking, reproducible making.
+//! Package archives (`.hart`): signed header, compressed tar, safe unpacking, reproducible packing.
 //!
 //! ```text
 //! HART-1 LF
@@ -14,10 +14,10 @@
 //! | [`header`] | the five lines, the signature, the hash |
 //! | [`archive`] | an archive on disk: verify it, read its metafiles |
 //! | [`body`] | the tar behind the header, decompressed as it is read |
-//! | [`walk`] | one tar entry after the other, names and kinds made plain |
-//! | [`layout`] | which entries a package may hold |
+//! | [`walk`] | iteration over tar entries, with decoded names and kinds |
+//! | [`layout`] | the allowed entries of a package |
 //! | [`unpack`] | entries into a staging directory |
-//! | [`pack`] | a tree as an archive, the same bytes for the same content |
+//! | [`pack`] | reproducible packing of a tree |
 //! | [`limits`] | every limit on what is read |
 //!
 //! Nothing here holds a whole archive or a whole file in memory. Facts are those of Habitat 2.1.78

@@ -1,4 +1,4 @@
-//! A tree as an archive. The same content, release and key give the same bytes.
+//! Packing a tree into an archive. The same content, release and key give the same bytes.
 
 use std::{
     fs::{self, File},
@@ -20,7 +20,7 @@ use crate::{
     walk::{Entry, Kind},
 };
 
-/// How an archive is compressed and stamped.
+/// Compression and timestamp of an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct PackOptions {
     /// xz preset, 0 to 9.
@@ -31,11 +31,11 @@ pub struct PackOptions {
 
 /// Packs a directory as the release, signed, into a new file; returns the payload's hash.
 ///
-/// Entries are sorted by name, belong to nobody in particular, and carry one time. The file is
-/// complete and on disk when this returns; after an error it is removed.
+/// Entries are sorted by name, have no owner, and share one timestamp. The file is complete and on
+/// disk when this returns; after an error it is removed.
 ///
 /// # Errors
-/// An entry that no archive may hold; what the system says.
+/// An entry that packages cannot contain; errors of the operating system.
 pub fn pack(
     tree: &Path,
     ident: &PackageIdent,
@@ -62,7 +62,7 @@ fn write(
     let mut create = File::options();
     create.write(true).create(true).truncate(true).mode(0o644);
     let mut out = create.open(destination).map_err(failed)?;
-    // All headers of one signer have one length: the real one is put over this.
+    // All headers of one signer have the same length: the final one overwrites this.
     let nothing = PayloadHash::of(io::empty()).map_err(failed)?;
     Header::sign(key, &nothing).write(&mut out).map_err(failed)?;
     let hashing =
@@ -81,7 +81,7 @@ fn write(
     Ok(hash)
 }
 
-/// Signs a file of any content: header, then the file as it is.
+/// Signs a file of any content: header, then the unchanged file.
 ///
 /// # Errors
 /// Errors of the operating system.
@@ -100,7 +100,7 @@ pub fn sign(source: &Path, key: &SigningSecretKey, destination: &Path) -> Result
 /// Appends a release to a tar, below `hab/pkgs/O/N/V/R`.
 ///
 /// # Errors
-/// An entry that no archive may hold; what the system says.
+/// An entry that packages cannot contain; errors of the operating system.
 pub fn append_release<W: Write>(
     tar: &mut tar::Builder<W>,
     tree: &Path,
@@ -156,7 +156,7 @@ pub fn sorted(tree: &Path) -> Result<Vec<PathBuf>> {
         }
         at += 1;
     }
-    // As bytes: the same order everywhere.
+    // As bytes, for the same order everywhere.
     found.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
     Ok(found)
 }
@@ -200,7 +200,7 @@ fn append<W: Write>(
     if entry.name.len() > NAME_BYTES {
         return Err(HartError::entry(&entry.name, "its name is longer than any path"));
     }
-    // What nobody would install is not packed.
+    // Entries that no installation accepts are not packed.
     if layout.place(&entry)? == Place::Above {
         return Ok(());
     }
@@ -214,12 +214,12 @@ fn append<W: Write>(
         Kind::File => {
             header.set_entry_type(tar::EntryType::Regular);
             header.set_size(found.len());
-            // A file that grows meanwhile must not spoil the tar.
+            // A file that grows in the meantime must not corrupt the tar.
             let content = File::open(&source).map_err(failed)?.take(found.len());
             let mut content = Exact { inner: content, left: found.len() };
             tar.append_data(&mut header, &name, &mut content).map_err(failed)?;
             if content.left > 0 {
-                return Err(failed(io::Error::other("it became shorter while it was packed")));
+                return Err(failed(io::Error::other("it shrank while it was packed")));
             }
         }
         Kind::Directory => {
@@ -234,7 +234,7 @@ fn append<W: Write>(
     Ok(())
 }
 
-/// Counts down what is read.
+/// Counts down the bytes read.
 struct Exact<R> {
     inner: R,
     left: u64,
@@ -248,7 +248,7 @@ impl<R: Read> Read for Exact<R> {
     }
 }
 
-/// Hashes what is written.
+/// Hashes the bytes written.
 struct Hashing {
     inner: BufWriter<File>,
     hash: Blake2b<U32>,

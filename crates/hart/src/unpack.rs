@@ -1,4 +1,4 @@
-//! Entries into a staging directory: by descriptor, never through a link, never outside.
+//! Unpacking into a staging directory: by descriptor, never through a link, never outside.
 
 use std::{
     fs::File,
@@ -22,15 +22,14 @@ use crate::{
     walk::{Entry, Flow, Kind, end, walk},
 };
 
-/// Bytes that are moved at once.
+/// Size of copies in bytes.
 const BLOCK_BYTES: usize = 128 * 1024;
 
-/// Unpacks the tar of a release into a directory, which is empty and becomes the release.
-/// `bytes_max` limits the size. Nothing outside the directory is touched; after an error it holds
-/// a part.
+/// Unpacks the tar of a release into an empty directory, which becomes the release. `bytes_max`
+/// limits the size. Nothing outside the directory is touched; after an error it is incomplete.
 ///
 /// # Errors
-/// The first entry that is refused, what is wrong with the tar, what the system says.
+/// The first refused entry, a malformed tar, errors of the operating system.
 pub fn unpack(
     mut tar: impl Read,
     ident: &PackageIdent,
@@ -59,17 +58,15 @@ pub fn unpack(
     writer.finish()
 }
 
-/// Why an entry could not be made.
+/// Why an entry could not be created.
 fn explain(error: io::Error, entry: &Entry) -> HartError {
     let problem = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::EXIST) => "an entry of this name came before",
-        Some(Errno::NOTDIR | Errno::LOOP) => {
-            "a file or link is in the place of a directory on its way"
-        }
+        Some(Errno::NOTDIR | Errno::LOOP) => "a file or link is in place of a parent directory",
         Some(Errno::ISDIR) => "a directory is in its place",
-        Some(Errno::NOENT) if entry.kind == Kind::HardLink => "it is a hard link to nothing",
+        Some(Errno::NOENT) if entry.kind == Kind::HardLink => "it is a hard link to a missing file",
         Some(Errno::NAMETOOLONG) => "its name is longer than any path",
-        // A full disk, a failing one.
+        // For example a full or failing disk.
         Some(_) => return HartError::Io(error),
         None => return HartError::from(error),
     };
@@ -78,9 +75,9 @@ fn explain(error: io::Error, entry: &Entry) -> HartError {
 
 struct Writer<'a> {
     release: &'a OwnedFd,
-    /// The directory that was last written to: entries of one directory follow each other.
+    /// The last directory written to: entries of one directory are consecutive.
     parent: (Vec<u8>, OwnedFd),
-    /// What directories become when nothing is written to them any more.
+    /// Final modes and times of directories, set after all writes.
     directories: Vec<(Vec<u8>, u32, u64)>,
     directory_name_bytes: usize,
     block: Vec<u8>,
@@ -112,7 +109,7 @@ impl<'a> Writer<'a> {
                 Err(error) => return Err(error),
             }
         }
-        // Last, because writing takes set-user-id bits away.
+        // Last, because writing clears set-user-id bits.
         dress(&file, entry.mode, entry.mtime_s)
     }
 
@@ -146,7 +143,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Modes and times of directories, the deepest first.
+    /// Sets modes and times of directories, the deepest first.
     fn finish(mut self) -> Result<()> {
         let mut directories = std::mem::take(&mut self.directories);
         directories.sort_by(|a, b| b.0.cmp(&a.0));
@@ -157,7 +154,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Makes the directory of a path the current one; returns the name in it.
+    /// Makes the parent of a path the current directory; returns the name in it.
     fn enter_parent<'p>(&mut self, path: &'p [u8]) -> io::Result<&'p [u8]> {
         let (parent, name) = split(path);
         self.enter(parent)?;
@@ -172,7 +169,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Opens a directory of the release, through directories alone.
+    /// Opens a directory of the release, without following links.
     fn open(&self, path: &[u8], make: bool) -> io::Result<OwnedFd> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut directory = self.release.try_clone()?;

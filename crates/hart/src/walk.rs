@@ -1,7 +1,7 @@
-//! One tar entry after the other: extension records taken in, kinds named, sizes counted.
+//! Iteration over tar entries: applies extension records, classifies kinds, counts sizes.
 //!
-//! The `tar` crate reads the blocks. Long names and pax records are taken in here, because they
-//! are limited in size, and because what they may say is less than what a general reader accepts.
+//! The `tar` crate reads the blocks. Long names and pax records are handled here, because their
+//! size is limited, and because fewer of them are allowed than a general reader accepts.
 
 use std::io::{self, Read};
 
@@ -12,10 +12,10 @@ use crate::{
     limits::{ENTRIES, EXTENSION_BYTES, NAME_BYTES},
 };
 
-/// Most blocks of padding behind the last entry; `tar` pads to 10 KiB.
+/// Most blocks of padding after the last entry; `tar` pads to 10 KiB.
 const PADDING_BLOCKS: usize = 1024;
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -24,20 +24,20 @@ pub enum Kind {
     Directory,
     /// A symbolic link.
     Symlink,
-    /// Another name of a file that came before.
+    /// Another name of an earlier file.
     HardLink,
-    /// Something that packages do not hold, with the reason.
+    /// A kind that packages cannot contain, with the reason.
     Special(&'static str),
 }
 
 /// An entry, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name as it stands in the tar.
+    /// The name in the tar.
     pub name: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where a link leads.
+    /// Target of a link.
     pub link: Vec<u8>,
     /// Mode bits, without the kind.
     pub mode: u32,
@@ -47,27 +47,26 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// With the next entry.
     Continue,
-    /// No further entry is wanted.
+    /// Stop; no further entry is needed.
     Stop,
 }
 
-/// Extension records that belong to the next entry.
+/// Extension records for the next entry.
 #[derive(Debug, Default)]
 struct Extensions {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
 }
 
-/// Shows all entries to `visit`, with their content. `bytes_max` limits what they unpack to
-/// together.
+/// Passes all entries to `visit`, with their content. `bytes_max` limits their total unpacked size.
 ///
 /// # Errors
-/// What `visit` says; a tar that is damaged or goes beyond a limit.
+/// Errors of `visit`; a tar that is damaged or exceeds a limit.
 pub fn walk(
     tar: impl Read,
     bytes_max: u64,
@@ -127,18 +126,18 @@ pub fn walk(
     Ok(())
 }
 
-/// Reads what follows the last entry: padding. A decoder checks its sums here, and other readers
-/// would find further entries where there is more.
+/// Reads the padding after the last entry. This lets the decoder verify its checksums, and other
+/// readers would find further entries in any other bytes.
 ///
 /// # Errors
-/// When there is something else, or the decoder finds its sums wrong.
+/// When there are other bytes, or a checksum is wrong.
 pub fn end(mut tar: impl Read) -> Result<()> {
     let mut block = vec![0; 16 * 1024];
     for _ in 0..PADDING_BLOCKS {
         match tar.read(&mut block) {
             Ok(0) => return Ok(()),
             Ok(count) if block[..count].iter().all(|byte| *byte == 0) => {}
-            Ok(_) => return Err(HartError::Tar("there is something behind its end".into())),
+            Ok(_) => return Err(HartError::Tar("there is data after its end".into())),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(tar_error(error)),
         }
@@ -146,7 +145,7 @@ pub fn end(mut tar: impl Read) -> Result<()> {
     Err(HartError::Tar("there is no end to its padding".into()))
 }
 
-/// A reader that counts.
+/// Counts the bytes read.
 struct Counted<'a, R> {
     inner: &'a mut R,
     read_bytes: u64,
@@ -169,7 +168,7 @@ fn extension(kind: EntryType) -> bool {
 
 fn known_kind(kind: EntryType, name: &[u8]) -> Kind {
     match kind {
-        // Before ustar, directories were files whose names end so.
+        // Before ustar, directories were files with a trailing slash in their name.
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Kind::Directory,
         EntryType::Regular | EntryType::Continuous => Kind::File,
         EntryType::Directory => Kind::Directory,
@@ -187,7 +186,7 @@ fn known_kind(kind: EntryType, name: &[u8]) -> Kind {
 }
 
 impl Extensions {
-    /// Takes in a record that speaks of the next entry.
+    /// Applies a record that describes the next entry.
     fn take(
         &mut self,
         kind: EntryType,
@@ -223,7 +222,7 @@ impl Extensions {
                 b"path" | b"linkpath" => {
                     return Err(HartError::entry(name, "it names all further entries at once"));
                 }
-                // Readers do not agree on which of two sizes counts.
+                // Readers disagree on which of two sizes counts.
                 b"size" => return Err(HartError::entry(name, "it has a second size")),
                 key if key.starts_with(b"GNU.sparse.") => {
                     return Err(HartError::entry(
@@ -239,8 +238,8 @@ impl Extensions {
     }
 }
 
-/// What reading the tar ended with: an error of ours on its way through readers, the end of the
-/// stream, or blocks that are no tar.
+/// The error that ended the reading: one of ours that passed through readers, the end of the
+/// stream, or blocks that are not a tar.
 fn tar_error(error: io::Error) -> HartError {
     match HartError::from(error) {
         HartError::Io(error) if error.raw_os_error().is_none() => HartError::Tar(error.to_string()),

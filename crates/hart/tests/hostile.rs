@@ -1,4 +1,4 @@
-//! Archives made to do harm: bombs, endless names, masses of entries, twins, cut ends.
+//! Hostile archives: bombs, endless names, too many entries, similar names, truncation.
 
 use std::{
     fs::{self, File},
@@ -27,7 +27,7 @@ fn header(name: &str, kind: tar::EntryType, size: u64) -> tar::Header {
     header
 }
 
-/// Unpacks a tar into a fresh directory; nothing may appear beside it.
+/// Unpacks a tar into a fresh directory; nothing may appear outside of it.
 fn refused(tar: impl Read, limit: u64) -> String {
     let place = tempfile::tempdir().expect("a directory");
     let release = place.path().join("release");
@@ -69,7 +69,7 @@ fn header_bytes(kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_million_entries_are_refused() {
-    /// The same directory again and again.
+    /// The same directory, repeated.
     struct Endless(Vec<u8>, usize);
     impl Read for Endless {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -125,7 +125,7 @@ fn tree(place: &Path) {
 }
 
 #[test]
-fn what_is_packed_verifies_unpacks_and_is_the_same_each_time() {
+fn packed_archives_verify_unpack_and_are_reproducible() {
     let place = tempfile::tempdir().expect("a directory");
     let source = place.path().join("tree");
     tree(&source);
@@ -158,7 +158,7 @@ fn a_bomb_of_zeros_in_xz_is_refused_by_name_and_leaves_little() {
     let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).expect("options");
     let size = 3_u64 << 30;
     xz.write_all(header("zeros", tar::EntryType::Regular, size).as_bytes()).expect("written");
-    // The size that it claims is enough: it need not hold it.
+    // The claimed size suffices; the data is not needed.
     xz.write_all(&[0; 4096]).expect("written");
     let payload = place.path().join("payload");
     fs::write(&payload, xz.finish().expect("compressed")).expect("written");
@@ -190,7 +190,7 @@ fn an_archive_cut_anywhere_is_refused() {
         fs::write(&cut, &whole[..end]).expect("written");
         let Ok(archive) = Archive::open(&cut) else { continue };
         archive.verify(&key.public_key()).expect_err("cut");
-        // Also where nobody verified.
+        // Even without verification.
         let release = place.path().join(format!("release-{end}"));
         fs::create_dir(&release).expect("a directory");
         let directory = File::open(&release).expect("a directory");

@@ -1,4 +1,4 @@
-//! Archives that the real `hab pkg sign` signed: good ones, broken ones, hostile ones.
+//! Archives signed by the real `hab pkg sign`: good, broken and hostile ones.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,7 @@ fn key(name: &str) -> SigningPublicKey {
     SigningPublicKey::parse(&fs::read_to_string(path).expect("a key file")).expect("a key")
 }
 
-/// Verifies and unpacks as an installation does. The result lies in the returned directory.
+/// Verifies and unpacks like an installation. The result is in the returned directory.
 fn unpack(path: &Path) -> Result<(tempfile::TempDir, PackageIdent), HartError> {
     let archive = Archive::open(path)?;
     let signer = archive.header().signer.to_string();
@@ -70,9 +70,9 @@ fn good_archives_verify_and_unpack_with_their_modes() {
 
 #[test]
 fn bad_archives_have_their_reasons() {
-    // What Habitat installs as well.
+    // Habitat installs these too.
     let fine = ["bad-deps", "gnu-long", "header-crlf", "leading-slash", "no-manifest", "pax"];
-    // Targets and identifiers are looked at by whoever installs.
+    // The installation checks targets and identifiers.
     let unseen = ["bad-target", "fuzzy-ident", "two-streams", "wrong-target", "other-origin-key"];
     let unseen = [unseen.as_slice(), &["unknown-key"]].concat();
     for (name, reason) in [

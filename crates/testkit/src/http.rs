@@ -1,4 +1,4 @@
-//! A few lines of HTTP: one request per connection, any bytes, everything of the answer kept.
+//! A minimal HTTP client: one request per connection, arbitrary bytes, the complete response.
 
 use std::{
     io::{Read, Write},
@@ -8,25 +8,25 @@ use std::{
 
 use serde_json::Value;
 
-/// The answer to one request.
+/// The response to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status line without its line end.
     pub status_line: String,
     /// Header names and values, in the order and spelling received.
     pub headers: Vec<(String, String)>,
-    /// What followed the head.
+    /// The bytes after the head.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The status code, 0 when the answer was no HTTP.
+    /// The status code, 0 when the response is not HTTP.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
     }
 
-    /// The first header of that name.
+    /// The first header with this name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -39,15 +39,15 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON, `null` when it is none.
+    /// The body as JSON, `null` when it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-/// Sends bytes on a new connection and reads until the answer is complete; `None` when nobody
-/// listens or nothing comes.
+/// Sends bytes on a new connection and reads the complete response; `None` when nothing listens or
+/// nothing arrives.
 #[must_use]
 pub fn request(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;

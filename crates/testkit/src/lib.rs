@@ -1,5 +1,5 @@
-//! For tests that start the real program: temporary roots, packages from literals, Supervisors
-//! on addresses of their own, and everything cleaned up whatever happens.
+//! Support for tests that start the real program: temporary roots, packages from literals,
+//! Supervisors with separate addresses, and reliable clean-up.
 //!
 //! ```no_run
 //! let root = testkit::Root::new("/path/to/hab");
@@ -24,11 +24,11 @@ pub use supervisor::{Builder, Supervisor, free_ports, own_address};
 
 use std::time::{Duration, Instant};
 
-/// How long a condition may take on a busy machine before a test gives up. No test depends on
-/// how fast something is; only a failing one waits this long.
+/// Time limit of a condition on a busy machine. No test depends on speed; only a failing one waits
+/// this long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks again and again until `look` finds something.
+/// Polls until `look` finds something.
 ///
 /// # Panics
 /// When it does not within [`PATIENCE`]; the message is `what`.

@@ -1,8 +1,8 @@
-//! Machines of their own for Supervisors, as Linux network namespaces on one switch, so that a
-//! test can pull cables.
+//! Separate machines for Supervisors, as Linux network namespaces on one switch, so that a test can
+//! disconnect them.
 //!
-//! The namespaces have no names: they are held by open files of the test process and by what
-//! runs in them, so that nothing is left of them however the test ends.
+//! The namespaces have no names: open files of the test process and the processes inside keep them
+//! alive, so that nothing remains however the test ends.
 
 use std::{
     fs::File,
@@ -39,26 +39,26 @@ impl Space {
             }
             Err(_) => Err("unshare --net is not allowed here".into()),
         };
-        // Its input ends; from now on the file holds the namespace.
+        // Its input is closed; from now on the file keeps the namespace.
         let output = holder.wait_with_output().map_err(|error| error.to_string())?;
         space
             .map(Self)
             .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr).trim()))
     }
 
-    /// Runs something on a thread that is inside.
+    /// Runs a closure on a thread inside the namespace.
     fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let there = scope.spawn(|| {
                 move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network))
-                    .expect("who may make a namespace may enter it");
+                    .expect("a process that may create a namespace may enter it");
                 work()
             });
             there.join().unwrap_or_else(|panic| resume_unwind(panic))
         })
     }
 
-    /// Runs `ip` inside.
+    /// Runs `ip` in the namespace.
     fn ip(&self, args: &str) -> Result<(), String> {
         let run = || Command::new("ip").args(args.split(' ')).stdin(Stdio::null()).output();
         let output = self.inside(run).map_err(|error| format!("ip: {error}"))?;
@@ -68,13 +68,13 @@ impl Space {
         Err(format!("ip {args}: {}", String::from_utf8_lossy(&output.stderr).trim()))
     }
 
-    /// Path under which `ip` finds it.
+    /// Path of the namespace for `ip`.
     fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
     }
 }
 
-/// Machines joined by a switch.
+/// Machines connected by a switch.
 #[derive(Debug)]
 pub struct Network {
     switch: Space,
@@ -82,8 +82,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// As many machines, all connected. `None` where this is not allowed or `ip` is missing: the
-    /// test is to end, and a line that no harness captures says that it was skipped.
+    /// Creates connected machines. `None` where this is not allowed or `ip` is missing: the test
+    /// should then return; a line outside of the harness's capture reports that it was skipped.
     #[must_use]
     pub fn new(machines: usize) -> Option<Self> {
         Self::build(machines).map_err(|why| skip(&why)).ok()
@@ -91,7 +91,7 @@ impl Network {
 
     fn build(machines: usize) -> Result<Self, String> {
         let switch = Space::new()?;
-        // Two bridges: whoever is plugged into the other one reaches only those who are there.
+        // Two bridges: a machine reaches only those on the same bridge.
         for bridge in ["near", "far"] {
             switch.ip(&format!("link add name {bridge} type bridge"))?;
             switch.ip(&format!("link set dev {bridge} up"))?;
@@ -111,7 +111,7 @@ impl Network {
         Ok(network)
     }
 
-    /// The address of a machine, by number from 0 on.
+    /// The address of a machine, numbered from 0.
     ///
     /// # Panics
     /// When there are more than 254 machines.
@@ -121,12 +121,12 @@ impl Network {
         Ipv4Addr::new(10, 77, 0, last)
     }
 
-    /// Runs something on a thread that is on that machine; so is every process it starts.
+    /// Runs a closure on a thread of that machine; processes that it starts run there too.
     pub fn on<T: Send>(&self, machine: usize, work: impl FnOnce() -> T + Send) -> T {
         self.machines[machine].inside(work)
     }
 
-    /// Separates these machines from the others; among themselves they stay connected.
+    /// Separates these machines from the others; they stay connected with each other.
     ///
     /// # Panics
     /// When the system refuses.
@@ -134,7 +134,7 @@ impl Network {
         self.plug(machines, "far");
     }
 
-    /// Connects these machines with the others again.
+    /// Reconnects these machines with the others.
     ///
     /// # Panics
     /// When the system refuses.

@@ -1,4 +1,4 @@
-//! Foreign programs that tests talk to: they are written in Python, which a machine may lack.
+//! Peer programs of tests in Python, which may be missing on a machine.
 
 use std::{
     path::PathBuf,
@@ -7,8 +7,8 @@ use std::{
 
 use crate::skip;
 
-/// Name of a Python that has these modules. Without one, `None`: the test is to end, and a line
-/// that no harness captures says that it was skipped and how many were.
+/// Name of a Python with these modules. `None` without one: the test should then return; a line
+/// outside of the harness's capture reports the skipped test and their number.
 #[must_use]
 pub fn python_with(modules: &[&str]) -> Option<&'static str> {
     let imports = modules.iter().map(|module| format!("import {module}\n"));

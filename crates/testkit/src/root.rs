@@ -1,4 +1,4 @@
-//! A root directory of one's own, with packages made of literals.
+//! A separate root directory with packages from literals.
 
 use std::{
     ffi::OsStr,
@@ -12,12 +12,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::supervisor::Builder;
 
-/// How the name of a root's directory begins; the number of the test process follows.
+/// Prefix of a root's directory name, before the id of the test process.
 const PREFIX: &str = "roost-";
 static LEFTOVERS: Once = Once::new();
 
-/// A temporary `FS_ROOT`. Dropping it kills every process that was started with it, removes
-/// everything below it.
+/// A temporary `FS_ROOT`. Dropping it kills every process that was started with it and removes its
+/// files.
 #[derive(Debug)]
 pub struct Root {
     directory: tempfile::TempDir,
@@ -25,11 +25,11 @@ pub struct Root {
 }
 
 impl Root {
-    /// Makes an empty root for the given `hab` program
+    /// Creates an empty root for the given `hab` program
     /// (`env!("CARGO_BIN_EXE_hab")` in tests of its crate).
     ///
     /// # Panics
-    /// When the directory cannot be made.
+    /// When the directory cannot be created.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         LEFTOVERS.call_once(end_leftovers);
@@ -40,7 +40,7 @@ impl Root {
         Self { directory, program: program.into() }
     }
 
-    /// The directory that stands for `/`.
+    /// The directory used as `/`.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()
@@ -58,7 +58,7 @@ impl Root {
         self.path().join(relative)
     }
 
-    /// Writes a file below the root, with its directories; a rename, as careful editors do.
+    /// Writes a file below the root, with its parent directories, by renaming like careful editors.
     ///
     /// # Panics
     /// When it cannot be written.
@@ -70,14 +70,14 @@ impl Root {
         fs::rename(&temporary, &path).expect("a rename");
     }
 
-    /// Reads a file below the root; empty when there is none.
+    /// Reads a file below the root; empty when it does not exist.
     #[must_use]
     pub fn read(&self, relative: &str) -> String {
         fs::read_to_string(self.join(relative)).unwrap_or_default()
     }
 
-    /// Installs a package: `TARGET`, `IDENT` and the given files. It runs as the user of the
-    /// test unless `SVC_USER` and `SVC_GROUP` are among them.
+    /// Installs a package: `TARGET`, `IDENT` and the given files. It runs as the user of the test
+    /// unless `SVC_USER` and `SVC_GROUP` are given.
     ///
     /// # Panics
     /// When a file cannot be written.
@@ -94,22 +94,22 @@ impl Root {
         }
     }
 
-    /// Drops a spec file, so that the service is loaded: `ident = …` and further lines.
+    /// Writes a spec file, which loads the service: `ident = …` and further lines.
     pub fn spec(&self, name: &str, content: &str) {
         self.write(&format!("hab/sup/default/specs/{name}.spec"), content);
     }
 
-    /// A Supervisor to be started in this root.
+    /// Builder of a Supervisor in this root.
     #[must_use]
     pub fn supervisor(&self) -> Builder<'_> {
         Builder::new(self)
     }
 
-    /// Ends everything that runs in this root at one blow, as if its machine lost power: no
-    /// process sees another one end.
+    /// Kills everything that runs in this root at once, like a power failure: no process can react
+    /// to the end of another.
     pub fn lose_power(&self) {
         for signal in [Signal::STOP, Signal::KILL] {
-            // A process could start another one while the list is read.
+            // A process may start another one while the list is read.
             for _ in 0..2 {
                 for pid in self.processes() {
                     let _ = kill_process(pid, signal);
@@ -127,7 +127,7 @@ impl Root {
     }
 }
 
-/// Every process that has an `FS_ROOT`, with it.
+/// Every process with an `FS_ROOT`, and its value.
 fn processes_with_root() -> impl Iterator<Item = (PathBuf, Pid)> {
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -138,15 +138,15 @@ fn processes_with_root() -> impl Iterator<Item = (PathBuf, Pid)> {
     })
 }
 
-/// Ends what test processes left running that were killed themselves, and removes its files.
-/// The name of a root tells whose it was.
+/// Kills leftover processes of dead test processes, and removes their files. The name of a root
+/// contains the id of its owner.
 fn end_leftovers() {
     let space_of = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let here = fs::read_link("/proc/self/ns/pid").ok();
     let is_leftover = |root: &Path, pid: Pid| {
         let name = root.file_name().and_then(OsStr::to_str).and_then(|n| n.strip_prefix(PREFIX));
         let owner = name.and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
-        // In another space of process numbers the owner may live under another number.
+        // In another pid namespace the owner may have another id.
         owner.is_some_and(|owner| !Path::new(&format!("/proc/{owner}")).exists())
             && root.parent() == Some(&std::env::temp_dir())
             && space_of(pid.as_raw_nonzero().get()) == here
@@ -158,9 +158,9 @@ fn end_leftovers() {
 }
 
 impl Root {
-    /// Kills every process that was started with this root, services too.
+    /// Kills every process that was started with this root, including services.
     pub fn kill_all(&self) {
-        // A Supervisor could start a process while the list is read.
+        // A Supervisor may start a process while the list is read.
         for _ in 0..20 {
             let processes = self.processes();
             if processes.is_empty() {

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::{Answer, Root, http, wait_for};
 
-/// A Supervisor about to be started: `hab sup run` with free listen addresses, an environment
-/// of its own and the given arguments.
+/// Builder of a Supervisor: `hab sup run` with free listen addresses, a separate environment and
+/// the given arguments.
 #[derive(Debug)]
 pub struct Builder<'a> {
     root: &'a Root,
@@ -30,12 +30,12 @@ pub struct Builder<'a> {
     own_args: bool,
 }
 
-/// Ports of Supervisors of this test process: three in a row each.
+/// Next port of Supervisors in this test process; each uses three consecutive ones.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
 /// Number of the next Supervisor's address.
 static NEXT_ADDRESS: AtomicU8 = AtomicU8::new(0);
 
-/// Loopback addresses that belong to this test process alone, by number from 0 to 11.
+/// Loopback addresses reserved for this test process, numbered from 0 to 11.
 #[must_use]
 pub fn own_address(number: u8) -> Ipv4Addr {
     let [_, a, b, c] = std::process::id().to_be_bytes();
@@ -55,7 +55,7 @@ pub fn free_ports(addresses: &[Ipv4Addr]) -> u16 {
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(root: &'a Root) -> Self {
-        // As if each had a machine of its own.
+        // As if each had a separate machine.
         let address = own_address(NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed));
         let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LANG", "C.UTF-8")];
         Self {
@@ -71,15 +71,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Listens there instead of an address and ports of its own choice: HTTP, then control, then
-    /// gossip.
+    /// Listens at these addresses instead of chosen ones: HTTP, then control, then gossip.
     #[must_use]
     pub fn at(mut self, address: Ipv4Addr, first_port: u16) -> Self {
         (self.address, self.port) = (address, first_port);
         self
     }
 
-    /// Leaves everything on the command line to the arguments, listen addresses too.
+    /// Adds no arguments of its own, not even listen addresses.
     #[must_use]
     pub fn without_own_args(mut self) -> Self {
         self.own_args = true;
@@ -93,21 +92,22 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Starts it by a command that executes its arguments (`setpriv`, `sh -c 'umask 0; exec "$@"'`).
+    /// Starts it through a command that executes its arguments (`setpriv`, `sh -c 'umask 0; exec
+    /// "$@"'`).
     #[must_use]
     pub fn through<A: Into<OsString>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.through.extend(command.into_iter().map(Into::into));
         self
     }
 
-    /// Sets a variable of the environment; there are no others but `PATH`, `LANG`, `FS_ROOT`.
+    /// Sets an environment variable; the only others are `PATH`, `LANG`, `FS_ROOT`.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Listens where another Supervisor listened, which has ended.
+    /// Listens at the addresses of a Supervisor that has ended.
     #[must_use]
     pub fn in_place_of(mut self, former: &Supervisor) -> Self {
         if let IpAddr::V4(address) = former.http.ip() {
@@ -122,7 +122,7 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Looks for a ring at these members.
+    /// Joins the ring of these members.
     #[must_use]
     pub fn peers(self, members: &[&Supervisor]) -> Self {
         let addresses = members.iter().flat_map(|sup| ["--peer".into(), sup.gossip.to_string()]);
@@ -143,7 +143,7 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Starts it without waiting for anything.
+    /// Starts it without waiting.
     ///
     /// # Panics
     /// When the program cannot be started.
@@ -201,7 +201,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A running Supervisor. Dropping it stops it the hard way; its root cleans up the services.
+/// A running Supervisor. Dropping it kills it; its root cleans up the services.
 #[derive(Debug)]
 pub struct Supervisor {
     child: Child,
@@ -217,7 +217,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Sends a request; `None` when nobody answers.
+    /// Sends a request; `None` without a response.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
         let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.http);
@@ -227,7 +227,7 @@ impl Supervisor {
         http::request(self.http, format!("{text}\r\n").as_bytes())
     }
 
-    /// The answer to a GET.
+    /// The response to a GET.
     ///
     /// # Panics
     /// When there is none.
@@ -237,10 +237,10 @@ impl Supervisor {
             .unwrap_or_else(|| panic!("no answer for {path}:\n{}", self.log()))
     }
 
-    /// Waits until the JSON at a path is as wanted, and returns it.
+    /// Waits until the JSON at a path matches, and returns it.
     ///
     /// # Panics
-    /// When it never is.
+    /// When it never does.
     pub fn wait_json(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let deadline = std::time::Instant::now() + crate::PATIENCE;
@@ -253,7 +253,7 @@ impl Supervisor {
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        panic!("{path} never was as wanted; at last {last:#}\nlog:\n{}", self.log());
+        panic!("{path} never matched; last {last:#}\nlog:\n{}", self.log());
     }
 
     /// Waits until the service runs and returns its pid.
@@ -263,13 +263,13 @@ impl Supervisor {
         service["process"]["pid"].as_i64().and_then(|pid| pid.try_into().ok()).unwrap_or_default()
     }
 
-    /// What it and its launcher and services printed so far.
+    /// Output of the Supervisor, its launcher and services so far.
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Waits until the log holds a text at least `times` times.
+    /// Waits until the log contains a text at least `times` times.
     ///
     /// # Panics
     /// When it never does.
@@ -281,7 +281,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits until the log holds a text.
+    /// Waits until the log contains a text.
     ///
     /// # Panics
     /// When it never does.
@@ -289,14 +289,14 @@ impl Supervisor {
         self.wait_log_times(text, 1);
     }
 
-    /// The id under which the ring knows it.
+    /// Its member id in the ring.
     #[must_use]
     pub fn member_id(&self) -> String {
         let path = self.root.join("hab/sup/default/MEMBER_ID");
         fs::read_to_string(path).unwrap_or_default()
     }
 
-    /// The directory that stands for `/`.
+    /// The directory used as `/`.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -305,13 +305,13 @@ impl Supervisor {
     /// Pid of the launcher, which is the process that was started.
     ///
     /// # Panics
-    /// Never for a process that runs.
+    /// Never while the process runs.
     #[must_use]
     pub fn launcher_pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().expect("a pid")).expect("not zero")
     }
 
-    /// Pid of the Supervisor proper, the launcher's child of that name.
+    /// Pid of the Supervisor itself, the launcher's child with that name.
     #[must_use]
     pub fn supervisor_pid(&self) -> Option<Pid> {
         let launcher = self.launcher_pid().as_raw_nonzero();
@@ -332,7 +332,7 @@ impl Supervisor {
         kill_process(self.launcher_pid(), signal).expect("the launcher lives");
     }
 
-    /// The exit code if it has ended; a death by signal is its negative number.
+    /// The exit code if it has ended; after a signal, the negative signal number.
     pub fn exit_code_now(&mut self) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
         let status = self.child.try_wait().ok().flatten()?;
@@ -344,7 +344,7 @@ impl Supervisor {
         wait_for("the end of the Supervisor", || self.exit_code_now())
     }
 
-    /// Asks it to stop and waits for its end.
+    /// Stops it and waits for its end.
     ///
     /// # Panics
     /// When it does not end.
@@ -362,7 +362,7 @@ impl Supervisor {
         self.command(args).output().expect("the program starts")
     }
 
-    /// `hab` with arguments in the same root, to be started.
+    /// The command `hab` with arguments in the same root, not started.
     pub fn command<A: Into<OsString>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
         command.args(args.into_iter().map(Into::into)).env_clear();

@@ -16,7 +16,7 @@ pub const COMMAND_BYTES_MAX: u64 = 8192;
 /// not hold the whole buffer in memory.
 const COPY_BYTES_MAX: usize = 16 * 1024;
 
-/// Which socket we are; the peer has to be the other one.
+/// Our socket type; the peer must have the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// We receive.
@@ -56,14 +56,14 @@ impl Default for CodecLimits {
     }
 }
 
-/// Something that came in.
+/// An incoming event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The handshake is done; messages may be sent.
     Ready,
     /// A message of one frame.
     Message(Bytes),
-    /// A message of several frames was passed over: the ring has none, and nobody sends any.
+    /// A message of several frames was skipped: the ring does not use them.
     MultipartDropped,
 }
 
@@ -77,41 +77,41 @@ pub struct Codec {
 
 #[derive(Debug)]
 enum State {
-    /// The peer's greeting is to come.
+    /// Waits for the peer's greeting.
     Greeting,
-    /// The peer's READY is to come.
+    /// Waits for the peer's READY.
     Handshake,
-    /// A frame is to come, the first of a message or a command.
+    /// Waits for a frame, the first of a message or a command.
     Idle,
     /// Within a message of several frames.
     Multipart {
         /// Bytes of all frames so far.
         message_bytes: u64,
-        /// Bytes of the present frame that are still to come.
+        /// Bytes of the current frame still to come.
         rest_bytes: u64,
-        /// The present frame is the last one.
+        /// The current frame is the last one.
         last: bool,
     },
 }
 
 impl Codec {
-    /// A connection at its beginning.
+    /// A new connection.
     #[must_use]
     pub fn new(role: Role, limits: CodecLimits) -> Self {
         Self { role, limits, state: State::Greeting }
     }
 
-    /// Appends what we send first.
+    /// Appends the bytes that we send first.
     pub fn start(&self, output: &mut BytesMut) {
         output.extend_from_slice(&greeting());
     }
 
-    /// Takes the next event out of the input. `None`: more bytes are needed. Answers are
-    /// appended to the output. The input never has to hold more than one frame of the greatest
-    /// allowed length and its header.
+    /// Takes the next event from the input. `None`: more bytes are needed. Answers are appended to
+    /// the output. The input never needs to hold more than one frame of the greatest allowed length
+    /// and its header.
     ///
     /// # Errors
-    /// When the peer breaks the protocol or a limit; the connection is to be closed.
+    /// When the peer violates the protocol or a limit; close the connection then.
     pub fn decode(
         &mut self,
         input: &mut BytesMut,
@@ -156,7 +156,7 @@ impl Codec {
         }
     }
 
-    /// Bytes of the frame that begins the input and is not complete; 0 if there is none.
+    /// Bytes of the incomplete frame at the start of the input; 0 if there is none.
     #[must_use]
     pub fn awaited_bytes(&self, input: &[u8]) -> u64 {
         match (&self.state, FrameHeader::decode(input)) {
@@ -192,8 +192,8 @@ impl Codec {
         }
     }
 
-    /// Answers a command after the handshake. Those we do not know are left alone, as they
-    /// would be by a peer of an earlier minor version.
+    /// Answers a command after the handshake. Unknown ones are ignored, as by a peer of an earlier
+    /// minor version.
     fn answer(&self, body: &[u8], output: &mut BytesMut) -> Result<(), ProtocolError> {
         match Command::decode(body)? {
             Command::Ping(context) => encode_pong(context, output),
@@ -203,8 +203,8 @@ impl Codec {
         Ok(())
     }
 
-    /// Takes a frame of a message: all of a message of one frame once it is there, or the
-    /// header of one of several, whose body is passed over.
+    /// Takes a frame of a message: a complete message of one frame, or the header of one of
+    /// several, whose body is skipped.
     fn take_frame(
         &mut self,
         header: FrameHeader,

@@ -12,7 +12,7 @@ const PING_TTL_BYTES: usize = 2;
 
 const SOCKET_TYPE: &str = "Socket-Type";
 
-/// A command that came in.
+/// An incoming command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
     /// READY, with the rest of its body.
@@ -43,7 +43,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The socket type that the metadata of a READY tells.
+/// The socket type in the metadata of a READY.
 pub(crate) fn socket_type(mut metadata: &[u8]) -> Result<Option<&[u8]>, ProtocolError> {
     let mut found = None;
     while !metadata.is_empty() {
@@ -57,7 +57,7 @@ pub(crate) fn socket_type(mut metadata: &[u8]) -> Result<Option<&[u8]>, Protocol
     Ok(found)
 }
 
-/// Takes a piece with a length of `length_bytes` in front; gives it and what follows.
+/// Takes a piece with a length prefix of `length_bytes`; returns it and the rest.
 fn take(input: &[u8], length_bytes: usize) -> Result<(&[u8], &[u8]), ProtocolError> {
     let (length, rest) = input.split_at_checked(length_bytes).ok_or(ProtocolError::BadCommand)?;
     let length = length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));

@@ -8,7 +8,7 @@ const MORE: u8 = 1;
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
 
-/// What stands before the body of a frame.
+/// The bytes before the body of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     /// More frames of the same message follow.
@@ -25,7 +25,7 @@ impl FrameHeader {
     /// Reads a header; `None` while it is incomplete.
     ///
     /// # Errors
-    /// When the flags are impossible; told at the first byte.
+    /// When the flags are impossible; detected at the first byte.
     pub fn decode(input: &[u8]) -> Result<Option<Self>, ProtocolError> {
         let Some(&flags) = input.first() else { return Ok(None) };
         let (more, command) = (flags & MORE != 0, flags & COMMAND != 0);

@@ -25,8 +25,8 @@ pub fn greeting() -> [u8; GREETING_BYTES] {
     bytes
 }
 
-/// Looks at what has come of the peer's greeting; true once it is complete. Wrong bytes are
-/// found as soon as they come in.
+/// Checks the received part of the peer's greeting; true once it is complete. Wrong bytes are
+/// detected immediately.
 ///
 /// # Errors
 /// When the peer does not speak ZMTP 3 with mechanism NULL.

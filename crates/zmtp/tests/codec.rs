@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const READY_PUSH: &[u8] = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH";
 
-/// Feeds pieces of bytes; gives all events, all answers and the error that ended it.
+/// Feeds pieces of bytes; returns all events, all answers and the final error.
 fn feed<'a>(
     role: Role,
     limits: CodecLimits,
@@ -35,7 +35,7 @@ fn feed<'a>(
     (events, output, None)
 }
 
-/// What a PULL socket makes of bytes that follow a proper handshake.
+/// Result of a PULL socket for bytes after a valid handshake.
 fn after_handshake(bytes: &[u8]) -> (Vec<Event>, Option<ProtocolError>) {
     let hello = [&greeting(), READY_PUSH].concat();
     let (mut events, _, error) = feed(Role::Pull, CodecLimits::default(), [&hello, bytes]);
@@ -50,7 +50,7 @@ fn hex(text: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn recorded_connections_are_understood_and_could_have_been_ours() {
+fn recorded_connections_are_decoded_and_reproduced() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut streams = 0;
     for file in fs::read_dir(dir).expect("fixtures") {
@@ -94,7 +94,7 @@ fn heartbeats_are_answered_and_unknown_commands_are_not() {
 }
 
 #[test]
-fn messages_of_several_frames_are_passed_over() {
+fn messages_of_several_frames_are_skipped() {
     let long = [&[1 | 2, 0, 0, 0, 0, 0, 0, 4, 0][..], &[7; 1024]].concat();
     let bytes =
         [&long, b"\x01\0".as_slice(), b"\x04\x05\x04WHAT", b"\0\x02ab", b"\0\x01c"].concat();

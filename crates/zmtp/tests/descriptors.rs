@@ -1,5 +1,5 @@
-//! What happens when the process has no file descriptors left. A file of its own, because the
-//! limit is one for the whole process.
+//! Behaviour of a process without free file descriptors. In a separate file, because the limit
+//! applies to the whole process.
 
 use std::{fs::File, time::Duration};
 
@@ -28,7 +28,7 @@ async fn without_descriptors_listener_and_pool_wait_and_recover() {
     pool.send(other.local_addr(), vec![Bytes::from_static(b"kept")]).expect("room");
     assert!(reports.recv().await.expect("a report").error.is_none());
 
-    // The client gets the last descriptor, so that there is none to accept it.
+    // The client gets the last descriptor, so that none is left to accept it.
     let mut files = take_all();
     files.pop();
     let mut client = TcpStream::connect(listener.local_addr()).await.expect("a connection");
@@ -36,7 +36,7 @@ async fn without_descriptors_listener_and_pool_wait_and_recover() {
         yield_now().await;
     }
 
-    // The pool says so, and gives up the connection that it only kept.
+    // The pool reports the error, and closes the idle connection.
     pool.send(listener.local_addr(), vec![Bytes::from_static(b"x")]).expect("room");
     let error = reports.recv().await.expect("a report").error.expect("no descriptor");
     assert_eq!((error.step, error.step.as_str()), (Step::Create, "socket_create"));

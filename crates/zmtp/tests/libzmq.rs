@@ -1,5 +1,5 @@
-//! Listener and pool against libzmq, the library of real Supervisors, both ways. Needs Python
-//! with pyzmq (`pip install pyzmq`); without it these tests say so and pass over.
+//! Listener and pool against libzmq, the library of real Supervisors, in both directions. Needs
+//! Python with pyzmq (`pip install pyzmq`); without it these tests report that they are skipped.
 
 use std::{io::Write as _, net::SocketAddr, process::Stdio, time::Duration};
 
@@ -51,7 +51,7 @@ impl Peer {
     }
 }
 
-/// True when libzmq is there; says so when it is not.
+/// True when libzmq is available; otherwise reports the skipped test.
 async fn has_libzmq(test: &str) -> bool {
     let import = Command::new("python3").args(["-c", "import zmq"]).stderr(Stdio::null()).status();
     let found = import.await.is_ok_and(|status| status.success());
@@ -74,7 +74,7 @@ async fn receive(listener: &mut Listener) -> Bytes {
     received.expect("a message").bytes
 }
 
-/// A free port; nobody else takes it in the short time until it is bound again.
+/// A free port; it is unlikely to be taken before it is bound again.
 async fn free_address() -> SocketAddr {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     socket.local_addr().expect("an address")
@@ -135,7 +135,7 @@ async fn libzmq_finds_a_restarted_listener() {
     let local_addr = first.local_addr();
     first.close().await;
     let mut second = Listener::bind(local_addr, ListenLimits::default()).await.expect("the port");
-    // What libzmq sends before it has seen the end is lost, as with any listener.
+    // As with any listener, libzmq's messages from before it detects the end are lost.
     while second.stats().accepted == 0 {
         tokio::task::yield_now().await;
     }
@@ -250,7 +250,7 @@ async fn a_late_libzmq_is_reached_once_it_is_there() {
     let mut peer = Peer::start("pull.py", &["late", &format!("tcp://{to}"), "1"]);
     let (mut pool, mut reports) = Pool::new(patient());
     pool.send(to, vec![Bytes::from_static(b"early")]).expect("room");
-    let error = reports.recv().await.expect("a report").error.expect("nobody is there");
+    let error = reports.recv().await.expect("a report").error.expect("nothing listens");
     assert_eq!(error.step, Step::Connect);
     peer.go_on().await;
     assert_eq!(bound(&mut peer).await, to);
@@ -276,7 +276,7 @@ async fn heartbeats_of_libzmq_keep_a_quiet_connection_alive() {
     peer.done().await;
 }
 
-/// Where a PULL peer says that it listens.
+/// The endpoint that a PULL peer reports.
 async fn bound(peer: &mut Peer) -> SocketAddr {
     let line = peer.line().await;
     line.strip_prefix("bound tcp://").expect("an endpoint").parse().expect("an address")

@@ -37,7 +37,7 @@ async fn report(reports: &mut Reports) -> Report {
     reports.recv().await.expect("a report")
 }
 
-/// A sender that has shaken hands, all by itself.
+/// A hand-written sender after its handshake.
 async fn sender(to: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(to).await.expect("a connection");
     stream.write_all(&[&greeting(), READY_PUSH].concat()).await.expect("written");
@@ -54,7 +54,7 @@ async fn ended(mut stream: TcpStream) {
     let _ = stream.read_to_end(&mut rest).await;
 }
 
-/// Lets other tasks run until the statistics are as wanted.
+/// Lets other tasks run until the statistics match.
 async fn until(listener: &Listener, wanted: impl Fn(ListenStats) -> bool) {
     while !wanted(listener.stats()) {
         tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn a_restarted_listener_gets_the_next_batch() {
         pool.send(to, messages(&["lost"])).expect("room");
         match report(&mut reports).await.error {
             Some(error) => break error,
-            None => tokio::task::yield_now().await, // the end is still on its way to us
+            None => tokio::task::yield_now().await, // the end has not arrived yet
         }
     };
     assert_eq!(down.step, Step::Connect);
@@ -133,7 +133,7 @@ async fn a_restarted_listener_gets_the_next_batch() {
 }
 
 #[tokio::test]
-async fn a_peer_that_hangs_up_while_idle_is_connected_to_anew() {
+async fn a_peer_that_hangs_up_while_idle_is_reconnected() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let to = listener.local_addr().expect("an address");
     let (mut pool, mut reports) = Pool::new(patient());
@@ -185,7 +185,7 @@ async fn each_step_that_fails_has_its_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_peers_are_given_up_after_the_time_limit() {
+async fn silent_peers_fail_after_the_time_limit() {
     let limits = PoolLimits { connect_timeout: Duration::from_secs(3600), ..PoolLimits::default() };
     let (mut pool, mut reports) = Pool::new(limits);
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -195,7 +195,7 @@ async fn silent_peers_are_given_up_after_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_read_is_given_up_with_the_messages_it_took() {
+async fn a_peer_that_does_not_read_fails_with_the_number_of_sent_messages() {
     let limits = PoolLimits { send_timeout: Duration::from_millis(50), ..patient() };
     let (mut pool, mut reports) = Pool::new(limits);
     let deaf = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -210,7 +210,7 @@ async fn a_peer_that_does_not_read_is_given_up_with_the_messages_it_took() {
 }
 
 #[tokio::test]
-async fn a_pool_refuses_what_is_too_much() {
+async fn a_pool_refuses_batches_beyond_its_limits() {
     let limits = PoolLimits {
         peers_max: 1,
         peer_batches_max: 2,
@@ -232,7 +232,7 @@ async fn a_pool_refuses_what_is_too_much() {
 }
 
 #[tokio::test]
-async fn what_was_sent_no_longer_counts_as_queued() {
+async fn sent_batches_no_longer_count_as_queued() {
     let listener = listener(ListenLimits::default()).await;
     let (mut pool, mut reports) = Pool::new(PoolLimits { peer_bytes_max: 10, ..patient() });
     for _ in 0..5 {
@@ -242,7 +242,7 @@ async fn what_was_sent_no_longer_counts_as_queued() {
 }
 
 #[tokio::test]
-async fn a_batch_is_sent_anew_when_a_kept_connection_breaks() {
+async fn a_batch_is_sent_again_when_a_kept_connection_breaks() {
     async fn accept(listener: &TcpListener) -> TcpStream {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         stream.write_all(&[&greeting(), READY_PULL].concat()).await.expect("written");
@@ -286,7 +286,7 @@ async fn until_closed(pool: &Pool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_finish_the_handshake_is_turned_out() {
+async fn an_unfinished_handshake_is_closed() {
     let listener = listener(ListenLimits::default()).await;
     let silent = TcpStream::connect(listener.local_addr()).await.expect("a connection");
     let mut half = TcpStream::connect(listener.local_addr()).await.expect("a connection");
@@ -297,7 +297,7 @@ async fn who_does_not_finish_the_handshake_is_turned_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sends_nothing_or_stops_amid_a_message_is_turned_out() {
+async fn silent_and_stalled_connections_are_closed() {
     let hour = Duration::from_secs(3600);
     let limits = ListenLimits { handshake_timeout: hour, ..ListenLimits::default() };
     let listener = listener(limits).await;
@@ -312,7 +312,7 @@ async fn who_sends_nothing_or_stops_amid_a_message_is_turned_out() {
 }
 
 #[tokio::test]
-async fn too_many_connections_are_turned_away_and_room_is_given_back() {
+async fn too_many_connections_are_refused_and_room_is_released() {
     for (limits, counter) in [
         (
             ListenLimits { connections_max: 2, ..ListenLimits::default() },
@@ -421,7 +421,7 @@ async fn a_full_queue_makes_senders_wait_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn limits_on_frames_are_those_asked_for() {
+async fn frame_limits_are_configurable() {
     let codec = CodecLimits { frame_bytes_max: 4, message_bytes_max: 4 };
     let mut listener = listener(ListenLimits { codec, ..ListenLimits::default() }).await;
     let mut stream = sender(listener.local_addr()).await;

@@ -1,4 +1,4 @@
-//! Requests on their way from the wire.
+//! Decoding of requests.
 
 use roost_ident::{ServiceBind, ServiceGroup};
 use roost_text::name::{self, NameKind};
@@ -16,9 +16,8 @@ impl Request {
     /// Reads a request from its message id and body.
     ///
     /// # Errors
-    /// Unknown ids and bodies that are not that message end the connection without an answer;
-    /// missing fields (9), too long payloads (8) and groups that cannot be formed (7) are
-    /// answered.
+    /// Unknown ids and undecodable bodies end the connection without an answer; missing fields (9),
+    /// too long payloads (8) and invalid groups (7) are answered.
     pub fn decode(id: &str, body: &[u8]) -> Result<Self, Refusal> {
         Ok(match id {
             message::SvcLoad::ID => from_load(read(body)?)?,
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_fields_make_an_old_client() {
+    fn missing_fields_mean_an_old_client() {
         for id in ["SvcLoad", "SvcUpdate", "SvcUnload", "SvcStart", "SvcStop", "SvcGetDefaultCfg"] {
             assert_eq!(code(refused(id, &[])), 9, "{id}");
         }
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_none_are_answered_with_code_7() {
+    fn invalid_names_are_answered_with_code_7() {
         let put = |filename: &str| message::SvcFilePut {
             service_group: Some((&"web.default".parse::<ServiceGroup>().expect("a group")).into()),
             content: Some(Vec::new()),

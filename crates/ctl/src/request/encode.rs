@@ -1,4 +1,4 @@
-//! Requests on their way to the wire.
+//! Encoding of requests.
 
 use bytes::Bytes;
 use prost::Message;

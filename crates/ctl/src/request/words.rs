@@ -1,4 +1,4 @@
-//! Words that are numbers on the wire: each is its place in a list.
+//! Words encoded as numbers on the wire: the index in a list.
 
 use roost_ident::{BindingMode, Topology, UpdateCondition, UpdateStrategy};
 
@@ -13,12 +13,12 @@ pub(super) const CONDITIONS: [UpdateCondition; 2] =
 /// Binding modes in the order of their numbers.
 pub(super) const BINDING_MODES: [BindingMode; 2] = [BindingMode::Relaxed, BindingMode::Strict];
 
-/// The word of a number. An unknown number counts as absent: a newer client may know more.
+/// The word for a number. An unknown number, perhaps of a newer client, counts as absent.
 pub(super) fn word<T: Copy>(number: Option<i32>, words: &[T]) -> Option<T> {
     words.get(usize::try_from(number?).ok()?).copied()
 }
 
-/// The number of a word.
+/// The number for a word.
 pub(super) fn number<T: PartialEq>(word: Option<T>, words: &[T]) -> Option<i32> {
     let word = word?;
     words.iter().position(|other| *other == word).and_then(|index| i32::try_from(index).ok())

@@ -8,11 +8,11 @@ use roost_ctl::{
     request::REQUEST_IDS,
 };
 
-/// Recorded frames that are no frames, on purpose.
+/// Recorded bytes that intentionally are not frames.
 const NO_FRAME: &[&str] = &["62-raw-name-not-utf8"];
-/// Requests that no client of ours would send: fields are missing, or cannot be formed.
+/// Requests that our client never sends: fields are missing or invalid.
 const NO_REQUEST: &[(&str, &str)] = &[
-    ("57-raw-bad-body", "the body is no protobuf"),
+    ("57-raw-bad-body", "the body is not protobuf"),
     ("58-raw-load-without-ident", "no ident"),
     ("68-raw-set-cfg-bad-group", "a service with a dot"),
     ("69-raw-file-put-no-name", "no filename"),
@@ -80,7 +80,7 @@ fn requests_and_statuses_keep_everything_that_was_sent() {
             let Some(Ok(frame)) = recorded.bytes.as_deref().map(frame) else { continue };
             if frame.id == "ServiceStatus" {
                 let status = m::ServiceStatus::decode(frame.body.clone()).expect("a status");
-                let status = ServiceStatus::try_from(status).expect("that makes sense");
+                let status = ServiceStatus::try_from(status).expect("a valid status");
                 let again = m::ServiceStatus::from(&status).encode_to_vec();
                 assert_eq!(again, frame.body, "{}", recording.file);
             }
@@ -88,7 +88,7 @@ fn requests_and_statuses_keep_everything_that_was_sent() {
                 continue;
             }
             match Request::decode(&frame.id, &frame.body) {
-                // The one request with a format that was sent by hand says what is the default.
+                // The only such request with a format was sent by hand with the default.
                 Ok(Request::ValidateConfig { .. }) => {}
                 Ok(request) => {
                     assert_eq!(request.id(), frame.id);

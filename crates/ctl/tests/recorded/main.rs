@@ -1,4 +1,4 @@
-//! Recorded conversations of the real `hab` with a real Supervisor, played against this crate.
+//! Recorded conversations of the real `hab` with a real Supervisor, replayed against this crate.
 
 mod frames;
 mod recording;

@@ -9,7 +9,7 @@ pub(crate) struct Recorded {
     pub(crate) by_client: bool,
     /// Its bytes; `None` when the recording is cut.
     pub(crate) bytes: Option<Vec<u8>>,
-    /// The body is no protobuf of that message.
+    /// The body is not protobuf of that message.
     pub(crate) bad_body: bool,
 }
 

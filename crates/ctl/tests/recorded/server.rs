@@ -1,6 +1,6 @@
-//! The server answers every recorded client as the real Supervisor did, byte for byte. What a
-//! Supervisor would decide is taken from the recording; handshake, framing, order, refusals and
-//! the end of the connection are the server's own.
+//! The server answers every recorded client like the real Supervisor, byte for byte. Decisions of a
+//! Supervisor come from the recording; handshake, framing, order, refusals and the end of the
+//! connection are the server's own.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -24,9 +24,9 @@ const SECRET: &str = "c2VjcmV0LW9mLXRoZS12ZWN0b3Jz";
 /// Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where Roost does better on purpose: what is sent instead.
+/// Intentional differences: what the server sends instead.
 const DIFFERENCES: &[(&str, &[(i32, &str)])] = &[
-    // Habitat's handler dies and leaves the connection open for ever.
+    // Habitat's handler dies and never closes the connection.
     (
         "68-raw-set-cfg-bad-group",
         &[(
@@ -43,7 +43,7 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
     std::iter::from_fn(|| decoder.next_frame().expect("frames")).collect()
 }
 
-/// What the Supervisor decided: everything it said after the handshake.
+/// Decisions of the Supervisor: everything it sent after the handshake.
 fn script(connection: &Connection) -> (Vec<Partial>, Reply) {
     let said: Vec<Frame> = connection
         .frames
@@ -68,7 +68,7 @@ fn script(connection: &Connection) -> (Vec<Partial>, Reply) {
             }
             "ServiceStatus" => {
                 let status = m::ServiceStatus::decode(frame.body).expect("a status");
-                statuses.push(ServiceStatus::try_from(status).expect("that makes sense"));
+                statuses.push(ServiceStatus::try_from(status).expect("a valid status"));
             }
             "ConsoleLine" => {
                 let line = m::ConsoleLine::decode(frame.body).expect("a line");
@@ -100,7 +100,7 @@ fn play(responder: Responder, (partials, reply): (Vec<Partial>, Reply)) {
     responder.finish(reply);
 }
 
-/// All that the server says to the recorded client until it closes.
+/// All that the server sends to the recorded client until it closes.
 async fn answers(connection: &Connection) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -129,16 +129,16 @@ async fn answers(connection: &Connection) -> Vec<u8> {
     });
     let mut client = TcpStream::connect(address).await.expect("connected");
     for frame in connection.frames.iter().filter(|frame| frame.by_client) {
-        // After an early close writing may fail, which is no concern here.
+        // After an early close writing may fail, which is fine here.
         let _ = client.write_all(frame.bytes.as_deref().expect("whole")).await;
     }
     let _ = client.write_all(&connection.rest).await;
     if connection.frames.is_empty() {
-        // These clients ended their side and waited.
+        // These clients closed their side and waited.
         let _ = client.shutdown().await;
     }
     let mut said = Vec::new();
-    // A reset after the answers is an end like any other.
+    // A reset after the answers is an end too.
     let _ = timeout(PATIENCE, client.read_to_end(&mut said)).await.expect("the server closes");
     server.abort();
     supervisor.abort();
@@ -181,6 +181,6 @@ async fn recorded_clients_get_recorded_answers() {
         }
     }
     let listed: Vec<_> = DIFFERENCES.iter().map(|(file, _)| *file).collect();
-    assert_eq!(different, listed, "a difference in the list that is none");
+    assert_eq!(different, listed, "the list contains a difference that does not occur");
     assert!(count > 70, "only {count} conversations were played");
 }

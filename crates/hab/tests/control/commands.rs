@@ -119,7 +119,7 @@ fn a_supervisor_with_tls_is_recognised_by_its_alert() {
     let output = place.hab(&["svc", "status", "-r", &address]).output().expect("runs");
     let (code, _, stderr) = ended(&output);
     assert_eq!(code, 1);
-    assert!(stderr.contains("The Supervisor wants TLS."), "{stderr}");
+    assert!(stderr.contains("The Supervisor requires TLS."), "{stderr}");
 }
 
 #[test]

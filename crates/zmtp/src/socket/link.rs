@@ -24,7 +24,7 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// Bytes read at once; a PULL socket only sends its handshake and heartbeats.
 const READ_BYTES: usize = 512;
 
-/// No descriptor left for this process, or for the whole system.
+/// No file descriptor left for this process, or for the whole system.
 const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 
@@ -33,12 +33,12 @@ pub(crate) struct Link {
     stream: TcpStream,
     codec: Codec,
     input: BytesMut,
-    /// Unsent bytes, always from the middle or beginning of a frame to the end of one.
+    /// Unsent bytes, which always end at the end of a frame.
     output: BytesMut,
 }
 
 impl Link {
-    /// Connects and shakes hands.
+    /// Connects and performs the handshake.
     pub(crate) async fn connect(to: SocketAddr, limits: &PoolLimits) -> Result<Self, SendError> {
         let stream = timeout(limits.connect_timeout, TcpStream::connect(to))
             .await
@@ -47,7 +47,7 @@ impl Link {
                 let no_descriptor = matches!(error.raw_os_error(), Some(EMFILE | ENFILE));
                 SendError::new(if no_descriptor { Step::Create } else { Step::Connect }, error)
             })?;
-        // Batches are written whole; waiting for more to send gains nothing.
+        // Batches are written as a whole; waiting for more data gains nothing.
         stream.set_nodelay(true).map_err(|error| SendError::new(Step::Connect, error))?;
         let codec = Codec::new(Role::Push, CodecLimits::default());
         let mut link = Self { stream, codec, input: BytesMut::new(), output: BytesMut::new() };
@@ -63,14 +63,14 @@ impl Link {
         loop {
             self.stream.write_all_buf(&mut self.output).await?;
             if self.read().await?.is_some() {
-                self.decode()?; // a heartbeat may have come along
+                self.decode()?; // a heartbeat may have arrived too
                 return self.stream.write_all_buf(&mut self.output).await;
             }
         }
     }
 
-    /// Sends messages; on failure gives the number of those sent whole. Progress has to be made
-    /// within the time limit, again and again.
+    /// Sends messages; on failure returns the number of those sent completely. Each time limit must
+    /// see progress.
     pub(crate) async fn send(
         &mut self,
         messages: &[Bytes],
@@ -99,8 +99,8 @@ impl Link {
         Ok(())
     }
 
-    /// Answers heartbeats until the connection ends. May be cancelled at any point: bytes not
-    /// yet written stay in the output.
+    /// Answers heartbeats until the connection ends. May be cancelled at any point: unwritten bytes
+    /// stay in the output.
     pub(crate) async fn watch(&mut self) {
         while self.read().await.is_ok() {
             while !self.output.is_empty() {
@@ -124,8 +124,8 @@ impl Link {
         }
     }
 
-    /// Ends the connection after everything sent has arrived, or the time is over. Closing at
-    /// once could make the kernel throw away what is still on the way.
+    /// Ends the connection after everything sent has arrived, or at the time limit. Closing
+    /// immediately could make the kernel discard data in transit.
     pub(crate) async fn linger(mut self, limit: Duration) {
         let end = async {
             self.stream.write_all_buf(&mut self.output).await?;
@@ -135,7 +135,7 @@ impl Link {
             }
             io::Result::Ok(())
         };
-        // Late or broken: in both cases there is nothing more to be done for the messages.
+        // Late or broken: in both cases nothing more can be done for the messages.
         let _ = timeout(limit, end).await;
     }
 

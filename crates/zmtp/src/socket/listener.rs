@@ -1,4 +1,4 @@
-//! The receiving side: accepts connections within limits, gives their messages in one queue.
+//! The receiving side: accepts connections within limits, and delivers their messages in one queue.
 
 use std::{
     collections::HashMap,
@@ -27,22 +27,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Limits of a [`Listener`].
 #[derive(Debug, Clone)]
 pub struct ListenLimits {
-    /// Open connections. A connection turned away before its handshake loses no message:
-    /// libzmq tries again.
+    /// Open connections. A connection refused before its handshake loses no message: libzmq tries
+    /// again.
     pub connections_max: usize,
     /// Open connections from one IP address.
     pub connections_per_address_max: usize,
     /// Connections that have not finished their handshake.
     pub half_open_max: usize,
-    /// Messages that wait to be received by us; then connections wait in turn.
+    /// Received messages waiting to be taken; beyond it, connections wait.
     pub queue_messages_max: usize,
-    /// Bytes of long messages (more than 128 KiB), coming in and queued, of all connections.
+    /// Bytes of long messages (more than 128 KiB), incoming and queued, of all connections.
     pub long_bytes_max: u32,
     /// Time for the whole handshake.
     pub handshake_timeout: Duration,
     /// Time for one message, from its first byte to its last.
     pub message_timeout: Duration,
-    /// Time without any message after which a connection is closed.
+    /// Time without a message after which a connection is closed.
     pub idle_timeout: Duration,
     /// Limits on frames and messages.
     pub codec: CodecLimits,
@@ -64,14 +64,14 @@ impl Default for ListenLimits {
     }
 }
 
-/// A message that was received.
+/// A received message.
 #[derive(Debug)]
 pub struct Received {
-    /// Where it came from; the port is the kernel's choice.
+    /// Address of the sender; the kernel chose the port.
     pub peer: SocketAddr,
     /// The message.
     pub bytes: Bytes,
-    /// Room taken by a long message, given back when this is dropped.
+    /// Room taken by a long message, released when this is dropped.
     pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -88,12 +88,12 @@ impl Listener {
     /// Listens on an address. Port 0 takes any free one, see [`Listener::local_addr`].
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// When the address is not available.
     pub async fn bind(addr: SocketAddr, limits: ListenLimits) -> io::Result<Self> {
         Self::new(TcpListener::bind(addr).await?, limits)
     }
 
-    /// Listens on a socket that was bound before the runtime was there.
+    /// Listens on a socket that was bound before the runtime started.
     ///
     /// # Errors
     /// When the socket cannot be used.
@@ -118,7 +118,7 @@ impl Listener {
         Ok(Self { local_addr, counters, received, tasks })
     }
 
-    /// Where it listens.
+    /// The listen address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -129,24 +129,24 @@ impl Listener {
         self.received.recv().await
     }
 
-    /// The next message, if one is there already.
+    /// The next message, if one is available.
     pub fn try_recv(&mut self) -> Option<Received> {
         self.received.try_recv().ok()
     }
 
-    /// Stops listening; the port is free when this returns. Messages that wait are lost.
+    /// Stops listening; the port is free when this returns. Waiting messages are lost.
     pub async fn close(mut self) {
         self.tasks.shutdown().await;
     }
 
-    /// What it has done so far.
+    /// Statistics so far.
     #[must_use]
     pub fn stats(&self) -> ListenStats {
         self.counters.copy()
     }
 }
 
-/// Accepts connections for ever. It alone knows how many there are of each address.
+/// Accepts connections until it is aborted. Only this task counts those of each address.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = Connections::default();
     loop {

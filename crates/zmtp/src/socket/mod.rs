@@ -1,6 +1,6 @@
 //! Sockets on tokio: a [`Listener`] that receives and a [`Pool`] of connections that send.
 //!
-//! Wire order holds only within one connection; libzmq gives no more than that either.
+//! Order on the wire holds only within one connection, as with libzmq.
 
 mod link;
 mod listener;

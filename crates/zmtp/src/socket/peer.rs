@@ -1,4 +1,4 @@
-//! The task that sends to one peer. It ends by itself when it has had nothing to do for long.
+//! The task that sends to one peer. It ends after an idle period.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ use super::{
     stats::{Gauge, PoolCounters, add},
 };
 
-/// Messages on their way to one peer.
+/// Messages for one peer.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) id: BatchId,
@@ -33,13 +33,13 @@ pub(crate) fn bytes_of(messages: &[Bytes]) -> usize {
     messages.iter().map(Bytes::len).sum()
 }
 
-/// What the tasks of a pool have in common.
+/// State shared by the tasks of a pool.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: PoolLimits,
     pub(crate) counters: Arc<PoolCounters>,
     pub(crate) reports: mpsc::Sender<Report>,
-    /// Told when descriptors run out: idle connections are to be given up.
+    /// Notified when descriptors run out: idle connections should be closed.
     pub(crate) scarce: Notify,
 }
 
@@ -55,14 +55,14 @@ impl Peer {
         let shared = Arc::clone(&self.shared);
         let mut link: Option<(Link, Gauge<'_>)> = None;
         while let Some(batch) = self.next(&mut link).await {
-            // Lets the runtime look at its sockets, else an end that is already there goes unseen.
+            // Lets the runtime poll its sockets, so that a pending end is seen.
             yield_now().await;
             if link.as_mut().is_some_and(|(link, _)| link.has_ended()) {
                 link = None;
             }
             let report = self.deliver(&mut link, &batch, &shared).await;
             self.queued_bytes.fetch_sub(bytes_of(&batch.messages), Ordering::Relaxed);
-            // Nobody listens: nobody wants to know.
+            // If the receiver is gone, reports are not needed.
             let _ = shared.reports.send(report).await;
         }
         if let Some((link, _open)) = link {
@@ -70,8 +70,8 @@ impl Peer {
         }
     }
 
-    /// The next batch. `None` after the last one: when nothing came for long, or there is no
-    /// connection worth keeping. From then on the pool starts a new task for this peer.
+    /// The next batch. `None` after the last one: after an idle period, or without a connection
+    /// worth keeping. From then on the pool starts a new task for this peer.
     async fn next(&mut self, link: &mut Option<(Link, Gauge<'_>)>) -> Option<Batch> {
         if let Some((connection, _)) = link {
             tokio::select! {
@@ -85,7 +85,7 @@ impl Peer {
         if let Ok(batch) = self.batches.try_recv() {
             return Some(batch);
         }
-        // What the pool has put in before this call still comes out of `recv`.
+        // Batches sent before this call are still received.
         self.batches.close();
         self.batches.recv().await
     }
@@ -98,7 +98,7 @@ impl Peer {
     ) -> Report {
         let (mut sent, mut outcome) = (0, Ok(()));
         let is_reused = link.is_some();
-        // A connection that was there may have been dead without our knowing; a new one tells.
+        // A kept connection may already be dead; a new one shows.
         for attempt in 0..=usize::from(is_reused) {
             (sent, outcome) = self.attempt(link, batch, shared).await;
             if outcome.is_ok() {

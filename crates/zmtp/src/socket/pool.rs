@@ -1,5 +1,5 @@
-//! The sending side: batches of messages to many peers, over connections that are kept for
-//! some seconds, because the next round of gossip often goes to the same peers.
+//! The sending side: batches of messages to many peers, over connections that are kept for some
+//! seconds, because the next round of gossip often goes to the same peers.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ use super::{
 /// Limits of a [`Pool`].
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
-    /// Peers that are being sent to or whose connections are kept.
+    /// Peers with pending batches or kept connections.
     pub peers_max: usize,
     /// Batches that wait for one peer.
     pub peer_batches_max: usize,
@@ -35,7 +35,7 @@ pub struct PoolLimits {
     pub peer_bytes_max: usize,
     /// Longest message; peers refuse longer ones.
     pub message_bytes_max: usize,
-    /// Reports that wait to be taken.
+    /// Reports waiting to be taken.
     pub reports_max: usize,
     /// Time to connect.
     pub connect_timeout: Duration,
@@ -43,7 +43,7 @@ pub struct PoolLimits {
     pub handshake_timeout: Duration,
     /// Time without progress after which sending fails.
     pub send_timeout: Duration,
-    /// Time that a connection without work is kept.
+    /// Time that an idle connection is kept.
     pub idle_timeout: Duration,
     /// Time for messages to arrive when a connection is closed.
     pub linger: Duration,
@@ -66,7 +66,7 @@ impl Default for PoolLimits {
     }
 }
 
-/// PUSH connections to many peers. Dropping it breaks them off; [`Pool::close`] does not.
+/// PUSH connections to many peers. Dropping it breaks them; [`Pool::close`] does not.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
@@ -83,8 +83,8 @@ struct Handle {
 }
 
 impl Pool {
-    /// A pool without connections, and the reports it will give. Its tasks run on the tokio
-    /// runtime in which [`Pool::send`] is called.
+    /// A pool without connections, and its reports. Its tasks run on the tokio runtime in which
+    /// [`Pool::send`] is called.
     #[must_use]
     pub fn new(limits: PoolLimits) -> (Self, Reports) {
         let (sender, reports) = mpsc::channel(limits.reports_max.max(1));
@@ -105,9 +105,9 @@ impl Pool {
         (pool, Reports(reports))
     }
 
-    /// Queues messages for a peer and returns at once. They are sent in this order over one
-    /// connection; each accepted batch is reported once. A batch can arrive twice, in whole or
-    /// in part, when a connection breaks; rumors do not mind.
+    /// Queues messages for a peer and returns immediately. They are sent in this order over one
+    /// connection; each accepted batch is reported once. When a connection breaks, a batch may
+    /// arrive twice, completely or partially; rumors tolerate that.
     ///
     /// # Errors
     /// When a limit is reached; then nothing is queued.
@@ -139,7 +139,7 @@ impl Pool {
                     peer.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
                     return Err(Refused::PeerBusy);
                 }
-                // It is about to end, or has ended: a new task takes over.
+                // The task is ending or has ended: start a new one.
                 Err(mpsc::error::TrySendError::Closed(returned)) => batch = returned,
             }
         }
@@ -168,18 +168,18 @@ impl Pool {
         Ok(())
     }
 
-    /// What it has done so far.
+    /// Statistics so far.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.counters.copy()
     }
 
-    /// Sends what is queued and closes all connections properly, within the linger time.
+    /// Sends queued messages and closes all connections properly, within the linger time.
     pub async fn close(mut self) {
         let linger = self.shared.limits.linger;
         self.peers.clear();
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        // Who is not done by now is broken off when the tasks are dropped.
+        // Dropping the remaining tasks breaks their connections.
         let _ = timeout(linger, all).await;
     }
 }

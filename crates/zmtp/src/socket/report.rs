@@ -1,4 +1,4 @@
-//! What became of batches that were given to a pool.
+//! Results of batches given to a pool.
 
 use std::{io, net::SocketAddr};
 
@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(pub u64);
 
-/// Why a pool did not take a batch. Nothing of it will be sent.
+/// Why a pool refused a batch. Nothing of it will be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Too much waits for this peer already; it is slow or gone.
+    /// Too much is queued for this peer; it is slow or gone.
     #[error("too much is queued for this peer")]
     PeerBusy,
     /// Too many peers are being sent to.
@@ -29,9 +29,9 @@ pub enum Step {
     Create,
     /// The peer could not be reached.
     Connect,
-    /// The peer was reached, but speaks something else or does not answer.
+    /// The peer was reached, but does not speak ZMTP or does not answer.
     Handshake,
-    /// The peer does not read, or went away.
+    /// The peer does not read, or closed the connection.
     Send,
 }
 
@@ -48,13 +48,13 @@ impl Step {
     }
 }
 
-/// A batch could not be sent, or not whole.
+/// A batch could not be sent completely.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", .step.as_str())]
 pub struct SendError {
     /// Where it failed.
     pub step: Step,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -68,32 +68,31 @@ impl SendError {
     }
 }
 
-/// What became of a batch. "Sent" means handed to the kernel; ZeroMQ has no acknowledgement.
+/// Result of a batch. "Sent" means handed to the kernel; ZeroMQ has no acknowledgement.
 #[derive(Debug)]
 pub struct Report {
-    /// Which batch.
+    /// The batch.
     pub batch: BatchId,
-    /// To whom.
+    /// The peer.
     pub to: SocketAddr,
-    /// Messages that were sent, from the beginning of the batch; all of them if there is no
-    /// error.
+    /// Number of messages sent, from the start of the batch; all of them without an error.
     pub sent: usize,
     /// Why not all were sent.
     pub error: Option<SendError>,
 }
 
-/// The reports of a pool, one for each batch that it accepted. They have to be taken: when too
-/// many wait, sending waits too.
+/// The reports of a pool, one for each accepted batch. They must be taken: when too many wait,
+/// sending waits too.
 #[derive(Debug)]
 pub struct Reports(pub(crate) mpsc::Receiver<Report>);
 
 impl Reports {
-    /// The next report; `None` once the pool is closed and everything reported.
+    /// The next report; `None` once the pool is closed and everything is reported.
     pub async fn recv(&mut self) -> Option<Report> {
         self.0.recv().await
     }
 
-    /// The next report, if one is there already.
+    /// The next report, if one is available.
     pub fn try_recv(&mut self) -> Option<Report> {
         self.0.try_recv().ok()
     }

@@ -27,11 +27,11 @@ use crate::{
 /// bounded by the number of connections and of queued messages.
 const LONG_BYTES: u64 = 128 * 1024;
 
-/// Bytes read at once: little at first, since most connections carry little.
+/// Initial read size: small, since most connections carry little.
 const READ_BYTES_FIRST: usize = 4 * 1024;
 const READ_BYTES_NEXT: usize = 64 * 1024;
 
-/// What the connections of a listener have in common.
+/// State shared by the connections of a listener.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: ListenLimits,
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 
 /// Why a connection ended.
 enum End {
-    /// The peer closed it, as a peer does that has sent everything.
+    /// The peer closed it, after sending everything.
     Closed,
     HandshakeTimeout,
     Stalled,
@@ -146,7 +146,7 @@ impl Connection<'_> {
                     add(&self.shared.counters.messages, 1);
                     add(&self.shared.counters.message_bytes, bytes.len() as u64);
                     let received = Received { peer: self.peer, bytes, _room: room };
-                    // Fails only when the listener is gone, and this task with it.
+                    // Fails only when the listener is gone, which ends this task too.
                     return self.shared.sender.send(received).await.map_err(|_| End::Closed);
                 }
                 Some(Event::MultipartDropped) => {
@@ -171,7 +171,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Room for a long message, waited for until the deadline.
+    /// Waits until the deadline for room for a long message.
     async fn room(&self, bytes: u64, deadline: Instant) -> Result<OwnedSemaphorePermit, End> {
         let bytes = u32::try_from(bytes).map_err(|_| End::NoMemory)?;
         if bytes > self.shared.limits.long_bytes_max {
@@ -181,14 +181,14 @@ impl Connection<'_> {
         timeout_at(deadline, room).await.ok().and_then(Result::ok).ok_or(End::NoMemory)
     }
 
-    /// Reads what is there, at least one byte. No buffer is held while nothing is there.
+    /// Reads the available bytes, at least one. Holds no buffer while waiting.
     async fn read(&mut self) -> Result<(), End> {
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }
         loop {
             self.stream.readable().await?;
-            // A peer that never stops sending does not keep the other tasks from running.
+            // A peer that sends without pause must not block the other tasks.
             tokio::task::coop::consume_budget().await;
             let is_first = self.input.len() < READ_BYTES_FIRST;
             self.input.reserve(if is_first { READ_BYTES_FIRST } else { READ_BYTES_NEXT });

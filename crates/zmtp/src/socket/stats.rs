@@ -1,4 +1,4 @@
-//! Counters, for metrics. Tasks count in atomics; whoever asks gets a plain copy.
+//! Counters for metrics. Tasks count in atomics; callers get a plain copy.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,61 +27,61 @@ macro_rules! counters {
 }
 
 counters! {
-    /// What a listener has done, since it was made.
+    /// Statistics of a listener since its creation.
     ListenStats,
-    /// The same, being counted.
+    /// The counters behind [`ListenStats`].
     ListenCounters {
-        /// Connections that were let in.
+        /// Accepted connections.
         accepted,
-        /// Connections that are open now.
+        /// Currently open connections.
         open,
         /// Messages received.
         messages,
         /// Bytes of these messages.
         message_bytes,
-        /// Messages of several frames that were passed over.
+        /// Skipped messages of several frames.
         multipart,
-        /// Connections turned away because too many were open.
+        /// Connections refused because too many were open.
         refused_total,
-        /// Connections turned away because too many had not finished their handshake.
+        /// Connections refused because too many had not finished their handshake.
         refused_half_open,
-        /// Connections turned away because too many came from one address.
+        /// Connections refused because too many came from one address.
         refused_address,
-        /// Times that accepting failed, usually for lack of file descriptors.
+        /// Failed accepts, usually for lack of file descriptors.
         accept_errors,
         /// Connections closed because the handshake took too long.
         handshake_timeouts,
-        /// Connections closed because the peer broke the protocol.
+        /// Connections closed because the peer violated the protocol.
         protocol_errors,
         /// Connections closed because a frame or message was too long.
         too_long,
-        /// Connections closed because a message took too long to come in.
+        /// Connections closed because a message took too long to arrive.
         stalled,
         /// Connections closed because all memory for long messages was in use for too long.
         no_memory,
-        /// Connections closed because nothing came for long.
+        /// Connections closed after an idle period.
         idle,
-        /// Connections that broke off.
+        /// Broken connections.
         io_errors,
     }
 }
 
 counters! {
-    /// What a pool has done, since it was made.
+    /// Statistics of a pool since its creation.
     PoolStats,
-    /// The same, being counted.
+    /// The counters behind [`PoolStats`].
     PoolCounters {
         /// Connections made.
         connects,
-        /// Connections that are open now.
+        /// Currently open connections.
         open,
-        /// Batches sent over a connection that was there already.
+        /// Batches sent over a kept connection.
         reused,
         /// Messages sent.
         messages,
         /// Bytes of these messages.
         message_bytes,
-        /// Batches that could not be sent whole.
+        /// Batches that were not sent completely.
         failed,
         /// Batches refused because too much was queued.
         refused,
