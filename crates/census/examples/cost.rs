@@ -1,6 +1,8 @@
 //! Measures the cost of a census update in a large ring, and of the template values: `cargo run
 //! --release -p roost-census --example cost [MEMBERS]`.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it measures and prints")]
+
 use std::time::Instant;
 
 use roost_census::{Census, Input, MemberFact, ServiceFact, SysFact};

@@ -1,6 +1,7 @@
 //! Bytes recorded from Habitat 2.1.78: every message decodes to its recorded meaning, encodes to
 //! the same bytes, and moves a member to the same answers.
 
+#![allow(clippy::disallowed_methods, reason = "recordings are files")]
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};

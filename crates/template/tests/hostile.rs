@@ -145,6 +145,11 @@ fn output_is_bounded() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the stack of a thread counts"
+)]
 fn the_deepest_rendering_fits_the_two_mebibytes_of_a_worker_thread() {
     let member = json!([{"alive": true}]);
     for (open, close) in [

@@ -10,6 +10,13 @@
 //! python3 crates/zmtp/tests/peers/push.py flood tcp://127.0.0.1:7002 500000 200
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "it measures sockets and prints"
+)]
+
 use std::{env, net::SocketAddr, time::Instant};
 
 use bytes::Bytes;

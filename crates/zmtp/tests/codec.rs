@@ -1,5 +1,7 @@
 //! The codec against recorded connections of Habitat 2.1.78 (libzmq 4.3) and hostile bytes.
 
+#![expect(clippy::disallowed_methods, reason = "recordings are files")]
+
 use std::{fs, path::Path};
 
 use bytes::{Bytes, BytesMut};

@@ -1,6 +1,13 @@
 //! Behaviour of a process without free file descriptors. In a separate file, because the limit
 //! applies to the whole process.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "sockets are what it tests"
+)]
+
 use std::{fs::File, time::Duration};
 
 use bytes::Bytes;

@@ -1,6 +1,13 @@
 //! Listener and pool against libzmq, the library of real Supervisors, in both directions. Needs
 //! Python with pyzmq (`pip install pyzmq`); without it these tests report that they are skipped.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "sockets are what it tests"
+)]
+
 use std::{io::Write as _, net::SocketAddr, process::Stdio, time::Duration};
 
 use bytes::Bytes;

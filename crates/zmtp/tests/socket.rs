@@ -1,5 +1,12 @@
 //! Listener and pool: what arrives, and what happens at each limit.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "sockets are what it tests"
+)]
+
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;

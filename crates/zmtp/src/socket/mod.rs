@@ -2,6 +2,8 @@
 //!
 //! Order on the wire holds only within one connection, as with libzmq.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the shell of the codec")]
+
 mod link;
 mod listener;
 mod peer;
