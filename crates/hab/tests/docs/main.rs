@@ -4,6 +4,7 @@
 mod citations;
 mod commands;
 mod console;
+mod crates;
 mod links;
 mod session;
 
