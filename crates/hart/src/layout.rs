@@ -280,7 +280,7 @@ mod tests {
             ("$/l", Kind::Symlink, "../../../../../..", 0o777, "out of the package"),
             ("$/l", Kind::Symlink, "/hab/pkgs/../../etc", 0o777, "out of the package"),
             ("$/l", Kind::Symlink, "/hab/sup/default/CTL_SECRET", 0o777, "out of the package"),
-            ("$/l", Kind::Symlink, "", 0o777, "nothing"),
+            ("$/l", Kind::Symlink, "", 0o777, "without a target"),
             ("$/h", Kind::HardLink, "/etc/passwd", 0o644, "hard link out"),
             ("$/h", Kind::HardLink, "$/../x", 0o644, "hard link out"),
             ("$/suid", Kind::File, "", 0o6755, "set-user-id"),
