@@ -11,7 +11,7 @@ use testkit::{Supervisor, wait_for};
 
 use super::{install, milliseconds, now_ns, report, root, spec, starts, stop, total_rss_mb};
 
-/// Bytes that a pipe takes while nobody reads (pipe(7)).
+/// Capacity of a pipe without a reader (pipe(7)).
 const PIPE_BYTES: usize = 65_536;
 /// Time after which a command that cannot write has done everything else.
 const AT_ITS_END: Duration = Duration::from_millis(300);

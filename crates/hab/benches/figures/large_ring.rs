@@ -16,7 +16,7 @@ use super::{cpu_s, report, root, stop, total_rss_mb};
 const MEMBERS: u32 = 10_000;
 const GROUP_MEMBERS: u32 = 100;
 const CHANGES: u32 = 2_000;
-/// Between two changes, so that each is handled by itself.
+/// Pause between two changes, so that each is handled separately.
 const PAUSE: Duration = Duration::from_millis(5);
 
 fn membership(number: u32, incarnation: u64) -> Membership {
@@ -46,7 +46,7 @@ fn service(number: u32) -> Service {
     }
 }
 
-/// A message that makes nobody answer and is about one member.
+/// A message about one member that triggers no answer.
 fn news(number: u32, incarnation: u64) -> Vec<u8> {
     let stranger = membership(MEMBERS + 1, 0).member;
     let kind = SwimKind::PingReq { from: stranger.clone(), target: stranger };

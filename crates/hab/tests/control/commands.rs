@@ -25,7 +25,7 @@ fn frame(word: &str, id: &str, body: &str) -> String {
 /// Ident `acme/demo` as field 1.
 const IDENT: &str = "0a0c0a0461636d65120464656d6f";
 
-/// The only answer to a status request: a process that is up, and what is wanted of it.
+/// The only answer to a status request: a process that is up, and its desired state.
 fn process(desired: u8, pid: u8) -> Frame {
     process_up_for(8, desired, pid)
 }
@@ -264,7 +264,7 @@ fn a_supervisor_of_habitat_has_changed_a_service_when_its_process_is_another() {
 fn a_supervisor_that_is_not_there_ends_with_1_and_says_how_to_run_one() {
     let played = Played::start(Vec::new());
     let address = played.address.to_string();
-    played.finish().expect("nothing to play, so nobody listens");
+    played.finish().expect("nothing to play, so nothing listens");
     let output = Place::new().hab(&["svc", "status", "-r", &address]).output().expect("runs");
     let (code, stdout, stderr) = ended(&output);
     assert_eq!((code, stdout.as_str()), (1, ""));

@@ -115,7 +115,7 @@ impl Played {
     }
 }
 
-/// The next client. One that never comes is not waited for without end.
+/// The next client, with a time limit.
 fn accept(listener: &TcpListener) -> Result<TcpStream, String> {
     listener.set_nonblocking(true).expect("a socket");
     let deadline = Instant::now() + PATIENCE;
@@ -136,7 +136,7 @@ fn play(mut socket: &TcpStream, frames: &[Frame]) -> Result<(), String> {
             socket.write_all(&frame.bytes).map_err(|error| error.to_string())?;
             continue;
         }
-        // The header first: when it tells another length, nobody waits for what never comes.
+        // The header first: if it announces another length, the test fails instead of waiting.
         for part in [0..HEADER_BYTES, HEADER_BYTES..frame.length] {
             let mut said = vec![0; part.len()];
             socket.read_exact(&mut said).map_err(|error| format!("read: {error}"))?;

@@ -51,7 +51,7 @@ fn root() -> Root {
 /// What the Supervisor says to a client, frame by frame, with what no two runs have in common
 /// left out.
 fn answers(address: SocketAddr, frames: &[Frame], rest: &[u8]) -> Vec<Said> {
-    // After a restart nobody listens for a moment.
+    // After a restart nothing listens for a moment.
     let mut stream = wait_for("the gateway", || TcpStream::connect(address).ok());
     stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
     for frame in frames.iter().filter(|frame| frame.by_client) {
@@ -84,7 +84,7 @@ fn comparable(bytes: &[u8]) -> Vec<Said> {
     frames
 }
 
-/// Leaves out process ids, times, and what only Roost tells.
+/// Leaves out process ids, times, and fields that only Roost sends.
 fn without_moment(mut frame: Said) -> Said {
     if frame.id == "NetOk" {
         // Habitat's message has no fields; those of Roost begin at 100.

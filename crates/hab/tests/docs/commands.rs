@@ -14,7 +14,7 @@ fn help(command: &[String]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// All commands that are no groups, with their help.
+/// All commands except groups, with their help.
 fn leaves(command: &[String], found: &mut Vec<(String, String)>) {
     let help = help(command);
     let Some(list) = help.split("\nCommands:\n").nth(1) else {

@@ -15,7 +15,8 @@ use testkit::{Root, Supervisor, wait_for};
 /// Where Debian keeps PostgreSQL's programs.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
 
-/// The path of a program, as the examples' hooks find it; else says that the test is skipped.
+/// The path of a program as the examples' hooks find it; otherwise reports that the test is
+/// skipped.
 pub(crate) fn find(program: &str, test: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let versions = Path::new(POSTGRESQL).read_dir().into_iter().flatten().flatten();
@@ -31,7 +32,7 @@ pub(crate) fn find(program: &str, test: &str) -> Option<PathBuf> {
     found
 }
 
-/// A port of 127.0.0.1 that nobody uses.
+/// An unused port of 127.0.0.1.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("its address").port()

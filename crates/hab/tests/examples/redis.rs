@@ -1,4 +1,4 @@
-//! Redis: a reconfigure hook that tells the running program.
+//! Redis: a reconfigure hook that applies the change to the running program.
 
 use std::fs;
 

@@ -63,7 +63,7 @@ fn a_service_is_loaded_stopped_started_updated_and_unloaded() {
         ok(&sup, &["svc", "update", "acme/web", "--channel", "beta"]),
         "Updating acme/web\nNothing was changed: acme/web has these values already.\n"
     );
-    assert_eq!(sup.wait_up("web"), second, "another channel is no reason to restart");
+    assert_eq!(sup.wait_up("web"), second, "another channel does not restart it");
     assert_eq!(ok(&sup, &["svc", "update", "acme/web", "--group", "blue"]), "Updating acme/web\n");
     sup.wait_json("/services/web/blue", |service| service["process"]["state"] == "up");
     assert_eq!(

@@ -18,10 +18,10 @@ fn wrong_half_and_endless_handshakes_get_nowhere() {
     // Without a handshake, nothing is done and nothing said.
     assert_eq!(talk(sup.ctl, &frame(1, "SupRestart", b"")), b"");
     assert_eq!(talk(sup.ctl, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), b"");
-    // A frame that announces more than a handshake may have is not waited for.
+    // The server does not wait for a frame that exceeds the limit of a handshake.
     let announced = [&0x809f_ffff_u32.to_be_bytes()[..], &[0; 4], b"Handshake"].concat();
     assert_eq!(talk(sup.ctl, &announced), b"");
-    // Half a handshake is waited for, but not for ever, and in nobody's way.
+    // The server waits a limited time for half a handshake, without blocking others.
     let mut half = TcpStream::connect(sup.ctl).expect("a connection");
     half.write_all(&handshake(&secret(&sup))[..10]).expect("sent");
     ok(&sup, &["svc", "status"]);

@@ -45,7 +45,7 @@ fn commands_go_over_tls_and_nothing_goes_past_it() {
     ok(&sup, &["svc", "load", "--wait", "acme/web"]);
     sup.wait_up("web");
 
-    // A name that the certificate does not have, and a certificate of somebody else.
+    // A name that the certificate does not contain, and a foreign certificate.
     settings(
         &sup,
         &[("ctl_server_ca_certificate", &files), ("ctl_server_name_indication", "other.example")],

@@ -1,4 +1,4 @@
-//! `--wait`: the exit code tells the truth, also when a process from before is still there.
+//! `--wait`: the exit code is right, even while an old process still exists.
 
 use std::fs;
 
@@ -90,7 +90,7 @@ fn a_service_that_fails_or_stays_down_is_not_up() {
     assert_eq!((said.code, said.stdout.as_str()), (1, "Updating acme/web\n"), "{said:?}");
     let hint = "acme/web is stopped and stays stopped. `hab svc start acme/web` starts it.";
     assert!(said.stderr.contains(hint), "{said:?}");
-    // What cannot be done is not waited for.
+    // An impossible goal fails immediately.
     fails(&sup, &["svc", "start", "--wait", "acme/zzz"], "[Err: 2] Service not loaded, acme/zzz");
 }
 

@@ -7,7 +7,7 @@ use super::{Said, hab, ok, root, root_with_web};
 
 const CRASH: &str = "acme/crash/1.0.0/20250101000000";
 
-/// Ends before anybody can use it, and says why.
+/// Ends before it can be used, with a message.
 const CRASHES: &str = "#!/bin/sh
 sleep 0.3
 echo 'cannot bind port 80' >&2

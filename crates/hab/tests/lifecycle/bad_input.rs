@@ -37,7 +37,7 @@ fn a_broken_config_never_loses_a_service_and_mending_it_is_enough() {
     root.write("hab/pkgs/acme/web/1.0.0/20250101000000/default.toml", "port = 1\n");
     wait_web(&sup, is_up);
     assert_eq!(sup.wait_up("other"), other);
-    assert_eq!(sup.log().matches("Unable to start acme/web").count(), 1, "told once");
+    assert_eq!(sup.log().matches("Unable to start acme/web").count(), 1, "logged once");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_full_disk_stops_nothing_that_runs() {
     let pid = sup.wait_up("web");
     disk.fill();
     let output = sup.hab(["svc", "stop", "acme/web", "-r", &sup.ctl.to_string()]);
-    assert!(!output.status.success(), "a spec that cannot be stored is no success: {output:?}");
+    assert!(!output.status.success(), "a spec that cannot be stored is a failure: {output:?}");
     assert_eq!(pid_of(&web(&sup)), pid);
     sup.wait_json(HEALTH, |health| health["status"] == "OK");
     disk.empty();

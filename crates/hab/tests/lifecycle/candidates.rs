@@ -40,7 +40,7 @@ fn a_directory_with_an_error_does_not_touch_the_process_and_names_the_file() {
         ("config/c", "{{toUppercase cfg.v}}\n", "config/c:1:1: toUppercase needs a text"),
     ] {
         if fault.is_empty() {
-            // What is mended is taken over; the next step sees the new process.
+            // The repaired file is applied; the next step sees the new process.
             let before = pid_of(&web(&sup));
             root.write(&format!("web/{file}"), text);
             wait_web(&sup, |service| is_up(service) && pid_of(service) != before);
@@ -55,7 +55,7 @@ fn a_directory_with_an_error_does_not_touch_the_process_and_names_the_file() {
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         assert!(status.contains(&fault[..12]), "{status}");
     }
-    assert!(!crate::lives(pid), "what was mended was taken over");
+    assert!(!crate::lives(pid), "the repaired file was applied");
     let log = sup.log();
     for inside in ["InvalidSyntax", "TemplateError", "Some("] {
         assert!(!log.contains(inside), "{inside}: {log}");
@@ -131,7 +131,7 @@ fn a_broken_user_toml_costs_the_service_nothing_at_a_restart_either() {
     testkit::wait_for("the copy", || root.join(copy).exists().then_some(()));
     root.write(user, "v = = 3\n");
     wait_condition(&sup, "user.toml:1:5: ");
-    // The Supervisor alone: the process goes on.
+    // Only the Supervisor: the process keeps running.
     let old = sup.supervisor_pid().expect("a Supervisor");
     rustix::process::kill_process(old, rustix::process::Signal::KILL).expect("it lives");
     testkit::wait_for("a new one", || sup.supervisor_pid().filter(|pid| *pid != old));

@@ -76,7 +76,7 @@ fn whatever_is_in_the_place_of_state_files_services_run() {
     for damage in damages {
         let root = root_with_web(&[]);
         let sup = starts_with(&root, damage);
-        assert_eq!(sup.member_id(), ID, "the rumors tell who it is");
+        assert_eq!(sup.member_id(), ID, "the rumors contain its id");
     }
 }
 

@@ -5,7 +5,7 @@ use testkit::wait_for;
 
 use crate::{is_up, kill, lives, pid_of, root_with_web, wait_web, web};
 
-/// A health check that tells how often it ran, so that a new one can be told from a kept one.
+/// A health check that reports its number of runs, to distinguish a new one from a kept one.
 const CHECK: &str = "#!/bin/sh\necho checked\nexit 1\n";
 
 #[test]
@@ -190,7 +190,7 @@ fn hup_and_restart_keep_services_and_their_state() {
         assert_eq!(pid_of(&after), pid);
         assert_eq!(after["process"], before["process"]);
     }
-    assert!(!sup.log().contains("Gracefully departing"), "a restart is no departure");
+    assert!(!sup.log().contains("Gracefully departing"), "a restart is not a departure");
 }
 
 #[test]

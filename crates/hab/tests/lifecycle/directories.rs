@@ -164,7 +164,7 @@ fn a_switched_link_is_a_change_of_the_service_that_is_named_after_it() {
     symlink("releases/102", &next).unwrap();
     fs::rename(&next, &link).unwrap();
     sup.wait_log("current.default(O): the word is two");
-    // What is wrong with it is named, and the service goes on.
+    // The fault is reported, and the service keeps running.
     let pid = sup.wait_up("current");
     fs::rename(root.join("app/releases/102"), root.join("app/away")).unwrap();
     sup.wait_log("app/current: No such file or directory");
@@ -196,7 +196,7 @@ fn a_directory_that_is_gone_or_broken_costs_a_start_nothing() {
     let sup = root.supervisor().args(args).start();
     sup.wait_log("src/web/roost.toml:1: ");
     sup.wait_log("web.default(O): the word is two");
-    // One that was never loaded is a mistake that is told at once.
+    // A directory that was never loaded is an error reported immediately.
     let output = sup.command(["svc", "load", root.join("src/none").to_str().unwrap()]).output();
     assert!(!output.unwrap().status.success());
 }

@@ -106,7 +106,7 @@ fn systemd_is_told_of_readiness_status_life_and_the_end() {
         .unwrap();
     wait("STATUS=The Supervisor ended unexpectedly");
     wait("STATUS=1 of 1 services up");
-    // The launcher's, so also while there is no Supervisor.
+    // Handled by the launcher, so it works without a Supervisor too.
     wait("WATCHDOG=1");
     assert_eq!(sup.stop(), 0);
     wait("STOPPING=1");

@@ -25,7 +25,7 @@ sys.stdin.read()
 ";
 
 impl Lease {
-    /// `None` where there is no Python, or the file system knows no leases.
+    /// `None` without Python, or when the file system has no leases.
     fn take(path: &Path) -> Option<Self> {
         testkit::python_with(&["fcntl"])?;
         let mut python = Command::new("python3");
@@ -116,7 +116,7 @@ fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
     sup.wait_log("(O): ready");
     let other = sup.wait_up("other");
     let supervisor = sup.supervisor_pid().expect("a Supervisor");
-    // While nobody looks, the service moves to another group: its process is nobody's then.
+    // Meanwhile the service moves to another group, so its process has no owner.
     rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
     root.spec("web", "ident = \"acme/web\"\ngroup = \"blue\"\n");
     rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
@@ -202,7 +202,7 @@ fn a_log_file_on_a_disk_that_hangs_stops_no_service_no_signal_and_no_api() {
     wait_for("another Supervisor", || {
         sup.supervisor_pid().is_some_and(|pid| pid != supervisor).then_some(())
     });
-    assert_eq!(sup.wait_up("web"), web, "its process goes on");
+    assert_eq!(sup.wait_up("web"), web, "its process keeps running");
     let ctl = sup.ctl.to_string();
     let output = sup.hab(["svc", "stop", "acme/web", "-r", &ctl]);
     assert!(output.status.success(), "{output:?}");

@@ -54,7 +54,7 @@ fn pid_of(service: &Value) -> i32 {
     service["process"]["pid"].as_i64().and_then(|pid| pid.try_into().ok()).unwrap_or_default()
 }
 
-/// True while a process with this id exists and is no zombie.
+/// True while a process with this id exists and is not a zombie.
 fn lives(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))

@@ -69,7 +69,7 @@ fn a_process_that_ended_while_its_spec_was_corrupt_is_started_again() {
     end(supervisor);
     sup.wait_log("Error when loading service spec file");
     sup.wait_log_times("Starting http-gateway", 2);
-    assert!(lives(pid), "a file that cannot be used says nothing");
+    assert!(lives(pid), "an unusable file is ignored");
     kill(pid, Signal::KILL);
     sup.wait_log(&format!("with PID {pid} exited"));
     root.spec("web", &spec);
@@ -121,7 +121,7 @@ fn a_stopped_service_is_left_alone_by_a_new_supervisor() {
     let service = web(&sup);
     assert_eq!(service["desired_state"], "Down");
     assert_eq!(service["pkg"]["ident"], WEB);
-    // Had it been taken back, its stop would be over before the next service runs.
+    // If it had been reattached, its stop would be over before the next service runs.
     root.package("acme/other/1.0/20250101000000", &[("hooks/run", crate::RUN)]);
     root.spec("other", "ident = \"acme/other\"\n");
     sup.wait_up("other");

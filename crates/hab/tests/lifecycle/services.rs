@@ -145,7 +145,7 @@ fn strict_binds_wait_for_their_group_and_relaxed_ones_do_not() {
     root.spec("db", "ident = \"acme/db\"\n");
     sup.wait_log("app.default(O): db at 5432");
     sup.wait_log("easy.default(O): db at 5432");
-    assert_eq!(sup.log().matches("Waiting for service binds...").count(), 1, "told once");
+    assert_eq!(sup.log().matches("Waiting for service binds...").count(), 1, "logged once");
 }
 
 #[test]
@@ -274,7 +274,7 @@ time.sleep(100000)
     let second = wait_web(&sup, |service| is_up(service) && pid_of(service) != first);
     kill(keeper, Signal::KILL);
     wait_for("the end of the keeper", || (!lives(keeper)).then_some(()));
-    // Sooner or later in this time the launcher tells of the end of the old group.
+    // Within this time the launcher reports the end of the old group.
     let mut last = pid_of(&second);
     for _ in 0..3 {
         kill(last, Signal::KILL);

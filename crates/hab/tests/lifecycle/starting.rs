@@ -73,7 +73,7 @@ fn port_zero_shows_the_real_ports() {
 
 #[test]
 fn the_api_says_503_until_every_spec_was_read() {
-    // A spec directory that is a pipe cannot be listed; the API must say that it does not know.
+    // A spec directory that is a pipe cannot be listed; the API must report the unknown state.
     let root = root();
     root.write("hab/sup/default/specs/web.spec", "ident = \"acme/nothing-here\"\n");
     let sup = root.supervisor().start();

@@ -108,7 +108,7 @@ fn a_directory_becomes_a_package_on_another_machine_in_two_commands() {
     let hart = archive.to_str().expect("text");
     let signer = fs::read_to_string(one.path().join("results/last_build.env")).expect("a file");
     assert!(signer.contains("pkg_ident=acme/web/1.0/"), "{signer}");
-    // The other machine does not trust the signer yet, and says what to do.
+    // The other machine does not trust the signer yet, and the error shows the remedy.
     let text = other.refused(&["pkg", "install", hart]);
     assert!(text.contains("hab origin key import < acme-"), "{text}");
     assert!(!other.root().join("hab/pkgs/acme").exists());
@@ -240,7 +240,7 @@ fn an_image_has_what_its_index_says() {
     machine.service("web");
     machine.hab(&["pkg", "build", "web", "--release", "20250101000000"]);
     machine.hab(&["pkg", "install", archive(&machine).to_str().expect("text")]);
-    // The smallest ELF head that names no loader stands for a static program.
+    // The smallest ELF head without a loader represents a static program.
     let mut program = vec![0; 4096];
     program[..6].copy_from_slice(b"\x7fELF\x02\x01");
     fs::write(machine.path().join("static"), &program).expect("written");

@@ -314,7 +314,7 @@ fn same_text(command: &str, now: &str, recorded: &str) -> bool {
     let unordered = ["pkg provides", "pkg dependencies", "pkg binlink", "env"];
     if unordered.iter().any(|part| command.contains(part)) {
         let sorted = |text: &str| {
-            // Variables that tell where the programs of the recording lay.
+            // Variables with the paths of the recording's programs.
             let lines = text.lines().filter(|line| !line.contains("_BINARY=<bin>"));
             lines.map(str::to_owned).collect::<BTreeSet<_>>()
         };

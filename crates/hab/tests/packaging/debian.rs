@@ -11,7 +11,7 @@ fn a_debian_package_is_built_and_unpacked() {
     }
     let place = tempfile::tempdir().expect("a directory");
     let mut build = program(packaging("debian"));
-    // The program is not what will be shipped, so nobody waits for it to shrink.
+    // This program is not shipped, so its size does not matter.
     build.env("DPKG_DEB_COMPRESSOR_TYPE", "none");
     build.arg(env!("CARGO_BIN_EXE_hab")).arg(place.path());
     let package = said(&build.output().expect("a shell"));
@@ -48,7 +48,7 @@ fn a_debian_package_is_built_and_unpacked() {
     let unpack = program("dpkg-deb").args(["--control", package]).arg(&scripts).output();
     said(&unpack.expect("dpkg-deb"));
     for script in ["postinst", "prerm"] {
-        // Without systemd there is nothing to do, and that is no failure.
+        // Without systemd there is nothing to do, which is not an error.
         let text = fs::read_to_string(scripts.join(script)).expect("a script");
         assert!(text.contains("[ -d /run/systemd/system ]"), "{text}");
         said(&program("sh").arg("-n").arg(scripts.join(script)).output().expect("a shell"));

@@ -1,4 +1,4 @@
-//! `packaging/install` by itself.
+//! The script `packaging/install`.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -59,7 +59,7 @@ impl Installed {
     /// Runs `packaging/install`.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = program(packaging("install"));
-        // Where the machine is Debian's does not matter here.
+        // The machine need not be Debian here.
         command.env("ZSHDIR", format!("{}/share/zsh/site-functions", self.prefix));
         command.env("DESTDIR", self.directory.path()).env("PREFIX", self.prefix);
         command.args(arguments).output().expect("a shell")

@@ -70,7 +70,7 @@ fn fish_completes_commands() {
     let installed = Installed::at("/usr");
     let mut fish = program("fish");
     fish.args(["-c", "complete -C 'hab svc st'"]).env("HOME", installed.directory.path());
-    // Nothing is loaded for what is no command.
+    // Words that are not commands give no completions.
     fish.env("PATH", format!("{}:/usr/bin:/bin", installed.path("bin").display()));
     fish.env("XDG_DATA_DIRS", installed.path("share"));
     let words = said(&fish.output().expect("fish"));

@@ -90,7 +90,7 @@ impl Differences {
         Some(entry.head)
     }
 
-    /// The head that stands in the place of the recorded one.
+    /// The head that replaces the recorded one.
     pub(crate) fn head(&self, file: &str) -> Option<&[String]> {
         let entry = self.entries(file).find(|entry| entry.head.is_some())?;
         entry.used.set(true);

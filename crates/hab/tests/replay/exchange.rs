@@ -28,7 +28,7 @@ pub(crate) fn normal(lines: impl IntoIterator<Item = impl Into<String>>) -> Vec<
     lines.into_iter().map(Into::into).map(normal).collect()
 }
 
-/// Sends the bytes and reads one answer; `None` when nobody listens.
+/// Sends the bytes and reads one answer; `None` when nothing listens.
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Option<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;

@@ -1,4 +1,4 @@
-//! What placeholders of a recording stand for in this run.
+//! Values of a recording's placeholders in this run.
 
 use std::{
     collections::BTreeMap,
@@ -36,12 +36,12 @@ impl Names {
         }
     }
 
-    /// Says what a placeholder of texts stands for.
+    /// Sets the value of a text placeholder.
     pub(crate) fn know(&mut self, placeholder: String, text: String) {
         self.texts.insert(placeholder, text);
     }
 
-    /// Says which address is in the place of a recorded one.
+    /// Sets the address that replaces a recorded one.
     pub(crate) fn map(&mut self, recorded: SocketAddr, ours: SocketAddr) {
         self.addresses.push((recorded, ours));
     }
@@ -58,7 +58,7 @@ impl Names {
         text
     }
 
-    /// Whether the value found is what a recorded text or number stands for.
+    /// Whether the found value matches a recorded text or number.
     pub(crate) fn same(&mut self, key: &str, expected: &Value, found: &Value) -> bool {
         match expected {
             Value::Number(number) if key.ends_with("_port") => {

@@ -67,7 +67,7 @@ pub(crate) enum Step {
         #[serde(flatten)]
         found: BTreeMap<String, Value>,
     },
-    /// What was waited for comes with the next request.
+    /// The awaited value comes with the next request.
     Wait {},
     Note {},
 }
@@ -145,7 +145,7 @@ pub(crate) fn request(scenario: &str, file: &str) -> Request {
     }
 }
 
-/// Puts quotes around placeholders that stand for numbers.
+/// Puts quotes around placeholders for numbers.
 fn quoted(body: &str) -> String {
     let mut parts = body.split(":${");
     let mut text = parts.next().unwrap_or_default().to_owned();

@@ -32,7 +32,7 @@ fn a_member_departed_by_hand_ends_with_86_and_does_so_at_each_start() {
     let doc = a.get("/butterfly").json();
     assert_eq!(doc["departed_members"][0], id, "{doc:#}");
 
-    // It knows it by itself.
+    // The member itself knows it.
     let mut alone = root_b.supervisor().in_place_of(&b).spawn();
     assert_eq!(alone.wait_exit(), 86);
     assert!(alone.log().contains(NOTICE), "{}", alone.log());

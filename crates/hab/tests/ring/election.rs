@@ -107,7 +107,7 @@ fn a_leader_that_slept_yields_to_the_one_elected_meanwhile() {
     wait_converged(&all);
     assert_eq!(wait_leader(&all, |id| id != sleeper), next);
     let after: Vec<i32> = all.iter().map(|sup| sup.wait_up("db")).collect();
-    assert_eq!(pids, after, "an election is no reason to restart a service");
+    assert_eq!(pids, after, "an election does not restart a service");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn wait_saved(root: &Root, sup: &Supervisor) {
 #[test]
 fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     let started = std::time::Instant::now();
-    let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
+    let step = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
     let roots: Vec<Root> = (0..5).map(|_| installed()).collect();
     let mut members = vec![saving(&roots[0], &[]).start()];
     for root in &roots[1..] {
@@ -156,22 +156,22 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     }
     let all: Vec<&Supervisor> = members.iter().collect();
     wait_converged(&all);
-    told("five members know each other");
+    step("five members know each other");
     let first_leader = wait_leader(&all, |_| true);
     let pids: Vec<i32> = all.iter().map(|sup| sup.wait_up("db")).collect();
-    told("one leader, five services up");
+    step("one leader, five services up");
 
     let place = members.iter().position(|sup| sup.member_id() == first_leader).expect("it");
     wait_saved(&roots[place], &members[place]);
     let dead = members.remove(place);
     roots[place].lose_power();
-    told("the leader's machine lost power");
+    step("the leader's machine lost power");
     let rest: Vec<&Supervisor> = members.iter().collect();
     let second_leader = wait_leader(&rest, |id| id != first_leader);
-    told("the other four agree on a new leader");
+    step("the other four agree on a new leader");
     for sup in &rest {
         let pid = sup.wait_up("db");
-        assert!(pids.contains(&pid), "an election is no reason to restart a service");
+        assert!(pids.contains(&pid), "an election does not restart a service");
         wait_health(sup, &first_leader, "Confirmed");
     }
 
@@ -180,8 +180,8 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     let all: Vec<&Supervisor> = members.iter().collect();
     wait_converged(&all);
     let after = wait_leader(&all, |_| true);
-    told("the old leader is back");
-    assert_eq!(after, second_leader, "who returns does not take over");
+    step("the old leader is back");
+    assert_eq!(after, second_leader, "a returning member does not take over");
     all[4].wait_up("db");
     let own = format!("Executing hooks; {first_leader} is the leader");
     assert!(!all[4].log().contains(&own), "not even for a moment:\n{}", all[4].log());
@@ -189,10 +189,10 @@ fn five_members_lose_their_leader_to_kill_9_and_agree_on_another_one() {
     let place = members.iter().position(|sup| sup.member_id() == second_leader).expect("it");
     let mut leaving = members.remove(place);
     assert_eq!(leaving.stop(), 0);
-    told("the second leader left");
+    step("the second leader left");
     let rest: Vec<&Supervisor> = members.iter().collect();
     wait_leader(&rest, |id| id != second_leader);
-    told("the third leader is agreed on");
+    step("the third leader is agreed on");
 }
 
 #[test]

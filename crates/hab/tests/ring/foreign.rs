@@ -38,7 +38,7 @@ fn live_together(sup: &Supervisor, mut peer: Peer, time: Duration) {
     hab(sup, &["config", "apply", "pgsql.default", "3", &config.display().to_string()]);
     let rumor = peer.wait_line("our configuration", |line| line["received"] == "SERVICE_CONFIG");
     assert_eq!(rumor["msg"]["service_config"]["incarnation"], 3, "{rumor}");
-    peer.tell(&json!({"cmd": "service_config", "group": "db.default", "version": 1,
+    peer.send(&json!({"cmd": "service_config", "group": "db.default", "version": 1,
                       "text": "name = \"from afar\"\n"}));
     sup.wait_json("/services/db/default", |service| service["cfg"]["name"] == "from afar");
 
@@ -51,7 +51,7 @@ fn live_together(sup: &Supervisor, mut peer: Peer, time: Duration) {
         .collect();
     assert!(believed.is_empty(), "it thought of us {believed:?}");
 
-    peer.tell(&json!({"cmd": "leave"}));
+    peer.send(&json!({"cmd": "leave"}));
     wait_health(sup, &peer.id, "Departed");
 }
 
@@ -117,7 +117,7 @@ fn lies_and_late_answers_are_survived() {
     for (id, sup) in [(&id_b, &b), (&id_a, &a)] {
         for health in ["SUSPECT", "CONFIRMED"] {
             let port = sup.gossip.port();
-            peer.tell(&json!({"cmd": "lie", "member": id, "health": health, "incarnation": 40,
+            peer.send(&json!({"cmd": "lie", "member": id, "health": health, "incarnation": 40,
                               "address": sup.gossip.ip().to_string(), "port": port}));
         }
     }
@@ -129,16 +129,16 @@ fn lies_and_late_answers_are_survived() {
     });
     wait_converged(&[&a, &b]);
 
-    // Somebody who does not exist, where nobody answers.
+    // A member that does not exist, at an address without a listener.
     let nowhere = Ipv4Addr::new(127, 0, 0, 9);
-    peer.tell(&json!({"cmd": "lie", "member": BOGUS, "health": "ALIVE", "incarnation": 1,
+    peer.send(&json!({"cmd": "lie", "member": BOGUS, "health": "ALIVE", "incarnation": 1,
                       "address": nowhere.to_string(), "port": silent_port(nowhere)}));
     wait_health(&a, BOGUS, "Suspect");
     // An answer after one and a half seconds came through nobody else, and was in time.
     assert_eq!(health_of(&a, &peer.id), "Alive");
-    peer.tell(&json!({"cmd": "set", "answering": false, "pinging": false, "gossiping": false}));
+    peer.send(&json!({"cmd": "set", "answering": false, "pinging": false, "gossiping": false}));
     wait_health(&a, &peer.id, "Suspect");
-    peer.tell(&json!({"cmd": "set", "answering": true, "pinging": true, "ack_delay": 0}));
+    peer.send(&json!({"cmd": "set", "answering": true, "pinging": true, "ack_delay": 0}));
     wait_health(&a, &peer.id, "Alive");
     wait_converged(&[&a, &b]);
 }
@@ -158,23 +158,23 @@ fn what_would_kill_a_member_is_dropped_and_counted() {
     let from = peer.id.clone();
     // Each of these damages a Supervisor of Habitat (reference: ring §18).
     for address in ["", "no.such.host", "::1"] {
-        peer.tell(&json!({"cmd": "rumor", "rumor": {"type": "MEMBER", "from_id": from,
+        peer.send(&json!({"cmd": "rumor", "rumor": {"type": "MEMBER", "from_id": from,
                           "member": {"member": member(address), "health": "ALIVE"}}}));
     }
-    peer.tell(&json!({"cmd": "rumor", "rumor": {"type": "SERVICE", "from_id": from,
+    peer.send(&json!({"cmd": "rumor", "rumor": {"type": "SERVICE", "from_id": from,
                       "departure": {"member_id": from}}}));
     for kind in ["FAKE", "FAKE2"] {
-        peer.tell(&json!({"cmd": "rumor", "rumor": {"type": kind, "from_id": from,
+        peer.send(&json!({"cmd": "rumor", "rumor": {"type": kind, "from_id": from,
                           "departure": {"member_id": from}}}));
     }
-    peer.tell(&json!({"cmd": "swim", "swim": {"type": "PING",
+    peer.send(&json!({"cmd": "swim", "swim": {"type": "PING",
                       "ack": {"from": member("127.0.0.1")}}}));
-    peer.tell(&json!({"cmd": "rumor", "rumor": {"type": "ELECTION", "from_id": from, "election": {
+    peer.send(&json!({"cmd": "rumor", "rumor": {"type": "ELECTION", "from_id": from, "election": {
                       "member_id": from, "service_group": "db.default", "term": 9,
                       "suitability": 1, "status": "FINISHED", "votes": [from]}}}));
     for _ in 0..50 {
-        peer.tell(&json!({"cmd": "udp", "random": 700}));
-        peer.tell(&json!({"cmd": "zmq", "random": 5000}));
+        peer.send(&json!({"cmd": "udp", "random": 700}));
+        peer.send(&json!({"cmd": "zmq", "random": 5000}));
     }
     for reason in ["address-not-ipv4", "type-mismatch", "test-rumor"] {
         let name = format!("hab_butterfly_dropped_total{{reason=\"{reason}\"}}");

@@ -50,7 +50,7 @@ fn garbage_and_floods_do_not_disturb_a_ring() {
         let size = usize::from(u16::from_le_bytes([datagram[0], datagram[1]])) % datagram.len();
         sent += u32::from(udp.send_to(&datagram[..size], a.gossip).is_ok());
     }
-    // Connections that say nothing, half a greeting, noise, or a frame without end.
+    // Silent connections, half a greeting, noise, or an endless frame.
     let greeting: Vec<u8> =
         [&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1][..], b"NULL", &[0; 48]].concat();
     let ready = [&[4, 26, 5][..], b"READY", &[11], b"Socket-Type", &[0, 0, 0, 4], b"PUSH"].concat();
@@ -94,7 +94,7 @@ fn garbage_and_floods_do_not_disturb_a_ring() {
     println!("memory {before} before, {after} after");
     assert!(after < before + 8 * 1024 * 1024, "memory {before} before, {after} after");
 
-    // Gossip goes on while the connections are still there.
+    // Gossip continues while the connections exist.
     let config = root_a.join("new.toml");
     std::fs::write(&config, "port = 7001\n").expect("a file");
     super::hab(&a, &["config", "apply", "db.default", "1", &config.display().to_string()]);

@@ -66,7 +66,7 @@ fn installed() -> Root {
     root
 }
 
-/// Starts a Supervisor that knows nobody.
+/// Starts a Supervisor without peers.
 fn first(root: &Root, args: &[&str]) -> Supervisor {
     root.supervisor().args(args).start()
 }

@@ -31,21 +31,21 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) {
 #[ignore = "fifty processes, takes minutes"]
 fn fifty_members_agree_on_who_is_there_and_on_what_was_applied() {
     let started = Instant::now();
-    let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
+    let step = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
     let roots: Vec<Root> = (0..MEMBERS).map(|_| installed()).collect();
     let mut members = vec![first(&roots[0], &["acme/db"])];
     for root in &roots[1..] {
         members.push(joining_builder(root, &members[0], &["acme/db"]).spawn());
     }
-    told("all are started");
+    step("all are started");
     wait("all to answer", || {
         members.iter().all(|sup| {
             sup.send("GET", "/services", &[]).is_some_and(|answer| answer.status() == 200)
         })
     });
-    told("all answer");
+    step("all answer");
     wait("all to know all", || fewest(&members, "Alive") == MEMBERS);
-    told("all know all");
+    step("all know all");
     wait("all services in each census", || {
         members.iter().all(|sup| {
             let census = sup.get("/census").json();
@@ -53,7 +53,7 @@ fn fifty_members_agree_on_who_is_there_and_on_what_was_applied() {
             population.as_object().is_some_and(|members| members.len() == MEMBERS)
         })
     });
-    told("all services in each census");
+    step("all services in each census");
 
     let config = roots[0].join("new.toml");
     std::fs::write(&config, "name = \"for all\"\n").expect("a file");
@@ -62,7 +62,7 @@ fn fifty_members_agree_on_who_is_there_and_on_what_was_applied() {
     wait("the configuration everywhere", || {
         members.iter().all(|sup| sup.get("/services/db/default").json()["cfg"]["name"] == "for all")
     });
-    told(&format!("a configuration is everywhere after {:.1} s", applied.elapsed().as_secs_f64()));
+    step(&format!("a configuration is everywhere after {:.1} s", applied.elapsed().as_secs_f64()));
 
     for root in &roots[MEMBERS - 5..] {
         root.lose_power();
@@ -70,7 +70,7 @@ fn fifty_members_agree_on_who_is_there_and_on_what_was_applied() {
     members.truncate(MEMBERS - 5);
     let lost = Instant::now();
     wait("five confirmed dead", || fewest(&members, "Confirmed") == 5);
-    told(&format!(
+    step(&format!(
         "five lost members are known by all after {:.1} s",
         lost.elapsed().as_secs_f64()
     ));

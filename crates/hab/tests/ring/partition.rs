@@ -99,13 +99,13 @@ impl<'a> Ring<'a> {
 fn a_cut_network_keeps_one_leader_on_the_larger_side_and_heals() {
     let Some(network) = Network::new(MEMBERS) else { return };
     let started = Instant::now();
-    let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
+    let step = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
     let roots: Vec<Root> = (0..MEMBERS).map(|_| installed()).collect();
     let ring = Ring::start(&network, &roots);
     let all: BTreeSet<usize> = (0..MEMBERS).collect();
     let first = ring.wait("five members", &all, "ElectionFinished").expect("a leader");
     let pids: Vec<i32> = all.iter().map(|number| ring.pid(*number)).collect();
-    told("five members agree on a leader, all services are up");
+    step("five members agree on a leader, all services are up");
 
     // The leader goes with one other; not with the permanent peer unless it is that itself.
     let other = if first == MEMBERS - 1 { 1 } else { MEMBERS - 1 };
@@ -115,17 +115,17 @@ fn a_cut_network_keeps_one_leader_on_the_larger_side_and_heals() {
     let smaller = BTreeSet::from([first, other]);
     let larger = &all - &smaller;
     let second = ring.wait("a new leader", &larger, "ElectionFinished").expect("a leader");
-    assert!(larger.contains(&second), "{second} leads, who is on the other side");
-    told("the larger side has declared the smaller dead and has a new leader");
+    assert!(larger.contains(&second), "{second} leads, a member of the other side");
+    step("the larger side has declared the smaller dead and has a new leader");
     ring.wait("a loss of quorum", &smaller, "ElectionNoQuorum");
-    told("the smaller side has declared the larger dead and has no quorum");
+    step("the smaller side has declared the larger dead and has no quorum");
     for number in &smaller {
         ring.members[*number].wait_log_times(NO_QUORUM, told_before[*number] + 1);
     }
 
     network.reconnect(&[first, other]);
     ring.wait("five members again", &all, "ElectionFinished").expect("a leader");
-    told("five members agree on a leader again");
+    step("five members agree on a leader again");
     let after: Vec<i32> = all.iter().map(|number| ring.pid(*number)).collect();
     assert_eq!(after, pids, "no cut is a reason to restart a service");
 }

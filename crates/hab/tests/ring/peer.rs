@@ -48,7 +48,7 @@ impl Peer {
         Some(peer)
     }
 
-    /// Everything it said so far.
+    /// Its output so far.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -59,14 +59,14 @@ impl Peer {
     }
 
     /// Gives it a command.
-    pub(crate) fn tell(&mut self, command: &Value) {
+    pub(crate) fn send(&mut self, command: &Value) {
         writeln!(self.stdin, "{command}").expect("it lives");
     }
 
     /// What it believes now.
     pub(crate) fn state(&mut self) -> Value {
         let before = self.lines().len();
-        self.tell(&json!({"cmd": "state"}));
+        self.send(&json!({"cmd": "state"}));
         wait_for("its state", || {
             let lines = self.lines();
             lines.get(before..)?.iter().find(|l| l["state"].is_object()).map(|l| l["state"].clone())
@@ -81,7 +81,7 @@ impl Drop for Peer {
     }
 }
 
-/// A port of that address where nobody listens.
+/// A port of that address without a listener.
 pub(crate) fn silent_port(ip: Ipv4Addr) -> u16 {
     let listener = TcpListener::bind((ip, 0)).expect("a port");
     listener.local_addr().expect("an address").port()

@@ -45,7 +45,7 @@ fn halves_that_gave_each_other_up_meet_again_when_one_is_permanent() {
 fn local_gossip_mode_listens_on_the_second_loopback_address() {
     let address = SocketAddr::from(([127, 0, 0, 2], 9638));
     if UdpSocket::bind(address).is_err() {
-        // Somebody else on this machine tests the same.
+        // Another test on this machine may use the same.
         return;
     }
     let root = root();

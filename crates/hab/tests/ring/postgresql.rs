@@ -76,7 +76,7 @@ fn the_loss_of_a_primary_loses_nothing_that_a_standby_had() {
         return;
     }
     let started = Instant::now();
-    let told = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
+    let step = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f64());
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/postgresql-leader");
     let args = [example, "--topology", "leader", "--health-check-interval", "1"];
     let mut nodes: Vec<Node> = Vec::new();
@@ -92,21 +92,21 @@ fn the_loss_of_a_primary_loses_nothing_that_a_standby_had() {
         nodes.push(Node { root, sup, port: 15432 });
     }
     wait_converged(&nodes.iter().map(|node| &node.sup).collect::<Vec<_>>());
-    told("three members know each other");
+    step("three members know each other");
     sort(&mut nodes);
-    told("one primary, two standbys, all healthy");
+    step("one primary, two standbys, all healthy");
     assert_eq!(nodes[0].sql("CREATE TABLE kept AS SELECT 1 AS answer"), "SELECT 1");
     for node in &nodes[1..] {
         node.wait_sql("SELECT sum(answer) FROM kept", "1");
     }
-    told("both standbys have the first row");
+    step("both standbys have the first row");
 
     let lost = nodes.remove(0);
     let lost_id = lost.sup.member_id();
     lost.root.lose_power();
-    told("the primary's machine lost power");
+    step("the primary's machine lost power");
     sort(&mut nodes);
-    told("a standby became primary, the other one follows it");
+    step("a standby became primary, the other one follows it");
     nodes[0].sup.wait_log("postgresql-leader.default(HK): hook[reconfigure]: promoted to primary");
     nodes[0].sup.wait_log("Reporting suitability of: ");
     for node in &nodes {
@@ -114,20 +114,20 @@ fn the_loss_of_a_primary_loses_nothing_that_a_standby_had() {
     }
     assert_eq!(nodes[0].sql("INSERT INTO kept VALUES (10)"), "INSERT 0 1");
     nodes[1].wait_sql("SELECT sum(answer) FROM kept", "11");
-    told("the other one has the second row");
+    step("the other one has the second row");
 
     let sup = lost.root.supervisor().in_place_of(&lost.sup).args(args);
     let sup = sup.args(["--service-min-backoff-period", "1"]).peers(&[&nodes[0].sup]).start();
     let back = Node { sup, root: lost.root, port: lost.port };
     back.wait_sql("SELECT sum(answer) FROM kept WHERE pg_is_in_recovery()", "11");
-    told("the lost member is back as a standby and has both rows");
+    step("the lost member is back as a standby and has both rows");
     nodes.push(back);
     let primary = nodes[0].sup.member_id();
     sort(&mut nodes);
-    assert_eq!(nodes[0].sup.member_id(), primary, "who returns does not take over");
+    assert_eq!(nodes[0].sup.member_id(), primary, "a returning member does not take over");
     assert_eq!(nodes[0].sql("INSERT INTO kept VALUES (100)"), "INSERT 0 1");
     for node in &nodes {
         node.wait_sql("SELECT sum(answer) FROM kept", "111");
     }
-    told("all three have the third row");
+    step("all three have the third row");
 }

@@ -47,13 +47,13 @@ fn the_unit_keeps_services_and_tells_the_truth() {
     assert_eq!(fact("ready"), "active, 0 of 0 services up");
     assert_eq!(fact("loaded"), "active, 1 of 1 services up");
     let pid = fact("pid");
-    // The Supervisor is killed, then asked to restart: nobody notices.
+    // The Supervisor is killed, then asked to restart: services are not affected.
     assert_eq!(fact("supervisor killed"), "active, 1 of 1 services up");
     assert_eq!(fact("pid after that"), pid);
     assert_eq!(fact("reloaded"), "active, 1 of 1 services up");
     assert_eq!(fact("pid after reload"), pid);
     assert_eq!(fact("starts by systemd"), "0");
-    // The launcher is killed: services are stopped as they want, systemd starts everything anew.
+    // The launcher is killed: services are stopped cleanly, systemd restarts everything.
     assert_eq!(fact("launcher killed"), "active, 1 of 1 services up");
     assert_ne!(fact("pid of the next"), pid);
     assert_eq!(fact("starts by systemd then"), "1");
