@@ -4,7 +4,12 @@ use std::net::SocketAddr;
 
 use roost_crypto::RingKey;
 
-use crate::{Election, MemberId, Membership, Service, ServiceConfig, ServiceFile, limits};
+use crate::{
+    id::MemberId,
+    limits,
+    member::Membership,
+    rumor::{Election, Service, ServiceConfig, ServiceFile},
+};
 
 /// Times a rumor is sent to one member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
 pub const SHARE_LIMIT: u32 = 2;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Health, RumorKind};
+use crate::{member::Health, rumor::RumorKind};
 
 /// Kinds of SWIM messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use prost::Message;
 
-use crate::{Departure, Dropped, Membership, Rumor, RumorKind, Stores, member::MembershipWire};
+use crate::{
+    config::Stores,
+    dropped::Dropped,
+    member::{Membership, MembershipWire},
+    rumor::{Departure, Rumor, RumorKind},
+};
 
 /// Version that is written.
 const VERSION: u8 = 2;

@@ -7,9 +7,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Event, Member, MemberId, Now, Ring,
     counters::SwimType,
+    id::MemberId,
+    member::Member,
+    output::Event,
+    ring::Ring,
     swim::{Swim, SwimKind},
+    time::Now,
 };
 
 /// Turns from one place to the other within [`TURNS_MS`] that one machine does not take. A late

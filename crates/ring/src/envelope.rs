@@ -5,7 +5,7 @@ use prost::Message;
 use rand::RngCore;
 use roost_crypto::{NONCE_BYTES, RingKey};
 
-use crate::Dropped;
+use crate::dropped::Dropped;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct EnvelopeWire {

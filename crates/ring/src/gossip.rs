@@ -1,19 +1,17 @@
 //! The gossip half: whom to send rumors, which, and what is learnt from those that arrive
 //! (reference: ring §7, §8).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rand::seq::SliceRandom;
 
 use crate::{
-    Departure, Dropped, Health, Now, OwnService, Ring, Rumor, RumorKind, Service,
     heat::{Cursor, Hot},
-    limits::GOSSIP_BYTES_MAX,
-    membership::SMALL_RING_MAX,
-    rooms::Origin,
-    rumor::{DEPARTURE_KEY, SERVICE_CONFIG_ID, checked_group},
+    ring::Ring,
+    rumor::{Rumor, RumorKind, Service},
     table::Place,
+    time::Now,
 };
 
 /// From one turn to the next.
@@ -167,8 +165,7 @@ impl Ring {
 
     fn is_served(&self, place: Place) -> bool {
         let entry = self.table.at(place);
-        let spoken_to =
-            self.gossiper.joining.is_none() || self.table.len() <= SMALL_RING_MAX || entry.contact;
+        let spoken_to = self.gossiper.joining.is_none() || self.table.is_small() || entry.contact;
         entry.is_pingable() && !entry.is_persistent_and_confirmed() && !entry.pushing && spoken_to
     }
 
@@ -316,7 +313,7 @@ impl Ring {
         for place in 0..Place::try_from(self.table.len()).unwrap_or(Place::MAX) {
             self.was_away(place);
         }
-        if self.table.len() > SMALL_RING_MAX {
+        if !self.table.is_small() {
             self.forget_old_news(|contact| !contact);
         }
     }
@@ -327,161 +324,5 @@ impl Ring {
         for entry in self.table.entries.iter_mut().filter(|entry| chosen(entry.contact)) {
             (entry.sent_members, entry.sent_others) = (members, others);
         }
-    }
-
-    /// Takes a gossip message.
-    pub(crate) fn receive_gossip(&mut self, now: Now, bytes: &[u8]) -> Result<(), Dropped> {
-        if bytes.len() > GOSSIP_BYTES_MAX {
-            self.counters.gossip_unwrap_failed.add(bytes.len());
-            return Err(Dropped::TooLong);
-        }
-        let payload = self
-            .envelope
-            .unwrap(bytes)
-            .inspect_err(|_| self.counters.gossip_unwrap_failed.add(bytes.len()))?;
-        let (size, opened) = (bytes.len(), payload.len());
-        let rumor = Rumor::decode(payload)
-            .inspect_err(|_| self.counters.gossip_undecodable.add_opened(size, opened))?;
-        self.counters.gossip_received.entry(rumor.kind()).or_default().add_opened(size, opened);
-        self.receive_rumor(now, Origin::Ring, rumor)
-    }
-
-    /// Takes a rumor, whoever brings it.
-    pub(crate) fn receive_rumor(
-        &mut self,
-        now: Now,
-        origin: Origin,
-        rumor: Rumor,
-    ) -> Result<(), Dropped> {
-        let kind = rumor.kind();
-        let news = match rumor {
-            Rumor::Member(_, membership) => return self.apply_membership(now, membership),
-            Rumor::Service(service) => self.take_service(origin, service)?,
-            Rumor::ServiceConfig(config) => {
-                let group = config.group.clone();
-                let old = self.rumors.service_configs.get(&group, SERVICE_CONFIG_ID);
-                let news = old.is_none_or(|old| old.yields_to(&config));
-                let same = old.is_some_and(|old| old.incarnation == config.incarnation);
-                if news {
-                    self.rumors.put_service_config(origin, config)?;
-                    self.start_hot(kind, &group, SERVICE_CONFIG_ID);
-                } else if same {
-                    self.rumors.heard(kind, &group, SERVICE_CONFIG_ID);
-                }
-                news
-            }
-            Rumor::ServiceFile(file) => {
-                let (group, name) = (file.group.clone(), file.filename.clone());
-                let old = self.rumors.service_files.get(&group, &name);
-                let news = old.is_none_or(|old| old.yields_to(&file));
-                let same = old.is_some_and(|old| old.incarnation == file.incarnation);
-                if news {
-                    self.rumors.put_service_file(origin, file)?;
-                    self.start_hot(kind, &group, &name);
-                } else if same {
-                    self.rumors.heard(kind, &group, &name);
-                }
-                news
-            }
-            Rumor::Election(election) | Rumor::ElectionUpdate(election) => {
-                self.receive_election(now, kind, election, None)?
-            }
-            Rumor::Departure(departure) => self.take_departure(origin, departure)?,
-        };
-        if news {
-            self.changed();
-            self.elections.look();
-        }
-        *self.counters.rumors_ignored.entry(kind).or_default() += u64::from(!news);
-        Ok(())
-    }
-
-    /// Stores a service (reference: ring §8.2).
-    fn take_service(&mut self, origin: Origin, service: Service) -> Result<bool, Dropped> {
-        let (group, member_id) = (service.group.clone(), service.member_id.clone());
-        let id = member_id.to_string();
-        let old: Option<&Arc<Service>> = self.rumors.services.get(&group, &id);
-        if let Some(old) = old
-            && !old.yields_to(&service)
-        {
-            if old.incarnation == service.incarnation {
-                self.rumors.heard(RumorKind::Service, &group, &id);
-            }
-            return Ok(false);
-        }
-        let new_member = old.is_none();
-        let known_group = self.rumors.services.list.contains_key(group.as_str());
-        self.rumors.put_service(origin, service)?;
-        self.start_hot(RumorKind::Service, &group, &id);
-        if new_member {
-            // elections that name it were withheld
-            self.announce_candidate(&group, &member_id);
-        }
-        if new_member && known_group && !self.restoring && !self.has_quorum(&group) {
-            self.replace_dead_member(&group);
-        }
-        Ok(true)
-    }
-
-    /// Elections must reach others after the service of their candidate.
-    fn announce_candidate(&mut self, group: &str, candidate: &crate::MemberId) {
-        for kind in [RumorKind::Election, RumorKind::ElectionUpdate] {
-            let election = self.rumors.election(kind, group);
-            if election.is_some_and(|election| election.member_id == *candidate) {
-                self.start_hot(kind, group, crate::rumor::ELECTION_ID);
-            }
-        }
-    }
-
-    /// A group that lacks quorum got a new member: it takes the place of a dead one.
-    fn replace_dead_member(&mut self, group: &str) {
-        let dead = self
-            .rumors
-            .population(group)
-            .filter(|id| self.health_of(id) == Some(Health::Confirmed))
-            .min()
-            .cloned();
-        if let Some(dead) = dead {
-            self.force_departed(&dead);
-        }
-    }
-
-    /// Takes a manual departure (reference: ring §8.6).
-    fn take_departure(&mut self, origin: Origin, departure: Departure) -> Result<bool, Dropped> {
-        let id = departure.member_id.clone();
-        if id == self.me.id {
-            self.learn_own_departure();
-        }
-        self.force_departed(&id);
-        let id_text = id.to_string();
-        if self.rumors.departures.get(DEPARTURE_KEY, &id_text).is_some() {
-            self.rumors.heard(RumorKind::Departure, DEPARTURE_KEY, &id_text);
-            return Ok(false);
-        }
-        self.rumors.put_departure(origin, departure)?;
-        self.start_hot(RumorKind::Departure, DEPARTURE_KEY, &id_text);
-        Ok(true)
-    }
-
-    /// Publishes a service of this member.
-    pub(crate) fn publish_service(
-        &mut self,
-        now: Now,
-        OwnService { group, pkg, cfg, sys, pkg_incarnation }: OwnService,
-    ) -> Result<(), Dropped> {
-        let group = checked_group(Some(group))?;
-        let member_id = self.me.id.clone();
-        let old = self.rumors.services.get(&group, &member_id.to_string());
-        let service = Service {
-            incarnation: old.map_or(1, |old| old.incarnation.saturating_add(1)),
-            pkg_incarnation: old.map_or(0, |old| old.pkg_incarnation).max(pkg_incarnation),
-            initialized: false,
-            member_id,
-            group,
-            pkg,
-            cfg,
-            sys,
-        };
-        self.receive_rumor(now, Origin::Own, Rumor::Service(service))
     }
 }

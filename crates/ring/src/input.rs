@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::{MemberId, SysInfo};
+use crate::{id::MemberId, rumor::SysInfo};
 
 /// Something that happened.
 #[derive(Debug, Clone)]

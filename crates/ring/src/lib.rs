@@ -56,7 +56,6 @@
 
 mod awareness;
 mod config;
-mod converse;
 mod counters;
 pub mod datafile;
 mod double;
@@ -64,18 +63,17 @@ mod dropped;
 mod election;
 mod envelope;
 mod gossip;
+mod greeting;
 mod heat;
 mod id;
 mod input;
-mod leave;
 pub mod limits;
 mod member;
-mod membership;
+mod outbox;
 mod output;
 mod probe;
 mod refute;
 mod replay;
-mod restore;
 mod ring;
 mod rooms;
 pub mod rumor;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use roost_ident::MemberHealth as Health;
 
-use crate::{Dropped, MemberId, rumor};
+use crate::{dropped::Dropped, id::MemberId, rumor};
 
 /// Wire form (reference: ring §3.1).
 #[derive(Clone, PartialEq, prost::Message)]

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use bytes::Bytes;
 
-use crate::{Health, MemberId};
+use crate::{id::MemberId, member::Health};
 
 /// Something to be done by the caller, in the order of [`crate::Ring::poll`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,14 @@ use rand::{
 };
 
 use crate::{
-    Duration, Event, Health, Member, MemberId, Now, Output, Ring, SwimKind,
-    limits::INITIAL_PEERS_MAX, table::Place,
+    id::MemberId,
+    limits::INITIAL_PEERS_MAX,
+    member::{Health, Member},
+    output::{Duration, Event, Output},
+    ring::Ring,
+    swim::SwimKind,
+    table::Place,
+    time::Now,
 };
 
 /// How long an answer to a ping may take.
@@ -155,8 +161,8 @@ impl Ring {
             let from = Member { probe_ping: true, ..self.own_member() };
             self.send_swim(
                 to,
-                crate::SwimType::ProbePing,
-                crate::Swim { kind: SwimKind::ProbePing { from }, memberships: Vec::new() }
+                crate::counters::SwimType::ProbePing,
+                crate::swim::Swim { kind: SwimKind::ProbePing { from }, memberships: Vec::new() }
                     .encode(),
             );
             self.prober.asked_last = true;

@@ -5,7 +5,14 @@
 
 use rand::seq::IteratorRandom;
 
-use crate::{Event, Health, Member, Now, Ring, SwimKind, table::Entry};
+use crate::{
+    member::{Health, Member},
+    output::Event,
+    ring::Ring,
+    swim::SwimKind,
+    table::Entry,
+    time::Now,
+};
 
 /// Time within which several `PROBEPING`s raise the incarnation only once. All who heard the same
 /// accusation ask; one new incarnation answers them all.

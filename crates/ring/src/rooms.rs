@@ -3,7 +3,7 @@
 //! what this Supervisor itself publishes finds room however much others have sent.
 
 use crate::{
-    Dropped,
+    dropped::Dropped,
     limits::{CLIENT_RUMOR_BYTES_MAX, CLIENT_RUMORS_MAX, RUMOR_BYTES_MAX, RUMORS_MAX},
 };
 

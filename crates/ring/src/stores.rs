@@ -7,10 +7,14 @@ use std::{
 };
 
 use crate::{
-    Departure, Dropped, Election, Rumor, RumorKind, Rumors, Service, ServiceConfig, ServiceFile,
+    dropped::Dropped,
     heat::Heat,
     limits::OWN_ELECTION_BYTES_MAX,
     rooms::{Charge, Origin, Rooms},
+    rumor::{
+        Departure, Election, ElectionKind, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
+    },
+    view::Rumors,
 };
 
 /// What identifies a rumor.
@@ -83,8 +87,8 @@ impl Weight for ServiceFile {
 
 impl Weight for Election {
     fn weight(&self) -> usize {
-        let allocated = self.votes.iter().map(crate::MemberId::allocated_bytes).sum::<usize>();
-        self.votes.len() * size_of::<crate::MemberId>() + allocated
+        let allocated = self.votes.iter().map(crate::id::MemberId::allocated_bytes).sum::<usize>();
+        self.votes.len() * size_of::<crate::id::MemberId>() + allocated
     }
 }
 
@@ -192,20 +196,15 @@ impl RumorStores {
     pub(crate) fn put_election(
         &mut self,
         origin: Origin,
-        kind: RumorKind,
+        kind: ElectionKind,
         election: Election,
     ) -> Result<(), Dropped> {
         let key = election.group.clone();
         let ids = (key.as_str(), crate::rumor::ELECTION_ID);
         let own = self.is_own_group(&key) && election.weight() <= OWN_ELECTION_BYTES_MAX;
         let origin = if own { Origin::Own } else { origin };
-        self.charge(origin, kind, ids, &election)?;
-        let store = if kind == RumorKind::Election {
-            &mut self.elections
-        } else {
-            &mut self.update_elections
-        };
-        put(store, ids, election);
+        self.charge(origin, kind.rumor_kind(), ids, &election)?;
+        put(self.elections_mut(kind), ids, election);
         Ok(())
     }
 
@@ -222,26 +221,50 @@ impl RumorStores {
     }
 
     /// The elections of one kind.
-    pub(crate) fn elections_of(&self, kind: RumorKind) -> &Rumors<Election> {
-        if kind == RumorKind::Election { &self.elections } else { &self.update_elections }
+    pub(crate) fn elections_of(&self, kind: ElectionKind) -> &Rumors<Election> {
+        match kind {
+            ElectionKind::Leader => &self.elections,
+            ElectionKind::Update => &self.update_elections,
+        }
+    }
+
+    fn elections_mut(&mut self, kind: ElectionKind) -> &mut Arc<Rumors<Election>> {
+        match kind {
+            ElectionKind::Leader => &mut self.elections,
+            ElectionKind::Update => &mut self.update_elections,
+        }
     }
 
     /// The election of a group.
-    pub(crate) fn election(&self, kind: RumorKind, group: &str) -> Option<&Arc<Election>> {
+    pub(crate) fn election(&self, kind: ElectionKind, group: &str) -> Option<&Arc<Election>> {
         self.elections_of(kind).get(group, crate::rumor::ELECTION_ID)
     }
 
+    /// Groups that have, or had, an election of this kind.
+    pub(crate) fn groups_with_election(
+        &self,
+        kind: ElectionKind,
+    ) -> impl Iterator<Item = &Arc<str>> {
+        self.elections_of(kind).list.keys()
+    }
+
+    /// Starts the stored election of a group hot.
+    pub(crate) fn start_election_hot(&mut self, kind: ElectionKind, group: &str) {
+        self.start_hot(kind.rumor_kind(), group, crate::rumor::ELECTION_ID);
+    }
+
+    /// True when a member has a service in a group.
+    pub(crate) fn has_service(&self, group: &str, id: &crate::id::MemberId) -> bool {
+        id.with_text(|id| self.services.get(group, id).is_some())
+    }
+
     /// Forgets the election of a group, which is started anew. The emptied group stays.
-    pub(crate) fn remove_election(&mut self, kind: RumorKind, group: &str) {
-        let store = if kind == RumorKind::Election {
-            &mut self.elections
-        } else {
-            &mut self.update_elections
-        };
-        let old = Arc::make_mut(store)
+    pub(crate) fn remove_election(&mut self, kind: ElectionKind, group: &str) {
+        let old = Arc::make_mut(self.elections_mut(kind))
             .list
             .get_mut(group)
             .and_then(|elections| Arc::make_mut(elections).remove(crate::rumor::ELECTION_ID));
+        let kind = kind.rumor_kind();
         let key = RumorKey { kind, key: group.into(), id: crate::rumor::ELECTION_ID.into() };
         let Some(place) = self.keys.place(&key).filter(|_| old.is_some()) else { return };
         if let Some(charge) = self.keys.charges[place as usize].take() {
@@ -250,11 +273,12 @@ impl RumorStores {
         self.heat.cool(place);
     }
 
-    /// Starts a stored rumor hot. False when the heat has to be renumbered first.
-    #[must_use]
-    pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) -> bool {
+    /// Starts a stored rumor hot (reference: ring §9.1).
+    pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) {
         let key = RumorKey { kind, key: key.into(), id: id.into() };
-        self.keys.place(&key).is_none_or(|place| self.heat.start(place))
+        if let Some(place) = self.keys.place(&key) {
+            self.heat.start(place);
+        }
     }
 
     /// Somebody told a rumor in the version that is known here.
@@ -308,7 +332,10 @@ impl RumorStores {
     }
 
     /// Members with a service in a group.
-    pub(crate) fn population(&self, group: &str) -> impl Iterator<Item = &crate::MemberId> + Clone {
+    pub(crate) fn population(
+        &self,
+        group: &str,
+    ) -> impl Iterator<Item = &crate::id::MemberId> + Clone {
         let members = self.services.list.get(group).into_iter().flat_map(|group| group.values());
         members.map(|service| &service.member_id)
     }

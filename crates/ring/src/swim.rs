@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::{
-    Dropped,
+    dropped::Dropped,
     member::{Member, MemberWire, Membership, MembershipWire},
 };
 

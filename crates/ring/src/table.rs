@@ -10,10 +10,16 @@ use std::{
 use hashbrown::HashTable;
 
 use crate::{
-    Health, HealthTally, Member, MemberId, Membership, Now,
+    counters::HealthTally,
     heat::{Cursor, Heat},
+    id::MemberId,
+    member::{Health, Member, Membership},
+    time::Now,
     view::PART_MEMBERS,
 };
+
+/// Members of a ring that counts as small.
+const SMALL_RING_MAX: usize = 16;
 
 /// Place of a member in the list.
 pub(crate) type Place = u32;
@@ -110,9 +116,19 @@ impl Table {
         self.entries.len()
     }
 
+    /// True when the ring is so small that newcomers are treated as in Habitat: all members send
+    /// them everything.
+    pub(crate) fn is_small(&self) -> bool {
+        self.len() <= SMALL_RING_MAX
+    }
+
     pub(crate) fn find(&self, id: &MemberId) -> Option<Place> {
         let hash = Self::hash(self.hash_key, id);
         self.index.find(hash, |place| self.entries[*place as usize].id == *id).copied()
+    }
+
+    pub(crate) fn health_of(&self, id: &MemberId) -> Option<Health> {
+        self.get(id).map(|entry| entry.health)
     }
 
     pub(crate) fn get(&self, id: &MemberId) -> Option<&Entry> {
@@ -242,10 +258,13 @@ impl Table {
 
     /// Starts the rumor about a member hot.
     pub(crate) fn start_hot(&mut self, place: Place) {
-        if !self.heat.start(place) {
+        self.heat.start(place);
+    }
+
+    /// Gives the rumors about members new numbers when these are nearly used up.
+    pub(crate) fn renumber(&mut self) {
+        if self.heat.is_nearly_used_up() {
             self.heat.renumber(self.entries.iter_mut().map(|entry| &mut entry.sent_members));
-            // cannot fail: numbers are as few as members now
-            let _ = self.heat.start(place);
         }
     }
 }

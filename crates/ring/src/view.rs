@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{Departure, Election, Health, Member, MemberId, Service, ServiceConfig, ServiceFile};
+use crate::{
+    id::MemberId,
+    member::{Health, Member},
+    rumor::{Departure, Election, Service, ServiceConfig, ServiceFile},
+};
 
 /// A picture of the ring.
 #[derive(Debug, Clone)]

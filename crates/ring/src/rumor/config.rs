@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Dropped;
+use crate::dropped::Dropped;
 
 /// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]

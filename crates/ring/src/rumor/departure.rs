@@ -14,5 +14,5 @@ pub const DEPARTURE_KEY: &str = "departure";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure {
     /// The member that left.
-    pub member_id: crate::MemberId,
+    pub member_id: crate::id::MemberId,
 }

@@ -1,7 +1,8 @@
 //! Who leads a group: the fields of an election, and how two views of it merge. How a member
 //! takes part is in [`crate::election`]'s file.
 
-use crate::{Dropped, MemberId};
+use super::RumorKind;
+use crate::{dropped::Dropped, id::MemberId};
 
 /// Wire form (reference: ring §3.2), for both kinds of elections.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -22,6 +23,26 @@ pub(crate) struct ElectionWire {
 
 /// The second level key of every election.
 pub const ELECTION_ID: &str = "election";
+
+/// What a group elects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ElectionKind {
+    /// Its leader.
+    Leader,
+    /// The member that leads a rolling update.
+    Update,
+}
+
+impl ElectionKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Leader, Self::Update];
+
+    pub(crate) const fn rumor_kind(self) -> RumorKind {
+        match self {
+            Self::Leader => RumorKind::Election,
+            Self::Update => RumorKind::ElectionUpdate,
+        }
+    }
+}
 
 /// How far an election is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::{Dropped, limits::FILENAME_BYTES_MAX};
+use crate::{dropped::Dropped, limits::FILENAME_BYTES_MAX};
 
 /// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]

@@ -13,12 +13,14 @@ use roost_ident::ServiceGroup;
 
 pub use config::{SERVICE_CONFIG_ID, ServiceConfig};
 pub use departure::{DEPARTURE_KEY, Departure};
+pub(crate) use election::ElectionKind;
 pub use election::{ELECTION_ID, Election, Status};
 pub use file::ServiceFile;
 pub use service::{Service, SysInfo};
 
 use crate::{
-    Dropped, MemberId,
+    dropped::Dropped,
+    id::MemberId,
     limits::{GROUP_BYTES_MAX, ID_BYTES_MAX},
     member::{Membership, MembershipWire},
 };

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::{Dropped, MemberId};
+use crate::{dropped::Dropped, id::MemberId};
 
 /// Wire form (reference: ring §3.2). Numbers 4 to 7 and 11 belonged to releases before 2017.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -3,22 +3,21 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    Dropped, Event, Health, Member, Membership, Now, Ring,
+    dropped::Dropped,
+    greeting::greets,
     heat::Cursor,
     limits::PROBE_SET_MAX,
+    member::{Health, Member, Membership},
+    output::Event,
+    ring::Ring,
     table::{Entry, Place, Table},
+    time::Now,
 };
 
 /// How long a member is suspected before it counts as dead (three probe intervals).
 pub(crate) const SUSPECT_MS: u64 = 9_300;
 /// How long a dead member stays Confirmed: three days.
 pub(crate) const CONFIRMED_MS: u64 = 259_200_000;
-
-/// Up to this size a ring treats newcomers as Habitat does: everybody tells them everything.
-pub(crate) const SMALL_RING_MAX: usize = 16;
-/// In larger rings this many members tell a newcomer what they know. Which ones follows from the
-/// ids, so that all agree without talking.
-const GREETERS: usize = 4;
 
 impl Ring {
     /// The normal rule (reference: ring §5.2). True when the record was taken.
@@ -128,7 +127,7 @@ impl Ring {
     /// Decides what a member that was not in the list will be sent.
     fn greet_newcomer(&mut self, now: Now, place: Place, told: Option<Cursor>) {
         let greeter =
-            told.is_some() || self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place);
+            told.is_some() || self.table.is_small() || greets(&self.me.id, &self.table, place);
         let (members, others) = if greeter {
             self.gossiper.hurry(place);
             (told.unwrap_or_default(), Cursor::default())
@@ -156,8 +155,8 @@ impl Ring {
     /// dead one, which may have crashed before its data file held what it was sent last.
     fn greet_returned(&mut self, place: Place, before: Health) {
         let forget = match before {
-            Health::Departed => self.table.len() <= SMALL_RING_MAX || self.is_greeter_of(place),
-            Health::Confirmed => self.is_greeter_of(place),
+            Health::Departed => self.table.is_small() || greets(&self.me.id, &self.table, place),
+            Health::Confirmed => greets(&self.me.id, &self.table, place),
             Health::Alive | Health::Suspect => false,
         };
         if forget {
@@ -166,21 +165,6 @@ impl Ring {
             self.gossiper.hurry(place);
         }
         self.was_away(place);
-    }
-
-    /// True when this member is among the few whose ids lie nearest to the newcomer's, by a hash
-    /// that all members compute alike.
-    fn is_greeter_of(&self, place: Place) -> bool {
-        let newcomer = &self.table.at(place).id;
-        let mine = distance(&self.me.id, newcomer);
-        let nearer = self
-            .table
-            .entries
-            .iter()
-            .filter(|other| other.health == Health::Alive)
-            .filter(|other| other.id != *newcomer && other.id != self.me.id)
-            .filter(|other| distance(&other.id, newcomer) < mine);
-        nearer.take(GREETERS).count() < GREETERS
     }
 
     /// Takes what another member says about a member (reference: ring §5.3).
@@ -227,7 +211,7 @@ impl Ring {
     }
 
     /// Makes a member Departed without a change of its record (reference: ring §5.5).
-    pub(crate) fn force_departed(&mut self, id: &crate::MemberId) {
+    pub(crate) fn force_departed(&mut self, id: &crate::id::MemberId) {
         let Some(place) = self.table.find(id) else { return };
         if self.table.at(place).health == Health::Departed {
             // each member tells it; that must not make the news new each time
@@ -270,17 +254,4 @@ impl Ring {
         }
         self.table.update_counter += u64::from(!due.is_empty());
     }
-}
-
-/// A number that looks random but is the same everywhere: FNV-1a over both ids, mixed.
-fn distance(member: &crate::MemberId, newcomer: &crate::MemberId) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |text: &str| {
-        for byte in text.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    member.with_text(&mut add);
-    newcomer.with_text(&mut add);
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

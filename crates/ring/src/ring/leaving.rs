@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use crate::{Event, Ring, SwimKind, table::Place};
+use crate::{output::Event, ring::Ring, swim::SwimKind, table::Place};
 
 /// Members that are told at once.
 const GOODBYES: usize = 10;

@@ -1,30 +1,43 @@
 //! The member as a whole: what it holds, how inputs and time reach its parts, how outputs leave.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-};
+mod datagrams;
+mod elections;
+mod leaving;
+mod members;
+mod restoring;
+mod rumors;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Command, Config, Counters, Departure, Dropped, Envelope, Event, Input, Me, Member, MemberList,
-    Now, Output, Rumor, RumorKind, ServiceConfig, ServiceFile, Stores, SwimType, View,
     awareness::Awareness,
+    config::{Config, Me, Stores},
+    counters::{Counters, SwimType},
     double::Doubles,
+    dropped::Dropped,
     election::Elections,
+    envelope::Envelope,
     gossip::Gossiper,
-    limits::OUTPUTS_MAX,
+    input::{Command, Input},
+    member::Member,
+    outbox::{Outbox, Outgoing},
+    output::{Event, Output},
     probe::Prober,
     refute::Refutations,
     replay::Replays,
     rooms::Origin,
-    rumor::{CLIENT_ID, checked_group},
+    rumor::{
+        CLIENT_ID, Departure, ElectionKind, Rumor, RumorKind, ServiceConfig, ServiceFile,
+        checked_group,
+    },
     stores::RumorStores,
     table::{Place, Table},
-    view::PART_MEMBERS,
+    time::Now,
+    view::{MemberList, PART_MEMBERS, View},
 };
 
 /// One member of a ring. See the [crate's documentation](crate).
@@ -51,32 +64,10 @@ pub struct Ring {
     started: Now,
     /// When the caller was to wake the ring, to notice own lag.
     planned: Now,
-    out: Outputs,
+    out: Outbox,
     member_list: Arc<MemberList>,
     /// Parts of the list that are not as they were shown last.
     stale_parts: BTreeSet<usize>,
-}
-
-/// Outputs that wait for the caller.
-#[derive(Debug, Default)]
-struct Outputs {
-    persist: Option<u64>,
-    /// The incarnation that must be on disk before anything goes to the network.
-    unstored: Option<u64>,
-    changed: bool,
-    departed: bool,
-    departed_said: bool,
-    suitabilities: VecDeque<Output>,
-    notes: VecDeque<Output>,
-    network: VecDeque<Outgoing>,
-}
-
-/// Something for the network.
-#[derive(Debug)]
-struct Outgoing {
-    output: Output,
-    /// What a datagram counts as when it is handed out.
-    counts_as: Option<SwimType>,
 }
 
 /// Grid of the expiry pass, in milliseconds (reference: ring §5.6).
@@ -105,7 +96,7 @@ impl Ring {
             restoring: false,
             started: now,
             planned: Now::NEVER,
-            out: Outputs::default(),
+            out: Outbox::default(),
             member_list: Arc::default(),
             stale_parts: BTreeSet::new(),
             rng,
@@ -132,6 +123,7 @@ impl Ring {
     /// When the input had no effect; it is counted. Nothing else has to be done about it.
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Dropped> {
         self.notice_lag(now);
+        self.renumber();
         let result = match input {
             Input::Datagram { from, bytes } => self.receive_datagram(now, from, bytes),
             Input::Gossip { bytes } => self.receive_gossip(now, bytes),
@@ -140,9 +132,7 @@ impl Ring {
                 Ok(())
             }
             Input::IncarnationStored(incarnation) => {
-                if self.out.unstored.is_some_and(|unstored| unstored <= incarnation) {
-                    self.out.unstored = None;
-                }
+                self.out.stored(incarnation);
                 Ok(())
             }
             Input::Command(command) => self.obey(now, command),
@@ -157,6 +147,7 @@ impl Ring {
     /// Does whatever is due. To be called at [`Ring::next_wake`]; earlier or later is harmless.
     pub fn wake(&mut self, now: Now) {
         self.notice_lag(now);
+        self.renumber();
         if self.next_expiry() <= now {
             self.expire(now);
         }
@@ -194,24 +185,7 @@ impl Ring {
 
     /// The next thing for the caller to do. To be drained after every call.
     pub fn poll(&mut self) -> Option<Output> {
-        let out = &mut self.out;
-        if let Some(incarnation) = out.persist.take() {
-            return Some(Output::PersistIncarnation(incarnation));
-        }
-        if let Some(note) = out.notes.pop_front().or_else(|| out.suitabilities.pop_front()) {
-            return Some(note);
-        }
-        if out.departed && !out.departed_said {
-            out.departed_said = true;
-            return Some(Output::Departed);
-        }
-        if std::mem::take(&mut out.changed) {
-            return Some(Output::Changed);
-        }
-        if out.unstored.is_some() {
-            return None;
-        }
-        let Outgoing { output, counts_as } = out.network.pop_front()?;
+        let Outgoing { output, counts_as } = self.out.poll()?;
         if let (Some(swim_type), Output::Send { bytes, .. }) = (counts_as, &output) {
             self.counters.swim_sent.entry(swim_type).or_default().add(bytes.len());
         }
@@ -249,10 +223,10 @@ impl Ring {
         match command {
             Command::PublishService(service) => self.publish_service(now, service),
             Command::StartElection { group, suitability } => {
-                self.start_election(now, RumorKind::Election, &group, 0, suitability)
+                self.start_election(now, ElectionKind::Leader, &group, suitability)
             }
             Command::StartUpdateElection { group, suitability } => {
-                self.start_election(now, RumorKind::ElectionUpdate, &group, 0, suitability)
+                self.start_election(now, ElectionKind::Update, &group, suitability)
             }
             Command::Suitability { group, term, value } => {
                 self.suitability_known(now, &group, term, value);
@@ -306,25 +280,24 @@ impl Ring {
     pub(crate) fn set_incarnation(&mut self, incarnation: u64) {
         debug_assert!(incarnation >= self.me.incarnation);
         self.me.incarnation = incarnation;
-        self.out.persist = Some(incarnation);
-        self.out.unstored = Some(incarnation);
+        self.out.persist(incarnation);
         self.changed();
     }
 
     pub(crate) fn changed(&mut self) {
-        self.out.changed = true;
+        self.out.changed();
     }
 
     /// A member is different.
     pub(crate) fn member_changed(&mut self, place: Place) {
         self.stale_parts.insert(place as usize / PART_MEMBERS);
-        self.out.changed = true;
+        self.out.changed();
         self.elections.look();
     }
 
     /// This member learnt of its own manual departure.
     pub(crate) fn learn_own_departure(&mut self) {
-        self.out.departed = true;
+        self.out.departed();
     }
 
     pub(crate) fn note(&mut self, event: Event) {
@@ -333,16 +306,9 @@ impl Ring {
 
     /// Hands out something that may get lost when the caller does not fetch it.
     pub(crate) fn say(&mut self, output: Output) {
-        if self.out.notes.len() < OUTPUTS_MAX {
-            self.out.notes.push_back(output);
-        } else {
+        if !self.out.note(output) {
             self.count_drop(&Dropped::OutputsFull);
         }
-    }
-
-    pub(crate) fn ask_suitability(&mut self, group: &str, term: u64) {
-        // bounded: one per group that this member has a service in
-        self.out.suitabilities.push_back(Output::NeedSuitability { group: group.into(), term });
     }
 
     pub(crate) fn send(&mut self, to: std::net::SocketAddr, bytes: Bytes, counts_as: SwimType) {
@@ -353,17 +319,12 @@ impl Ring {
         self.queue(Outgoing { output: Output::Push { push, to, messages }, counts_as: None });
     }
 
-    /// Queues a message to the network. When the caller does not keep up, for example while an
-    /// incarnation is being written, the oldest is lost like any other datagram.
     fn queue(&mut self, outgoing: Outgoing) {
-        if self.out.network.len() >= OUTPUTS_MAX {
-            self.count_drop(&Dropped::OutputsFull);
-            let oldest = self.out.network.pop_front();
-            if let Some(Outgoing { output: Output::Push { push, .. }, .. }) = oldest {
-                self.push_ended(push, 0);
-            }
+        let Some(lost) = self.out.send(outgoing) else { return };
+        self.count_drop(&Dropped::OutputsFull);
+        if let Output::Push { push, .. } = lost.output {
+            self.push_ended(push, 0);
         }
-        self.out.network.push_back(outgoing);
     }
 
     pub(crate) fn count_drop(&mut self, dropped: &Dropped) {
@@ -372,18 +333,23 @@ impl Ring {
 
     /// Starts a rumor hot (reference: ring §9.1).
     pub(crate) fn start_hot(&mut self, kind: RumorKind, key: &str, id: &str) {
-        if !self.rumors.start_hot(kind, key, id) {
+        self.rumors.start_hot(kind, key, id);
+    }
+
+    /// Gives rumors new numbers when these are nearly used up, so that none runs out while an
+    /// input is handled.
+    fn renumber(&mut self) {
+        self.table.renumber();
+        if self.rumors.heat.is_nearly_used_up() {
             let cursors = self.table.entries.iter_mut().map(|entry| &mut entry.sent_others);
             self.rumors.heat.renumber(cursors);
-            // cannot fail: numbers are as few as rumors now
-            let _ = self.rumors.start_hot(kind, key, id);
         }
     }
 
     /// Everything that the data file keeps.
     #[must_use]
     pub fn stores(&self) -> Stores {
-        fn all<T: Clone>(store: &crate::Rumors<T>) -> Vec<T> {
+        fn all<T: Clone>(store: &crate::view::Rumors<T>) -> Vec<T> {
             store.iter().map(|rumor| (**rumor).clone()).collect()
         }
         Stores {
@@ -418,14 +384,14 @@ impl Ring {
 
     /// Members in the list and how many of them have which health. Cheaper than a view.
     #[must_use]
-    pub fn tally(&self) -> (usize, crate::HealthTally) {
+    pub fn tally(&self) -> (usize, crate::counters::HealthTally) {
         (self.table.len(), self.table.tally())
     }
 
     /// The health of a member. Cheaper than a view.
     #[must_use]
-    pub fn health_of(&self, id: &crate::MemberId) -> Option<crate::Health> {
-        self.table.get(id).map(|entry| entry.health)
+    pub fn health_of(&self, id: &crate::id::MemberId) -> Option<crate::member::Health> {
+        self.table.health_of(id)
     }
 
     /// What was counted since the start.
@@ -442,14 +408,22 @@ impl Ring {
 
     /// A service of a member. Cheaper than a view.
     #[must_use]
-    pub fn service(&self, group: &str, id: &crate::MemberId) -> Option<&crate::Service> {
+    pub fn service(&self, group: &str, id: &crate::id::MemberId) -> Option<&crate::rumor::Service> {
         id.with_text(|id| self.rumors.services.get(group, id)).map(|service| &**service)
+    }
+
+    /// Groups with an election of any kind that this member takes part in.
+    pub fn own_elections(&self) -> impl Iterator<Item = &str> {
+        let groups = ElectionKind::ALL.into_iter();
+        let groups = groups.flat_map(|kind| self.rumors.groups_with_election(kind));
+        let groups = groups.map(|group| &**group);
+        groups.filter(|group| self.rumors.has_service(group, &self.me.id))
     }
 
     /// The leader election of a group. Cheaper than a view.
     #[must_use]
-    pub fn election(&self, group: &str) -> Option<&crate::Election> {
-        self.rumors.election(RumorKind::Election, group).map(|election| &**election)
+    pub fn election(&self, group: &str) -> Option<&crate::rumor::Election> {
+        self.rumors.election(ElectionKind::Leader, group).map(|election| &**election)
     }
 
     /// This member's own incarnation.

@@ -5,8 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 
 use crate::{
-    Dropped, Event, Health, Member, MemberId, Membership, Now, Ring, Swim, SwimKind,
-    counters::SwimType, heat::Cursor, limits::DATAGRAM_BYTES_MAX,
+    counters::SwimType,
+    dropped::Dropped,
+    heat::Cursor,
+    id::MemberId,
+    limits::DATAGRAM_BYTES_MAX,
+    member::{Health, Member, Membership},
+    output::Event,
+    ring::Ring,
+    swim::{Swim, SwimKind},
+    time::Now,
 };
 
 /// Hot member rumors that ride along with a message, besides the receiver's own membership.

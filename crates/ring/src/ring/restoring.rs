@@ -1,8 +1,12 @@
 //! What the data file brings back (reference: ring §12.3).
 
 use crate::{
-    Departure, Dropped, MemberId, Now, Ring, Rumor, RumorKind, Stores, membership::SMALL_RING_MAX,
-    rooms::Origin, rumor::ELECTION_ID,
+    config::Stores,
+    dropped::Dropped,
+    ring::Ring,
+    rooms::Origin,
+    rumor::{Departure, ElectionKind, Rumor, RumorKind},
+    time::Now,
 };
 
 impl Ring {
@@ -46,7 +50,7 @@ impl Ring {
             self.prober.somebody_there(now);
             self.gossiper.somebody_there(now);
         }
-        if self.table.len() > SMALL_RING_MAX {
+        if !self.table.is_small() {
             self.gossiper.is_at_home();
             self.forget_old_news(|_| true);
             self.start_own_hot();
@@ -56,20 +60,19 @@ impl Ring {
     /// What this member alone is sure to know best is new to everybody. Its record is not among
     /// that: others learn it from its pings.
     fn start_own_hot(&mut self) {
-        let me = self.me.id.clone();
-        let mut own: Vec<(RumorKind, String, String)> = Vec::new();
-        let is_mine = |id: &MemberId| *id == me;
-        for service in self.rumors.services.iter().filter(|service| is_mine(&service.member_id)) {
-            own.push((RumorKind::Service, service.group.clone(), me.to_string()));
+        let me = &self.me.id;
+        let services = self.rumors.services.iter().filter(|service| service.member_id == *me);
+        let groups: Vec<String> = services.map(|service| service.group.clone()).collect();
+        for group in groups {
+            self.rumors.start_hot(RumorKind::Service, &group, &self.me.id.to_string());
         }
-        for kind in [RumorKind::Election, RumorKind::ElectionUpdate] {
+        for kind in ElectionKind::ALL {
             let elections = self.rumors.elections_of(kind).iter();
-            for election in elections.filter(|election| is_mine(&election.member_id)) {
-                own.push((kind, election.group.clone(), ELECTION_ID.into()));
+            let elections = elections.filter(|election| election.member_id == self.me.id);
+            let groups: Vec<String> = elections.map(|election| election.group.clone()).collect();
+            for group in groups {
+                self.rumors.start_election_hot(kind, &group);
             }
-        }
-        for (kind, key, id) in own {
-            self.start_hot(kind, &key, &id);
         }
     }
 }

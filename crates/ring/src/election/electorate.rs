@@ -1,0 +1,36 @@
+//! Who may vote in a group.
+
+use std::collections::BTreeSet;
+
+use crate::{id::MemberId, member::Health, stores::RumorStores, table::Table};
+
+/// The members with a service in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Electorate {
+    /// Those that are not Departed.
+    pub(super) population: usize,
+    /// Those of them that are Alive.
+    pub(super) alive: BTreeSet<MemberId>,
+}
+
+impl Electorate {
+    pub(crate) fn of(group: &str, table: &Table, rumors: &RumorStores) -> Self {
+        let mut electorate = Self::default();
+        for id in rumors.population(group) {
+            match table.health_of(id) {
+                Some(Health::Alive) => {
+                    electorate.population += 1;
+                    electorate.alive.insert(id.clone());
+                }
+                Some(Health::Suspect | Health::Confirmed) => electorate.population += 1,
+                Some(Health::Departed) | None => {}
+            }
+        }
+        electorate
+    }
+
+    /// More than half are alive (reference: ring §10.1). There is no minimum of three.
+    pub(crate) fn has_quorum(&self) -> bool {
+        self.alive.len() > self.population / 2
+    }
+}

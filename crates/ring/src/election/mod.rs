@@ -1,0 +1,496 @@
+//! How a member takes part in elections (reference: ring §10): quorum, candidacy, votes,
+//! restarts. The record and its merge rule are in `rumor/election.rs`.
+
+mod electorate;
+mod watch;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+pub(crate) use self::electorate::Electorate;
+use self::watch::{Life, Watch, is_dead};
+use crate::{
+    dropped::Dropped,
+    id::MemberId,
+    limits::DEFERRED_ELECTIONS_MAX,
+    output::Event,
+    rooms::Origin,
+    rumor::{Election, ElectionKind, Status},
+    stores::RumorStores,
+    table::Table,
+    time::Now,
+};
+
+/// Time between checks of whether an election has to be restarted.
+const CHECK_MS: u64 = 1_000;
+/// A suitability that does not arrive within this time counts as 0.
+const SUITABILITY_MS: u64 = 60_000;
+/// The suitability of a former leader or candidate that restarts the election.
+const FORMER_LEADER: u64 = u64::MAX;
+
+/// The part that a member takes in the elections of its groups. It owns what it remembers of each
+/// of them; the elections themselves are rumors like others. What follows for the member is
+/// queued: [`Elections::poll`] is to be drained after every call.
+#[derive(Debug, Default)]
+pub(crate) struct Elections {
+    waiting: BTreeMap<String, Waiting>,
+    watched: BTreeMap<(ElectionKind, String), Watch>,
+    /// Something changed that may matter.
+    look: bool,
+    checked: Now,
+    /// When something is due without a change.
+    due: Option<Now>,
+    decisions: VecDeque<Decision>,
+}
+
+/// An election of a group that waits for the suitability of this member.
+#[derive(Debug)]
+struct Waiting {
+    term: u64,
+    since: Now,
+    /// The stored election is to be restarted; otherwise the first deferred one is why this
+    /// member asked.
+    restart: bool,
+    /// What arrived meanwhile.
+    deferred: Vec<Election>,
+}
+
+/// What the member is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Write a line to the log.
+    Note(Event),
+    /// Ask for the suitability of the own service in this group.
+    AskSuitability { group: String, term: u64 },
+    /// Report how long a leader election took, in microseconds.
+    Took { group: String, took_us: u64 },
+    /// Count that a deferred or restarted election found no place.
+    Count(Dropped),
+    /// Show a different view.
+    Show,
+}
+
+/// What elections see of the member that takes part in them.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) me: &'a MemberId,
+    pub(crate) table: &'a Table,
+    pub(crate) rumors: &'a mut RumorStores,
+    /// The data file is being read.
+    pub(crate) restoring: bool,
+}
+
+impl Surroundings<'_> {
+    fn electorate(&self, group: &str) -> Electorate {
+        Electorate::of(group, self.table, self.rumors)
+    }
+
+    /// True when this member has a service in the group.
+    fn takes_part(&self, group: &str) -> bool {
+        self.rumors.has_service(group, self.me)
+    }
+}
+
+impl Elections {
+    /// What the member is to do, in order.
+    pub(crate) fn poll(&mut self) -> Option<Decision> {
+        self.decisions.pop_front()
+    }
+
+    /// Something changed: members, services or elections.
+    pub(crate) const fn look(&mut self) {
+        self.look = true;
+    }
+
+    /// When [`Elections::wake`] is due.
+    pub(crate) fn next(&self) -> Now {
+        let check = if self.look { self.checked.plus_ms(CHECK_MS) } else { Now::NEVER };
+        let waiting = self.waiting.values().map(|waiting| waiting.since.plus_ms(SUITABILITY_MS));
+        waiting.chain(self.due).fold(check, Now::min)
+    }
+
+    /// Makes this member a candidate (reference: ring §10.2).
+    pub(crate) fn start(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        group: &str,
+        term: u64,
+        suitability: u64,
+    ) -> Result<(), Dropped> {
+        // a leader without a service would stop real Supervisors
+        if !at.takes_part(group) {
+            return Err(Dropped::NoOwnService);
+        }
+        let electorate = at.electorate(group);
+        let has_quorum = electorate.has_quorum();
+        if !has_quorum {
+            let (alive, total) = (electorate.alive.len(), electorate.population);
+            self.note(Event::NoQuorum { group: group.into(), alive, total });
+        }
+        self.watch(kind, group).join(now, has_quorum);
+        let election = Election {
+            member_id: at.me.clone(),
+            group: group.into(),
+            term,
+            suitability,
+            status: if has_quorum { Status::Running } else { Status::NoQuorum },
+            votes: vec![at.me.clone()],
+        };
+        self.merge(now, at, kind, election)?;
+        at.rumors.start_election_hot(kind, group);
+        self.show();
+        Ok(())
+    }
+
+    /// Takes an election from another member, or the own one that came back
+    /// (reference: ring §10.3). True when it is to be spread.
+    pub(crate) fn receive(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        election: Election,
+    ) -> Result<bool, Dropped> {
+        self.take(now, at, kind, election, None)
+    }
+
+    /// `suitability` is there when it was decided to take part before the hook was asked.
+    fn take(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        mut election: Election,
+        asked: Option<u64>,
+    ) -> Result<bool, Dropped> {
+        let group = election.group.clone();
+        if !at.takes_part(&group) {
+            return self.merge(now, at, kind, election);
+        }
+        let joins = asked.is_some();
+        // the hook cannot run while the data file is read; update elections have none
+        let needs_no_hook = at.restoring || kind == ElectionKind::Update;
+        let suitability = asked.or(needs_no_hook.then_some(0));
+        if suitability.is_none()
+            && let Some(waiting) = self.waiting.get_mut(&group)
+        {
+            if waiting.deferred.len() >= DEFERRED_ELECTIONS_MAX {
+                return Err(Dropped::TooManyDeferred);
+            }
+            waiting.deferred.push(election);
+            return Ok(true);
+        }
+        let stored = at.rumors.election(kind, &group).map(Arc::clone);
+        let candidacy = match &stored {
+            None => Some(suitability),
+            Some(stored) if election.term > stored.term => {
+                if kind == ElectionKind::Update {
+                    Some(suitability)
+                } else if stored.member_id == *at.me {
+                    Some(Some(FORMER_LEADER))
+                } else if joins
+                    || stored.member_id == election.member_id
+                    || (election.status != Status::Finished
+                        && self.watch(kind, &group).joins_foreign_term(now))
+                {
+                    Some(suitability)
+                } else if election.status == Status::Finished {
+                    // Habitat ignores this as well, and so does not learn who leads when it was
+                    // away while the others elected
+                    None
+                } else {
+                    return Err(Dropped::ForeignTerm);
+                }
+            }
+            Some(_) => None,
+        };
+        match candidacy {
+            Some(None) => {
+                self.wait_for_suitability(now, &group, election.term, false, vec![election]);
+                return Ok(true);
+            }
+            Some(Some(suitability)) => {
+                if stored.is_some() {
+                    at.rumors.remove_election(kind, &group);
+                }
+                self.start(now, at, kind, &group, election.term, suitability)?;
+            }
+            None => {}
+        }
+        let electorate = at.electorate(&group);
+        let quorum = electorate.has_quorum();
+        if stored.is_some() && election.member_id == *at.me {
+            if !quorum {
+                election.status = Status::NoQuorum;
+            } else if electorate.alive.iter().all(|voter| election.votes.contains(voter)) {
+                election.status = Status::Finished;
+            }
+        }
+        if election.status != Status::Finished {
+            election.status = if quorum { Status::Running } else { Status::NoQuorum };
+        }
+        self.merge(now, at, kind, election)
+    }
+
+    /// Merges an election into the store; true when it is to be spread.
+    fn merge(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        election: Election,
+    ) -> Result<bool, Dropped> {
+        let group = election.group.clone();
+        let mut merged = election;
+        let mut is_other = true;
+        if let Some(stored) = at.rumors.election(kind, &group).map(Arc::clone) {
+            let incoming = std::mem::replace(&mut merged, (*stored).clone());
+            let known = stored.says_the_same(&incoming);
+            if stored.contradicts(&incoming) {
+                self.note(Event::ConflictingLeaders {
+                    group: group.clone(),
+                    term: stored.term,
+                    one: stored.member_id.clone(),
+                    other: incoming.member_id.clone(),
+                });
+            }
+            if !merged.merge(incoming) {
+                return Ok(false);
+            }
+            if merged.says_the_same(&stored) {
+                if !known {
+                    self.echo(now, at, kind, &group);
+                }
+                return Ok(false);
+            }
+            is_other = merged.member_id != stored.member_id
+                || (merged.term, merged.status) != (stored.term, stored.status);
+        }
+        let finished = merged.status == Status::Finished;
+        let dead = is_dead(at.table.health_of(&merged.member_id));
+        let origin = if at.restoring { Origin::DataFile } else { Origin::Ring };
+        at.rumors.put_election(origin, kind, merged)?;
+        at.rumors.start_election_hot(kind, &group);
+        let watch = self.watch(kind, &group);
+        watch.sent(now);
+        if is_other {
+            watch.replaced(now, dead);
+        }
+        if finished
+            && let Some(took_us) = watch.finish(now)
+            && kind == ElectionKind::Leader
+        {
+            self.decisions.push_back(Decision::Took { group, took_us });
+        }
+        Ok(true)
+    }
+
+    /// Another member is behind: sends the election again, now or a little later.
+    fn echo(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
+        match self.watch(kind, group).echo(now) {
+            Some(later) => self.due_at(later),
+            None => at.rumors.start_election_hot(kind, group),
+        }
+    }
+
+    /// Sends those elections again for which it was too early.
+    fn send_echoes(&mut self, now: Now, at: &mut Surroundings<'_>) {
+        let waiting: Vec<(ElectionKind, String)> = self
+            .watched
+            .iter()
+            .filter(|(_, watch)| watch.wants_echo())
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (kind, group) in waiting {
+            if at.rumors.election(kind, &group).is_some() {
+                self.echo(now, at, kind, &group);
+            } else {
+                self.watch(kind, &group).cancel_echo();
+            }
+        }
+    }
+
+    fn wait_for_suitability(
+        &mut self,
+        now: Now,
+        group: &str,
+        term: u64,
+        restart: bool,
+        deferred: Vec<Election>,
+    ) {
+        let waiting = Waiting { term, since: now, restart, deferred };
+        self.waiting.insert(group.into(), waiting);
+        self.decisions.push_back(Decision::AskSuitability { group: group.into(), term });
+    }
+
+    /// The suitability that an election waits for is known.
+    pub(crate) fn suitability_known(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        group: &str,
+        term: u64,
+        value: u64,
+    ) {
+        if self.waiting.get(group).is_none_or(|waiting| waiting.term != term) {
+            return;
+        }
+        let Some(Waiting { restart, deferred, .. }) = self.waiting.remove(group) else { return };
+        let kind = ElectionKind::Leader;
+        let mut first = Some(value);
+        if restart {
+            at.rumors.remove_election(kind, group);
+            let started = self.start(now, at, kind, group, term, value);
+            self.count(started);
+            first = None;
+        }
+        for election in deferred {
+            let taken = self.take(now, at, kind, election, first.take());
+            self.count(taken.map(drop));
+        }
+        self.show();
+    }
+
+    /// Restarts the stored election of a group (reference: ring §10.7).
+    pub(crate) fn trigger(&mut self, now: Now, at: &mut Surroundings<'_>, group: &str) {
+        for kind in ElectionKind::ALL {
+            if at.takes_part(group) && at.rumors.election(kind, group).is_some() {
+                self.restart(now, at, kind, group);
+                return;
+            }
+        }
+    }
+
+    fn restart(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
+        if kind == ElectionKind::Leader && self.waiting.contains_key(group) {
+            return;
+        }
+        let Some(stored) = at.rumors.election(kind, group) else { return };
+        let term = stored.term.saturating_add(1);
+        let suitability = match kind {
+            ElectionKind::Update => Some(0),
+            ElectionKind::Leader if stored.member_id == *at.me => Some(FORMER_LEADER),
+            ElectionKind::Leader => None,
+        };
+        self.note(Event::ElectionStarted { group: group.into(), term });
+        let Some(suitability) = suitability else {
+            self.wait_for_suitability(now, group, term, true, Vec::new());
+            return;
+        };
+        at.rumors.remove_election(kind, group);
+        let started = self.start(now, at, kind, group, term, suitability);
+        self.count(started);
+    }
+
+    /// Looks at all elections that this member takes part in (reference: ring §10.5).
+    pub(crate) fn wake(&mut self, now: Now, at: &mut Surroundings<'_>) {
+        if self.next() > now {
+            return;
+        }
+        self.look = false;
+        self.checked = now;
+        self.due = None;
+        let late: Vec<(String, u64)> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.since.plus_ms(SUITABILITY_MS) <= now)
+            .map(|(group, waiting)| (group.clone(), waiting.term))
+            .collect();
+        for (group, term) in late {
+            self.suitability_known(now, at, &group, term, 0);
+        }
+        self.send_echoes(now, at);
+        for kind in ElectionKind::ALL {
+            let groups: Vec<Arc<str>> = at.rumors.groups_with_election(kind).cloned().collect();
+            for group in groups {
+                if at.takes_part(&group) {
+                    self.check(now, at, kind, &group);
+                }
+            }
+        }
+    }
+
+    fn check(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
+        let Some(stored) = at.rumors.election(kind, group).map(Arc::clone) else { return };
+        let has_quorum = at.electorate(group).has_quorum();
+        let is_mine = stored.member_id == *at.me;
+        let is_finished = stored.status == Status::Finished;
+        let leader_health = at.table.health_of(&stored.member_id);
+        if is_finished && is_mine {
+            if !has_quorum {
+                self.note(Event::QuorumLost { group: group.into(), term: stored.term });
+                self.restart(now, at, kind, group);
+            }
+            return;
+        }
+        let watch = self.watch(kind, group);
+        let life = match (is_mine, is_finished) {
+            (true, _) => Life::Lives,
+            (false, true) => watch.leader(now, leader_health),
+            (false, false) => watch.candidate(now, leader_health),
+        };
+        match life {
+            Life::Dead => {
+                self.note(Event::LeaderDead {
+                    me: at.me.clone(),
+                    leader: stored.member_id.clone(),
+                    group: group.into(),
+                    term: stored.term,
+                });
+                self.restart(now, at, kind, group);
+                return;
+            }
+            Life::DeadFrom(due) => self.due_at(due),
+            Life::Lives => {}
+        }
+        if !is_finished {
+            self.nudge(now, at, kind, group, has_quorum);
+        }
+    }
+
+    fn nudge(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        group: &str,
+        has_quorum: bool,
+    ) {
+        let watch = self.watch(kind, group);
+        let is_due = watch.nudge(now, has_quorum);
+        let next = watch.next_nudge();
+        if is_due {
+            at.rumors.start_election_hot(kind, group);
+        }
+        if let Some(next) = next {
+            self.due_at(next);
+        }
+    }
+
+    fn watch(&mut self, kind: ElectionKind, group: &str) -> &mut Watch {
+        self.watched.entry((kind, group.into())).or_default()
+    }
+
+    fn due_at(&mut self, due: Now) {
+        self.due = Some(self.due.map_or(due, |old| old.min(due)));
+    }
+
+    fn note(&mut self, event: Event) {
+        self.decisions.push_back(Decision::Note(event));
+    }
+
+    fn show(&mut self) {
+        self.decisions.push_back(Decision::Show);
+        self.look();
+    }
+
+    fn count(&mut self, result: Result<(), Dropped>) {
+        if let Err(dropped) = result {
+            self.decisions.push_back(Decision::Count(dropped));
+        }
+    }
+}
