@@ -1,34 +1,52 @@
-//! The gossip half: whom to send rumors, which, and what is learnt from those that arrive
-//! (reference: ring §7, §8).
+//! Whom to send rumors, and when (reference: ring §7).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr, vec};
 
 use bytes::Bytes;
 use rand::seq::SliceRandom;
 
 use crate::{
-    heat::{Cursor, Hot},
-    ring::Ring,
-    rumor::{Rumor, RumorKind, Service},
-    table::Place,
+    heat::Cursor,
+    push::{Content, Gathered, Surroundings},
+    table::{Place, Table},
     time::Now,
 };
 
 /// From one turn to the next.
-pub(crate) const TURN_MS: u64 = 1_000;
+const TURN_MS: u64 = 1_000;
 /// Members that are sent rumors in one turn.
 const FAN_OUT: usize = 5;
-/// Rumors of one class in one push; the rest follows at the next turn.
-const PUSH_MESSAGES_MAX: usize = 1_000;
-/// Size of one push beyond which no further rumor is added.
-const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// A push whose end is not told within this time counts as failed.
+/// A push whose end is not reported within this time counts as failed.
 const PUSH_MS: u64 = 60_000;
 /// A member that has just come to a large ring passes on what it learns only to members it has
 /// heard from directly: the others know it all. It lasts at least this long after first contact …
 const JOINING_MS: u64 = 30_000;
 /// … and until it learnt nothing new for this long.
 const JOINING_QUIET_MS: u64 = 10_000;
+
+/// The sending side of gossip. It owns the order in which members are served and the pushes that
+/// have not ended: [`Gossip::step`] returns what the member is to do next.
+#[derive(Debug)]
+pub(crate) struct Gossip {
+    /// Members still to be served in this round.
+    round: Vec<Place>,
+    /// Members to be served before; each once, so no more than the list has.
+    hurried: Vec<Place>,
+    /// The turn that is being served.
+    turn: Option<Turn>,
+    /// One for each member at most, while its entry says `pushing`; given up after [`PUSH_MS`].
+    in_flight: BTreeMap<u64, InFlight>,
+    last_push: u64,
+    joining: Option<Joining>,
+    next: Now,
+}
+
+/// A turn under way.
+#[derive(Debug)]
+struct Turn {
+    hurried: vec::IntoIter<Place>,
+    served: usize,
+}
 
 /// A push that has not ended yet, and what its member had been sent before.
 #[derive(Debug)]
@@ -41,48 +59,39 @@ struct InFlight {
     contents: Vec<Content>,
 }
 
-/// A message of a push: what it is, and how long.
-#[derive(Debug)]
-struct Content {
-    kind: RumorKind,
-    bytes: usize,
-}
-
-/// The messages of a push being put together.
-#[derive(Debug, Default)]
-struct Push {
-    messages: Vec<Bytes>,
-    contents: Vec<Content>,
-}
-
 /// This member is new to the ring.
 #[derive(Debug, Default)]
 struct Joining {
-    /// When it may end, once somebody was heard from.
+    /// When it may end, once another member was heard from.
     ends: Option<Now>,
-    /// Something was delivered to somebody.
+    /// A push has reached another member.
     delivered: bool,
 }
 
-/// State of the sending side.
+/// What the member is to do for its gossip.
 #[derive(Debug)]
-pub(crate) struct Gossiper {
-    /// Members still to be served in this round.
-    round: Vec<Place>,
-    /// Members to be served before; each once, so no more than the list has.
-    hurried: Vec<Place>,
-    /// One for each member at most, while its entry says `pushing`; given up after [`PUSH_MS`].
-    in_flight: BTreeMap<u64, InFlight>,
-    last_push: u64,
-    joining: Option<Joining>,
-    next: Now,
+pub(crate) enum Step {
+    /// Send these messages over one connection.
+    Push { push: u64, to: SocketAddr, messages: Vec<Bytes> },
+    /// Count a push that was given up.
+    Failed,
 }
 
-impl Default for Gossiper {
+/// How a push ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The messages that were sent.
+    pub(crate) sent: Vec<Content>,
+    /// Not all were.
+    pub(crate) failed: bool,
+}
+
+impl Default for Gossip {
     fn default() -> Self {
         Self {
             round: Vec::new(),
             hurried: Vec::new(),
+            turn: None,
             in_flight: BTreeMap::new(),
             last_push: 0,
             joining: Some(Joining::default()),
@@ -91,13 +100,14 @@ impl Default for Gossiper {
     }
 }
 
-impl Gossiper {
+impl Gossip {
+    /// When [`Gossip::step`] is due.
     pub(crate) const fn next(&self) -> Now {
         self.next
     }
 
-    /// There is somebody to gossip with.
-    pub(crate) fn somebody_there(&mut self, now: Now) {
+    /// There is a member to gossip with, perhaps a new one.
+    pub(crate) fn resume(&mut self, now: Now) {
         self.next = self.next.min(now.plus_ms(TURN_MS));
         if let Some(Joining { ends: Some(ends), .. }) = &mut self.joining {
             *ends = (*ends).max(now.plus_ms(JOINING_QUIET_MS));
@@ -111,7 +121,7 @@ impl Gossiper {
         }
     }
 
-    /// Somebody was heard from directly.
+    /// Another member was heard from directly.
     pub(crate) fn contact(&mut self, now: Now) {
         if let Some(joining) = &mut self.joining {
             joining.ends.get_or_insert(now.plus_ms(JOINING_MS));
@@ -122,207 +132,270 @@ impl Gossiper {
     pub(crate) fn is_at_home(&mut self) {
         self.joining = None;
     }
-}
 
-impl Ring {
-    /// Serves the next members when it is time.
-    pub(crate) fn run_gossiper(&mut self, now: Now) {
-        if self.gossiper.next > now {
-            return;
+    /// What is due, and has to be done before the next call. To be called until there is nothing.
+    pub(crate) fn step(&mut self, now: Now, at: &mut Surroundings<'_>) -> Option<Step> {
+        if self.turn.is_none() {
+            if self.next > now {
+                return None;
+            }
+            if self.give_up_old_push(now, at) {
+                return Some(Step::Failed);
+            }
+            self.end_joining(now, at);
+            let hurried = std::mem::take(&mut self.hurried).into_iter();
+            self.turn = Some(Turn { hurried, served: 0 });
         }
-        self.give_up_old_pushes(now);
-        self.end_joining(now);
-        let mut served = 0;
-        for place in std::mem::take(&mut self.gossiper.hurried) {
-            if served >= FAN_OUT || self.table.at(place).pushing {
-                self.gossiper.hurried.push(place);
+        let push = self.serve_next(now, at);
+        if push.is_none() {
+            self.end_turn(now, at);
+        }
+        push
+    }
+
+    /// Serves those who wait for it, then the next of the round.
+    fn serve_next(&mut self, now: Now, at: &mut Surroundings<'_>) -> Option<Step> {
+        let mut turn = self.turn.take()?;
+        let mut push = None;
+        while push.is_none()
+            && let Some(place) = turn.hurried.next()
+        {
+            if turn.served >= FAN_OUT || at.table.at(place).pushing {
+                self.hurried.push(place);
             } else {
-                served += usize::from(self.push_to(now, place));
+                push = self.push_to(now, at, place);
+                turn.served += usize::from(push.is_some());
             }
         }
         // those that cannot be served take no slot; in Habitat they do
-        while served < FAN_OUT
-            && let Some(place) = self.gossiper.round.pop()
+        while push.is_none()
+            && turn.served < FAN_OUT
+            && let Some(place) = self.round.pop()
         {
-            let eligible = self.is_served(place);
-            self.push_to(now, place);
-            served += usize::from(eligible);
+            turn.served += usize::from(self.is_served(at.table, place));
+            push = self.push_to(now, at, place);
         }
-        if self.gossiper.round.is_empty() {
-            self.begin_round();
-        }
-        let nobody = self.gossiper.round.is_empty() && self.gossiper.hurried.is_empty();
-        self.gossiper.next = if nobody { Now::NEVER } else { now.plus_ms(TURN_MS) };
+        self.turn = Some(turn);
+        push
     }
 
-    fn begin_round(&mut self) {
-        let me = &self.me.id;
-        let others = (0..).zip(&self.table.entries).filter(|(_, entry)| entry.id != *me);
-        self.gossiper.round.clear();
-        self.gossiper.round.extend(others.map(|(place, _)| place));
-        self.gossiper.round.shuffle(&mut self.rng);
+    fn end_turn(&mut self, now: Now, at: &mut Surroundings<'_>) {
+        self.turn = None;
+        if self.round.is_empty() {
+            let others = (0..).zip(&at.table.entries).filter(|(_, entry)| entry.id != *at.me);
+            self.round.extend(others.map(|(place, _)| place));
+            self.round.shuffle(at.rng);
+        }
+        let is_alone = self.round.is_empty() && self.hurried.is_empty();
+        self.next = if is_alone { Now::NEVER } else { now.plus_ms(TURN_MS) };
     }
 
-    fn is_served(&self, place: Place) -> bool {
-        let entry = self.table.at(place);
-        let spoken_to = self.gossiper.joining.is_none() || self.table.is_small() || entry.contact;
-        entry.is_pingable() && !entry.is_persistent_and_confirmed() && !entry.pushing && spoken_to
+    fn is_served(&self, table: &Table, place: Place) -> bool {
+        let entry = table.at(place);
+        let is_addressed = self.joining.is_none() || table.is_small() || entry.contact;
+        entry.is_pingable()
+            && !entry.is_persistent_and_confirmed()
+            && !entry.pushing
+            && is_addressed
     }
 
-    /// Sends a member what is hot for it. False when there is nothing to send.
-    fn push_to(&mut self, now: Now, place: Place) -> bool {
-        if !self.is_served(place) {
-            return false;
+    /// A push of what is hot for a member, if anything is.
+    fn push_to(&mut self, now: Now, at: &mut Surroundings<'_>, place: Place) -> Option<Step> {
+        if !self.is_served(at.table, place) {
+            return None;
         }
-        if self.gossiper.joining.is_some() {
-            self.was_away(place);
+        if self.joining.is_some() {
+            at.table.was_away(place, &at.rumors.heat);
         }
-        let entry = self.table.at(place);
-        let Some(to) = entry.member().gossip_addr() else { return false };
-        let (members_before, others_before) = (entry.sent_members, entry.sent_others);
-        let limit = self.config.share_limit;
-        let members: Vec<Hot> =
-            self.table.heat.hot(members_before, limit).take(PUSH_MESSAGES_MAX).collect();
-        let others: Vec<Hot> =
-            self.rumors.heat.hot(others_before, limit).take(PUSH_MESSAGES_MAX).collect();
-        if members.is_empty() && others.is_empty() {
-            // nothing is left that it needs, so later searches may begin here
-            let entry = self.table.at(place);
-            let (members, others) = (entry.sent_members.present, entry.sent_others.present);
-            let (heat, other_heat) = (self.table.heat.all_sent(), self.rumors.heat.all_sent());
-            let entry = self.table.at_mut(place);
-            entry.sent_members = Cursor { present: members, ..heat };
-            entry.sent_others = Cursor { present: others, ..other_heat };
-            return false;
-        }
-        let mut push = Push::default();
-        let from_id = self.me.id.to_string();
-        for hot in &members {
-            let membership = self.table.at(hot.rumor).membership();
-            self.add_message(&mut push, &Rumor::Member(from_id.clone(), membership));
-        }
-        let mut others_after = others_before;
-        let mut size: usize = push.messages.iter().map(Bytes::len).sum();
-        let mut elections = Vec::new();
-        let mut included = 0;
-        for hot in &others {
-            if size > PUSH_BYTES_MAX {
-                break;
-            }
-            others_after = hot.after;
-            included += 1;
-            let Some(rumor) = self.rumors.rumor(hot.rumor) else { continue };
-            if matches!(rumor, Rumor::Election(_) | Rumor::ElectionUpdate(_)) {
-                elections.push(rumor);
-            } else {
-                size += self.add_message(&mut push, &rumor);
-            }
-        }
-        // A real Supervisor that learns of a leader before it knows the leader's service dies.
-        // So elections come last, and if this push was cut short, with the services they name.
-        let cut = included < others.len() || others.len() == PUSH_MESSAGES_MAX;
-        for rumor in elections {
-            // Where that service is not known here, the election is told when it comes.
-            let Some(service) = self.service_of_candidate(&rumor) else { continue };
-            if cut {
-                self.add_message(&mut push, &Rumor::Service(service));
-            }
-            self.add_message(&mut push, &rumor);
-        }
-        let more = cut || members.len() == PUSH_MESSAGES_MAX;
-        if more {
-            self.gossiper.hurry(place);
-        }
-        let entry = self.table.at_mut(place);
-        entry.sent_members = members.last().map_or(members_before, |hot| hot.after);
-        entry.sent_others = others_after;
-        if push.messages.is_empty() {
-            return false;
-        }
-        entry.pushing = true;
-        self.gossiper.last_push += 1;
-        let number = self.gossiper.last_push;
-        let Push { messages, contents } = push;
-        let (members, others) = (members_before, others_before);
-        let in_flight = InFlight { place, members, others, started: now, contents };
-        self.gossiper.in_flight.insert(number, in_flight);
-        self.push(number, to, messages);
-        true
-    }
-
-    fn service_of_candidate(&self, rumor: &Rumor) -> Option<Service> {
-        let (Rumor::Election(election) | Rumor::ElectionUpdate(election)) = rumor else {
+        let entry = at.table.at(place);
+        let to = entry.member().gossip_addr()?;
+        let (members, others) = (entry.sent_members, entry.sent_others);
+        let Some(gathered) = at.gather(members, others) else {
+            at.table.caught_up(place, &at.rumors.heat);
             return None;
         };
-        let id = election.member_id.to_string();
-        self.rumors.services.get(&election.group, &id).map(|service| (**service).clone())
-    }
-
-    /// Adds a rumor to a push; tells how many bytes that makes.
-    fn add_message(&mut self, push: &mut Push, rumor: &Rumor) -> usize {
-        let message = self.envelope.wrap(rumor.encode(), &mut self.rng);
-        let bytes = message.len();
-        push.contents.push(Content { kind: rumor.kind(), bytes });
-        push.messages.push(message);
-        bytes
-    }
-
-    /// A push has ended. When not all of it was sent, it is offered again.
-    pub(crate) fn push_ended(&mut self, push: u64, sent: usize) {
-        let Some(in_flight) = self.gossiper.in_flight.remove(&push) else { return };
-        for Content { kind, bytes } in in_flight.contents.iter().take(sent) {
-            self.counters.gossip_sent.entry(*kind).or_default().add(*bytes);
+        let Gathered { messages, contents, members: after, others: others_after, more } = gathered;
+        if more {
+            self.hurry(place);
         }
-        let entry = self.table.at_mut(in_flight.place);
+        let entry = at.table.at_mut(place);
+        (entry.sent_members, entry.sent_others) = (after, others_after);
+        if messages.is_empty() {
+            return None;
+        }
+        entry.pushing = true;
+        self.last_push += 1;
+        let in_flight = InFlight { place, members, others, started: now, contents };
+        self.in_flight.insert(self.last_push, in_flight);
+        Some(Step::Push { push: self.last_push, to, messages })
+    }
+
+    /// A push has ended. When not all of it was sent, it is offered again. `None` when it was
+    /// given up before.
+    pub(crate) fn ended(
+        &mut self,
+        at: &mut Surroundings<'_>,
+        push: u64,
+        sent: usize,
+    ) -> Option<Ended> {
+        let InFlight { place, members, others, mut contents, .. } = self.in_flight.remove(&push)?;
+        let failed = sent < contents.len();
+        let entry = at.table.at_mut(place);
         entry.pushing = false;
-        if sent >= in_flight.contents.len() {
-            if let Some(joining) = &mut self.gossiper.joining {
-                joining.delivered = true;
-            }
-        } else {
-            entry.sent_members.back_to(in_flight.members);
-            entry.sent_others.back_to(in_flight.others);
-            self.was_away(in_flight.place);
-            self.counters.pushes_failed += 1;
+        if failed {
+            entry.sent_members.back_to(members);
+            entry.sent_others.back_to(others);
+            at.table.was_away(place, &at.rumors.heat);
+            contents.truncate(sent);
+        } else if let Some(joining) = &mut self.joining {
+            joining.delivered = true;
         }
+        Some(Ended { sent: contents, failed })
     }
 
-    fn give_up_old_pushes(&mut self, now: Now) {
-        let old: Vec<u64> = self
-            .gossiper
-            .in_flight
-            .iter()
-            .filter(|(_, in_flight)| in_flight.started.plus_ms(PUSH_MS) <= now)
-            .map(|(push, _)| *push)
-            .collect();
-        for push in old {
-            self.push_ended(push, 0);
-        }
+    fn give_up_old_push(&mut self, now: Now, at: &mut Surroundings<'_>) -> bool {
+        let mut in_flight = self.in_flight.iter();
+        let old = in_flight.find(|(_, in_flight)| in_flight.started.plus_ms(PUSH_MS) <= now);
+        let old = old.map(|(push, _)| *push);
+        old.and_then(|push| self.ended(at, push, 0)).is_some()
     }
 
-    /// From now on everybody is told the news; what was learnt while joining, they know.
-    fn end_joining(&mut self, now: Now) {
-        let Some(Joining { ends: Some(ends), delivered: true }) = &self.gossiper.joining else {
-            return;
-        };
+    /// From now on all members are sent the news; what was learnt while joining, they know.
+    fn end_joining(&mut self, now: Now, at: &mut Surroundings<'_>) {
+        let Some(Joining { ends: Some(ends), delivered: true }) = &self.joining else { return };
         if *ends > now {
             return;
         }
-        self.gossiper.joining = None;
+        self.joining = None;
         // those it talked to may depend on it: what came back often was heard by it, not by them
-        for place in 0..Place::try_from(self.table.len()).unwrap_or(Place::MAX) {
-            self.was_away(place);
+        for place in 0..Place::try_from(at.table.len()).unwrap_or(Place::MAX) {
+            at.table.was_away(place, &at.rumors.heat);
         }
-        if !self.table.is_small() {
-            self.forget_old_news(|contact| !contact);
+        if !at.table.is_small() {
+            at.table.forget_old_news(&at.rumors.heat, |entry| !entry.contact);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::{
+        envelope::Envelope,
+        id::MemberId,
+        member::{Health, Member},
+        stores::RumorStores,
+    };
+
+    fn id(number: u8) -> MemberId {
+        MemberId::from_bits(number.into())
+    }
+
+    /// The gossip of member 1 in a ring of so many, alone: no ring, no connections.
+    struct Alone {
+        gossip: Gossip,
+        table: Table,
+        rumors: RumorStores,
+        rng: ChaCha8Rng,
+    }
+
+    impl Alone {
+        fn new(members: u8) -> Self {
+            let mut table = Table::new(0);
+            for number in 1..=members {
+                let member = Member {
+                    id: id(number),
+                    incarnation: 0,
+                    address: None,
+                    swim_port: 1,
+                    gossip_port: 1,
+                    persistent: false,
+                    departed: false,
+                    probe_ping: false,
+                };
+                let place = table.put(&member, Ipv4Addr::new(10, 0, 0, number), Health::Alive);
+                table.start_hot(place);
+            }
+            let mut gossip = Gossip::default();
+            gossip.resume(Now(0));
+            let (rumors, rng) = (RumorStores::default(), ChaCha8Rng::seed_from_u64(1));
+            Self { gossip, table, rumors, rng }
+        }
+
+        fn with<T>(&mut self, act: impl FnOnce(&mut Gossip, &mut Surroundings<'_>) -> T) -> T {
+            let mut at = Surroundings {
+                me: &id(1),
+                table: &mut self.table,
+                rumors: &self.rumors,
+                envelope: &Envelope::new(None),
+                rng: &mut self.rng,
+                share_limit: 2,
+            };
+            act(&mut self.gossip, &mut at)
+        }
+
+        fn steps(&mut self, now: Now) -> Vec<Step> {
+            self.with(|gossip, at| std::iter::from_fn(|| gossip.step(now, at)).collect())
         }
     }
 
-    /// Takes the members that are chosen for having been sent all there is.
-    pub(crate) fn forget_old_news(&mut self, chosen: impl Fn(bool) -> bool) {
-        let (members, others) = (self.table.heat.all_sent(), self.rumors.heat.all_sent());
-        for entry in self.table.entries.iter_mut().filter(|entry| chosen(entry.contact)) {
-            (entry.sent_members, entry.sent_others) = (members, others);
+    /// Numbers of pushes and how many messages they have.
+    fn pushes(steps: &[Step]) -> Vec<(u64, usize)> {
+        let push = |step: &Step| match step {
+            Step::Push { push, messages, .. } => Some((*push, messages.len())),
+            Step::Failed => None,
+        };
+        steps.iter().filter_map(push).collect()
+    }
+
+    #[test]
+    fn a_turn_serves_five_and_waits_for_pushes_that_have_not_ended() {
+        let mut alone = Alone::new(9);
+        alone.steps(alone.gossip.next());
+        let first = alone.steps(alone.gossip.next());
+        assert_eq!(pushes(&first), [(1, 9), (2, 9), (3, 9), (4, 9), (5, 9)]);
+        let second = alone.steps(alone.gossip.next());
+        assert_eq!(pushes(&second), [(6, 9), (7, 9), (8, 9)], "the rest of the round");
+        let third = alone.steps(alone.gossip.next());
+        assert_eq!(pushes(&third), [], "none has ended");
+    }
+
+    #[test]
+    fn what_was_not_sent_is_offered_again_and_what_was_sent_twice_is_not() {
+        let mut alone = Alone::new(2);
+        alone.steps(alone.gossip.next());
+        let mut push = 0;
+        let mut turn = |alone: &mut Alone, sent: usize| {
+            let steps = alone.steps(alone.gossip.next());
+            let made = pushes(&steps);
+            push += made.len() as u64;
+            let ended = alone.with(|gossip, at| gossip.ended(at, push, sent));
+            (made.len(), ended.map(|ended| (ended.sent.len(), ended.failed)))
+        };
+        assert_eq!(turn(&mut alone, 1), (1, Some((1, true))));
+        assert_eq!(turn(&mut alone, 2), (1, Some((2, false))));
+        assert_eq!(turn(&mut alone, 2), (1, Some((2, false))));
+        assert_eq!(turn(&mut alone, 2), (0, None));
+    }
+
+    #[test]
+    fn a_push_whose_end_is_never_reported_is_given_up() {
+        let mut alone = Alone::new(2);
+        alone.steps(alone.gossip.next());
+        let made = alone.gossip.next();
+        assert_eq!(pushes(&alone.steps(made)).len(), 1);
+        let mut failed = None;
+        while failed.is_none() {
+            let now = alone.gossip.next();
+            let steps = alone.steps(now);
+            let gave_up = steps.iter().any(|step| matches!(step, Step::Failed));
+            failed = gave_up.then_some((now, pushes(&steps).len()));
         }
+        assert_eq!(failed, Some((made.plus_ms(PUSH_MS), 1)), "and offered again");
     }
 }

@@ -72,6 +72,7 @@ mod member;
 mod outbox;
 mod output;
 mod probe;
+mod push;
 mod refute;
 mod replay;
 mod ring;

@@ -1,4 +1,4 @@
-//! The prober: who is asked whether it is alive, when, and what follows (reference: ring §6).
+//! Who is asked whether it is alive, and when (reference: ring §6).
 
 use std::net::SocketAddr;
 
@@ -11,10 +11,7 @@ use crate::{
     id::MemberId,
     limits::INITIAL_PEERS_MAX,
     member::{Health, Member},
-    output::{Duration, Event, Output},
-    ring::Ring,
-    swim::SwimKind,
-    table::Place,
+    table::{Place, Table},
     time::Now,
 };
 
@@ -23,7 +20,7 @@ const PING_MS: u64 = 1_000;
 /// How long the answer may take once others were asked.
 const PINGREQ_MS: u64 = 2_100;
 /// From the start of one probe to the start of the next.
-pub(crate) const PROBE_MS: u64 = PING_MS + PINGREQ_MS;
+const PROBE_MS: u64 = PING_MS + PINGREQ_MS;
 /// How often a member that others call Confirmed is asked. Habitat asks once, so that a lost
 /// datagram is a death.
 const ASK_MAX: u32 = 3;
@@ -33,17 +30,47 @@ const ASK_SHARE: f64 = 0.25;
 /// Members that are asked to help.
 const HELPERS: usize = 5;
 
+/// The prober of a member. It owns the course of the probes, of which one runs at a time:
+/// [`Prober::step`] returns what the member is to do next.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    initial_peers: Vec<SocketAddr>,
+    /// Enough members are known; initial peers are not needed any more.
+    seeded: bool,
+    /// Members called Confirmed by others, to be asked in the next pass.
+    ask_next: Vec<Member>,
+    /// Those to be asked in this pass.
+    asking: Vec<Accused>,
+    /// The last turn was spent on asking; the next is for a probe.
+    asked_last: bool,
+    /// Members still to be probed in this pass.
+    pass: Vec<Place>,
+    /// When the current pass began, `None` before the first.
+    pass_started: Option<Now>,
+    waiting: Waiting,
+    next: Now,
+}
+
 /// What the prober waits for.
 #[derive(Debug, Clone)]
 enum Waiting {
     /// For its next turn.
     Turn,
-    /// For a member that others call Confirmed; how often it was asked.
-    ProbePing(Member, u32),
+    /// For the pings to initial peers; the pass that they begin is listed then.
+    Peers,
+    /// For a member that others call Confirmed.
+    Accused(Accused),
     /// For a member's own answer.
     Direct(Probe),
     /// For an answer by any way.
     Indirect(Probe),
+}
+
+/// A member that others call Confirmed, and how often it was asked.
+#[derive(Debug, Clone)]
+struct Accused {
+    member: Member,
+    asked: u32,
 }
 
 /// A probe that runs.
@@ -55,24 +82,29 @@ struct Probe {
     incarnation: u64,
 }
 
-/// The prober's state. One probe runs at a time.
-#[derive(Debug)]
-pub(crate) struct Prober {
-    initial_peers: Vec<SocketAddr>,
-    /// Enough members are known; initial peers are needed no more.
-    seeded: bool,
-    /// Members called Confirmed by others, to be asked in the next pass.
-    ask_next: Vec<Member>,
-    /// Members called Confirmed by others, to be asked in this pass, and how often they were.
-    asking: Vec<(Member, u32)>,
-    /// The last turn was spent on asking; the next is for a probe.
-    asked_last: bool,
-    /// Members still to be probed in this pass.
-    pass: Vec<Place>,
-    /// When the current pass began, `None` before the first.
-    pass_started: Option<Now>,
-    waiting: Waiting,
-    next: Now,
+/// What the member is to do for its prober.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Ping the initial peers.
+    PingPeers(Vec<SocketAddr>),
+    /// Ping a member.
+    Ping { id: MemberId, to: SocketAddr },
+    /// Send a PROBEPING to a member that others call Confirmed.
+    Ask { to: SocketAddr },
+    /// The target did not answer in time: ask these helpers to ping it.
+    AskHelpers { target: Member, helpers: Vec<SocketAddr> },
+    /// Nor did it with their help: it is Suspect.
+    Suspect(Member),
+    /// A member that others call Confirmed did not answer either: so it is.
+    Confirm(Member),
+}
+
+/// A probe that succeeded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// The answer came after helpers were asked.
+    pub(crate) indirect: bool,
+    pub(crate) took_us: u64,
 }
 
 fn ipv4_only(peers: &[SocketAddr]) -> Vec<SocketAddr> {
@@ -94,6 +126,7 @@ impl Prober {
         }
     }
 
+    /// When [`Prober::step`] is due.
     pub(crate) const fn next(&self) -> Now {
         self.next
     }
@@ -101,18 +134,14 @@ impl Prober {
     pub(crate) fn set_initial_peers(&mut self, now: Now, peers: &[SocketAddr]) {
         self.initial_peers = ipv4_only(peers);
         self.seeded = false;
-        self.somebody_there(now);
+        self.resume(now);
     }
 
-    /// There is somebody to probe, or to look for.
-    pub(crate) fn somebody_there(&mut self, now: Now) {
+    /// There is a member to probe, or to look for: a prober that rests goes on.
+    pub(crate) fn resume(&mut self, now: Now) {
         if self.next == Now::NEVER {
             self.next = now.max(self.next_pass());
         }
-    }
-
-    fn next_pass(&self) -> Now {
-        self.pass_started.map_or(Now::default(), |started| started.plus_ms(PROBE_MS))
     }
 
     /// Puts a member into the set that is asked in the next pass. False when it is there
@@ -125,206 +154,308 @@ impl Prober {
         true
     }
 
-    /// This member was stopped for a while; answers may be waiting, so the wait begins anew.
-    pub(crate) fn wait_anew(&mut self, now: Now) {
+    /// This member was stopped for a while; answers may be waiting, so the time starts again.
+    pub(crate) fn extend(&mut self, now: Now) {
         if !matches!(self.waiting, Waiting::Turn) {
             self.next = now.plus_ms(PING_MS);
         }
     }
-}
 
-impl Ring {
-    /// Does what the prober is due for.
-    pub(crate) fn run_prober(&mut self, now: Now) {
-        while self.prober.next <= now {
-            match std::mem::replace(&mut self.prober.waiting, Waiting::Turn) {
-                Waiting::Turn => self.next_turn(now),
-                Waiting::ProbePing(member, asked) => self.probeping_failed(now, member, asked),
-                Waiting::Direct(probe) => self.ask_helpers(now, probe),
-                Waiting::Indirect(probe) => self.probe_failed(now, probe),
+    /// What is due, and has to be done before the next call. To be called until there is nothing.
+    pub(crate) fn step(
+        &mut self,
+        now: Now,
+        me: &MemberId,
+        table: &Table,
+        rng: &mut impl Rng,
+    ) -> Option<Step> {
+        while self.next <= now {
+            let step = match std::mem::replace(&mut self.waiting, Waiting::Turn) {
+                Waiting::Turn => self.turn(now, me, table, rng),
+                Waiting::Peers => {
+                    self.list_pass(now, me, table, rng, true);
+                    None
+                }
+                Waiting::Accused(accused) => self.ask_again(now, accused),
+                Waiting::Direct(probe) => Some(self.ask_helpers(now, probe, me, table, rng)),
+                Waiting::Indirect(probe) => Some(self.suspect(now, probe, table)),
+            };
+            if step.is_some() {
+                return step;
             }
         }
+        None
     }
 
-    fn next_turn(&mut self, now: Now) {
-        if self.rng.random_bool(ASK_SHARE) {
+    /// A member answered. `Some` when it is the one that is probed.
+    pub(crate) fn answered(&mut self, now: Now, id: &MemberId, table: &Table) -> Option<Answered> {
+        let (Probe { place, started, .. }, indirect) = match &self.waiting {
+            Waiting::Turn | Waiting::Peers => return None,
+            Waiting::Accused(Accused { member, .. }) => {
+                if member.id == *id {
+                    self.waiting = Waiting::Turn;
+                    self.next = now;
+                }
+                return None;
+            }
+            Waiting::Direct(probe) => (*probe, false),
+            Waiting::Indirect(probe) => (*probe, true),
+        };
+        if table.at(place).id != *id {
+            return None;
+        }
+        self.waiting = Waiting::Turn;
+        self.next = started.plus_ms(PROBE_MS).max(now);
+        Some(Answered { indirect, took_us: now.micros_since(started) })
+    }
+
+    fn turn(&mut self, now: Now, me: &MemberId, table: &Table, rng: &mut impl Rng) -> Option<Step> {
+        if rng.random_bool(ASK_SHARE) {
             self.take_up_accused();
         }
-        let probe_first = self.prober.asked_last && !self.prober.pass.is_empty();
-        self.prober.asked_last = false;
-        while !probe_first && let Some((member, asked)) = self.prober.asking.pop() {
-            if self.is_settled(&member) {
-                continue;
+        let probe_first = self.asked_last && !self.pass.is_empty();
+        self.asked_last = false;
+        while !probe_first && let Some(Accused { member, asked }) = self.asking.pop() {
+            if !is_settled(&member, table)
+                && let Some(to) = member.swim_addr()
+            {
+                self.asked_last = true;
+                self.waiting = Waiting::Accused(Accused { member, asked: asked + 1 });
+                self.next = now.plus_ms(PING_MS);
+                return Some(Step::Ask { to });
             }
-            let Some(to) = member.swim_addr() else { continue };
-            // only here the own record says what it travels in
-            let from = Member { probe_ping: true, ..self.own_member() };
-            self.send_swim(
-                to,
-                crate::counters::SwimType::ProbePing,
-                crate::swim::Swim { kind: SwimKind::ProbePing { from }, memberships: Vec::new() }
-                    .encode(),
-            );
-            self.prober.asked_last = true;
-            self.prober.waiting = Waiting::ProbePing(member, asked + 1);
-            self.prober.next = now.plus_ms(PING_MS);
-            return;
         }
-        while let Some(place) = self.prober.pass.pop() {
-            let target = self.table.at(place);
+        while let Some(place) = self.pass.pop() {
+            let target = table.at(place);
             if target.is_pingable()
                 && let Some(to) = target.member().swim_addr()
             {
-                let (id, incarnation) = (target.id.clone(), target.incarnation);
-                let ping = SwimKind::Ping { from: self.own_member(), forward_to: None };
-                self.say_swim(to, ping, Some(&id));
-                self.counters.probes_ping += 1;
-                self.prober.waiting = Waiting::Direct(Probe { place, started: now, incarnation });
-                self.prober.next = now.plus_ms(PING_MS);
-                return;
+                let incarnation = target.incarnation;
+                self.waiting = Waiting::Direct(Probe { place, started: now, incarnation });
+                self.next = now.plus_ms(PING_MS);
+                return Some(Step::Ping { id: target.id.clone(), to });
             }
         }
-        self.begin_pass(now);
+        self.begin_pass(now, me, table, rng)
     }
 
     fn take_up_accused(&mut self) {
-        let ask_next = std::mem::take(&mut self.prober.ask_next);
-        self.prober.asking.extend(ask_next.into_iter().map(|member| (member, 0)));
+        let accused = self.ask_next.drain(..).map(|member| Accused { member, asked: 0 });
+        self.asking.extend(accused);
+    }
+
+    fn next_pass(&self) -> Now {
+        self.pass_started.map_or(Now::default(), |started| started.plus_ms(PROBE_MS))
     }
 
     /// Looks for initial peers, then lists whom to ask and whom to probe.
-    fn begin_pass(&mut self, now: Now) {
-        let next_pass = self.prober.next_pass();
+    fn begin_pass(
+        &mut self,
+        now: Now,
+        me: &MemberId,
+        table: &Table,
+        rng: &mut impl Rng,
+    ) -> Option<Step> {
+        let next_pass = self.next_pass();
         if now < next_pass {
-            self.prober.next = next_pass;
-            return;
+            self.next = next_pass;
+            return None;
         }
-        self.prober.pass_started = Some(now);
-        let seeking = self.ping_initial_peers();
+        self.pass_started = Some(now);
+        if self.needs_peers(me, table) {
+            self.waiting = Waiting::Peers;
+            return Some(Step::PingPeers(self.initial_peers.clone()));
+        }
+        self.list_pass(now, me, table, rng, false);
+        None
+    }
+
+    /// Initial peers are pinged until enough members are known, and whenever no other is alive.
+    fn needs_peers(&mut self, me: &MemberId, table: &Table) -> bool {
+        if self.initial_peers.is_empty() {
+            return false;
+        }
+        if table.len() > self.initial_peers.len() / 2 {
+            self.seeded = true;
+        }
+        let is_other_alive =
+            table.entries.iter().any(|entry| entry.health == Health::Alive && entry.id != *me);
+        // Habitat stops for good once seeded, even when all it knows are dead
+        !(self.seeded && is_other_alive)
+    }
+
+    fn list_pass(
+        &mut self,
+        now: Now,
+        me: &MemberId,
+        table: &Table,
+        rng: &mut impl Rng,
+        seeks_peers: bool,
+    ) {
         self.take_up_accused();
-        let prober = &mut self.prober;
-        let (me, asking) = (&self.me.id, &prober.asking);
-        let others = (0..).zip(&self.table.entries).filter(|(_, entry)| {
-            entry.id != *me && !asking.iter().any(|(asked, _)| asked.id == entry.id)
+        let asking = &self.asking;
+        let others = (0..).zip(&table.entries).filter(|(_, entry)| {
+            entry.id != *me && !asking.iter().any(|accused| accused.member.id == entry.id)
         });
-        prober.pass = others.map(|(place, _)| place).collect();
-        prober.pass.shuffle(&mut self.rng);
-        let nobody = prober.pass.is_empty() && prober.asking.is_empty();
-        prober.next = match (nobody, seeking) {
+        self.pass = others.map(|(place, _)| place).collect();
+        self.pass.shuffle(rng);
+        let is_empty = self.pass.is_empty() && self.asking.is_empty();
+        self.next = match (is_empty, seeks_peers) {
             (true, false) => Now::NEVER,
             (true, true) => now.plus_ms(PROBE_MS),
             (false, _) => now,
         };
     }
 
-    /// Pings the initial peers until enough members are known, and whenever nobody is alive.
-    /// True while that goes on.
-    fn ping_initial_peers(&mut self) -> bool {
-        if self.prober.initial_peers.is_empty() {
-            return false;
-        }
-        if self.table.len() > self.prober.initial_peers.len() / 2 {
-            self.prober.seeded = true;
-        }
-        let anybody_alive = self
-            .table
-            .entries
-            .iter()
-            .any(|entry| entry.health == Health::Alive && entry.id != self.me.id);
-        // Habitat stops for good once seeded, even when all it knows are dead
-        if self.prober.seeded && anybody_alive {
-            return false;
-        }
-        for to in self.prober.initial_peers.clone() {
-            let ping = SwimKind::Ping { from: self.own_member(), forward_to: None };
-            self.say_swim(to, ping, None);
-        }
-        true
-    }
-
-    fn ask_helpers(&mut self, now: Now, probe: Probe) {
-        self.prober.waiting = Waiting::Indirect(probe);
-        self.prober.next = now.plus_ms(PINGREQ_MS);
-        self.counters.probes_pingreq += 1;
-        let target = self.table.at(probe.place).member();
-        if let Some(to) = target.swim_addr() {
-            self.note(Event::ProbeTimedOut { id: target.id.clone(), to });
-        }
-        let helpers: Vec<SocketAddr> = self
-            .table
+    fn ask_helpers(
+        &mut self,
+        now: Now,
+        probe: Probe,
+        me: &MemberId,
+        table: &Table,
+        rng: &mut impl Rng,
+    ) -> Step {
+        self.waiting = Waiting::Indirect(probe);
+        self.next = now.plus_ms(PINGREQ_MS);
+        let target = table.at(probe.place).member();
+        let helpers = table
             .entries
             .iter()
             .filter(|entry| entry.health == Health::Alive)
-            .filter(|entry| entry.id != self.me.id && entry.id != target.id)
+            .filter(|entry| entry.id != *me && entry.id != target.id)
             .filter_map(|entry| entry.member().swim_addr())
-            .choose_multiple(&mut self.rng, HELPERS);
-        if helpers.is_empty() {
-            return;
-        }
-        let id = target.id.clone();
-        let request = SwimKind::PingReq { from: self.own_member(), target };
-        let ((swim_type, payload), _) = self.compose(request, Some(&id));
-        for to in helpers {
-            self.send_swim(to, swim_type, payload.clone());
-        }
+            .choose_multiple(rng, HELPERS);
+        Step::AskHelpers { target, helpers }
     }
 
-    fn probe_failed(&mut self, now: Now, Probe { place, started, incarnation }: Probe) {
-        self.prober.next = started.plus_ms(PROBE_MS).max(now);
-        self.counters.probes_failed += 1;
-        self.awareness.probe_failed();
-        let target = self.table.at(place);
-        let (member, address) = (Member { incarnation, ..target.member() }, target.address);
-        // the list has it already, so there is no limit to meet
-        if self.insert(now, &member, address, Health::Suspect) == Ok(true) {
-            self.note(Event::Suspected { id: member.id });
-        }
+    fn suspect(&mut self, now: Now, probe: Probe, table: &Table) -> Step {
+        self.next = probe.started.plus_ms(PROBE_MS).max(now);
+        let member = table.at(probe.place).member();
+        Step::Suspect(Member { incarnation: probe.incarnation, ..member })
     }
 
-    /// True when what others said of a member is old news: it has contradicted them since, or
-    /// it is known to be dead here as well.
-    fn is_settled(&self, accused: &Member) -> bool {
-        self.table.get(&accused.id).is_some_and(|known| {
-            known.incarnation > accused.incarnation
-                || matches!(known.health, Health::Confirmed | Health::Departed)
-        })
-    }
-
-    fn probeping_failed(&mut self, now: Now, member: Member, asked: u32) {
-        self.prober.next = now;
+    fn ask_again(&mut self, now: Now, Accused { member, asked }: Accused) -> Option<Step> {
+        self.next = now;
         if asked < ASK_MAX {
-            self.prober.asked_last = false;
-            self.prober.asking.push((member, asked));
-            return;
+            self.asked_last = false;
+            self.asking.push(Accused { member, asked });
+            return None;
         }
-        self.note(Event::ProbePingFailed { id: member.id.clone() });
-        if let Some(address) = member.address {
-            // the list has it already, so there is no limit to meet
-            let _ = self.insert(now, &member, address, Health::Confirmed);
+        Some(Step::Confirm(member))
+    }
+}
+
+/// True when what others said of a member is old news: it has contradicted them since, or
+/// it is known to be dead here as well.
+fn is_settled(accused: &Member, table: &Table) -> bool {
+    table.get(&accused.id).is_some_and(|known| {
+        known.incarnation > accused.incarnation
+            || matches!(known.health, Health::Confirmed | Health::Departed)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn id(number: u8) -> MemberId {
+        MemberId::from_bits(number.into())
+    }
+
+    fn member(number: u8) -> Member {
+        Member {
+            id: id(number),
+            incarnation: 7,
+            address: Some(Ipv4Addr::new(10, 0, 0, number)),
+            swim_port: 9638,
+            gossip_port: 9638,
+            persistent: false,
+            departed: false,
+            probe_ping: false,
         }
     }
 
-    /// A member answered; perhaps it is the one that is waited for.
-    pub(crate) fn probe_answered(&mut self, now: Now, id: &MemberId) {
-        let (Probe { place, started, .. }, indirect) = match &self.prober.waiting {
-            Waiting::Turn => return,
-            Waiting::ProbePing(member, _) => {
-                if member.id == *id {
-                    self.prober.waiting = Waiting::Turn;
-                    self.prober.next = now;
-                }
-                return;
+    /// The prober of member 1 in a ring of so many, alone: no ring, no messages.
+    struct Alone {
+        prober: Prober,
+        table: Table,
+        rng: ChaCha8Rng,
+    }
+
+    impl Alone {
+        fn new(members: u8, peers: &[SocketAddr]) -> Self {
+            let mut table = Table::new(0);
+            for number in 1..=members {
+                let member = member(number);
+                table.put(&member, member.address.expect("an address"), Health::Alive);
             }
-            Waiting::Direct(probe) => (*probe, false),
-            Waiting::Indirect(probe) => (*probe, true),
-        };
-        if self.table.at(place).id != *id {
-            return;
+            let prober = Prober::new(Now(0), peers);
+            Self { prober, table, rng: ChaCha8Rng::seed_from_u64(1) }
         }
-        self.counters.probes_ack += 1;
-        self.awareness.probe_answered();
-        self.say(Output::Took(Duration::Probe { indirect, took_us: now.micros_since(started) }));
-        self.prober.waiting = Waiting::Turn;
-        self.prober.next = started.plus_ms(PROBE_MS).max(now);
+
+        /// All that is due.
+        fn steps(&mut self, now: Now) -> Vec<Step> {
+            let Self { prober, table, rng } = self;
+            std::iter::from_fn(|| prober.step(now, &id(1), table, rng)).collect()
+        }
+    }
+
+    #[test]
+    fn a_member_that_does_not_answer_is_suspected_after_helpers_were_asked() {
+        let mut alone = Alone::new(2, &[]);
+        let to = member(2).swim_addr().expect("an address");
+        assert_eq!(alone.steps(Now(0)), [Step::Ping { id: id(2), to }]);
+        let helpers = Vec::new();
+        let asked = alone.steps(alone.prober.next());
+        assert_eq!(asked, [Step::AskHelpers { target: member(2), helpers }]);
+        assert_eq!(alone.prober.next(), Now(0).plus_ms(PROBE_MS));
+        let last = alone.steps(alone.prober.next());
+        assert_eq!(last.first(), Some(&Step::Suspect(member(2))));
+    }
+
+    #[test]
+    fn an_answer_ends_the_probe_and_says_how_long_it_took() {
+        let mut alone = Alone::new(3, &[]);
+        let steps = alone.steps(Now(0));
+        let [Step::Ping { id: target, .. }] = &steps[..] else { panic!("{steps:?}") };
+        let other = if *target == id(2) { id(3) } else { id(2) };
+        let Alone { prober, table, .. } = &mut alone;
+        assert_eq!(prober.answered(Now(5), &other, table), None, "it was not asked");
+        let answered = Answered { indirect: false, took_us: 9 };
+        assert_eq!(prober.answered(Now(9), target, table), Some(answered));
+        assert_eq!(prober.answered(Now(10), target, table), None, "once");
+        assert_eq!(prober.next(), Now(0).plus_ms(PROBE_MS));
+    }
+
+    #[test]
+    fn a_member_called_confirmed_is_asked_three_times() {
+        let mut alone = Alone::new(2, &[]);
+        assert!(alone.prober.ask_later(member(2), 1));
+        assert!(!alone.prober.ask_later(member(2), 1), "it is there already");
+        let to = member(2).swim_addr().expect("an address");
+        let mut steps = Vec::new();
+        while !steps.contains(&Step::Confirm(member(2))) {
+            steps.extend(alone.steps(alone.prober.next()));
+        }
+        let asked = steps.iter().filter(|step| **step == Step::Ask { to }).count();
+        assert_eq!(asked, 3);
+    }
+
+    #[test]
+    fn a_lone_member_rests_and_one_with_initial_peers_looks_for_them() {
+        let mut alone = Alone::new(1, &[]);
+        assert_eq!(alone.steps(Now(0)), []);
+        assert_eq!(alone.prober.next(), Now::NEVER);
+        let peers = vec!["10.0.0.9:9638".parse().expect("an address")];
+        alone.prober.set_initial_peers(Now(1), &peers);
+        let due = alone.prober.next();
+        assert_eq!(due, Now(0).plus_ms(PROBE_MS));
+        assert_eq!(alone.steps(due), [Step::PingPeers(peers)]);
+        assert_eq!(alone.prober.next(), due.plus_ms(PROBE_MS));
     }
 }

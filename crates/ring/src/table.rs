@@ -256,6 +256,30 @@ impl Table {
         }
     }
 
+    /// A member is reachable from now on; it may not have heard what all the others know.
+    pub(crate) fn was_away(&mut self, place: Place, others: &Heat) {
+        let entry = &mut self.entries[place as usize];
+        self.heat.is_back(&mut entry.sent_members);
+        others.is_back(&mut entry.sent_others);
+    }
+
+    /// Nothing is left that a member needs, so later searches may begin here.
+    pub(crate) fn caught_up(&mut self, place: Place, others: &Heat) {
+        let entry = &mut self.entries[place as usize];
+        let present = entry.sent_members.present;
+        entry.sent_members = Cursor { present, ..self.heat.all_sent() };
+        let present = entry.sent_others.present;
+        entry.sent_others = Cursor { present, ..others.all_sent() };
+    }
+
+    /// Takes the members that are chosen for having been sent all there is.
+    pub(crate) fn forget_old_news(&mut self, others: &Heat, chosen: impl Fn(&Entry) -> bool) {
+        let (members, others) = (self.heat.all_sent(), others.all_sent());
+        for entry in self.entries.iter_mut().filter(|entry| chosen(entry)) {
+            (entry.sent_members, entry.sent_others) = (members, others);
+        }
+    }
+
     /// Starts the rumor about a member hot.
     pub(crate) fn start_hot(&mut self, place: Place) {
         self.heat.start(place);

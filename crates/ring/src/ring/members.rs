@@ -10,7 +10,7 @@ use crate::{
     member::{Health, Member, Membership},
     output::Event,
     ring::Ring,
-    table::{Entry, Place, Table},
+    table::{Entry, Place},
     time::Now,
 };
 
@@ -55,7 +55,7 @@ impl Ring {
         })?;
         if let Some(place) = self.table.find(&member.id) {
             self.table.at_mut(place).contact = true;
-            self.gossiper.contact(now);
+            self.gossip.contact(now);
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Ring {
         let greeter =
             told.is_some() || self.table.is_small() || greets(&self.me.id, &self.table, place);
         let (members, others) = if greeter {
-            self.gossiper.hurry(place);
+            self.gossip.hurry(place);
             (told.unwrap_or_default(), Cursor::default())
         } else {
             (self.table.heat.all_sent(), self.rumors.heat.all_sent())
@@ -138,17 +138,9 @@ impl Ring {
         (entry.sent_members, entry.sent_others) = (members, others);
         // a greeter that is new itself must not leave it out
         entry.contact = greeter;
-        self.was_away(place);
-        self.prober.somebody_there(now);
-        self.gossiper.somebody_there(now);
-    }
-
-    /// A member is reachable from now on; it may not have heard what all the others know.
-    pub(crate) fn was_away(&mut self, place: Place) {
-        let Table { entries, heat, .. } = &mut self.table;
-        let entry = &mut entries[place as usize];
-        heat.is_back(&mut entry.sent_members);
-        self.rumors.heat.is_back(&mut entry.sent_others);
+        self.table.was_away(place, &self.rumors.heat);
+        self.prober.resume(now);
+        self.gossip.resume(now);
     }
 
     /// A member talks again. What a Departed one was sent is forgotten; so it is by a few for a
@@ -162,9 +154,9 @@ impl Ring {
         if forget {
             let entry = self.table.at_mut(place);
             (entry.sent_members, entry.sent_others) = (Cursor::default(), Cursor::default());
-            self.gossiper.hurry(place);
+            self.gossip.hurry(place);
         }
-        self.was_away(place);
+        self.table.was_away(place, &self.rumors.heat);
     }
 
     /// Takes what another member says about a member (reference: ring §5.3).

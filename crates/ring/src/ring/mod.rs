@@ -2,8 +2,10 @@
 
 mod datagrams;
 mod elections;
+mod gossiping;
 mod leaving;
 mod members;
+mod probing;
 mod restoring;
 mod rumors;
 
@@ -21,7 +23,7 @@ use crate::{
     dropped::Dropped,
     election::Elections,
     envelope::Envelope,
-    gossip::Gossiper,
+    gossip::Gossip,
     input::{Command, Input},
     member::Member,
     outbox::{Outbox, Outgoing},
@@ -55,7 +57,7 @@ pub struct Ring {
     pub(crate) table: Table,
     pub(crate) rumors: RumorStores,
     pub(crate) prober: Prober,
-    pub(crate) gossiper: Gossiper,
+    pub(crate) gossip: Gossip,
     pub(crate) elections: Elections,
     pub(crate) awareness: Awareness,
     pub(crate) counters: Counters,
@@ -89,7 +91,7 @@ impl Ring {
             table: Table::new(hash_key),
             rumors: RumorStores::default(),
             prober: Prober::new(now, &config.initial_peers),
-            gossiper: Gossiper::default(),
+            gossip: Gossip::default(),
             elections: Elections::default(),
             awareness: Awareness::default(),
             counters: Counters::default(),
@@ -153,7 +155,7 @@ impl Ring {
         }
         self.run_refutations(now);
         self.run_prober(now);
-        self.run_gossiper(now);
+        self.run_gossip(now);
         self.run_elections(now);
         self.plan(now);
     }
@@ -169,7 +171,7 @@ impl Ring {
         self.planned = self
             .next_expiry()
             .min(self.prober.next())
-            .min(self.gossiper.next())
+            .min(self.gossip.next())
             .min(self.elections.next())
             .min(self.refutations.next())
             .max(now);
@@ -315,10 +317,6 @@ impl Ring {
         self.queue(Outgoing { output: Output::Send { to, bytes }, counts_as: Some(counts_as) });
     }
 
-    pub(crate) fn push(&mut self, push: u64, to: std::net::SocketAddr, messages: Vec<Bytes>) {
-        self.queue(Outgoing { output: Output::Push { push, to, messages }, counts_as: None });
-    }
-
     fn queue(&mut self, outgoing: Outgoing) {
         let Some(lost) = self.out.send(outgoing) else { return };
         self.count_drop(&Dropped::OutputsFull);
@@ -378,7 +376,7 @@ impl Ring {
         self.planned = now;
         self.awareness.lagged();
         self.table.postpone_suspects(late_us);
-        self.prober.wait_anew(now);
+        self.prober.extend(now);
         self.note(Event::Lagged { late_us });
     }
 

@@ -47,12 +47,12 @@ impl Ring {
         }
         self.restoring = false;
         if self.table.entries.iter().any(|entry| entry.id != self.me.id) {
-            self.prober.somebody_there(now);
-            self.gossiper.somebody_there(now);
+            self.prober.resume(now);
+            self.gossip.resume(now);
         }
         if !self.table.is_small() {
-            self.gossiper.is_at_home();
-            self.forget_old_news(|_| true);
+            self.gossip.is_at_home();
+            self.table.forget_old_news(&self.rumors.heat, |_| true);
             self.start_own_hot();
         }
     }
