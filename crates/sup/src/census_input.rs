@@ -1,4 +1,4 @@
-//! From the ring's view to what the census is made of (reference: ring §15.1).
+//! Conversion of the ring's view into input of the census (reference: ring §15.1).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,8 +9,8 @@ use roost_census::{
 use roost_ident::{ElectionStatus, ServiceGroup};
 use roost_ring::{Rumors, View, rumor};
 
-/// Takes what is different between two views into the census. Rumors of groups whose name is no
-/// service group are left out: no document and no template could show them.
+/// Applies the differences between two views to the census. Leaves out rumors of groups without a
+/// valid name: no document and no template could show them.
 pub(crate) fn update(
     census: &mut Census,
     before: &View,
@@ -19,7 +19,7 @@ pub(crate) fn update(
     decrypt: Decrypt<'_>,
 ) -> Update {
     let groups = changed_groups(census, before, view, keys_changed);
-    // Ids and groups are kept in other forms by the ring; the census borrows these.
+    // The ring stores ids and groups in another form; the census borrows these.
     let services: Vec<_> = groups
         .iter()
         .flat_map(|group| of_group(&view.services, group))
@@ -81,8 +81,8 @@ pub(crate) fn update(
     census.update(&input, decrypt)
 }
 
-/// Groups of which something is different, that somebody here looks at since, whose config may have
-/// been read since, or that have something which a new key may open.
+/// Groups that have changed, became visible, may have a newly read config, or have contents that a
+/// new key may decrypt.
 fn changed_groups(
     census: &Census,
     before: &View,
@@ -195,20 +195,20 @@ mod tests {
         }
     }
 
-    /// What a census knows of a group, as text that can be compared.
+    /// The groups of a census as comparable text.
     fn groups(census: &Census) -> String {
         census.groups().map(|group| format!("{group:?}\n")).collect()
     }
 
     #[test]
-    fn what_is_different_between_two_views_is_all_that_the_census_needs() {
+    fn the_differences_of_two_views_suffice_for_the_census() {
         let me = Me { id: MemberId::from_bits(1), incarnation: 0, port: 1, permanent: false };
         let id = me.id.to_string();
         let mut ring = Ring::new(Config::default(), me, None, 1, Now(0));
         let nothing = View::empty(MemberId::from_bits(1));
         let mut before = ring.view();
         let (mut whole, mut partly) = (Census::new(&id), Census::new(&id));
-        // the key comes late
+        // the key arrives late
         let mut keys = 0;
         for command in [
             apply("db.default", 1, "port = 1"),

@@ -1,10 +1,10 @@
-//! The one place that asks what time it is.
+//! The only place that reads the clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use roost_service::Now;
 
-/// Counts from the start of the Supervisor.
+/// Time since the start of the Supervisor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
@@ -15,15 +15,15 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// Now, for state machines.
+    /// The current time, for state machines.
     pub(crate) fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { mono_ms: milliseconds(self.start.elapsed()), unix_ms: milliseconds(unix) }
     }
 
-    /// When a time of a state machine comes.
+    /// The instant of a state machine's time.
     pub(crate) fn instant(&self, mono_ms: u64) -> Instant {
-        // Far enough for "never" without running over.
+        // Far enough for "never" without overflow.
         self.start + Duration::from_millis(mono_ms.min(u64::from(u32::MAX) * 1000))
     }
 }

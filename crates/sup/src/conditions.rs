@@ -1,5 +1,5 @@
-//! What is wrong with this Supervisor, as opposed to one of its services, while it goes on: a
-//! disk that takes nothing, a peer whose name cannot be resolved.
+//! Conditions of this Supervisor, as opposed to those of a service, during which it continues: a
+//! hanging disk, a peer whose name cannot be resolved.
 //!
 //! Each condition is logged when it appears and when it ends, and counted in `/metrics`.
 
@@ -13,7 +13,7 @@ use crate::{metrics::Metrics, output::Output};
 /// Kinds of conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// The disk below the state files does not answer.
+    /// The disk of the state files hangs.
     DiskHangs,
     /// A peer cannot be resolved, or the file with peers cannot be read.
     PeerUnresolved,
@@ -27,7 +27,7 @@ impl Kind {
         }
     }
 
-    /// The key of its lines.
+    /// Key of its log lines.
     const fn key(self) -> &'static str {
         match self {
             Self::DiskHangs => "MR",
@@ -36,10 +36,10 @@ impl Kind {
     }
 }
 
-/// The conditions there are. Cheap to clone.
+/// The present conditions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Conditions {
-    /// By kind and what it is about.
+    /// By kind and subject.
     present: Arc<Mutex<BTreeMap<(Kind, String), String>>>,
     output: Output,
     metrics: Metrics,
@@ -53,12 +53,12 @@ impl Conditions {
         Self { present: Arc::default(), output: output.clone(), metrics: metrics.clone() }
     }
 
-    /// Something is wrong; logged when it is new.
+    /// Starts a condition; logs it when it is new.
     pub(crate) fn appear(&self, kind: Kind, about: &str, line: &str) {
         self.set(kind, about, Some(line), line);
     }
 
-    /// Something is right; logged when it was wrong before.
+    /// Ends a condition; logs it when it was present.
     pub(crate) fn end(&self, kind: Kind, about: &str, line: &str) {
         self.set(kind, about, None, line);
     }
@@ -77,7 +77,7 @@ impl Conditions {
         }
     }
 
-    /// Everything of a kind that is wrong: what it is about.
+    /// Subjects of all present conditions of a kind.
     pub(crate) fn of(&self, kind: Kind) -> Vec<String> {
         let all = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         all.keys().filter(|(other, _)| *other == kind).map(|(_, about)| about.clone()).collect()

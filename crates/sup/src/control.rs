@@ -20,10 +20,10 @@ const SECRET_BYTES: usize = 64;
 /// Longest secret file that is read.
 const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Requests on their way to the Supervisor's queue. That queue has no limit of its own: the server
-/// lets no more than [`server::MAX_CONVERSATIONS`] requests be unanswered.
+/// allows no more than [`server::MAX_CONVERSATIONS`] unanswered requests.
 const REQUESTS_MAX: usize = 1;
 
-/// Why there is no control gateway.
+/// Why the control gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The secret file cannot be read or written.
@@ -31,41 +31,41 @@ pub enum ControlError {
     Secret {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system error.
         source: io::Error,
     },
-    /// The secret file holds nothing.
+    /// The secret file is empty.
     #[error("{path}: {source}")]
     Empty {
         /// The file.
         path: String,
-        /// What to do.
+        /// The remedy.
         source: EmptySecret,
     },
-    /// TLS files.
+    /// A TLS file cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The port cannot be had.
+    /// The port is not available.
     #[error("Unable to bind the control gateway to {address}. {}", ports::remedy(.source, ports::CTL))]
     Bind {
-        /// Where it should listen.
+        /// The listen address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system error.
         source: io::Error,
     },
 }
 
-/// A gateway that is ready to listen.
+/// A checked gateway, not yet listening.
 #[derive(Debug)]
 pub(crate) struct Control {
     config: ServerConfig,
 }
 
 impl Control {
-    /// Reads the secret, or makes one, and the TLS files.
+    /// Reads or creates the secret, and reads the TLS files.
     ///
     /// # Errors
-    /// A secret that exists is never replaced unless it is damaged: clients have it.
+    /// An existing secret is replaced only if it is damaged, because clients use it.
     pub(crate) fn prepare(
         config: &CtlConfig,
         secret: &Path,
@@ -79,7 +79,7 @@ impl Control {
         Ok(Self { config: ServerConfig { secret, tls, observer: std::sync::Arc::new(metrics) } })
     }
 
-    /// Hands requests to the Supervisor until the token is cancelled.
+    /// Forwards requests to the Supervisor until the token is cancelled.
     pub(crate) fn serve(
         self,
         listener: TcpListener,
@@ -99,7 +99,7 @@ impl Control {
     }
 }
 
-/// What is wrong with TLS settings that have no effect, if there are any.
+/// A warning about TLS settings without effect, if there are any.
 pub(crate) fn tls_without_key(config: &CtlConfig) -> Option<String> {
     let named = [
         ("--ctl-server-certificate", &config.tls_certs),
@@ -120,14 +120,13 @@ pub(crate) fn tls_without_key(config: &CtlConfig) -> Option<String> {
 /// Listens on the address of the control gateway.
 ///
 /// # Errors
-/// When the port cannot be had.
+/// When the port is not available.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ControlError> {
     TcpListener::bind(address).await.map_err(|source| ControlError::Bind { address, source })
 }
 
-/// Reads the secret, or makes one. A file that no person wrote, an empty one among them, is set
-/// aside: clients on this machine find the new secret, and the others are told that theirs does
-/// not match.
+/// Reads or creates the secret. Sets a damaged file aside, for example an empty one: clients on
+/// this machine then find the new secret, and others get a mismatch.
 fn read_or_make(path: &Path, metrics: &Metrics) -> Result<Secret, ControlError> {
     let failed = |source| ControlError::Secret { path: path.display().to_string(), source };
     let problem = match roost_files::read(path, SECRET_FILE_BYTES_MAX) {
@@ -150,7 +149,7 @@ fn secret(path: &Path, text: &str) -> Result<Secret, ControlError> {
         .map_err(|source| ControlError::Empty { path: path.display().to_string(), source })
 }
 
-/// Makes a secret; on disk when it returns, because clients are given it next.
+/// Creates a secret, durably, because clients use it next.
 fn make(path: &Path) -> io::Result<Secret> {
     use base64::Engine;
     let bytes = roost_crypto::random_bytes::<SECRET_BYTES>().map_err(io::Error::other)?;
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_secret_is_for_its_owner_alone() {
+    fn a_new_secret_is_readable_only_for_its_owner() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("CTL_SECRET");
         read_or_make(&path, &metrics()).unwrap();
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_power_cut_leaves_is_no_secret() {
+    fn a_file_damaged_by_a_power_failure_is_not_a_secret() {
         for damaged in [b"".as_slice(), b" \n", &[0; 88], b"\xff\xfe", &[b'a'; 100_000]] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("CTL_SECRET");

@@ -1,4 +1,4 @@
-//! The HTTP gateway's start: token, TLS, port (reference: http-api §2).
+//! Start of the HTTP gateway: token, TLS, port (reference: http-api §2).
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     VERSION, config::HttpConfig, metrics::Metrics, output::Output, ports, system, systemd, vital,
 };
 
-/// Pause before a port that is taken is tried again while services are taken back.
+/// Pause before a taken port is tried again while reattaching to services.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Fewest and most connections that are kept open; each costs up to 32 KiB.
+/// Fewest and most open connections; each costs up to 32 KiB.
 const CONNECTIONS_MIN: usize = 100;
 const CONNECTIONS_MAX: usize = 512;
 
@@ -26,13 +26,13 @@ pub enum HttpError {
     /// The token cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// TLS files.
+    /// A TLS file cannot be used.
     #[error("{error} ({why})", error = .0, why = cause(.0))]
     Tls(TlsError),
     /// `--certs` without `--key`, or the other way round.
     #[error("HTTP TLS needs both a key and certificates: give --key and --certs.")]
     HalfTls,
-    /// The port.
+    /// The port is not available.
     #[error("{error} {remedy}", error = .0, remedy = ports::remedy(&.0.source, ports::HTTP))]
     Bind(#[from] BindError),
     /// A figure could not be registered.
@@ -40,20 +40,20 @@ pub enum HttpError {
     Metrics(String),
 }
 
-/// What is wrong with a TLS file.
+/// Description of a TLS error.
 fn cause(error: &TlsError) -> String {
     std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }
 
-/// Where the gateway is, with the real port when none was named.
+/// Address of the gateway, with the actual port if none was given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opened {
     pub(crate) address: SocketAddr,
-    /// False while the port is taken by somebody else.
+    /// False while another process holds the port.
     pub(crate) listens: bool,
 }
 
-/// A gateway that is checked and not open yet.
+/// A checked gateway, not yet open.
 #[derive(Debug)]
 pub(crate) struct Http {
     gateway: Gateway,
@@ -99,13 +99,13 @@ impl Http {
         Ok(Self { gateway, listen: config.listen, open_to_all })
     }
 
-    /// Opens the port; from now on documents are answered with 503 until the first snapshot.
+    /// Opens the port; documents are answered with 503 until the first snapshot.
     ///
-    /// With services to take back, a port that is taken is tried until it is free: they must
-    /// not be stopped because somebody else is in the way.
+    /// With services to reattach, a taken port is tried until it is free: they must not be stopped
+    /// because another process holds the port.
     ///
     /// # Errors
-    /// When the port cannot be had and there is nothing to take back.
+    /// When the port is not available and there is nothing to reattach.
     pub(crate) fn open(
         self,
         takes_back: bool,
@@ -114,7 +114,7 @@ impl Http {
     ) -> Result<Opened, HttpError> {
         if self.open_to_all {
             tracing::warn!(
-                "the HTTP API on {} shows configuration, secrets among it, to everybody who \
+                "the HTTP API on {} shows configuration, including secrets, to every client that \
                  reaches it; set HAB_SUP_GATEWAY_AUTH_TOKEN or HAB_FEAT_REDACT_HTTP",
                 self.listen
             );
@@ -152,7 +152,7 @@ impl Http {
     }
 }
 
-/// A quarter of the descriptors this process may open is for clients of the API.
+/// A quarter of this process's file descriptors is for clients of the API.
 fn connections() -> usize {
     let share = system::raise_descriptor_limit() / 4;
     usize::try_from(share).unwrap_or(CONNECTIONS_MAX).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)

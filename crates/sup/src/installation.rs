@@ -1,5 +1,5 @@
-//! Install and uninstall hooks, as the command line runs them too: rendered by the same templates,
-//! with the same user, directories and environment.
+//! Install and uninstall hooks, for the command line too: rendered from the same templates, with
+//! the same user, directories and environment.
 
 pub use crate::services::{
     environment::complete,

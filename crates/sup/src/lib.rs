@@ -1,21 +1,21 @@
-//! The running Supervisor: it owns the state, drives the cores, and shows what is going on.
+//! The running Supervisor: it owns the state, drives the cores, and publishes documents.
 //!
-//! Decisions are made in the pure crates (`service`, `ring`, `census`, `template`); here is the
+//! The pure crates (`service`, `ring`, `census`, `template`) make the decisions; this crate is the
 //! shell around them: sockets, files, timers, processes.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`config`] | what a Supervisor is told at its start |
+//! | [`config`] | configuration of a Supervisor |
 //! | `app` | the composition root |
 //! | `supervisor` | the one task that owns the state |
 //! | [`installation`] | hooks of installation, for the command line |
-//! | `services` | what a service is made of, its hooks and its files |
-//! | `documents` | from state to the documents of the API |
-//! | `ring`, `census_input`, `peers` | the ring's shell, and what the census takes from it |
+//! | `services` | building of services, their hooks and files |
+//! | `documents` | conversion of state into documents of the API |
+//! | `ring`, `census_input`, `peers` | the ring's shell, and its input to the census |
 //! | `control`, `load`, `http` | the gateways, and commands that change specs |
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
-//! | `vital` | how everything beside the Supervisor's task is run |
+//! | `vital` | start of everything besides the Supervisor's task |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod app;
@@ -54,12 +54,12 @@ use output::Output;
 pub enum Exit {
     /// After an orderly shutdown, or to be started again with services left running.
     Done,
-    /// A failure that a new start would meet again; the launcher stops all services.
+    /// A failure that a restart would meet again; the launcher stops all services.
     Failed,
-    /// This Supervisor could not start in the place of a former one; the launcher keeps the
-    /// services and tries again.
+    /// This Supervisor could not replace a former one; the launcher keeps the services and tries
+    /// again.
     NotYet,
-    /// This member was departed by hand and may not come back.
+    /// This member was marked as departed and may not return.
     Departed,
     /// A part of it failed; the launcher keeps the services and starts a new one.
     Crashed,
@@ -79,8 +79,7 @@ impl Exit {
     }
 }
 
-/// Runs a Supervisor under its launcher until it ends. A start that fails is told on standard
-/// output.
+/// Runs a Supervisor under its launcher until it ends. Reports a failed start on standard output.
 #[must_use]
 pub fn run(config: SupConfig) -> Exit {
     roost_launch::name_process(roost_launch::line::SUPERVISOR);
@@ -102,7 +101,7 @@ pub fn run(config: SupConfig) -> Exit {
                 output.text(&format!("{error}\n"));
                 Exit::Failed
             });
-            // Work beside the Supervisor's task may hang on a disk; nobody waits for it now.
+            // Other work may hang on a disk; it is not awaited at this point.
             runtime.shutdown_background();
             exit
         }

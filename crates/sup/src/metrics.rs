@@ -1,4 +1,4 @@
-//! The Supervisor's own figures in `/metrics` (reference: http-api §14). Those of the ring that
+//! The Supervisor's own metrics in `/metrics` (reference: http-api §14). Those of the ring that
 //! Habitat does not have are in `metrics/ring.rs`.
 
 mod ring;
@@ -22,7 +22,7 @@ use roost_ident::Hook;
 use roost_ring::{Counters, Duration as Took};
 use roost_zmtp::{ListenStats, PoolStats};
 
-/// Handles of all figures. Cheap to clone.
+/// Handles of all metrics. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -91,7 +91,7 @@ impl Metrics {
         let blocked = &["type", "mode", "blocked"];
         let loops =
             histograms("hab_sup_run_loop_duration_seconds", "Time that one event took", &["loop"]);
-        // Shown before the first service is loaded.
+        // Visible before the first service is loaded.
         loops.with_label_values(&["service"]);
         Self {
             loops,
@@ -201,7 +201,7 @@ impl Metrics {
         &self.registry
     }
 
-    /// Measures what is only measured on demand.
+    /// Updates metrics that are measured only on demand.
     pub(crate) fn refresh(&self) {
         let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
         // One of them is the directory being read.
@@ -245,7 +245,7 @@ impl Metrics {
         self.gossip_sent.with_label_values(&[step, "failure"]).inc();
     }
 
-    /// Takes over what the ring counts.
+    /// Applies the ring's counters.
     pub(crate) fn ring(&self, counters: &Counters, incarnation: u64, awareness: u32) {
         self.incarnation.set(signed(incarnation));
         self.awareness.set(awareness.into());
@@ -320,7 +320,7 @@ impl Metrics {
         }
     }
 
-    /// Takes over what the gossip connections count.
+    /// Applies the counters of the gossip connections.
     pub(crate) fn transport(&self, listener: &ListenStats, pool: &PoolStats) {
         self.connections.with_label_values(&["in"]).set(signed(listener.open));
         self.connections.with_label_values(&["out"]).set(signed(pool.open));
@@ -329,7 +329,7 @@ impl Metrics {
     }
 }
 
-/// Brings a counter to a number that was counted elsewhere.
+/// Raises a counter to a number that was counted elsewhere.
 fn raise(counter: &IntCounterVec, labels: &[&str], to: u64) {
     let counter = counter.with_label_values(labels);
     counter.inc_by(to.saturating_sub(counter.get()));

@@ -1,9 +1,9 @@
-//! Where the ring is looked for: `--peer`, and `--peer-watch-file` with one address a line
+//! Initial peers of the ring: `--peer`, and `--peer-watch-file` with one address per line
 //! (reference: ring §13).
 //!
-//! Names are resolved beside everything else, because a name server may not answer: at the start
-//! of a machine it often comes later. A name that cannot be resolved is a condition and costs only
-//! itself; it is tried again until it can be.
+//! Names are resolved in the background, because a name server may not answer: during boot it often
+//! starts later. An unresolved name is a condition that affects no other; it is retried until it
+//! succeeds.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -27,26 +27,26 @@ use crate::{
     vital,
 };
 
-/// Port of a peer that names none.
+/// Default port of a peer.
 const PORT: u16 = 9638;
-/// Most lines that are looked at.
+/// Most lines that are read.
 const LINES_MAX: usize = 10_000;
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Names that are resolved at once.
+/// Names resolved at a time.
 const LOOKUPS_MAX: usize = 8;
-/// From a failure to the next attempt: doubles up to the greatest.
+/// Pause after a failure: doubles up to the greatest.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Handle of the task that resolves peers.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers {
-    /// One message that waits is enough: the file is read as it is then.
+    /// One waiting message suffices: the file is read in its current state.
     again: mpsc::Sender<()>,
 }
 
-/// Where peers are named.
+/// Source of the peers.
 #[derive(Debug, Clone)]
 enum Source {
     Given(Vec<String>),
@@ -54,7 +54,7 @@ enum Source {
 }
 
 impl Peers {
-    /// Starts to resolve what the configuration names.
+    /// Starts to resolve the configured peers.
     pub(crate) fn start(config: &RingConfig, ring: RingHandle, conditions: Conditions) -> Self {
         let source = match &config.peer_watch_file {
             Some(path) => Source::File(path.clone()),
@@ -67,12 +67,12 @@ impl Peers {
 
     /// The file has changed.
     pub(crate) fn reread(&self) {
-        // Full: it is about to be read anyway. Closed: the process is ending.
+        // Full: it will be read anyway. Closed: the process is ending.
         let _ = self.again.try_send(());
     }
 }
 
-/// The peers that need no name server: what the ring is started with.
+/// The peers given as addresses: the ring starts with them.
 pub(crate) fn literals(names: &[String]) -> Vec<SocketAddr> {
     names.iter().filter_map(|name| with_port(name).parse().ok()).collect()
 }
@@ -104,8 +104,8 @@ async fn follow(
     }
 }
 
-/// Reads and resolves everything once. Returns the peers, unless the file cannot be read: then
-/// those of before stay; and whether nothing is missing.
+/// Reads and resolves everything once. Returns the peers, or the former ones when the file cannot
+/// be read; and whether all were resolved.
 async fn look(
     source: &Source,
     ring: &RingHandle,
@@ -124,7 +124,7 @@ async fn look(
                 Ok(Ok(text)) => {
                     let line = format!("The file with peers {about} can be read again");
                     conditions.end(Kind::PeerUnresolved, &about, &line);
-                    // A missing file is an empty one.
+                    // A missing file counts as empty.
                     lines(&text.unwrap_or_default())
                 }
                 Ok(Err(error)) => {
@@ -136,7 +136,7 @@ async fn look(
             }
         }
     };
-    // What needs no name server does not wait for one.
+    // Addresses do not wait for a name server.
     let known = literals(&names);
     if before.is_none() && !known.is_empty() && known.len() < names.len() {
         ring.command(Command::SetInitialPeers(known));
@@ -144,7 +144,7 @@ async fn look(
     let resolved = resolve_all(&names).await;
     for gone in conditions.of(Kind::PeerUnresolved) {
         if !names.contains(&gone) {
-            let line = format!("Peer {} is no longer looked for", shown(&gone));
+            let line = format!("Peer {} is no longer needed", shown(&gone));
             conditions.end(Kind::PeerUnresolved, &gone, &line);
         }
     }
@@ -168,13 +168,13 @@ async fn look(
     (Some(peers), complete)
 }
 
-/// The lines that name a peer.
+/// The lines that contain a peer.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.take(LINES_MAX).map(str::to_owned).collect()
 }
 
-/// Resolves several at a time, in any order, so that one name server that hangs holds up few.
+/// Resolves several at a time, in any order, so that one hanging name server delays few.
 async fn resolve_all(names: &[String]) -> Vec<Result<SocketAddr, String>> {
     let turns = Arc::new(Semaphore::new(LOOKUPS_MAX));
     let mut lookups = JoinSet::new();
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_name_that_cannot_be_resolved_costs_only_itself() {
+    async fn an_unresolved_name_affects_no_other() {
         let names = ["127.0.0.1:7", "no such host", "127.0.0.2"].map(str::to_owned);
         let found = resolve_all(&names).await;
         assert_eq!(found[0], Ok(SocketAddr::from(([127, 0, 0, 1], 7))));

@@ -1,4 +1,4 @@
-//! What to do about a port that cannot be had.
+//! Advice about an unavailable port.
 
 use std::io;
 
@@ -12,7 +12,7 @@ pub(crate) const CTL: Setting = ("--listen-ctl", "HAB_LISTEN_CTL");
 /// Of gossip.
 pub(crate) const GOSSIP: Setting = ("--listen-gossip", "HAB_LISTEN_GOSSIP");
 
-/// Why the port cannot be had, and which option names another one.
+/// Why the port is not available, and which option selects another one.
 pub(crate) fn remedy(error: &io::Error, (option, variable): Setting) -> String {
     let why = match error.kind() {
         io::ErrorKind::AddrInUse => "Another process listens there; stop it, or choose".to_owned(),

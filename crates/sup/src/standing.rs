@@ -1,5 +1,5 @@
-//! What stands in the ring already: a command that would change nothing says so. The ring
-//! itself drops what is not newer without a word, as it must for what others gossip.
+//! Checks whether a command would change anything in the ring, so that it can be reported. The ring
+//! itself silently ignores what is not newer, as it must for gossip.
 
 use roost_ring::View;
 

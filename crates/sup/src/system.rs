@@ -1,11 +1,11 @@
-//! What this machine is called and which address it shows to others (reference: services §15.1).
+//! Host name and advertised address of this machine (reference: services §15.1).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Asked for when `HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR` names nothing else. No packet is
-/// sent: connecting a UDP socket only makes the kernel choose a route.
+/// Default of `HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR`. No packet is sent: connecting a UDP socket
+/// only makes the kernel choose a route.
 const LOOKUP_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), 53);
 
 /// The address of this machine as seen by others: the local address of the route to the
@@ -20,11 +20,11 @@ pub(crate) fn outbound_ip(lookup: Option<&str>) -> IpAddr {
     local().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }
 
-/// Most descriptors this process asks for; more would only cost the kernel.
+/// Most file descriptors of this process; more would only cost the kernel.
 const DESCRIPTORS_MAX: u64 = 65_536;
 
-/// Raises this process's own limit of open files as far as it may, and returns it. Services
-/// keep the limit that the launcher was started with.
+/// Raises this process's limit of open files as far as allowed, and returns it. Services keep the
+/// launcher's original limit.
 pub(crate) fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let hard = limit.maximum.unwrap_or(DESCRIPTORS_MAX);
@@ -35,14 +35,14 @@ pub(crate) fn raise_descriptor_limit() -> u64 {
     }
 }
 
-/// The host name, or `localhost` when it has none that is text.
+/// The host name, or `localhost` when it is not valid text.
 pub(crate) fn hostname() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }
 
-/// Randomness that decides times and orders, no secrets. Without the system's source the time
-/// of day is random enough for that.
+/// Randomness for times and orders, not for secrets. If the system's source fails, the time of day
+/// suffices.
 pub(crate) fn seed() -> u64 {
     let mut bytes = [0; 8];
     match getrandom::fill(&mut bytes) {

@@ -1,9 +1,9 @@
-//! Parts without which a Supervisor would do nothing, or tell lies: when one of them panics, which
-//! is a bug of ours, the process ends. The launcher keeps the services and starts a new
-//! Supervisor, which takes them back.
+//! Parts without which a Supervisor would do nothing or report wrong state: when one of them
+//! panics, which is a bug, the process ends. The launcher keeps the services and starts a new
+//! Supervisor, which reattaches to them.
 //!
-//! Everything that runs beside the Supervisor's task is started here, but for connections of
-//! clients: what a stranger sends must not end more than his connection.
+//! Everything besides the Supervisor's task starts here, except connections of clients: input of a
+//! stranger must end only the stranger's connection.
 
 use std::{
     io::{self, Write as _},
@@ -15,11 +15,11 @@ use tokio::task::{self, JoinHandle};
 
 use crate::Exit;
 
-/// Runs work on templates and files of a user, so that a panic in it (which is a bug of ours)
-/// is the failure of one service and not the end of the Supervisor.
+/// Runs work on templates and files of a user, so that a panic in it (a bug) is the failure of one
+/// service and not the end of the Supervisor.
 ///
 /// # Errors
-/// What the panic said.
+/// The message of the panic.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -28,14 +28,14 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Held while a part works.
+/// Exists while a part works.
 struct Part(&'static str);
 
 impl Drop for Part {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Nothing of this process can be relied on, its own writer of lines neither; and
-            // whether this line can be written must not matter.
+            // Nothing in this process can be trusted any more, not even its own line writer; a
+            // failure to write this line must be ignored.
             let _ = writeln!(
                 io::stderr(),
                 "The part '{}' of the Supervisor has failed; this is a bug in Roost, please report \
@@ -55,7 +55,7 @@ pub(crate) fn spawn(name: &'static str, work: impl Future<Output = ()> + Send + 
     });
 }
 
-/// Runs something that may take as long as a disk wants.
+/// Runs work that may block on a disk.
 pub(crate) fn spawn_blocking<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -93,8 +93,8 @@ mod tests {
     /// Far longer than anything takes: only a failing test waits this long.
     const PATIENCE: Duration = Duration::from_secs(40);
 
-    /// What the process does that the test below starts: a part of each kind ends or fails, and
-    /// says so before; nothing but the failure ends the process early.
+    /// The process started by the test below: a part of each kind ends or fails, after announcing
+    /// it; only the failure ends the process early.
     #[test]
     #[ignore = "started by another test"]
     fn part() {

@@ -113,7 +113,7 @@ pub(crate) struct RunOptions {
     /// failed [default: 0]
     #[arg(long, help_heading = "Restarts of failed services")]
     pub(crate) service_max_backoff_period: Option<u64>,
-    /// The period of time in seconds without restarts after which the back-off starts anew
+    /// The period of time in seconds without restarts after which the back-off is reset
     /// [default: 300]
     #[arg(long, help_heading = "Restarts of failed services")]
     pub(crate) service_restart_cooldown_period: Option<u64>,

@@ -13,7 +13,7 @@ use roost_api::documents::{
 use roost_census::Content;
 use roost_ring::{Rumors, SysInfo, View, rumor};
 
-/// Makes the document of a view.
+/// The document of a view.
 pub(crate) fn document(view: &View) -> Butterfly {
     Butterfly {
         members: Store {
@@ -41,7 +41,7 @@ fn store<T, U>(rumors: &Rumors<T>, group: impl Fn(&Group<T>) -> U) -> Store<U> {
     Store { list, update_counter: rumors.update_counter }
 }
 
-/// Kinds with one rumor per group; a purged group has none.
+/// For kinds with one rumor per group; a purged group has none.
 fn first<T>(rumors: &Group<T>) -> Option<&T> {
     rumors.values().next().map(Arc::as_ref)
 }
@@ -61,7 +61,7 @@ fn member(entry: &(roost_ring::Member, roost_ring::Health)) -> (String, Member) 
     (member.id.to_string(), shown)
 }
 
-/// What a member exports, parsed while it is shown.
+/// Exports of a member, parsed while serialised.
 #[derive(Debug)]
 struct Exports(Bytes);
 
@@ -84,7 +84,7 @@ fn service(rumor: &rumor::Service) -> Service {
     }
 }
 
-/// Addresses as a service rumor tells them; ports beyond 65535 are no ports.
+/// Addresses in a service rumor; ports beyond 65535 are invalid.
 pub(crate) fn ring_sys(sys: &SysInfo) -> RingSys {
     let port = |port: u32| u16::try_from(port).unwrap_or_default();
     RingSys {

@@ -9,9 +9,8 @@ use roost_api::documents::{
 use roost_census::{Census, Content, Group, Member};
 use roost_ident::{ElectionStatus, MemberHealth};
 
-/// Documents of groups and members that did not change are those of the last time: a change of
-/// one member in a large ring costs one member. Bounded as the census is, whose groups and members
-/// stay for as long as those of the ring.
+/// Keeps documents of unchanged groups and members: a change of one member in a large ring costs
+/// one member. Bounded like the census, whose groups and members stay as long as those of the ring.
 #[derive(Debug, Default)]
 pub(crate) struct CensusDocuments {
     groups: BTreeMap<String, (Arc<Group>, Arc<CensusGroup>)>,
@@ -84,7 +83,7 @@ impl CensusDocuments {
     }
 }
 
-/// What the ring brought, parsed while it is shown.
+/// Content from the ring, parsed while serialised.
 #[derive(Debug)]
 struct Peek(Arc<Content>);
 

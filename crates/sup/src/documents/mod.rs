@@ -1,4 +1,4 @@
-//! The only place that turns state into the documents of the API; one file per document.
+//! The only place that converts state into documents of the API; one file per document.
 
 pub(crate) mod butterfly;
 pub(crate) mod census;

@@ -1,11 +1,11 @@
-//! State files that are none: a pipe, a directory, zeros after a power cut. What the Supervisor
-//! made itself it sets aside, says so, and goes on.
+//! Damaged state files: a pipe, a directory, zeros after a power failure. The Supervisor sets its
+//! own files aside, logs that, and continues.
 
 use std::path::Path;
 
 use crate::metrics::Metrics;
 
-/// Makes room in the place of a damaged file, and logs what happens instead.
+/// Sets a damaged file aside, and logs what replaces it.
 pub(crate) fn set_aside(
     metrics: &Metrics,
     file: &'static str,
@@ -21,7 +21,7 @@ pub(crate) fn set_aside(
     tracing::error!("{} is damaged ({problem}); {instead}. {kept}", path.display());
 }
 
-/// Why bytes are no text that a person or a program wrote; `None` when they are.
+/// Why bytes are not text written by a person or a program; `None` when they are.
 pub(crate) fn of_text(bytes: &[u8]) -> Option<&'static str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.trim().is_empty() => Some("it is empty"),

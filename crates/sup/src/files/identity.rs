@@ -1,4 +1,4 @@
-//! Who this Supervisor is: `MEMBER_ID` (reference: ring §12.1).
+//! Identity of this Supervisor: `MEMBER_ID` (reference: ring §12.1).
 
 use std::{fs, io, path::Path};
 
@@ -10,10 +10,10 @@ use crate::metrics::Metrics;
 const MODE: u32 = 0o644;
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 4096;
-/// Longest identity that is accepted; one of our own has 32 characters.
+/// Longest accepted identity; generated ones have 32 characters.
 const MEMBER_ID_MAX: usize = 128;
 
-/// Why there is no identity.
+/// Why the identity cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The file cannot be read or written.
@@ -21,10 +21,10 @@ pub enum IdentityError {
     Io {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system error.
         source: io::Error,
     },
-    /// The file holds something that is no identity.
+    /// The file contains an invalid identity.
     #[error(
         "The member id file {path} is corrupt: it must hold 1 to {MEMBER_ID_MAX} printable \
          characters without '/' or blanks. Remove it together with the directory 'data' beside \
@@ -36,15 +36,14 @@ pub enum IdentityError {
     },
 }
 
-/// Reads the identity, trailing white space removed, or makes a new one, durably.
+/// Reads the identity, without trailing white space, or creates one durably.
 ///
-/// A file that no person wrote (a directory, zeros, nothing at all) is set aside. The identity is
-/// then the one that the rumors beside it belong to, so that the ring sees the same member; where
-/// there are none, a new one.
+/// A damaged file (a directory, zeros, an empty file) is set aside. The identity is then that of
+/// the rumor file beside it, so that the ring sees the same member; without one, a new identity.
 ///
 /// # Errors
-/// When the file cannot be read or written, or holds a text that is no identity: somebody wrote
-/// it, and nobody but them knows what was meant.
+/// When the file cannot be read or written, or contains text that is not an identity: a person
+/// wrote it, and the intention is unknown.
 pub(crate) fn member_id(
     path: &Path,
     data: &Path,
@@ -76,7 +75,7 @@ pub(crate) fn member_id(
     make(path, former).map_err(io)
 }
 
-/// The member that the only rumor file belongs to.
+/// The member of the only rumor file.
 fn former_id(data: &Path) -> Option<String> {
     let entries = fs::read_dir(data).ok()?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -86,7 +85,7 @@ fn former_id(data: &Path) -> Option<String> {
     ids.next().filter(|_| ids.next().is_none())
 }
 
-/// Writes the identity; on disk when it returns, because others hear of it next.
+/// Writes the identity durably, because others see it next.
 fn make(path: &Path, id: Option<String>) -> io::Result<String> {
     let id = id.map_or_else(new_member_id, Ok)?;
     roost_pkg::write::write_atomic(path, id.as_bytes(), MODE)?;
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_identity_is_refused_and_kept() {
+    fn an_invalid_identity_is_refused_and_kept() {
         let place = Place::new();
         for bytes in [b"a/b".as_slice(), b"..", b"a b", &[b'a'; 200]] {
             fs::write(place.file(), bytes).unwrap();
@@ -177,6 +176,6 @@ mod tests {
         for name in ["abc.rst", "def.rst"] {
             fs::write(place.data().join(name), "").unwrap();
         }
-        assert_eq!(place.member_id().unwrap().len(), 32, "which of them cannot be known");
+        assert_eq!(place.member_id().unwrap().len(), 32, "ambiguous, so a new one");
     }
 }

@@ -1,4 +1,4 @@
-//! Files of the Supervisor: who it is, what it watches, how state reaches the disk.
+//! Files of the Supervisor: identity, watched files, durable state.
 
 pub(crate) mod damage;
 pub(crate) mod identity;

@@ -1,13 +1,12 @@
 //! Watching of files: spec directory, `user.toml`, plain directories, the peer file.
 //!
-//! One thread, so that a file system that hangs never stops the Supervisor. It watches the
-//! *directories* of its targets with inotify, or the nearest one that exists, arms itself again
-//! after each event (a watch on a directory that was removed and made again is dead), and
-//! compares fingerprints, so that it reports changes and not events. A change is reported when
-//! nothing more has changed for a moment: an editor that saves removes, writes and renames, and a
-//! file that is gone in between is not gone. Where links lead to a target, the directories of the
-//! links are watched too. Every 30 s it looks at all targets anyway: network file systems and bind
-//! mounts send no events.
+//! One thread, so that a hanging file system never blocks the Supervisor. It watches the
+//! *directories* of its targets with inotify, or the nearest existing one, renews the watches after
+//! each event (a watch on a removed directory is dead), and compares fingerprints, so that it
+//! reports changes and not events. It reports a change after a quiet moment: an editor that saves
+//! removes, writes and renames, and the file between these steps is not gone. It also watches the
+//! directories of links that lead to a target. Every 30 s it checks all targets without an event:
+//! network file systems and bind mounts send none.
 
 mod target;
 
@@ -35,15 +34,15 @@ pub(crate) use self::target::Target;
 use self::target::{directories_of, fingerprint};
 use crate::vital;
 
-/// How often every target is looked at even without an event.
+/// Interval of checks without an event.
 const SAFETY_POLL: Duration = Duration::from_secs(30);
-/// A change is reported when nothing has changed for so long,
+/// A change is reported after this quiet time,
 const QUIET: Duration = Duration::from_millis(200);
-/// or after this, when changes do not end.
+/// or after this time when changes continue.
 const QUIET_MAX: Duration = Duration::from_secs(3);
-/// Between two looks at everything, however many events come.
+/// Pause between two checks of everything, however many events arrive.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
-/// Directories in each other are gone through by recursion.
+/// Nested directories are visited recursively.
 const STACK_BYTES: usize = 1024 * 1024;
 
 /// Handle of the watching thread; dropping it ends the thread.
@@ -53,7 +52,7 @@ pub(crate) struct Watcher<K> {
     wake: OwnedFd,
 }
 
-/// What the thread is to take up: the newest of each key, so that a file system that hangs does
+/// Pending commands for the thread: only the newest of each key, so that a hanging file system does
 /// not make it grow. There are as many keys as services and directories.
 #[derive(Debug)]
 struct Commands<K>(Arc<Mutex<BTreeMap<K, Command>>>);
@@ -83,17 +82,17 @@ impl<K: Ord> Commands<K> {
 
 #[derive(Debug)]
 enum Command {
-    /// With true the key is reported as soon as it is watched.
+    /// With true the key is reported once it is watched.
     Watch(Vec<Target>, bool),
     Unwatch,
 }
 
 impl<K: Ord + Clone + Send + 'static> Watcher<K> {
-    /// Starts the thread. `report` is called on it with the key of a target that changed; it
-    /// returns false when nobody listens any more.
+    /// Starts the thread. It calls `report` with the key of a changed target; `report` returns
+    /// false when the receiver is gone.
     ///
     /// # Errors
-    /// When the kernel gives no inotify instance (`fs.inotify.max_user_instances`), pipe or
+    /// When the kernel provides no inotify instance (`fs.inotify.max_user_instances`), pipe or
     /// thread.
     pub(crate) fn start(report: impl Fn(K) -> bool + Send + 'static) -> io::Result<Self> {
         let inotify =
@@ -111,27 +110,26 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         Ok(Self { commands, wake })
     }
 
-    /// Watches targets under a key; replaces what the key stood for. The state of this moment
-    /// is the one that later states are compared with; a change of the former targets that was
-    /// not reported yet still is.
+    /// Watches targets under a key; replaces the key's former targets. Later states are compared
+    /// with the current one; an unreported change of the former targets is still reported.
     pub(crate) fn watch(&self, key: K, targets: Vec<Target>) {
         self.send(key, Command::Watch(targets, false));
     }
 
-    /// As [`Watcher::watch`], and reports the key once as soon as it is watched: for targets that
-    /// were read before, since what changed in between would be told by nobody.
+    /// As [`Watcher::watch`], and reports the key once when it is watched: for targets that were
+    /// read before, since a change in between would go unnoticed.
     pub(crate) fn watch_and_report(&self, key: K, targets: Vec<Target>) {
         self.send(key, Command::Watch(targets, true));
     }
 
-    /// Ends the watching of a key.
+    /// Stops watching a key.
     pub(crate) fn unwatch(&self, key: K) {
         self.send(key, Command::Unwatch);
     }
 
     fn send(&self, key: K, command: Command) {
         self.commands.add(key, command);
-        // A full pipe wakes just as well.
+        // A full pipe wakes the thread too.
         let _ = rustix::io::write(&self.wake, &[0]);
     }
 }
@@ -142,12 +140,12 @@ struct Watched {
     change: Option<Change>,
 }
 
-/// A change that is not reported yet.
+/// An unreported change.
 struct Change {
     fingerprint: u64,
-    /// Seen first.
+    /// First detection.
     since: Instant,
-    /// Seen last to be another one than before.
+    /// Last detection of a further change.
     last: Instant,
 }
 
@@ -162,8 +160,8 @@ impl Watched {
         fingerprint(&self.targets) != self.fingerprint
     }
 
-    /// Looks at the targets; true when a change is to be reported now. What is taken back before
-    /// that is reported all the same: it may have been read in between, for another reason.
+    /// Checks the targets; true when a change is to be reported now. A change that is reverted
+    /// before is still reported: the file may have been read in between for another reason.
     fn is_due(&mut self, now: Instant) -> bool {
         let found = fingerprint(&self.targets);
         if self.change.is_none() && found == self.fingerprint {
@@ -189,14 +187,14 @@ struct Thread<K> {
     woken: OwnedFd,
     commands: Commands<K>,
     targets: BTreeMap<K, Watched>,
-    /// Directories that are watched, by inotify's number.
+    /// Watched directories by inotify's number.
     armed: BTreeMap<i32, PathBuf>,
 }
 
 impl<K: Ord + Clone> Thread<K> {
     fn run(mut self, report: impl Fn(K) -> bool) {
         let mut next_safety_poll = Instant::now() + SAFETY_POLL;
-        // Events are pending, and when the targets may be looked at again.
+        // Whether events are pending, and when the targets may be checked again.
         let (mut stale, mut next_look) = (false, Instant::now());
         loop {
             let changes = self.targets.values().filter_map(|watched| watched.change.as_ref());
@@ -218,7 +216,7 @@ impl<K: Ord + Clone> Thread<K> {
             if looks || safety {
                 (stale, next_look) = (false, Instant::now() + LOOK_PAUSE);
             }
-            // Something may have changed between the first look at new targets and their watching.
+            // New targets may have changed between their first check and the start of watching.
             stale |= commands;
             if !due.into_iter().all(&report) || (looks || safety) && !self.report_changes(&report) {
                 return;
@@ -226,8 +224,7 @@ impl<K: Ord + Clone> Thread<K> {
         }
     }
 
-    /// Waits for something to do; true when there were events of the file system, `None` when
-    /// the handle is gone.
+    /// Waits for work; true when there were file system events, `None` when the handle is gone.
     fn wait(&self, until: Instant) -> Option<bool> {
         let timeout = until.saturating_duration_since(Instant::now());
         let timeout = Timespec {
@@ -236,7 +233,7 @@ impl<K: Ord + Clone> Thread<K> {
         };
         let mut fds =
             [PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
-        // An interrupted wait is a short one.
+        // An interrupted wait counts as a short one.
         let _ = poll(&mut fds, Some(&timeout));
         let woken = fds[1].revents();
         if woken.contains(PollFlags::IN) {
@@ -248,7 +245,7 @@ impl<K: Ord + Clone> Thread<K> {
         Some(self.drain_events())
     }
 
-    /// Reads all pending events; true when one of them can mean a change.
+    /// Reads all pending events; true when one of them may mean a change.
     fn drain_events(&self) -> bool {
         let mut relevant = false;
         let mut buffer = [MaybeUninit::uninit(); 4096];
@@ -263,8 +260,8 @@ impl<K: Ord + Clone> Thread<K> {
         relevant
     }
 
-    /// A regular file that was just created is still empty: its writer will close it and that
-    /// event counts. Links and directories come complete.
+    /// A newly created regular file is still empty: the event of its writer closing it counts.
+    /// Links and directories are complete when created.
     fn is_relevant(&self, wd: i32, flags: inotify::ReadFlags, name: Option<&OsStr>) -> bool {
         if flags != inotify::ReadFlags::CREATE {
             return true;
@@ -274,7 +271,7 @@ impl<K: Ord + Clone> Thread<K> {
             .map_or(true, |metadata| !metadata.is_file() || metadata.nlink() > 1)
     }
 
-    /// Takes up what was wanted; adds keys to report once they are watched.
+    /// Executes pending commands; adds keys to report once they are watched.
     fn take_commands(&mut self, due: &mut Vec<K>) -> bool {
         let commands = std::mem::take(&mut *self.commands.all());
         let any = !commands.is_empty();
@@ -282,8 +279,8 @@ impl<K: Ord + Clone> Thread<K> {
             match command {
                 Command::Watch(targets, report) => {
                     due.extend(report.then(|| key.clone()));
-                    // The old number of what has changed differs from that of the new targets,
-                    // so the change is still reported.
+                    // The old fingerprint of a changed key differs from that of the new targets, so
+                    // the change is still reported.
                     let fingerprint = match self.targets.get(&key) {
                         Some(known) if known.has_changed() => known.fingerprint,
                         Some(_) | None => fingerprint(&targets),
@@ -296,7 +293,7 @@ impl<K: Ord + Clone> Thread<K> {
         any
     }
 
-    /// Makes inotify watch just the directories that the targets need now.
+    /// Makes inotify watch exactly the directories that the targets need now.
     fn arm(&mut self) {
         let mut wanted = BTreeSet::new();
         for target in self.targets.values().flat_map(|watched| &watched.targets) {
@@ -312,21 +309,20 @@ impl<K: Ord + Clone> Thread<K> {
             | Flag::MOVE_SELF
             | Flag::ATTRIB
             | Flag::ONLYDIR;
-        // Adding a watch that exists returns its number; a directory that was replaced gets a
-        // new one. Where the limit of watches is reached the safety poll remains.
+        // Adding an existing watch returns its number; a replaced directory gets a new one. When
+        // the limit of watches is reached, the regular check remains.
         let armed: BTreeMap<i32, PathBuf> = wanted
             .into_iter()
             .filter_map(|path| Some((inotify::add_watch(&self.inotify, &path, flags).ok()?, path)))
             .collect();
         for number in self.armed.keys().filter(|number| !armed.contains_key(number)) {
-            // Fails for a directory that is gone, whose watch went with it.
+            // Fails for a removed directory, whose watch is gone too.
             let _ = inotify::remove_watch(&self.inotify, *number);
         }
         self.armed = armed;
     }
 
-    /// Reports each key whose targets are not what they were and do not change any more; false
-    /// when nobody listens.
+    /// Reports each key whose targets have changed and are quiet; false when the receiver is gone.
     fn report_changes(&mut self, report: &impl Fn(K) -> bool) -> bool {
         for (key, watched) in &mut self.targets {
             if watched.is_due(Instant::now()) && !report(key.clone()) {

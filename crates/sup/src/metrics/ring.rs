@@ -1,5 +1,5 @@
-//! Figures of the ring that Habitat does not have: traffic in bytes that adds up, suspicions,
-//! connections that were not to our liking. Label values are constants.
+//! Metrics of the ring that Habitat does not have: total traffic in bytes, suspicions, refused
+//! connections. Label values are constants.
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use roost_ring::{Counters, Health, Tally};
@@ -7,7 +7,7 @@ use roost_zmtp::ListenStats;
 
 use super::{raise, register};
 
-/// Handles of these figures. Cheap to clone.
+/// Handles of these metrics. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct RingFigures {
     swim_bytes: IntCounterVec,
@@ -74,7 +74,7 @@ impl RingFigures {
         self.swim_failures.inc();
     }
 
-    /// Takes over what the ring counts.
+    /// Applies the ring's counters.
     pub(super) fn count(&self, counters: &Counters) {
         let sent = counters.swim_sent.iter().map(|(kind, tally)| (kind.as_str(), "out", tally));
         let received =
@@ -105,7 +105,7 @@ impl RingFigures {
         }
     }
 
-    /// Takes over what the listener for gossip counts.
+    /// Applies the counters of the gossip listener.
     pub(super) fn count_connections(&self, listener: &ListenStats) {
         for (reason, count) in [
             ("too_many", listener.refused_total),

@@ -1,11 +1,11 @@
-//! Figures of the Supervisor's own upkeep: its state files, its queues, and what needs an
+//! Metrics of the Supervisor itself: its state files, its queues, and conditions that need an
 //! operator. Label values are constants.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::{register, signed};
 
-/// Handles of these figures. Cheap to clone.
+/// Handles of these metrics. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct UpkeepFigures {
     waiting: IntGauge,
@@ -67,12 +67,12 @@ impl UpkeepFigures {
 }
 
 impl super::Metrics {
-    /// State files whose newest content is not on disk.
+    /// Number of state files whose newest content is not on disk.
     pub(crate) fn state_writes_waiting(&self, count: usize) {
         self.upkeep.waiting.set(signed(count as u64));
     }
 
-    /// A newer content took the place of one that was not written yet.
+    /// A newer content replaced one that was not written yet.
     pub(crate) fn state_write_replaced(&self) {
         self.upkeep.replaced.inc();
     }
@@ -87,12 +87,12 @@ impl super::Metrics {
         self.upkeep.damaged.with_label_values(&[file]).inc();
     }
 
-    /// How many conditions of a kind there are.
+    /// Number of present conditions of a kind.
     pub(crate) fn conditions(&self, kind: &'static str, count: usize) {
         self.upkeep.conditions.with_label_values(&[kind]).set(signed(count as u64));
     }
 
-    /// How many messages wait in a queue.
+    /// Number of messages waiting in a queue.
     pub(crate) fn queued(&self, queue: &'static str, count: usize) {
         self.upkeep.queued.with_label_values(&[queue]).set(signed(count as u64));
     }

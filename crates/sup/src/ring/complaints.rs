@@ -1,5 +1,5 @@
-//! Who sends what this ring cannot use: said once per peer and minute, so that a wrong ring key
-//! is found, and a flood does not fill the log.
+//! Log lines about peers whose messages this ring cannot use: one per peer and minute, so that a
+//! wrong ring key is noticed, and a flood does not fill the log.
 
 use std::{
     collections::HashMap,
@@ -9,13 +9,13 @@ use std::{
 
 use roost_ring::Dropped;
 
-/// Time in which one peer gets one line.
+/// Time in which each peer gets one line.
 const PERIOD: Duration = Duration::from_mins(1);
-/// Peers that are told apart. Senders of datagrams can be made up; what is beyond is counted in
-/// the metrics only.
+/// Most peers that are tracked. Senders of datagrams can be forged; further ones are counted only
+/// in the metrics.
 const PEERS_MAX: usize = 64;
 
-/// When which peer was complained about.
+/// Time of the last line about each peer.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     peers: HashMap<IpAddr, Told>,
@@ -24,12 +24,12 @@ pub(super) struct Complaints {
 #[derive(Debug)]
 struct Told {
     at: Instant,
-    /// Messages since then.
+    /// Messages dropped since then without a line.
     unsaid: u64,
 }
 
 impl Complaints {
-    /// The line for the log about a dropped message, if it is time for one.
+    /// The log line about a dropped message, if one is due.
     pub(super) fn about(
         &mut self,
         now: Instant,
@@ -56,13 +56,13 @@ impl Complaints {
         self.peers.insert(peer, Told { at: now, unsaid: 0 });
         let more = match unsaid {
             0 => String::new(),
-            unsaid => format!(" ({unsaid} more since this was last said)"),
+            unsaid => format!(" ({unsaid} more since the last such line)"),
         };
         Some(format!("Dropped a message of the ring from {peer}: {dropped}{more}"))
     }
 }
 
-/// False for what happens in a healthy ring.
+/// False for messages that a healthy ring drops too.
 fn is_the_senders_fault(dropped: &Dropped) -> bool {
     !matches!(
         dropped,
@@ -82,7 +82,7 @@ mod tests {
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
 
     #[test]
-    fn a_peer_is_told_once_a_minute_and_by_its_address() {
+    fn a_peer_gets_one_line_per_minute_with_its_address() {
         let mut complaints = Complaints::default();
         let start = Instant::now();
         let line = complaints.about(start, PEER, &Dropped::Undecryptable).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_senders_neither_fill_the_log_nor_silence_it_for_ever() {
+    fn forged_senders_neither_fill_the_log_nor_silence_it() {
         let mut complaints = Complaints::default();
         let start = Instant::now();
         let mut lines = 0;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_blamed_for_a_late_question() {
+    fn a_late_question_causes_no_line() {
         let mut complaints = Complaints::default();
         assert_eq!(complaints.about(Instant::now(), PEER, &Dropped::UnknownTarget), None);
     }

@@ -16,7 +16,7 @@ const MODE: u32 = 0o600;
 /// Longest incarnation file that is read; the greatest number has 20 digits.
 const INCARNATION_BYTES_MAX: u64 = 1024;
 
-/// Where the ring's state is kept.
+/// Location of the ring's state.
 #[derive(Debug)]
 pub(super) struct Disk {
     incarnation: PathBuf,
@@ -35,9 +35,9 @@ impl Disk {
         }
     }
 
-    /// The incarnation; 0 for a member that was never here. When it is lost, one higher than
-    /// what the rumors of the last run say of this member. The ring may know a higher one still:
-    /// the first that answers says so, and this member refutes it with the next.
+    /// The incarnation; 0 for a new member. When it is lost, one higher than in the rumors of the
+    /// last run. The ring may know a higher one still: the first answer contains it, and this
+    /// member refutes it with the next.
     pub(super) fn read_incarnation(&self, me: &MemberId, restored: Option<&Stores>) -> u64 {
         let known = restored.and_then(|stores| {
             let own = stores.members.iter().filter(|membership| membership.member.id == *me);
@@ -58,7 +58,7 @@ impl Disk {
         };
         if let Some(problem) = problem {
             let instead = format!(
-                "this member goes on with incarnation {next}, and with a higher one as soon as \
+                "this member continues with incarnation {next}, and with a higher one as soon as \
                  the ring knows one"
             );
             damage::set_aside(&self.metrics, "INCARNATION", &self.incarnation, &problem, &instead);
@@ -67,7 +67,7 @@ impl Disk {
         next
     }
 
-    /// Writes the incarnation; a failure is told, and the write tried again later.
+    /// Writes the incarnation; logs a failure, and the write is tried again later.
     pub(super) async fn write_incarnation(store: Store, path: PathBuf, incarnation: u64) {
         let bytes = incarnation.to_string().into_bytes();
         if let Err(error) = store.write(&path, bytes.clone(), MODE).await {
@@ -80,8 +80,7 @@ impl Disk {
         (self.store.clone(), self.incarnation.clone())
     }
 
-    /// The rumors of the last run. A file that cannot be used is set aside for whoever wants to
-    /// look at it.
+    /// The rumors of the last run. An unusable file is set aside for diagnosis.
     pub(super) fn read_stores(&self) -> Option<Stores> {
         let problem = match self.read_data_file() {
             Ok(None) => return None,
@@ -97,8 +96,8 @@ impl Disk {
         None
     }
 
-    /// The bytes of the data file, no more than its header speaks of: a damaged file can be of
-    /// any size.
+    /// The bytes of the data file, up to the length in its header: a damaged file can have any
+    /// size.
     fn read_data_file(&self) -> Result<Option<Vec<u8>>, String> {
         let file = roost_files::open(&self.stores).map_err(|error| error.reason())?;
         let Some(mut file) = file else { return Ok(None) };
@@ -116,7 +115,7 @@ impl Disk {
         Ok(Some(bytes))
     }
 
-    /// Writes the rumors some time soon.
+    /// Writes the rumors soon.
     pub(super) fn write_stores(&self, stores: &Stores) {
         self.store.write_later(&self.stores, datafile::encode(stores), MODE);
     }
@@ -124,7 +123,7 @@ impl Disk {
     /// Writes the rumors now.
     ///
     /// # Errors
-    /// As [`Store::write`]: then the file holds what it held before.
+    /// As [`Store::write`]: the file then has its former content.
     pub(super) fn write_stores_now(
         &self,
         stores: &Stores,

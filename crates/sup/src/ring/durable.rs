@@ -1,8 +1,8 @@
-//! What a client is told is done is on disk: configurations, uploaded files, departures.
+//! A change that a client sees as done is on disk: configurations, uploaded files, departures.
 //!
-//! The data file is written with the change before the ring itself has it, so that a disk that
-//! takes nothing is a refusal and not a rumor that is gone after the next start. Changes that
-//! arrive while a write is under way share the next one.
+//! The data file is written with the change before the ring has it, so that a failing disk gives a
+//! refusal and not a rumor that is lost at the next start. Changes that arrive during a write share
+//! the next one.
 
 use std::io;
 
@@ -15,34 +15,34 @@ use crate::vital;
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// The ring does not take it.
+    /// The ring refuses it.
     #[error("The ring takes nothing more, and nothing has changed: {0}")]
     Ring(#[from] Dropped),
-    /// The disk does not take it.
+    /// The disk refuses it.
     #[error(
         "It cannot be stored, so it is not spread: {0}. Repeat it when the disk of the Supervisor \
          takes it"
     )]
     Disk(io::Error),
-    /// Too many wait for the disk already.
+    /// Too many changes wait for the disk.
     #[error("{CHANGES_MAX} changes wait for the disk of the Supervisor; nothing has changed")]
     Busy,
 }
 
-/// Who waits for a change.
+/// Receiver of the result.
 pub(super) type Answer = oneshot::Sender<Result<(), Refused>>;
 
-/// A change and who waits for it.
+/// A change and the receiver of its result.
 type Change = (Box<Command>, Answer);
 
-/// Changes that wait for the disk. The control gateway has fewer requests under way.
+/// Most changes waiting for the disk. The control gateway has fewer pending requests.
 const CHANGES_MAX: usize = 1024;
 
-/// Changes on their way through the disk into the ring.
+/// Changes on their way to the disk and then into the ring.
 #[derive(Debug)]
 pub(super) struct Durable {
     waiting: Vec<Change>,
-    /// Those of the write that is under way.
+    /// Changes of the current write.
     writing: Option<Vec<Change>>,
     results: (mpsc::Sender<io::Result<()>>, mpsc::Receiver<io::Result<()>>),
 }
@@ -57,7 +57,7 @@ impl Durable {
         self.writing.is_some()
     }
 
-    /// The end of the write that is under way.
+    /// The result of the current write.
     pub(super) async fn written(&mut self) -> Option<io::Result<()>> {
         self.results.1.recv().await
     }
@@ -72,7 +72,7 @@ impl Durable {
         }
     }
 
-    /// Writes what waits, unless a write is under way.
+    /// Writes the waiting changes, unless a write is in progress.
     pub(super) fn write(&mut self, now: Now, ring: &Ring, disk: &Disk) {
         if self.is_writing() || self.waiting.is_empty() {
             return;
@@ -90,7 +90,7 @@ impl Durable {
         });
     }
 
-    /// The write has ended: now the ring gets what it held.
+    /// The write has ended: applies its changes to the ring.
     pub(super) fn apply(&mut self, now: Now, ring: &mut Ring, result: &io::Result<()>) {
         for (command, answer) in self.writing.take().into_iter().flatten() {
             let result = match result {
@@ -103,8 +103,8 @@ impl Durable {
     }
 }
 
-/// What the data file is to hold with these changes. Those that the ring does not take are
-/// answered and left out.
+/// Content of the data file including these changes. Changes that the ring refuses are answered and
+/// left out.
 fn after(now: Now, ring: &Ring, changes: Vec<Change>) -> (Stores, Vec<Change>) {
     let mut trial = ring.trial(now);
     let mut taken = Vec::new();

@@ -1,17 +1,18 @@
-//! A leader whose machine went down may have been replaced while it was away. Habitat lets it run
-//! its hooks as leader until it hears so; a database would take in what its successor never sees.
+//! A leader whose machine went down may have been replaced in the meantime. Habitat lets it run its
+//! hooks as leader until it learns that; a database would accept data that its successor never
+//! sees.
 
 use std::collections::BTreeSet;
 
 use roost_ring::{Health, MemberId, Status, Stores};
 
-/// Makes this member a mere candidate of the elections that it had won. If nobody else was
-/// elected, the others answer that it has won (reference: ring §10.4 line 3), within a few rounds
-/// of gossip. Where no other member is left to answer, it stays the leader.
+/// Makes this member a candidate again in the elections that it had won. If no other was elected,
+/// the others answer that it has won (reference: ring §10.4 line 3), within a few rounds of gossip.
+/// If no other member is left to answer, it stays the leader.
 ///
-/// Not for groups whose service is still running here: for them, nothing has changed. A service
-/// that ended while no Supervisor was there counts as one of a machine that went down, whatever
-/// else has survived.
+/// Does not apply to groups whose service is still running here: for them, nothing has changed. A
+/// service that ended while no Supervisor ran counts as one of a failed machine, whatever else has
+/// survived.
 pub(super) fn doubt(stores: &mut Stores, me: &MemberId, still_running: &BTreeSet<String>) {
     let is_departed = |id: &MemberId| {
         let found = stores.members.iter().find(|membership| membership.member.id == *id);
@@ -98,16 +99,16 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_else_survived_makes_no_leader_sure_of_itself() {
+    fn other_surviving_services_do_not_confirm_a_leader() {
         let stores = stores(&[("other", Health::Alive)]);
         let election = doubted_while(stores.clone(), "me", &["web.default"]);
         assert_eq!(election.status, Status::Running);
         let election = doubted_while(stores.clone(), "me", &["web.default", GROUP]);
-        assert_eq!(election, stores.elections[0], "its process runs on");
+        assert_eq!(election, stores.elections[0], "its process keeps running");
     }
 
     #[test]
-    fn the_word_of_the_last_one_stands_and_so_does_that_of_others() {
+    fn the_last_member_stays_leader_and_results_of_others_stay() {
         let last = stores(&[("other", Health::Departed)]);
         assert_eq!(doubted(last.clone(), "me"), last.elections[0]);
         let follower = stores(&[("other", Health::Alive)]);

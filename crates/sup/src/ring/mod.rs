@@ -31,15 +31,15 @@ use crate::{
 /// Why the ring cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
-    /// The port cannot be had.
+    /// The port is not available.
     #[error(
         "Unable to bind the gossip listener to {address}. {}",
         ports::remedy(.source, ports::GOSSIP)
     )]
     Bind {
-        /// Where it should listen.
+        /// The listen address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The system error.
         source: io::Error,
     },
     /// The ring key cannot be used.
@@ -47,39 +47,39 @@ pub enum RingError {
     Key(#[from] roost_crypto::Error),
 }
 
-/// What is sent to the ring. Cheap to clone; never waits.
+/// Handle for commands to the ring. Cheap to clone; never waits.
 ///
-/// What waits needs no limit of its own: each order follows a change of a service, a client that
-/// waits for its answer, or a new list of peers. The ring's task takes them in between packets of
-/// the network, and without it the process ends. `/metrics` shows how many wait.
+/// Its queue needs no limit: each order follows a change of a service, a client that waits for its
+/// answer, or a new list of peers. The ring's task handles orders between packets of the network,
+/// and if it fails the process ends. `/metrics` shows the length of the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct RingHandle {
-    /// Without a bound, because none is needed: orders come from the Supervisor's task, a few for
-    /// each change of a service that runs here, and from control requests, one for each of at most
-    /// [`roost_ctl::server::MAX_CONVERSATIONS`]. Nothing from the network makes one. The ring's task
-    /// waits for nothing but its own datagrams.
+    /// Unbounded, because no bound is needed: orders come from the Supervisor's task, a few for
+    /// each change of a local service, and from control requests, one for each of at most
+    /// [`roost_ctl::server::MAX_CONVERSATIONS`]. None comes from the network. The ring's task waits
+    /// only for its own datagrams.
     commands: mpsc::UnboundedSender<Order>,
 }
 
 #[derive(Debug)]
 enum Order {
-    /// Obey.
+    /// Execute the command.
     Command(Box<Command>),
-    /// Store the change, obey, and answer.
+    /// Store the change, execute it, and answer.
     Change(Box<Command>, durable::Answer),
-    /// Write everything, close the connections, and tell when done.
+    /// Write everything, close the connections, and reply when done.
     End(oneshot::Sender<()>),
 }
 
 impl RingHandle {
-    /// Tells the ring something.
+    /// Sends a command to the ring.
     pub(crate) fn command(&self, command: Command) {
         // Without the task the process is ending.
         let _ = self.commands.send(Order::Command(Box::new(command)));
     }
 
-    /// Changes something for good: it is on disk, and the ring has it, when this returns, or it
-    /// is refused and nothing has changed. `None` when the ring has ended before.
+    /// Makes a durable change: when this returns, it is on disk and in the ring, or it is refused
+    /// and nothing has changed. `None` when the ring has already ended.
     pub(crate) async fn change(&self, command: Command) -> Option<Result<(), Refused>> {
         let (sender, answer) = oneshot::channel();
         // Without the task there is no answer either.
@@ -91,13 +91,13 @@ impl RingHandle {
     pub(crate) async fn end(&self) {
         let (done, answer) = oneshot::channel();
         if self.commands.send(Order::End(done)).is_ok() {
-            // It ended already then.
+            // An error means that it has already ended.
             let _ = answer.await;
         }
     }
 }
 
-/// What the ring is started with.
+/// Initial state of the ring.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) member_id: String,
@@ -111,9 +111,9 @@ pub(crate) struct Parts {
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
 
-/// Reads what the ring was, and starts it. Returns what it looks like, from now on.
+/// Restores the ring's state, and starts it. Returns its handle and view.
 ///
-/// Damaged files are set aside: the ring knows what was in them.
+/// Damaged files are set aside: the other members have their content.
 pub(crate) fn start(parts: Parts, sockets: Sockets) -> (RingHandle, watch::Receiver<Arc<View>>) {
     let id = MemberId::new(&parts.member_id);
     let disk =
@@ -159,10 +159,10 @@ fn number<N: FromStr>(name: &str) -> Option<N> {
     number
 }
 
-/// Finds the ring key.
+/// Reads the ring key.
 ///
 /// # Errors
-/// When the cache has no key of that name, or the text is no key.
+/// When the cache has no key of that name, or the text is not a key.
 pub(crate) fn key(
     source: &RingKeySource,
     cache: PathBuf,

@@ -1,7 +1,8 @@
-//! When the data file is written.
+//! Schedule of writes of the data file.
 //!
-//! Other members never repeat what they count as sent (reference: ring §9). A Supervisor that is
-//! killed must find it in its file: Habitat writes each 30 s and can lose a configuration for good.
+//! Other members do not repeat rumors that they count as sent (reference: ring §9). A Supervisor
+//! that was killed must find them in its file: Habitat writes every 30 s and can lose a
+//! configuration permanently.
 
 use std::time::Duration;
 
@@ -9,18 +10,18 @@ use tokio::time::Instant;
 
 /// Time between writes (`HAB_PERSIST_LOOP_PERIOD_SECS`, reference: ring §12.3).
 const PERIOD_S: u64 = 30;
-/// No clock goes further.
+/// Longest period, so that times cannot overflow.
 const PERIOD_MAX_S: u64 = 365 * 86_400;
-/// From a new rumor to the write; more of them mostly follow.
+/// Delay from a new rumor to the write; more of them usually follow.
 const SOON: Duration = Duration::from_secs(1);
-/// Between two writes because of rumors: the file has everything.
+/// Least pause between writes caused by rumors.
 const LEAST: Duration = Duration::from_secs(5);
 
-/// Decides about writes.
+/// Schedules writes.
 #[derive(Debug)]
 pub(super) struct Saving {
     period: Duration,
-    /// The period was asked for: then nothing is written in between.
+    /// The period was configured: then there are no additional writes.
     is_given: bool,
     due: Instant,
     /// The last write.
@@ -36,12 +37,12 @@ impl Saving {
         Self { period, is_given: given.is_some(), due, last: None, unsaved: true }
     }
 
-    /// When [`Self::begin`] is to be asked.
+    /// When [`Self::begin`] is due.
     pub(super) const fn due(&self) -> Instant {
         self.due
     }
 
-    /// Something changed: rumors, or only what is known of members, which is told again.
+    /// Rumors changed, or only the state of members, which others repeat.
     pub(super) fn changed(&mut self, now: Instant, rumors: bool) {
         self.unsaved = true;
         if rumors && !self.is_given {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn rumors_are_written_soon_but_not_all_the_time() {
+    fn rumors_are_written_soon_with_pauses() {
         let mut saving = Saving::new(None);
         let start = Instant::now();
         assert!(saving.begin(start), "at the start");
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_was_asked_for_is_kept() {
+    fn a_configured_period_is_kept() {
         let mut saving = Saving::new(Some(600));
         let start = Instant::now();
         saving.begin(start);

@@ -7,10 +7,10 @@ use tokio::net::UdpSocket;
 
 use super::RingError;
 
-/// How often a free pair of ports is looked for when none was named.
+/// Number of attempts to find a free pair of ports when none was given.
 const PAIR_ATTEMPTS: usize = 64;
 
-/// Everything that talks with other members.
+/// Sockets for the communication with other members.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(super) udp: UdpSocket,
@@ -21,10 +21,10 @@ pub(crate) struct Sockets {
     pub(crate) port: u16,
 }
 
-/// Listens on the address, datagrams and gossip alike. Port 0 takes a pair that is free.
+/// Listens on the address, for datagrams and gossip. Port 0 selects a free pair.
 ///
 /// # Errors
-/// When the port cannot be had.
+/// When the port is not available.
 pub(crate) async fn bind(address: SocketAddr) -> Result<Sockets, RingError> {
     let mut attempts = if address.port() == 0 { PAIR_ATTEMPTS } else { 1 };
     loop {

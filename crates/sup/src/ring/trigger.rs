@@ -1,16 +1,16 @@
-//! Elections that an operator starts again with a file (reference: ring §10.7), where
-//! `HAB_FEAT_TRIGGER_ELECTION` allows it.
+//! Elections that an operator restarts with a file (reference: ring §10.7), if
+//! `HAB_FEAT_TRIGGER_ELECTION` is set.
 
 use std::{fs, path::PathBuf, time::Duration};
 
-/// Time between looks for files.
+/// Interval of checks for files.
 pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
-/// Where the files are looked for.
+/// Location of the files.
 #[derive(Debug)]
 pub(super) struct Triggers {
     data: PathBuf,
-    /// Groups whose file cannot be removed, so that each is told once.
+    /// Groups whose file cannot be removed, so that each is logged once.
     stuck: Vec<String>,
 }
 
@@ -19,9 +19,9 @@ impl Triggers {
         Self { data, stuck: Vec::new() }
     }
 
-    /// Whether the file of a group was there. It is removed: it counts once.
+    /// Whether the file of a group existed. Removes it, so that it counts once.
     pub(super) fn take(&mut self, group: &str) -> bool {
-        // The name of a group comes from the network; it names a file here, not a path.
+        // The name of a group comes from the network; it must be a file name here, not a path.
         if group.contains('/') {
             return false;
         }
@@ -57,7 +57,7 @@ mod tests {
         assert!(triggers.take("db.default"));
         assert!(!triggers.take("db.default"));
         fs::create_dir_all(data.path().join("trigger_web.default_election/x")).unwrap();
-        assert!(!triggers.take("web.default"), "a directory is no file");
+        assert!(!triggers.take("web.default"), "a directory is not a file");
         fs::create_dir(data.path().join("trigger_a")).unwrap();
         file("trigger_a/b_election");
         assert!(!triggers.take("a/b"));

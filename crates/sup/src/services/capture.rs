@@ -1,22 +1,22 @@
-//! The output of one hook: cut into lines, the last part of it kept.
+//! Output of one hook: split into lines, with the last part kept.
 
-/// Most bytes kept of each stream (64 KiB); of more, the last ones.
+/// Most bytes kept of each stream (64 KiB), from its end.
 pub(crate) const KEPT_BYTES_MAX: usize = 64 * 1024;
-/// A line longer than this is broken.
+/// Longer lines are split.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// One stream of a hook.
 #[derive(Debug, Default)]
 pub(crate) struct Capture {
-    /// The beginning of a line whose end has not come yet.
+    /// The start of an incomplete line.
     partial: Vec<u8>,
     kept: String,
     lost_bytes: u64,
 }
 
 impl Capture {
-    /// Takes a piece of output and returns the lines that are complete now: invalid UTF-8
-    /// replaced, line ends removed.
+    /// Adds a piece of output and returns the lines completed by it, with invalid UTF-8 replaced
+    /// and line ends removed.
     pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -31,7 +31,7 @@ impl Capture {
         lines
     }
 
-    /// The last line, if its end is missing.
+    /// The last line, if it has no line end.
     pub(crate) fn finish(&mut self) -> Option<String> {
         if self.partial.is_empty() { None } else { self.end_line() }
     }
@@ -46,8 +46,8 @@ impl Capture {
         Some(line)
     }
 
-    /// Drops the beginning when there is twice as much as is kept, so that the cost of moving
-    /// the rest is spread.
+    /// Drops the beginning when there is twice as much as is kept, so that the cost of moving the
+    /// rest is amortised.
     fn trim(&mut self) {
         if self.kept.len() > 2 * KEPT_BYTES_MAX {
             self.cut();
@@ -62,7 +62,7 @@ impl Capture {
         }
     }
 
-    /// What is kept, each line ended by a line feed; a first line tells of what was lost.
+    /// The kept output, each line ended by a line feed; a first line reports the loss.
     pub(crate) fn into_text(mut self) -> String {
         self.cut();
         if self.lost_bytes > 0 {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_cut_wherever_the_pieces_are_cut() {
+    fn lines_do_not_depend_on_the_pieces() {
         let mut capture = Capture::default();
         assert_eq!(capture.push(b"on"), Vec::<String>::new());
         assert_eq!(capture.push(b"e\r\ntwo\n\nth"), ["one", "two", ""]);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn of_much_output_the_last_part_is_kept_and_the_loss_is_told() {
+    fn the_last_part_of_large_output_is_kept_and_the_loss_is_reported() {
         let mut capture = Capture::default();
         for number in 0..100_000 {
             capture.push(format!("line {number} \u{fc}\n").as_bytes());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_broken() {
+    fn an_endless_line_is_split() {
         let mut capture = Capture::default();
         let pieces: usize = (0..64).map(|_| capture.push(&[b'x'; 4096]).len()).sum();
         assert_eq!(pieces, 4);

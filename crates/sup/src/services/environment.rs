@@ -1,5 +1,5 @@
-//! The environment of services and hooks: what the Supervisor was given, without what is not for
-//! them, with the package's own laid over it (reference: services §6.3).
+//! The environment of services and hooks: that of the Supervisor without its private variables,
+//! overlaid with the package's own (reference: services §6.3).
 
 use std::{collections::BTreeMap, env, ffi::OsString};
 
@@ -17,8 +17,8 @@ pub fn complete(service: &str, package: &BTreeMap<String, String>) -> Vec<(OsStr
     inherited.chain(package).collect()
 }
 
-/// The variable that configures a service. One that is a secret of the Supervisor configures
-/// nothing, whatever the service is called; one that is no text counts as not set.
+/// The variable that configures a service. A secret of the Supervisor never counts as
+/// configuration, whatever the service's name; a value that is not text counts as unset.
 pub(crate) fn configuration(service: &str) -> Option<String> {
     let name = config::environment_variable(service);
     if is_private(&name) { None } else { env::var(name).ok() }

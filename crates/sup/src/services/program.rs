@@ -2,15 +2,15 @@
 
 use std::{env, path::Path};
 
-/// Checks the `#!` line as far as that is possible without executing it. A missing program is
-/// looked for in `PATH` by its base name when the hook is started, so it is here too; a file
-/// without the line is run by the shell.
+/// Checks the `#!` line as far as possible without executing it. At the start of the hook, a
+/// missing program is searched in `PATH` by its base name, so it is here too; the shell runs a file
+/// without the line.
 pub(super) fn check(text: &str, path: Option<&str>) -> Result<(), String> {
     let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else {
         return Ok(());
     };
     let Some(program) = line.split_ascii_whitespace().next() else {
-        return Err("the line #! names no program; write #!/bin/sh".into());
+        return Err("the #! line contains no program; write #!/bin/sh".into());
     };
     let program = Path::new(program);
     let own = env::var("PATH").ok();
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_nowhere_is_named() {
+    fn a_missing_program_is_reported() {
         for fine in ["#!/bin/sh\n", "#! /no/where/sh -e\n", "echo no line", ""] {
             assert_eq!(check(fine, Some("/bin:/usr/bin")), Ok(()), "{fine}");
         }

@@ -1,4 +1,4 @@
-//! One pass over all templates of a service (reference: templates §7).
+//! Rendering of all templates of a service (reference: templates §7).
 
 use roost_ident::Hook;
 use roost_pkg::{
@@ -13,23 +13,23 @@ use super::{
     program,
 };
 
-/// Largest file `run` of a package that is copied: it may be a program.
+/// Largest file `run` of a package that is copied: it may be a binary.
 const RUN_FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// What a service is to consist of, before it is written.
+/// The rendered files of a service, before they are written.
 #[derive(Debug, Default)]
 struct Rendered {
     hooks: Vec<(Hook, String)>,
     /// The package's own `run` file.
     run: Option<Vec<u8>>,
-    /// Configuration by path. Without all of it there is none, so that a service never starts on
-    /// half a change.
+    /// Configuration by path; complete or empty, so that a service never starts with a partial
+    /// change.
     config: Vec<(String, String)>,
     failures: Vec<RenderFailure>,
 }
 
-/// Renders the hooks, puts `run` into its place, renders the configuration, and writes what
-/// differs from the disk. With `whole` a template that fails keeps everything from being written.
+/// Renders the hooks, writes `run`, renders the configuration, and writes the files that differ
+/// from the disk. With `whole`, one failed template prevents all writes.
 pub(crate) fn render(built: &Built, context: &Value, whole: bool) -> Rendering {
     let rendered = in_memory(built, context);
     if whole && !rendered.failures.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) fn render(built: &Built, context: &Value, whole: bool) -> Rendering {
     write(built, rendered)
 }
 
-/// Renders everything without a change on disk; says what keeps the service from being started.
+/// Renders everything without changing the disk; returns why the service could not start.
 pub(crate) fn check(built: &Built, context: &Value) -> Result<(), String> {
     if let Some(complaint) = built.complaints.first() {
         return Err(complaint.clone());
@@ -131,7 +131,7 @@ fn write(built: &Built, rendered: Rendered) -> Rendering {
     rendering
 }
 
-/// The run hook also becomes `run`, which is what the launcher starts.
+/// The run hook is also written to `run`, which the launcher starts.
 fn write_hook(built: &Built, hook: Hook, text: &str) -> Result<Change, WriteError> {
     let owner = built.credentials.as_ref();
     let change = write_rendered(&built.svc, Target::Hook(hook), text.as_bytes(), owner)?;
@@ -141,9 +141,8 @@ fn write_hook(built: &Built, hook: Hook, text: &str) -> Result<Change, WriteErro
     Ok(change)
 }
 
-/// Renders `config_install/` and the hooks of installation of a package, right before the
-/// install hook runs (reference: templates §3.2). Returns what has changed, as key and text of
-/// lines.
+/// Renders `config_install/` and the installation hooks of a package, right before the install hook
+/// runs (reference: templates §3.2). Returns the changes, as key and text of log lines.
 pub(crate) fn render_install(
     package: &roost_pkg::Package,
     svc: &roost_pkg::SvcPaths,

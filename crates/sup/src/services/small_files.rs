@@ -1,10 +1,10 @@
-//! Small files of services that no other step needs: logs of hooks (reference: services §6.5),
+//! Small files of services that no other step reads: logs of hooks (reference: services §6.5),
 //! `PID`, statuses of install hooks.
 //!
-//! A thread writes them, so that a disk that hangs stops no hook and no Supervisor. What waits for
-//! it is bounded however long the disk hangs: of a `PID` or status only the newest is kept, and
-//! logs are left out when too many lines wait. Logs grow to 64 KiB while a hook runs; of a hook
-//! that printed more they hold the last part once it has ended.
+//! A thread writes them, so that a hanging disk blocks neither hooks nor the Supervisor. The queue
+//! is bounded however long the disk hangs: of a `PID` or status only the newest is kept, and log
+//! lines are dropped when too many wait. Logs grow to 64 KiB while a hook runs; if a hook prints
+//! more, its log has the last part once it has ended.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,12 +21,12 @@ use tokio::sync::oneshot;
 
 use crate::{metrics::Metrics, vital};
 
-/// Mode of each of these files: everybody may read them.
+/// Mode of each of these files: world-readable.
 const MODE: u32 = 0o644;
-/// Bytes of logs that wait for the disk; what does not fit is left out of the log. The same lines
-/// are in the Supervisor's output and in `/health`.
+/// Bytes of log lines waiting for the disk; further ones are dropped. The same lines are in the
+/// Supervisor's output and in `/health`.
 const LOG_BYTES_MAX: usize = 1 << 20;
-/// What a message takes besides its texts.
+/// Size of a message besides its texts.
 const MESSAGE_BYTES: usize = 128;
 
 /// Handle of the writing thread. All clones share one queue.
@@ -63,12 +63,12 @@ impl Shared {
     }
 }
 
-/// What waits for the disk.
+/// Messages waiting for the disk.
 #[derive(Debug, Default)]
 struct Waiting {
     logs: VecDeque<Log>,
     log_bytes: usize,
-    /// Runs whose logs were begun and not ended. There are as many as hooks that run.
+    /// Runs with open logs. There are as many as running hooks.
     open: BTreeSet<u64>,
     /// The newest of each path: as many as services.
     pids: BTreeMap<PathBuf, Option<u32>>,
@@ -100,7 +100,7 @@ impl Log {
 }
 
 impl Waiting {
-    /// Takes a message if there is room for it.
+    /// Adds a message if there is room for it.
     fn log(&mut self, log: Log) -> bool {
         let fits = self.log_bytes + log.bytes() <= LOG_BYTES_MAX;
         if fits {
@@ -110,7 +110,7 @@ impl Waiting {
         fits
     }
 
-    /// The end of a run that was begun is always taken: its files are open.
+    /// The end of an open run is always added: its files are open.
     fn close(&mut self, run: u64, whole: Streams<Option<String>>) -> bool {
         if !self.open.remove(&run) {
             return true;
@@ -141,7 +141,7 @@ impl SmallFiles {
         Ok(Self(Arc::new(handle)))
     }
 
-    /// Begins the files of a run anew.
+    /// Truncates the files of a run.
     pub(crate) fn open(&self, run: u64, paths: Streams<PathBuf>) {
         self.log(|waiting| {
             let taken = waiting.log(Log::Open { run, paths });
@@ -152,7 +152,7 @@ impl SmallFiles {
         });
     }
 
-    /// Adds a line. The caller bounds how many there are of a run.
+    /// Adds a line. The caller bounds their number per run.
     pub(crate) fn line(&self, run: u64, stream: usize, line: &str) {
         self.log(|waiting| {
             let line = format!("{line}\n");
@@ -160,7 +160,7 @@ impl SmallFiles {
         });
     }
 
-    /// Ends a run. A stream that was cut is replaced by what was kept of it.
+    /// Ends a run. A truncated stream is replaced by its kept part.
     pub(crate) fn close(&self, run: u64, whole: Streams<Option<String>>) {
         self.log(|waiting| waiting.close(run, whole));
     }
@@ -170,21 +170,21 @@ impl SmallFiles {
         self.0.0.change(|waiting| waiting.pids.insert(path, pid));
     }
 
-    /// Removes a file; one that does not exist is removed.
+    /// Removes a file, if it exists.
     pub(crate) fn remove(&self, path: PathBuf) {
         self.pid(path, None);
     }
 
-    /// Keeps with a package how its install hook ended.
+    /// Stores the exit code of a package's install hook.
     pub(crate) fn install_status(&self, package: PathBuf, code: i32) {
         self.0.0.change(|waiting| waiting.statuses.insert(package, code));
     }
 
-    /// Waits until all that was wanted before is written.
+    /// Waits until all earlier messages are written.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
         self.0.0.change(|waiting| waiting.flushes.push(done));
-        // Without the thread the process is ending.
+        // The thread is gone only when the process is ending.
         let _ = written.await;
     }
 
@@ -201,7 +201,7 @@ struct LogFile {
     file: Option<File>,
 }
 
-/// What is to be done next.
+/// The next messages to write.
 #[derive(Default)]
 struct Work {
     logs: VecDeque<Log>,
@@ -216,7 +216,7 @@ fn wait(shared: &Shared) -> Option<Work> {
         if !waiting.is_empty() {
             shared.metrics.queued("hook-logs", waiting.logs.len());
             let work = Work {
-                // One message a turn, so that what hangs is counted until it is written.
+                // One message at a time, so that a hanging one is counted until it is written.
                 logs: waiting.logs.pop_front().into_iter().collect(),
                 pids: mem::take(&mut waiting.pids),
                 statuses: mem::take(&mut waiting.statuses),
@@ -235,7 +235,7 @@ fn wait(shared: &Shared) -> Option<Work> {
     }
 }
 
-/// A log that cannot be written is left out.
+/// A log that cannot be written is dropped.
 fn write_all(shared: &Shared) {
     let mut open: BTreeMap<u64, Streams<LogFile>> = BTreeMap::new();
     while let Some(work) = wait(shared) {
@@ -249,7 +249,7 @@ fn write_all(shared: &Shared) {
                         tracing::error!("Unable to write {}: {error}", path.display());
                     }
                 }
-                // Gone already is as good.
+                // It may already be gone.
                 None => drop(fs::remove_file(path)),
             }
         }
@@ -285,12 +285,12 @@ fn write_log(open: &mut BTreeMap<u64, Streams<LogFile>>, log: Log) {
     }
 }
 
-/// The file is for people and scripts: they never see half of it.
+/// People and scripts read the file: they never see a partial one.
 fn write_pid(path: &Path, pid: u32) -> io::Result<()> {
     replace(path, pid.to_string().as_bytes(), MODE, Durability::Cache)
 }
 
-/// A log begins with an empty file, which is then written line by line.
+/// A log starts as an empty file and is then written line by line.
 fn open_log(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent() {
         create_directories(parent, PUBLIC_DIRECTORY)?;
@@ -299,7 +299,7 @@ fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).custom_flags(no_link()).open(path)
 }
 
-/// The flag by which a link in the place of a file is refused.
+/// The flag that refuses a link in place of the file.
 fn no_link() -> i32 {
     rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
 }
@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn while_a_disk_hangs_what_waits_is_bounded() {
+    fn the_queue_is_bounded_while_a_disk_hangs() {
         let mut waiting = Waiting::default();
         let paths = || [PathBuf::from("out"), PathBuf::from("err")];
         for run in 0..20_000 {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_holds_what_was_printed() {
+    async fn a_log_contains_the_output() {
         let directory = tempfile::tempdir().unwrap();
         let files = SmallFiles::start(Metrics::new(prometheus::Registry::new())).unwrap();
         let path = |name: &str| directory.path().join("logs").join(name);

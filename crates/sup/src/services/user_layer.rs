@@ -1,25 +1,25 @@
-//! `user.toml` of a service, and the last copy of it that could be used.
+//! `user.toml` of a service, and its last usable copy.
 //!
-//! People edit the file by hand, so it may hold a typo whenever it is read. The copy is among the
-//! state files: until the file is mended, it counts in its place, also after a restart of the
-//! Supervisor or of the machine. An empty copy stands for a file that did not exist.
+//! People edit the file by hand, so it may contain an error whenever it is read. The copy is a
+//! state file: it is used until the file is corrected, even after a restart of the Supervisor or of
+//! the machine. An empty copy represents a missing file.
 
 use roost_pkg::{FsRoot, metafile::MAX_METAFILE_BYTES, read::read_text};
 use roost_template::config;
 
 use super::built::toml_fault;
 
-/// What counts now.
+/// The settings in use.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UserLayer {
     pub(crate) table: Option<toml::Table>,
-    /// Why the file itself does not count: the copy does.
+    /// Why the copy is used instead of the file.
     pub(crate) fault: Option<String>,
-    /// What the copy is to hold; `None` when it does so already.
+    /// New content of the copy; `None` when it is up to date.
     pub(crate) to_keep: Option<String>,
 }
 
-/// Reads the file, or why it cannot be used.
+/// Reads the file, or returns why it cannot be used.
 pub(crate) fn read(root: &FsRoot, service: &str) -> Result<UserLayer, String> {
     let path = root.user_toml(service);
     let text = read_text(&path, MAX_METAFILE_BYTES)
@@ -31,8 +31,8 @@ pub(crate) fn read(root: &FsRoot, service: &str) -> Result<UserLayer, String> {
     Ok(UserLayer { table, fault: None, to_keep })
 }
 
-/// Reads the file, and the copy when the file cannot be used. Fails when there is none: a service
-/// does not run with other settings than those of its user.
+/// Reads the file, or the copy when the file cannot be used. Fails without a copy: a service must
+/// not run with other settings than its user's.
 pub(crate) fn read_or_kept(root: &FsRoot, service: &str) -> Result<UserLayer, String> {
     read(root, service).or_else(|error| {
         let Some(text) = kept(root, service) else { return Err(error) };
@@ -42,7 +42,7 @@ pub(crate) fn read_or_kept(root: &FsRoot, service: &str) -> Result<UserLayer, St
     })
 }
 
-/// What people read about a file that cannot be used.
+/// The log line about an unusable file.
 pub(crate) fn not_in_force(error: &str) -> String {
     format!(
         "Reloading user-config failed: {error}; until that is corrected, the last content without \
@@ -50,7 +50,7 @@ pub(crate) fn not_in_force(error: &str) -> String {
     )
 }
 
-/// A copy that cannot be read is none.
+/// A copy that cannot be read counts as missing.
 fn kept(root: &FsRoot, service: &str) -> Option<String> {
     read_text(&root.sup().user_copy(service), MAX_METAFILE_BYTES).ok().flatten()
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_with_an_error_is_replaced_by_the_copy_and_nothing_else_is() {
+    fn only_a_file_with_an_error_is_replaced_by_the_copy() {
         let place = tempfile::tempdir().expect("a directory");
         let root = FsRoot::new(place.path().into()).expect("absolute");
         let (file, copy) = (root.user_toml("web"), root.sup().user_copy("web"));
@@ -91,6 +91,6 @@ mod tests {
         fs::write(&copy, "a = = 1\n").expect("written");
         fs::remove_file(&file).expect("removed");
         fs::create_dir(&file).expect("made");
-        assert!(read_or_kept(&root, "web").is_err(), "a damaged copy is no copy");
+        assert!(read_or_kept(&root, "web").is_err(), "a damaged copy does not count");
     }
 }

@@ -1,26 +1,26 @@
-//! The share of the Supervisor's task that changes of the ring get: whoever can send gossip can
-//! change the ring all the time, and health checks, commands and ends of processes must not wait.
+//! The share of the Supervisor's task for changes of the ring: any peer can change the ring all the
+//! time, and health checks, commands and ends of processes must not wait.
 
 use std::time::{Duration, Instant};
 
-/// Work in debt that is followed by no rest: a change now and then is handled at once.
+/// Work without a following pause: an occasional change is handled immediately.
 const FREE: Duration = Duration::from_millis(5);
-/// Time that pays for work, as many times as long: at most a fifth of the task is used.
+/// Ratio of rest to work: at most a fifth of the task is used.
 const FACTOR: u32 = 4;
-/// The longest rest, after which nothing is owed. Services must see the ring.
+/// The longest rest, which clears any debt. Services must see the ring.
 const REST_MAX: Duration = Duration::from_secs(2);
 
-/// Work that was done for the ring and is not paid for by rest yet.
+/// Work done for the ring that rest has not compensated yet.
 #[derive(Debug, Default)]
 pub(super) struct Governor {
     debt: Duration,
-    /// When the debt was that.
+    /// Time of that debt.
     at: Option<Instant>,
     rests_until: Option<Instant>,
 }
 
 impl Governor {
-    /// Until when no change of the ring is to be handled; `None` when one may be.
+    /// End of the rest before the next change of the ring; `None` when one may be handled.
     pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
         self.rests_until.filter(|until| now < *until)
     }
@@ -33,7 +33,7 @@ impl Governor {
         if self.debt > FREE {
             let rest = (self.debt * FACTOR).min(REST_MAX);
             self.rests_until = Some(now + rest);
-            // A longest rest pays for everything.
+            // The longest rest compensates everything.
             self.debt = rest / FACTOR;
         }
     }
@@ -43,8 +43,8 @@ impl Governor {
 mod tests {
     use super::*;
 
-    /// Handles changes that are always there and take `cost` each, for a minute; the part of the
-    /// time that it took, and the longest rest.
+    /// Handles constant changes of the given `cost` for a minute; returns the share of time used,
+    /// and the longest rest.
     fn flood(cost: Duration) -> (f64, Duration) {
         let (mut governor, start) = (Governor::default(), Instant::now());
         let (mut now, mut worked, mut longest) = (start, Duration::ZERO, Duration::ZERO);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_without_end_get_a_share_of_the_task_whatever_one_costs() {
+    fn constant_changes_get_a_share_of_the_task_whatever_their_cost() {
         for micros in [50, 1_000, 4_900, 5_100, 50_000, 400_000] {
             let (share, longest) = flood(Duration::from_micros(micros));
             assert!((0.15..0.22).contains(&share), "{share} of the task at {micros} us");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn however_long_one_takes_the_next_one_is_handled() {
+    fn a_long_change_does_not_block_the_next_one() {
         assert_eq!(flood(Duration::from_secs(5)).1, REST_MAX);
     }
 

@@ -1,12 +1,12 @@
-//! When an encrypted rumor that could not be opened is worth another try: a key may have come.
+//! When to retry encrypted rumors: a key may have been added.
 
 use std::{fs, path::Path, time::SystemTime};
 
-/// Without any sign of a new key, the next try comes after this: a key file that is written slowly
-/// changes its directory before it is complete.
+/// Retry interval without any sign of a new key: a key file that is written slowly changes its
+/// directory before it is complete.
 const PAUSE_MS: u64 = 30_000;
 
-/// Looks at the directory of keys.
+/// Watches the directory of keys.
 #[derive(Debug, Default)]
 pub(super) struct KeyWatch {
     changed: Option<SystemTime>,
@@ -14,7 +14,7 @@ pub(super) struct KeyWatch {
 }
 
 impl KeyWatch {
-    /// True when there may be a key that was not there at the last call.
+    /// True when there may be a new key since the last call.
     pub(super) fn may_have_changed(&mut self, directory: &Path, now_ms: u64) -> bool {
         let changed = fs::metadata(directory).and_then(|metadata| metadata.modified()).ok();
         let is_due = self.tried_ms.is_none_or(|tried| tried + PAUSE_MS <= now_ms);
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_file_is_a_reason_and_so_is_a_long_time() {
+    fn a_new_file_or_a_long_time_triggers_a_retry() {
         let keys = tempfile::tempdir().unwrap();
         let mut watch = KeyWatch::default();
         assert!(watch.may_have_changed(keys.path(), 0));

@@ -1,5 +1,4 @@
-//! What is watched, the directories in which its changes show, and the number that tells its states
-//! apart.
+//! Watched targets, the directories where their changes show, and the fingerprint of their state.
 
 use std::{
     collections::BTreeSet,
@@ -14,12 +13,12 @@ use roost_pkg::{
     stage::{self, StageOptions, Survey},
 };
 
-/// Most files of a tree that are looked at; what lies beyond is not watched.
+/// Most files of a tree that are checked; further ones are not watched.
 const TREE_ENTRIES_MAX: usize = 10_000;
-/// Deepest nesting of a tree that is looked at.
+/// Deepest nesting of a tree that is checked.
 const TREE_DEPTH_MAX: usize = 16;
 
-/// What is watched.
+/// A watched target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// One file: it appears, changes or disappears.
@@ -28,13 +27,13 @@ pub(crate) enum Target {
     Directory(PathBuf),
     /// All files below a directory.
     Tree(PathBuf),
-    /// What a service in a plain directory consists of.
+    /// The files of a service in a plain directory.
     Service {
         /// The root with the Supervisor's own files.
         root: FsRoot,
         /// The directory.
         directory: PathBuf,
-        /// Files that are no part of it, by device and number.
+        /// Excluded files, by device and number.
         leave_out: Vec<(u64, u64)>,
     },
 }
@@ -47,7 +46,7 @@ impl Target {
         }
     }
 
-    /// What belongs to the service; of other targets nothing.
+    /// The survey of a service directory; empty for other targets.
     fn survey(&self) -> Survey {
         match self {
             Self::Service { root, directory, leave_out } => {
@@ -60,15 +59,15 @@ impl Target {
     }
 }
 
-/// The directories in which a change of the target shows: its parent, or the nearest ancestor
-/// that exists; for trees every directory inside; and those that hold links on the way.
+/// The directories where a change of the target shows: its parent, or the nearest existing
+/// ancestor; for trees every directory inside; and those that contain links on the path.
 pub(super) fn directories_of(target: &Target, wanted: &mut BTreeSet<PathBuf>) {
     let start = match target {
         Target::File(path) => path.parent().unwrap_or(path),
         Target::Directory(path) | Target::Tree(path) => path,
         Target::Service { .. } => return wanted.extend(target.survey().directories),
     };
-    // A link on the way that is switched shows where it lies.
+    // A changed link shows in the directory that contains it.
     wanted.extend(stage::above(target.path()));
     if let Some(existing) = start.ancestors().find(|path| path.is_dir()) {
         wanted.insert(existing.to_owned());
@@ -79,14 +78,14 @@ pub(super) fn directories_of(target: &Target, wanted: &mut BTreeSet<PathBuf>) {
                 wanted.insert(entry.0);
             }
         }
-        // A tree that is replaced as a whole shows in its parent.
+        // A replaced tree shows in its parent.
         if let Some(parent) = path.parent().filter(|parent| parent.is_dir()) {
             wanted.insert(parent.to_owned());
         }
     }
 }
 
-/// A number that differs when a target differs in names, sizes, times or identity of files.
+/// A fingerprint that changes with names, sizes, times or identity of the target's files.
 pub(super) fn fingerprint(targets: &[Target]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for target in targets {
@@ -94,7 +93,8 @@ pub(super) fn fingerprint(targets: &[Target]) -> u64 {
         match target {
             Target::File(_) => hash_file(fs::metadata(path).ok().as_ref(), &mut hasher),
             Target::Directory(_) => {
-                // A file that came and went between two looks shows in the time of the directory.
+                // A file that appeared and disappeared between two checks shows in the directory's
+                // timestamp.
                 let times = fs::metadata(path).ok().map(|m| (m.mtime(), m.mtime_nsec()));
                 times.hash(&mut hasher);
                 let mut names: Vec<_> = fs::read_dir(path)
@@ -113,7 +113,7 @@ pub(super) fn fingerprint(targets: &[Target]) -> u64 {
             Target::Tree(_) => {
                 for (path, metadata) in tree(path) {
                     path.hash(&mut hasher);
-                    // The time of a directory changes with temporary files of editors.
+                    // Temporary files of editors change the timestamp of a directory.
                     hash_file((!metadata.is_dir()).then_some(&metadata), &mut hasher);
                 }
             }
@@ -122,8 +122,8 @@ pub(super) fn fingerprint(targets: &[Target]) -> u64 {
     hasher.finish()
 }
 
-/// Of what is no file only that it is there counts: a directory in the place of a file that is
-/// removed is a change too.
+/// For other types than files only the existence counts: the removal of a directory in place of a
+/// file is a change too.
 fn hash_file(metadata: Option<&fs::Metadata>, hasher: &mut DefaultHasher) {
     match metadata {
         Some(m) if m.is_file() || m.is_symlink() => {

@@ -21,8 +21,8 @@ fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    /// Returns when the watcher has taken up everything said so far: it answers for a
-    /// file that it was told to watch afterwards.
+    /// Returns when the watcher has executed all commands so far: it then reports a file whose
+    /// watch was added last.
     fn settle(&self) {
         let probe = self.root.path().join("probe");
         self.watcher.watch("probe", vec![Target::File(probe.clone())]);
@@ -32,7 +32,7 @@ impl Fixture {
                 break;
             }
         }
-        // A late report of the probe comes before that of the next key.
+        // A late report of the probe precedes that of the next key.
         self.watcher.unwatch("probe");
         self.watcher.watch_and_report("settled", Vec::new());
         while self.reports.recv_timeout(PATIENCE).unwrap() != "settled" {}
@@ -55,7 +55,7 @@ fn a_file_in_directories_that_do_not_exist_yet_is_seen() {
 }
 
 #[test]
-fn a_change_before_the_watching_began_is_reported_if_that_is_wanted() {
+fn a_change_before_the_start_of_watching_is_reported_on_request() {
     let fixture = fixture();
     let file = fixture.root.path().join("default.toml");
     fs::write(&file, "changed since it was read").unwrap();
@@ -97,7 +97,7 @@ fn a_rename_over_a_file_counts_and_an_unrelated_file_does_not() {
 }
 
 #[test]
-fn what_is_no_file_and_goes_away_is_a_change() {
+fn the_removal_of_a_directory_at_the_path_is_a_change() {
     let fixture = fixture();
     let file = fixture.root.path().join("user.toml");
     fs::create_dir(&file).unwrap();
@@ -138,7 +138,7 @@ fn a_change_that_was_not_reported_yet_outlives_a_new_watch_of_its_key() {
 }
 
 #[test]
-fn what_is_taken_back_before_it_is_reported_is_reported() {
+fn a_change_reverted_before_its_report_is_reported() {
     let fixture = fixture();
     let directory = fixture.root.path().join("specs");
     let file = fixture.root.path().join("user.toml");
@@ -151,7 +151,7 @@ fn what_is_taken_back_before_it_is_reported_is_reported() {
     fs::remove_file(directory.join("a.spec")).unwrap();
     fixture.expect("specs");
 
-    // The very same file is back: nothing of it differs.
+    // The same file is back, without any difference.
     let mut watched = Watched {
         targets: vec![Target::File(place)],
         fingerprint: fingerprint(&[Target::File(file.clone())]),
@@ -167,7 +167,7 @@ fn what_is_taken_back_before_it_is_reported_is_reported() {
 }
 
 #[test]
-fn of_each_key_the_newest_wish_waits_and_no_report_is_forgotten() {
+fn each_key_keeps_its_newest_command_and_no_report_is_lost() {
     let commands = Commands(Arc::default());
     for _ in 0..100 {
         commands.add("a", Command::Watch(Vec::new(), true));
@@ -213,7 +213,7 @@ fn a_save_of_an_editor_is_one_change() {
 }
 
 #[test]
-fn a_link_on_the_way_that_is_switched_is_a_change() {
+fn a_switched_link_on_the_path_is_a_change() {
     use std::os::unix::fs::symlink;
     let fixture = fixture();
     let at = |path: &str| fixture.root.path().join(path);
