@@ -1,31 +1,33 @@
 //! The control protocol (port 9632), with which `hab svc …`, `hab sup …` and others control a
 //! Supervisor.
 //!
-//! | module | holds | kind |
-//! |---|---|---|
-//! | [`frame`] | the framing: header, transaction word, message id, body | pure |
-//! | [`message`] | the messages on the wire | pure |
-//! | [`request`] | requests of a client, in types of the project | pure |
-//! | [`reply`] | answers of a Supervisor | pure |
-//! | [`responder`] | the Supervisor's end of a conversation | tokio |
-//! | [`server`] | accepts connections, checks the secret, forwards requests | tokio |
-//! | [`client`] | one blocking conversation | std sockets |
-//! | [`tls`] | TLS settings from files or directories | files |
+//! | module | holds |
+//! |---|---|
+//! | [`frame`] | the framing: header, transaction word, message id, body |
+//! | [`message`] | the messages on the wire |
+//! | [`reply`] | answers of a Supervisor |
+//! | [`request`] | requests of a client, in types of the project |
+//! | `net` (feature `net`) | sockets: `client`, `server`, the `responder` that the Supervisor answers with, `tls` |
+//!
+//! The first four are a codec: bytes in, values out, and the other way round. Each module uses
+//! only those above it.
 //!
 //! Facts are those of Habitat 2.1.78 (reference: control).
 
-pub mod client;
 pub mod frame;
 pub mod message;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod reply;
 pub mod request;
-pub mod responder;
-pub mod server;
-pub mod tls;
 
-pub use client::{Answer, Client, ClientError};
 pub use frame::{Decoder, Frame, FrameError, Transaction};
+#[cfg(feature = "net")]
+pub use net::{
+    client::{self, Answer, Client, ClientError},
+    responder::{self, Responder},
+    server::{self, Incoming, Observer, Secret, ServerConfig, serve},
+    tls,
+};
 pub use reply::{Color, Console, ErrorCode, Failure, Reply, ServiceStatus};
 pub use request::{Request, ServiceOptions};
-pub use responder::Responder;
-pub use server::{Incoming, Observer, Secret, ServerConfig, serve};

@@ -1,5 +1,11 @@
 //! Limits, TLS and ends of the server, with the project's own client where one is needed.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "sockets are what it tests"
+)]
+
 use std::{
     future::pending,
     net::SocketAddr,

@@ -14,9 +14,9 @@ use rustls::{ClientConnection, StreamOwned};
 use crate::{
     frame::{Decoder, Frame, FrameError, MAX_BODY_BYTES, Transaction},
     message::{self, Named},
+    net::tls::ClientTls,
     reply::{Color, Console, Failure, ServiceStatus, StatusError},
     request::Request,
-    tls::ClientTls,
 };
 
 /// Time limit of each of the connection, TLS and the handshake.

@@ -33,9 +33,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     frame::{Decoder, Frame, MAX_BODY_BYTES, Transaction},
     message::{self, Named},
+    net::responder::{Answers, Responder},
     reply::{ErrorCode, Reply},
     request::{REQUEST_IDS, Refusal, Request},
-    responder::{Answers, Responder},
 };
 
 /// Time limit of TLS, and again of the handshake.
@@ -126,7 +126,7 @@ impl Observer for NoObserver {
 pub struct ServerConfig {
     /// The shared secret.
     pub secret: Secret,
-    /// TLS, see [`crate::tls::server_config`].
+    /// TLS, see [`crate::net::tls::server_config`].
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Counts calls.
     pub observer: Arc<dyn Observer>,
