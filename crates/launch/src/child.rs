@@ -9,13 +9,12 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use crate::last_words::LastWords;
 use crate::proc::Stat;
 use crate::spawn::{Failure, Forked};
-use crate::table::Entry;
-use crate::wire::{Kind, Scope, Spawn};
+use crate::wire::{Kind, Process, Scope, Spawn};
 use crate::{group, proc};
 
 /// A process (and its group) with what is known of it.
 pub(crate) struct Child {
-    pub(crate) entry: Entry,
+    pub(crate) entry: Process,
     pub(crate) kind: Kind,
     pub(crate) state: State,
     /// How the launcher's own stop of it went so far.
@@ -89,7 +88,7 @@ impl Stop {
 impl Child {
     /// What is left of a process of an earlier launcher. `unique`: process ids have not begun anew
     /// since it was recorded.
-    pub(crate) fn survivor(entry: Entry, kind: Kind, unique: bool) -> Found {
+    pub(crate) fn survivor(entry: Process, kind: Kind, unique: bool) -> Found {
         let Some(pid) = raw(entry.pid) else {
             return Found::Nothing;
         };

@@ -5,10 +5,10 @@
 //!
 //! ```no_run
 //! use roost_launch::client::{self, Client, Decoder};
-//! use roost_launch::wire::{PROTOCOL_VERSION, Request};
+//! use roost_launch::wire::{Hello, Request};
 //!
 //! let stream = Client::from_env()?.into_stream();
-//! let hello = Request::Hello { version: PROTOCOL_VERSION, style: Default::default() };
+//! let hello = Request::Hello(Hello::new(Default::default()));
 //! let bytes = client::encode(&hello)?; // write them to the stream
 //! let mut decoder = Decoder::new(); // push what is read, then take `next()` until it is `None`
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,13 +21,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::codec;
-use crate::wire::{Event, Request};
+use crate::wire::{LauncherEvent, PROTOCOL_VERSION, Request};
 
 /// Makes events of what the launcher wrote.
-pub type Decoder = codec::Decoder<Event>;
+pub type Decoder = codec::Decoder<LauncherEvent>;
 
 /// Environment variable with the number of the inherited socket.
 pub const LAUNCHER_FD_VAR: &str = "ROOST_LAUNCHER_FD";
+
+/// Environment variable with the version of the protocol that the launcher speaks.
+pub const PROTOCOL_VAR: &str = "ROOST_LAUNCHER_PROTOCOL";
 
 /// The connection to the launcher.
 #[derive(Debug)]
@@ -40,6 +43,9 @@ pub struct Client {
 pub enum ClientError {
     /// The program was not started by a launcher: the variable is missing. Habitat's text.
     NoLauncher,
+    /// The launcher, which stayed when the program was replaced, speaks this version of the
+    /// protocol; the first one announced none.
+    Version(Option<u32>),
     /// The variable does not name an open socket.
     BadDescriptor(String),
     /// The connection was taken before; there is only one.
@@ -58,6 +64,19 @@ impl fmt::Display for ClientError {
                  start the Supervisor with `hab sup run`",
                 value.escape_debug()
             ),
+            ClientError::Version(version) => {
+                f.write_str("The launcher, which keeps running when the program is replaced, ")?;
+                match version {
+                    Some(version) => write!(f, "speaks version {version} of their protocol")?,
+                    None => f.write_str("speaks the first version of their protocol")?,
+                }
+                write!(
+                    f,
+                    " and this program version {PROTOCOL_VERSION}. Services keep running, without \
+                     a Supervisor. Restart hab-launch, which stops and starts them (`systemctl \
+                     restart hab-sup`), or put the former program back"
+                )
+            }
             ClientError::AlreadyTaken => f.write_str("the launcher's connection is already in use"),
             ClientError::Io(error) => write!(f, "cannot use the launcher's connection: {error}"),
         }
@@ -81,6 +100,7 @@ impl Client {
         let value = std::env::var_os(LAUNCHER_FD_VAR)
             .filter(|value| !value.is_empty())
             .ok_or(ClientError::NoLauncher)?;
+        check_version(std::env::var(PROTOCOL_VAR).ok().as_deref())?;
         let bad = || ClientError::BadDescriptor(value.to_string_lossy().into_owned());
         let fd: i32 = value.to_str().and_then(|v| v.parse().ok()).ok_or_else(bad)?;
         if fd <= 2 {
@@ -121,6 +141,32 @@ impl Client {
 /// [`codec::EncodeError`] when it is larger than [`crate::wire::MAX_MESSAGE_BYTES`].
 pub fn encode(request: &Request) -> Result<Vec<u8>, codec::EncodeError> {
     let mut out = Vec::new();
-    codec::append_request(&mut out, request)?;
+    codec::append(&mut out, request)?;
     Ok(out)
+}
+
+/// Checks what the launcher announced.
+fn check_version(announced: Option<&str>) -> Result<(), ClientError> {
+    match announced.and_then(|version| version.parse().ok()) {
+        Some(PROTOCOL_VERSION) => Ok(()),
+        version => Err(ClientError::Version(version)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launcher_of_another_version_is_refused_with_what_to_do() {
+        assert!(check_version(Some(&PROTOCOL_VERSION.to_string())).is_ok());
+        for (announced, shown) in [
+            (None, "speaks the first version of their protocol and this program version 2."),
+            (Some("3"), "speaks version 3 of their protocol and this program version 2."),
+            (Some("x"), "speaks the first version"),
+        ] {
+            let error = check_version(announced).expect_err("another version").to_string();
+            assert!(error.contains(shown) && error.contains("Services keep running"), "{error}");
+        }
+    }
 }

@@ -1,85 +1,216 @@
-//! How [`crate::wire`] messages are written as bytes.
+//! How [`crate::wire`] messages are framed.
 //!
-//! A frame is `u32 length` (of what follows) `u16 kind`, then fields `u8 tag, u32 length, bytes`,
-//! all numbers little-endian; a number in a field takes eight bytes, a list repeats its tag, a
-//! structure is a field of fields. Unknown kinds and tags are skipped, which is what lets old and
-//! new programs talk. Tags and kinds are never used for another meaning.
-//!
-//! A [`crate::wire::Event::Welcome`] may be larger than a frame, so its entries travel as frames of their own
-//! before it; the [`Decoder`] puts them together.
+//! A frame is the length of a message (`u32`, little-endian) and the message, which is a
+//! Protocol Buffers message with one field: the request or event. A frame with a field that the
+//! reader does not know is skipped. The length is checked before anything is kept or decoded.
 
-mod read;
+use std::{collections::VecDeque, fmt, marker::PhantomData};
+
+use prost::Message as _;
+
+use crate::wire::{LauncherEvent, MAX_MESSAGE_BYTES, Request};
+
 #[cfg(test)]
 mod tests;
-mod write;
 
-pub use read::{DecodeError, Decoder, Message};
-pub use write::{EncodeError, append_event, append_request};
-
-/// Bytes of the length before each frame.
+/// Bytes of the length before each message.
 const LENGTH_BYTES: usize = 4;
+/// Room that an idle decoder may keep.
+const KEPT_BYTES: usize = 4096;
 
-// kinds of requests
-const HELLO: u16 = 1;
-const SPAWN: u16 = 2;
-const SIGNAL: u16 = 3;
-const REMEMBER: u16 = 4;
-const FORGET: u16 = 5;
-const ALIVE: u16 = 6;
-const NOTIFY: u16 = 7;
-// kinds of events
-const WELCOME: u16 = 101;
-const WELCOME_RUNNING: u16 = 102;
-const WELCOME_ENDED: u16 = 103;
-const WELCOME_SURVIVOR: u16 = 104;
-const WELCOME_REMEMBERED: u16 = 105;
-const SPAWNED: u16 = 110;
-const SPAWN_FAILED: u16 = 111;
-const NOTICE: u16 = 112;
-const OUTPUT: u16 = 113;
-const HOOK_ENDED: u16 = 114;
-const EXITED: u16 = 115;
-const GROUP_GONE: u16 = 116;
-const SHUTDOWN: u16 = 117;
-const RESTART: u16 = 118;
-const OUT_OF_REACH: u16 = 119;
+/// A message that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodeError {
+    /// Its size without the length prefix.
+    pub bytes: usize,
+}
 
-// tags shared by all messages; one meaning each
-const ID: u8 = 1;
-const NAME: u8 = 2;
-const PID: u8 = 3;
-const BYTES: u8 = 4;
-const TEXT: u8 = 5;
-const AT_MS: u8 = 6;
-const SIGNAL_NUMBER: u8 = 7;
-const VERSION: u8 = 8;
-const KIND: u8 = 9;
-const PROGRAM: u8 = 10;
-const ARG: u8 = 11;
-const ENV_KEY: u8 = 12;
-const ENV_VALUE: u8 = 13;
-const USER: u8 = 14;
-const GROUP: u8 = 15;
-const SUPPLEMENTARY: u8 = 16;
-const SUPPLEMENTARY_SET: u8 = 17;
-const SCOPE: u8 = 18;
-const STREAM: u8 = 19;
-const EXIT_CODE: u8 = 20;
-const EXIT_SIGNAL: u8 = 21;
-const ERRNO: u8 = 22;
-const START_TICKS: u8 = 23;
-const NEXT_ID: u8 = 24;
-const COLOR: u8 = 25;
-const JSON: u8 = 26;
-const VERBOSE: u8 = 27;
-const TIME: u8 = 39;
-const WITHIN_MS: u8 = 28;
-const SHUTDOWN_TIMEOUT_MS: u8 = 29;
-const LAST_WORDS: u8 = 30;
-const GROUP_ALIVE: u8 = 32;
-const NOTICE_KIND: u8 = 31;
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a message of {} bytes is larger than the limit of {MAX_MESSAGE_BYTES} \
+             (arguments and environment of one process)",
+            self.bytes
+        )
+    }
+}
 
-// values of NOTICE_KIND
-const NOTICE_READY: u64 = 1;
-const NOTICE_STOPPING: u64 = 2;
-const NOTICE_STATUS: u64 = 3;
+impl std::error::Error for EncodeError {}
+
+/// Bytes that are not a message. The connection cannot be used any further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The length is 0 or above [`MAX_MESSAGE_BYTES`].
+    Length(u32),
+    /// The frame does not hold a message.
+    Message(prost::DecodeError),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(length) => write!(f, "impossible message length {length}"),
+            Self::Message(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// What a frame can hold: a [`Request`] or a [`LauncherEvent`].
+pub trait Message: Sized + sealed::Sealed {
+    /// The message around it.
+    #[doc(hidden)]
+    type Frame: prost::Message + Default;
+    /// What the frame holds; `None` when that is not known here.
+    #[doc(hidden)]
+    fn of(frame: Self::Frame) -> Option<Self>;
+    /// Bytes in a frame.
+    #[doc(hidden)]
+    fn size(&self) -> usize;
+    /// Appends these bytes.
+    #[doc(hidden)]
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for crate::wire::Request {}
+    impl Sealed for crate::wire::LauncherEvent {}
+}
+
+#[doc(hidden)]
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RequestFrame {
+    #[prost(oneof = "Request", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    request: Option<Request>,
+}
+
+#[doc(hidden)]
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct EventFrame {
+    #[prost(oneof = "LauncherEvent", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    event: Option<LauncherEvent>,
+}
+
+impl Message for Request {
+    type Frame = RequestFrame;
+
+    fn of(frame: RequestFrame) -> Option<Self> {
+        frame.request
+    }
+
+    fn size(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+    }
+}
+
+impl Message for LauncherEvent {
+    type Frame = EventFrame;
+
+    fn of(frame: EventFrame) -> Option<Self> {
+        frame.event
+    }
+
+    fn size(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.encode(out);
+    }
+}
+
+/// Appends the frame of a message.
+///
+/// # Errors
+/// [`EncodeError`] when it is too large; `out` is as before.
+pub fn append(out: &mut Vec<u8>, message: &impl Message) -> Result<(), EncodeError> {
+    let bytes = message.size();
+    let length = u32::try_from(bytes).ok().filter(|_| bytes <= MAX_MESSAGE_BYTES);
+    let length = length.ok_or(EncodeError { bytes })?;
+    out.reserve(LENGTH_BYTES + bytes);
+    out.extend_from_slice(&length.to_le_bytes());
+    message.write(out);
+    Ok(())
+}
+
+/// Turns bytes as they arrive into messages. Holds at most one message more than it was pushed.
+#[derive(Debug)]
+pub struct Decoder<M> {
+    bytes: VecDeque<u8>,
+    failed: Option<DecodeError>,
+    message: PhantomData<M>,
+}
+
+impl<M: Message> Default for Decoder<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Message> Decoder<M> {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { bytes: VecDeque::new(), failed: None, message: PhantomData }
+    }
+
+    /// Takes bytes in. Call [`Decoder::next`] until it gives `None` before pushing more.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.failed.is_none() {
+            self.bytes.extend(bytes);
+        }
+    }
+
+    /// The next message, `None` while it is incomplete.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for bytes that are not a message; from then on always the same.
+    #[allow(clippy::should_implement_trait)] // fallible and resumable: not an iterator
+    pub fn next(&mut self) -> Result<Option<M>, DecodeError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let result = self.read_frames();
+        if let Err(error) = &result {
+            self.failed = Some(error.clone());
+            self.bytes = VecDeque::new();
+        }
+        result
+    }
+
+    fn read_frames(&mut self) -> Result<Option<M>, DecodeError> {
+        loop {
+            let all = self.bytes.make_contiguous();
+            let Some((length, rest)) = all.split_first_chunk::<LENGTH_BYTES>() else {
+                self.release();
+                return Ok(None);
+            };
+            let length = u32::from_le_bytes(*length);
+            let size = length as usize;
+            if !(1..=MAX_MESSAGE_BYTES).contains(&size) {
+                return Err(DecodeError::Length(length));
+            }
+            let Some(frame) = rest.get(..size) else { return Ok(None) };
+            let frame = M::Frame::decode(frame).map_err(DecodeError::Message)?;
+            self.bytes.drain(..LENGTH_BYTES + size);
+            if let Some(message) = M::of(frame) {
+                self.release();
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// Gives back the room of a large message.
+    fn release(&mut self) {
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_BYTES {
+            self.bytes = VecDeque::new();
+        }
+    }
+}

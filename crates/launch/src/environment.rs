@@ -37,6 +37,7 @@ pub const VARIABLES: &[(&str, Use)] = &[
     ("LISTEN_PID", Use::Internal),
     ("NOTIFY_SOCKET", Use::Internal),
     ("ROOST_LAUNCHER_FD", Use::Internal),
+    ("ROOST_LAUNCHER_PROTOCOL", Use::Internal),
     ("ROOST_PROGRAM", Use::Internal),
     ("WATCHDOG_PID", Use::Internal),
     ("WATCHDOG_USEC", Use::Internal),

@@ -31,7 +31,7 @@ use crate::signals::Signals;
 use crate::splitter::Splitter;
 use crate::systemd::Systemd;
 use crate::table::Loaded;
-use crate::wire::{Ended, Event, Kind, Status, Stream};
+use crate::wire::{Ended, Kind, LauncherEvent, Remembered, Status, Stream};
 
 use saving::Saving;
 pub(crate) use watchdog::Promise;
@@ -73,7 +73,7 @@ pub(crate) struct Launcher {
     pipes: Vec<Pipe>,
     hook_ends: Vec<HookEnd>,
     ended: BTreeMap<String, Ended>,
-    remembered: BTreeMap<String, Vec<u8>>,
+    remembered: BTreeMap<String, Remembered>,
     next_id: u64,
     /// When groups without their first process are looked at again.
     groups_due: Instant,
@@ -138,7 +138,7 @@ struct HookEnd {
 /// The end of a hook's process.
 #[derive(Clone, Copy)]
 struct HookExit {
-    status: Status,
+    status: Option<Status>,
     /// What is left in its pipes is awaited until then.
     until: Instant,
 }
@@ -332,7 +332,7 @@ impl Launcher {
     }
 
     /// Tells the Supervisor; without one that said Hello, what counts is kept for its Welcome.
-    fn tell(&mut self, event: &Event) {
+    fn tell(&mut self, event: &LauncherEvent) {
         if let Some(link) = &mut self.link
             && link.greeted
         {

@@ -9,7 +9,7 @@ use rustix::net::SendFlags;
 
 use crate::codec::{self, Decoder};
 use crate::launcher::Promise;
-use crate::wire::{Event, Request};
+use crate::wire::{LauncherEvent, Request};
 
 /// While more than this waits to be sent, hooks' pipes are left unread.
 const OUTPUT_HIGH_BYTES: usize = 64 * 1024;
@@ -83,8 +83,8 @@ impl Link {
 
     /// Queues an event. One that is too large to be sent is a fault of ours: it cannot be, as
     /// texts are short and output comes in pieces.
-    pub(crate) fn send(&mut self, event: &Event) {
-        if !self.closed && codec::append_event(&mut self.out, event).is_err() {
+    pub(crate) fn send(&mut self, event: &LauncherEvent) {
+        if !self.closed && codec::append(&mut self.out, event).is_err() {
             self.closed = true;
         }
     }

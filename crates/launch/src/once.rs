@@ -101,17 +101,17 @@ fn read_to_the_end(
     mut outputs: Vec<(Stream, OwnedFd)>,
     printed: &mut impl FnMut(Stream, &[u8]),
 ) -> io::Result<Status> {
-    let mut ended: Option<(Status, Instant)> = None;
+    let mut ended: Option<(Option<Status>, Instant)> = None;
     let mut buffer = [0; 8192];
     loop {
         if ended.is_none() {
             let found = waitpid(Some(pid), WaitOptions::NOHANG)?;
-            ended = found.map(|(_, status)| (word(status), Instant::now()));
+            ended = found.map(|(_, status)| (Status::of(status), Instant::now()));
         }
         if let Some((status, at)) = ended
             && (outputs.is_empty() || at.elapsed() > OUTPUT_GRACE)
         {
-            return Ok(status);
+            return status.ok_or_else(|| io::Error::other("its end was not seen"));
         }
         let mut waits: Vec<_> =
             outputs.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN)).collect();
@@ -129,14 +129,6 @@ fn read_to_the_end(
             Err(Errno::AGAIN | Errno::INTR) => true,
             Err(_) => false,
         });
-    }
-}
-
-fn word(status: rustix::process::WaitStatus) -> Status {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Status::Code(code),
-        (None, Some(signal)) => Status::Signal(signal),
-        (None, None) => Status::Unknown,
     }
 }
 

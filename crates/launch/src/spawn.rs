@@ -205,9 +205,7 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
             Role::Supervisor { .. } => None,
             Role::Child { user } => kept_capabilities(*user),
         },
-        groups: user
-            .and_then(|ids| ids.groups.as_deref())
-            .map(|groups| (groups.len(), groups.as_ptr())),
+        groups: user.map(|ids| (ids.groups.len(), ids.groups.as_ptr())),
         open_files: libc::rlimit {
             rlim_cur: limit(open_files.current),
             rlim_max: limit(open_files.maximum),

@@ -9,8 +9,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-use crate::wire::Notice;
-
 /// The socket of systemd, when that started us.
 pub(crate) struct Systemd {
     socket: UnixDatagram,
@@ -59,17 +57,19 @@ impl Systemd {
 
     /// One line for `systemctl status`.
     pub(crate) fn status(&self, line: &str) {
+        // one line is one statement, whatever is in it
+        let line = line.replace(['\n', '\0'], " ");
         self.tell(&format!("STATUS={line}"));
     }
 
-    /// Passes on what the Supervisor wants told.
-    pub(crate) fn notify(&self, notice: &Notice) {
-        match notice {
-            Notice::Ready => self.tell("READY=1"),
-            Notice::Stopping => self.tell("STOPPING=1"),
-            // one line is one statement, whatever is in it
-            Notice::Status(line) => self.status(&line.replace(['\n', '\0'], " ")),
-        }
+    /// The Supervisor has started everything.
+    pub(crate) fn ready(&self) {
+        self.tell("READY=1");
+    }
+
+    /// The Supervisor is stopping everything.
+    pub(crate) fn stopping(&self) {
+        self.tell("STOPPING=1");
     }
 
     fn tell(&self, text: &str) {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use roost_files::{Durability, replace};
 
-use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Shutdown};
+use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Process, Shutdown};
 
 const FIRST_LINE: &str = "roost-processes 3";
 /// Has no number of processes started.
@@ -30,17 +30,6 @@ const MODE: u32 = 0o644;
 /// Largest file that is read: every entry at its longest.
 const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 130) + 256) as u64;
 
-/// A process, as good as can be told apart from any other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) id: u64,
-    pub(crate) pid: u32,
-    pub(crate) start_ticks: u64,
-    pub(crate) started_unix_ms: u64,
-    pub(crate) name: String,
-    pub(crate) shutdown: Shutdown,
-}
-
 /// One of the two files.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -50,7 +39,7 @@ pub(crate) struct Table {
 /// What a table of this boot holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Process>,
     /// Processes that the kernel had started when it was written, if that is known.
     pub(crate) forks: Option<u64>,
 }
@@ -105,7 +94,7 @@ impl Table {
 pub(crate) fn format<'a>(
     boot_id: &str,
     forks: Option<u64>,
-    entries: impl Iterator<Item = &'a Entry>,
+    entries: impl Iterator<Item = &'a Process>,
 ) -> String {
     let forks = forks.map_or_else(|| "unknown".to_owned(), |forks| forks.to_string());
     let mut text = format!("{FIRST_LINE}\nboot {boot_id}\nforks {forks}\n");
@@ -150,22 +139,22 @@ pub(crate) fn parse(text: &str, boot_id: &str) -> Result<Content, String> {
     Ok(Content { entries, forks })
 }
 
-fn parse_entry(line: &str) -> Option<Entry> {
+fn parse_entry(line: &str) -> Option<Process> {
     let mut parts = line.splitn(7, ' ');
     let place: Vec<&str> = parts.by_ref().take(4).collect();
     let (signal, timeout_ms) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let entry = parse_entry_of_1(&format!("{} {}", place.join(" "), parts.next()?))?;
-    Some(Entry { shutdown: Shutdown { signal, timeout_ms }, ..entry })
+    Some(Process { shutdown: Shutdown { signal, timeout_ms }, ..entry })
 }
 
-fn parse_entry_of_1(line: &str) -> Option<Entry> {
+fn parse_entry_of_1(line: &str) -> Option<Process> {
     let mut parts = line.splitn(5, ' ');
     let mut number = || parts.next()?.parse::<u64>().ok();
     let (id, pid, start_ticks, started_unix_ms) = (number()?, number()?, number()?, number()?);
     // 0 and 1 as targets of kill() would mean a whole session or everything
     let pid = u32::try_from(pid).ok().filter(|pid| (2..=i32::MAX as u32).contains(pid))?;
     let name = parts.next().filter(|name| is_name(name))?.to_owned();
-    Some(Entry { id, pid, start_ticks, started_unix_ms, name, shutdown: Shutdown::default() })
+    Some(Process { id, pid, start_ticks, started_unix_ms, name, shutdown: Shutdown::default() })
 }
 
 /// Names are one line, so that they fit into the table and into lines of output.
@@ -180,12 +169,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn entry() -> impl Strategy<Value = Entry> {
+    fn entry() -> impl Strategy<Value = Process> {
         let name = "[a-z][a-z. @\\[\\]é-]{0,30}";
         let shutdown =
             any::<(i32, u64)>().prop_map(|(signal, timeout_ms)| Shutdown { signal, timeout_ms });
         (any::<u64>(), 2..=i32::MAX as u32, any::<u64>(), any::<u64>(), name, shutdown).prop_map(
-            |(id, pid, start_ticks, started_unix_ms, name, shutdown)| Entry {
+            |(id, pid, start_ticks, started_unix_ms, name, shutdown)| Process {
                 id,
                 pid,
                 start_ticks,

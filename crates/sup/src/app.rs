@@ -6,7 +6,7 @@ use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ctl::reply::ErrorCode;
 use roost_ident::PackageIdent;
-use roost_launch::wire::{self, Request, Welcome};
+use roost_launch::wire::{self, Remembered, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
 use roost_ring::SysInfo;
 use roost_template::context::Sys;
@@ -108,7 +108,7 @@ pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, Star
 async fn start(
     config: SupConfig,
     output: &Output,
-    (launcher, welcome, from_launcher): (Launcher, Welcome, mpsc::Receiver<wire::Event>),
+    (launcher, welcome, from_launcher): (Launcher, Welcome, mpsc::Receiver<wire::LauncherEvent>),
 ) -> Result<Exit, StartError> {
     let clock = Clock::start();
     systemd::through(&launcher);
@@ -154,7 +154,8 @@ async fn start(
         updates_told: Arc::default(),
     };
     load_given(&config, &writer, &welcome, output).await?;
-    launcher.send(&Request::Remember { name: LOADED.into(), bytes: b"loaded".to_vec() });
+    launcher
+        .send(&Request::Remember(Remembered { name: LOADED.into(), bytes: b"loaded".to_vec() }));
 
     output.sup(&format!("Starting gossip-listener on {gossip_address}"));
     let (events, inbox) = mpsc::unbounded_channel();

@@ -14,7 +14,7 @@ use std::{
 use roost_launch::{
     client::{self, Client, ClientError, Decoder},
     line::Style,
-    wire::{Event, PROTOCOL_VERSION, Request, Welcome},
+    wire::{Alive, Hello, LauncherEvent, Request, Welcome},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -63,7 +63,7 @@ impl Launcher {
     /// queue ends when the launcher does.
     pub(crate) async fn connect(
         style: Style,
-    ) -> Result<(Self, Welcome, mpsc::Receiver<Event>), LauncherError> {
+    ) -> Result<(Self, Welcome, mpsc::Receiver<LauncherEvent>), LauncherError> {
         let stream = UnixStream::from_std(Client::from_env()?.into_stream())?;
         let (reader, writer) = stream.into_split();
         let (requests, outbox) = mpsc::unbounded_channel();
@@ -72,11 +72,16 @@ impl Launcher {
         vital::spawn("requests to the launcher", write(writer, outbox, Arc::clone(&waiting)));
         vital::spawn("events of the launcher", read(reader, events));
         let launcher = Self { requests, waiting };
-        launcher.send(&Request::Hello { version: PROTOCOL_VERSION, style });
-        launcher.send(&Request::Alive { within_ms: START_PATIENCE_MS });
+        launcher.send(&Request::Hello(Hello::new(style)));
+        launcher.send(&Request::Alive(Alive { within_ms: START_PATIENCE_MS }));
+        let mut welcome = Welcome::default();
         loop {
             match inbox.recv().await {
-                Some(Event::Welcome(welcome)) => return Ok((launcher, welcome, inbox)),
+                Some(LauncherEvent::Welcome(part)) => {
+                    if welcome.add_part(part) {
+                        return Ok((launcher, welcome, inbox));
+                    }
+                }
                 // Nothing else belongs before the welcome.
                 Some(_) => {}
                 None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -125,7 +130,7 @@ async fn write(
     }
 }
 
-async fn read(mut stream: OwnedReadHalf, events: mpsc::Sender<Event>) {
+async fn read(mut stream: OwnedReadHalf, events: mpsc::Sender<LauncherEvent>) {
     let mut decoder = Decoder::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {

@@ -109,7 +109,7 @@ fn run(
     let user = prepared.credentials.as_ref().map(|ids| Ids {
         uid: ids.uid,
         gid: ids.gid,
-        groups: Some(ids.groups.clone()),
+        groups: ids.groups.clone(),
     });
     let program = prepared.svc.hook(hook);
     let mut logs = Logs::create(&prepared, hook)?;
@@ -143,11 +143,6 @@ fn judge(
         ),
         Status::Signal(signal) => (
             format!("{hook} was terminated by signal Some({signal})"),
-            "exited without status".into(),
-            1,
-        ),
-        Status::Unknown => (
-            format!("{what} failed! The end of '{hook}' was not seen"),
             "exited without status".into(),
             1,
         ),

@@ -1,168 +1,71 @@
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::line::Style;
-use crate::wire::{
-    Ended, Event, Ids, Kind, MAX_MESSAGE_BYTES, Notice, Remembered, Request, Running, Scope,
-    Shutdown, Spawn, Status, Stream, Survivor, Welcome,
+use crate::{
+    line::Style,
+    wire::{
+        Alive, Ended, Exited, Hello, HookEnded, Ids, Kind, MAX_STATE_BYTES, Output, Process,
+        Remembered, Scope, SendSignal, Shutdown, Spawn, Spawned, Status, Stream, Variable, Welcome,
+    },
 };
 
-fn os() -> impl Strategy<Value = OsString> {
-    prop::collection::vec(any::<u8>(), 0..20).prop_map(OsString::from_vec)
-}
-
-fn ids() -> impl Strategy<Value = Ids> {
-    let groups = prop::option::of(prop::collection::vec(any::<u32>(), 0..4));
-    (any::<u32>(), any::<u32>(), groups).prop_map(|(uid, gid, groups)| Ids { uid, gid, groups })
-}
-
-fn spawn() -> impl Strategy<Value = Spawn> {
-    (
-        any::<u64>(),
-        any::<bool>(),
-        ".{0,12}",
-        os(),
-        prop::collection::vec(os(), 0..4),
-        prop::collection::vec((os(), os()), 0..4),
-        prop::option::of(ids()),
-        shutdown(),
-    )
-        .prop_map(|(id, hook, name, program, args, env, user, shutdown)| Spawn {
-            id,
-            kind: if hook { Kind::Hook } else { Kind::Service },
-            name,
-            program,
-            args,
-            env,
-            user,
-            shutdown,
-        })
-}
-
-fn shutdown() -> impl Strategy<Value = Shutdown> {
-    any::<(i32, u64)>().prop_map(|(signal, timeout_ms)| Shutdown { signal, timeout_ms })
-}
-
-fn request() -> impl Strategy<Value = Request> {
-    prop_oneof![
-        (any::<u32>(), any::<[bool; 4]>()).prop_map(|(version, [color, json, verbose, time])| {
-            let style = Style { color, json, verbose, time, journal: false };
-            Request::Hello { version, style }
+fn requests() -> Vec<Request> {
+    vec![
+        Request::Hello(Hello::new(Style { color: true, time: true, ..Style::default() })),
+        Request::Spawn(Spawn {
+            id: u64::MAX,
+            kind: Kind::Hook.into(),
+            name: "a.default hook[init]".into(),
+            program: b"/bin/\xff".to_vec(),
+            args: vec![b"".to_vec(), b"-c".to_vec()],
+            env: vec![Variable { name: b"A".to_vec(), value: b"\xfe=\n".to_vec() }],
+            user: Some(Ids { uid: 1, gid: u32::MAX, groups: vec![0, 7] }),
+            shutdown: Shutdown { signal: 2, timeout_ms: 0 },
         }),
-        spawn().prop_map(Request::Spawn),
-        (any::<u64>(), any::<i32>(), any::<bool>()).prop_map(|(id, signal, one)| {
-            let scope = if one { Scope::Process } else { Scope::Group };
-            Request::Signal { id, signal, scope }
-        }),
-        (".{0,12}", prop::collection::vec(any::<u8>(), 0..30))
-            .prop_map(|(name, bytes)| Request::Remember { name, bytes }),
-        ".{0,12}".prop_map(|name| Request::Forget { name }),
-        any::<u64>().prop_map(|within_ms| Request::Alive { within_ms }),
-        prop_oneof![
-            Just(Notice::Ready),
-            Just(Notice::Stopping),
-            ".{0,20}".prop_map(Notice::Status),
-        ]
-        .prop_map(Request::Notify),
+        Request::Signal(SendSignal { id: 1, signal: 9, scope: Scope::Process.into() }),
+        Request::Remember(Remembered { name: "a.default".into(), bytes: vec![0, 255] }),
+        Request::Forget("a.default".into()),
+        Request::Alive(Alive { within_ms: 60_000 }),
+        Request::Ready(()),
+        Request::Stopping(()),
+        Request::Status(String::new()),
     ]
 }
 
-fn status() -> impl Strategy<Value = Status> {
-    prop_oneof![
-        any::<i32>().prop_map(Status::Code),
-        any::<i32>().prop_map(Status::Signal),
-        Just(Status::Unknown),
+fn events() -> Vec<LauncherEvent> {
+    let end = Ended {
+        id: 1,
+        name: "a.default".into(),
+        pid: 2,
+        at_unix_ms: 3,
+        last_words: "bye\n".into(),
+        status: Some(Status::Code(-1)),
+    };
+    let welcome = Welcome {
+        running: vec![Process { id: 1, ..Process::default() }],
+        ended: vec![Ended { status: None, ..end.clone() }],
+        ..Welcome::default()
+    };
+    let bytes = b"out".to_vec();
+    vec![
+        LauncherEvent::Welcome(welcome),
+        LauncherEvent::Spawned(Spawned { id: 1, pid: 2, started_unix_ms: 3 }),
+        LauncherEvent::Output(Output { id: 1, stream: Stream::Stderr.into(), bytes }),
+        LauncherEvent::HookEnded(HookEnded { id: 1, status: Some(Status::Signal(15)) }),
+        LauncherEvent::HookEnded(HookEnded { id: 1, status: None }),
+        LauncherEvent::Exited(Exited { end, group_alive: true }),
+        LauncherEvent::GroupGone(0),
+        LauncherEvent::Shutdown(15),
+        LauncherEvent::Restart(()),
     ]
 }
 
-fn welcome() -> impl Strategy<Value = Welcome> {
-    let place = || (any::<u64>(), ".{0,9}", any::<u32>(), any::<u64>());
-    let running = (place(), any::<u64>(), shutdown()).prop_map(
-        |((id, name, pid, started_unix_ms), start_ticks, shutdown)| Running {
-            id,
-            name,
-            pid,
-            start_ticks,
-            started_unix_ms,
-            shutdown,
-        },
-    );
-    let ended = (place(), status(), ".{0,9}").prop_map(
-        |((id, name, pid, at_unix_ms), status, last_words)| Ended {
-            id,
-            name,
-            pid,
-            status,
-            at_unix_ms,
-            last_words,
-        },
-    );
-    let survivor =
-        (place(), shutdown()).prop_map(|((id, name, pid, started_unix_ms), shutdown)| Survivor {
-            id,
-            name,
-            pid,
-            started_unix_ms,
-            shutdown,
-        });
-    let remembered = (".{0,9}", prop::collection::vec(any::<u8>(), 0..30))
-        .prop_map(|(name, bytes)| Remembered { name, bytes });
-    (
-        any::<(u32, u32, u64)>(),
-        prop::collection::vec(running, 0..3),
-        prop::collection::vec(ended, 0..3),
-        prop::collection::vec(survivor, 0..3),
-        prop::collection::vec(remembered, 0..3),
-    )
-        .prop_map(
-            |((version, launcher_pid, next_id), running, ended, survivors, remembered)| Welcome {
-                version,
-                launcher_pid,
-                next_id,
-                running,
-                ended,
-                survivors,
-                remembered,
-            },
-        )
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let bytes = prop::collection::vec(any::<u8>(), 0..40);
-    prop_oneof![
-        welcome().prop_map(Event::Welcome),
-        any::<(u64, u32, u64)>().prop_map(|(id, pid, started_unix_ms)| Event::Spawned {
-            id,
-            pid,
-            started_unix_ms
-        }),
-        (any::<u64>(), any::<i32>(), ".{0,20}")
-            .prop_map(|(id, errno, message)| Event::SpawnFailed { id, errno, message }),
-        (any::<u64>(), ".{0,20}").prop_map(|(id, text)| Event::Notice { id, text }),
-        (any::<u64>(), any::<bool>(), bytes).prop_map(|(id, err, bytes)| Event::Output {
-            id,
-            stream: if err { Stream::Stderr } else { Stream::Stdout },
-            bytes
-        }),
-        (any::<u64>(), status()).prop_map(|(id, status)| Event::HookEnded { id, status }),
-        (any::<(u64, u32, u64)>(), status(), ".{0,9}").prop_map(
-            |((id, pid, at_unix_ms), status, last_words)| Event::Exited {
-                id,
-                pid,
-                status,
-                at_unix_ms,
-                last_words,
-                group_alive: pid % 2 == 0,
-            }
-        ),
-        (any::<u64>(), ".{0,20}").prop_map(|(id, processes)| Event::OutOfReach { id, processes }),
-        any::<u64>().prop_map(|id| Event::GroupGone { id }),
-        any::<i32>().prop_map(|signal| Event::Shutdown { signal }),
-        Just(Event::Restart),
-    ]
+fn encode(messages: &[impl Message]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        append(&mut bytes, message).expect("small");
+    }
+    bytes
 }
 
 /// Pushes the bytes in pieces of `size` and takes everything that comes out.
@@ -178,107 +81,47 @@ fn decode<M: Message>(bytes: &[u8], size: usize) -> Result<Vec<M>, DecodeError> 
     Ok(messages)
 }
 
-proptest! {
-    #[test]
-    fn requests_come_back_as_they_were(
-        requests in prop::collection::vec(request(), 0..5),
-        size in 1..200_usize,
-    ) {
-        let mut bytes = Vec::new();
-        for request in &requests {
-            append_request(&mut bytes, request).expect("small");
-        }
-        prop_assert_eq!(decode(&bytes, size), Ok(requests));
-    }
+fn frame(body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).expect("small");
+    [&length.to_le_bytes(), body].concat()
+}
 
-    #[test]
-    fn events_come_back_as_they_were(
-        events in prop::collection::vec(event(), 0..5),
-        size in 1..200_usize,
-    ) {
-        let mut bytes = Vec::new();
-        for event in &events {
-            append_event(&mut bytes, event).expect("small");
-        }
-        prop_assert_eq!(decode(&bytes, size), Ok(events));
+#[test]
+fn messages_come_back_as_they_were_in_pieces_of_any_size() {
+    for size in 1..200 {
+        assert_eq!(decode(&encode(&requests()), size), Ok(requests()));
+        assert_eq!(decode(&encode(&events()), size), Ok(events()));
     }
+}
 
-    #[test]
-    fn unknown_messages_and_fields_are_skipped(
-        request in request(),
-        kind in 1000..u16::MAX,
-        tag in 100..u8::MAX,
-        extra in prop::collection::vec(any::<u8>(), 0..30),
-    ) {
-        let mut bytes = Vec::new();
-        append_request(&mut bytes, &request).expect("small");
-        // a field that is not known yet, at the end of a known message
-        bytes.push(tag);
-        bytes.extend(u32::try_from(extra.len()).expect("small").to_le_bytes());
-        bytes.extend(&extra);
-        let length = u32::try_from(bytes.len() - LENGTH_BYTES).expect("small");
-        bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
-        // a message that is not known yet
-        bytes.extend(2_u32.to_le_bytes());
-        bytes.extend(kind.to_le_bytes());
-        append_request(&mut bytes, &request).expect("small");
-        prop_assert_eq!(decode(&bytes, 64), Ok(vec![request.clone(), request]));
-    }
-
-    #[test]
-    fn any_bytes_are_read_without_panic(
-        bytes in prop::collection::vec(any::<u8>(), 0..200),
-        kind in prop_oneof![0..8_u16, 100..120_u16],
-    ) {
-        let _ = decode::<Request>(&bytes, 7);
-        let _ = decode::<Event>(&bytes, 7);
-        let mut framed = u32::try_from(bytes.len() + 2).expect("small").to_le_bytes().to_vec();
-        framed.extend(kind.to_le_bytes());
-        framed.extend(&bytes);
-        let _ = decode::<Request>(&framed, 50);
-        let _ = decode::<Event>(&framed, 50);
-    }
-
-    #[test]
-    fn a_damaged_message_is_an_error_or_another_message(
-        event in event(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-    ) {
-        let mut bytes = Vec::new();
-        append_event(&mut bytes, &event).expect("small");
-        let at = at.index(bytes.len());
-        bytes[at] = byte;
-        let _ = decode::<Event>(&bytes, 64);
-    }
+#[test]
+fn unknown_messages_and_fields_are_skipped() {
+    // field 1000 with a number and field 1001 with a text
+    let unknown = [0xc0, 0x3e, 7, 0xca, 0x3e, 2, b'h', b'i'];
+    let hello = encode(&requests()[..1]);
+    let known = [&hello[LENGTH_BYTES..], &unknown].concat();
+    // a field of the message inside: its length grows by the field
+    let mut inner = hello[LENGTH_BYTES..].to_vec();
+    inner[1] += u8::try_from(unknown.len()).expect("small");
+    inner.extend(unknown);
+    let bytes = [frame(&unknown), frame(&known), frame(&inner), encode(&requests()[5..6])].concat();
+    let expected = [&requests()[..1], &requests()[..1], &requests()[5..6]].concat();
+    assert_eq!(decode(&bytes, 3), Ok(expected));
 }
 
 #[test]
 fn messages_beyond_the_limit_are_refused_on_both_sides() {
     let mut out = Vec::new();
-    let request = Request::Remember { name: "a.b".into(), bytes: vec![0; MAX_MESSAGE_BYTES] };
-    assert!(append_request(&mut out, &request).is_err());
-    assert!(out.is_empty());
+    let bytes = vec![0; MAX_MESSAGE_BYTES];
+    let request = Request::Remember(Remembered { name: "a.b".into(), bytes });
+    let error = append(&mut out, &request).expect_err("too large");
+    assert!(out.is_empty() && error.bytes > MAX_MESSAGE_BYTES);
 
-    for length in [0, 1, u32::try_from(MAX_MESSAGE_BYTES + 1).expect("small")] {
+    // refused by the length alone
+    for length in [0, u32::try_from(MAX_MESSAGE_BYTES + 1).expect("small"), u32::MAX] {
         let result = decode::<Request>(&length.to_le_bytes(), 4);
         assert_eq!(result, Err(DecodeError::Length(length)));
     }
-}
-
-/// A launcher of an older release does not say whether others of the group live.
-#[test]
-fn an_end_without_news_of_its_group_is_followed_by_them() {
-    let (status, at_unix_ms) = (Status::Code(0), 0);
-    let last_words = String::new();
-    let event = Event::Exited { id: 1, pid: 2, status, at_unix_ms, last_words, group_alive: true };
-    let mut bytes = Vec::new();
-    append_event(&mut bytes, &event).expect("small");
-    // without its last field: a tag, a length, eight bytes
-    bytes.truncate(bytes.len() - 13);
-    let length = u32::try_from(bytes.len() - LENGTH_BYTES).expect("small");
-    bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
-    assert_eq!(decode(&bytes, 64), Ok(vec![event]));
 }
 
 #[test]
@@ -287,22 +130,102 @@ fn a_decoder_that_failed_stays_failed() {
     decoder.push(&[0; 4]);
     let first = decoder.next();
     assert!(first.is_err());
-    let mut good = Vec::new();
-    append_request(&mut good, &Request::Forget { name: "a".into() }).expect("small");
-    decoder.push(&good);
+    decoder.push(&encode(&requests()));
     assert_eq!(decoder.next(), first);
+}
+
+/// The first version had the length, the kind of the message (`u16`) and fields of its own.
+#[test]
+fn a_hello_of_the_first_version_is_refused() {
+    let hello = [1, 0, 8, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+    assert!(matches!(decode::<Request>(&frame(&hello), 64), Err(DecodeError::Message(_))));
+}
+
+#[test]
+fn a_shutdown_without_fields_is_the_usual_one() {
+    let usual = Shutdown { signal: libc::SIGTERM, timeout_ms: 8_000 };
+    assert_eq!(Shutdown::default(), usual);
+    assert_eq!(prost::Message::decode(&b""[..]), Ok(usual));
 }
 
 #[test]
 fn a_welcome_may_be_larger_than_a_message() {
-    let bytes = vec![7; crate::wire::MAX_STATE_BYTES];
-    let remembered = (0..1000)
-        .map(|n| Remembered { name: format!("s{n}.default"), bytes: bytes.clone() })
-        .collect();
-    let welcome = Welcome { remembered, ..Welcome::default() };
-    let event = Event::Welcome(welcome);
-    let mut out = Vec::new();
-    append_event(&mut out, &event).expect("in parts");
-    assert!(out.len() > MAX_MESSAGE_BYTES);
-    assert_eq!(decode(&out, 4096), Ok(vec![event]));
+    let bytes = vec![7; MAX_STATE_BYTES];
+    let entry = |n| Remembered { name: format!("s{n}.default"), bytes: bytes.clone() };
+    let running = |id| Process { id, ..Process::default() };
+    for (remembered, processes) in [(1000, 3), (100, 101), (0, 0)] {
+        let welcome = Welcome {
+            version: 2,
+            next_id: 9,
+            remembered: (0..remembered).map(entry).collect(),
+            running: (0..processes).map(running).collect(),
+            ..Welcome::default()
+        };
+        let parts: Vec<_> = welcome.clone().into_parts().map(LauncherEvent::Welcome).collect();
+        let mut joined = Welcome::default();
+        let mut over = false;
+        for part in decode(&encode(&parts), 4096).expect("small parts") {
+            let LauncherEvent::Welcome(part) = part else { panic!("{part:?}") };
+            assert!(!over);
+            over = joined.add_part(part);
+        }
+        assert!(over);
+        assert_eq!(joined, welcome);
+    }
+}
+
+#[test]
+fn a_part_of_a_welcome_fits_whatever_is_in_it() {
+    let name = "x".repeat(crate::wire::MAX_NAME_BYTES);
+    let shutdown = Shutdown { signal: i32::MIN, timeout_ms: u64::MAX };
+    let (id, pid, start_ticks, started_unix_ms) = (u64::MAX, u32::MAX, u64::MAX, u64::MAX);
+    let process = Process { id, name: name.clone(), pid, start_ticks, started_unix_ms, shutdown };
+    let last_words = "w".repeat(crate::wire::MAX_LAST_WORDS_BYTES);
+    let status = Some(Status::Signal(-1));
+    let ended = Ended { id, name: name.clone(), pid, at_unix_ms: id, last_words, status };
+    let remembered = Remembered { name, bytes: vec![0; MAX_STATE_BYTES] };
+    let welcome = Welcome {
+        running: vec![process.clone(); 150],
+        survivors: vec![process; 150],
+        ended: vec![ended; 150],
+        remembered: vec![remembered; 150],
+        ..Welcome::default()
+    };
+    let parts: Vec<_> = welcome.into_parts().map(LauncherEvent::Welcome).collect();
+    assert_eq!(parts.len(), 2);
+    encode(&parts);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 1..200)) {
+        for bytes in [&frame(&bytes), &bytes] {
+            let _ = decode::<Request>(bytes, 7);
+            let _ = decode::<LauncherEvent>(bytes, 7);
+        }
+    }
+
+    #[test]
+    fn a_damaged_message_is_an_error_or_another_message(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let (mut sent, mut reported) = (encode(&requests()), encode(&events()));
+        let places = (at.index(sent.len()), at.index(reported.len()));
+        (sent[places.0], reported[places.1]) = (byte, byte);
+        let _ = decode::<Request>(&sent, 64);
+        let _ = decode::<LauncherEvent>(&reported, 64);
+    }
+}
+
+/// Rewrites the seeds of the fuzz target after a change of the messages:
+/// `cargo test -p roost-launch seeds -- --ignored`.
+#[test]
+#[ignore = "writes into the repository"]
+fn seeds_of_the_fuzz_target_are_written() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/launch_wire");
+    std::fs::write(folder.join("requests"), encode(&requests())).expect("written");
+    std::fs::write(folder.join("events"), encode(&events()[1..])).expect("written");
+    std::fs::write(folder.join("welcome"), encode(&events()[..1])).expect("written");
 }

@@ -8,8 +8,7 @@ use rustix::process::{WaitOptions, WaitStatus};
 
 use super::{LINGER_CHECK, Launcher, Phase};
 use crate::child::{Child, Sent, State, Stop};
-use crate::table::Entry;
-use crate::wire::{Ended, Event, Kind, Status};
+use crate::wire::{Ended, Exited, Kind, LauncherEvent, Process, Status};
 use crate::{clock, group};
 
 impl Launcher {
@@ -52,7 +51,7 @@ impl Launcher {
             return; // it never executed anything, and that is told
         };
         let entry = self.children[at].entry.clone();
-        let status = decode(raw);
+        let status = Status::of(raw);
         match self.children[at].kind {
             Kind::Hook => {
                 self.hook_exited(entry.id, status);
@@ -92,12 +91,12 @@ impl Launcher {
                     child.entry.name, child.entry.pid
                 ));
             }
-            self.on_service_end(at, Status::Unknown);
+            self.on_service_end(at, None);
         }
     }
 
     /// Told at once; its group stays in our care until nothing of it lives.
-    fn on_service_end(&mut self, at: usize, status: Status) {
+    fn on_service_end(&mut self, at: usize, status: Option<Status>) {
         let child = &mut self.children[at];
         child.state = State::Lingering;
         let entry = child.entry.clone();
@@ -106,34 +105,22 @@ impl Launcher {
         // one time for both: by it the next Supervisor knows an end that was told already
         let at_unix_ms = clock::unix_ms();
         let group_alive = group::has_living(entry.pid);
-        self.tell(&Event::Exited {
-            id: entry.id,
-            pid: entry.pid,
-            status,
-            at_unix_ms,
-            last_words: last_words.clone(),
-            group_alive,
-        });
-        self.keep_end(entry, status, at_unix_ms, last_words);
+        let end = self.keep_end(entry, status, at_unix_ms, last_words);
+        self.tell(&LauncherEvent::Exited(Exited { end, group_alive }));
     }
 
     /// Keeps the last end of a service for the next Supervisor.
     pub(super) fn keep_end(
         &mut self,
-        entry: Entry,
-        status: Status,
+        process: Process,
+        status: Option<Status>,
         at_unix_ms: u64,
         last_words: String,
-    ) {
-        let ended = Ended {
-            id: entry.id,
-            name: entry.name.clone(),
-            pid: entry.pid,
-            status,
-            at_unix_ms,
-            last_words,
-        };
-        self.ended.insert(entry.name, ended);
+    ) -> Ended {
+        let Process { id, name, pid, .. } = process;
+        let ended = Ended { id, name: name.clone(), pid, at_unix_ms, last_words, status };
+        self.ended.insert(name, ended.clone());
+        ended
     }
 
     /// Lets go of groups that nothing can run in any more, and notices survivors that ended unseen.
@@ -162,19 +149,11 @@ impl Launcher {
             if child.kind == Kind::Hook {
                 continue;
             }
-            self.tell(&Event::GroupGone { id: child.entry.id });
+            self.tell(&LauncherEvent::GroupGone(child.entry.id));
             if matches!(self.phase, Phase::Stopping { .. }) {
                 let text = format!("Shutdown OK: {}", child.stop.text());
                 self.printer.about(&child.entry.name, &text);
             }
         }
-    }
-}
-
-fn decode(status: WaitStatus) -> Status {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Status::Code(code),
-        (None, Some(signal)) => Status::Signal(signal),
-        (None, None) => Status::Unknown,
     }
 }

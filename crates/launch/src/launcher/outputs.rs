@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
 use crate::link::Link;
-use crate::wire::{Event, MAX_OUTPUT_BYTES, Status, Stream};
+use crate::wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream};
 
 /// After the end of a hook its pipes are read for so long, if something keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
@@ -84,7 +84,8 @@ impl Launcher {
             }
             Sink::Hook if count > 0 => {
                 let bytes = buffer[..count].to_vec();
-                self.tell(&Event::Output { id, stream, bytes });
+                let stream = stream.into();
+                self.tell(&LauncherEvent::Output(Output { id, stream, bytes }));
             }
             Sink::Hook => {
                 *fd = None;
@@ -116,7 +117,7 @@ impl Launcher {
     }
 
     /// The process of a hook ended. Its output may go on for a little while.
-    pub(super) fn hook_exited(&mut self, id: u64, status: Status) {
+    pub(super) fn hook_exited(&mut self, id: u64, status: Option<Status>) {
         if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
             end.exit = Some(HookExit { status, until: Instant::now() + OUTPUT_GRACE });
         }
@@ -128,7 +129,7 @@ impl Launcher {
         let Some(at) = self.hook_ends.iter().position(|end| end.id == id) else { return };
         if let HookEnd { open: 0, exit: Some(HookExit { status, .. }), .. } = self.hook_ends[at] {
             self.hook_ends.swap_remove(at);
-            self.tell(&Event::HookEnded { id, status });
+            self.tell(&LauncherEvent::HookEnded(HookEnded { id, status }));
         }
     }
 

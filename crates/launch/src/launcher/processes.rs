@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,9 +14,11 @@ use crate::last_words::LastWords;
 use crate::shebang::{self, Fallback};
 use crate::spawn::{self, Failure, Program, Role, Step};
 use crate::splitter::Splitter;
-use crate::table::{Content, Entry, Loaded, is_name};
+use crate::systemd::Systemd;
+use crate::table::{Content, Loaded, is_name};
 use crate::wire::{
-    Event, Kind, MAX_ENTRIES, MAX_STATE_BYTES, Request, Scope, Spawn, Status, Stream,
+    Kind, LauncherEvent, MAX_ENTRIES, MAX_STATE_BYTES, Notice, OutOfReach, Process, Remembered,
+    Request, Scope, SendSignal, Spawn, SpawnFailed, Spawned, Status, Stream,
 };
 use crate::{group, proc};
 
@@ -41,7 +44,7 @@ impl Launcher {
                     (Found::Nothing | Found::Unsure, Kind::Hook) => (),
                     // nobody has cleaned up after it
                     (Found::Nothing, Kind::Service) => {
-                        self.keep_end(entry, Status::Unknown, clock::unix_ms(), String::new());
+                        self.keep_end(entry, None, clock::unix_ms(), String::new());
                     }
                     (Found::Alive(hook), Kind::Hook) => {
                         // gone in between is as good
@@ -61,7 +64,7 @@ impl Launcher {
                             "{what} '{name}' with PID {pid} still runs since an earlier launcher"
                         ));
                         if let State::Lingering = child.state {
-                            self.keep_end(entry, Status::Unknown, clock::unix_ms(), String::new());
+                            self.keep_end(entry, None, clock::unix_ms(), String::new());
                         }
                         self.children.push(*child);
                     }
@@ -72,15 +75,13 @@ impl Launcher {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::Hello { version: _, style } => self.welcome(style),
+            Request::Hello(hello) => self.on_hello(&hello),
             Request::Spawn(spawn) => self.on_spawn(spawn),
-            Request::Signal { id, signal, scope } => self.send_signal(id, signal, scope),
-            Request::Notify(notice) => {
-                if let Some(systemd) = &self.systemd {
-                    systemd.notify(&notice);
-                }
-            }
-            Request::Remember { name, bytes } => {
+            Request::Signal(request) => self.send_signal(request),
+            Request::Ready(()) => self.systemd.iter().for_each(Systemd::ready),
+            Request::Stopping(()) => self.systemd.iter().for_each(Systemd::stopping),
+            Request::Status(line) => self.systemd.iter().for_each(|it| it.status(&line)),
+            Request::Remember(Remembered { name, bytes }) => {
                 let is_new = !self.remembered.contains_key(&name);
                 if bytes.len() > MAX_STATE_BYTES || !is_name(&name) {
                     self.printer.log_error(&format!(
@@ -94,18 +95,21 @@ impl Launcher {
                         name.escape_debug()
                     ));
                 } else {
-                    self.remembered.insert(name, bytes);
+                    self.remembered.insert(name.clone(), Remembered { name, bytes });
                 }
             }
-            Request::Forget { name } => {
+            Request::Forget(name) => {
                 self.remembered.remove(&name);
                 self.ended.remove(&name);
             }
-            Request::Alive { within_ms } => self.on_alive(within_ms),
+            Request::Alive(alive) => self.on_alive(alive.within_ms),
         }
     }
 
-    fn send_signal(&mut self, id: u64, signal: i32, scope: Scope) {
+    fn send_signal(&mut self, request: SendSignal) {
+        let SendSignal { id, signal, .. } = request;
+        // one that is not known comes with another version
+        let Ok(scope) = Scope::try_from(request.scope) else { return };
         let Some(child) = self.children.iter_mut().find(|child| child.entry.id == id) else {
             return;
         };
@@ -121,7 +125,8 @@ impl Launcher {
             let left = group::out_of_reach(child.entry.pid);
             if !left.is_empty() {
                 let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-                self.tell(&Event::OutOfReach { id, processes: left.join(", ") });
+                let processes = left.join(", ");
+                self.tell(&LauncherEvent::OutOfReach(OutOfReach { id, processes }));
             }
         }
     }
@@ -130,10 +135,12 @@ impl Launcher {
         let first_id = self.link.as_ref().map_or(0, |link| link.first_id);
         let taken = self.children.iter().any(|child| {
             child.entry.id == spawn.id
-                || spawn.kind == Kind::Service && child.holds_name(&spawn.name)
+                || spawn.kind() == Kind::Service && child.holds_name(&spawn.name)
         });
         let refusal = if !is_name(&spawn.name) {
             Some((libc::EINVAL, format!("'{}' is not a valid name", spawn.name.escape_debug())))
+        } else if Kind::try_from(spawn.kind).is_err() {
+            Some((libc::EINVAL, format!("{} is not a kind of process", spawn.kind)))
         } else if taken || spawn.id < first_id {
             let text = format!("'{}' runs already, or id {} was used", spawn.name, spawn.id);
             Some((libc::EEXIST, text))
@@ -145,11 +152,11 @@ impl Launcher {
         };
         if let Some((errno, message)) = refusal {
             let id = spawn.id;
-            self.tell(&Event::SpawnFailed { id, errno, message });
+            self.tell(&LauncherEvent::SpawnFailed(SpawnFailed { id, errno, message }));
             return;
         }
         self.next_id = self.next_id.max(spawn.id.saturating_add(1));
-        if spawn.kind == Kind::Service {
+        if spawn.kind() == Kind::Service {
             self.ended.remove(&spawn.name);
         }
         self.start(Box::new(spawn), None);
@@ -159,7 +166,7 @@ impl Launcher {
     fn start(&mut self, spawn: Box<Spawn>, fallback: Option<Fallback>) {
         let (program, leading, is_second) = match fallback {
             Some(fallback) => (fallback.program.into_os_string(), fallback.args, true),
-            None => (spawn.program.clone(), Vec::new(), false),
+            None => (spawn.program().to_owned(), Vec::new(), false),
         };
         let forked = prepare(&spawn, &program, &leading).and_then(|prepared| {
             let role = Role::Child { user: spawn.user.as_ref() };
@@ -171,11 +178,12 @@ impl Launcher {
                 let message = format!("{}: {error}", Path::new(&program).display());
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
                 let id = spawn.id;
-                self.tell(&Event::SpawnFailed { id, errno, message });
+                self.tell(&LauncherEvent::SpawnFailed(SpawnFailed { id, errno, message }));
                 return;
             }
         };
-        let (id, kind, name, shutdown) = (spawn.id, spawn.kind, spawn.name.clone(), spawn.shutdown);
+        let (id, kind, name, shutdown) =
+            (spawn.id, spawn.kind(), spawn.name.clone(), spawn.shutdown);
         let outputs = std::mem::take(&mut forked.outputs);
         self.add_pipes(&spawn, outputs);
         let pid = forked.pid;
@@ -187,7 +195,7 @@ impl Launcher {
             until: Instant::now(),
         };
         self.children.push(Child {
-            entry: Entry {
+            entry: Process {
                 id,
                 pid,
                 start_ticks: proc::start_ticks(pid).unwrap_or(0),
@@ -213,7 +221,7 @@ impl Launcher {
 
     fn add_pipes(&mut self, spawn: &Spawn, outputs: Vec<(Stream, OwnedFd)>) {
         for (stream, fd) in outputs {
-            let sink = match spawn.kind {
+            let sink = match spawn.kind() {
                 Kind::Hook => Sink::Hook,
                 Kind::Service => {
                     Sink::Service { group: spawn.name.clone(), splitter: Splitter::default() }
@@ -221,7 +229,7 @@ impl Launcher {
             };
             self.pipes.push(Pipe { id: spawn.id, fd: Some(fd), stream, sink });
         }
-        if spawn.kind == Kind::Hook {
+        if spawn.kind() == Kind::Hook {
             self.hook_ends.push(HookEnd { id: spawn.id, open: 2, exit: None });
         }
     }
@@ -251,12 +259,12 @@ impl Launcher {
     fn confirm_start(&mut self, at: usize) {
         let child = &mut self.children[at];
         child.state = State::Running;
-        let event = Event::Spawned {
+        let event = Spawned {
             id: child.entry.id,
             pid: child.entry.pid,
             started_unix_ms: child.entry.started_unix_ms,
         };
-        self.tell(&event);
+        self.tell(&LauncherEvent::Spawned(event));
     }
 
     fn start_failed(&mut self, mut child: Child, retry: Option<Box<Spawn>>, failure: Failure) {
@@ -264,10 +272,10 @@ impl Launcher {
             return self.not_executed(child, None, failure, None);
         };
         if failure.step != Step::Exec || child.stop != Stop::No {
-            return self.not_executed(child, Some(&spawn.program), failure, None);
+            return self.not_executed(child, Some(spawn.program()), failure, None);
         }
-        let path = spawn.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
-        let script = PathBuf::from(&spawn.program);
+        let path = spawn.variable("PATH").map(OsStr::to_owned);
+        let script = PathBuf::from(spawn.program());
         // it reads files, which may take as long as a disk wants
         self.disk
             .find(child.entry.id, move || shebang::find(&script, failure.errno, path.as_deref()));
@@ -289,12 +297,12 @@ impl Launcher {
         match found {
             Ok(mut fallback) if child.stop == Stop::No => {
                 if let Some(text) = fallback.notice.take() {
-                    self.tell(&Event::Notice { id, text });
+                    self.tell(&LauncherEvent::Notice(Notice { id, text }));
                 }
                 self.start(spawn, Some(fallback));
             }
-            Ok(_) => self.not_executed(child, Some(&spawn.program), failure, None),
-            Err(reason) => self.not_executed(child, Some(&spawn.program), failure, reason),
+            Ok(_) => self.not_executed(child, Some(spawn.program()), failure, None),
+            Err(reason) => self.not_executed(child, Some(spawn.program()), failure, reason),
         }
     }
 
@@ -324,10 +332,11 @@ impl Launcher {
         };
         if self.link.as_ref().is_some_and(|link| link.greeted) {
             let (id, errno) = (child.entry.id, failure.errno);
-            self.tell(&Event::SpawnFailed { id, errno, message });
+            self.tell(&LauncherEvent::SpawnFailed(SpawnFailed { id, errno, message }));
         } else if child.kind == Kind::Service {
             let at_unix_ms = clock::unix_ms();
-            self.keep_end(child.entry, Status::Code(NOT_EXECUTED), at_unix_ms, String::new());
+            let status = Some(Status::Code(NOT_EXECUTED));
+            self.keep_end(child.entry, status, at_unix_ms, String::new());
         }
     }
 }
@@ -346,11 +355,9 @@ fn is_unique_since(forks: Option<u64>) -> bool {
 /// Everything exec needs, private variables taken out.
 fn prepare(spawn: &Spawn, program: &OsStr, leading: &[OsString]) -> std::io::Result<Program> {
     let own_name = std::iter::once(program);
-    let args = leading.iter().chain(&spawn.args).map(OsString::as_os_str);
-    let env = spawn
-        .env
-        .iter()
-        .filter(|(key, _)| !key.to_str().is_some_and(environment::is_private))
-        .map(|(key, value)| (key.as_os_str(), value.as_os_str()));
+    let leading = leading.iter().map(OsString::as_os_str);
+    let args = leading.chain(spawn.args.iter().map(|arg| OsStr::from_bytes(arg)));
+    let env = spawn.env.iter().map(|variable| (variable.name(), variable.value()));
+    let env = env.filter(|(name, _)| !name.to_str().is_some_and(environment::is_private));
     Program::new(program, own_name.chain(args), env)
 }

@@ -13,7 +13,7 @@ use super::supervising::kill;
 use super::{Launcher, Phase};
 use crate::child::{State, Stop};
 use crate::group;
-use crate::wire::{Event, Kind, Scope};
+use crate::wire::{Kind, LauncherEvent, Scope};
 
 /// A service that the launcher stops by itself gets no longer than that between its signal and
 /// KILL, whatever it asked for.
@@ -35,7 +35,7 @@ impl Launcher {
                 self.phase = Phase::Leaving { signal, asked: 1, again: false };
                 match &mut self.link {
                     None => self.leave_without_supervisor(),
-                    Some(link) if link.greeted => self.tell(&Event::Shutdown { signal }),
+                    Some(link) if link.greeted => self.tell(&LauncherEvent::Shutdown(signal)),
                     // told in the answer to its Hello
                     Some(link) => link.kill_at = Some(Instant::now() + HELLO_TIMEOUT),
                 }

@@ -9,14 +9,11 @@ use rustix::process::{Pid, Signal, WaitStatus};
 
 use super::{Launcher, Phase, Pipe, SUPERVISOR_PIPE, Sink};
 use crate::child::{State, Stop};
-use crate::client::LAUNCHER_FD_VAR;
-use crate::line::Style;
+use crate::client::{LAUNCHER_FD_VAR, PROTOCOL_VAR};
 use crate::link::{self, Link, Read};
 use crate::spawn::{self, Program, Role};
 use crate::splitter::Splitter;
-use crate::wire::{
-    Event, Kind, PROTOCOL_VERSION, Remembered, Request, Running, Scope, Stream, Survivor, Welcome,
-};
+use crate::wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Stream, Welcome};
 use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG, environment};
 
 /// A Supervisor that closed its connection has so long to end by itself.
@@ -51,6 +48,7 @@ impl Launcher {
         let own = [
             (LAUNCHER_FD_VAR, socket.to_string()),
             (LAUNCHER_PID_VAR, std::process::id().to_string()),
+            (PROTOCOL_VAR, PROTOCOL_VERSION.to_string()),
         ];
         // systemd is the launcher's to talk to
         let is_ours = |key: &OsString| {
@@ -110,12 +108,13 @@ impl Launcher {
                 }
             }
             Read::Closed => link.kill_at = Some(Instant::now() + CLOSED_GRACE),
-            Read::Garbage(reason) => {
+            Read::Garbage(reason) if link.greeted => {
                 link.kill_at = Some(Instant::now());
                 self.printer.log_error(&format!(
-                    "The Supervisor sent something unreadable ({reason}); starting it anew"
+                    "The Supervisor sent something unreadable ({reason}); starting it again"
                 ));
             }
+            Read::Garbage(reason) => self.refuse_supervisor(&reason),
         }
     }
 
@@ -129,54 +128,58 @@ impl Launcher {
         }
     }
 
-    /// Answers Hello with everything that lives.
-    pub(super) fn welcome(&mut self, style: Style) {
-        self.printer.set_style(style);
+    /// Ends a Supervisor that speaks another version of the protocol. It is started again as
+    /// often as one that cannot start: its program may be replaced by one that fits.
+    fn refuse_supervisor(&mut self, reason: &str) {
+        let Some(link) = &mut self.link else { return };
+        link.kill_at = Some(Instant::now());
+        self.printer.log_error(&format!(
+            "The Supervisor in '{}' does not speak version {PROTOCOL_VERSION} of the protocol of \
+             this launcher, which kept running when the program was replaced ({reason}). Services \
+             keep running, without a Supervisor. Restart hab-launch, which stops and starts them \
+             (`systemctl restart hab-sup`), or put the former program back",
+            self.setup.program.display()
+        ));
+    }
+
+    /// Answers with everything that lives.
+    pub(super) fn on_hello(&mut self, hello: &Hello) {
+        if hello.version != PROTOCOL_VERSION {
+            return self.refuse_supervisor(&format!("it speaks version {}", hello.version));
+        }
+        self.printer.set_style(hello.style());
         self.ever_started = true;
         let mut welcome = Welcome {
             version: PROTOCOL_VERSION,
             launcher_pid: std::process::id(),
             next_id: self.next_id,
             ended: self.ended.values().cloned().collect(),
+            remembered: self.remembered.values().cloned().collect(),
             ..Welcome::default()
         };
-        for (name, bytes) in &self.remembered {
-            welcome.remembered.push(Remembered { name: name.clone(), bytes: bytes.clone() });
-        }
         let services = self.children.iter().filter(|c| c.kind == Kind::Service);
         for child in services {
-            let entry = &child.entry;
-            match child.state {
-                State::Lingering | State::Survivor { .. } => welcome.survivors.push(Survivor {
-                    id: entry.id,
-                    name: entry.name.clone(),
-                    pid: entry.pid,
-                    started_unix_ms: entry.started_unix_ms,
-                    shutdown: entry.shutdown,
-                }),
+            let list = match child.state {
+                State::Lingering | State::Survivor { .. } => &mut welcome.survivors,
                 State::Held { .. }
                 | State::Seeking { .. }
                 | State::Starting { .. }
-                | State::Running => welcome.running.push(Running {
-                    id: entry.id,
-                    name: entry.name.clone(),
-                    pid: entry.pid,
-                    start_ticks: entry.start_ticks,
-                    started_unix_ms: entry.started_unix_ms,
-                    shutdown: entry.shutdown,
-                }),
-            }
+                | State::Running => &mut welcome.running,
+            };
+            list.push(child.entry.clone());
         }
         if let Some(link) = &mut self.link {
             link.greeted = true;
             link.kill_at = None;
-            link.send(&Event::Welcome(welcome));
+            for part in welcome.into_parts() {
+                link.send(&LauncherEvent::Welcome(part));
+            }
         }
         let restart = std::mem::take(&mut self.restart_wanted);
         if let Phase::Leaving { signal, .. } = self.phase {
-            self.tell(&Event::Shutdown { signal });
+            self.tell(&LauncherEvent::Shutdown(signal));
         } else if restart {
-            self.tell(&Event::Restart);
+            self.tell(&LauncherEvent::Restart(()));
         }
         // The start is over.
         crate::release_text();
@@ -188,7 +191,7 @@ impl Launcher {
             return;
         }
         match &self.link {
-            Some(link) if link.greeted => self.tell(&Event::Restart),
+            Some(link) if link.greeted => self.tell(&LauncherEvent::Restart(())),
             Some(_) => self.restart_wanted = true,
             None => {
                 if let Some(at) = &mut self.start_at {
@@ -206,7 +209,7 @@ impl Launcher {
         };
         // what it wanted kept still counts; nobody would look after what it wanted started
         for request in link.drain() {
-            if !matches!(request, Request::Spawn(_) | Request::Hello { .. }) {
+            if !matches!(request, Request::Spawn(_) | Request::Hello(_)) {
                 self.on_request(request);
             }
         }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use roost_launch::lock;
-use roost_launch::wire::{Event, Kind, Request, Scope, Shutdown};
+use roost_launch::wire::{Kind, LauncherEvent, Request, Scope, Shutdown};
 
 use crate::Test;
 use crate::rig::{Rig, Sup, Text, lives, wait_for};
@@ -41,7 +41,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 fn shutdown(sup: &mut Sup) {
-    sup.until(|event| matches!(event, Event::Shutdown { signal: libc::SIGTERM }).then_some(()));
+    sup.until(|event| matches!(event, LauncherEvent::Shutdown(libc::SIGTERM)).then_some(()));
 }
 
 fn a_second_launcher_ends_with_86_and_leaves_the_first_alone() {

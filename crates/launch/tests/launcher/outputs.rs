@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use roost_launch::line::Style;
-use roost_launch::wire::{Event, Kind, PROTOCOL_VERSION, Request, Scope, Status, Stream};
+use roost_launch::wire::{
+    Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, Status, Stream,
+};
 
 use crate::Test;
 use crate::rig::{Rig, Text, status_kb};
@@ -66,7 +68,7 @@ fn the_supervisor_decides_the_style() {
     rig.start();
     let mut sup = rig.accept();
     let style = Style { color: true, json: true, ..Style::default() };
-    sup.send(&Request::Hello { version: PROTOCOL_VERSION, style });
+    sup.send(&Request::Hello(Hello::new(style)));
     sup.spawn(1, Kind::Service, "a.default", "echo '\"x\"'");
     rig.stdout.wait(
         "{\"preamble\":\"a.default\",\"logkey\":\"O\",\"content\":\"\\\"x\\\"\",\"time\":\"2",
@@ -81,15 +83,14 @@ fn output_of_hooks_goes_to_the_supervisor() {
     sup.spawn(1, Kind::Hook, "a hook[init]", "printf out; printf err >&2");
     let (mut out, mut err) = (Vec::new(), Vec::new());
     sup.until(|event| match event {
-        Event::Output { stream: Stream::Stdout, bytes, .. } => {
-            out.extend(bytes);
+        LauncherEvent::Output(output) => {
+            match output.stream() {
+                Stream::Stdout => out.extend(output.bytes),
+                Stream::Stderr => err.extend(output.bytes),
+            }
             None
         }
-        Event::Output { stream: Stream::Stderr, bytes, .. } => {
-            err.extend(bytes);
-            None
-        }
-        Event::HookEnded { id: 1, .. } => Some(()),
+        LauncherEvent::HookEnded(HookEnded { id: 1, .. }) => Some(()),
         _ => None,
     });
     assert_eq!((out.as_slice(), err.as_slice()), (&b"out"[..], &b"err"[..]));
@@ -107,7 +108,7 @@ fn a_background_process_does_not_hold_up_the_end_of_output() {
     // what it prints later still comes: it must not die of it
     std::fs::write(&fifo, "go\n").expect("written");
     let late = sup.until(|event| match event {
-        Event::Output { id: 1, bytes, .. } => Some(bytes),
+        LauncherEvent::Output(Output { id: 1, bytes, .. }) => Some(bytes),
         _ => None,
     });
     assert_eq!(late, b"after\n");
@@ -122,12 +123,12 @@ fn a_hook_without_output_ends_with_its_process() {
     sup.spawn(1, Kind::Hook, "a hook[init]", script);
     // opens once the hook reads, long after it gave up its output
     std::fs::write(&fifo, "go\n").expect("written");
-    assert_eq!(sup.hook_ended(1), Status::Code(7));
+    assert_eq!(sup.hook_ended(1), Some(Status::Code(7)));
     // nothing more is reported of it before the end of another one
     sup.spawn(2, Kind::Hook, "a hook[init]", "true");
     sup.until(|event| match event {
-        Event::HookEnded { id: 2, .. } => Some(()),
-        Event::HookEnded { .. } | Event::Exited { .. } => panic!("{event:?}"),
+        LauncherEvent::HookEnded(HookEnded { id: 2, .. }) => Some(()),
+        LauncherEvent::HookEnded(_) | LauncherEvent::Exited(_) => panic!("{event:?}"),
         _ => None,
     });
 }
@@ -138,14 +139,14 @@ fn a_hook_that_prints_200_mb_takes_no_memory() {
     sup.spawned(1);
     let mut count = 0_usize;
     let status = sup.until(|event| match event {
-        Event::Output { bytes, .. } => {
+        LauncherEvent::Output(Output { bytes, .. }) => {
             count += bytes.len();
             None
         }
-        Event::HookEnded { id: 1, status } => Some(status),
+        LauncherEvent::HookEnded(HookEnded { id: 1, status }) => Some(status),
         _ => None,
     });
-    assert_eq!(status, Status::Code(0));
+    assert_eq!(status, Some(Status::Code(0)));
     assert_eq!(count, 200_000_000);
     let peak_kb = status_kb(rig.pid(), "VmHWM");
     assert!(peak_kb < 10_000, "{peak_kb} kB");
@@ -162,10 +163,10 @@ fn a_reader_that_went_away_stops_nothing() {
     sup.hello();
     let script = "i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done; exit 5";
     sup.spawn(1, Kind::Service, "a.default", script);
-    assert_eq!(sup.exited(1), Status::Code(5));
+    assert_eq!(sup.exited(1), Some(Status::Code(5)));
     sup.sleeper(2, "a.default");
     rig.signal(libc::SIGTERM);
-    sup.until(|event| matches!(event, Event::Shutdown { .. }).then_some(()));
+    sup.until(|event| matches!(event, LauncherEvent::Shutdown(_)).then_some(()));
     sup.end(0);
     assert_eq!(rig.wait().code(), Some(0));
 }
@@ -179,7 +180,7 @@ fn a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed() {
     let mut sup = rig.accept();
     sup.hello();
     sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 400000");
-    assert_eq!(sup.exited(1), Status::Code(0));
+    assert_eq!(sup.exited(1), Some(Status::Code(0)));
     assert!(status_kb(rig.pid(), "VmRSS") < 10_000);
     // it wakes up
     let text = Text::default();

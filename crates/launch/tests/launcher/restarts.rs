@@ -4,12 +4,19 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use roost_launch::wire::{Ended, Event, Kind, MAX_STATE_BYTES, Remembered, Request, Scope, Status};
+use roost_launch::wire::{
+    Alive, Ended, Hello, Kind, LauncherEvent, MAX_STATE_BYTES, Output, PROTOCOL_VERSION,
+    Remembered, Request, Scope, Status,
+};
 
 use crate::Test;
 use crate::rig::{Rig, kill, lives, wait_for};
 
 pub(crate) const TESTS: &[Test] = &[
+    (
+        "a_supervisor_of_another_version_costs_no_service",
+        a_supervisor_of_another_version_costs_no_service,
+    ),
     (
         "a_killed_supervisor_leaves_services_and_state_but_no_hook",
         a_killed_supervisor_leaves_services_and_state_but_no_hook,
@@ -62,12 +69,12 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     let (name, bytes) = ("a.default".to_owned(), b"anything \0\xff".to_vec());
-    sup.send(&Request::Remember { name: name.clone(), bytes: bytes.clone() });
-    sup.send(&Request::Remember { name: "big.default".into(), bytes: vec![0; 4097] });
+    sup.send(&Request::Remember(Remembered { name: name.clone(), bytes: bytes.clone() }));
+    sup.send(&Request::Remember(Remembered { name: "big.default".into(), bytes: vec![0; 4097] }));
     sup.spawn(2, Kind::Hook, "a hook[init]", "sleep 1000 & echo $!; wait");
     let hook = sup.spawned(2);
     let text = sup.until(|event| match event {
-        Event::Output { bytes, .. } => Some(bytes),
+        LauncherEvent::Output(Output { bytes, .. }) => Some(bytes),
         _ => None,
     });
     let grandchild: u32 = String::from_utf8_lossy(&text).trim().parse().expect("a number");
@@ -90,7 +97,28 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     rig.stderr.wait("State of 'big.default' not kept");
     // taken back in full: it can be signalled
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
+}
+
+/// A program of another release is put in place while the launcher runs, and the former one back.
+fn a_supervisor_of_another_version_costs_no_service() {
+    let (rig, mut sup) = Rig::started();
+    let pid = sup.sleeper(1, "a.default");
+    sup.kill();
+    let hello = Hello { version: PROTOCOL_VERSION + 1, ..Hello::default() };
+    let mut other = rig.accept();
+    other.send(&Request::Hello(hello));
+    rig.stderr
+        .wait(&format!("(it speaks version {}). Services keep running", PROTOCOL_VERSION + 1));
+    // as the first version began: the kind of the message in two bytes
+    rig.accept().send_raw(&[15, 0, 0, 0, 1, 0, 8, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    wait_for("the second refusal", || {
+        (rig.stderr.get().matches("does not speak version").count() == 2).then_some(())
+    });
+    let mut sup = rig.accept();
+    let welcome = sup.hello();
+    assert_eq!(welcome.running.iter().map(|it| it.pid).collect::<Vec<_>>(), [pid]);
+    assert!(lives(pid));
 }
 
 fn an_end_without_supervisor_is_told_to_the_next() {
@@ -99,7 +127,7 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     sup.sleeper(2, "b.default");
     sup.signal(2, libc::SIGTERM, Scope::Group);
     sup.group_gone(2);
-    sup.send(&Request::Forget { name: "b.default".into() });
+    sup.send(&Request::Forget("b.default".into()));
     // once this is answered, that was read
     sup.spawn(3, Kind::Hook, "sync", "true");
     sup.hook_ended(3);
@@ -110,7 +138,7 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     rig.stdout.wait(&format!("'a.default' with PID {first} exited"));
     let welcome = sup.hello();
     assert!(welcome.running.is_empty());
-    let [Ended { id: 1, name, pid, status: Status::Signal(9), at_unix_ms, .. }] =
+    let [Ended { id: 1, name, pid, status: Some(Status::Signal(9)), at_unix_ms, .. }] =
         &welcome.ended[..]
     else {
         panic!("{:?}", welcome.ended);
@@ -129,10 +157,10 @@ fn what_a_supervisor_wrote_last_counts() {
     let (rig, mut sup) = Rig::started();
     // more than is read at once
     for number in 0..50_u8 {
-        sup.send(&Request::Remember {
+        sup.send(&Request::Remember(Remembered {
             name: "a.default".into(),
             bytes: vec![number; MAX_STATE_BYTES],
-        });
+        }));
     }
     sup.end(1);
     let welcome = rig.accept().hello();
@@ -143,7 +171,7 @@ fn hup_asks_for_a_restart_without_touching_services() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     rig.signal(libc::SIGHUP);
-    sup.until(|event| (event == Event::Restart).then_some(()));
+    sup.until(|event| (event == LauncherEvent::Restart(())).then_some(()));
     sup.end(0);
     let welcome = rig.accept().hello();
     assert_eq!(welcome.running[0].pid, pid);
@@ -156,7 +184,7 @@ fn hup_before_hello_is_not_lost() {
     let mut sup = rig.accept();
     rig.signal(libc::SIGHUP);
     sup.hello();
-    sup.until(|event| (event == Event::Restart).then_some(()));
+    sup.until(|event| (event == LauncherEvent::Restart(())).then_some(()));
 }
 
 fn a_failing_supervisor_is_started_again() {
@@ -186,8 +214,8 @@ fn a_supervisor_that_hangs_is_started_anew_and_services_run_on() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     // the last word counts
-    sup.send(&Request::Alive { within_ms: u64::MAX });
-    sup.send(&Request::Alive { within_ms: 1 });
+    sup.send(&Request::Alive(Alive { within_ms: u64::MAX }));
+    sup.send(&Request::Alive(Alive { within_ms: 1 }));
     let welcome = rig.accept().hello();
     assert_eq!(welcome.running[0].pid, pid);
     rig.stderr.wait("The Supervisor has not handled anything for 5 s; killing it");
@@ -219,7 +247,7 @@ fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
     sup.spawn(8, Kind::Service, "a.default", "true");
     assert_eq!(sup.failed(8).0, libc::EEXIST);
     sup.signal(5, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(5), Status::Unknown);
+    assert_eq!(sup.exited(5), None);
     sup.group_gone(5);
     sup.sleeper(9, "a.default");
     // a Supervisor's restart changes nothing for them
@@ -302,7 +330,7 @@ fn a_service_that_nothing_is_left_of_is_told_as_ended() {
     rig.start();
     let welcome = rig.accept().hello();
     assert!(welcome.survivors.is_empty());
-    let [Ended { id: 1, name, status: Status::Unknown, .. }] = &welcome.ended[..] else {
+    let [Ended { id: 1, name, status: None, .. }] = &welcome.ended[..] else {
         panic!("{:?}", welcome.ended);
     };
     assert_eq!(name, "a.default");
@@ -332,19 +360,19 @@ fn a_disk_that_hangs_stops_nothing() {
     // services start, print, end, are signalled; hooks run
     sup.spawn(2, Kind::Service, "b.default", "echo hello; exit 3");
     sup.spawned(2);
-    assert_eq!(sup.exited(2), Status::Code(3));
+    assert_eq!(sup.exited(2), Some(Status::Code(3)));
     rig.stdout.wait("b.default(O): hello\n");
     rig.stdout.wait("cannot be written (no answer of the disk for 1 s)");
     sup.spawn(3, Kind::Hook, "a hook", "echo hook");
     assert_eq!(sup.output(3), "hook\n");
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
     // a Supervisor that dies is followed by another
     sup.kill();
     let mut sup = rig.accept();
     sup.hello();
     rig.signal(libc::SIGTERM);
-    sup.until(|event| matches!(event, Event::Shutdown { .. }).then_some(()));
+    sup.until(|event| matches!(event, LauncherEvent::Shutdown(_)).then_some(()));
     sup.end(0);
     // a process that has ended is not seen to as long as its tracer does not know of a thread's end
     let mut status = 0;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,7 +14,8 @@ use roost_launch::LAUNCHER_ARG;
 use roost_launch::client::{self, Decoder};
 use roost_launch::line::Style;
 use roost_launch::wire::{
-    Event, Kind, PROTOCOL_VERSION, Request, Scope, Shutdown, Spawn, Status, Welcome,
+    Exited, Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, SendSignal, Shutdown,
+    Spawn, SpawnFailed, Spawned, Status, Variable, Welcome,
 };
 
 /// A test that waits longer has failed.
@@ -241,10 +243,17 @@ pub(crate) struct Sup {
 
 impl Sup {
     pub(crate) fn hello(&mut self) -> Welcome {
-        self.send(&Request::Hello { version: PROTOCOL_VERSION, style: Style::default() });
-        match self.next() {
-            Event::Welcome(welcome) => welcome,
-            other => panic!("{other:?} instead of a welcome"),
+        self.send(&Request::Hello(Hello::new(Style::default())));
+        let mut welcome = Welcome::default();
+        loop {
+            match self.next() {
+                LauncherEvent::Welcome(part) => {
+                    if welcome.add_part(part) {
+                        return welcome;
+                    }
+                }
+                other => panic!("{other:?} instead of a welcome"),
+            }
         }
     }
 
@@ -257,7 +266,7 @@ impl Sup {
         self.stream.write_all(bytes).expect("sent");
     }
 
-    pub(crate) fn next(&mut self) -> Event {
+    pub(crate) fn next(&mut self) -> LauncherEvent {
         loop {
             if let Some(event) = self.decoder.next().expect("understood") {
                 return event;
@@ -270,7 +279,7 @@ impl Sup {
     }
 
     /// Waits for an event that gives something; the others before it are passed over.
-    pub(crate) fn until<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    pub(crate) fn until<T>(&mut self, mut pick: impl FnMut(LauncherEvent) -> Option<T>) -> T {
         loop {
             if let Some(found) = pick(self.next()) {
                 return found;
@@ -291,18 +300,18 @@ impl Sup {
     }
 
     pub(crate) fn program(&self, id: u64, kind: Kind, name: &str, program: &Path) -> Spawn {
-        let env: Vec<(OsString, OsString)> = vec![
+        let env: [(OsString, OsString); 2] = [
             ("PATH".into(), "/usr/bin:/bin".into()),
             // by this the rig knows its processes
             ("ROOST_TEST_ROOT".into(), self.root.clone().into()),
         ];
         Spawn {
             id,
-            kind,
+            kind: kind.into(),
             name: name.to_owned(),
-            program: program.into(),
+            program: program.as_os_str().as_bytes().to_vec(),
             args: Vec::new(),
-            env,
+            env: env.map(Variable::from).to_vec(),
             user: None,
             shutdown: Shutdown::default(),
         }
@@ -316,58 +325,60 @@ impl Sup {
 
     pub(crate) fn spawned(&mut self, id: u64) -> u32 {
         self.until(|event| match event {
-            Event::Spawned { id: got, pid, .. } if got == id => Some(pid),
-            Event::SpawnFailed { .. } => panic!("{event:?}"),
+            LauncherEvent::Spawned(Spawned { id: got, pid, .. }) if got == id => Some(pid),
+            LauncherEvent::SpawnFailed(_) => panic!("{event:?}"),
             _ => None,
         })
     }
 
     pub(crate) fn failed(&mut self, id: u64) -> (i32, String) {
         self.until(|event| match event {
-            Event::SpawnFailed { id: got, errno, message } if got == id => Some((errno, message)),
-            Event::Spawned { .. } => panic!("{event:?}"),
+            LauncherEvent::SpawnFailed(SpawnFailed { id: got, errno, message }) if got == id => {
+                Some((errno, message))
+            }
+            LauncherEvent::Spawned(_) => panic!("{event:?}"),
             _ => None,
         })
     }
 
-    pub(crate) fn exited(&mut self, id: u64) -> Status {
+    pub(crate) fn exited(&mut self, id: u64) -> Option<Status> {
         self.until(|event| match event {
-            Event::Exited { id: got, status, .. } if got == id => Some(status),
+            LauncherEvent::Exited(Exited { end, .. }) if end.id == id => Some(end.status),
             _ => None,
         })
     }
 
-    pub(crate) fn hook_ended(&mut self, id: u64) -> Status {
+    pub(crate) fn hook_ended(&mut self, id: u64) -> Option<Status> {
         self.until(|event| match event {
-            Event::HookEnded { id: got, status } if got == id => Some(status),
+            LauncherEvent::HookEnded(HookEnded { id: got, status }) if got == id => Some(status),
             _ => None,
         })
     }
 
     pub(crate) fn exited_with_words(&mut self, id: u64) -> String {
         self.until(|event| match event {
-            Event::Exited { id: got, last_words, .. } if got == id => Some(last_words),
+            LauncherEvent::Exited(Exited { end, .. }) if end.id == id => Some(end.last_words),
             _ => None,
         })
     }
 
     pub(crate) fn group_gone(&mut self, id: u64) {
-        self.until(|event| (event == Event::GroupGone { id }).then_some(()));
+        self.until(|event| (event == LauncherEvent::GroupGone(id)).then_some(()));
     }
 
     pub(crate) fn signal(&mut self, id: u64, signal: i32, scope: Scope) {
-        self.send(&Request::Signal { id, signal, scope });
+        self.send(&Request::Signal(SendSignal { id, signal, scope: scope.into() }));
     }
 
     /// Everything a hook prints, until the end of its output.
     pub(crate) fn output(&mut self, id: u64) -> String {
         let mut text = Vec::new();
         self.until(|event| match event {
-            Event::Output { id: got, bytes, .. } if got == id => {
+            LauncherEvent::Output(Output { id: got, bytes, .. }) if got == id => {
                 text.extend(bytes);
                 None
             }
-            Event::HookEnded { id: got, .. } if got == id => Some(()),
+            LauncherEvent::HookEnded(HookEnded { id: got, .. }) if got == id => Some(()),
             _ => None,
         });
         String::from_utf8_lossy(&text).into_owned()

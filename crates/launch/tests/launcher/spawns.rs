@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use roost_launch::wire::{Event, Ids, Kind, Request, Scope, Status};
+use roost_launch::wire::{
+    Ended, Exited, Ids, Kind, LauncherEvent, Notice, Request, Scope, Status, Variable,
+};
 
 use crate::Test;
 use crate::rig::{Rig, kill, lives, wait_for};
@@ -41,16 +43,16 @@ fn exit_codes_and_signals_are_told() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(1, Kind::Service, "a.default", "exit 7");
     let pid = sup.spawned(1);
-    assert_eq!(sup.exited(1), Status::Code(7));
+    assert_eq!(sup.exited(1), Some(Status::Code(7)));
     sup.group_gone(1);
     rig.stdout.wait(&format!(
         "hab-launch(SV): Child for service 'a.default' with PID {pid} exited with code exit status: 7\n"
     ));
     sup.spawn(2, Kind::Service, "a.default", "kill -9 $$");
-    assert_eq!(sup.exited(2), Status::Signal(9));
+    assert_eq!(sup.exited(2), Some(Status::Signal(9)));
     rig.stdout.wait("exited with code signal: 9 (SIGKILL)\n");
     sup.spawn(3, Kind::Hook, "a.default hook[init]", "exit 3");
-    assert_eq!(sup.hook_ended(3), Status::Code(3));
+    assert_eq!(sup.hook_ended(3), Some(Status::Code(3)));
 }
 
 fn the_end_of_a_service_comes_with_its_last_words() {
@@ -65,7 +67,7 @@ fn a_child_starts_from_a_clean_slate() {
                   cut -d' ' -f5 /proc/$$/stat; echo pid=$$ stdin=$(readlink /proc/$$/fd/0)";
     let mut request = sup.shell(1, Kind::Hook, "a", script);
     for name in ["HAB_SUP_GATEWAY_AUTH_TOKEN", "HAB_RING_KEY", "ROOST_LAUNCHER_FD", "MINE"] {
-        request.env.push((name.into(), "secret".into()));
+        request.env.push(Variable::from((name.into(), "secret".into())));
     }
     sup.send(&Request::Spawn(request));
     let text = sup.output(1);
@@ -122,7 +124,9 @@ fn a_zombie_does_not_keep_a_group_alive() {
     let group = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process id");
     fs::write(rig.path("go"), "").expect("written");
     let group_alive = sup.until(|event| match event {
-        Event::Exited { id: 1, group_alive, .. } => Some(group_alive),
+        LauncherEvent::Exited(Exited { end: Ended { id: 1, .. }, group_alive }) => {
+            Some(group_alive)
+        }
         _ => None,
     });
     rustix::process::test_kill_process_group(group).expect("the zombie is there");
@@ -142,7 +146,7 @@ fn a_service_that_was_killed_late_is_said_to_be() {
     rig.stdout.wait("a.default(O): ready\n");
     sup.signal(1, libc::SIGTERM, Scope::Group);
     sup.signal(1, libc::SIGKILL, Scope::Group);
-    assert_eq!(sup.exited(1), Status::Signal(libc::SIGKILL));
+    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGKILL)));
     rig.stdout.wait(
         "exited with code signal: 9 (SIGKILL): it had not ended within its time-out and was killed\n",
     );
@@ -168,7 +172,7 @@ fn a_child_becomes_the_user_it_is_given() {
     let (_rig, mut sup) = Rig::started();
     let script = "id -u; id -g; id -G";
     let mut request = sup.shell(1, Kind::Hook, "a", script);
-    let groups = Some(vec![65_533, 100, 101]);
+    let groups = vec![65_533, 100, 101];
     request.user = Some(Ids { uid: 65_534, gid: 65_533, groups });
     sup.send(&Request::Spawn(request));
     assert_eq!(sup.output(1), "65534\n65533\n65533 100 101\n");
@@ -203,7 +207,7 @@ fn a_missing_interpreter_is_found_in_path() {
     request.args = vec!["argument".into()];
     sup.send(&Request::Spawn(request));
     let notice = sup.until(|event| match event {
-        Event::Notice { id: 1, text } => Some(text),
+        LauncherEvent::Notice(Notice { id: 1, text }) => Some(text),
         _ => None,
     });
     let shown = script.display();
@@ -233,7 +237,7 @@ fn a_name_and_an_id_are_used_once() {
     sup.spawn(3, Kind::Service, "two\nlines", "true");
     assert_eq!(sup.failed(3).0, libc::EINVAL);
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Status::Signal(libc::SIGTERM));
+    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
     sup.sleeper(4, "a.default");
 }
 
@@ -246,7 +250,7 @@ fn a_group_is_signalled_and_watched_to_its_last_process() {
     let path = rig.path("child");
     let child: u32 = wait_for("the child", || fs::read_to_string(&path).ok()?.trim().parse().ok());
     sup.signal(1, libc::SIGKILL, Scope::Process);
-    assert_eq!(sup.exited(1), Status::Signal(libc::SIGKILL));
+    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGKILL)));
     assert!(lives(child));
     sup.signal(1, libc::SIGTERM, Scope::Group);
     sup.signal(1, libc::SIGKILL, Scope::Process);
@@ -285,8 +289,8 @@ fn orphans_are_reaped() {
 
 fn unknown_messages_are_skipped() {
     let (_rig, mut sup) = Rig::started();
-    // length, an unknown kind, nothing
-    sup.send_raw(&[2, 0, 0, 0, 0xff, 0x7f]);
+    // length, and a field that no version has
+    sup.send_raw(&[3, 0, 0, 0, 0xc0, 0x3e, 7]);
     sup.sleeper(1, "a.default");
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use roost_ident::Hook;
-use roost_launch::wire::{Status, Stream};
+use roost_launch::wire::{self, Status, Stream};
 use roost_pkg::SvcPaths;
 use roost_service::HookOutcome;
 
@@ -135,23 +135,23 @@ impl HookRuns {
     }
 
     /// A piece of output.
-    pub(crate) fn printed(&mut self, id: u64, stream: Stream, bytes: &[u8]) {
-        let Some(run) = self.runs.get_mut(&id) else { return };
-        let stream = match stream {
+    pub(crate) fn printed(&mut self, output: &wire::Output) {
+        let Some(run) = self.runs.get_mut(&output.id) else { return };
+        let stream = match output.stream() {
             Stream::Stdout => 0,
             Stream::Stderr => 1,
         };
-        for line in run.captures[stream].push(bytes) {
-            run.show(id, stream, &line, &self.output, &self.log);
+        for line in run.captures[stream].push(&output.bytes) {
+            run.show(output.id, stream, &line, &self.output, &self.log);
         }
     }
 
     /// It ended and will print no more.
-    pub(crate) fn ended(&mut self, id: u64, status: Status) -> Option<Ended> {
+    pub(crate) fn ended(&mut self, id: u64, status: Option<Status>) -> Option<Ended> {
         let outcome = match status {
-            Status::Code(code) => HookOutcome::Exit(code),
-            Status::Signal(signal) => HookOutcome::Signal(signal),
-            Status::Unknown => HookOutcome::CouldNotRun("its end was not seen".into()),
+            Some(Status::Code(code)) => HookOutcome::Exit(code),
+            Some(Status::Signal(signal)) => HookOutcome::Signal(signal),
+            None => HookOutcome::CouldNotRun("its end was not seen".into()),
         };
         self.take(id, outcome)
     }

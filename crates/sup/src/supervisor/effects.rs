@@ -1,9 +1,9 @@
 //! What the state machines ask for, carried out in order.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Instant};
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path, time::Instant};
 
 use roost_ident::Hook;
-use roost_launch::wire::{Ids, Kind, Request, Scope, Shutdown, Spawn};
+use roost_launch::wire::{self, Ids, Kind, Request, Scope, SendSignal, Shutdown, Spawn, Variable};
 use roost_pkg::user::Credentials;
 use roost_service::{
     BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, Printed,
@@ -106,7 +106,7 @@ impl Supervisor {
             Effect::Remember => {
                 let bytes = managed.machine.remember().encode().into_bytes();
                 let name = managed.group().to_string();
-                self.world.launcher.send(&Request::Remember { name, bytes });
+                self.world.launcher.send(&Request::Remember(wire::Remembered { name, bytes }));
             }
             Effect::Log { preamble, key, text } => self.log(managed, preamble, key, &text),
             Effect::Stopped => {
@@ -239,24 +239,26 @@ impl Supervisor {
     }
 
     fn start(&self, program: &Program<'_>) {
+        let environment = environment::complete(program.service, program.environment);
         self.world.launcher.send(&Request::Spawn(Spawn {
             id: program.id,
-            kind: program.kind,
+            kind: program.kind.into(),
             name: program.name.clone(),
-            program: OsString::from(program.path),
+            program: program.path.as_os_str().as_bytes().to_vec(),
             args: Vec::new(),
-            env: environment::complete(program.service, program.environment),
+            env: environment.into_iter().map(Variable::from).collect(),
             user: program.credentials.map(|credentials| Ids {
                 uid: credentials.uid,
                 gid: credentials.gid,
-                groups: Some(credentials.groups.clone()),
+                groups: credentials.groups.clone(),
             }),
             shutdown: program.shutdown,
         }));
     }
 
     pub(super) fn signal(&self, id: u64, signal: i32) {
-        self.world.launcher.send(&Request::Signal { id, signal, scope: Scope::Group });
+        let scope = Scope::Group.into();
+        self.world.launcher.send(&Request::Signal(SendSignal { id, signal, scope }));
     }
 
     /// Publishes the service rumor: the release, its exports, this machine.
@@ -391,7 +393,7 @@ impl Supervisor {
             self.publisher.show(&self.world, managed);
         } else {
             let name = managed.group().to_string();
-            self.world.launcher.send(&Request::Forget { name });
+            self.world.launcher.send(&Request::Forget(name));
             let sup = self.world.config.root.sup();
             self.world.small_files.remove(sup.release_file(&managed.name));
             self.world.small_files.remove(sup.user_copy(&managed.name));

@@ -39,7 +39,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The launcher said something.
-    Launcher(wire::Event),
+    Launcher(wire::LauncherEvent),
     /// The launcher is gone.
     LauncherGone,
     /// The ring looks different now.

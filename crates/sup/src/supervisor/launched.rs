@@ -1,7 +1,9 @@
 //! What the launcher says: processes and hooks that start, print and end.
 
 use roost_ident::Hook;
-use roost_launch::wire::{Event as Said, Status};
+use roost_launch::wire::{
+    self, Exited, HookEnded, LauncherEvent, Notice, OutOfReach, SpawnFailed, Spawned, Status,
+};
 use roost_service::{
     Event as Told, Excerpt, ExitStatus, Now, Printed, ProcessEnd, excerpt::STDERR_BYTES_MAX,
 };
@@ -10,21 +12,21 @@ use super::{Supervisor, specs::Inherited};
 use crate::{Exit, services::hook_run::Ended};
 
 /// The end of a process as the launcher reports it.
-pub(super) fn process_end(status: Status, at_unix_ms: u64, last_words: &str) -> ProcessEnd {
-    let status = match status {
-        Status::Code(code) => ExitStatus::Code(code),
-        Status::Signal(number) => ExitStatus::Signal(number),
-        Status::Unknown => ExitStatus::Unknown,
+pub(super) fn process_end(ended: &wire::Ended) -> ProcessEnd {
+    let status = match ended.status {
+        Some(Status::Code(code)) => ExitStatus::Code(code),
+        Some(Status::Signal(number)) => ExitStatus::Signal(number),
+        None => ExitStatus::Unknown,
     };
-    let stderr = Excerpt::last_of(last_words, STDERR_BYTES_MAX);
-    ProcessEnd { status, at_unix_ms, stderr }
+    let stderr = Excerpt::last_of(&ended.last_words, STDERR_BYTES_MAX);
+    ProcessEnd { status, at_unix_ms: ended.at_unix_ms, stderr }
 }
 
 impl Supervisor {
-    pub(super) fn launcher_said(&mut self, event: Said) {
+    pub(super) fn launcher_said(&mut self, event: LauncherEvent) {
         match event {
-            Said::Welcome(_) => {}
-            Said::Spawned { id, pid, started_unix_ms } => {
+            LauncherEvent::Welcome(_) => {}
+            LauncherEvent::Spawned(Spawned { id, pid, started_unix_ms }) => {
                 // The time that the next Supervisor will hear, so that it shows the same.
                 let now = Now { unix_ms: started_unix_ms, ..self.world.clock.now() };
                 let service = self.processes.get(&id).cloned();
@@ -36,14 +38,17 @@ impl Supervisor {
                     self.drive(&service);
                 }
             }
-            Said::SpawnFailed { id, errno: _, message } => {
+            LauncherEvent::SpawnFailed(SpawnFailed { id, errno: _, message }) => {
                 if let Some(service) = self.processes.remove(&id) {
                     let failed = match self.forget_process(&service, id) {
                         None => Told::SpawnFailed(message),
                         // Taken back while its start was still under way.
                         Some(pid) => {
                             let at_unix_ms = self.world.clock.now().unix_ms;
-                            let end = process_end(Status::Unknown, at_unix_ms, &message);
+                            let last_words = message;
+                            let ended =
+                                wire::Ended { pid, at_unix_ms, last_words, ..Default::default() };
+                            let end = process_end(&ended);
                             Told::Exited { pid, group_alive: false, end }
                         }
                     };
@@ -52,32 +57,35 @@ impl Supervisor {
                     self.hook_ended(id, ended);
                 }
             }
-            Said::Notice { id, text } => self.notice(id, &text),
-            Said::Output { id, stream, bytes } => self.hooks.printed(id, stream, &bytes),
-            Said::HookEnded { id, status } => {
+            LauncherEvent::Notice(Notice { id, text }) => self.notice(id, &text),
+            LauncherEvent::Output(output) => self.hooks.printed(&output),
+            LauncherEvent::HookEnded(HookEnded { id, status }) => {
                 if let Some(ended) = self.hooks.ended(id, status) {
                     self.hook_ended(id, ended);
                 }
             }
-            Said::Exited { id, pid, status, at_unix_ms, last_words, group_alive } => {
-                let end = || process_end(status, at_unix_ms, &last_words);
+            LauncherEvent::Exited(Exited { end, group_alive }) => {
+                let wire::Ended { id, pid, .. } = end;
+                let end = process_end(&end);
                 if let Some(service) = self.processes.get(&id).cloned() {
                     if !group_alive {
                         self.processes.remove(&id);
                         self.forget_process(&service, id);
                     }
-                    self.tell(&service, Told::Exited { pid, group_alive, end: end() });
+                    self.tell(&service, Told::Exited { pid, group_alive, end });
                 } else if let Some(inherited) = self.inherited_by_id(id) {
-                    (inherited.ended, inherited.left) = (Some(end()), group_alive);
+                    (inherited.ended, inherited.left) = (Some(end), group_alive);
                 }
             }
-            Said::GroupGone { id } => self.group_gone(id),
-            Said::OutOfReach { id, processes } => self.out_of_reach(id, processes),
-            Said::Shutdown { .. } => {
+            LauncherEvent::GroupGone(id) => self.group_gone(id),
+            LauncherEvent::OutOfReach(OutOfReach { id, processes }) => {
+                self.out_of_reach(id, processes);
+            }
+            LauncherEvent::Shutdown(_) => {
                 self.world.output.sup("Supervisor received shutdown signal from launcher");
                 self.shut_down(Exit::Done);
             }
-            Said::Restart => self.restart(),
+            LauncherEvent::Restart(()) => self.restart(),
         }
     }
 

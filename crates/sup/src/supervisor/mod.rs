@@ -105,7 +105,7 @@ const STATE_FILES: &str = "state files";
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// Heard nothing for so long, it starts another Supervisor.
-const ALIVE: wire::Request = wire::Request::Alive { within_ms: 60_000 };
+const ALIVE: wire::Request = wire::Request::Alive(wire::Alive { within_ms: 60_000 });
 
 /// Handles of everything outside the Supervisor's task.
 #[derive(Debug)]
@@ -294,7 +294,7 @@ impl Supervisor {
         mut self,
         mut events: mpsc::UnboundedReceiver<Event>,
         mut views: watch::Receiver<Arc<View>>,
-        mut launcher: mpsc::Receiver<wire::Event>,
+        mut launcher: mpsc::Receiver<wire::LauncherEvent>,
     ) -> End {
         let mut alive = tokio::time::interval(ALIVE_EVERY);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);

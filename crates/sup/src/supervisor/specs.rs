@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roost_ident::{DesiredState, ServiceGroup, ShutdownSignal};
-use roost_launch::wire::{self, Request, Running, Shutdown, Welcome};
+use roost_launch::wire::{Process, Request, Welcome};
 use roost_pkg::followed;
 use roost_service::{
     BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, Plan, ProcessEnd,
@@ -31,7 +31,7 @@ use crate::{
 /// A process of the former Supervisor that no service of this one stands for yet.
 #[derive(Debug)]
 pub(super) struct Inherited {
-    pub(super) running: Running,
+    pub(super) running: Process,
     /// It has ended meanwhile, like this.
     pub(super) ended: Option<ProcessEnd>,
     /// It has ended, and others of its group can still run.
@@ -94,7 +94,7 @@ fn survivor(
             ..Plan::bare(&spec.ident.to_string())
         });
     }
-    let Running { pid, started_unix_ms, .. } = *running;
+    let Process { pid, started_unix_ms, .. } = *running;
     Survivor { pid, started_unix_ms, remembered, is_gone }
 }
 
@@ -106,36 +106,27 @@ impl Supervisor {
             known.map(|entry| (entry.name.clone(), remembered(&entry.bytes))).collect();
         let running = welcome.running.iter().cloned();
         let taken =
-            |running: Running, ended| Inherited { running, ended, left: false, stray: false };
+            |running: Process, ended| Inherited { running, ended, left: false, stray: false };
         let mut inherited: BTreeMap<_, _> =
             running.map(|running| (running.name.clone(), taken(running, None))).collect();
         // A service that ended while nobody watched is taken back too, and ends at once: so its
         // restart is counted like any other.
         for ended in &welcome.ended {
-            let gone = Running {
+            let gone = Process {
                 id: ended.id,
                 name: ended.name.clone(),
                 pid: ended.pid,
-                start_ticks: 0,
                 started_unix_ms: ended.at_unix_ms,
-                shutdown: Shutdown::default(),
+                ..Process::default()
             };
-            let end = process_end(ended.status, ended.at_unix_ms, &ended.last_words);
+            let end = process_end(ended);
             let stray = !self.remembered.contains_key(&ended.name);
             let gone = Inherited { stray, ..taken(gone, Some(end)) };
             inherited.entry(ended.name.clone()).or_insert(gone);
         }
         for survivor in &welcome.survivors {
             let Some(known) = inherited.get_mut(&survivor.name) else {
-                let running = Running {
-                    id: survivor.id,
-                    name: survivor.name.clone(),
-                    pid: survivor.pid,
-                    start_ticks: 0,
-                    started_unix_ms: survivor.started_unix_ms,
-                    shutdown: survivor.shutdown,
-                };
-                let stray = Inherited { stray: true, ..taken(running, None) };
+                let stray = Inherited { stray: true, ..taken(survivor.clone(), None) };
                 inherited.insert(survivor.name.clone(), stray);
                 continue;
             };
@@ -145,7 +136,7 @@ impl Supervisor {
                 known.running.shutdown = survivor.shutdown;
             } else {
                 // Older than the one that is taken back.
-                let wire::Survivor { id, name, pid, shutdown, .. } = survivor.clone();
+                let Process { id, name, pid, shutdown, .. } = survivor.clone();
                 self.stop_orphan(id, name, pid, shutdown);
             }
         }
@@ -528,7 +519,7 @@ impl Supervisor {
         };
         let gone = self.remembered.extract_if(.., |name, _| is_unloaded(name));
         for (name, _) in gone {
-            self.world.launcher.send(&Request::Forget { name });
+            self.world.launcher.send(&Request::Forget(name));
         }
     }
 

@@ -1,0 +1,306 @@
+//! What the launcher sends.
+
+use prost::{Enumeration, Message, Oneof};
+use rustix::process::WaitStatus;
+
+use super::{MAX_ENTRIES, Remembered, Shutdown};
+#[cfg(doc)]
+use super::{MAX_LAST_WORDS_BYTES, MAX_OUTPUT_BYTES, PROTOCOL_VERSION, Request, Spawn};
+
+/// Most entries of each sort in one part of a [`Welcome`]: at their longest they fit into a
+/// message.
+const PART_ENTRIES: usize = 100;
+
+/// What the launcher reports to the Supervisor.
+#[derive(Clone, PartialEq, Eq, Oneof)]
+pub enum LauncherEvent {
+    /// Answer to [`Request::Hello`].
+    #[prost(message, tag = "1")]
+    Welcome(Welcome),
+    /// The program runs: exec succeeded.
+    #[prost(message, tag = "2")]
+    Spawned(Spawned),
+    /// Nothing was started. Also for a service that [`Welcome::running`] lists, when its start was
+    /// under way. Nothing else is reported of this id.
+    #[prost(message, tag = "3")]
+    SpawnFailed(SpawnFailed),
+    /// Something about a process the operator should read once, e.g. another interpreter was taken.
+    #[prost(message, tag = "4")]
+    Notice(Notice),
+    /// A piece of a hook's output, cut anywhere. May still come after
+    /// [`LauncherEvent::HookEnded`] when something in the background kept the pipe; print it or
+    /// ignore it.
+    #[prost(message, tag = "5")]
+    Output(Output),
+    /// A hook ended and all its output has been sent: both pipes are closed, or a short grace went
+    /// by in which something in the background still held them.
+    #[prost(message, tag = "6")]
+    HookEnded(HookEnded),
+    /// The process of a service itself ended. All it wrote before is printed already.
+    #[prost(message, tag = "7")]
+    Exited(Exited),
+    /// Nothing of this process group can run any more: a stop is complete. After
+    /// [`LauncherEvent::Exited`], mostly at once. Services and survivors only. After KILL wait for
+    /// it a few seconds at most: a process that the kernel holds still counts, a zombie does not.
+    #[prost(uint64, tag = "8")]
+    GroupGone(u64),
+    /// KILL was sent to a service, and there are processes in its group that the launcher may not
+    /// signal: [`LauncherEvent::GroupGone`] comes when something else ends them.
+    #[prost(message, tag = "9")]
+    OutOfReach(OutOfReach),
+    /// Stop everything and end (exit code 0), because of this signal. The launcher waits without
+    /// limit.
+    #[prost(int32, tag = "10")]
+    Shutdown(i32),
+    /// End with exit code 0, leaving the services alone: a new Supervisor is started at once.
+    #[prost(message, tag = "11")]
+    Restart(()),
+}
+
+/// All that a new Supervisor takes over. Sent in parts, as it may be larger than a message.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Welcome {
+    /// [`PROTOCOL_VERSION`] of the launcher.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// Process id of the launcher, which is also the content of LOCK.
+    #[prost(uint32, tag = "2")]
+    pub launcher_pid: u32,
+    /// Smallest id that was never used. Ids go on over restarts of the Supervisor.
+    #[prost(uint64, tag = "3")]
+    pub next_id: u64,
+    /// Services that live (or whose start is under way), children of this launcher.
+    #[prost(message, repeated, tag = "4")]
+    pub running: Vec<Process>,
+    /// The last end of each service that does not run now and was neither started again nor
+    /// forgotten: also ends that were reported to an earlier Supervisor, which may not have seen
+    /// them, and services of an earlier launcher that was killed and that nothing is left of.
+    #[prost(message, repeated, tag = "5")]
+    pub ended: Vec<Ended>,
+    /// Processes of an earlier launcher that still live, and groups that outlive their first
+    /// process, whose end is among `ended`. The one thing to do is to stop them. The former are
+    /// no children any more: they end without a [`Status`]. Of the latter only
+    /// [`LauncherEvent::GroupGone`] follows.
+    #[prost(message, repeated, tag = "6")]
+    pub survivors: Vec<Process>,
+    /// What [`Request::Remember`] kept, by service group.
+    #[prost(message, repeated, tag = "7")]
+    pub remembered: Vec<Remembered>,
+    /// Another part follows.
+    #[prost(bool, tag = "8")]
+    pub goes_on: bool,
+}
+
+impl Welcome {
+    /// The bytes remembered for a service group.
+    #[must_use]
+    pub fn state_of(&self, name: &str) -> Option<&[u8]> {
+        self.remembered.iter().find(|entry| entry.name == name).map(|entry| entry.bytes.as_slice())
+    }
+
+    /// Parts of it, each small enough for a message.
+    pub(crate) fn into_parts(mut self) -> impl Iterator<Item = Self> {
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            let part = Self {
+                running: first(&mut self.running),
+                ended: first(&mut self.ended),
+                survivors: first(&mut self.survivors),
+                remembered: first(&mut self.remembered),
+                ..self
+            };
+            let left =
+                [self.running.len(), self.ended.len(), self.survivors.len(), self.remembered.len()];
+            let goes_on = left.iter().any(|count| *count > 0);
+            let part = Self { goes_on, ..part };
+            (!std::mem::replace(&mut is_over, !goes_on)).then_some(part)
+        })
+    }
+
+    /// Adds the next part; true when it was the last one. What is beyond [`MAX_ENTRIES`] of a sort
+    /// is left out: no launcher holds that many.
+    pub fn add_part(&mut self, part: Self) -> bool {
+        let Self { version, launcher_pid, next_id, running, ended, survivors, remembered, goes_on } =
+            part;
+        (self.version, self.launcher_pid, self.next_id) = (version, launcher_pid, next_id);
+        add(&mut self.running, running);
+        add(&mut self.ended, ended);
+        add(&mut self.survivors, survivors);
+        add(&mut self.remembered, remembered);
+        !goes_on
+    }
+}
+
+/// Takes out the first entries.
+fn first<T>(all: &mut Vec<T>) -> Vec<T> {
+    let rest = all.split_off(all.len().min(PART_ENTRIES));
+    std::mem::replace(all, rest)
+}
+
+fn add<T>(all: &mut Vec<T>, part: Vec<T>) {
+    let room = MAX_ENTRIES.saturating_sub(all.len());
+    all.extend(part.into_iter().take(room));
+}
+
+/// A process that was started for a service, as good as can be told apart from any other.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Process {
+    /// Id of its [`Spawn`], by which it is signalled.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Service group.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// Process id, and id of its process group.
+    #[prost(uint32, tag = "3")]
+    pub pid: u32,
+    /// Start time as in field 22 of `/proc/PID/stat` (clock ticks since boot).
+    #[prost(uint64, tag = "4")]
+    pub start_ticks: u64,
+    /// Wall clock at the start, milliseconds since 1970.
+    #[prost(uint64, tag = "5")]
+    pub started_unix_ms: u64,
+    /// As its [`Spawn`] had it.
+    #[prost(message, required, tag = "6")]
+    pub shutdown: Shutdown,
+}
+
+/// The end of a service's process.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Ended {
+    /// Id of its [`Spawn`].
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Service group.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// The process id it had, free for others from now on.
+    #[prost(uint32, tag = "3")]
+    pub pid: u32,
+    /// Wall clock, milliseconds since 1970.
+    #[prost(uint64, tag = "4")]
+    pub at_unix_ms: u64,
+    /// The last lines that it printed to stderr, at most [`MAX_LAST_WORDS_BYTES`]: often they give
+    /// the reason.
+    #[prost(string, tag = "5")]
+    pub last_words: String,
+    /// How.
+    #[prost(oneof = "Status", tags = "14, 15")]
+    pub status: Option<Status>,
+}
+
+/// A process that runs.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Spawned {
+    /// Id of the request.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Process id, and id of its process group.
+    #[prost(uint32, tag = "2")]
+    pub pid: u32,
+    /// Wall clock at the start, milliseconds since 1970.
+    #[prost(uint64, tag = "3")]
+    pub started_unix_ms: u64,
+}
+
+/// Why there is no process.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct SpawnFailed {
+    /// Id of the request.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The system's error number.
+    #[prost(int32, tag = "2")]
+    pub errno: i32,
+    /// What failed, with file and reason, for the operator.
+    #[prost(string, tag = "3")]
+    pub message: String,
+}
+
+/// A line for the operator.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Notice {
+    /// Id of the process it is about.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The line.
+    #[prost(string, tag = "2")]
+    pub text: String,
+}
+
+/// What a hook printed.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Output {
+    /// Id of the hook.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Which of the two ([`Stream`]).
+    #[prost(enumeration = "Stream", tag = "2")]
+    pub stream: i32,
+    /// At most [`MAX_OUTPUT_BYTES`].
+    #[prost(bytes = "vec", tag = "3")]
+    pub bytes: Vec<u8>,
+}
+
+/// The end of a hook.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct HookEnded {
+    /// Its id.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// How its own process ended.
+    #[prost(oneof = "Status", tags = "14, 15")]
+    pub status: Option<Status>,
+}
+
+/// The end of a service's process, with what is left of its group.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Exited {
+    /// The process.
+    #[prost(message, required, tag = "1")]
+    pub end: Ended,
+    /// Others of its process group can still run: [`LauncherEvent::GroupGone`] comes when none can.
+    #[prost(bool, tag = "2")]
+    pub group_alive: bool,
+}
+
+/// Processes that the launcher may not signal.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct OutOfReach {
+    /// Id of the service's process.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Which, for the operator: `PID 7 (name, user 0)`, several separated by commas.
+    #[prost(string, tag = "2")]
+    pub processes: String,
+}
+
+/// Which output of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
+#[repr(i32)]
+pub enum Stream {
+    /// Standard output.
+    Stdout = 1,
+    /// Standard error.
+    Stderr = 2,
+}
+
+/// How a process ended. Where a message has none, the process was the child of an earlier launcher
+/// and nothing can know.
+#[derive(Clone, Copy, PartialEq, Eq, Oneof)]
+pub enum Status {
+    /// It exited with this code.
+    #[prost(sint32, tag = "14")]
+    Code(i32),
+    /// This signal killed it.
+    #[prost(int32, tag = "15")]
+    Signal(i32),
+}
+
+impl Status {
+    /// From what `wait` gave; `None` for a process that was only stopped.
+    pub(crate) fn of(status: WaitStatus) -> Option<Self> {
+        let signal = || status.terminating_signal().map(Self::Signal);
+        status.exit_status().map(Self::Code).or_else(signal)
+    }
+}
