@@ -1,4 +1,5 @@
-//! What a member does most: answer a ping, take a rumor it knows, find nothing to tell.
+//! The most frequent actions of a member: answering a ping, receiving a known rumor, finding
+//! nothing to send.
 
 #![allow(missing_docs, reason = "criterion makes an undocumented function")]
 
@@ -56,7 +57,7 @@ fn benches(criterion: &mut Criterion) {
     });
     let news = Membership { member: member(3), health: Health::Alive };
     let rumor = plain(Rumor::Member("x".into(), news).encode());
-    criterion.bench_function("take a rumor that is known", |bencher| {
+    criterion.bench_function("receive a known rumor", |bencher| {
         bencher.iter(|| calm.handle(Now(1), Input::Gossip { bytes: &rumor }));
     });
     let mut now = Now(1_000_000);

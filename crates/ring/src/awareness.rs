@@ -1,17 +1,18 @@
 //! How far this member trusts its own observations (after the Lifeguard paper, arXiv 1707.00788).
-//! Only what it saw itself counts: probes of its own, and being late itself. The wire does not
-//! say who accused a member, so nothing else is known.
+//! Only its own observations count: its probes, and its delays. The wire format does not contain
+//! the accuser of a member, so there is no other information.
 
 /// The worst score.
 const SCORE_MAX: u32 = 3;
-/// Later than this than planned counts as lag, in microseconds.
+/// A longer delay than planned counts as lag, in microseconds.
 const LAG_US: u64 = 500_000;
 
-/// The score: 0 is well. Own suspicions last `1 + score` times as long.
+/// The score: 0 is healthy. Own suspicions last `1 + score` times as long.
 #[derive(Debug, Default)]
 pub(crate) struct Awareness {
     score: u32,
-    /// The last probe failed. One failure blames the other side, two in a row blame this one.
+    /// The last probe failed. One failure counts against the other side, two in a row against this
+    /// one.
     failed: bool,
 }
 
@@ -20,7 +21,7 @@ impl Awareness {
         self.score
     }
 
-    /// True when being late by this much says something about this member.
+    /// True when a delay of this length counts as lag.
     pub(crate) const fn is_lag(&self, late_us: u64) -> bool {
         late_us > LAG_US
     }
@@ -41,7 +42,7 @@ impl Awareness {
         self.failed = true;
     }
 
-    /// How long a suspicion lasts that would last `ms`.
+    /// Duration of a suspicion that would normally last `ms`.
     pub(crate) const fn stretch_ms(&self, ms: u64) -> u64 {
         ms * (1 + self.score as u64)
     }

@@ -1,4 +1,4 @@
-//! What a ring is started with.
+//! Configuration of a ring.
 
 use std::net::SocketAddr;
 
@@ -11,19 +11,19 @@ use crate::{
     rumor::{Election, Service, ServiceConfig, ServiceFile},
 };
 
-/// Times a rumor is sent to one member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
+/// Number of times a rumor is sent to each member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
 pub const SHARE_LIMIT: u32 = 2;
 
-/// Settings that do not change while the ring runs.
+/// Settings that are constant while the ring runs.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The ring key, if the ring has one.
     pub key: Option<RingKey>,
-    /// How often a rumor is sent to one member: 0, 1 or 2. More counts as 2.
+    /// Number of times a rumor is sent to each member: 0, 1 or 2. More counts as 2.
     pub share_limit: u32,
-    /// Where to look for a ring; addresses that are not IPv4 are left out.
+    /// Addresses of initial peers; those that are not IPv4 are left out.
     pub initial_peers: Vec<SocketAddr>,
-    /// Members that are kept in the list at most.
+    /// Most members in the list.
     pub members_max: usize,
 }
 
@@ -38,20 +38,20 @@ impl Default for Config {
     }
 }
 
-/// Who this member is.
+/// Identity of this member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Me {
     /// Its id.
     pub id: MemberId,
-    /// The incarnation found on disk, 0 when there is none.
+    /// The incarnation from disk, 0 without one.
     pub incarnation: u64,
-    /// The port it listens on, for datagrams and for gossip.
+    /// The port for datagrams and for gossip.
     pub port: u16,
     /// It is a permanent peer (`--permanent-peer`).
     pub permanent: bool,
 }
 
-/// Everything that the data file keeps (reference: ring §12.3), in the order of the file.
+/// Contents of the data file (reference: ring §12.3), in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stores {
     /// The member list.
@@ -66,6 +66,6 @@ pub struct Stores {
     pub elections: Vec<Election>,
     /// Elections of rolling updates.
     pub update_elections: Vec<Election>,
-    /// Members departed by hand.
+    /// Manually departed members.
     pub departures: Vec<MemberId>,
 }

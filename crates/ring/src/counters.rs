@@ -1,4 +1,4 @@
-//! Counters of what the ring did, the numbers behind its metrics (reference: ring §15.3).
+//! Counters of the ring, the source of its metrics (reference: ring §15.3).
 
 use std::collections::BTreeMap;
 
@@ -30,13 +30,12 @@ impl SwimType {
 /// Messages of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// How many.
+    /// Number of messages.
     pub messages: u64,
-    /// Their bytes as they travel, with envelope and encryption: what a datagram or a frame
-    /// holds.
+    /// Their bytes on the wire, with envelope and encryption: the content of a datagram or a frame.
     pub bytes: u64,
-    /// Size of the last one as Habitat has it in its gauges, in bytes: as it travels when it is
-    /// sent or cannot be opened, else the payload.
+    /// Size of the last one as in Habitat's gauges, in bytes: on the wire if it was sent or cannot
+    /// be opened, else the payload.
     pub last_bytes: u64,
 }
 
@@ -54,19 +53,19 @@ impl Tally {
     }
 }
 
-/// Suspicions in this member's list, its own and those it heard of.
+/// Suspicions in this member's list, its own and those of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Suspicions {
     /// Members that became Suspect.
     pub raised: u64,
-    /// Members that went from Suspect to Alive: they were heard from, or contradicted.
+    /// Members that went from Suspect to Alive: they answered, or refuted it.
     pub refuted: u64,
     /// Members that went from Suspect to Confirmed.
     pub confirmed: u64,
 }
 
 impl Suspicions {
-    /// Counts what a change of a member's health means. `None` is a member unknown so far.
+    /// Counts a change of a member's health. `None` is an unknown member.
     pub(crate) const fn see(&mut self, before: Option<Health>, after: Health) {
         match (before, after) {
             (Some(Health::Suspect), Health::Alive) => self.refuted += 1,
@@ -88,12 +87,12 @@ pub struct HealthTally {
     pub departed: usize,
 }
 
-/// Everything that is counted since the start. Small; keys are few.
+/// All counters since the start. Small; there are few keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// SWIM messages handed out to be sent. A `PROBEPING` counts as ping.
+    /// SWIM messages sent. A `PROBEPING` counts as ping.
     pub swim_sent: BTreeMap<SwimType, Tally>,
-    /// SWIM messages understood.
+    /// SWIM messages received.
     pub swim_received: BTreeMap<SwimType, Tally>,
     /// Datagrams whose envelope could not be opened.
     pub swim_unwrap_failed: Tally,
@@ -103,13 +102,13 @@ pub struct Counters {
     pub probes_ping: u64,
     /// Probes answered directly.
     pub probes_ack: u64,
-    /// Probes that had to ask others.
+    /// Probes that needed indirect pings.
     pub probes_pingreq: u64,
     /// Probes without any answer.
     pub probes_failed: u64,
-    /// Rumors that were handed to a connection.
+    /// Rumors handed to a connection.
     pub gossip_sent: BTreeMap<RumorKind, Tally>,
-    /// Rumors understood.
+    /// Rumors received.
     pub gossip_received: BTreeMap<RumorKind, Tally>,
     /// Gossip messages whose envelope could not be opened.
     pub gossip_unwrap_failed: Tally,
@@ -123,9 +122,8 @@ pub struct Counters {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Members by health, counted when an entry was last accepted, like Habitat's gauge.
     pub health: HealthTally,
-    /// What became of suspicions.
+    /// Results of suspicions.
     pub suspicions: Suspicions,
-    /// Times that this member contradicted others with a higher incarnation, by what they had
-    /// said it was.
+    /// Number of refutations with a higher incarnation, by the refuted health.
     pub refutations: BTreeMap<Health, u64>,
 }

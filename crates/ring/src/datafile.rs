@@ -17,31 +17,31 @@ const HEADER_BYTES: u64 = 64;
 /// Size of the largest file that is read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// A data file that cannot be used. The caller keeps a copy aside and starts empty.
+/// An unusable data file. The caller sets it aside and starts empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DataFileError {
     /// Neither version 1 nor 2.
     #[error("invalid header version: {0}")]
     Version(u8),
-    /// It ends within its header.
-    #[error("failed to fill whole buffer: the header is cut short")]
+    /// It ends inside its header.
+    #[error("failed to fill whole buffer: the header is truncated")]
     ShortHeader,
-    /// It ends within a section, or a record is longer than its section.
+    /// It ends inside a section, or a record is longer than its section.
     #[error("the section of {section} ends too early, at byte {offset}")]
     ShortSection {
-        /// Which section.
+        /// Name of the section.
         section: &'static str,
-        /// Where in the file.
+        /// Offset in the file.
         offset: usize,
     },
-    /// A record is no message, or one that does not belong into its section.
+    /// A record is not a message, or does not belong to its section.
     #[error("a record in the section of {section} at byte {offset} is unusable: {reason}")]
     Record {
-        /// Which section.
+        /// Name of the section.
         section: &'static str,
-        /// Where in the file.
+        /// Offset in the file.
         offset: usize,
-        /// What is wrong with it.
+        /// The reason.
         reason: Dropped,
     },
     /// Larger than any ring needs.
@@ -52,7 +52,7 @@ pub enum DataFileError {
 /// Sections in the order of the file. Version 1 lacks the last.
 const SECTIONS: [RumorKind; 7] = RumorKind::ALL;
 
-/// The bytes of a file that holds `stores`.
+/// The content of a file with `stores`.
 #[must_use]
 pub fn encode(stores: &Stores) -> Vec<u8> {
     let mut sections = SECTIONS.map(|_| Vec::new());
@@ -95,13 +95,13 @@ fn add_record(section: &mut Vec<u8>, record: &[u8]) {
     section.extend(record);
 }
 
-/// As many bytes as [`size`] needs at most.
+/// Most bytes that [`size`] needs.
 pub const HEADER_BYTES_MAX: usize = 65;
 
-/// How long a file that begins like this is, by its header: what lies beyond is not part of it.
+/// Length of a file according to its header; later bytes are not part of it.
 ///
 /// # Errors
-/// When it is no header, or one of a file that is too large.
+/// When it is not a header, or the file is too large.
 pub fn size(beginning: &[u8]) -> Result<usize, DataFileError> {
     let (lengths_at, sections_at, sections) = layout(beginning)?;
     let mut size = sections_at;
@@ -113,7 +113,7 @@ pub fn size(beginning: &[u8]) -> Result<usize, DataFileError> {
     if size > FILE_BYTES_MAX { Err(DataFileError::TooLarge(size)) } else { Ok(size) }
 }
 
-/// Where the lengths of the sections are, where the first section begins, and which there are.
+/// Offset of the section lengths, offset of the first section, and the kinds of sections.
 fn layout(file: &[u8]) -> Result<(usize, usize, &'static [RumorKind]), DataFileError> {
     match file.first().copied() {
         Some(1) => Ok((1, 1 + 6 * 8, &SECTIONS[..6])),
@@ -128,10 +128,10 @@ fn layout(file: &[u8]) -> Result<(usize, usize, &'static [RumorKind]), DataFileE
     }
 }
 
-/// Reads a file. An empty one holds nothing.
+/// Decodes a file. An empty one gives empty stores.
 ///
 /// # Errors
-/// When it is damaged. Nothing of it is used then.
+/// When it is damaged. None of it is used then.
 pub fn decode(file: &[u8]) -> Result<Stores, DataFileError> {
     let mut stores = Stores::default();
     if file.is_empty() {
@@ -176,7 +176,7 @@ fn read_section(
         let end = length.and_then(|length| start.checked_add(length)).ok_or(short.clone())?;
         let record = file.get(start..end).ok_or(short)?;
         match read_record(stores, kind, record) {
-            // A name that earlier versions took, or Habitat does: it costs its own record.
+            // A name that earlier versions accepted, or Habitat does: only its own record is lost.
             Ok(()) | Err(Dropped::InvalidServiceGroup(_) | Dropped::InvalidName) => {}
             Err(reason) => return Err(DataFileError::Record { section, offset, reason }),
         }

@@ -1,7 +1,7 @@
-//! Two machines with one member id: a copy of a disk or of a virtual machine was started. Their
-//! incarnations may be equal, so what counts is from where they are heard: a member that moved
-//! is heard from its new place only, two machines from both by turns. In a large ring a member
-//! hears another one seldom, so it does not wait for that: it pings both places, and two machines
+//! Detection of two machines with one member id, after a disk or a virtual machine was copied.
+//! Their incarnations may be equal, so the source addresses decide: a member that moved sends only
+//! from its new address, two machines alternate. In a large ring a member rarely hears from a
+//! particular other one, so it does not wait for that: it pings both addresses, and two machines
 //! answer.
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,20 +16,20 @@ use crate::{
     time::Now,
 };
 
-/// Turns from one place to the other within [`TURNS_MS`] that one machine does not take. A late
-/// datagram from a place that was left makes two.
+/// Number of changes between two addresses within [`TURNS_MS`] that one machine cannot cause. A
+/// late datagram from an old address causes two.
 const TURNS: u32 = 4;
 const TURNS_MS: u64 = 60_000;
-/// From one line about an id to the next.
+/// Least pause between two log lines about an id.
 const SAID_MS: u64 = 600_000;
-/// How often both places are pinged within [`TURNS_MS`]: answers can get lost.
+/// How often both addresses are pinged within [`TURNS_MS`]: answers can get lost.
 const ASKS_MAX: u32 = 4;
-/// Ids that are watched at a time. Only those heard from two places are.
+/// Most ids that are tracked at a time. Only those with two addresses are.
 const WATCHED_MAX: usize = 64;
-/// From one look at a sender with the own id to the next.
+/// Least pause between two checks of a sender with the own id.
 const OWN_ID_MS: u64 = 10_000;
 
-/// Ids that were heard from more than one place.
+/// Ids that were seen with more than one address.
 #[derive(Debug, Default)]
 pub(crate) struct Doubles {
     watched: Vec<Watched>,
@@ -39,7 +39,7 @@ pub(crate) struct Doubles {
 #[derive(Debug)]
 struct Watched {
     id: MemberId,
-    /// Where it was heard from last.
+    /// The last source address.
     last: SocketAddr,
     turns: u32,
     asks: u32,
@@ -48,7 +48,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// True when both places may be pinged once more.
+    /// True when both addresses may be pinged once more.
     fn may_ask(&mut self) -> bool {
         let may = self.asks < ASKS_MAX;
         self.asks += u32::from(may);
@@ -61,18 +61,18 @@ impl Watched {
     }
 }
 
-/// What follows when a member is heard from a place.
+/// Result of a datagram from a member at an address.
 #[derive(Debug)]
 enum Heard {
     Nothing,
-    /// There may be two: this other place is to be pinged, and the one it was heard from.
+    /// There may be two machines: ping this other address and the current one.
     Ask(SocketAddr),
-    /// There are two, the other one here.
+    /// There are two machines, the other one at this address.
     Copied(SocketAddr),
 }
 
 impl Doubles {
-    /// A member was heard from a place; `known` is where it is in the list.
+    /// A datagram came from a member; `known` is its address in the list.
     fn hear(&mut self, now: Now, id: &MemberId, from: SocketAddr, known: SocketAddr) -> Heard {
         let Some(watched) = self.watched.iter_mut().find(|watched| watched.id == *id) else {
             if from != known {
@@ -105,7 +105,7 @@ impl Doubles {
         Heard::Copied(other)
     }
 
-    /// True when it is time to look at a sender that has the own id.
+    /// True when a check of a sender with the own id is due.
     fn own_id_is_due(&mut self, now: Now) -> bool {
         let is_due = self.own_id_at.is_none_or(|at| at.plus_ms(OWN_ID_MS) <= now);
         if is_due {
@@ -116,11 +116,11 @@ impl Doubles {
 }
 
 impl Ring {
-    /// A datagram came from `source`, and `member` has written it.
+    /// A datagram from `member` came from `source`.
     pub(crate) fn notice_double(&mut self, now: Now, member: &Member, source: SocketAddr) {
         if member.id == self.me.id {
-            // It may be this member itself, which has its own address among the initial peers:
-            // only the caller knows the addresses of the machine.
+            // It may be this member itself, if its own address is among the initial peers: only the
+            // caller knows the addresses of the machine.
             if self.doubles.own_id_is_due(now) {
                 self.note(Event::OwnIdHeard { from: source });
             }
@@ -132,7 +132,8 @@ impl Ring {
         match self.doubles.hear(now, &member.id, from, known) {
             Heard::Nothing => {}
             Heard::Ask(other) => {
-                // Without memberships: it is no longer than what asked for it, whoever that was.
+                // Without memberships: the answer must not be longer than the datagram that
+                // triggered it.
                 for place in [other, from] {
                     let kind = SwimKind::Ping { from: self.own_member(), forward_to: None };
                     let ping = Swim { kind, memberships: Vec::new() };
@@ -140,7 +141,7 @@ impl Ring {
                 }
             }
             Heard::Copied(other) => {
-                // in an order of their own, so that the line is the same each time
+                // in sorted order, so that the log line is always the same
                 let (one, other) = (from.min(other), from.max(other));
                 self.note(Event::Copied { id: member.id.clone(), one, other });
             }

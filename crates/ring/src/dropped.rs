@@ -1,17 +1,16 @@
-//! Why an input had no effect. Every reason is counted ([`crate::Counters::dropped`]).
+//! Reasons of dropped inputs, all counted ([`crate::Counters::dropped`]).
 
-/// An input that was dropped. The ring's state did not change unless a variant says so; nothing
-/// has to be done about it beyond logging. Texts are those of Habitat 2.1.78 (reference: ring §17)
-/// where it has one.
+/// An input that was dropped. The ring's state did not change unless a variant documents it; only
+/// logging is needed. Texts are those of Habitat 2.1.78 (reference: ring §17) where it has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {
-    /// The bytes are no envelope.
+    /// The bytes are not an envelope.
     #[error("Failed to decode protocol message: {0}")]
     BadEnvelope(String),
     /// An envelope without payload.
     #[error("Received an unsupported or bad protocol message. Missing field: missing payload")]
     MissingPayload,
-    /// There is a ring key here and the message is not encrypted.
+    /// There is a local ring key and the message is not encrypted.
     #[error("Received an unsupported or bad protocol message. Missing field: missing nonce")]
     MissingNonce,
     /// The nonce does not have 24 bytes.
@@ -20,16 +19,16 @@ pub enum Dropped {
     /// An exact copy of a datagram received before, under a ring key.
     #[error("the datagram is a copy of one received before")]
     Replayed,
-    /// Under a ring key, a member that is not alive is heard from an address that is not its own.
-    #[error("the datagram does not come from the address of the member that has written it")]
+    /// Under a ring key, a datagram of a member that is not alive comes from a foreign address.
+    #[error("the datagram does not come from the address of its author")]
     ForeignAddress,
-    /// Encrypted with another key, or damaged.
+    /// Encrypted with another key, or corrupted.
     #[error("Crypto error: Secret key and nonce could not decrypt ciphertext")]
     Undecryptable,
-    /// The message is encrypted and there is no ring key here.
+    /// The message is encrypted and there is no local ring key.
     #[error("the message is encrypted, and this Supervisor has no ring key")]
     EncryptedWithoutKey,
-    /// The payload is no message of the ring.
+    /// The payload is not a message of the ring.
     #[error("Failed to decode protocol message: {0}")]
     Undecodable(String),
     /// A mandatory field is absent or out of range.
@@ -41,14 +40,14 @@ pub enum Dropped {
     /// A rumor type that only Habitat's own tests use; it would kill a real Supervisor.
     #[error("rumor types 6 and 7 are for tests")]
     TestRumor,
-    /// A group name that is none.
+    /// An invalid group name.
     #[error("'{}' is not a valid service group", .0.escape_debug())]
     InvalidServiceGroup(String),
     /// An address that is not IPv4; it would kill the prober of a real Supervisor. The rest of
     /// a SWIM message is still used.
     #[error("the address of a member is not an IPv4 address")]
     AddressNotIpv4,
-    /// More bytes than any message of the ring may have.
+    /// The message exceeds the size limit.
     #[error("the message is too long")]
     TooLong,
     /// An id, a group or a file name that is too long.
@@ -75,16 +74,16 @@ pub enum Dropped {
     /// A new term that neither comes from nor is about the current leader.
     #[error("Received a New Term Election, but not from the current leader, ignoring!")]
     ForeignTerm,
-    /// A candidacy in a group that this member has no service in.
+    /// A candidacy in a group without a service of this member.
     #[error("this member has no service in the group of the election")]
     NoOwnService,
-    /// Outputs are not fetched fast enough, an answer was dropped. The state did change.
+    /// Outputs are not fetched fast enough, an answer was dropped. The state has changed.
     #[error("too many outputs wait to be fetched")]
     OutputsFull,
 }
 
 impl Dropped {
-    /// A short name for metrics; few values.
+    /// Short name for metrics, from a small set.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {

@@ -17,7 +17,7 @@ struct EnvelopeWire {
     payload: Option<Bytes>,
 }
 
-/// What makes each encrypted message different.
+/// Makes each encrypted message different.
 pub(crate) type Nonce = [u8; NONCE_BYTES];
 
 /// Wraps and unwraps messages, with the ring key if there is one.
@@ -33,7 +33,7 @@ impl Envelope {
         Self { key }
     }
 
-    /// By how much a small envelope is longer than its payload, at most, in bytes.
+    /// Largest overhead of a small envelope, in bytes.
     pub(crate) const fn overhead_bytes(&self) -> usize {
         let payload_field = 4;
         match self.key {
@@ -65,7 +65,7 @@ impl Envelope {
     /// The payload of an envelope.
     ///
     /// # Errors
-    /// When the bytes are no envelope or it does not fit the key. A message that says it is
+    /// When the bytes are not an envelope or it does not match the key. A message marked as
     /// encrypted is refused without a key.
     pub fn unwrap(&self, bytes: &[u8]) -> Result<Bytes, Dropped> {
         self.open(bytes).map(|(payload, _)| payload)

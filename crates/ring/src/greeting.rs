@@ -1,4 +1,4 @@
-//! Which members of a large ring send a newcomer what they know.
+//! The members of a large ring that send their knowledge to a newcomer.
 
 use crate::{
     id::MemberId,
@@ -6,12 +6,11 @@ use crate::{
     table::{Place, Table},
 };
 
-/// How many do. Which ones follows from the ids, so that all agree without an exchange of
-/// messages.
+/// Number of greeters. The ids determine them, so that all members agree without messages.
 const GREETERS: usize = 4;
 
-/// True when `me` is among the few whose ids lie nearest to the newcomer's, by a hash that all
-/// members compute alike.
+/// True when `me` is among the few ids nearest to the newcomer's, by a hash that all members
+/// compute in the same way.
 pub(crate) fn greets(me: &MemberId, table: &Table, newcomer: Place) -> bool {
     let newcomer = &table.at(newcomer).id;
     let mine = distance(me, newcomer);
@@ -24,7 +23,7 @@ pub(crate) fn greets(me: &MemberId, table: &Table, newcomer: Place) -> bool {
     nearer.take(GREETERS).count() < GREETERS
 }
 
-/// A number that looks random but is the same for all members: FNV-1a over both ids, mixed.
+/// A pseudo-random number that is the same for all members: FNV-1a over both ids, mixed.
 fn distance(member: &MemberId, newcomer: &MemberId) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut add = |text: &str| {

@@ -1,21 +1,20 @@
-//! How often each rumor was sent to each member (reference: ring §9), in space that grows with
-//! rumors plus members and not with their product.
+//! How often each rumor was sent to each member (reference: ring §9), in space proportional to
+//! rumors plus members instead of their product.
 //!
-//! Every change of a rumor gets the next number. A member's [`Cursor`] says up to which number
-//! it has been sent everything once, and up to which number twice. Rumors are sent in the order
-//! of their numbers, so two cursors per member tell all counts. Habitat leaves the order among
-//! equally cool rumors open; ours is the order of change.
+//! Every change of a rumor gets the next number. A member's [`Cursor`] holds the number up to which
+//! it was sent everything once, and the one up to which twice. Rumors are sent in the order of
+//! their numbers, so two cursors per member represent all counts. Habitat leaves the order among
+//! equally cool rumors open; here it is the order of change.
 //!
-//! A rumor that came back from many others is known everywhere. It is then told no more to
-//! members that were there when it arose (they heard it as well), only to those that were not.
-//! So a change costs each member some thirty messages instead of two for each other member.
+//! A rumor that came back from many others is known everywhere. It is then no longer sent to
+//! members that were present when it arose (they received it too), only to those that were not. So
+//! a change costs each member some thirty messages instead of two for each other member.
 
-/// Times that a rumor must come back before it counts as known everywhere. Each time is a random
-/// member telling another, so one is missed with a chance of e^-24 at most.
+/// Number of times a rumor must come back before it counts as known everywhere. Each time a random
+/// member has sent it, so one is missed with a probability of at most e^-24.
 const SATURATED: u8 = 24;
 
-/// Numbers that are kept in reserve. An input starts each member and each rumor hot a few times at
-/// most.
+/// Reserved numbers. One input starts each member and each rumor hot a few times at most.
 const RESERVE: u32 = 1 << 24;
 
 /// What one member has been sent: everything up to `once` at least once, up to `twice` twice.
@@ -23,26 +22,26 @@ const RESERVE: u32 = 1 << 24;
 pub(crate) struct Cursor {
     pub(crate) once: u32,
     pub(crate) twice: u32,
-    /// It has been reachable since this number was given; later rumors it hears from others too.
+    /// It has been reachable since this number was assigned; later rumors reach it from others too.
     pub(crate) present: u32,
 }
 
 impl Default for Cursor {
-    /// Of a member that was sent nothing and may have heard nothing.
+    /// Cursor of a member that was sent nothing and may have received nothing.
     fn default() -> Self {
         Self { once: 0, twice: 0, present: u32::MAX }
     }
 }
 
 impl Cursor {
-    /// The further back of both, when messages turn out not to have been sent.
+    /// Resets to the earlier cursor when messages turn out not to have been sent.
     pub(crate) fn back_to(&mut self, before: Self) {
         self.once = self.once.min(before.once);
         self.twice = self.twice.min(before.twice);
     }
 }
 
-/// A rumor to be sent, and the member's cursor once it and all before it were sent.
+/// A rumor to send, and the member's cursor after it and all before it were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hot {
     pub(crate) rumor: u32,
@@ -55,32 +54,32 @@ struct Slot {
     rumor: u32,
 }
 
-/// Rumors of one class in the order of their last change. Rumors are small dense numbers that
-/// the owner of this structure hands out.
+/// Rumors of one class in the order of their last change. Rumors are small dense numbers assigned
+/// by the owner of this structure.
 #[derive(Debug, Default)]
 pub(crate) struct Heat {
     /// Sorted by number; a slot counts only while it is its rumor's current one.
     slots: Vec<Slot>,
-    /// By rumor: the number of its last change, 0 when it is offered to nobody.
+    /// By rumor: the number of its last change, 0 when it is not offered.
     current: Vec<u32>,
-    /// By rumor: how often it came back since its last change.
+    /// By rumor: how often it was received since its last change.
     heard: Vec<u8>,
-    /// The number given last.
+    /// The last assigned number.
     last: u32,
     stale: usize,
 }
 
-/// Stale slots that are tolerated before they are swept out.
+/// Number of tolerated stale slots before a sweep.
 const STALE_MAX: usize = 64;
 
 impl Heat {
-    /// True when [`Heat::renumber`] is due. The numbers that are left suffice for everything
-    /// that one input can start hot.
+    /// True when [`Heat::renumber`] is due. The remaining numbers suffice for everything that one
+    /// input can start hot.
     pub(crate) const fn is_nearly_used_up(&self) -> bool {
         self.last > u32::MAX - RESERVE
     }
 
-    /// Starts a rumor hot: it is new to all members again.
+    /// Starts a rumor hot: it is sent to all members again.
     pub(crate) fn start(&mut self, rumor: u32) {
         self.cool(rumor);
         self.last = self.last.saturating_add(1);
@@ -95,7 +94,7 @@ impl Heat {
         }
     }
 
-    /// Offers a rumor to nobody until it is started again.
+    /// Stops offering a rumor until it is started again.
     pub(crate) fn cool(&mut self, rumor: u32) {
         let place = rumor as usize;
         if self.current.len() <= place {
@@ -108,7 +107,7 @@ impl Heat {
         }
     }
 
-    /// Somebody told a rumor in the very version that is known here.
+    /// The current version of a rumor was received again.
     pub(crate) fn heard(&mut self, rumor: u32) {
         if let Some(heard) = self.heard.get_mut(rumor as usize) {
             *heard = heard.saturating_add(1);
@@ -120,7 +119,7 @@ impl Heat {
         Cursor { once: self.last, twice: self.last, present: self.last }
     }
 
-    /// From now on a member hears what others hear; what arose before it may have missed.
+    /// From now on a member receives what others do; it may have missed earlier rumors.
     pub(crate) const fn is_back(&self, cursor: &mut Cursor) {
         cursor.present = self.last;
     }
@@ -135,8 +134,8 @@ impl Heat {
             .copied()
     }
 
-    /// What is hot for a member, those sent once first. To be taken in this order; after the
-    /// last one taken its `after` becomes the member's cursor.
+    /// Hot rumors for a member, those sent once first. Take them in this order; the `after` of the
+    /// last one taken becomes the member's cursor.
     pub(crate) fn hot(&self, cursor: Cursor, share_limit: u32) -> impl Iterator<Item = Hot> {
         let once_end = if share_limit >= 2 { cursor.once } else { cursor.twice };
         let never_end = if share_limit >= 1 { u32::MAX } else { cursor.once };
@@ -156,8 +155,8 @@ impl Heat {
         })
     }
 
-    /// Gives the live slots the numbers 1, 2, 3 … and moves all cursors along. Needed once in
-    /// four thousand million changes.
+    /// Renumbers the live slots 1, 2, 3 … and adjusts all cursors. Needed once in four thousand
+    /// million changes.
     pub(crate) fn renumber<'a>(&mut self, cursors: impl Iterator<Item = &'a mut Cursor>) {
         let current = &self.current;
         self.slots.retain(|slot| current[slot.rumor as usize] == slot.number);
@@ -229,7 +228,7 @@ mod tests {
                         let taken: Vec<Hot> = heat.hot(cursor, limit).take(wanted).collect();
                         let hot = counts.0.values().filter(|count| **count < limit).count();
                         prop_assert_eq!(taken.len(), hot.min(wanted));
-                        // sent once first: nobody left behind is nearer to the limit
+                        // sent once first: no skipped rumor is nearer to the limit
                         let lowest = taken.iter().map(|hot| counts.0[&hot.rumor]).min();
                         let taken_rumors: Vec<u32> = taken.iter().map(|hot| hot.rumor).collect();
                         for (rumor, count) in &counts.0 {
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_know_is_told_only_to_those_who_were_away() {
+    fn a_rumor_known_everywhere_is_sent_only_to_members_that_were_away() {
         let mut heat = Heat::default();
         let mut present = heat.all_sent();
         heat.start(0);
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_used_up_are_given_anew() {
+    fn used_up_numbers_are_reassigned() {
         let mut heat = Heat::default();
         heat.start(0);
         heat.start(1);

@@ -1,11 +1,12 @@
 //! Member ids.
 //!
-//! An id is any text (reference: ring §12.1), but every Supervisor makes 32 lower-case hex digits.
-//! Those are held in 16 bytes without an allocation: a ring of thousands is mostly ids.
+//! An id can be any text (reference: ring §12.1), but every Supervisor generates 32 lower-case hex
+//! digits. Those are stored in 16 bytes without an allocation: the state of a large ring consists
+//! mostly of ids.
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-/// Identifies a member. Compares like its text, byte by byte.
+/// Identifies a member. Ordered like its text, byte by byte.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct MemberId(Repr);
 
@@ -47,7 +48,7 @@ fn unpack(packed: [u8; 16]) -> [u8; 32] {
 }
 
 impl MemberId {
-    /// The id whose text is `text`.
+    /// The id with the text `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(pack(text).map_or_else(|| Repr::Text(text.into()), Repr::Hex))
@@ -59,7 +60,7 @@ impl MemberId {
         Self(Repr::Hex(bits.to_be_bytes()))
     }
 
-    /// Calls `use_text` with the text; spares the allocation of `to_string`.
+    /// Calls `use_text` with the text; avoids the allocation of `to_string`.
     pub fn with_text<T>(&self, use_text: impl FnOnce(&str) -> T) -> T {
         match &self.0 {
             Repr::Text(text) => use_text(text),
@@ -70,7 +71,7 @@ impl MemberId {
         }
     }
 
-    /// Memory that this id has besides itself, in bytes.
+    /// Heap memory of this id, in bytes.
     pub(crate) fn allocated_bytes(&self) -> usize {
         match &self.0 {
             Repr::Hex(_) => 0,
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_costs_three_words() {
+    fn an_id_takes_three_words() {
         assert_eq!(size_of::<MemberId>(), 24);
     }
 

@@ -1,4 +1,4 @@
-//! What goes into a ring.
+//! Input of a ring.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{id::MemberId, rumor::SysInfo};
 
-/// Something that happened.
+/// An event or a command.
 #[derive(Debug, Clone)]
 pub enum Input<'a> {
     /// A datagram arrived.
@@ -23,31 +23,31 @@ pub enum Input<'a> {
     },
     /// An [`crate::Output::Push`] has ended.
     PushResult {
-        /// The number it was given.
+        /// The number of the push.
         push: u64,
-        /// Messages that were handed to the connection, from the beginning of the push. When
-        /// these are not all, all are offered to this member again at its next turn.
+        /// Number of messages handed to the connection, from the start of the push. If it is not
+        /// all, all are offered to this member again at its next turn.
         sent: usize,
     },
-    /// The incarnation of [`crate::Output::PersistIncarnation`] is on disk. To be said as well
-    /// when writing failed for good (it is logged then): nothing is sent before.
+    /// The incarnation of [`crate::Output::PersistIncarnation`] is on disk. Also sent when writing
+    /// failed permanently (which is logged): nothing is sent to the network before.
     IncarnationStored(u64),
-    /// The local Supervisor wants something.
+    /// A command of the local Supervisor.
     Command(Command),
 }
 
-/// What the local Supervisor wants of the ring.
+/// Commands of the local Supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Publish this member's service, or a new version of it. The rumor's incarnation is that
-    /// of the stored one plus 1, or 1; the package incarnation never falls.
+    /// Publish this member's service, or a new version of it. The rumor's incarnation is that of
+    /// the stored one plus 1, or 1; the package incarnation never decreases.
     PublishService(OwnService),
     /// Take part in the leader election of a group: term 0, right after the group's first
     /// [`Command::PublishService`].
     StartElection {
         /// The group.
         group: String,
-        /// How fit the service is; 0 while it is not initialized.
+        /// Suitability of the service; 0 while it is not initialized.
         suitability: u64,
     },
     /// Take part in the election of the update leader of a group: term 0.
@@ -59,24 +59,24 @@ pub enum Command {
     },
     /// Answers [`crate::Output::NeedSuitability`].
     Suitability {
-        /// The group it was asked for.
+        /// The group of the request.
         group: String,
-        /// The term it was asked for.
+        /// The term of the request.
         term: u64,
-        /// Result of the hook; 0 without one.
+        /// Result of the hook; 0 without a hook.
         value: u64,
     },
-    /// Start the stored election of a group anew (the trigger file, reference: ring §10.7). The
-    /// leader election is taken if there is one, else the update election.
+    /// Restart the stored election of a group (the trigger file, reference: ring §10.7): the leader
+    /// election if there is one, else the update election.
     TriggerElection {
         /// The group.
         group: String,
     },
     /// Spread a configuration that a client applied.
     SetServiceConfig {
-        /// The group, checked.
+        /// The group, validated.
         group: String,
-        /// The version that the client gave.
+        /// The version, from the client.
         incarnation: u64,
         /// The content is encrypted for the service.
         encrypted: bool,
@@ -85,9 +85,9 @@ pub enum Command {
     },
     /// Spread a file that a client uploaded.
     SetServiceFile {
-        /// The group, checked.
+        /// The group, validated.
         group: String,
-        /// The version that the client gave.
+        /// The version, from the client.
         incarnation: u64,
         /// The content is encrypted for the service.
         encrypted: bool,
@@ -96,15 +96,15 @@ pub enum Command {
         /// The content.
         body: Bytes,
     },
-    /// Depart a member by hand, possibly this one.
+    /// Depart a member manually, possibly this one.
     DepartMember(MemberId),
-    /// Tell the ring that this member leaves (reference: ring §11.2). It goes on answering.
+    /// Announce that this member leaves (reference: ring §11.2). It continues to answer.
     LeaveGracefully,
     /// Replace the initial peers (the watch file, reference: ring §13).
     SetInitialPeers(Vec<SocketAddr>),
 }
 
-/// What this member publishes about a service of its own.
+/// The published data about a service of this member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnService {
     /// The group, `service.group[@organization]`.

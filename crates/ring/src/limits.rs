@@ -1,5 +1,5 @@
-//! Limits of what a member accepts and keeps. None of them is met by a sane ring; each that is
-//! hit is counted under its [`crate::Dropped`] reason.
+//! Limits of what a member accepts and stores. A sane ring never reaches them; each hit is counted
+//! under its [`crate::Dropped`] reason.
 
 /// Members in the list. A newcomer beyond it is not stored.
 pub const MEMBERS_MAX: usize = 16_384;
@@ -15,7 +15,7 @@ pub const DATAGRAM_BYTES_MAX: usize = 1024;
 pub const VOTES_MAX: usize = 4096;
 /// Length of the name of a file, in bytes.
 pub const FILENAME_BYTES_MAX: usize = 4096;
-/// Rumors in all stores together, members apart, besides what comes from this Supervisor.
+/// Rumors in all stores together, except members and those of this Supervisor.
 pub const RUMORS_MAX: usize = 65_536;
 /// Memory for these rumors, in bytes.
 pub const RUMOR_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -23,12 +23,12 @@ pub const RUMOR_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const CLIENT_RUMORS_MAX: usize = 4096;
 /// Memory for these rumors, in bytes.
 pub const CLIENT_RUMOR_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Size of an election up to which it counts as small, in bytes: [`VOTES_MAX`] votes of real
-/// members. Larger ones get no room of this Supervisor's own.
+/// Size up to which an election counts as small, in bytes: [`VOTES_MAX`] votes of real members.
+/// Larger ones do not get room reserved for this Supervisor.
 pub const OWN_ELECTION_BYTES_MAX: usize = 128 * 1024;
 /// Elections that wait for a suitability, per group.
 pub const DEFERRED_ELECTIONS_MAX: usize = 64;
-/// Members to be asked whether they are really dead.
+/// Members waiting for a probe of whether they are really dead.
 pub const PROBE_SET_MAX: usize = 1024;
 /// Outputs that wait for the caller; older messages to the network are dropped first.
 pub const OUTPUTS_MAX: usize = 4096;

@@ -1,4 +1,4 @@
-//! A member as the ring knows it: its record, its health, and their wire forms.
+//! A member of the ring: its record, its health, and their wire forms.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -36,15 +36,15 @@ pub(crate) struct MembershipWire {
     health: Option<i32>,
 }
 
-/// What a member says about itself, or others about it.
+/// The record of a member, from itself or from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Its id.
     pub id: MemberId,
     /// Version of the record; only the member itself raises it.
     pub incarnation: u64,
-    /// Where others reach it. `None` (on the wire the empty text) is right only where a member
-    /// speaks of itself.
+    /// Its address for others. `None` (on the wire the empty text) is valid only in a member's own
+    /// messages.
     pub address: Option<Ipv4Addr>,
     /// Its UDP port.
     pub swim_port: u16,
@@ -58,23 +58,23 @@ pub struct Member {
     pub probe_ping: bool,
 }
 
-/// A member and how it is.
+/// A member and its health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The member.
     pub member: Member,
-    /// How it is.
+    /// Its health.
     pub health: Health,
 }
 
 impl Member {
-    /// Where it receives datagrams.
+    /// Its address for datagrams.
     #[must_use]
     pub fn swim_addr(&self) -> Option<SocketAddr> {
         self.address.map(|ip| SocketAddr::new(IpAddr::V4(ip), self.swim_port))
     }
 
-    /// Where it receives gossip.
+    /// Its address for gossip.
     #[must_use]
     pub fn gossip_addr(&self) -> Option<SocketAddr> {
         self.address.map(|ip| SocketAddr::new(IpAddr::V4(ip), self.gossip_port))

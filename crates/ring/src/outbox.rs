@@ -1,13 +1,13 @@
-//! What the caller of the ring is to do, in the order in which it is to be done.
+//! Outputs for the caller of the ring, in order.
 
 use std::collections::VecDeque;
 
 use crate::{counters::SwimType, limits::OUTPUTS_MAX, output::Output};
 
-/// Outputs that wait for the caller.
+/// Outputs waiting for the caller.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    /// An incarnation that the caller does not know of yet.
+    /// An incarnation that the caller must still write.
     persist: Option<u64>,
     /// The incarnation that must be on disk before anything goes to the network.
     unstored: Option<u64>,
@@ -18,7 +18,7 @@ pub(crate) struct Outbox {
     network: VecDeque<Outgoing>,
 }
 
-/// The manual departure of this member: it is reported once.
+/// The manual departure of this member, reported once.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Departure {
     #[default]
@@ -31,7 +31,7 @@ enum Departure {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) output: Output,
-    /// The type that a datagram is counted under when it is handed out.
+    /// The type under which a datagram is counted when it is fetched.
     pub(crate) counts_as: Option<SwimType>,
 }
 
@@ -53,14 +53,15 @@ impl Outbox {
         self.changed = true;
     }
 
-    /// This member was departed by hand.
+    /// This member was departed manually.
     pub(crate) fn departed(&mut self) {
         if self.departure == Departure::Unknown {
             self.departure = Departure::Learnt;
         }
     }
 
-    /// Queues something that may get lost when the caller does not fetch it. False when it is.
+    /// Queues an output that may be dropped when the caller does not fetch. False when it is
+    /// dropped.
     #[must_use]
     pub(crate) fn note(&mut self, output: Output) -> bool {
         let has_room = self.notes.len() < OUTPUTS_MAX;
@@ -70,13 +71,13 @@ impl Outbox {
         has_room
     }
 
-    /// Asks for a suitability. There is one request at most per group with an own service.
+    /// Requests a suitability. There is at most one request per group with an own service.
     pub(crate) fn ask_suitability(&mut self, group: String, term: u64) {
         self.suitabilities.push_back(Output::NeedSuitability { group, term });
     }
 
-    /// Queues a message to the network. When the caller does not keep up, for example while an
-    /// incarnation is being written, the oldest is lost like any other datagram: it is returned.
+    /// Queues a message to the network. When the caller does not keep up, for example while it
+    /// writes an incarnation, the oldest is dropped like any lost datagram, and returned.
     #[must_use]
     pub(crate) fn send(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
         let is_full = self.network.len() >= OUTPUTS_MAX;
@@ -85,7 +86,7 @@ impl Outbox {
         lost
     }
 
-    /// The next thing for the caller to do.
+    /// The next output for the caller.
     pub(crate) fn poll(&mut self) -> Option<Outgoing> {
         let unqueued = |output| Some(Outgoing { output, counts_as: None });
         if let Some(incarnation) = self.persist.take() {

@@ -1,4 +1,4 @@
-//! What comes out of a ring.
+//! Output of a ring.
 
 use std::{fmt, net::SocketAddr};
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use crate::{id::MemberId, member::Health};
 
-/// Something to be done by the caller, in the order of [`crate::Ring::poll`].
+/// An action for the caller, in the order of [`crate::Ring::poll`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send a datagram from the socket that listens.
+    /// Send a datagram from the listening socket.
     Send {
-        /// Where to.
+        /// Destination.
         to: SocketAddr,
         /// The whole datagram.
         bytes: Bytes,
@@ -19,41 +19,41 @@ pub enum Output {
     /// Send gossip messages over one connection, in this order, then answer with
     /// [`crate::Input::PushResult`].
     Push {
-        /// Names this push in the answer.
+        /// Identifies this push in the result.
         push: u64,
-        /// Where to.
+        /// Destination.
         to: SocketAddr,
         /// One frame each.
         messages: Vec<Bytes>,
     },
-    /// Write this incarnation to disk, then answer with [`crate::Input::IncarnationStored`].
-    /// The ring holds back everything for the network until then.
+    /// Write this incarnation to disk, then answer with [`crate::Input::IncarnationStored`]. The
+    /// ring holds back all network messages until then.
     PersistIncarnation(u64),
-    /// Something in the [`crate::View`] is different.
+    /// The [`crate::View`] has changed.
     Changed,
-    /// This member was departed by hand: leave the ring, stop all services, end with code 86
-    /// (reference: ring §11.4). Said once.
+    /// This member was departed manually: leave the ring, stop all services, exit with code 86
+    /// (reference: ring §11.4). Sent once.
     Departed,
     /// Run the suitability hook of the service in this group and answer with
     /// [`crate::Command::Suitability`]. The election of the group waits for it.
     NeedSuitability {
         /// The group.
         group: String,
-        /// The term of the election to come.
+        /// The term of the new election.
         term: u64,
     },
     /// A line for the log.
     Event(Event),
-    /// Something took this long.
+    /// A measured duration.
     Took(Duration),
 }
 
-/// Observations for histograms.
+/// Measurements for histograms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Duration {
     /// From a ping to its answer, in microseconds (`hab_butterfly_swim_probe_duration_seconds`).
     Probe {
-        /// The answer came through, or after asking, another member.
+        /// The answer came through another member, or after indirect pings.
         indirect: bool,
         /// How long.
         took_us: u64,
@@ -68,7 +68,7 @@ pub enum Duration {
     },
 }
 
-/// Worth a line in the log. The texts are those of Habitat 2.1.78 where it has one.
+/// Log lines. The texts are those of Habitat 2.1.78 where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)] // the texts below say it
 pub enum Event {
@@ -92,13 +92,13 @@ pub enum Event {
 }
 
 impl Event {
-    /// True for what an operator must act on.
+    /// True when an operator must act.
     #[must_use]
     pub const fn is_advice(&self) -> bool {
         matches!(self, Self::ConflictingLeaders { .. } | Self::Doubled { .. } | Self::Copied { .. })
     }
 
-    /// True for what an operator should see; the rest is for debugging.
+    /// True when an operator should see it; other events are for debugging.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         matches!(

@@ -1,7 +1,6 @@
-//! Contradicting those who say that this member is not alive, or what it did not say
-//! (reference: ring §4.6, §5.3): with a higher incarnation. Each one is a write to disk that all
-//! messages wait for, so their rate has a limit; what is said meanwhile is contradicted once it is
-//! over.
+//! Refutation of wrong claims about this member's health or incarnation (reference: ring §4.6,
+//! §5.3), by a higher incarnation. Each one is a disk write that all messages wait for, so their
+//! rate is limited; claims in between are refuted after the pause.
 
 use rand::seq::IteratorRandom;
 
@@ -14,40 +13,40 @@ use crate::{
     time::Now,
 };
 
-/// Time within which several `PROBEPING`s raise the incarnation only once. All who heard the same
-/// accusation ask; one new incarnation answers them all.
+/// Time within which several `PROBEPING`s raise the incarnation only once. All members that
+/// received the accusation send one; one new incarnation answers them all.
 const RAISE_MS: u64 = 5_000;
-/// From one contradiction to the next.
+/// Least pause between refutations.
 const REFUTE_MS: u64 = 1_000;
-/// Members that are told at once.
+/// Members that are informed immediately.
 const TOLD_AT_ONCE: usize = 5;
-/// After so many contradictions of claims, another machine must be using the id of this one.
+/// Number of refuted claims after which another machine must be using this id.
 const CLAIMS_OF_A_DOUBLE: u32 = 3;
-/// The pause between such contradictions doubles so many times, to about a minute: two machines of
-/// one id would raise each other's incarnation without end.
+/// The pause between such refutations doubles this many times, to about a minute: otherwise two
+/// machines with one id would raise each other's incarnation endlessly.
 const MOST_DOUBLINGS: u32 = 6;
-/// Without a claim for so long, all is forgotten.
+/// Without a claim for this long, the count is reset.
 const CALM_MS: u64 = 600_000;
 
-/// What was contradicted, and what waits to be.
+/// Past and pending refutations.
 #[derive(Debug, Default)]
 pub(crate) struct Refutations {
     /// When a `PROBEPING` last raised the incarnation.
     raised: Option<Now>,
-    /// That this member were not alive.
+    /// Claims that this member is not alive.
     accusations: Turn,
-    /// That it were alive in an incarnation that it never had.
+    /// Claims that it is alive in an incarnation that it never had.
     claims: Turn,
-    /// Claims contradicted, without a long calm between them.
+    /// Number of refuted claims without a long calm in between.
     claimed: u32,
 }
 
-/// One kind of untruth.
+/// One kind of wrong claim.
 #[derive(Debug, Default)]
 struct Turn {
-    /// When it was last contradicted.
+    /// Time of the last refutation.
     last: Option<Now>,
-    /// That of the highest incarnation which came too soon after that.
+    /// The highest incarnation claimed during the pause.
     waiting: Option<(u64, Health)>,
 }
 
@@ -71,7 +70,7 @@ impl Refutations {
         REFUTE_MS << if doublings < MOST_DOUBLINGS { doublings } else { MOST_DOUBLINGS }
     }
 
-    /// Its turn, and the pause that it keeps.
+    /// The turn for a claimed health, and its pause.
     const fn turn(&mut self, said: Health) -> (&mut Turn, u64) {
         let claims_pause_ms = self.claims_pause_ms();
         match said {
@@ -80,7 +79,7 @@ impl Refutations {
         }
     }
 
-    /// What waits and is due.
+    /// The pending refutation, if it is due.
     fn take_due(&mut self, now: Now) -> Option<(u64, Health)> {
         [Health::Alive, Health::Suspect].into_iter().find_map(|said| {
             let (turn, pause_ms) = self.turn(said);
@@ -90,10 +89,10 @@ impl Refutations {
 }
 
 impl Ring {
-    /// Somebody says how this member is. When it is not so, that is contradicted, at once or a
-    /// little later. Neither is it alive in an incarnation that it never had: it lost its file, or
-    /// another machine has its id, or somebody lies about it, perhaps about its address. Habitat
-    /// lets that pass.
+    /// A member claims a health of this one. A wrong claim is refuted, immediately or after a
+    /// pause. So is a claim that it is alive in an incarnation that it never had: then it lost its
+    /// file, another machine has its id, or a member lies, perhaps about the address. Habitat
+    /// ignores that case.
     pub(crate) fn hear_of_oneself(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
         let wrong = incarnation > self.me.incarnation
             || (incarnation == self.me.incarnation && said != Health::Alive);
@@ -125,7 +124,7 @@ impl Ring {
         true
     }
 
-    /// Contradicts what had to wait.
+    /// Sends pending refutations.
     pub(crate) fn run_refutations(&mut self, now: Now) {
         if let Some((incarnation, said)) = self.refutations.take_due(now)
             && self.hear_of_oneself(now, incarnation, said)
@@ -134,9 +133,9 @@ impl Ring {
         }
     }
 
-    /// Habitat lets a new incarnation travel with pings alone. Here a few members get it at once,
-    /// as an answer that they did not ask for. It is no rumor, because that would have to name an
-    /// address: what is known here of the own one comes from others, and may be old or a lie.
+    /// In Habitat a new incarnation spreads only with pings. Here a few members get it immediately,
+    /// as an unsolicited answer. It is not a rumor, because that would have to include an address:
+    /// the known own address comes from others, and may be old or wrong.
     pub(crate) fn tell_a_few(&mut self) {
         let others = self.table.entries.iter();
         let others = others.filter(|entry| entry.id != self.me.id && entry.health == Health::Alive);
@@ -150,7 +149,7 @@ impl Ring {
         }
     }
 
-    /// Somebody asks whether this member is dead.
+    /// A member asks whether this one is dead.
     pub(crate) fn answer_doubt(&mut self, now: Now) {
         let raised = &mut self.refutations.raised;
         let is_due = raised.is_none_or(|raised| raised.plus_ms(RAISE_MS) <= now);

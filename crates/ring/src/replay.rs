@@ -1,15 +1,16 @@
-//! Datagrams that were received before. Under a ring key no two are equal, because each has a
-//! random nonce; an exact copy comes from a network that doubles, or from somebody without the key
-//! who repeats what he has recorded.
+//! Detection of replayed datagrams. Under a ring key no two are equal, because each has a random
+//! nonce; an exact copy comes from a network that duplicates, or from an attacker without the key
+//! who replays recorded ones.
 
 use std::collections::HashSet;
 
 use roost_crypto::NONCE_BYTES;
 
-/// Datagrams remembered in each of two generations, together about a day's worth of a member.
+/// Number of datagrams remembered in each of two generations, together about a day's worth of a
+/// member.
 const GENERATION: usize = 65_536;
 
-/// The nonces of the last datagrams; the first half of each, which is random enough.
+/// The nonces of the last datagrams; only half of each, which is random enough.
 #[derive(Debug, Default)]
 pub(crate) struct Replays {
     now: HashSet<u64>,
@@ -17,7 +18,7 @@ pub(crate) struct Replays {
 }
 
 impl Replays {
-    /// Notes the nonce of a datagram that the key has opened. False when it was seen before.
+    /// Records the nonce of a decrypted datagram. False when it was seen before.
     pub(crate) fn is_new(&mut self, nonce: [u8; NONCE_BYTES]) -> bool {
         let [a, b, c, d, e, f, g, h, ..] = nonce;
         let nonce = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn memory_is_bounded() {
         let mut replays = Replays::default();
         let nonce = |number: usize| {
             let mut nonce = [0; NONCE_BYTES];

@@ -1,39 +1,38 @@
-//! How much room rumors may take, and whose room it is. Strangers can invent any number of
-//! rumors in anybody's name, so it is not the name on a rumor that counts but the way it came:
-//! what this Supervisor itself publishes finds room however much others have sent.
+//! Memory limits of rumors by origin. Strangers can invent any number of rumors in any member's
+//! name, so the origin of a rumor counts and not its name: rumors that this Supervisor itself
+//! publishes always find room.
 
 use crate::{
     dropped::Dropped,
     limits::{CLIENT_RUMOR_BYTES_MAX, CLIENT_RUMORS_MAX, RUMOR_BYTES_MAX, RUMORS_MAX},
 };
 
-/// The way a version of a rumor came.
+/// The origin of a rumor's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// From another member, or from who pretends to be one.
+    /// From another member, or from a peer pretending to be one.
     Ring,
     /// From a client of this Supervisor.
     Client,
-    /// This Supervisor publishes it itself.
+    /// Published by this Supervisor itself.
     Own,
-    /// It was stored here before the start.
+    /// Stored here before the start.
     DataFile,
 }
 
 /// A share of the memory for rumors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
-    /// Everybody's.
+    /// For all origins.
     Common,
-    /// For what clients of this Supervisor apply.
+    /// For rumors of clients of this Supervisor.
     Clients,
-    /// For own services and their elections. It has no end of its own: there are as many as
-    /// services were loaded here.
+    /// For own services and their elections. Unlimited: there are as many as loaded services.
     Own,
 }
 
 impl Origin {
-    /// The rooms that may be used, the first that has space.
+    /// The rooms that may be used, in order of preference.
     const fn rooms(self) -> &'static [Room] {
         match self {
             Self::Ring => &[Room::Common],
@@ -60,7 +59,7 @@ struct Used {
     bytes: usize,
 }
 
-/// What one rumor takes, and where.
+/// The size of one rumor, and its room.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Charge {
     room: Room,
@@ -84,10 +83,10 @@ impl Rooms {
         }
     }
 
-    /// Makes room for a rumor of that many bytes that takes the place of `old`.
+    /// Makes room for a rumor of this size that replaces `old`.
     ///
     /// # Errors
-    /// When there is none; then `old` keeps its own.
+    /// When there is no room; then `old` keeps its own.
     pub(crate) fn take(
         &mut self,
         old: Option<Charge>,
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_charged_to_the_room_of_who_brought_it() {
+    fn a_version_is_charged_to_the_room_of_its_origin() {
         let mut rooms = Rooms::default();
         let own = rooms.take(None, Origin::Own, 100).unwrap();
         let forged = rooms.take(Some(own), Origin::Ring, RUMOR_BYTES_MAX).unwrap();
@@ -136,13 +135,13 @@ mod tests {
         assert!(rooms.take(None, Origin::Ring, 1).is_err());
         let applied = rooms.take(None, Origin::Client, 7).unwrap();
         assert!(rooms.take(Some(applied), Origin::Ring, 1).is_err());
-        assert_eq!(rooms.clients.bytes, 7, "what was there stays");
+        assert_eq!(rooms.clients.bytes, 7, "the old charge stays");
         rooms.take(Some(forged), Origin::Own, 100).unwrap();
         assert_eq!((rooms.own.rumors, rooms.common.rumors, rooms.common.bytes), (1, 0, 0));
     }
 
     #[test]
-    fn clients_use_the_common_room_when_theirs_is_full_and_a_data_file_the_other_way_round() {
+    fn clients_use_the_common_room_when_theirs_is_full_and_a_data_file_vice_versa() {
         let mut rooms = Rooms::default();
         rooms.take(None, Origin::Client, CLIENT_RUMOR_BYTES_MAX).unwrap();
         let second = rooms.take(None, Origin::Client, 1).unwrap();

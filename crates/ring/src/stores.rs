@@ -1,5 +1,5 @@
-//! The rumor stores (reference: ring §8): what is known of everything but members, and how hot it
-//! is. Parts are shared with views and copied only when they change while a view is held.
+//! The rumor stores (reference: ring §8): everything except members, and how hot it is. Views share
+//! parts, which are copied only when they change while a view exists.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,7 +17,7 @@ use crate::{
     view::Rumors,
 };
 
-/// What identifies a rumor.
+/// Identity of a rumor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RumorKey {
     pub(crate) kind: RumorKind,
@@ -36,7 +36,7 @@ pub(crate) struct RumorStores {
     pub(crate) elections: Arc<Rumors<Election>>,
     pub(crate) update_elections: Arc<Rumors<Election>>,
     pub(crate) departures: Arc<Rumors<Departure>>,
-    /// How hot each key is; a key's number is its place in `keys`.
+    /// Heat of each key; a key's number is its index in `keys`.
     pub(crate) heat: Heat,
     keys: Keys,
     rooms: Rooms,
@@ -44,22 +44,22 @@ pub(crate) struct RumorStores {
     own_groups: BTreeSet<String>,
 }
 
-/// What rumors are called, and what they take.
+/// Keys of the rumors, and their size.
 #[derive(Debug, Default)]
 struct Keys {
     keys: Vec<RumorKey>,
     /// For look-up only; its order never shows.
     index: HashMap<RumorKey, u32>,
-    /// By place; `None` for what was removed.
+    /// By index; `None` for removed rumors.
     charges: Vec<Option<Charge>>,
 }
 
-/// What a rumor takes besides its content and names, in bytes: records, nodes of maps, heat.
+/// Overhead of a rumor besides its content and names, in bytes: records, nodes of maps, heat.
 const OVERHEAD_BYTES: usize = 320;
-/// How often the key and the id of a rumor are held: in the store, in the keys, in itself.
+/// Number of copies of the key and the id of a rumor: in the store, in the keys, in itself.
 const NAMES: usize = 3;
 
-/// Size of what a rumor holds besides its key and id, in bytes.
+/// Size of a rumor's content besides its key and id, in bytes.
 trait Weight {
     fn weight(&self) -> usize;
 }
@@ -103,7 +103,7 @@ impl Keys {
         self.index.get(key).copied()
     }
 
-    /// Makes room for a rumor, or fails when there is none for one of this origin.
+    /// Makes room for a rumor; fails when there is none for its origin.
     fn charge(
         &mut self,
         rooms: &mut Rooms,
@@ -191,8 +191,8 @@ impl RumorStores {
         Ok(())
     }
 
-    /// Stores an election. One of a group that this Supervisor has published a service in gets
-    /// room of its own, whoever brings it: it could not be finished otherwise.
+    /// Stores an election. One of a group with an own service gets reserved room, whatever its
+    /// origin: it could not be finished otherwise.
     pub(crate) fn put_election(
         &mut self,
         origin: Origin,
@@ -258,7 +258,7 @@ impl RumorStores {
         id.with_text(|id| self.services.get(group, id).is_some())
     }
 
-    /// Forgets the election of a group, which is started anew. The emptied group stays.
+    /// Removes the election of a group, which is restarted. The emptied group stays.
     pub(crate) fn remove_election(&mut self, kind: ElectionKind, group: &str) {
         let old = Arc::make_mut(self.elections_mut(kind))
             .list
@@ -281,7 +281,7 @@ impl RumorStores {
         }
     }
 
-    /// Somebody told a rumor in the version that is known here.
+    /// The current version of a rumor was received again.
     pub(crate) fn heard(&mut self, kind: RumorKind, key: &str, id: &str) {
         let key = RumorKey { kind, key: key.into(), id: id.into() };
         if let Some(place) = self.keys.place(&key) {
@@ -289,7 +289,7 @@ impl RumorStores {
         }
     }
 
-    /// Offers the services of a departed member to nobody until they change.
+    /// Stops offering the services of a departed member until they change.
     pub(crate) fn cool_services_of(&mut self, id: &str) {
         for (key, place) in self.keys.keys.iter().zip(0..) {
             if key.kind == RumorKind::Service && &*key.id == id {
@@ -298,12 +298,12 @@ impl RumorStores {
         }
     }
 
-    /// What identifies the rumor with this number.
+    /// The key of the rumor with this number.
     pub(crate) fn key(&self, rumor: u32) -> &RumorKey {
         &self.keys.keys[rumor as usize]
     }
 
-    /// The rumor with this number, as it is now.
+    /// The current rumor with this number.
     pub(crate) fn rumor(&self, rumor: u32) -> Option<Rumor> {
         let RumorKey { kind, key, id } = self.key(rumor);
         match kind {

@@ -8,30 +8,30 @@ use crate::{
     member::{Member, MemberWire, Membership, MembershipWire},
 };
 
-/// A message and the memberships that ride along.
+/// A message and the memberships sent along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swim {
-    /// What is asked or answered.
+    /// The question or answer.
     pub kind: SwimKind,
-    /// News about members; none with a `ProbePing`.
+    /// News about members; empty with a `ProbePing`.
     pub memberships: Vec<Membership>,
 }
 
-/// What a message asks or answers.
+/// The question or answer of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SwimKind {
     /// Are you there?
     Ping {
         /// The sender.
         from: Member,
-        /// The member on whose behalf the sender asks.
+        /// The member that requested the ping.
         forward_to: Option<Member>,
     },
     /// I am.
     Ack {
-        /// Who answers.
+        /// The answering member.
         from: Member,
-        /// The member to which the receiver shall pass the answer on.
+        /// The member to which the receiver must forward the answer.
         forward_to: Option<Member>,
     },
     /// Ask that member for me.
@@ -41,7 +41,7 @@ pub enum SwimKind {
         /// The member that did not answer.
         target: Member,
     },
-    /// Somebody says that you are dead; raise your incarnation if you are not.
+    /// Another member reports that you are dead; raise your incarnation if you are not.
     ProbePing {
         /// The sender.
         from: Member,
@@ -49,7 +49,7 @@ pub enum SwimKind {
 }
 
 impl SwimKind {
-    /// Who speaks.
+    /// The sending member.
     #[must_use]
     pub const fn from(&self) -> &Member {
         match self {
@@ -144,7 +144,7 @@ impl Swim {
     ///
     /// # Errors
     /// When a mandatory field is absent, a port out of range, type and content disagree, or the
-    /// bytes are no message at all.
+    /// bytes are not a message.
     pub fn decode(bytes: Bytes) -> Result<Self, Dropped> {
         let wire =
             SwimWire::decode(bytes).map_err(|error| Dropped::Undecodable(error.to_string()))?;

@@ -1,12 +1,11 @@
-//! Time as the ring sees it: a monotonic number of microseconds that the caller supplies.
+//! Time of the ring: a monotonic number of microseconds from the caller.
 
 /// A point on the caller's monotonic clock, in microseconds since any fixed origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Now(pub u64);
 
 impl Now {
-    /// Later than anything that happens: what [`crate::Ring::next_wake`] says when nothing is
-    /// planned.
+    /// Later than any event: the value of [`crate::Ring::next_wake`] when nothing is planned.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// The point `ms` milliseconds after this one.

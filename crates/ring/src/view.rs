@@ -1,4 +1,4 @@
-//! What others may know of the ring's state: cheap to take, parts that did not change are shared.
+//! The public state of the ring: cheap to take; unchanged parts are shared.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,12 +8,12 @@ use crate::{
     rumor::{Departure, Election, Service, ServiceConfig, ServiceFile},
 };
 
-/// A picture of the ring.
+/// A snapshot of the ring.
 #[derive(Debug, Clone)]
 pub struct View {
     /// This member's id.
     pub id: MemberId,
-    /// This member's own incarnation, which its entry in the list may lag behind.
+    /// This member's own incarnation; its entry in the list may lag behind.
     pub incarnation: u64,
     /// The member list.
     pub members: Arc<MemberList>,
@@ -32,8 +32,8 @@ pub struct View {
 }
 
 impl View {
-    /// True when no store of rumors differs from that of an earlier view of the same ring; the
-    /// member list may.
+    /// True when no rumor store differs from that of an earlier view of the same ring; the member
+    /// list may differ.
     #[must_use]
     pub fn has_rumors_of(&self, before: &Self) -> bool {
         Arc::ptr_eq(&self.services, &before.services)
@@ -44,7 +44,7 @@ impl View {
             && Arc::ptr_eq(&self.departures, &before.departures)
     }
 
-    /// The picture of somebody who knows nothing.
+    /// The view of a member without peers.
     #[must_use]
     pub fn empty(id: MemberId) -> Self {
         Self {
@@ -64,8 +64,8 @@ impl View {
 /// Members in one part of the list.
 pub(crate) const PART_MEMBERS: usize = 128;
 
-/// The member list, in the order in which members were met. It is made of parts of equal length;
-/// a change makes one part anew, and the others stay shared.
+/// The member list, in the order in which members were first seen. It consists of parts of equal
+/// length; a change replaces one part, and the others stay shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberList {
     pub(crate) parts: Vec<Arc<Vec<(Member, Health)>>>,
@@ -74,13 +74,13 @@ pub struct MemberList {
 }
 
 impl MemberList {
-    /// Every member ever met, this one as soon as others spoke of it, and how they are.
+    /// Every member ever seen, including this one once others have mentioned it, with its health.
     pub fn iter(&self) -> impl Iterator<Item = &(Member, Health)> {
         self.parts.iter().flat_map(|part| part.iter())
     }
 
-    /// Members of the parts that are not shared with an earlier list: all that are different,
-    /// and their neighbours.
+    /// Members of the parts that are not shared with an earlier list: all changed ones, and their
+    /// neighbours.
     pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &(Member, Health)> {
         let is_same = |(place, part): &(usize, &Arc<_>)| {
             before.parts.get(*place).is_some_and(|before| Arc::ptr_eq(before, part))
@@ -89,19 +89,19 @@ impl MemberList {
         parts.flat_map(|(_, part)| part.iter())
     }
 
-    /// How many there are.
+    /// Number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.len()).sum()
     }
 
-    /// True when nobody was met.
+    /// True when there are no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    /// The member with this id, and its health. It is searched for from the beginning.
+    /// The member with this id, and its health, by linear search.
     #[must_use]
     pub fn get(&self, id: &MemberId) -> Option<&(Member, Health)> {
         self.iter().find(|(member, _)| member.id == *id)
@@ -138,7 +138,7 @@ impl<T> Rumors<T> {
         self.list.values().flat_map(|group| group.values())
     }
 
-    /// Keys under which something is different from an earlier state of the store.
+    /// Keys with a difference to an earlier state of the store.
     pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &Arc<str>> {
         let is_same = |(key, group): &(&Arc<str>, &RumorGroup<T>)| {
             before.list.get(*key).is_some_and(|before| Arc::ptr_eq(before, group))
@@ -146,7 +146,7 @@ impl<T> Rumors<T> {
         self.list.iter().filter(move |group| !is_same(group)).map(|(key, _)| key)
     }
 
-    /// How many rumors there are.
+    /// Number of rumors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.values().map(|group| group.len()).sum()

@@ -1,5 +1,5 @@
-//! Strangers invent rumors by the million: memory stays bounded, and what this Supervisor itself
-//! publishes still finds room.
+//! With millions of rumors invented by strangers, memory stays bounded, and rumors of this
+//! Supervisor still find room.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it measures and prints")]
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
@@ -15,7 +15,7 @@ use roost_ring::{
     Ring, Rumor, Service, ServiceConfig, ServiceFile, Status, SysInfo, limits,
 };
 
-/// What all rumors together may cost, over the limits on their content: keys, allocations.
+/// Limit of the memory of all rumors, above the limits of their content: keys, allocations.
 const MEMORY_MAX: usize = 2 * limits::RUMOR_BYTES_MAX;
 
 fn resident_bytes() -> usize {
@@ -27,7 +27,7 @@ fn me() -> MemberId {
     MemberId::from_bits(1)
 }
 
-/// A message with a field that nobody knows: what is kept of it must not keep it whole.
+/// A message with an unknown field: the stored part must not keep the whole message in memory.
 fn padded(rumor: &Rumor, padding_bytes: usize) -> Bytes {
     #[derive(Clone, PartialEq, prost::Message)]
     struct Padding {
@@ -39,8 +39,8 @@ fn padded(rumor: &Rumor, padding_bytes: usize) -> Bytes {
     Envelope::new(None).wrap(payload, &mut ChaCha8Rng::seed_from_u64(1))
 }
 
-/// The invention of this number: every kind, in the name of this member and of others, with long
-/// names where names can be long.
+/// The invented rumor with this number: every kind, in the name of this member and of others, with
+/// long names where possible.
 fn invention(number: usize) -> Bytes {
     let group = format!("invented{number}.default");
     let from_id = "butterflyclient".to_owned();
@@ -151,7 +151,7 @@ fn flood(inventions: usize) {
     assert!(refused > inventions / 4, "the stores are full: {refused}");
     assert!(grown < MEMORY_MAX, "{grown} bytes");
 
-    // the Supervisor's own services and elections, again and again, however they grow
+    // the Supervisor's own services and elections, repeatedly, however they grow
     let mut tell = |command| ring.handle(now, Input::Command(command));
     for round in 0..20 {
         let cfg = "a".repeat(round * 10_000);
@@ -162,7 +162,7 @@ fn flood(inventions: usize) {
     for group in ["web.default", "db.default"] {
         tell(Command::StartElection { group: group.into(), suitability: 7 }).unwrap();
     }
-    // what clients of this Supervisor apply, until its own room is full; then they are told
+    // rumors of this Supervisor's clients, until their room is full; then they are refused
     for version in 1..=3 {
         tell(config("web.default", version, vec![b' '; 64 * 1024])).unwrap();
     }
@@ -171,7 +171,7 @@ fn flood(inventions: usize) {
     assert!((100..1_000).contains(&taken), "{taken} files of 64 KiB");
     assert_eq!(tell(file("one too many")), Err(Dropped::TooManyRumors));
     tell(Command::PublishService(own_service("web.default", "b = 1"))).unwrap();
-    // votes that others cast in an own election arrive
+    // votes of others in an own election arrive
     let voted = Rumor::Election(Election {
         member_id: "ffffffffffffffffffffffffffffffff".into(),
         group: "web.default".into(),
@@ -185,7 +185,7 @@ fn flood(inventions: usize) {
     let stores = ring.stores();
     drop(ring);
 
-    // after a restart everything is there again, and the own things come first again
+    // after a restart everything is restored, and own rumors take precedence again
     let me = Me { id: self::me(), incarnation: 0, port: 9638, permanent: false };
     let mut ring = Ring::new(Config::default(), me, Some(stores.clone()), 1, Now(0));
     let again = ring.stores();
@@ -196,12 +196,12 @@ fn flood(inventions: usize) {
 }
 
 #[test]
-fn inventions_neither_fill_the_memory_nor_take_the_room_of_what_is_published_here() {
+fn invented_rumors_neither_fill_the_memory_nor_take_the_room_of_own_ones() {
     flood(120_000);
 }
 
 #[test]
 #[ignore = "takes minutes; run before a change of the stores is called done"]
-fn millions_of_inventions_cost_no_more() {
+fn millions_of_invented_rumors_need_no_more_memory() {
     flood(5_000_000);
 }

@@ -239,7 +239,7 @@ fn a_member_that_reads_a_recorded_data_file_writes_the_same_content() {
     assert_eq!(sorted(&datafile::encode(&ring.stores())), sorted(&file));
 }
 
-/// One thing that a recorded member was sent.
+/// A message to a recorded member.
 struct Arrival<'a> {
     ms: u64,
     from: SocketAddr,
@@ -247,7 +247,7 @@ struct Arrival<'a> {
     item: &'a Value,
 }
 
-/// Everything a member was sent, in order of time.
+/// All messages to a member, in order of time.
 fn arrivals<'a>(swim: &'a Value, gossip: &'a Value, member: SocketAddr) -> Vec<Arrival<'a>> {
     let to_member = |item: &&Value| item["to"] == member.to_string();
     let datagrams = items(swim).iter().filter(to_member).map(|item| Arrival {
@@ -267,8 +267,8 @@ fn arrivals<'a>(swim: &'a Value, gossip: &'a Value, member: SocketAddr) -> Vec<A
     all
 }
 
-/// What an answer says, without the rumors that ride along in an order of their own: sender,
-/// asker, and what the receiver is told about itself.
+/// Content of an answer without the rumors sent along, whose order differs: sender, asker, and the
+/// receiver's own membership.
 fn gist(answer: &Swim, towards: &MemberId) -> Value {
     let mut gist = swim_json(&Swim { kind: answer.kind.clone(), memberships: Vec::new() });
     let own = answer.memberships.first().filter(|own| own.member.id == *towards);
@@ -276,8 +276,8 @@ fn gist(answer: &Swim, towards: &MemberId) -> Value {
     gist
 }
 
-/// Feeds a member of the recorded ring all that it was sent up to `end_ms` and compares each
-/// answer with the recorded one.
+/// Feeds a member of the recorded ring all its messages up to `end_ms` and compares each answer
+/// with the recorded one.
 fn compare_answers(place: u64, end_ms: u64, answers_min: usize) {
     let (swim, gossip) = (recording("swim/plain.json"), recording("gossip/plain.json"));
     let members: BTreeMap<String, String> =
@@ -336,7 +336,7 @@ fn compare_answers(place: u64, end_ms: u64, answers_min: usize) {
 
 #[test]
 fn pings_are_answered_as_the_recorded_members_did() {
-    // until the first member is frozen, nobody's own probing matters to the answers
+    // until the first member is frozen, probes do not affect the answers
     for place in 0..3 {
         compare_answers(place, 30_000, 8);
     }

@@ -1,4 +1,4 @@
-//! Who may vote in a group.
+//! Voters of a group.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::{id::MemberId, member::Health, stores::RumorStores, table::Table};
 pub(crate) struct Electorate {
     /// Those that are not Departed.
     pub(super) population: usize,
-    /// Those of them that are Alive.
+    /// The alive ones among them.
     pub(super) alive: BTreeSet<MemberId>,
 }
 
@@ -29,7 +29,7 @@ impl Electorate {
         electorate
     }
 
-    /// More than half are alive (reference: ring §10.1). There is no minimum of three.
+    /// True when more than half are alive (reference: ring §10.1). There is no minimum of three.
     pub(crate) fn has_quorum(&self) -> bool {
         self.alive.len() > self.population / 2
     }

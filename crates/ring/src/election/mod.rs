@@ -1,4 +1,4 @@
-//! How a member takes part in elections (reference: ring §10): quorum, candidacy, votes,
+//! Participation of a member in elections (reference: ring §10): quorum, candidacy, votes,
 //! restarts. The record and its merge rule are in `rumor/election.rs`.
 
 mod electorate;
@@ -30,17 +30,17 @@ const SUITABILITY_MS: u64 = 60_000;
 /// The suitability of a former leader or candidate that restarts the election.
 const FORMER_LEADER: u64 = u64::MAX;
 
-/// The part that a member takes in the elections of its groups. It owns what it remembers of each
-/// of them; the elections themselves are rumors like others. What follows for the member is
-/// queued: [`Elections::poll`] is to be drained after every call.
+/// Participation of a member in the elections of its groups. It owns the state of each
+/// participation; the elections themselves are rumors like others. Its decisions are queued: drain
+/// [`Elections::poll`] after every call.
 #[derive(Debug, Default)]
 pub(crate) struct Elections {
     waiting: BTreeMap<String, Waiting>,
     watched: BTreeMap<(ElectionKind, String), Watch>,
-    /// Something changed that may matter.
+    /// A relevant state may have changed.
     look: bool,
     checked: Now,
-    /// When something is due without a change.
+    /// Next due time without a change.
     due: Option<Now>,
     decisions: VecDeque<Decision>,
 }
@@ -50,29 +50,28 @@ pub(crate) struct Elections {
 struct Waiting {
     term: u64,
     since: Now,
-    /// The stored election is to be restarted; otherwise the first deferred one is why this
-    /// member asked.
+    /// The stored election is to be restarted; otherwise the first deferred one caused the request.
     restart: bool,
-    /// What arrived meanwhile.
+    /// Elections that arrived in the meantime.
     deferred: Vec<Election>,
 }
 
-/// What the member is to do.
+/// A decision to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Write a line to the log.
+    /// Write a log line.
     Note(Event),
     /// Ask for the suitability of the own service in this group.
     AskSuitability { group: String, term: u64 },
     /// Report how long a leader election took, in microseconds.
     Took { group: String, took_us: u64 },
-    /// Count that a deferred or restarted election found no place.
+    /// Count a deferred or restarted election that was refused.
     Count(Dropped),
-    /// Show a different view.
+    /// Publish a changed view.
     Show,
 }
 
-/// What elections see of the member that takes part in them.
+/// The state of the member that elections read and change.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) me: &'a MemberId,
@@ -94,7 +93,7 @@ impl Surroundings<'_> {
 }
 
 impl Elections {
-    /// What the member is to do, in order.
+    /// The next decision, in order.
     pub(crate) fn poll(&mut self) -> Option<Decision> {
         self.decisions.pop_front()
     }
@@ -104,7 +103,7 @@ impl Elections {
         self.look = true;
     }
 
-    /// When [`Elections::wake`] is due.
+    /// Time when [`Elections::wake`] is due.
     pub(crate) fn next(&self) -> Now {
         let check = if self.look { self.checked.plus_ms(CHECK_MS) } else { Now::NEVER };
         let waiting = self.waiting.values().map(|waiting| waiting.since.plus_ms(SUITABILITY_MS));
@@ -146,8 +145,8 @@ impl Elections {
         Ok(())
     }
 
-    /// Takes an election from another member, or the own one that came back
-    /// (reference: ring §10.3). True when it is to be spread.
+    /// Receives an election of another member, or an echo of the own one (reference: ring §10.3).
+    /// True when it is to be spread.
     pub(crate) fn receive(
         &mut self,
         now: Now,
@@ -158,7 +157,7 @@ impl Elections {
         self.take(now, at, kind, election, None)
     }
 
-    /// `suitability` is there when it was decided to take part before the hook was asked.
+    /// `suitability` is present when participation was decided before the hook ran.
     fn take(
         &mut self,
         now: Now,
@@ -199,8 +198,8 @@ impl Elections {
                 {
                     Some(suitability)
                 } else if election.status == Status::Finished {
-                    // Habitat ignores this as well, and so does not learn who leads when it was
-                    // away while the others elected
+                    // Habitat ignores this too, and so does not learn the leader if it was away
+                    // while the others elected
                     None
                 } else {
                     return Err(Dropped::ForeignTerm);
@@ -289,7 +288,7 @@ impl Elections {
         Ok(true)
     }
 
-    /// Another member is behind: sends the election again, now or a little later.
+    /// Another member is behind: sends the election again, now or after a pause.
     fn echo(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
         match self.watch(kind, group).echo(now) {
             Some(later) => self.due_at(later),
@@ -297,7 +296,7 @@ impl Elections {
         }
     }
 
-    /// Sends those elections again for which it was too early.
+    /// Sends the elections whose pause is over.
     fn send_echoes(&mut self, now: Now, at: &mut Surroundings<'_>) {
         let waiting: Vec<(ElectionKind, String)> = self
             .watched
@@ -327,7 +326,7 @@ impl Elections {
         self.decisions.push_back(Decision::AskSuitability { group: group.into(), term });
     }
 
-    /// The suitability that an election waits for is known.
+    /// The suitability that an election waits for has arrived.
     pub(crate) fn suitability_known(
         &mut self,
         now: Now,
@@ -386,7 +385,7 @@ impl Elections {
         self.count(started);
     }
 
-    /// Looks at all elections that this member takes part in (reference: ring §10.5).
+    /// Checks all elections with participation of this member (reference: ring §10.5).
     pub(crate) fn wake(&mut self, now: Now, at: &mut Surroundings<'_>) {
         if self.next() > now {
             return;

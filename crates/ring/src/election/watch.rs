@@ -1,55 +1,54 @@
-//! What a member remembers of one election besides the election itself, and the times that follow
-//! from it.
+//! State of a member about one election besides the election itself, and the resulting times.
 
 use crate::{member::Health, time::Now};
 
 /// An unfinished election that has quorum is sent again after this time: a vote got lost.
 const NUDGE_MS: u64 = 10_000;
-/// A merge that changed nothing here is sent to others at most this often. Habitat sends it each
-/// time, and so never stops where two members got the same votes in another order.
+/// A merge without a change is sent to others at most this often. Habitat sends it each time, and
+/// so never stops when two members have the same votes in different order.
 const ECHO_MS: u64 = 2_000;
 /// A leader that is not in the member list counts as dead after this time. Habitat does not
 /// wait, and so restarts an election whose rumor arrives before that about the leader.
 const UNKNOWN_LEADER_MS: u64 = 10_000;
-/// So does a leader that was dead in the list already when its election arrived: others elected
-/// it since, behind a cut. Members that gave each other up need some turns of their probers, in
-/// both directions, until they meet again.
+/// A leader that was already dead in the list when its election arrived is treated alike: others
+/// elected it later, behind a network partition. Members that confirmed each other as dead need
+/// some rounds of their probers, in both directions, until they meet again.
 const STALE_DEATH_MS: u64 = 30_000;
-/// A running election of a later term that the current leader has nothing to do with is joined
-/// after it was heard of for this long. Habitat never joins, and so a member that was away while
-/// the others began to elect can keep them from ever finishing.
+/// A running election of a later term that the current leader does not take part in is joined after
+/// it was seen for this long. Habitat never joins, and so a member that was away while the others
+/// started to elect can keep them from ever finishing.
 const FOREIGN_TERM_MS: u64 = 15_000;
 
-/// What this member remembers of an election.
+/// State about an election.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// When this member joined it, until it is finished.
+    /// When this member joined it; `None` once it is finished.
     joined: Option<Now>,
     had_quorum: bool,
     /// When it was last sent to all members.
     sent: Now,
-    /// Since when the leader is unknown, or is dead by older news than that of its election; or
-    /// a candidate is dead or unknown.
+    /// Since when the leader is unknown, or dead by older news than its election; or a candidate is
+    /// dead or unknown.
     leader_missing_since: Option<Now>,
     /// The election of a later term that this member does not take part in yet.
     foreign: Option<Foreign>,
-    /// It is to be sent again once [`ECHO_MS`] are over.
+    /// It is to be sent again after [`ECHO_MS`].
     echo: bool,
 }
 
-/// When an election of a later term was heard of.
+/// Observation of an election of a later term.
 #[derive(Debug, Clone, Copy)]
 struct Foreign {
     first: Now,
     last: Now,
 }
 
-/// What is known of the life of a leader or candidate.
+/// Whether a leader or candidate is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
     Lives,
     Dead,
-    /// It counts as dead from this time on, unless news of it arrive.
+    /// It counts as dead from this time on, unless there is news of it.
     DeadFrom(Now),
 }
 
@@ -65,12 +64,12 @@ impl Watch {
         self.had_quorum = has_quorum;
     }
 
-    /// It has another term, status or leader than before; the new leader is dead in the list.
+    /// Its term, status or leader has changed; the new leader is dead in the list.
     pub(super) fn replaced(&mut self, now: Now, is_leader_dead: bool) {
         self.leader_missing_since = is_leader_dead.then_some(now);
     }
 
-    /// It is finished. Returns how long that took since this member joined, in microseconds.
+    /// It is finished. Returns the time since this member joined, in microseconds.
     pub(super) fn finish(&mut self, now: Now) -> Option<u64> {
         self.foreign = None;
         self.joined.take().map(|joined| now.micros_since(joined))
@@ -88,8 +87,8 @@ impl Watch {
         self.echo = false;
     }
 
-    /// Another member is behind. `None` when the election is to be sent now, else the time at
-    /// which it is.
+    /// Another member is behind. `None` when the election is to be sent now, else the time when it
+    /// is.
     pub(super) fn echo(&mut self, now: Now) -> Option<Now> {
         let due = self.sent.plus_ms(ECHO_MS);
         self.echo = due > now;
@@ -100,7 +99,7 @@ impl Watch {
         None
     }
 
-    /// True when an unfinished election of a later term has been heard of for long enough.
+    /// True when an unfinished election of a later term has been seen for long enough.
     pub(super) fn joins_foreign_term(&mut self, now: Now) -> bool {
         let first = match self.foreign {
             Some(Foreign { first, last }) if last.plus_ms(2 * NUDGE_MS) > now => first,
@@ -111,8 +110,8 @@ impl Watch {
         joins
     }
 
-    /// Only the candidate can finish an election, so one whose candidate died would never end, as
-    /// in Habitat. It gets the same time as a leader of whom news are late.
+    /// Only the candidate can finish an election, so one with a dead candidate would never end, as
+    /// in Habitat. It gets the same time as a leader with late news.
     pub(super) fn candidate(&mut self, now: Now, health: Option<Health>) -> Life {
         if health.is_some() && !is_dead(health) {
             self.leader_missing_since = None;
@@ -123,7 +122,7 @@ impl Watch {
         if dead > now { Life::DeadFrom(dead) } else { Life::Dead }
     }
 
-    /// A leader is dead at once when it dies while it leads.
+    /// A leader that dies while it leads is dead immediately.
     pub(super) fn leader(&mut self, now: Now, health: Option<Health>) -> Life {
         let since = match (health, self.leader_missing_since) {
             (None, since) => *self.leader_missing_since.insert(since.unwrap_or(now)),
@@ -142,8 +141,8 @@ impl Watch {
         Life::Dead
     }
 
-    /// An unfinished election hangs when its rumors have cooled before quorum returned, or when
-    /// a vote got lost. True when it is to be sent again, unchanged, which brings it on.
+    /// An unfinished election stalls when its rumors cooled before quorum returned, or when a vote
+    /// got lost. True when it is to be sent again unchanged, which resumes it.
     pub(super) fn nudge(&mut self, now: Now, has_quorum: bool) -> bool {
         let returned = has_quorum && !self.had_quorum;
         self.had_quorum = has_quorum;
@@ -154,7 +153,7 @@ impl Watch {
         is_due
     }
 
-    /// When [`Watch::nudge`] is due if nothing changes.
+    /// Time when [`Watch::nudge`] is due without a change.
     pub(super) fn next_nudge(&self) -> Option<Now> {
         self.had_quorum.then(|| self.sent.plus_ms(NUDGE_MS))
     }
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_term_is_joined_when_it_is_heard_of_for_long_enough() {
+    fn a_later_term_is_joined_after_it_was_seen_for_long_enough() {
         let mut watch = Watch::default();
         assert!(!watch.joins_foreign_term(at(0)));
         assert!(!watch.joins_foreign_term(at(14_000)));

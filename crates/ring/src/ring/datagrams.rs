@@ -1,4 +1,4 @@
-//! Datagrams: how each is answered and what is learnt from it (reference: ring §4).
+//! Datagrams: answers to them, and updates from them (reference: ring §4).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -17,11 +17,11 @@ use crate::{
     time::Now,
 };
 
-/// Hot member rumors that ride along with a message, besides the receiver's own membership.
+/// Hot member rumors sent along with a message, besides the receiver's own membership.
 const RIDERS_MAX: usize = 5;
 
 impl Ring {
-    /// Takes a datagram.
+    /// Receives a datagram.
     pub(crate) fn receive_datagram(
         &mut self,
         now: Now,
@@ -64,7 +64,7 @@ impl Ring {
         }
     }
 
-    /// The member that the datagram comes from: not the one whose answer was passed on.
+    /// The author of the datagram: not the member whose answer was forwarded.
     fn sender<'a>(&self, kind: &'a SwimKind) -> Option<&'a Member> {
         match kind {
             SwimKind::Ack { forward_to: Some(asker), .. } if asker.id == self.me.id => None,
@@ -84,7 +84,7 @@ impl Ring {
         forward_to: Option<Member>,
         memberships: Vec<Membership>,
     ) -> Result<(), Dropped> {
-        // first the answer, so that on first contact it does not speak of the sender
+        // first the answer, so that on first contact it does not mention the sender
         let ack = SwimKind::Ack { from: self.own_member(), forward_to };
         let told = self.say_swim(source, ack, Some(&from.id));
         from.address = Some(ip);
@@ -109,7 +109,7 @@ impl Ring {
                 let kind = SwimKind::Ack { from, forward_to };
                 return self.relay(to, &id, &Swim { kind, memberships });
             }
-            // the relay has put the address in
+            // the relay has filled in the address
             Some(_) => from.address,
             None => Some(ip),
         };
@@ -123,7 +123,7 @@ impl Ring {
         applied
     }
 
-    /// Passes an answer on to the member that asked for it, as it is.
+    /// Forwards an answer unchanged to the member that asked for it.
     fn relay(&mut self, to: Option<SocketAddr>, id: &MemberId, ack: &Swim) -> Result<(), Dropped> {
         let Some(to) = to else {
             self.note(Event::AckAbandoned { id: id.clone() });
@@ -165,7 +165,7 @@ impl Ring {
         self.insert(now, from, ip, health).map(|_| ())
     }
 
-    /// Applies all that can be; tells of the first that cannot.
+    /// Applies all valid memberships; returns the error of the first invalid one.
     fn apply_memberships(&mut self, now: Now, memberships: Vec<Membership>) -> Result<(), Dropped> {
         let mut result = Ok(());
         for membership in memberships {
@@ -175,8 +175,8 @@ impl Ring {
         result
     }
 
-    /// Sends a message with the memberships that belong to it (reference: ring §4.2) and counts
-    /// them as sent to `towards`. Tells what that one has been sent now.
+    /// Sends a message with its memberships (reference: ring §4.2) and counts them as sent to
+    /// `towards`. Returns what that member has been sent then.
     pub(crate) fn say_swim(
         &mut self,
         to: SocketAddr,
@@ -188,7 +188,7 @@ impl Ring {
         told
     }
 
-    /// The encoded message with memberships for `towards`, and what that one has been sent then.
+    /// The encoded message with memberships for `towards`, and what that member has been sent then.
     pub(crate) fn compose(
         &mut self,
         kind: SwimKind,

@@ -1,4 +1,4 @@
-//! Elections: what the member does for them.
+//! Actions of the member for its elections.
 
 use super::Ring;
 use crate::{
@@ -41,12 +41,12 @@ impl Ring {
         self.elect(|elections, at| elections.wake(now, at));
     }
 
-    /// True when more than half of a group are alive.
+    /// True when more than half of a group is alive.
     pub(super) fn has_quorum(&self, group: &str) -> bool {
         Electorate::of(group, &self.table, &self.rumors).has_quorum()
     }
 
-    /// Lets elections act, and carries out what they decide.
+    /// Runs an action of the elections, and carries out its decisions.
     fn elect<T>(&mut self, act: impl FnOnce(&mut Elections, &mut Surroundings<'_>) -> T) -> T {
         let mut surroundings = Surroundings {
             me: &self.me.id,

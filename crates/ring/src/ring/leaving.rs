@@ -1,14 +1,14 @@
-//! Leaving on purpose (reference: ring §11.2).
+//! Intentional leaving (reference: ring §11.2).
 
 use rand::seq::SliceRandom;
 
 use crate::{output::Event, ring::Ring, swim::SwimKind, table::Place};
 
-/// Members that are told at once.
+/// Members that are informed directly.
 const GOODBYES: usize = 10;
 
 impl Ring {
-    /// Tells the ring that this member leaves (reference: ring §11.2).
+    /// Announces that this member leaves (reference: ring §11.2).
     pub(crate) fn leave(&mut self) {
         if self.leaving {
             return;

@@ -1,4 +1,4 @@
-//! Rumors: what is learnt from those that arrive (reference: ring §8).
+//! Processing of received rumors (reference: ring §8).
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Ring {
-    /// Takes a gossip message.
+    /// Receives a gossip message.
     pub(super) fn receive_gossip(&mut self, now: Now, bytes: &[u8]) -> Result<(), Dropped> {
         if bytes.len() > GOSSIP_BYTES_MAX {
             self.counters.gossip_unwrap_failed.add(bytes.len());
@@ -35,7 +35,7 @@ impl Ring {
         self.receive_rumor(now, Origin::Ring, rumor)
     }
 
-    /// Takes a rumor, whoever brings it.
+    /// Receives a rumor from any origin.
     pub(super) fn receive_rumor(
         &mut self,
         now: Now,
@@ -106,7 +106,7 @@ impl Ring {
         self.rumors.put_service(origin, service)?;
         self.start_hot(RumorKind::Service, &group, &id);
         if new_member {
-            // elections that name it were withheld
+            // elections with this candidate were withheld
             self.announce_candidate(&group, &member_id);
         }
         if new_member && known_group && !self.restoring && !self.has_quorum(&group) {
@@ -125,7 +125,7 @@ impl Ring {
         }
     }
 
-    /// A group that lacks quorum got a new member: it takes the place of a dead one.
+    /// A group without quorum got a new member, which replaces a dead one.
     fn replace_dead_member(&mut self, group: &str) {
         let dead = self
             .rumors
@@ -138,7 +138,7 @@ impl Ring {
         }
     }
 
-    /// Takes a manual departure (reference: ring §8.6).
+    /// Receives a manual departure (reference: ring §8.6).
     fn take_departure(&mut self, origin: Origin, departure: Departure) -> Result<bool, Dropped> {
         let id = departure.member_id.clone();
         if id == self.me.id {

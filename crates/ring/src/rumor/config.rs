@@ -1,4 +1,4 @@
-//! Configuration that a user applied to a whole group. Newer wins by incarnation.
+//! Configuration that a user applied to a whole group. The higher incarnation wins.
 
 use bytes::Bytes;
 
@@ -23,7 +23,7 @@ pub const SERVICE_CONFIG_ID: &str = "service_config";
 /// Configuration for a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// Who injected it; kept while others forward it.
+    /// The injecting client; kept while others forward it.
     pub from_id: String,
     /// The group it is for.
     pub group: String,
@@ -31,12 +31,12 @@ pub struct ServiceConfig {
     pub incarnation: u64,
     /// True when `config` is a box for the key of the service.
     pub encrypted: bool,
-    /// TOML text or its box; never looked into by the ring.
+    /// TOML text or its box; opaque to the ring.
     pub config: Bytes,
 }
 
 impl ServiceConfig {
-    /// True when `incoming` takes the place of this one.
+    /// True when `incoming` replaces this one.
     #[must_use]
     pub const fn yields_to(&self, incoming: &Self) -> bool {
         incoming.incarnation > self.incarnation

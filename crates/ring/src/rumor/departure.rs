@@ -1,4 +1,4 @@
-//! A manual departure: the named member must not come back. Never replaced, never removed.
+//! A manual departure: the member must not come back. Never replaced or removed.
 
 /// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -10,9 +10,9 @@ pub(crate) struct DepartureWire {
 /// The first level key of the store of departures.
 pub const DEPARTURE_KEY: &str = "departure";
 
-/// The rumor that a member was departed by hand.
+/// The rumor that a member was departed manually.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure {
-    /// The member that left.
+    /// The departed member.
     pub member_id: crate::id::MemberId,
 }

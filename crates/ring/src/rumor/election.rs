@@ -1,5 +1,5 @@
-//! Who leads a group: the fields of an election, and how two views of it merge. How a member
-//! takes part is in [`crate::election`]'s file.
+//! The leader of a group: the fields of an election, and how two views of it merge.
+//! [`crate::election`] implements participation.
 
 use super::RumorKind;
 use crate::{dropped::Dropped, id::MemberId};
@@ -44,10 +44,10 @@ impl ElectionKind {
     }
 }
 
-/// How far an election is.
+/// Status of an election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// Votes are being gathered.
+    /// Votes are being collected.
     Running = 1,
     /// Too few members of the group are alive.
     NoQuorum = 2,
@@ -58,24 +58,24 @@ pub enum Status {
 /// One election of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Election {
-    /// The candidate that is ahead, the leader once it is finished.
+    /// The leading candidate, or the leader once it is finished.
     pub member_id: MemberId,
-    /// The group, not checked to be one.
+    /// The group, not validated.
     pub group: String,
     /// Number of the election, raised with each new one.
     pub term: u64,
-    /// How fit the candidate is.
+    /// Suitability of the candidate.
     pub suitability: u64,
-    /// How far it is.
+    /// Status of the election.
     pub status: Status,
-    /// Who voted, in the order of arrival.
+    /// The voters, in the order of arrival.
     pub votes: Vec<MemberId>,
 }
 
 impl Election {
-    /// Merges `incoming` into this one and tells whether the result is to be spread
-    /// (reference: ring §10.4). True is also said where nothing changed: the candidate can finish
-    /// only when others echo its election.
+    /// Merges `incoming` into this one and returns whether the result is to be spread (reference:
+    /// ring §10.4). True also in some cases without a change: the candidate can finish only when
+    /// others echo its election.
     pub fn merge(&mut self, incoming: Self) -> bool {
         if *self == incoming {
             return false;
@@ -110,7 +110,7 @@ impl Election {
             && self.member_id != other.member_id
     }
 
-    /// True when both say the same, in whatever order the votes arrived.
+    /// True when both are equal, in whatever order the votes arrived.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         let whole = |election: &Self| {
@@ -141,7 +141,8 @@ impl Election {
         }
     }
 
-    /// The candidate is who the envelope names, not who the election names (reference: ring §3.4).
+    /// The candidate is the sender in the envelope, not the member in the election (reference: ring
+    /// §3.4).
     pub(crate) fn from_wire(from_id: &str, wire: ElectionWire) -> Result<Self, Dropped> {
         if wire.votes.len() > crate::limits::VOTES_MAX {
             return Err(Dropped::TooManyVotes);
@@ -254,8 +255,7 @@ mod tests {
     }
 
     proptest! {
-        /// Within a term, as long as nobody has won, all orders lead to one candidate with the
-        /// same votes.
+        /// Within a term without a winner, all orders lead to one candidate with the same votes.
         #[test]
         fn candidacies_of_a_term_merge_in_any_order(mut all in prop::collection::vec(running(), 1..6), rotate in 0..6usize) {
             let outcome = |all: &[Election]| {
@@ -264,7 +264,7 @@ mod tests {
                     merged.merge(other.clone());
                     let before = merged.clone();
                     merged.merge(other.clone());
-                    assert_eq!(merged, before, "telling it twice changes nothing");
+                    assert_eq!(merged, before, "merging it twice changes nothing");
                 }
                 let mut votes = merged.votes.clone();
                 votes.sort();

@@ -1,5 +1,5 @@
-//! A file that a user uploaded for a whole group. Key: group and file name. Newer wins by
-//! incarnation.
+//! A file that a user uploaded for a whole group. Key: group and file name. The higher incarnation
+//! wins.
 
 use bytes::Bytes;
 
@@ -23,7 +23,7 @@ pub(crate) struct ServiceFileWire {
 /// A file for a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceFile {
-    /// Who injected it; kept while others forward it.
+    /// The injecting client; kept while others forward it.
     pub from_id: String,
     /// The group it is for.
     pub group: String,
@@ -31,14 +31,14 @@ pub struct ServiceFile {
     pub incarnation: u64,
     /// True when `body` is a box for the key of the service.
     pub encrypted: bool,
-    /// Its name; not checked by the ring.
+    /// Its name; not validated by the ring.
     pub filename: String,
     /// Content or its box.
     pub body: Bytes,
 }
 
 impl ServiceFile {
-    /// True when `incoming` takes the place of this one.
+    /// True when `incoming` replaces this one.
     #[must_use]
     pub const fn yields_to(&self, incoming: &Self) -> bool {
         incoming.incarnation > self.incarnation

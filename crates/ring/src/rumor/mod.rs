@@ -1,5 +1,5 @@
-//! Rumors: what travels over the gossip half (reference: ring §3.2, §8). One file per kind holds
-//! its fields, key and merge rule.
+//! Rumors: the messages of gossip (reference: ring §3.2, §8). One file per kind contains its
+//! fields, key and merge rule.
 
 mod config;
 mod departure;
@@ -25,13 +25,13 @@ use crate::{
     member::{Membership, MembershipWire},
 };
 
-/// The sender that injected rumors name (reference: ring §7.5).
+/// The sender in injected rumors (reference: ring §7.5).
 pub const CLIENT_ID: &str = "butterflyclient";
 
-/// A rumor as it travels.
+/// A rumor in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rumor {
-    /// How a member is, and the id of the member that says so.
+    /// The health of a member, and the id of the member that reports it.
     Member(String, Membership),
     /// A service of a member.
     Service(Service),
@@ -113,7 +113,7 @@ enum PayloadWire {
     Departure(departure::DepartureWire),
 }
 
-/// Content of its own: what was decoded is a slice that would keep the whole message.
+/// A copy of the content: a decoded slice would keep the whole message in memory.
 pub(crate) fn detached(content: Option<Bytes>) -> Bytes {
     content.map(|content| Bytes::copy_from_slice(&content)).unwrap_or_default()
 }
@@ -125,7 +125,7 @@ pub(crate) fn member_id(id: Option<String>, field: &'static str) -> Result<Membe
     Ok(MemberId::new(&id))
 }
 
-/// Checks text that stands for something in logs and documents, and may have any form.
+/// Checks free text that appears in logs and documents.
 fn checked_text(text: &str, bytes_max: usize) -> Result<(), Dropped> {
     if text.len() > bytes_max {
         return Err(Dropped::NameTooLong);
@@ -140,7 +140,7 @@ pub(crate) fn group_name(group: Option<String>) -> Result<String, Dropped> {
     Ok(group)
 }
 
-/// The name of a group of the right form; a legacy prefix is dropped.
+/// A valid name of a group; drops a legacy prefix.
 pub(crate) fn checked_group(group: Option<String>) -> Result<String, Dropped> {
     let group = group_name(group)?;
     match group.parse::<ServiceGroup>() {
@@ -150,7 +150,7 @@ pub(crate) fn checked_group(group: Option<String>) -> Result<String, Dropped> {
 }
 
 impl Rumor {
-    /// Which kind it is.
+    /// The kind of the rumor.
     #[must_use]
     pub const fn kind(&self) -> RumorKind {
         match self {
@@ -203,7 +203,7 @@ impl Rumor {
     ///
     /// # Errors
     /// When a mandatory field is absent, a group invalid, a limit exceeded, type and content
-    /// disagree, or the bytes are no rumor at all.
+    /// disagree, or the bytes are not a rumor.
     pub fn decode(bytes: Bytes) -> Result<Self, Dropped> {
         let wire =
             RumorWire::decode(bytes).map_err(|error| Dropped::Undecodable(error.to_string()))?;

@@ -1,5 +1,5 @@
-//! A service that a member runs, with what others need to find and configure against it.
-//! Key: group and owner. Newer wins by incarnation; at equal incarnation the first one stays.
+//! A service that a member runs, with its address and exported configuration. Key: group and owner.
+//! The higher incarnation wins; at equal incarnation the first one stays.
 
 use bytes::Bytes;
 
@@ -47,7 +47,7 @@ pub(crate) struct SysInfoWire {
     ctl_gateway_port: Option<u32>,
 }
 
-/// What a member says about the machine and the listeners of its Supervisor.
+/// Description of a member's machine and the listeners of its Supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs)] // the names say it all
 pub struct SysInfo {
@@ -72,18 +72,18 @@ pub struct Service {
     pub incarnation: u64,
     /// Never set by Habitat 2.1; kept as received.
     pub initialized: bool,
-    /// The running package, fully qualified; garbage is possible.
+    /// The running package, fully qualified; may be garbage.
     pub pkg: String,
     /// Exported configuration as TOML text; may be empty or invalid.
     pub cfg: Bytes,
     /// The member's machine and listeners.
     pub sys: SysInfo,
-    /// Counts updates of the package in a rolling update.
+    /// Number of package updates in a rolling update.
     pub pkg_incarnation: u64,
 }
 
 impl Service {
-    /// True when `incoming` takes the place of this one.
+    /// True when `incoming` replaces this one.
     #[must_use]
     pub const fn yields_to(&self, incoming: &Self) -> bool {
         incoming.incarnation > self.incarnation

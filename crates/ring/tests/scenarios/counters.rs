@@ -1,4 +1,4 @@
-//! What members count: traffic as it travels, and what becomes of suspicions.
+//! Counters of members: traffic on the wire, and results of suspicions.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ fn bytes_are_counted_as_they_travel_encrypted_and_in_both_directions() {
 }
 
 #[test]
-fn messages_that_cannot_be_used_count_with_all_their_bytes() {
+fn unusable_messages_count_with_all_their_bytes() {
     let mut net = Net::ring(1);
     let node = &mut net.nodes.get_mut(&0).unwrap().ring;
     let garbage = plain(vec![8, 1, 99]);
@@ -50,7 +50,7 @@ fn messages_that_cannot_be_used_count_with_all_their_bytes() {
 }
 
 #[test]
-fn a_push_that_broke_off_counts_what_was_sent_of_it() {
+fn an_interrupted_push_counts_the_sent_messages() {
     let mut net = Net::ring(2);
     net.run_until(20_000, |net| net.all_alive(2));
     net.run_ms(20_000);
@@ -102,7 +102,7 @@ fn a_death_is_a_suspicion_that_was_confirmed() {
 }
 
 #[test]
-fn a_suspicion_that_was_contradicted_is_counted_by_both_sides() {
+fn a_refuted_suspicion_is_counted_by_both_sides() {
     let mut net = Net::ring(3);
     net.run_until(60_000, |net| net.all_alive(3));
     net.run_ms(10_000);

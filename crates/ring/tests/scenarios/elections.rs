@@ -92,7 +92,7 @@ fn a_dead_leader_is_replaced_by_the_most_suitable() {
 }
 
 #[test]
-fn an_election_whose_candidate_dies_is_started_anew() {
+fn an_election_whose_candidate_dies_is_restarted() {
     let mut net = Net::ring(5);
     net.run_until(20_000, |net| net.all_alive(5));
     for number in 0..5 {
@@ -171,7 +171,7 @@ fn two_halves_have_no_leader_until_they_meet() {
 }
 
 #[test]
-fn a_leader_elected_behind_a_cut_leads_on_when_it_is_healed() {
+fn a_leader_elected_behind_a_cut_stays_leader_when_it_is_healed() {
     let mut net = Net::default();
     for number in 0..5 {
         net.start_with(number, &[0], 0, number == 0, None);
@@ -193,7 +193,7 @@ fn a_leader_elected_behind_a_cut_leads_on_when_it_is_healed() {
 }
 
 #[test]
-fn a_triggered_election_starts_anew() {
+fn a_triggered_election_restarts() {
     let mut net = elected();
     net.command(2, Command::TriggerElection { group: GROUP.into() });
     net.run_until(20_000, |net| same_leader_everywhere(net) && stored(net, 0).1 == 1);
@@ -210,7 +210,7 @@ fn an_election_that_a_follower_starts_is_joined_in_the_end() {
 }
 
 #[test]
-fn an_election_of_a_later_term_that_goes_on_is_joined_by_who_is_no_leader() {
+fn a_running_election_of_a_later_term_is_joined_by_members_that_do_not_lead() {
     let mut net = elected();
     let mut later = net.nodes[&1].ring.election(GROUP).cloned().unwrap();
     assert_eq!(later.member_id, id(2));
@@ -218,7 +218,7 @@ fn an_election_of_a_later_term_that_goes_on_is_joined_by_who_is_no_leader() {
     later.status = Status::Running;
     let bytes = crate::net::plain(roost_ring::Rumor::Election(later).encode());
     for heard in 1..=3 {
-        assert_eq!(stored(&mut net, 1).1, 0, "not before it was heard {heard} times");
+        assert_eq!(stored(&mut net, 1).1, 0, "not before it was received {heard} times");
         let node = net.nodes.get_mut(&1).unwrap();
         let _ = node.ring.handle(net.now, roost_ring::Input::Gossip { bytes: &bytes });
         net.drain(1);
@@ -229,7 +229,7 @@ fn an_election_of_a_later_term_that_goes_on_is_joined_by_who_is_no_leader() {
 }
 
 #[test]
-fn a_member_that_was_away_learns_who_was_elected() {
+fn a_member_that_was_away_learns_the_result() {
     let mut net = elected();
     // it sees nothing of the election, and the old leader is back before it notices
     let leader_again = net.nodes[&0].ring.election(GROUP).cloned().unwrap();
@@ -291,17 +291,17 @@ fn a_dead_member_counts_for_quorum_until_it_is_departed() {
     assert_eq!(stored(&mut net, 0).3, Status::NoQuorum);
     net.command(0, Command::DepartMember(id(1)));
     net.command(0, Command::DepartMember(id(2)));
-    // quorum of one, but nobody is left to echo: the election stays open
+    // quorum of one, but no other member can echo: the election stays open
     net.run_ms(5_000);
     assert_ne!(stored(&mut net, 0).3, Status::Finished);
 }
 
 #[test]
-fn an_election_is_told_after_the_service_of_its_candidate() {
+fn an_election_is_sent_after_the_service_of_its_candidate() {
     let mut net = Net::ring(2);
     net.run_until(20_000, |net| net.all_alive(2));
     net.run_ms(10_000);
-    // 0 learns who leads a group before it learns that this one serves there
+    // 0 receives the leader of a group before the leader's service in it
     let election = Election {
         member_id: id(1),
         group: GROUP.into(),

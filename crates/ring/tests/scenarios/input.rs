@@ -1,4 +1,4 @@
-//! Bad input has no effect but a count, and nothing grows without bound.
+//! Bad input is only counted, and memory is bounded.
 
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -95,7 +95,7 @@ fn rumors_that_would_kill_a_real_supervisor_are_dropped() {
 }
 
 #[test]
-fn a_membership_without_an_ipv4_address_is_neither_stored_nor_told() {
+fn a_membership_without_an_ipv4_address_is_neither_stored_nor_sent() {
     let mut ring = ring(Config::default());
     let mut poison = about(7, Health::Alive);
     poison.member.address = None;
@@ -113,7 +113,7 @@ fn a_membership_without_an_ipv4_address_is_neither_stored_nor_told() {
 }
 
 #[test]
-fn the_member_list_has_an_end() {
+fn the_member_list_is_bounded() {
     let mut ring = ring(Config { members_max: 10, ..Config::default() });
     for number in 1..=20 {
         let _ = datagram(&mut ring, &plain(ping(number).encode()));
@@ -145,7 +145,7 @@ fn long_ids_and_a_ring_key_still_fit_into_a_datagram() {
 }
 
 #[test]
-fn answers_that_nobody_fetches_are_dropped_in_the_end() {
+fn unfetched_answers_are_dropped_at_the_limit() {
     let mut ring = ring(Config::default());
     for _ in 0..10_000 {
         datagram(&mut ring, &plain(ping(1).encode())).unwrap();
@@ -155,7 +155,7 @@ fn answers_that_nobody_fetches_are_dropped_in_the_end() {
 }
 
 #[test]
-fn accusations_by_the_thousand_are_contradicted_once_per_second() {
+fn accusations_by_the_thousand_are_refuted_once_per_second() {
     let mut ring = ring(Config::default());
     let mut written = Vec::new();
     let mut accuse = |ring: &mut Ring, now, incarnation| {
@@ -185,7 +185,7 @@ fn accusations_by_the_thousand_are_contradicted_once_per_second() {
 }
 
 #[test]
-fn another_machine_with_the_own_id_is_told_of_and_contradicted_ever_more_rarely() {
+fn another_machine_with_the_own_id_is_reported_and_refuted_more_and_more_rarely() {
     let mut ring = ring(Config::default());
     let mut written: Vec<u64> = Vec::new();
     let mut advice = Vec::new();
@@ -206,9 +206,9 @@ fn another_machine_with_the_own_id_is_told_of_and_contradicted_ever_more_rarely(
         }
         (written.clone(), advice.len())
     };
-    // one claim is what a member hears that lost its file
+    // a member that lost its file receives one claim
     assert_eq!(say(&mut ring, Now(1), 7, Health::Alive), (vec![8], 0));
-    // the other machine is as quick to be one ahead
+    // the other machine immediately gets one ahead
     let mut incarnation = 9;
     let mut now = Now(1);
     for _ in 0..3_600 {
@@ -220,11 +220,11 @@ fn another_machine_with_the_own_id_is_told_of_and_contradicted_ever_more_rarely(
     let (written, told) = say(&mut ring, now, 0, Health::Alive);
     assert!((50..80).contains(&written.len()), "{}", written.len());
     assert!(told > 0);
-    // not so what others say of its health
+    // this does not apply to claims of others about its health
     let own = *written.last().unwrap();
     let (written, _) = say(&mut ring, now, own, Health::Suspect);
     assert_eq!(written.last(), Some(&(own + 1)));
-    // after a calm it is as in the beginning
+    // after a calm the limits are reset
     let later = now.plus_ms(700_000);
     ring.wake(later);
     let (before, _) = say(&mut ring, later, 0, Health::Alive);
@@ -235,7 +235,7 @@ fn another_machine_with_the_own_id_is_told_of_and_contradicted_ever_more_rarely(
 }
 
 #[test]
-fn rumor_stores_have_an_end() {
+fn rumor_stores_are_bounded() {
     let mut ring = ring(Config::default());
     let body = vec![b'x'; 3 * 1024 * 1024];
     let mut refused = 0;
@@ -292,14 +292,13 @@ proptest! {
         }
     }
 
-    /// The table of the normal rule (reference: ring §5.2): whatever the order, the outcome is the
-    /// same.
+    /// The table of the normal rule (reference: ring §5.2): the order does not affect the result.
     #[test]
     fn news_about_a_member_converge_in_any_order(
         mut news in prop::collection::vec((0..4u64, health()), 1..8),
         rotate in 0..8usize,
     ) {
-        // Confirmed news are not taken at once, see the prober
+        // Confirmed news is not applied immediately, see the prober
         news.retain(|(_, health)| *health != Health::Confirmed);
         let outcome = |news: &[(u64, Health)]| {
             let mut ring = ring(Config::default());
@@ -341,7 +340,7 @@ fn an_exact_copy_of_a_datagram_is_dropped_under_a_ring_key_and_counted() {
 }
 
 #[test]
-fn a_recorded_datagram_from_elsewhere_is_no_sign_of_life_under_a_ring_key() {
+fn a_recorded_datagram_from_elsewhere_does_not_count_as_alive_under_a_ring_key() {
     let mut keyed = ring(Config { key: Some(ring_key()), ..Config::default() });
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     let mut tell = |ring: &mut Ring, from: usize, mut swim: Swim, incarnation: u64| {
@@ -379,7 +378,7 @@ fn a_recorded_datagram_from_elsewhere_is_no_sign_of_life_under_a_ring_key() {
 }
 
 #[test]
-fn a_copy_of_a_machine_is_noticed_whatever_the_incarnations_and_a_move_is_none() {
+fn a_copy_of_a_machine_is_detected_whatever_the_incarnations_and_a_move_is_not_one() {
     let copies = |ring: &mut Ring| {
         let events = drain(ring).into_iter();
         let copied =
@@ -395,19 +394,19 @@ fn a_copy_of_a_machine_is_noticed_whatever_the_incarnations_and_a_move_is_none()
     for (second, place) in [1, 1, 7, 1, 7, 7, 7].into_iter().enumerate() {
         from(&mut moved, second as u64, place);
     }
-    assert_eq!(copies(&mut moved), 0, "a late datagram from the place that was left");
+    assert_eq!(copies(&mut moved), 0, "a late datagram from the old address");
     let mut doubled = ring(Config::default());
     for second in 0..30 {
         from(&mut doubled, second * 2, if second % 2 == 0 { 1 } else { 7 });
     }
-    assert_eq!(copies(&mut doubled), 1, "said once");
+    assert_eq!(copies(&mut doubled), 1, "logged once");
 }
 
-/// In a ring of thousands a member hears each copy once in many minutes.
+/// In a ring of thousands a member receives something from each copy only every few minutes.
 #[test]
 fn two_machines_with_one_id_are_told_apart_when_both_were_heard_once() {
-    // Whoever is pinged at one of these places answers, all datagrams in order; gives lines about
-    // copies and datagrams sent.
+    // Every machine pinged at one of these addresses answers, all datagrams in order; returns log
+    // lines about copies and datagrams sent.
     let play = |lives_at: &[usize]| {
         let mut observer = ring(Config::default());
         let (mut copied, mut sent) = (0, 0);
@@ -439,5 +438,5 @@ fn two_machines_with_one_id_are_told_apart_when_both_were_heard_once() {
     assert_eq!(copied, 1, "both answer");
     assert!(sent <= 2 + 8, "{sent} datagrams: answers to two pings, and at most four times two");
     assert_eq!(play(&[7]).0, 0, "it has moved");
-    assert_eq!(play(&[1]).0, 0, "somebody has sent with its id");
+    assert_eq!(play(&[1]).0, 0, "another machine has sent with its id");
 }

@@ -1,4 +1,4 @@
-//! Members on a virtual network: what they say, learn and decide.
+//! Members on a virtual network: their messages, state and decisions.
 
 #![allow(clippy::unwrap_used, reason = "a failure here is a failed test")]
 

@@ -7,7 +7,7 @@ use roost_ring::{
 };
 
 #[test]
-fn a_member_without_peers_lists_nobody_and_never_wakes() {
+fn a_member_without_peers_has_an_empty_list_and_never_wakes() {
     let mut net = Net::ring(1);
     net.run_ms(60_000);
     assert_eq!(net.view(0).members.len(), 0);
@@ -59,7 +59,7 @@ fn a_member_that_comes_back_from_a_crash_is_alive_again_everywhere() {
     net.run_until(60_000, |net| (0..3).all(|by| net.health(3, by) == Some(Health::Confirmed)));
     net.start_with(3, &[0], incarnation, false, Some(stores));
     net.run_until(60_000, |net| net.all_alive(4));
-    assert!(net.nodes[&3].incarnation_on_disk > 0, "it contradicted its death");
+    assert!(net.nodes[&3].incarnation_on_disk > 0, "it refuted its death");
 }
 
 #[test]
@@ -83,18 +83,18 @@ fn a_leaving_member_is_departed_at_once_and_comes_back_when_it_starts_again() {
     assert!(took_ms <= 5);
     assert_eq!(net.nodes[&2].incarnation_on_disk, 1);
     net.run_ms(5_000);
-    assert_eq!(net.health(2, 0), Some(Health::Departed), "it goes on answering, as departed");
+    assert_eq!(net.health(2, 0), Some(Health::Departed), "it continues to answer, as departed");
     let (incarnation, stores) = net.crash(2);
     assert_eq!(incarnation, 1);
     net.run_ms(60_000);
     net.start_with(2, &[0], incarnation, false, Some(stores));
     net.run_until(60_000, |net| net.all_alive(3));
-    // 2 when somebody told it that it was departed before all heard from it
+    // 2 if another member reported its departure before all heard from it
     assert!((1..=2).contains(&net.view(0).members.get(&id(2)).unwrap().0.incarnation));
 }
 
 #[test]
-fn a_member_departed_by_hand_learns_it_and_again_from_its_file() {
+fn a_manually_departed_member_learns_it_and_remembers_it() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
     net.command(0, Command::DepartMember(id(2)));
@@ -105,11 +105,11 @@ fn a_member_departed_by_hand_learns_it_and_again_from_its_file() {
     assert_eq!(net.view(1).departures.len(), 1);
     let (incarnation, stores) = net.crash(2);
     net.start_with(2, &[], incarnation, false, Some(stores));
-    assert!(net.nodes[&2].departed, "said at once");
+    assert!(net.nodes[&2].departed, "reported at once");
 }
 
 #[test]
-fn halves_that_gave_each_other_up_meet_again_only_through_a_permanent_peer() {
+fn partitioned_halves_meet_again_only_through_a_permanent_peer() {
     for permanent in [false, true] {
         let mut net = Net::default();
         for number in 0..4 {
@@ -123,7 +123,7 @@ fn halves_that_gave_each_other_up_meet_again_only_through_a_permanent_peer() {
                     && net.health(*a, *b) == Some(Health::Confirmed)
             })
         });
-        // those called Confirmed by others are asked once more in the next pass
+        // those reported as Confirmed by others are probed once more in the next pass
         net.run_ms(60_000);
         net.cut.clear();
         net.run_ms(120_000);
@@ -132,7 +132,7 @@ fn halves_that_gave_each_other_up_meet_again_only_through_a_permanent_peer() {
 }
 
 #[test]
-fn a_member_called_confirmed_is_asked_before_it_is_believed() {
+fn a_member_reported_as_confirmed_is_probed_first() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
     let mut liar = net.view(0).members.get(&id(1)).unwrap().0.clone();
@@ -148,14 +148,14 @@ fn a_member_called_confirmed_is_asked_before_it_is_believed() {
     let (now, node) = (net.now, net.nodes.get_mut(&0).unwrap());
     node.ring.handle(now, Input::Gossip { bytes: &bytes }).unwrap();
     net.drain(0);
-    assert_eq!(net.health(1, 0), Some(Health::Alive), "not yet believed");
+    assert_eq!(net.health(1, 0), Some(Health::Alive), "not confirmed yet");
     net.run_until(20_000, |net| net.nodes[&1].incarnation_on_disk == 1);
     net.run_until(10_000, |net| net.view(0).members.get(&id(1)).unwrap().0.incarnation == 1);
     assert_eq!(net.health(1, 0), Some(Health::Alive));
 }
 
 #[test]
-fn a_member_that_was_asked_and_is_silent_is_confirmed() {
+fn a_probed_silent_member_is_confirmed() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
     let record = net.view(0).members.get(&id(1)).unwrap().0.clone();
@@ -200,7 +200,7 @@ fn nothing_is_sent_before_a_raised_incarnation_is_on_disk() {
 fn a_member_that_was_stopped_does_not_blame_the_others() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
-    // its timers come two minutes late
+    // its timers fire two minutes late
     let planned = net.nodes[&0].ring.next_wake();
     let node = net.nodes.get_mut(&0).unwrap();
     node.ring.wake(Now(planned.0 + 120_000_000));
@@ -209,7 +209,7 @@ fn a_member_that_was_stopped_does_not_blame_the_others() {
 }
 
 #[test]
-fn news_after_a_long_calm_are_no_lag() {
+fn news_after_a_long_calm_is_not_lag() {
     let mut net = Net::default();
     net.now = Now(3_600_000_000);
     for number in 0..3 {
@@ -248,7 +248,7 @@ fn a_member_that_raised_its_incarnation_while_it_was_probed_is_not_suspected() {
     let probes = |net: &Net| net.counters(0).probes_pingreq;
     let before = probes(&net);
     net.run_until(60_000, |net| probes(net) > before);
-    // 0 waits for an answer through 1; news of the life of 2 come another way
+    // 0 waits for an answer through 1; news that 2 is alive arrives another way
     let mut record = net.view(0).members.get(&id(2)).unwrap().0.clone();
     record.incarnation += 1;
     let news = Rumor::Member("x".into(), Membership { member: record, health: Health::Alive });
@@ -260,7 +260,7 @@ fn a_member_that_raised_its_incarnation_while_it_was_probed_is_not_suspected() {
 }
 
 #[test]
-fn a_departure_that_everybody_repeats_is_told_once() {
+fn a_departure_that_all_repeat_is_sent_once() {
     let mut net = Net::ring(6);
     net.run_until(60_000, |net| net.all_alive(6));
     net.crash(5);
@@ -274,7 +274,7 @@ fn a_departure_that_everybody_repeats_is_told_once() {
     net.command(0, Command::DepartMember(id(5)));
     net.run_ms(60_000);
     assert!((0..5).all(|n| net.health(5, n) == Some(Health::Departed)));
-    // five members tell four others, twice at most
+    // five members send to four others, at most twice
     assert!(sent(&net) - before <= 5 * 4 * 2, "{}", sent(&net) - before);
 }
 
@@ -291,10 +291,10 @@ fn a_member_that_knows_only_dead_ones_asks_its_initial_peers_again() {
 }
 
 #[test]
-fn a_member_contradicts_an_address_that_it_does_not_have() {
+fn a_member_refutes_a_wrong_address() {
     let mut net = Net::ring(5);
     net.run_until(60_000, |net| net.all_alive(5));
-    // somebody tells all, itself among them, that it has moved to where another one is
+    // a member reports to all, including this one, that it has moved to another's address
     let address = "10.9.9.9".parse().ok();
     let moved = Member { incarnation: 7, address, ..stranger(1) };
     for number in 0..5 {

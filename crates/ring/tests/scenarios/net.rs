@@ -1,5 +1,5 @@
-//! A few members on a virtual network: each has an address of its own, messages arrive after a
-//! millisecond, links can be cut in one direction, time runs from event to event.
+//! A few members on a virtual network: each has its own address, messages arrive after a
+//! millisecond, links can be cut in one direction, time advances from event to event.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,7 +32,7 @@ fn number(addr: SocketAddr) -> usize {
     (u32::from(ip) - u32::from(Ipv4Addr::new(10, 0, 0, 1))) as usize
 }
 
-/// A message as a member without ring key sends it.
+/// A message as sent by a member without ring key.
 pub(crate) fn plain(payload: Vec<u8>) -> Vec<u8> {
     Envelope::new(None).wrap(payload, &mut ChaCha8Rng::seed_from_u64(1)).to_vec()
 }
@@ -41,7 +41,7 @@ pub(crate) fn ring_key() -> RingKey {
     RingKey::parse(include_str!("../fixtures/vec-20250101000000.sym.key")).unwrap()
 }
 
-/// A member's record as it tells it itself.
+/// A member's own record.
 pub(crate) fn stranger(number: usize) -> Member {
     Member {
         id: id(number),
@@ -77,7 +77,7 @@ pub(crate) struct Node {
     pub(crate) incarnation_on_disk: u64,
     pub(crate) events: Vec<Event>,
     pub(crate) departed: bool,
-    /// What its suitability hook says.
+    /// Result of its suitability hook.
     pub(crate) suitability: u64,
     pub(crate) asked: Vec<(String, u64)>,
     pub(crate) datagrams: usize,
@@ -98,7 +98,7 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// `count` members that all start at once; the first is everybody's initial peer.
+    /// `count` members that all start at once; the first is the initial peer of all.
     pub(crate) fn ring(count: usize) -> Self {
         let mut net = Self::default();
         for number in 0..count {
@@ -140,7 +140,7 @@ impl Net {
         self.drain(number);
     }
 
-    /// Ends a member without a word; what it would find on disk.
+    /// Ends a member without a goodbye; returns its state on disk.
     pub(crate) fn crash(&mut self, number: usize) -> (u64, Stores) {
         let node = self.nodes.remove(&number).unwrap();
         (node.incarnation_on_disk, node.ring.stores())
@@ -173,7 +173,7 @@ impl Net {
         self.now = end;
     }
 
-    /// Runs until `done`, at most `ms`; tells how long it took, in milliseconds.
+    /// Runs until `done`, at most `ms`; returns the time it took, in milliseconds.
     pub(crate) fn run_until(&mut self, ms: u64, mut done: impl FnMut(&mut Self) -> bool) -> u64 {
         let start = self.now;
         let end = start.plus_ms(ms);
@@ -209,8 +209,8 @@ impl Net {
                     node.ring.handle(self.now, Input::PushResult { push: *push, sent: *sent })
                 }
             };
-            // members of one version never send each other what is dropped, but an election of
-            // a foreign term is normal
+            // members of one version never send each other anything that is dropped, but an
+            // election of a foreign term is normal
             if let Err(dropped) = result {
                 let normal = ["foreign-term", "undecryptable", "missing-nonce", "unknown-target"];
                 assert!(normal.contains(&dropped.reason()), "{to}: {dropped}");
@@ -259,7 +259,7 @@ impl Net {
                     self.post(number_of_node, Message::PushResult { push, sent });
                 }
                 Output::PersistIncarnation(incarnation) => {
-                    assert!(incarnation > node.incarnation_on_disk, "it never falls");
+                    assert!(incarnation > node.incarnation_on_disk, "it never decreases");
                     node.incarnation_on_disk = incarnation;
                     node.ring.handle(self.now, Input::IncarnationStored(incarnation)).unwrap();
                 }

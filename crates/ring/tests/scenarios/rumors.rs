@@ -1,4 +1,4 @@
-//! Rumors: how they spread, how often they are told, how stores count.
+//! Rumors: their spread, their number of sends, counters of the stores.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn a_lone_member_counts_like_the_recorded_one() {
 }
 
 #[test]
-fn views_share_what_did_not_change() {
+fn views_share_unchanged_parts() {
     let mut net = Net::ring(1);
     net.command(0, Command::PublishService(service("web.default")));
     let before = net.view(0);
@@ -101,7 +101,7 @@ fn every_kind_of_rumor_reaches_every_member() {
 }
 
 /// Counts the messages that members push while `net` runs, by receiver and content.
-fn told_twice_at_most(net: &mut Net, ms: u64) {
+fn sent_twice_at_most(net: &mut Net, ms: u64) {
     let before: BTreeMap<usize, usize> =
         net.nodes.iter().map(|(number, node)| (*number, node.rumors)).collect();
     net.run_ms(ms);
@@ -112,13 +112,13 @@ fn told_twice_at_most(net: &mut Net, ms: u64) {
 }
 
 #[test]
-fn a_rumor_is_told_to_each_member_twice_by_each_member() {
+fn a_rumor_is_sent_to_each_member_twice_by_each_member() {
     let mut net = Net::ring(6);
     net.run_until(60_000, |net| net.all_alive(6));
     net.run_ms(30_000);
     net.command(0, config_for("web.default", 1));
     let before: usize = net.nodes.values().map(|node| node.rumors).sum();
-    told_twice_at_most(&mut net, 60_000);
+    sent_twice_at_most(&mut net, 60_000);
     let after: usize = net.nodes.values().map(|node| node.rumors).sum();
     assert_eq!(after - before, 6 * 5 * 2);
     net.run_ms(60_000);
@@ -127,7 +127,7 @@ fn a_rumor_is_told_to_each_member_twice_by_each_member() {
 }
 
 #[test]
-fn what_could_not_be_pushed_is_offered_again() {
+fn failed_pushes_are_offered_again() {
     let mut net = Net::ring(2);
     net.run_until(20_000, |net| net.all_alive(2));
     net.run_ms(10_000);
@@ -142,7 +142,7 @@ fn what_could_not_be_pushed_is_offered_again() {
 }
 
 #[test]
-fn more_than_one_push_can_carry_follows_at_the_next_turns() {
+fn rumors_beyond_one_push_follow_at_the_next_turns() {
     let mut net = Net::ring(1);
     let file = |number: usize| Command::SetServiceFile {
         group: "web.default".into(),
@@ -159,7 +159,7 @@ fn more_than_one_push_can_carry_follows_at_the_next_turns() {
 }
 
 #[test]
-fn a_newcomer_to_a_large_ring_is_greeted_by_a_few_and_tells_a_few() {
+fn a_newcomer_to_a_large_ring_is_greeted_by_a_few_and_sends_to_a_few() {
     let mut net = Net::ring(40);
     net.run_until(120_000, |net| net.all_alive(40));
     net.run_ms(120_000);
@@ -212,7 +212,7 @@ fn a_large_data_file_starts_cold_but_for_own_services() {
                 for message in messages {
                     let rumor = Envelope::new(None).unwrap(&message).unwrap();
                     match Rumor::decode(rumor).unwrap() {
-                        // nobody answers here, so there is news about others
+                        // there are no other members here, so there is news about others
                         Rumor::Member(_, about) => assert_ne!(about.health, Health::Alive),
                         Rumor::Service(service) => assert_eq!(service.member_id, id(0)),
                         other => panic!("{other:?}"),
@@ -247,7 +247,7 @@ fn a_new_member_of_a_group_without_quorum_replaces_a_dead_one() {
 }
 
 #[test]
-fn data_files_survive_a_round_trip_and_damage_is_told() {
+fn data_files_survive_a_round_trip_and_damage_is_reported() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
     net.command(0, Command::PublishService(service("db.default")));
@@ -262,7 +262,7 @@ fn data_files_survive_a_round_trip_and_damage_is_told() {
     assert_eq!(datafile::decode(&[]), Ok(Stores::default()));
     let error = |file: &[u8]| datafile::decode(file).unwrap_err().to_string();
     assert_eq!(error(&[3, 0, 0]), "invalid header version: 3");
-    assert_eq!(error(&file[..30]), "failed to fill whole buffer: the header is cut short");
+    assert_eq!(error(&file[..30]), "failed to fill whole buffer: the header is truncated");
     assert!(error(&file[..file.len() - 1]).contains("section of departure ends too early"));
     let mut broken = file.clone();
     broken[75] = 0xff;
@@ -283,7 +283,7 @@ fn version_one_of_the_data_file_is_read() {
 }
 
 #[test]
-fn services_of_a_departed_member_are_not_offered_to_newcomers() {
+fn services_of_a_departed_member_are_not_sent_to_newcomers() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
     net.command(2, Command::PublishService(service("db.default")));
@@ -299,7 +299,7 @@ fn services_of_a_departed_member_are_not_offered_to_newcomers() {
 }
 
 #[test]
-fn a_group_must_be_one() {
+fn a_group_name_must_be_valid() {
     let mut net = Net::ring(1);
     let node = net.nodes.get_mut(&0).unwrap();
     let wrong = config_for("nonsense", 1);
