@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`create_directories`] | creates a directory and its missing parents |
 //! | [`replace`], [`replace_at`] | replaces a file atomically |
+//! | [`replace_unchanged`] | replaces a file unless it was edited meanwhile |
 //! | [`check_directory`] | refuses a state directory that other users may write |
 //! | [`open`], [`read`], [`read_text`] | reads a regular file up to a limit |
 //! | [`set_aside`] | renames a damaged file to keep it |
@@ -20,12 +21,14 @@ mod directory;
 mod read;
 mod replace;
 mod sync;
+mod unchanged;
 
 pub use aside::set_aside;
 pub use directory::{UnsafeDirectory, check_directory, create_directories};
 pub use read::{ReadError, is_absent, open, read, read_text, text_of};
 pub use replace::{Durability, Owner, replace, replace_at};
 pub use sync::sync_directory;
+pub use unchanged::replace_unchanged;
 
 /// Mode of directories that everyone may read and only their owner may change.
 pub const PUBLIC_DIRECTORY: u32 = 0o755;

@@ -25,10 +25,19 @@ pub(crate) struct Listing {
     pub(crate) unusable: Vec<String>,
     /// Plain directories that are followed, and a line for each file that cannot be used.
     pub(crate) followed: (Vec<Followed>, Vec<String>),
-    /// Files whose text is not the canonical form of what they say, with that form.
-    pub(crate) rewrites: Vec<(PathBuf, String)>,
+    /// Files whose text is not the canonical form of what they say.
+    pub(crate) rewrites: Vec<Rewrite>,
     /// The release that a service ran from last, by the name of its package.
     pub(crate) formers: BTreeMap<String, String>,
+}
+
+/// A spec that is to be written in its full form.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) path: PathBuf,
+    /// As it was read.
+    pub(crate) text: String,
+    pub(crate) canonical: String,
 }
 
 /// Longest file with the name of a release.
@@ -72,7 +81,7 @@ pub(crate) fn read_all(directory: &Path, known: &[String]) -> io::Result<Listing
             Ok(Some((spec, text))) => {
                 let canonical = spec.to_toml();
                 if canonical != text {
-                    listing.rewrites.push((path.clone(), canonical));
+                    listing.rewrites.push(Rewrite { path: path.clone(), text, canonical });
                 }
                 listing.specs.insert(name.into(), spec);
             }

@@ -59,7 +59,16 @@ type Waiting = oneshot::Sender<io::Result<()>>;
 /// What a path shall hold.
 #[derive(Debug, Clone)]
 enum Content {
-    File { bytes: Arc<[u8]>, mode: u32 },
+    File {
+        bytes: Arc<[u8]>,
+        mode: u32,
+    },
+    /// Another form of what the file says, if it still says that.
+    Form {
+        of: Arc<[u8]>,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    },
     Nothing,
 }
 
@@ -108,6 +117,11 @@ impl Queue {
         entry.content = content;
         entry.waiting.extend(waiting);
         replaces
+    }
+
+    /// True when nothing of the path waits or is tried again.
+    fn is_idle(&self, path: &Path) -> bool {
+        !self.entries.contains_key(path) && !self.failed.contains_key(path)
     }
 
     fn next(&mut self) -> Option<(PathBuf, Entry)> {
@@ -214,6 +228,15 @@ impl Store {
         self.add(path, Content::File { bytes: bytes.into(), mode }, None);
     }
 
+    /// Writes a file of the user in another form some time soon, unless somebody has changed it
+    /// since `of` was read, or a command is about to.
+    pub(crate) fn reform_later(&self, path: &Path, of: Vec<u8>, bytes: Vec<u8>, mode: u32) {
+        let is_idle = self.0.0.queue().is_idle(path);
+        if is_idle {
+            self.add(path, Content::Form { of: of.into(), bytes: bytes.into(), mode }, None);
+        }
+    }
+
     /// Waits until everything that was wanted before was tried.
     pub(crate) async fn flush(&self) {
         let (done, tried) = oneshot::channel();
@@ -316,6 +339,9 @@ fn carry_out(path: &Path, content: &Content) -> io::Result<()> {
             }
             roost_pkg::write::write_atomic(path, bytes, *mode)
         }
+        Content::Form { of, bytes, mode } => {
+            roost_files::replace_unchanged(path, of, bytes, *mode).map(drop)
+        }
         Content::Nothing => {
             match fs::remove_file(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -386,6 +412,27 @@ mod tests {
         fs::remove_file(&obstacle).unwrap();
         store.flush().await;
         assert_eq!(fs::read(obstacle.join("INCARNATION")).unwrap(), b"2");
+    }
+
+    #[tokio::test]
+    async fn another_form_of_a_file_replaces_neither_an_edit_nor_a_command() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("web.spec");
+        let store = store();
+        let reform = || store.reform_later(&path, b"short".into(), b"long".into(), 0o600);
+        fs::write(&path, "edited").unwrap();
+        reform();
+        store.flush().await;
+        assert_eq!(fs::read(&path).unwrap(), b"edited");
+        fs::write(&path, "short").unwrap();
+        reform();
+        store.flush().await;
+        assert_eq!(fs::read(&path).unwrap(), b"long");
+
+        let mut queue = Queue::default();
+        assert!(queue.is_idle(&path));
+        queue.add(&path, file(b"of a command"), None);
+        assert!(!queue.is_idle(&path));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     files::{
-        specs::{self, Listing},
+        specs::{self, Listing, Rewrite},
         watch::Target,
     },
     services::built::{Blueprint, Built},
@@ -183,8 +183,9 @@ impl Supervisor {
         self.complain(&mut listing);
         if let Course::Starting { specs_read, .. } = &mut self.course {
             // Every spec is brought into its full form once.
-            for (path, text) in listing.rewrites.drain(..) {
-                self.world.store.write_later(&path, text.into_bytes(), 0o600);
+            for Rewrite { path, text, canonical } in listing.rewrites.drain(..) {
+                let (of, bytes) = (text.into_bytes(), canonical.into_bytes());
+                self.world.store.reform_later(&path, of, bytes, 0o600);
             }
             *specs_read = true;
         }
