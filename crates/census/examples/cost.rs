@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use roost_census::{Census, Input, MemberFact, ServiceFact, SysFact};
+use roost_census::{Census, Closed, Input, MemberFact, ServiceFact, SysFact};
 use roost_ident::{MemberHealth, ServiceGroup};
 
 const GROUP_MEMBERS: usize = 100;
@@ -42,7 +42,7 @@ fn main() {
         ..Input::default()
     };
     let mut census = Census::new(&ids[0]);
-    let mut decrypt = |_: &[u8]| Err("no keys".to_owned());
+    let mut decrypt = |_: &[u8]| Err(Closed::Refused("no keys".to_owned()));
 
     let mut measure = |what: &str, input: &Input<'_>| {
         let start = Instant::now();

@@ -100,7 +100,7 @@ mod tests {
             .collect();
         let mut census = Census::new("m0");
         let input = Input { services, members, elections, ..Input::default() };
-        census.update(&input, &mut |_| Err("no keys".into()));
+        census.update(&input, &mut |_| Err(crate::Closed::Refused("no keys".into())));
         census
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) unreadable: BTreeMap<Option<String>, Unreadable>,
     /// A newer config that the caller has not read yet.
     pub(crate) waiting: Option<ServiceConfig>,
+    /// Boxes that the caller opens, by the names of `unreadable`.
+    pub(crate) closed: BTreeSet<Option<String>>,
 }
 
 /// A version of a config or a file that could not be read.
@@ -250,14 +252,16 @@ impl Census {
         contents.filter(|content| !content.is_read()).cloned().collect()
     }
 
-    /// Groups with a config that must be read before it takes effect.
+    /// Groups with a config that must be read before it takes effect, or with a box that the caller
+    /// opens.
     pub fn waiting(&self) -> impl Iterator<Item = &ServiceGroup> {
         let waits = |entry: &&Entry| {
             let taken = entry.group.service_config.as_ref();
             let unreadable = |config: &ServiceConfig| {
                 self.sees(&entry.group) && config.value.is_read() && config.value.error().is_some()
             };
-            entry.waiting.is_some() || taken.is_some_and(unreadable)
+            let waits = entry.waiting.is_some() || !entry.closed.is_empty();
+            waits || taken.is_some_and(unreadable)
         };
         self.groups.values().filter(waits).map(|entry| &entry.group.service_group)
     }
@@ -292,6 +296,7 @@ impl Entry {
             seen: 0,
             unreadable: BTreeMap::new(),
             waiting: None,
+            closed: BTreeSet::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     census::{Entry, Unreadable},
     group::{ServiceConfig, ServiceFile},
     input::Input,
-    rebuild::{Context, Decrypt},
+    rebuild::{Closed, Context, Decrypt},
 };
 
 /// Longest box that is decrypted, in bytes: a configuration of the greatest length in base64.
@@ -32,18 +32,25 @@ pub(crate) fn take_configs(
         } else {
             entry.waiting = None;
         }
+        let was_closed = entry.closed.remove(&None);
         let taken = entry.group.service_config.as_ref();
         if taken.is_some_and(|taken| taken.incarnation >= fact.incarnation)
             || (!is_seen && fact.encrypted)
-            || is_settled(entry, None, fact.incarnation, input.keys_changed)
+            || (!was_closed && is_settled(entry, None, fact.incarnation, input.keys_changed))
         {
             continue;
         }
         let waiting = entry.waiting.take().filter(|it| it.incarnation == fact.incarnation);
         let content = match waiting {
             Some(config) => Ok(config.value),
-            None => open(fact.encrypted, fact.config, decrypt)
-                .map(|config| context.content(&config, None)),
+            None => match open(fact.encrypted, fact.config, decrypt) {
+                Err(Closed::Later) => {
+                    entry.closed.insert(None);
+                    continue;
+                }
+                Err(Closed::Refused(error)) => Err(error),
+                Ok(config) => Ok(context.content(&config, None)),
+            },
         };
         let content = content.and_then(|content| {
             let is_asked = is_seen && context.may_ask(&content);
@@ -104,16 +111,22 @@ pub(crate) fn take_files(
         let group = fact.group.as_str();
         let Some(entry) = groups.get_mut(group) else { continue };
         let is_seen = context.sees(group);
+        let was_closed =
+            !entry.closed.is_empty() && entry.closed.remove(&Some(fact.filename.into()));
         let taken = entry.group.service_files.get(fact.filename);
+        let is_settled =
+            || is_settled(entry, Some(fact.filename), fact.incarnation, input.keys_changed);
         if taken.map_or(0, |taken| taken.incarnation) >= fact.incarnation
             || (!is_seen && fact.encrypted)
-            || is_settled(entry, Some(fact.filename), fact.incarnation, input.keys_changed)
+            || (!was_closed && is_settled())
         {
             continue;
         }
         // It becomes a file name.
         let named = name::check(NameKind::File, fact.filename).map_err(|error| error.to_string());
+        let named = named.map_err(Closed::Refused);
         match named.and_then(|()| open(fact.encrypted, fact.body, decrypt)) {
+            Err(Closed::Later) => drop(entry.closed.insert(Some(fact.filename.into()))),
             Ok(body) => {
                 let file = ServiceFile {
                     filename: fact.filename.into(),
@@ -125,7 +138,7 @@ pub(crate) fn take_files(
                 entry.unreadable.remove(&Some(file.filename.clone()));
                 group.service_files.insert(file.filename.clone(), file);
             }
-            Err(error) => {
+            Err(Closed::Refused(error)) => {
                 let is_news = is_news(entry, Some(fact.filename), fact.incarnation, fact.encrypted);
                 if is_seen && is_news {
                     let (name, group, error) = (shown(fact.filename), shown(group), shown(&error));
@@ -163,11 +176,12 @@ fn open<'a>(
     encrypted: bool,
     content: &'a [u8],
     decrypt: Decrypt<'_>,
-) -> Result<Cow<'a, [u8]>, String> {
+) -> Result<Cow<'a, [u8]>, Closed> {
     match encrypted {
         false => Ok(Cow::Borrowed(content)),
         true if content.len() > BOX_BYTES_MAX => {
-            Err(format!("the box has {} bytes, the limit is {BOX_BYTES_MAX}", content.len()))
+            let bytes = content.len();
+            Err(Closed::Refused(format!("the box has {bytes} bytes, the limit is {BOX_BYTES_MAX}")))
         }
         true => decrypt(content).map(Cow::Owned),
     }

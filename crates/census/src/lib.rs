@@ -28,7 +28,7 @@
 //!     sys: SysFact::default(),
 //! };
 //! let input = Input { services: vec![service], ..Input::default() };
-//! let update = census.update(&input, &mut |_| Err("no keys".into()));
+//! let update = census.update(&input, &mut |_| Err(roost_census::Closed::Refused("no keys".into())));
 //! assert!(update.changed);
 //! let svc = census.svc_value(&group).expect("the own rumor is in");
 //! assert_eq!(svc["me"]["cfg"]["port"], 80);
@@ -56,4 +56,4 @@ pub use input::{
 };
 pub use member::{Member, Standing, SysInfo};
 pub use reading::Content;
-pub use rebuild::Decrypt;
+pub use rebuild::{Closed, Decrypt};

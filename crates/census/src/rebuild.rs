@@ -18,8 +18,19 @@ use crate::{
     reading::{Budget, Content},
 };
 
-/// Decrypts a BOX-1 message, or returns why it cannot.
-pub type Decrypt<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, String>;
+/// Decrypts a BOX-1 message, or returns why it is closed.
+pub type Decrypt<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Vec<u8>, Closed>;
+
+/// Why a BOX-1 message is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closed {
+    /// It cannot be opened, for this reason.
+    Refused(String),
+    /// The caller opens it beside this and updates the census again (see [`Census::waiting`]).
+    ///
+    /// [`Census::waiting`]: crate::Census::waiting
+    Later,
+}
 
 /// Context of the rebuild.
 pub(crate) struct Context<'a> {

@@ -168,6 +168,8 @@ fn service<'a>(
 mod tests {
     use roost_ring::{Command, Config, Input as RingInput, Me, MemberId, Now, OwnService, Ring};
 
+    use roost_census::Closed;
+
     use super::*;
 
     fn publish(group: &str, cfg: &'static str) -> Command {
@@ -227,7 +229,11 @@ mod tests {
             let view = ring.view();
             keys += 1;
             let mut decrypt = |message: &[u8]| {
-                if keys < 9 { Err("no key".to_owned()) } else { Ok(message.to_vec()) }
+                if keys < 9 {
+                    Err(Closed::Refused("no key".to_owned()))
+                } else {
+                    Ok(message.to_vec())
+                }
             };
             let expected = update(&mut whole, &nothing, &view, true, &mut decrypt);
             let news = update(&mut partly, &before, &view, true, &mut decrypt);
@@ -240,7 +246,7 @@ mod tests {
             partly.group(&name).map(|group| group.service_files.len())
         };
         assert_eq!((file("web.default"), file("cache.default")), (Some(1), Some(1)));
-        let same = update(&mut partly, &before, &before, true, &mut |_| Err("never asked".into()));
+        let same = update(&mut partly, &before, &before, true, &mut |_| Err(Closed::Later));
         assert_eq!(same, Update::default());
     }
 }

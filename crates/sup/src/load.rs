@@ -34,7 +34,10 @@ use crate::{
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
-    services::{DISK_PATIENCE, built::Blueprint},
+    services::{
+        DISK_PATIENCE,
+        built::{Blueprint, Purpose},
+    },
     supervisor::event::{Event, Watch},
     vital::{self, guarded},
 };
@@ -358,7 +361,7 @@ impl SpecWriter {
             directory: None,
             interpreter: self.config.interpreter.clone(),
             prepare: false,
-            for_command: client.is_some(),
+            purpose: if client.is_some() { Purpose::Command } else { Purpose::Run },
         };
         // One command after the other: a file system that does not answer must not stop them all.
         let checked = vital::spawn_blocking("check of a spec", move || {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use roost_census::{Bind, BindState, Census, Group, SysInfo, Update};
+use roost_census::{Bind, BindState, Census, Closed, Group, SysInfo, Update};
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 
 use crate::ring::{Content, Ring, Service};
@@ -479,12 +479,37 @@ fn plain_contents_are_not_retried_and_boxes_only_with_new_keys() {
         let input = roost_census::Input { keys_changed, ..ring.input() };
         census.update(&input, &mut |_| {
             count += 1;
-            Err("no key".into())
+            Err(Closed::Refused("no key".into()))
         });
         count
     };
     assert_eq!([false, false, true].map(|news| tried(&mut census, news)), [2, 0, 2]);
     assert_eq!(census.locked().count(), 1);
+}
+
+/// The caller opens them in its own time; also a former failure that a new key may mend.
+#[test]
+fn boxes_that_are_opened_beside_are_taken_by_the_next_update() {
+    let (mut ring, mut census) = trio();
+    ring.configs = vec![encrypted(content("web.default", "", 1, "1 = a"))];
+    ring.files = vec![encrypted(content("web.default", "f", 1, "x"))];
+    let update = |census: &mut Census, keys_changed, answer: Result<Vec<u8>, Closed>| {
+        let input = roost_census::Input { keys_changed, ..ring.input() };
+        census.update(&input, &mut |_| answer.clone())
+    };
+    let refused = || Err(Closed::Refused("no key".into()));
+    assert_eq!(update(&mut census, false, refused()).warnings.len(), 2);
+    assert_eq!(census.waiting().count(), 0);
+    assert!(update(&mut census, true, Err(Closed::Later)).warnings.is_empty());
+    assert_eq!(census.waiting().count(), 1);
+    assert!(update(&mut census, false, refused()).warnings.is_empty(), "known");
+    assert_eq!(census.waiting().count(), 0);
+    update(&mut census, true, Err(Closed::Later));
+    update(&mut census, false, Ok(b"a = 1".to_vec()));
+    assert_eq!(census.waiting().count(), 0);
+    let web = web(&census);
+    assert_eq!(web.service_config.as_ref().map(|it| it.incarnation), Some(1));
+    assert_eq!(web.service_files["f"].body.as_ref(), b"a = 1");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Owned inputs of a census, so that tests can read them from documents.
 
 use roost_census::{
-    Census, ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
-    SysInfo, Update,
+    Census, Closed, ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact,
+    SysFact, SysInfo, Update,
 };
 use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
 use serde_json::Value;
@@ -43,9 +43,9 @@ pub(crate) struct Ring {
 }
 
 /// "Decrypts" by reversing the bytes; a message that starts with `x` has no key.
-pub(crate) fn decrypt(message: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn decrypt(message: &[u8]) -> Result<Vec<u8>, Closed> {
     if message.starts_with(b"x") {
-        return Err("Key not found".into());
+        return Err(Closed::Refused("Key not found".into()));
     }
     Ok(message.iter().rev().copied().collect())
 }

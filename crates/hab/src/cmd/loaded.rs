@@ -1,6 +1,6 @@
 //! Names of a loaded service: its package identifier, its name, or its service group.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use anyhow::bail;
 use roost_ctl::{Answer, Request};
@@ -40,7 +40,25 @@ impl FromStr for Loaded {
     }
 }
 
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ident(ident) => ident.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 impl Loaded {
+    /// The group with this name; for a bare name the group `default`. `None` for an identifier.
+    pub(crate) fn group(&self) -> Option<ServiceGroup> {
+        match self {
+            Self::Ident(_) => None,
+            Self::Name(name) if name.contains('.') => name.parse().ok(),
+            Self::Name(name) => ServiceGroup::new(name, "default", None).ok(),
+        }
+    }
+
     /// The identifier: as given, or that of the loaded service with this name.
     ///
     /// # Errors
@@ -69,22 +87,36 @@ impl Loaded {
         let (ident, _) = choose(&name, &loaded, |(ident, _)| ident.clone())?;
         Ok(parse_ident(ident)?)
     }
+
+    /// The one service among identifiers and groups. Messages show services by `shown`.
+    ///
+    /// # Errors
+    /// When none matches, or several do.
+    pub(crate) fn choose<'a>(
+        &self,
+        loaded: &'a [(String, ServiceGroup)],
+        shown: impl Fn(&(String, ServiceGroup)) -> String,
+    ) -> anyhow::Result<&'a (String, ServiceGroup)> {
+        match self {
+            Self::Ident(ident) => {
+                choose(&format!("{}/{}", ident.origin, ident.name), loaded, shown)
+            }
+            Self::Name(name) => choose(name, loaded, shown),
+        }
+    }
 }
 
-/// The one service that a name (`web`) or a group (`web.blue`, with or without its organization)
-/// matches, among identifiers and groups. Messages show services by `shown`.
-///
-/// # Errors
-/// When none matches, or several do.
-pub(crate) fn choose<'a>(
+/// The one service that an identifier (`acme/web`), a name (`web`) or a group (`web.blue`, with or
+/// without its organization) matches.
+fn choose<'a>(
     name: &str,
     loaded: &'a [(String, ServiceGroup)],
     shown: impl Fn(&(String, ServiceGroup)) -> String,
 ) -> anyhow::Result<&'a (String, ServiceGroup)> {
-    let means = |(_, group): &&(String, ServiceGroup)| {
+    let means = |(ident, group): &&(String, ServiceGroup)| {
         let full = group.as_str();
         let bare = full.split_once('@').map_or(full, |(bare, _)| bare);
-        [group.service(), bare, full].contains(&name)
+        [ident, group.service(), bare, full].contains(&name)
     };
     let list = |services: &[&(String, ServiceGroup)]| {
         let names: Vec<String> = services.iter().map(|service| shown(service)).collect();
@@ -116,7 +148,7 @@ mod tests {
         let by_ident = |name| {
             choose(name, &loaded, |(ident, _)| ident.clone()).map(|(ident, _)| ident.as_str())
         };
-        for name in ["web", "web.blue", "web.blue@org"] {
+        for name in ["web", "web.blue", "web.blue@org", "acme/web"] {
             assert_eq!(by_ident(name).expect("loaded"), "acme/web", "{name}");
         }
         let error = by_ident("wep").expect_err("not loaded").to_string();

@@ -2,15 +2,15 @@
 //! the single output line of a monitoring plugin (Nagios Plugin Development Guidelines): 0 OK, 1
 //! WARNING, 2 CRITICAL, 3 UNKNOWN.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use roost_ident::{ServiceGroup, ServiceGroupError};
+use roost_ident::ServiceGroup;
 use serde_json::Value;
 use ureq::Agent;
 
 use crate::{
     cli::Run,
-    cmd::loaded::choose,
+    cmd::loaded::Loaded,
     complete,
     context::Context,
     exit::Exit,
@@ -45,29 +45,10 @@ pub(crate) struct Arguments {
     /// Seconds to wait for the answer
     #[arg(long, default_value_t = 10)]
     timeout: u64,
-    /// Name of the service (redis), or its group (redis.production, redis.production@acme)
-    #[arg(value_name = "NAME", add = complete::groups())]
-    name: Name,
-}
-
-/// A service as named by the user.
-#[derive(Debug, Clone)]
-struct Name {
-    text: String,
-    /// The group with this name; for a bare name the group `default`, which has precedence.
-    group: ServiceGroup,
-}
-
-impl FromStr for Name {
-    type Err = ServiceGroupError;
-
-    fn from_str(text: &str) -> Result<Self, ServiceGroupError> {
-        let group = match text.contains('.') {
-            true => text.parse()?,
-            false => ServiceGroup::new(text, "default", None)?,
-        };
-        Ok(Self { text: text.into(), group })
-    }
+    /// A loaded service: its package identifier (core/redis), its name (redis) or its group
+    /// (redis.production, redis.production@acme)
+    #[arg(value_name = "SERVICE", add = complete::groups())]
+    service: Loaded,
 }
 
 /// Result of a check: name of the service, exit code, and text.
@@ -77,7 +58,9 @@ impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let checked = self.check();
         let (name, exit, text) = checked.unwrap_or_else(|error| {
-            (self.name.group.to_string(), Exit::Unknown, format!("{error:#}"))
+            let group = self.service.group().map(|group| group.to_string());
+            let name = group.unwrap_or_else(|| self.service.to_string());
+            (name, Exit::Unknown, format!("{error:#}"))
         });
         let word = match exit {
             Exit::Success => "OK",
@@ -164,18 +147,20 @@ impl Arguments {
     /// Checks the group with this name, or the loaded service that the name selects if there is no
     /// such group.
     fn check(&self) -> anyhow::Result<Checked> {
-        let Name { text, group } = &self.name;
-        if let Some((exit, said)) = self.check_group(group)? {
+        let service = &self.service;
+        if let Some(group) = service.group()
+            && let Some((exit, said)) = self.check_group(&group)?
+        {
             return Ok((group.to_string(), exit, said));
         }
         let (code, body) = self.fetch("/services", MAX_LIST_BYTES)?;
         if code != 200 {
             let (exit, said) = no_document(code);
-            return Ok((text.clone(), exit, said));
+            return Ok((service.to_string(), exit, said));
         }
-        let found = match choose(text, &loaded(&body), |(_, group)| group.to_string()) {
+        let found = match service.choose(&loaded(&body), |(_, group)| group.to_string()) {
             Ok((_, found)) => found.clone(),
-            Err(error) => return Ok((text.clone(), Exit::Usage, error.to_string())),
+            Err(error) => return Ok((service.to_string(), Exit::Usage, error.to_string())),
         };
         // It may have been unloaded in the meantime.
         let (exit, said) = self.check_group(&found)?.unwrap_or_else(|| no_document(404));
@@ -337,9 +322,12 @@ mod tests {
 
     #[test]
     fn a_bare_name_selects_the_group_default_first() {
-        let group = |text: &str| text.parse::<Name>().map(|name| name.group.to_string());
-        assert_eq!(group("redis").expect("a group"), "redis.default");
-        assert_eq!(group("redis.prod@acme").expect("a group"), "redis.prod@acme");
+        let group = |text: &str| {
+            text.parse::<Loaded>().map(|name| name.group().map(|group| group.to_string()))
+        };
+        assert_eq!(group("redis"), Ok(Some("redis.default".into())));
+        assert_eq!(group("redis.prod@acme"), Ok(Some("redis.prod@acme".into())));
+        assert_eq!(group("core/redis"), Ok(None));
         assert!(group("").is_err());
         let body = r#"[{"service_group":"web.blue","pkg":{"origin":"acme","name":"web"}},{}]"#;
         let web = ("acme/web".to_owned(), "web.blue".parse().expect("a group"));

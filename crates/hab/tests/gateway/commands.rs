@@ -180,6 +180,10 @@ fn a_check_ends_with_the_codes_of_monitoring_plugins() {
         assert!(said.stdout.starts_with(&format!("{word}: web.default - ")), "{said:?}");
         assert_eq!(said.stdout.lines().count(), 1);
     }
+    // However the service is named, it is the same one.
+    for name in ["acme/web", "web.default"] {
+        assert_eq!(check(name).code, 3, "{:?}", check(name));
+    }
     let said = check("nosuch");
     assert_eq!(
         (

@@ -93,6 +93,17 @@ impl Places {
     }
 }
 
+/// What a service is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A command: its user is there to correct what is wrong.
+    Command,
+    /// To run.
+    Run,
+    /// For its last hook: its spec is gone, and with it what it was bound to.
+    End,
+}
+
 /// What is to be read, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Blueprint {
@@ -107,8 +118,7 @@ pub(crate) struct Blueprint {
     pub(crate) interpreter: PackageIdent,
     /// False to only look: no directory is made, nothing is changed on disk.
     pub(crate) prepare: bool,
-    /// Somebody waits for the result, and is there to mend what is wrong.
-    pub(crate) for_command: bool,
+    pub(crate) purpose: Purpose,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is made for `map_err`")]
@@ -120,7 +130,9 @@ impl Blueprint {
     /// Reads the service.
     pub(crate) fn build(&self) -> Result<Built, BuildFailure> {
         let package = self.package()?;
-        self.check_binds(&package)?;
+        if self.purpose != Purpose::End {
+            self.check_binds(&package)?;
+        }
         let service_user = user::names(&package).map_err(refuse)?;
         let credentials = match user::capable() {
             true => Some(user::credentials(&service_user).map_err(refuse)?),
@@ -234,8 +246,12 @@ impl Blueprint {
 
     /// A command hears of an error; what is loaded runs with the last good copy.
     fn user_layer(&self) -> Result<UserLayer, BuildFailure> {
-        let read = if self.for_command { user_layer::read } else { user_layer::read_or_kept };
-        read(&self.root, &self.spec.ident.name).map_err(refuse)
+        let (root, name) = (&self.root, self.spec.ident.name.as_str());
+        let layer = match self.purpose {
+            Purpose::Command => user_layer::read(root, name),
+            Purpose::Run | Purpose::End => user_layer::read_or_kept(root, name),
+        };
+        layer.map_err(refuse)
     }
 
     fn layers(

@@ -46,7 +46,7 @@ impl Supervisor {
 
     /// Each service takes what it sees of the ring. What none has read yet is read first, beside
     /// this task.
-    fn look_at_ring(&mut self) {
+    pub(super) fn look_at_ring(&mut self) {
         if self.is_ending() || self.read_contents() {
             return;
         }
@@ -103,17 +103,14 @@ impl Supervisor {
     }
 
     /// Takes what is different into the census; true when that shows something else.
-    fn update_census(&mut self, view: Arc<View>) -> bool {
+    pub(super) fn update_census(&mut self, view: Arc<View>) -> bool {
         self.census.look_at(self.services.values().map(Managed::group));
         let now_ms = self.world.clock.now().mono_ms;
         let are_locked = self.census.locked().next().is_some();
         let keys_changed =
             are_locked && self.key_watch.may_have_changed(&self.world.config.key_cache, now_ms);
-        // Reads two files of at most 4 KiB in the key cache, below the same `hab/` as the
-        // Supervisor's own state, for each encrypted rumor that was not read yet, and of groups
-        // that run here only.
-        let keys = &self.keys;
-        let mut decrypt = |message: &[u8]| keys.decrypt(message).map_err(|error| error.to_string());
+        let boxes = &mut self.boxes;
+        let mut decrypt = |message: &[u8]| boxes.content(message);
         let update =
             census_input::update(&mut self.census, &self.view, &view, keys_changed, &mut decrypt);
         for warning in &update.warnings {
@@ -121,6 +118,7 @@ impl Supervisor {
         }
         self.view = view;
         self.publisher.ring_changed(update.changed);
+        self.open_boxes();
         update.changed
     }
 

@@ -13,7 +13,7 @@ use roost_service::{
 use super::{Supervisor, errands::Kind as Errand, event::Event, managed::Managed};
 use crate::{
     services::{
-        built::{Blueprint, Built},
+        built::{Blueprint, Built, Purpose},
         environment,
         install::{self, InstallHook},
         rendering,
@@ -142,7 +142,7 @@ impl Supervisor {
             directory: self.directory_of(&spec.ident.name),
             interpreter: self.world.config.interpreter.clone(),
             prepare: true,
-            for_command: false,
+            purpose: Purpose::Run,
         }
     }
 
@@ -158,7 +158,8 @@ impl Supervisor {
         }
         // What a directory is now counts, not which of its releases sorts last.
         let pin = pin.or_else(|| self.directory_release(&managed.name).map(ToString::to_string));
-        let blueprint = Blueprint { pin, ..self.blueprint(managed.spec()) };
+        let purpose = if managed.is_unloaded { Purpose::End } else { Purpose::Run };
+        let blueprint = Blueprint { pin, purpose, ..self.blueprint(managed.spec()) };
         let service = managed.name.clone();
         self.beside(move || {
             let result = guarded(|| blueprint.build().map(Box::new))

@@ -29,6 +29,7 @@ use roost_service::{BuildFailure, Rendering};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::boxes::Opened;
 use crate::{
     files::specs::Listing,
     load::NotStaged,
@@ -49,6 +50,8 @@ pub(crate) enum Event {
         /// How long that took.
         took: Duration,
     },
+    /// Encrypted contents of the ring were opened, or could not be.
+    BoxesOpened(Opened),
     /// An election needs to know how fit a service is.
     NeedSuitability {
         /// The group.

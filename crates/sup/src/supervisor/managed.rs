@@ -78,6 +78,8 @@ pub(crate) struct Managed {
     pub(crate) settled: bool,
     /// Why a service that is not wanted up could not be read.
     pub(crate) look_failure: Option<String>,
+    /// It was unloaded while no Supervisor ran: only its stop is left.
+    pub(crate) is_unloaded: bool,
 }
 
 impl Managed {
@@ -121,6 +123,7 @@ impl Managed {
             stop_timeout: None,
             settled: false,
             look_failure: None,
+            is_unloaded: false,
             machine,
         }
     }

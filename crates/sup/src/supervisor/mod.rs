@@ -26,6 +26,7 @@
 pub(crate) mod event;
 pub(crate) mod managed;
 
+mod boxes;
 mod candidates;
 mod commands;
 mod contexts;
@@ -64,6 +65,7 @@ use tokio::{
 };
 
 use self::{
+    boxes::Boxes,
     directories::Directory,
     errands::{Errands, Kind},
     event::{Event, Reports, Watch},
@@ -225,6 +227,7 @@ pub(crate) struct Supervisor {
     governor: Governor,
     /// What services see of the ring is being parsed beside this task.
     contents_being_read: bool,
+    boxes: Boxes,
     /// Processes that nobody will stop but the end of this process.
     left: Vec<(u32, Shutdown)>,
     course: Course,
@@ -269,6 +272,7 @@ impl Supervisor {
             ring_advice: Heard::default(),
             governor: Governor::default(),
             contents_being_read: false,
+            boxes: Boxes::default(),
             left: Vec::new(),
             course: Course::Starting { started: Some(started), specs_read: false },
             world,
@@ -361,6 +365,7 @@ impl Supervisor {
                 let now = Instant::now();
                 self.governor.worked(began.checked_sub(took).unwrap_or(began), now);
             }
+            Event::BoxesOpened(opened) => self.boxes_opened(opened),
             Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
             Event::Departed => self.departed(),
             Event::Advice(text, _room) => {

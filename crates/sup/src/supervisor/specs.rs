@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use roost_ident::{DesiredState, ServiceGroup, ShutdownSignal};
-use roost_launch::wire::{Process, Request, Welcome};
+use roost_ident::{DesiredState, PackageIdent, ServiceGroup, ShutdownSignal};
+use roost_launch::wire::{self, Process, Request, Welcome};
 use roost_pkg::followed;
 use roost_service::{
     BackoffSettings, BuildFailure, Difference, Event as Told, Machine, PhaseName, Plan, ProcessEnd,
@@ -101,7 +101,9 @@ fn survivor(
 impl Supervisor {
     /// Sorts what the launcher holds: services to take back, and processes to stop.
     pub(super) fn take_over(&mut self, welcome: &Welcome) {
-        let known = welcome.remembered.iter();
+        // The Supervisor keeps a note about itself there too.
+        let is_service = |entry: &&wire::Remembered| entry.name.parse::<ServiceGroup>().is_ok();
+        let known = welcome.remembered.iter().filter(is_service);
         self.remembered =
             known.map(|entry| (entry.name.clone(), remembered(&entry.bytes))).collect();
         let running = welcome.running.iter().cloned();
@@ -242,6 +244,10 @@ impl Supervisor {
     }
 
     fn create(&mut self, spec: &ServiceSpec) {
+        self.create_with(spec, false);
+    }
+
+    fn create_with(&mut self, spec: &ServiceSpec, is_unloaded: bool) {
         let group = match self.group_of(spec) {
             Ok(group) => group,
             Err(error) => return self.complain_of_group(spec, &error.to_string()),
@@ -280,6 +286,7 @@ impl Supervisor {
             (None, None) => Machine::new(now, group, spec.clone(), settings, seed),
         };
         let mut managed = Managed::new(&self.world.config.root, spec, machine);
+        managed.is_unloaded = is_unloaded;
         let name = managed.name.clone();
         let inherited = inherited.filter(|_| !is_gone);
         if let Some(Inherited { running, .. }) = &inherited {
@@ -505,10 +512,38 @@ impl Supervisor {
         let unwanted: Vec<String> =
             self.inherited.keys().filter(|name| !is_wanted(name)).cloned().collect();
         for name in unwanted {
-            if let Some(inherited) = self.inherited.remove(&name) {
+            if !self.end_unloaded(listing, &name)
+                && let Some(inherited) = self.inherited.remove(&name)
+            {
                 self.stop_one_inherited(name, &inherited);
             }
         }
+    }
+
+    /// Takes back a service that was unloaded while no Supervisor ran, to end it with its hooks.
+    /// False when too little of it is known, or nothing is left to do.
+    fn end_unloaded(&mut self, listing: &Listing, group: &str) -> bool {
+        let service = service_of(group).to_owned();
+        if listing.specs.contains_key(&service) || self.services.contains_key(&service) {
+            return false;
+        }
+        let Some(known) = self.remembered.get(group) else { return false };
+        let release = known.plan.as_ref().and_then(|plan| plan.ident.parse::<PackageIdent>().ok());
+        let (Some(release), Ok(parts)) = (release, group.parse::<ServiceGroup>()) else {
+            return false;
+        };
+        let ident = PackageIdent { version: None, release: None, ..release };
+        let mut spec = ServiceSpec::new(ident);
+        spec.group = parts.group().into();
+        let is_due =
+            self.inherited.get(group).is_some_and(|it| it.is_to_be_taken_back(&spec, known));
+        let is_same = self.group_of(&spec).is_ok_and(|it| it.as_str() == group);
+        if spec.ident.name != service || !is_due || !is_same {
+            return false;
+        }
+        self.create_with(&spec, true);
+        self.tell(&service, Told::Unload { timeout_s: None });
+        true
     }
 
     /// Drops what is known of services that were unloaded while no Supervisor ran.
