@@ -6,8 +6,7 @@ mod common;
 use std::{sync::Arc, time::Duration};
 
 use common::{ask, config, get, patient, receive, scenario, snapshot_of, start, token};
-use roost_api::documents::HealthDocument;
-use roost_api::{GatewayConfig, Limits, ServiceEntry, Snapshot};
+use roost_api::{GatewayConfig, Limits, ServiceEntry, Snapshot, documents::HealthDocument};
 use roost_ident::HealthStatus;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -8,8 +8,10 @@ use std::{
 
 use handlebars::{Output, RenderError, RenderErrorReason};
 
-use crate::error::EXPLANATION_MARK;
-use crate::limits::{MAX_PARTIAL_STACK_BYTES, MAX_RENDERED_BYTES, MAX_STEPS};
+use crate::{
+    error::EXPLANATION_MARK,
+    limits::{MAX_PARTIAL_STACK_BYTES, MAX_RENDERED_BYTES, MAX_STEPS},
+};
 
 /// Remaining work of one rendering. Helpers must be `Sync`, hence the atomic; only one thread uses
 /// it.

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use roost_crypto::{KeyFile, SigningPublicKey, cache::KEY_FILE_BYTES_MAX};
 use roost_ident::PackageIdent;
-use roost_pkg::read::read_text;
-use roost_pkg::setup::{LocalArchive, Outcome, Setup, Step, Wanted};
+use roost_pkg::{
+    read::read_text,
+    setup::{LocalArchive, Outcome, Setup, Step, Wanted},
+};
 
 use crate::{
     cli::Run,
