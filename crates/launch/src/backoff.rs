@@ -1,20 +1,20 @@
-//! When the next Supervisor is started.
+//! Pauses before restarts of the Supervisor.
 
 use std::time::Duration;
 
-/// Waits before the first, second, ... start after a failure; the last one repeats.
+/// Pauses before the first, second, ... restart after a failure; the last one repeats.
 const WAITS_S: [u64; 7] = [0, 1, 2, 4, 8, 16, 30];
-/// A Supervisor that lived so long was well: counting begins anew.
+/// After a run of this length the count is reset.
 const WELL_AFTER: Duration = Duration::from_secs(60);
 
-/// Counts failures of the Supervisor in a row.
+/// Counts consecutive failures of the Supervisor.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: usize,
 }
 
 impl Backoff {
-    /// One more failure, of a Supervisor that had run for `ran`: how long to wait.
+    /// Another failure, of a Supervisor that had run for `ran`: returns the pause.
     pub(crate) fn failed(&mut self, ran: Duration) -> Duration {
         if ran >= WELL_AFTER {
             self.failures = 0;
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_half_a_minute_and_begin_anew_after_a_good_run() {
+    fn pauses_grow_to_half_a_minute_and_reset_after_a_good_run() {
         let mut backoff = Backoff::default();
         let short = Duration::from_secs(1);
         let waits: Vec<u64> = (0..9).map(|_| backoff.failed(short).as_secs()).collect();

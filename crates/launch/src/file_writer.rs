@@ -1,8 +1,7 @@
-//! Writes to a file from a thread of its own.
+//! Writes to a file in a separate thread.
 //!
-//! A file on a disk that hangs blocks its writer, and no flag changes that. Here only the thread is
-//! blocked. It holds at most one handover of lines; whatever comes meanwhile waits with the caller,
-//! as it does for a pipe that is full.
+//! A file on a hanging disk blocks its writer, whatever its flags. Here only the thread is blocked.
+//! It holds at most one batch of lines; further lines wait with the caller, as for a full pipe.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,13 +11,13 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::disk;
 
-/// The caller's end. The thread ends with the process: one that the disk holds cannot be ended.
+/// The caller's end. The thread ends with the process: one blocked by the disk cannot be stopped.
 #[derive(Debug)]
 pub(crate) struct FileWriter {
     shared: Arc<Shared>,
 }
 
-/// What came of one handover.
+/// The result of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     /// Line feeds among the bytes that could not be written; `None` when all were written.
@@ -51,7 +50,7 @@ impl FileWriter {
         Ok(FileWriter { shared })
     }
 
-    /// Hands over bytes; false while earlier ones are still being written.
+    /// Hands over bytes; false while earlier ones are being written.
     pub(crate) fn offer(&self, bytes: &[u8]) -> bool {
         let mut slot = self.shared.lock();
         if slot.busy {
@@ -83,7 +82,7 @@ impl AsFd for FileWriter {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        // what is inside is whole whenever it is unlocked
+        // the content is consistent whenever it is unlocked
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -100,7 +99,7 @@ impl Shared {
             slot = self.lock();
             slot.written = Some(written);
             slot.busy = false;
-            // a counter that is full wakes all the same
+            // a full counter wakes the caller too
             let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
         }
     }
@@ -138,7 +137,7 @@ mod tests {
         }
     }
 
-    /// A full pipe that blocks its writers stands for a disk that hangs.
+    /// A full pipe that blocks its writers simulates a hanging disk.
     #[test]
     fn a_write_that_blocks_holds_up_the_thread_alone() {
         let (mut reader, writer) = io::pipe().expect("a pipe");

@@ -1,7 +1,7 @@
-//! Process groups: whether anything of one can still run, and signals to all of it.
+//! Process groups: whether any process of one can still run, and signals to all of it.
 //!
-//! A process that ended and was not collected by its parent (a zombie) is no life: nothing can end
-//! it, and it does nothing.
+//! A process that ended and was not reaped by its parent (a zombie) does not count as alive: it
+//! cannot be stopped, and it does nothing.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,7 +19,7 @@ const CAP_SETUID: u64 = 1 << 7;
 pub struct OutOfReach {
     /// Its id.
     pub pid: u32,
-    /// Its name, fit for a line of output.
+    /// Its name, escaped for a line of output.
     pub name: String,
     /// Its real user id.
     pub user: u32,
@@ -31,26 +31,26 @@ impl std::fmt::Display for OutOfReach {
     }
 }
 
-/// Whether anything of a group can run.
+/// Whether any process of a group can run.
 #[must_use]
 pub fn has_living(group: u32) -> bool {
     match raw(group).map(rustix::process::test_kill_process_group) {
         None | Some(Err(Errno::SRCH)) => return false,
-        // EPERM means that there is somebody
+        // EPERM means that the group exists
         _ => (),
     }
     let mut all = proc::all().filter(|(_, stat)| stat.group == group).peekable();
-    // a /proc that hides the processes of others says nothing
+    // a /proc that hides the processes of others gives no information
     all.peek().is_none() || all.any(|(_, stat)| !stat.ended)
 }
 
-/// Whether a process is gone, or waits to be collected.
+/// Whether a process is gone, or a zombie.
 #[must_use]
 pub fn process_has_ended(pid: u32) -> bool {
     proc::start_ticks(pid).is_none()
 }
 
-/// The groups, of these, that nothing can run in.
+/// The groups among these without a living process.
 pub(crate) fn without_life(groups: &BTreeSet<u32>) -> BTreeSet<u32> {
     let exists = |group: &u32| {
         raw(*group).map(rustix::process::test_kill_process_group) != Some(Err(Errno::SRCH))
@@ -78,12 +78,12 @@ fn living(group: u32) -> impl Iterator<Item = u32> {
 
 /// Sends a signal to all processes of a group.
 ///
-/// A process that is not root but may change its user id sends it as each of the users that the
-/// group's processes belong to.
+/// A process that is not root but may change its user id sends it once as each user of the group's
+/// processes.
 ///
 /// # Errors
-/// `ESRCH` when there is no such group, `EINVAL` for no signal, `EPERM` when none of its processes
-/// may be signalled.
+/// `ESRCH` when the group does not exist, `EINVAL` for an invalid signal, `EPERM` when none of its
+/// processes may be signalled.
 pub fn signal(group: u32, signal: i32) -> io::Result<()> {
     let pid = raw(group).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     let signal =
@@ -93,7 +93,7 @@ pub fn signal(group: u32, signal: i32) -> io::Result<()> {
     if others.is_empty() {
         return Ok(send()?);
     }
-    // what is sent as another user reaches our own processes too
+    // a signal sent as another user reaches our own processes too
     let mut result = Err(Errno::SRCH);
     for user in others {
         let sent = as_user(user, send);
@@ -102,7 +102,7 @@ pub fn signal(group: u32, signal: i32) -> io::Result<()> {
     Ok(result?)
 }
 
-/// Sends a signal to one process, as its user where that is needed and possible.
+/// Sends a signal to one process, as its user if that is needed and possible.
 pub(crate) fn signal_one(pid: u32, send: impl Fn() -> rustix::io::Result<()>) -> io::Result<()> {
     match send() {
         Err(Errno::PERM) if may_change_user() => {
@@ -114,8 +114,8 @@ pub(crate) fn signal_one(pid: u32, send: impl Fn() -> rustix::io::Result<()>) ->
     }
 }
 
-/// Processes of a group that run and may not be signalled, for instance a program that became
-/// root below a Supervisor of a plain user.
+/// Running processes of a group that may not be signalled, for example a program that became root
+/// below a Supervisor of an ordinary user.
 #[must_use]
 pub fn out_of_reach(group: u32) -> Vec<OutOfReach> {
     let others = may_change_user();
@@ -136,7 +136,7 @@ fn users_of(group: u32) -> BTreeSet<u32> {
     users.filter(|user| *user != 0 && *user != own).collect()
 }
 
-/// Whether this process has CAP_SETUID without being root, who needs no detour.
+/// Whether this process has CAP_SETUID without being root, which needs no detour.
 fn may_change_user() -> bool {
     if geteuid().is_root() {
         return false;
@@ -149,8 +149,8 @@ fn may_change_user() -> bool {
         .is_some_and(|mask| mask & CAP_SETUID != 0)
 }
 
-/// Does something with the effective user id of another user, of this thread alone. The real one
-/// stays, so that the other user gets no right over this process.
+/// Runs `work` with the effective user id of another user, in this thread only. The real id stays,
+/// so that the other user gets no rights over this process.
 fn as_user<T>(user: u32, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     const SAME: libc::c_long = -1;
     let set = |user: u32| {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zombie_is_no_life_of_its_group() {
+    fn a_zombie_does_not_keep_its_group_alive() {
         let mut child =
             Command::new("cat").stdin(Stdio::piped()).process_group(0).spawn().expect("started");
         let group = child.id();
@@ -197,7 +197,7 @@ mod tests {
         assert!(without_life(&BTreeSet::from([group, 4_000_000])) == BTreeSet::from([4_000_000]));
         assert!(!process_has_ended(group));
         signal(group, libc::SIGKILL).expect("there");
-        // not collected
+        // not reaped
         wait_until("the end", || !has_living(group));
         assert!(process_has_ended(group));
         let pid = raw(group).expect("a process id");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn no_group_is_ever_everybody() {
+    fn no_group_id_means_all_processes() {
         for group in [0, 1, u32::MAX] {
             assert!(!has_living(group));
             assert!(signal(group, libc::SIGCONT).is_err());

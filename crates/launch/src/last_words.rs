@@ -1,10 +1,10 @@
-//! The end of what a service printed to stderr: often the reason of its death.
+//! The end of a service's stderr: often the reason of its failure.
 
 use std::collections::VecDeque;
 
 use crate::wire::MAX_LAST_WORDS_BYTES;
 
-/// Of a line longer than this only the beginning is kept.
+/// Longer lines are truncated.
 const LINE_BYTES: usize = 256;
 
 /// The last lines, at most [`MAX_LAST_WORDS_BYTES`] with their line feeds.
@@ -15,7 +15,7 @@ pub(crate) struct LastWords {
 }
 
 impl LastWords {
-    /// Adds a line; the oldest ones make room. Blank lines explain nothing and are left out.
+    /// Adds a line, removing the oldest ones if necessary. Blank lines are left out.
     pub(crate) fn push(&mut self, line: &str) {
         let line = line.trim_end();
         if line.is_empty() {
@@ -30,7 +30,7 @@ impl LastWords {
         }
     }
 
-    /// The lines, each ended by a line feed; nothing stays.
+    /// Takes the lines, each ended by a line feed.
     pub(crate) fn take(&mut self) -> String {
         let mut text = String::with_capacity(self.bytes);
         for line in std::mem::take(self).lines {

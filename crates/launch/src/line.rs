@@ -1,8 +1,8 @@
-//! The look of a line of user output: `PREAMBLE(KEY): TEXT` and its coloured, verbose and JSON
+//! The format of a line of user output: `PREAMBLE(KEY): TEXT` and its coloured, verbose and JSON
 //! forms (reference: control §20.1). Shared by the launcher and the Supervisor.
 //!
-//! Everything that belongs to a service has its service group in front, whether the service, one
-//! of its hooks, the launcher or the Supervisor printed it.
+//! Every line about a service starts with its service group, whether the service, one of its hooks,
+//! the launcher or the Supervisor printed it.
 
 mod level;
 
@@ -27,26 +27,26 @@ const UNDERLINED_WHITE: &str = "\x1b[0m\x1b[4m\x1b[37m";
 const CYAN: &str = "\x1b[0m\x1b[36m";
 const GREEN: &str = "\x1b[0m\x1b[32m";
 
-/// Which form lines take. The default is plain.
+/// The format of lines. The default is plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Colours; see [`Style::on`] for where they are shown.
+    /// Colours; see [`Style::on`] for where they appear.
     pub color: bool,
     /// One JSON object per line; wins over `color`.
     pub json: bool,
-    /// Name the place in the program.
+    /// Include the source location.
     pub verbose: bool,
-    /// Plain lines begin with the time. JSON lines always have it.
+    /// Plain lines start with the time. JSON lines always contain it.
     pub time: bool,
-    /// The journal reads the lines: they begin with their priority, `<3>` (`sd-daemon(3)`). A fact
-    /// about an output that [`Style::of_output`] finds out, and no option.
+    /// The output is the journal: lines start with their priority, `<3>` (`sd-daemon(3)`). A
+    /// property of the output that [`Style::of_output`] detects, not an option.
     pub journal: bool,
 }
 
 impl Style {
-    /// The style that options and environment ask for. Colour is on unless `--no-color` was given
-    /// (`no_color`), `NO_COLOR` is set to anything, `HAB_NOCOLORING` to `1` or `true`, or `TERM` is
-    /// unset, empty or `dumb`. `env` looks up a variable; an empty value counts as unset.
+    /// The style according to options and environment. Colour is on unless `--no-color` was given
+    /// (`no_color`), `NO_COLOR` is set, `HAB_NOCOLORING` is `1` or `true`, or `TERM` is unset,
+    /// empty or `dumb`. `env` looks up a variable; an empty value counts as unset.
     pub fn choose(
         no_color: bool,
         json: bool,
@@ -61,13 +61,13 @@ impl Style {
         Style { color, json, verbose, ..Style::default() }
     }
 
-    /// The style with the time in front of plain lines, or without it.
+    /// The style with or without the time in plain lines.
     #[must_use]
     pub fn with_time(self, time: bool) -> Style {
         Style { time, ..self }
     }
 
-    /// The style for one output: without colour where it is no terminal.
+    /// The style for one output: without colour unless it is a terminal.
     #[must_use]
     pub fn on(self, is_terminal: bool) -> Style {
         Style { color: self.color && is_terminal, ..self }
@@ -85,8 +85,8 @@ impl Style {
     }
 }
 
-/// Whether this output is the one that systemd connected with the journal. `JOURNAL_STREAM` names
-/// it, and is inherited by processes whose output goes elsewhere (`systemd.exec(5)`).
+/// Whether this output is the one that systemd connected with the journal. `JOURNAL_STREAM`
+/// identifies it, and is also inherited by processes with other outputs (`systemd.exec(5)`).
 fn is_journal(stream: Stream) -> bool {
     let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
     let output = match stream {
@@ -97,28 +97,28 @@ fn is_journal(stream: Stream) -> bool {
         .is_ok_and(|found| journal == format!("{}:{}", found.st_dev, found.st_ino))
 }
 
-/// One line and what is known of it. Its texts may be foreign: what could command a terminal or forge
-/// a line is escaped ([`roost_text`]); JSON keeps all of them.
+/// A line and its attributes. Its texts may be foreign: terminal commands and line breaks are
+/// escaped ([`roost_text`]); JSON keeps all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     /// A program ([`LAUNCHER`], [`SUPERVISOR`]) or a service group.
     pub preamble: &'a str,
     /// A short word (reference: control §20.1).
     pub key: &'a str,
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
     /// The hook that printed it.
     pub hook: Option<&'a str>,
-    /// Where the service or hook printed it; nothing for lines of the Supervisor or the launcher.
+    /// Stream of the service or hook; `None` for lines of the Supervisor or the launcher.
     pub stream: Option<Stream>,
-    /// Where in the program it comes from; only shown in the verbose forms.
+    /// Source location; shown only in the verbose forms.
     pub place: Option<&'a Location<'a>>,
     /// The text.
     pub text: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// A line of the launcher or the Supervisor. Its level is that of its text.
+    /// A line of the launcher or the Supervisor. Its text determines its level.
     #[must_use]
     pub fn new(preamble: &'a str, key: &'a str, text: &'a str) -> Self {
         let level = Level::of(text);
@@ -140,7 +140,7 @@ impl<'a> Line<'a> {
         Self { preamble: group, key, level, hook, stream: Some(stream), place: None, text }
     }
 
-    /// The same line, with the place in the program that it comes from.
+    /// The same line with its source location.
     #[must_use]
     pub fn at(self, place: &'a Location<'a>) -> Self {
         Self { place: Some(place), ..self }
@@ -155,7 +155,7 @@ impl<'a> Line<'a> {
         out
     }
 
-    /// Writes the line, with its line feed, to the end of `out`.
+    /// Appends the line, with its line feed, to `out`.
     pub fn append(self, out: &mut String, style: Style) {
         self.append_at(out, style, clock::unix_ms());
     }
@@ -164,7 +164,7 @@ impl<'a> Line<'a> {
         if !style.verbose {
             self.place = None;
         }
-        // A service under systemd may say itself how bad a line is.
+        // A service under systemd may prefix a line with its priority.
         if style.journal
             && self.stream.is_some()
             && let Some((level, text)) = level::of_prefix(self.text)
@@ -215,7 +215,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The keys that Habitat has come first, in its order.
+    /// Habitat's keys come first, in its order.
     fn append_json(self, out: &mut String, time: &str) {
         out.push_str("{\"preamble\":");
         append_json_string(out, self.preamble);
@@ -250,8 +250,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Text without preamble, such as the reason why a Supervisor cannot start: as it is, but as one
-/// object in JSON, and with its priority on each line for the journal.
+/// Text without preamble, such as the reason why a Supervisor cannot start: unchanged, except as
+/// one object in JSON, and with its priority on each line for the journal.
 #[must_use]
 pub fn format_text(style: Style, preamble: &str, level: Level, text: &str) -> String {
     if style.json {
@@ -268,8 +268,7 @@ pub fn format_text(style: Style, preamble: &str, level: Level, text: &str) -> St
     out
 }
 
-/// A string in JSON (RFC 8259 section 7): what must be escaped is escaped, and what a terminal
-/// might obey.
+/// A JSON string (RFC 8259 section 7): escapes what must be escaped, and terminal commands.
 fn append_json_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -405,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn text_forges_no_line_in_any_style() {
+    fn text_cannot_forge_a_line_in_any_style() {
         let forged = "x\nhab-sup(MR): forged\r\x1b[2J\u{9b}2J";
         for (color, json) in [(false, false), (true, false), (false, true)] {
             let style = Style { color, json, ..PLAIN };
@@ -434,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_needs_a_terminal_that_can_and_nobody_against_it() {
+    fn colour_needs_a_capable_terminal_and_no_opt_out() {
         let env = |pairs: &'static [(&str, &str)]| {
             move |name: &str| {
                 pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())

@@ -1,5 +1,5 @@
-//! `<root>/hab/sup/default/LOCK`: one launcher per root, and how `hab sup term` finds it
-//! (reference: services §1.8 and §2.2).
+//! `<root>/hab/sup/default/LOCK`: one launcher per root, found by `hab sup term` (reference:
+//! services §1.8 and §2.2).
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
-/// Who may open the file may lock it, so that is for its owner alone.
+/// Whoever can open the file can lock it, so only its owner may.
 const MODE: u32 = 0o600;
 /// Longest content that can be a process id.
 const MAX_CONTENT_BYTES: u64 = 32;
 
-/// The lock, held as long as this lives. The file is never deleted.
+/// The lock, held while this value lives. The file is never deleted.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Where the lock of a root is.
+/// Path of the lock of a root.
 #[must_use]
 pub fn path(root: &Path) -> PathBuf {
     root.join("hab/sup/default/LOCK")
 }
 
-/// Why this process does not hold the lock. The first line is Habitat's, a second one names who
-/// holds it; the exit code is 86.
+/// Why this process does not hold the lock. The first line is Habitat's, a second one names the
+/// holders; the exit code is 86.
 #[derive(Debug)]
 pub(crate) struct LockError {
     path: PathBuf,
@@ -67,9 +67,10 @@ impl fmt::Display for LockError {
 impl Lock {
     /// Takes the lock and writes this process's id into the file.
     ///
-    /// The exclusive lock becomes a shared one when the id is written. That conversion lets go for
-    /// an instant, in which another launcher could slip in; it would write its own id before it
-    /// can be asked for, so the id is read again afterwards: who does not find its own gives up.
+    /// The exclusive lock becomes a shared one when the id is written. That conversion releases it
+    /// for an instant, in which another launcher could take it; that one would write its own id
+    /// before our shared lock is granted, so the id is read again afterwards: a process that does not
+    /// find its own gives up.
     pub(crate) fn acquire(root: &Path) -> Result<Lock, LockError> {
         let path = path(root);
         let attempt = || -> io::Result<Lock> {
@@ -106,7 +107,7 @@ impl Lock {
     }
 }
 
-/// Who holds the lock: by the kernel's list of locks, else the process that the file names.
+/// Holders of the lock: from the kernel's list of locks, else the process in the file.
 fn holders(path: &Path) -> Vec<Holder> {
     let own = std::process::id();
     let holder = |pid: u32| {
@@ -151,12 +152,12 @@ fn read_content(file: &mut File) -> io::Result<String> {
     Ok(text)
 }
 
-/// Why `hab sup term` ended nothing. The texts are Habitat's.
+/// Why `hab sup term` stopped nothing. The texts are Habitat's.
 #[derive(Debug)]
 pub enum TermError {
-    /// Nothing holds the lock, or the file cannot be used. Print it on stdout; exit code 0.
+    /// No process holds the lock, or the file is unusable. Print it on stdout; exit code 0.
     Lock(String),
-    /// The process was not to be signalled. Exit code 86.
+    /// The process could not be signalled. Exit code 86.
     Signal,
 }
 
@@ -173,7 +174,7 @@ impl fmt::Display for TermError {
 
 impl std::error::Error for TermError {}
 
-/// What `hab sup term` does: TERM to the launcher of this root, without waiting for its end.
+/// Implements `hab sup term`: sends TERM to the launcher of this root, without waiting for its end.
 ///
 /// # Errors
 /// See [`TermError`] for texts and exit codes.
@@ -213,8 +214,8 @@ mod tests {
         root
     }
 
-    /// Takes a lock that was released before. A process that another test has just forked holds it
-    /// too, until it executes its program.
+    /// Takes a lock that was released before. A process forked by another test also holds it until
+    /// it executes its program.
     fn acquire_released(root: &Path) {
         let patience = Instant::now() + Duration::from_secs(40);
         while let Err(error) = Lock::acquire(root) {
@@ -286,10 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn term_says_why_it_ended_nothing() {
+    fn term_reports_why_it_stopped_nothing() {
         let root = root();
         let file = path(root.path());
-        let reason = |root: &Path| term(root).expect_err("nobody there").to_string();
+        let reason = |root: &Path| term(root).expect_err("no launcher").to_string();
         let expected = |text: &str| format!("Supervisor not terminated: Lock file error -> {text}");
         let missing = format!("I/O error manipulating lock file '{}'", file.display());
         assert_eq!(reason(root.path()), expected(&missing));

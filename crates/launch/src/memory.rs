@@ -1,14 +1,14 @@
-//! Gives back memory that is not needed: program text that was used only while starting, and what
-//! the allocator keeps after a burst.
+//! Returns unneeded memory to the system: program text used only during the start, and free memory
+//! that the allocator keeps after a burst.
 //!
-//! A start reads options, files and certificates; afterwards a launcher or Supervisor runs a
-//! small part of its program for months. The kernel keeps the rest mapped, and counts it as
-//! resident, until memory is short. Dropping the mappings costs nothing that matters: the pages
-//! stay in the page cache, and one that is needed again is mapped again by a minor fault.
+//! A start reads options, files and certificates; afterwards a launcher or Supervisor runs a small
+//! part of its program for months. The kernel keeps the rest mapped, and counts it as resident,
+//! until memory is short. Dropping the mappings is cheap: the pages stay in the page cache, and a
+//! needed one is mapped again by a minor fault.
 
 use std::fs;
 
-/// Drops the mappings of all program text, that of shared libraries too.
+/// Drops the mappings of all program text, including that of shared libraries.
 ///
 /// Only mappings that may be executed and not written: no code of ours changes text, so their
 /// pages are those of the files.
@@ -23,9 +23,9 @@ pub fn release_text() {
     }
 }
 
-/// Keeps the allocator from giving every thread an arena of its own. Threads that read files in a
-/// burst come by the hundred and go again; what each leaves in its arena stays resident. To be
-/// called before there are threads. Does nothing with an allocator other than glibc's.
+/// Limits the number of the allocator's arenas. Threads that read files in a burst come by the
+/// hundred and go again; the remains in each one's arena would stay resident. Call it before there
+/// are threads. Does nothing with an allocator other than glibc's.
 pub fn limit_arenas() {
     // SAFETY: changes a number that is read when a thread allocates for the first time. A value
     // that is refused changes nothing.
@@ -33,8 +33,8 @@ pub fn limit_arenas() {
     let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
 }
 
-/// Gives the free pages of the heap back to the system. glibc returns only what lies at the end of
-/// an arena: one small object there keeps all the memory of a burst resident. Takes less than a
+/// Returns the free pages of the heap to the system. By itself glibc returns only the end of an
+/// arena: one small object there keeps all the memory of a burst resident. Takes less than a
 /// millisecond for a heap of 50 MB. Does nothing with an allocator other than glibc's.
 pub fn release_heap() {
     // SAFETY: takes the allocator's own locks and touches only memory that is not allocated.
@@ -42,11 +42,11 @@ pub fn release_heap() {
     let _ = unsafe { libc::malloc_trim(0) };
 }
 
-/// Arenas of the allocator: two, so that the Supervisor's task does not wait for a worker.
+/// Number of arenas: two, so that the Supervisor's task does not wait for a worker.
 #[cfg(target_env = "gnu")]
 const ARENAS: libc::c_int = 2;
 
-/// Address and length of each mapping of a file that may be executed and not written.
+/// Address and length of each executable and read-only mapping of a file.
 fn text_mappings(maps: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     maps.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();
@@ -80,7 +80,7 @@ mod tests {
 
     #[cfg(target_env = "gnu")]
     #[test]
-    fn free_pages_between_used_ones_are_given_back() {
+    fn free_pages_between_used_ones_are_returned() {
         let resident_kb = || {
             let status = fs::read_to_string("/proc/self/status").expect("our own");
             let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_runs_on_after_its_text_was_given_back() {
+    fn the_program_keeps_running_after_its_text_was_released() {
         release_text();
         assert_eq!((1..=10).sum::<u32>(), 55);
     }

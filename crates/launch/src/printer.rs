@@ -1,12 +1,12 @@
-//! The launcher's stdout and stderr, which must never stop the launcher.
+//! The launcher's stdout and stderr, which must never block the launcher.
 //!
-//! A slow reader slows the services down, as a pipe would: while more than [`HIGH_BYTES`] wait,
-//! their pipes are left unread ([`Printer::is_congested`]). A reader that takes nothing for
-//! [`STALL`] is given up: from then on services are not slowed down any more; [`SPARE_BYTES`] are
-//! kept for it, further lines are dropped and counted, and the count is printed when it reads again.
-//! An output that is closed or fails loses its lines in the same way.
+//! A slow reader slows the services down, like a pipe: while more than [`HIGH_BYTES`] wait, their
+//! pipes are not read ([`Printer::is_congested`]). After [`STALL`] without progress a reader counts
+//! as stalled: services are not slowed down any more, [`SPARE_BYTES`] are kept for the reader,
+//! further lines are dropped and counted, and the count is printed when it reads again. An output
+//! that is closed or fails loses its lines in the same way.
 //!
-//! A file is slow when its disk is, and then blocks whoever writes: a thread writes to it
+//! A file is slow when its disk is, and then blocks its writer: a thread writes to it
 //! ([`FileWriter`]).
 
 use std::fs::{File, OpenOptions};
@@ -25,20 +25,19 @@ use crate::file_writer::{FileWriter, Written};
 use crate::line::{self, Level, Line, Style};
 use crate::wire::Stream;
 
-/// As much may wait before services are slowed down.
+/// Waiting bytes before services are slowed down.
 const HIGH_BYTES: usize = 64 * 1024;
-/// More never waits. Above [`HIGH_BYTES`] come only lines of the launcher itself and those of one
-/// last read, which are fewer even with the longest preambles.
+/// Limit of waiting bytes. Above [`HIGH_BYTES`] there are only lines of the launcher itself and
+/// those of one last read, which are fewer even with the longest preambles.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// As much is kept for a reader that was given up: a disk that is busy for some seconds costs no
-/// line.
+/// Bytes kept for a stalled reader: a disk that is busy for some seconds loses no line.
 const SPARE_BYTES: usize = 1024 * 1024;
-/// A reader that takes nothing for so long is given up.
+/// Time without progress after which a reader counts as stalled.
 const STALL: Duration = Duration::from_secs(1);
-/// Bytes the kernel writes into a pipe as a whole (pipe(7)): lines of ours and of the Supervisor,
-/// which shares the output, do not mix as long as they are within.
+/// Bytes that the kernel writes into a pipe atomically (pipe(7)): lines of the launcher and of the
+/// Supervisor, which share the output, do not mix up to this length.
 const WHOLE_BYTES: usize = libc::PIPE_BUF;
-/// Handed over at once to the thread that writes a file, which takes any number of bytes whole.
+/// Bytes handed over at once to the thread that writes a file, which writes any number of bytes.
 const HANDOVER_BYTES: usize = 64 * 1024;
 
 /// Both outputs and the style of lines.
@@ -72,13 +71,13 @@ impl Printer {
         self.stdout.flush(self.style);
     }
 
-    /// A line that a service printed. Call [`Printer::flush`] after the last of a bunch.
+    /// A line of a service. Call [`Printer::flush`] after the last of a batch.
     pub(crate) fn service(&mut self, stream: Stream, group: &str, text: &str) {
         let style = self.style;
         self.output(stream).line(style, Line::printed(group, None, stream, text));
     }
 
-    /// A line that the Supervisor printed, as it is. Call [`Printer::flush`] after the last.
+    /// A line of the Supervisor, unchanged. Call [`Printer::flush`] after the last.
     pub(crate) fn supervisor(&mut self, stream: Stream, line: &str) {
         let output = self.output(stream);
         output.push(line);
@@ -107,7 +106,7 @@ impl Printer {
         self.stdout.flush(self.style);
     }
 
-    /// Writes what the outputs take now.
+    /// Writes as much as the outputs accept now.
     pub(crate) fn flush(&mut self) {
         self.stdout.flush(self.style);
         self.stderr.flush(self.style);
@@ -122,12 +121,12 @@ impl Printer {
         output.waiting.len() > HIGH_BYTES && !output.given_up
     }
 
-    /// What to wait for before more can be written.
+    /// Events to wait for before more can be written.
     pub(crate) fn pending(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         [&self.stdout, &self.stderr].into_iter().filter_map(Output::awaited)
     }
 
-    /// When a stalled output is to be given up.
+    /// Time when a stalled output is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         [&self.stdout, &self.stderr]
             .into_iter()
@@ -136,15 +135,16 @@ impl Printer {
             .min()
     }
 
-    /// Gives up what is stalled for too long.
+    /// Marks outputs as stalled after their time limit.
     pub(crate) fn on_time(&mut self, now: Instant) {
         for output in [&mut self.stdout, &mut self.stderr] {
             output.given_up |= output.stalled_since.is_some_and(|since| now >= since + STALL);
         }
     }
 
-    /// Writes the rest before the end, at most for as long as a stall. A thread that a hanging disk
-    /// holds keeps the process from being collected until the disk answers, after everything ended.
+    /// Writes the rest before the end, at most for as long as a stall. A thread blocked by a
+    /// hanging disk keeps the process from being reaped until the disk answers, after everything
+    /// ended.
     pub(crate) fn finish(&mut self) {
         let end = Instant::now() + STALL;
         loop {
@@ -168,13 +168,13 @@ impl Printer {
     }
 }
 
-/// One of the two.
+/// One of the two outputs.
 #[derive(Debug)]
 struct Output {
     sink: Sink,
     is_terminal: bool,
     is_journal: bool,
-    /// Whole lines, but for the first that may be half written.
+    /// Whole lines, except the first, which may be partially written.
     waiting: Vec<u8>,
     stalled_since: Option<Instant>,
     given_up: bool,
@@ -206,7 +206,7 @@ impl Output {
         self.push(&line::format_text(style, line::LAUNCHER, Level::Error, text));
     }
 
-    /// The style as it is here.
+    /// The style for this output.
     fn style(&self, style: Style) -> Style {
         Style { journal: self.is_journal, ..style.on(self.is_terminal) }
     }
@@ -220,7 +220,7 @@ impl Output {
         }
     }
 
-    /// The descriptor that says when there is something to do, if there will be.
+    /// The descriptor that signals when there is work, if any.
     fn awaited(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.sink.way {
             Way::Thread(writer) => (writer.is_busy() || !self.waiting.is_empty())
@@ -229,7 +229,7 @@ impl Output {
         }
     }
 
-    /// Takes in what the thread has written.
+    /// Applies the results of the thread.
     fn settle(&mut self) {
         if let Way::Thread(writer) = &self.sink.way
             && let Some(Written { lost_lines }) = writer.take_result()
@@ -267,14 +267,14 @@ impl Output {
                 Ok(count) if count > 0 => {
                     done += count;
                     self.stalled_since = None;
-                    // what a thread was given may still fail
+                    // a batch given to a thread may still fail
                     self.sink.failed &= matches!(self.sink.way, Way::Thread(_));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => {
-                    // gone or full: nothing that waits can be written, later lines try again
+                    // gone or full: no waiting byte can be written, later lines try again
                     let lost = rest.iter().filter(|b| **b == b'\n').count();
                     self.dropped_lines += lost as u64;
                     self.sink.failed = true;
@@ -292,7 +292,7 @@ impl Output {
     }
 }
 
-/// As many whole lines as fit into this many bytes, at least one line.
+/// As many whole lines as fit into `most` bytes, at least one line.
 fn chunk_len(bytes: &[u8], most: usize) -> usize {
     let head = &bytes[..bytes.len().min(most)];
     let line_end = |bytes: &[u8]| bytes.iter().position(|b| *b == b'\n').map(|at| at + 1);
@@ -302,8 +302,8 @@ fn chunk_len(bytes: &[u8], most: usize) -> usize {
     }
 }
 
-/// How to write to an output without waiting. Its own flags stay as they are: they belong to
-/// everybody who shares it (the Supervisor, the shell).
+/// How to write to an output without blocking. Its flags are not changed: they belong to all
+/// processes that share it (the Supervisor, the shell).
 #[derive(Debug)]
 struct Sink {
     stream: Stream,
@@ -313,15 +313,15 @@ struct Sink {
 
 #[derive(Debug)]
 enum Way {
-    /// A file: by a thread.
+    /// A file: through a thread.
     Thread(FileWriter),
-    /// A file where the system gives no thread.
+    /// A file when the system provides no thread.
     Direct,
-    /// A socket: send without waiting.
+    /// A socket: send without blocking.
     Socket,
-    /// A pipe or terminal, opened a second time with flags of its own.
+    /// A pipe or terminal, reopened with separate flags.
     Reopened(OwnedFd),
-    /// The same where opening is not allowed: ask first, then write little.
+    /// A pipe or terminal that cannot be reopened: poll first, then write little.
     Ask,
 }
 
@@ -371,7 +371,7 @@ impl Sink {
                 if rustix::event::poll(&mut fds, Some(&none))? == 0 {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
-                // a pipe that is writable takes so much without waiting
+                // a writable pipe accepts this much without blocking
                 rustix::io::write(fd, &bytes[..bytes.len().min(WHOLE_BYTES)])?
             }
         };

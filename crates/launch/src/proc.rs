@@ -1,20 +1,20 @@
-//! What `/proc` tells about processes: enough to know one again, and to find those of a group.
+//! Facts of processes in `/proc`: enough to recognise one, and to find those of a group.
 
 use std::fs;
 
-/// What matters of `/proc/PID/stat`.
+/// The needed fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// Process group.
     pub(crate) group: u32,
     /// Clock ticks since boot at its start.
     pub(crate) start_ticks: u64,
-    /// It ended and waits to be collected: nothing of it can run any more.
+    /// It ended and was not reaped: it cannot run any more.
     pub(crate) ended: bool,
 }
 
 impl Stat {
-    /// Of a process; `None` when there is none of this id.
+    /// The fields of a process; `None` when it does not exist.
     pub(crate) fn of(pid: u32) -> Option<Stat> {
         parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
@@ -39,7 +39,7 @@ pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
     Stat::of(pid).filter(|stat| !stat.ended).map(|stat| stat.start_ticks)
 }
 
-/// All processes that can be seen.
+/// All visible processes.
 pub(crate) fn all() -> impl Iterator<Item = (u32, Stat)> {
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers.filter_map(|entry| {
@@ -55,25 +55,25 @@ pub(crate) fn real_user(pid: u32) -> Option<u32> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The name of a process, as `ps -o comm` shows it, fit for a line of output.
+/// The name of a process, as in `ps -o comm`, escaped for a line of output.
 pub(crate) fn name(pid: u32) -> String {
     let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = String::from_utf8_lossy(&name);
     name.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// Processes and threads started since boot; `None` where `/proc` does not say.
+/// Processes and threads started since boot; `None` without that information in `/proc`.
 pub(crate) fn forks() -> Option<u64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines().find_map(|line| line.strip_prefix("processes "))?.trim().parse().ok()
 }
 
-/// Process ids begin anew after this many; `None` where `/proc` does not say.
+/// Number of process ids before they are reused; `None` without that information in `/proc`.
 pub(crate) fn pid_max() -> Option<u64> {
     fs::read_to_string("/proc/sys/kernel/pid_max").ok()?.trim().parse().ok()
 }
 
-/// Identifies this run of the kernel; empty where `/proc` does not say.
+/// Identifies this run of the kernel; empty without that information in `/proc`.
 pub(crate) fn boot_id() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.trim().to_owned()

@@ -1,4 +1,4 @@
-//! Which file this program is, and becoming the launcher.
+//! The path of this program, and becoming the launcher.
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -12,9 +12,9 @@ use std::process::Command;
 use crate::line::LAUNCHER;
 use crate::{LAUNCHER_ARG, PROGRAM_VAR, shebang};
 
-/// Replaces this process by the launcher, which passes `args` on to the Supervisor.
+/// Replaces this process by the launcher, which passes `args` to the Supervisor.
 ///
-/// Returns only when that fails, with the reason. Nothing has happened then.
+/// Returns only on failure, with the reason. Nothing has changed then.
 #[must_use]
 pub fn exec_launcher(args: impl IntoIterator<Item = OsString>) -> io::Error {
     let program = match first_resolved() {
@@ -29,8 +29,8 @@ pub fn exec_launcher(args: impl IntoIterator<Item = OsString>) -> io::Error {
         .exec()
 }
 
-/// The path by which this program was called, before links are followed: when the file or a link
-/// on the way is replaced by a newer release, the next start by this path takes that one.
+/// The path with which this program was called, before links are resolved: when the file or a link
+/// on the path is replaced by a newer release, the next start uses that one.
 fn first_resolved() -> io::Result<PathBuf> {
     let exact = env::current_exe()?;
     let called = env::args_os().next().unwrap_or_default();
@@ -49,7 +49,7 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The program for the Supervisor, as [`exec_launcher`] found it.
+/// The program for the Supervisor, as determined by [`exec_launcher`].
 fn known() -> io::Result<PathBuf> {
     match env::var_os(PROGRAM_VAR).filter(|path| !path.is_empty()) {
         Some(path) => Ok(PathBuf::from(path)),
@@ -68,10 +68,10 @@ pub(crate) fn of_supervisor() -> io::Result<PathBuf> {
     Ok(found.unwrap_or_else(|| PathBuf::from(named)))
 }
 
-/// Names this process (`ps -o comm`); at most 15 bytes show.
+/// Sets the name of this process (`ps -o comm`); at most 15 bytes are visible.
 pub fn name_process(name: &str) {
     if let Ok(name) = CString::new(OsStr::new(name).as_encoded_bytes()) {
-        // only looks depend on it
+        // purely cosmetic
         let _ = rustix::thread::set_name(&name);
     }
 }

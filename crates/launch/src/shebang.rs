@@ -1,14 +1,14 @@
-//! What to execute instead when the kernel refuses a script.
+//! Replacements for scripts that the kernel refuses to execute.
 //!
 //! A script whose `#!` program does not exist is run by a program of that base name in the child's
-//! PATH; a file without `#!` by the shell (reference: services §6.4).
+//! PATH; a file without `#!` is run by the shell (reference: services §6.4).
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The kernel reads as much of the first line.
+/// The kernel reads this much of the first line.
 const HEAD_BYTES: usize = 256;
 /// The shell of files without `#!`.
 const SHELL: &str = "/bin/sh";
@@ -18,14 +18,15 @@ const SHELL: &str = "/bin/sh";
 pub(crate) struct Fallback {
     /// The interpreter.
     pub(crate) program: PathBuf,
-    /// What goes before the script's own arguments: the argument of the `#!` line and the script.
+    /// Arguments before the script's own: the argument of the `#!` line and the script.
     pub(crate) args: Vec<OsString>,
     /// A line for the operator, when the package should be repaired.
     pub(crate) notice: Option<String>,
 }
 
-/// For an exec of `script` that failed with `errno`: another way, or a text that says why there is
-/// none (`None`: nothing to add to the error itself). `path` is PATH of the child's environment.
+/// For a failed exec of `script` with `errno`: another way to run it, or a text with the reason why
+/// there is none (`None`: nothing to add to the error itself). `path` is PATH of the child's
+/// environment.
 pub(crate) fn find(
     script: &Path,
     errno: i32,
@@ -94,7 +95,7 @@ fn read_head(script: &Path) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// Interpreter and its one argument, cut as Linux does: at the first blank, blanks around trimmed.
+/// Interpreter and its one argument, split as in Linux: at the first blank, trimmed.
 pub(crate) fn parse(head: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
     let line = head.strip_prefix(b"#!")?;
     let line = line.split(|b| *b == b'\n').next()?;
@@ -109,8 +110,8 @@ pub(crate) fn parse(head: &[u8]) -> Option<(PathBuf, Option<OsString>)> {
     Some((PathBuf::from(OsStr::from_bytes(program)), argument))
 }
 
-/// First file of that name in PATH. Relative entries are left out: they would depend on where the
-/// launcher was started.
+/// First file of that name in PATH. Skips relative entries: they would depend on the launcher's
+/// working directory.
 pub(crate) fn search(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     std::env::split_paths(path?)
         .filter(|dir| dir.is_absolute())
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_cut_as_the_kernel_cuts_it() {
+    fn the_first_line_is_split_as_in_the_kernel() {
         let some = |p: &str, a: Option<&str>| Some((p.to_owned(), a.map(str::to_owned)));
         assert_eq!(parsed("#!/bin/sh\nx"), some("/bin/sh", None));
         assert_eq!(

@@ -1,11 +1,11 @@
-//! Signals as a descriptor to poll: blocked for the whole process, read when they come.
+//! Signals as a descriptor to poll: blocked for the whole process, read when they arrive.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// Signals the launcher acts on.
 const ACTED_ON: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
-/// Signals it takes and does nothing about (reference: services §1.4).
+/// Signals it receives and ignores (reference: services §1.4).
 const IGNORED: [i32; 4] = [libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
 /// The descriptor.
@@ -21,8 +21,8 @@ impl AsFd for Signals {
 }
 
 impl Signals {
-    /// Blocks the signals from now on. SIGPIPE is ignored, so that a write to a closed pipe is an
-    /// error and not the end.
+    /// Blocks the signals. Ignores SIGPIPE, so that a write to a closed pipe is an error and does
+    /// not end the process.
     pub(crate) fn block() -> io::Result<Signals> {
         // SAFETY: plain system calls on a local signal set, initialised by sigemptyset before it
         // is read; the new descriptor is owned by nobody else.
@@ -35,7 +35,7 @@ impl Signals {
             if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
-            // an ignored child signal would make the kernel reap children behind our back
+            // an ignored child signal would make the kernel reap children automatically
             libc::signal(libc::SIGCHLD, libc::SIG_DFL);
             libc::signal(libc::SIGPIPE, libc::SIG_IGN);
             let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
@@ -47,7 +47,7 @@ impl Signals {
         }
     }
 
-    /// The next signal that came, `None` when there is no more.
+    /// The next pending signal, `None` when there is none.
     pub(crate) fn next(&self) -> Option<i32> {
         let mut info = [0_u8; size_of::<libc::signalfd_siginfo>()];
         match rustix::io::read(&self.fd, &mut info) {

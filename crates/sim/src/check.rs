@@ -1,4 +1,4 @@
-//! What must hold after each step, and what is counted because it may happen.
+//! Invariants checked after each step, and counters of events that are allowed.
 
 use std::collections::BTreeMap;
 
@@ -14,33 +14,33 @@ use crate::{
 /// A view counts as stable when it did not change for this long, in milliseconds.
 const STABLE_MS: u64 = 30_000;
 
-/// A member that came back, or a network that was healed, is given this long before a death
-/// that others had in mind counts as wrong, in milliseconds.
+/// Time that a member that came back, or a healed network, gets before a death that others had
+/// planned counts as wrong, in milliseconds.
 const GRACE_MS: u64 = 15_000;
 
 /// Counts and violations of a run.
 #[derive(Debug, Default)]
 pub struct Checks {
-    /// What must not happen, with the time at which it did.
+    /// Violated invariants, with their time.
     pub violations: Vec<String>,
-    /// A running and reachable member was declared dead by somebody.
+    /// A running and reachable member was confirmed as dead.
     pub false_confirmations: u64,
-    /// The same, of a member that was cut off or paused.
+    /// A member that was cut off or paused was confirmed as dead.
     pub confirmations_while_cut: u64,
-    /// Dead members declared dead.
+    /// Dead members confirmed as dead.
     pub true_confirmations: u64,
-    /// Members suspected by a probe of their own failing.
+    /// Members suspected after a failed probe.
     pub suspicions: u64,
     /// Times that two members led one group in one term.
     pub double_leaders: u64,
-    /// Who leads which group in which term, by its own word.
+    /// The group and term that each member leads, by its own state.
     leading: BTreeMap<usize, (String, u64)>,
 }
 
-/// What honest members believe that is not so.
+/// Wrong beliefs of honest members.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Wrong {
-    /// Pairs where one does not believe the other, which runs, to be alive.
+    /// Pairs where one does not believe that the other, running one is alive.
     pub doubts: usize,
     /// The longest member list.
     pub listed: usize,
@@ -51,10 +51,10 @@ pub struct Wrong {
     pub leaders: usize,
 }
 
-/// What lies did.
+/// The effect of lies.
 #[derive(Debug, Default)]
 pub struct Harm {
-    /// Somebody lies in this run.
+    /// A member lies in this run.
     pub lied: bool,
     /// The members that lie.
     pub liars: Vec<usize>,
@@ -67,13 +67,13 @@ pub struct Harm {
 }
 
 impl World {
-    /// Looks at a member after each of its steps.
+    /// Checks a member after each of its steps.
     pub fn check_member(&mut self, number: usize) {
         let node = &mut self.nodes[number];
         let Some(ring) = &node.ring else { return };
         if ring.incarnation() < node.incarnation {
             let was = node.incarnation;
-            self.violate(&format!("member {number}: incarnation fell from {was}"));
+            self.violate(&format!("member {number}: incarnation decreased from {was}"));
         } else {
             node.incarnation = ring.incarnation();
         }
@@ -113,7 +113,7 @@ impl World {
         for rival in rivals {
             self.checks.double_leaders += 1;
             let reachable = self.net.connects(number, rival);
-            // whoever may send anything may name leaders
+            // a liar may name any leaders
             let told = !self.harm.lied;
             if told && reachable && self.is_stable(number) && self.is_stable(rival) {
                 let (group, term) = &leads;
@@ -128,7 +128,7 @@ impl World {
         self.nodes[number].changed_at.plus_ms(STABLE_MS) <= self.now
     }
 
-    /// Somebody declared a member dead.
+    /// A member confirmed another one as dead.
     pub fn count_confirmation(&mut self, by: usize, about: usize) {
         let alive = self.nodes[about].ring.is_some();
         let returned_at = self.nodes[about].paused_until.max(self.healed_at);
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// Notes something that must not happen.
+    /// Records a violation.
     pub fn violate(&mut self, what: &str) {
         self.trace(|| format!("VIOLATION {what}"));
         let at = self.now.0 / 1000;
@@ -151,8 +151,8 @@ impl World {
         }
     }
 
-    /// True when all that run and have the ring's key list each other as alive, and nobody else.
-    /// Those with another key may be several rings that do not know each other.
+    /// True when all running members with the ring's key list each other as alive, and no others.
+    /// Those with another key may form several separate rings.
     #[must_use]
     pub fn all_agree(&self) -> bool {
         let members = || self.nodes.iter().filter(|node| node.ring.is_some() && !node.wrong_key);
@@ -163,7 +163,7 @@ impl World {
         })
     }
 
-    /// True when all that run name the same leader of a group, in the same term.
+    /// True when all running members have the same leader of a group, in the same term.
     #[must_use]
     pub fn one_leader(&self, group: &str) -> bool {
         let mut seen = None;
@@ -181,7 +181,7 @@ impl World {
         true
     }
 
-    /// The latest term of all elections that anybody knows.
+    /// The latest term of all known elections.
     #[must_use]
     pub fn last_term(&self) -> Option<u64> {
         let rings = self.nodes.iter().filter_map(|node| node.ring.as_ref());
@@ -192,8 +192,7 @@ impl World {
         terms.max()
     }
 
-    /// Who sees which election of a group: member (`*` when it takes part), candidate, term,
-    /// status.
+    /// The views of a group's election: member (`*` when it participates), candidate, term, status.
     #[must_use]
     pub fn views_of(&self, group: &str) -> String {
         let mut views: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -218,7 +217,7 @@ impl World {
         format!("{views:#?}")
     }
 
-    /// Members that some others do not see alive.
+    /// Members that some others do not list as alive.
     #[must_use]
     pub fn disagreements(&self) -> String {
         let mut lines = Vec::new();
@@ -245,7 +244,7 @@ impl World {
         lines.join("; ")
     }
 
-    /// Counts what the members believe that is not so.
+    /// Counts wrong beliefs of the members.
     pub fn count_harm(&mut self) {
         let mut wrong = Wrong::default();
         let honest = |number: &usize| {

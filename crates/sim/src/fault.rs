@@ -1,4 +1,4 @@
-//! What goes wrong, or is done, at a point in time.
+//! Faults and other actions at a point in time.
 
 use std::sync::Arc;
 
@@ -6,42 +6,42 @@ use roost_ring::{Command, OwnService, SysInfo};
 
 use crate::{World, liar::Lie};
 
-/// How long a member goes on answering after it said that it leaves.
+/// Time that a member continues to answer after it has announced that it leaves.
 const LEAVING_MS: u64 = 3_000;
 
-/// Something that happens to the world. Members are named by number.
+/// A fault or action. Members are given by number.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// A member writes its data file.
     Save(usize),
-    /// A member ends without a word; what is on its disk stays.
+    /// A member crashes; its disk stays.
     Crash(usize),
-    /// A member starts with what is on its disk.
+    /// A member starts with the state on its disk.
     Start(usize),
-    /// A member stands still for so many milliseconds; what arrives waits.
+    /// A member is paused for this many milliseconds; its messages wait.
     Pause(usize, u64),
-    /// A member leaves on purpose, and ends a little later.
+    /// A member leaves intentionally, and ends a little later.
     Leave(usize),
-    /// A member that left ends for good.
+    /// A member that left ends permanently.
     End(usize),
-    /// A member is on another side of a partition from now on.
+    /// A member moves to another side of a partition.
     Side(usize, u8),
-    /// What the first member sends does not reach the second from now on.
+    /// Messages of the first member no longer reach the second.
     Cut(usize, usize),
     /// All partitions and cuts end.
     Heal,
-    /// A member starts again with the right ring key, and with the data file it has.
+    /// A member restarts with the right ring key, and with its data file.
     Rekey(usize),
     /// A member starts a service, or changes it.
     Publish(usize),
-    /// One more member starts, which nobody knows.
+    /// One more, unknown member starts.
     Join,
-    /// A member, or somebody with the number after the last, lies.
+    /// A member, or a stranger with the number after the last, lies.
     Lie(usize, Lie),
 }
 
 impl World {
-    /// Lets a fault happen now.
+    /// Applies a fault now.
     pub(crate) fn apply(&mut self, fault: Fault) {
         self.trace(|| format!("FAULT {fault:?}"));
         match fault {
@@ -59,7 +59,7 @@ impl World {
             Fault::Leave(node) => self.leave(node),
             Fault::End(node) => self.nodes[node].ring = None,
             Fault::Side(node, side) => {
-                // for those who are on the same side from now on this is healing
+                // for members on the same side this is a heal
                 self.healed_at = self.now;
                 self.net.put_on_side(node, side);
             }
@@ -88,8 +88,8 @@ impl World {
         }
     }
 
-    /// A member says goodbye and ends for good: of its own will, or because it learnt of its
-    /// departure.
+    /// A member announces that it leaves, and ends permanently: intentionally, or because it learnt
+    /// of its departure.
     pub(crate) fn leave(&mut self, node: usize) {
         if self.nodes[node].ring.is_some() && !self.nodes[node].gone {
             self.nodes[node].gone = true;
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// Puts five members into each of `groups` groups, which begin to elect leaders.
+    /// Puts five members into each of `groups` groups, which start to elect leaders.
     pub fn start_groups(&mut self, groups: usize) {
         self.groups = groups;
         let members = self.nodes.len();

@@ -1,5 +1,5 @@
-//! Members that lie. A liar is a member like others, which answers and gossips as it should; its
-//! lies come on top, built of what the wire allows anybody who has the ring key.
+//! Members that lie. A liar is a member like others, which answers and gossips correctly; its lies
+//! are additional messages, built from what the wire allows any holder of the ring key.
 
 use std::net::Ipv4Addr;
 
@@ -19,11 +19,11 @@ use crate::{
 
 /// Package that forged services name.
 pub const FORGED_PACKAGE: &str = "forged/lie/6.6.6/20250101000000";
-/// How many members or services one lie invents.
+/// Number of members or services that one lie invents.
 const INVENTED: u32 = 20;
-/// Who is lied to at once.
+/// Number of members that receive a lie at once.
 const LISTENERS: usize = 3;
-/// Messages that are kept to be sent again.
+/// Messages kept for replay.
 const RECORDED_MAX: usize = 512;
 
 /// Kinds of lies.
@@ -36,27 +36,28 @@ pub enum Lie {
     Confirmed,
     /// Another member is Departed.
     Departed,
-    /// Another member is not alive, in an incarnation that leaves it none that is higher.
+    /// Another member is not alive, in the highest possible incarnation, which it cannot exceed.
     Highest,
     /// Another member is alive in a new incarnation, at the liar's address.
     Hijack,
     /// A PING in the name of another member.
     Impersonate,
-    /// An answer in the name of another member, perhaps a dead one, as if it was relayed.
+    /// An answer in the name of another member, perhaps a dead one, as if it were relayed.
     Vouch,
     /// Another member's goodbye.
     Goodbye,
     /// Another member's service in a new incarnation, with other content.
     Service,
-    /// The liar is a candidate with the greatest suitability and everybody's vote.
+    /// The liar is a candidate with the greatest suitability and the votes of all members.
     Candidate,
-    /// An election is over that nobody voted in: the liar, another member or nobody won it.
+    /// An election that had no votes is finished: the winner is the liar, another member or a
+    /// stranger.
     Finished,
-    /// Another member was departed by hand.
+    /// Another member was departed manually.
     Departure,
-    /// Something heard before, in the name of whoever sent it.
+    /// A recorded message, in the name of its sender.
     Replay,
-    /// Something heard before, with a few bytes changed.
+    /// A recorded message, with a few bytes changed.
     Garble,
     /// Members that do not exist.
     Invent,
@@ -64,7 +65,7 @@ pub enum Lie {
     InventServices,
 }
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Debug, Clone)]
 pub enum Message {
     /// A datagram.
@@ -73,11 +74,11 @@ pub enum Message {
     Gossip(Bytes),
 }
 
-/// What was heard on the network: who sent it, and what.
+/// A recorded message and its sender.
 pub type Recorded = (usize, Message);
 
 impl World {
-    /// Keeps a message for liars.
+    /// Records a message for liars.
     pub(crate) fn record(&mut self, from: usize, message: impl FnOnce() -> Message) {
         if self.recording {
             if self.recorded.len() == RECORDED_MAX {
@@ -87,7 +88,7 @@ impl World {
         }
     }
 
-    /// Somebody lies to a few members.
+    /// Sends a lie to a few members.
     pub(crate) fn lie(&mut self, by: usize, lie: Lie) {
         let Some(about) = self.another(by) else { return };
         let listeners: Vec<usize> = (0..self.nodes.len())
@@ -159,7 +160,7 @@ impl World {
         }
     }
 
-    /// A member that does not exist, where nobody is.
+    /// A member that does not exist, at an address without one.
     fn invented(&mut self) -> Member {
         Member {
             id: MemberId::from_bits(self.random.random()),
@@ -173,7 +174,7 @@ impl World {
         }
     }
 
-    /// Says how a member is, as a rumor or along with a PING.
+    /// Sends the health of a member, as a rumor or along with a PING.
     fn slander(&mut self, by: usize, to: usize, member: Member, health: Health) {
         let membership = Membership { member, health };
         if self.random.random_bool(0.5) {
@@ -217,7 +218,7 @@ impl World {
         let (Message::Datagram(bytes) | Message::Gossip(bytes)) = &message;
         let mut bytes = bytes.clone();
         if garbled {
-            // inside the envelope, or else a key would notice
+            // inside the envelope, as a key would detect it otherwise
             let envelope = Envelope::new(self.key.clone());
             let Ok(payload) = envelope.unwrap(&bytes) else { return };
             let mut payload = payload.to_vec();

@@ -1,19 +1,19 @@
-//! Simulates rings: many [`roost_ring::Ring`]s, the very code that runs in a Supervisor, on one
-//! heap of events ordered by time. Clocks, network and disks are replaced; a run is its scenario
-//! and its seed.
+//! Simulates rings: many [`roost_ring::Ring`]s, the same code as in a Supervisor, on one heap of
+//! events ordered by time. Clocks, network and disks are replaced; a run is determined by its
+//! scenario and its seed.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `scenario`, `scenarios/*.toml` | what is set up, what goes wrong, what is expected |
+//! | `scenario`, `scenarios/*.toml` | setup, faults and expectations |
 //! | `play` | plays a scenario and reports |
-//! | `world` | the heap, the members, what happens to them step by step |
+//! | `world` | the heap, the members, their steps |
 //! | `node` | one member: ring, disk, clock, whether it runs |
 //! | `net` | loss, delay, duplication, reordering, partitions, one-way cuts |
-//! | `fault` | what goes wrong when: crashes, pauses, cuts, lies |
-//! | `liar` | what members say that lie |
-//! | `check` | what must always hold, and what is counted |
-//! | `watch` | how long news take to each member |
-//! | `report`, `trace` | figures of a run; a line for everything that happens |
+//! | `fault` | faults: crashes, pauses, cuts, lies |
+//! | `liar` | messages of liars |
+//! | `check` | invariants and counters |
+//! | `watch` | time until each member learns of news |
+//! | `report`, `trace` | results of a run; a line for each event |
 
 #![forbid(unsafe_code)]
 

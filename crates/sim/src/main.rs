@@ -5,36 +5,36 @@ use std::{io::Write, process::ExitCode, time::Instant};
 use clap::{CommandFactory, FromArgMatches, Parser};
 use sim::{SCENARIOS, Scenario, Wishes};
 
-/// Simulates a ring of Supervisors: the code that runs in them, with clocks, network and disks
-/// replaced. A run follows from its scenario, its seed and nothing else.
+/// Simulates a ring of Supervisors: their real code, with clocks, network and disks replaced. A run
+/// is determined by its scenario and its seed alone
 #[derive(Debug, Parser)]
 #[command(name = "sim")]
 struct Options {
-    /// A scenario of the list below, or a file that holds one and whose name ends in .toml
+    /// A scenario of the list below, or a file that contains one and whose name ends in .toml
     #[arg(long, default_value = "chaos", value_name = "NAME|FILE")]
     scenario: String,
-    /// Members of the ring [default: as the scenario says]
+    /// Members of the ring [default: that of the scenario]
     #[arg(long)]
     members: Option<usize>,
-    /// Where all chance comes from [default: as the scenario says, else 1]
+    /// Seed of all randomness [default: that of the scenario, else 1]
     #[arg(long)]
     seed: Option<u64>,
     /// Runs this many seeds, from --seed on
     #[arg(long, default_value_t = 1)]
     runs: u64,
-    /// Length of the main part; times in the scenario are stretched to it [default: as the
-    /// scenario says]
+    /// Length of the main part; times in the scenario are scaled to it [default: that of the
+    /// scenario]
     #[arg(long)]
     seconds: Option<f64>,
-    /// Prints a line for everything that happens
+    /// Prints a line for each event
     #[arg(long)]
     trace: bool,
-    /// Prints only runs that fail, and how many did
+    /// Prints only failed runs, and their number
     #[arg(long)]
     quiet: bool,
 }
 
-/// What `--help` says below the options.
+/// The text of `--help` below the options.
 fn below_help() -> String {
     let mut text = String::from("Scenarios:\n");
     for (name, file) in SCENARIOS {
@@ -45,12 +45,12 @@ fn below_help() -> String {
         "\nIn a trace: seconds, then '3 -> 5' for a datagram from member 3 to member 5 with what \
          it says about members, '3 => 5' for rumors over a connection, '3:' for what member 3 \
          noticed, FAULT for what the scenario lets happen. 'Suspect in 2' is a health in \
-         incarnation 2.\n\nThe exit code is 1 when something happened that must not.",
+         incarnation 2.\n\nThe exit code is 1 when an invariant was violated.",
     );
     text
 }
 
-/// The most memory that this process had, in MB, as Linux tells it.
+/// Peak memory of this process in MB, from Linux.
 fn memory_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // whoever reads may have seen enough and closed the pipe
+    // the reader may have closed the pipe
     let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
     let first = options.seed.unwrap_or(scenario.seed);
     let mut failed = 0;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// How messages travel. Probabilities are per datagram.
+/// Properties of the network. Probabilities are per datagram.
 #[derive(Debug, Clone)]
 pub struct Net {
-    /// Shortest way, in microseconds.
+    /// Shortest latency, in microseconds.
     pub latency_us_min: u64,
-    /// Longest ordinary way, in microseconds.
+    /// Longest ordinary latency, in microseconds.
     pub latency_us_max: u64,
     /// A datagram is lost.
     pub loss: f64,
@@ -24,7 +24,7 @@ pub struct Net {
     cuts: BTreeSet<(usize, usize)>,
 }
 
-/// By how much an overtaken datagram is late, in microseconds.
+/// Delay of an overtaken datagram, in microseconds.
 const LATE_US: u64 = 50_000;
 
 impl Net {
@@ -63,7 +63,7 @@ impl Net {
         self.cuts.insert((from, to));
     }
 
-    /// True when what one member sends can reach the other.
+    /// True when messages of one member can reach the other.
     #[must_use]
     pub fn reaches(&self, from: usize, to: usize) -> bool {
         self.sides[from] == self.sides[to] && !self.cuts.contains(&(from, to))
@@ -75,12 +75,12 @@ impl Net {
         self.reaches(a, b) && self.reaches(b, a)
     }
 
-    /// One way of a message, in microseconds.
+    /// Latency of a message, in microseconds.
     pub fn latency_us(&self, random: &mut ChaCha8Rng) -> u64 {
         random.random_range(self.latency_us_min..=self.latency_us_max)
     }
 
-    /// When copies of a datagram arrive, in microseconds from now; none when it is lost.
+    /// Arrival times of a datagram's copies, in microseconds from now; empty when it is lost.
     pub fn arrivals(&self, from: usize, to: usize, random: &mut ChaCha8Rng) -> [Option<u64>; 2] {
         if !self.reaches(from, to) || random.random_bool(self.loss) {
             return [None, None];

@@ -11,7 +11,7 @@ use roost_ring::{Config, Me, MemberId, Now, Ring, Stores};
 pub const PORT: u16 = 9638;
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 1]);
 
-/// The id of a member. Numbers are scattered so that the order of ids means nothing.
+/// The id of a member. Numbers are scattered so that the order of ids is random.
 #[must_use]
 pub fn id_of(number: usize) -> MemberId {
     let scattered = (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -32,12 +32,12 @@ pub fn number_of(addr: SocketAddr) -> Option<usize> {
     u32::from(ip).checked_sub(FIRST_ADDRESS).and_then(|offset| usize::try_from(offset).ok())
 }
 
-/// What is on a member's disk.
+/// The state on a member's disk.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     /// Written at each change, before others hear of it.
     pub incarnation: u64,
-    /// The data file, as old as its last writing.
+    /// The data file as of its last write.
     pub stores: Arc<Stores>,
 }
 
@@ -46,25 +46,25 @@ pub struct Disk {
 pub struct Node {
     /// `None` while it does not run.
     pub ring: Option<Ring>,
-    /// What it finds when it starts again.
+    /// Its state for the next start.
     pub disk: Disk,
     /// Its clock runs faster by this many millionths.
     pub drift_ppm: i64,
-    /// It stands still until then.
+    /// It is paused until then.
     pub paused_until: Now,
-    /// When its next wake-up is in the heap.
+    /// Time of its next wake-up in the heap.
     pub wake_at: Now,
     /// The highest incarnation it ever had.
     pub incarnation: u64,
     /// It is a permanent peer.
     pub permanent: bool,
-    /// It left, or was departed by hand, and does not come back.
+    /// It left, or was departed manually, and does not come back.
     pub gone: bool,
-    /// It has another ring key than it should.
+    /// It has a wrong ring key.
     pub wrong_key: bool,
     /// The result of its suitability hook.
     pub suitability: u64,
-    /// When its view of the members changed last.
+    /// Time of the last change of its member list.
     pub changed_at: Now,
     /// Messages it received and bytes it sent.
     pub received: u64,
@@ -93,7 +93,7 @@ impl Node {
         }
     }
 
-    /// Starts it with what is on its disk, or as if that was new.
+    /// Starts it with the state on its disk; `cold` ignores the data file.
     pub fn start(&mut self, number: usize, config: Config, seed: u64, now: Now, cold: bool) {
         let me = Me {
             id: id_of(number),
@@ -106,21 +106,21 @@ impl Node {
         self.paused_until = now;
     }
 
-    /// What its clock shows.
+    /// The reading of its clock.
     #[must_use]
     pub fn local(&self, now: Now) -> Now {
         let drift = i128::from(now.0) * i128::from(self.drift_ppm) / 1_000_000;
         Now(u64::try_from(i128::from(now.0) + drift).unwrap_or(0))
     }
 
-    /// When its clock will show `local`.
+    /// The time when its clock reads `local`.
     #[must_use]
     pub fn global(&self, local: Now) -> Now {
         if local == Now::NEVER {
             return local;
         }
         let global = i128::from(local.0) * 1_000_000 / (1_000_000 + i128::from(self.drift_ppm));
-        // one microsecond late is late enough for the clock to show it
+        // one microsecond more ensures that the clock shows it
         Now(u64::try_from(global + 1).unwrap_or(u64::MAX))
     }
 }

@@ -1,4 +1,4 @@
-//! Plays a scenario: begins a ring, lets faults happen, waits for agreement, reports.
+//! Plays a scenario: starts a ring, applies faults, waits for agreement, reports.
 
 use rand::Rng;
 
@@ -15,23 +15,23 @@ const WARM_UP_MS: u64 = 5_000;
 const ELECTING_MS: u64 = 30_000;
 /// How old a data file may be when its member crashes, in milliseconds.
 const FILE_AGE_MS: u64 = 30_000;
-/// One probe of a member to the next, in milliseconds.
+/// Time between two probes of a member, in milliseconds.
 const PERIOD_MS: u64 = 3_100;
-/// All agree again within so many periods after all is well …
+/// Number of periods for agreement after all faults end …
 const AGREE_PERIODS: usize = 60;
-/// How long groups may take to agree on leaders after that, in milliseconds.
+/// Time limit for groups to agree on leaders after that, in milliseconds.
 const LEADERS_MS: u64 = 120_000;
 
-/// What a run may change of its scenario.
+/// Changes of a scenario for one run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wishes {
     /// Another number of members.
     pub members: Option<usize>,
     /// Another seed.
     pub seed: Option<u64>,
-    /// Another length of the main part, in seconds; times of faults are stretched to it.
+    /// Another length of the main part, in seconds; times of faults are scaled to it.
     pub seconds: Option<f64>,
-    /// Print a line for everything that happens.
+    /// Print a line for each event.
     pub tracing: bool,
 }
 
@@ -108,7 +108,7 @@ impl Scenario {
         lies.flatten().copied()
     }
 
-    /// Puts everything that a line of the scenario says on the time line.
+    /// Puts a planned fault of the scenario on the time line.
     fn plan(&self, world: &mut World, planned: &Planned, begin: u64, seconds: f64, stretch: f64) {
         let mut offset = 0.0;
         loop {
@@ -179,19 +179,20 @@ impl Scenario {
             let times = std::mem::take(&mut world.watch.confirmed_us);
             report.add_times("a dead member was confirmed after", times);
         }
-        report.expect(world.watch.missed == 0, "not all members learnt in time what was measured");
+        report
+            .expect(world.watch.missed == 0, "not all members learnt of the measured news in time");
         let checks = &world.checks;
         if self.expect.no_false_deaths {
             let holds = checks.false_confirmations == 0;
-            report.expect(holds, "somebody was declared dead who could be reached");
+            report.expect(holds, "a reachable member was declared dead");
         }
         if self.expect.no_paused_deaths {
             let holds = checks.confirmations_while_cut == 0;
-            report.expect(holds, "somebody was declared dead who only paused");
+            report.expect(holds, "a paused member was declared dead");
         }
     }
 
-    /// Makes all well and waits for agreement.
+    /// Ends all faults and waits for agreement.
     fn settle(&self, world: &mut World, report: &mut Report) {
         world.heal();
         world.net.loss = 0.0;
@@ -206,10 +207,10 @@ impl Scenario {
         match world.run_until(max_ms, World::all_agree) {
             Some(ms) => {
                 let text = format!("{:.1} s ({} periods)", seconds(ms), ms.div_ceil(PERIOD_MS));
-                report.add("all agreed on who is there after", text);
+                report.add("all agreed on the members after", text);
             }
             None => {
-                report.expect(false, "the members do not agree long after all is well");
+                report.expect(false, "the members do not agree long after all faults ended");
                 report.add("not seen alive at the end", world.disagreements());
             }
         }
@@ -222,7 +223,7 @@ impl Scenario {
                     format!("{:.1} s", seconds(ms)),
                 );
             } else {
-                let what = format!("{group} has no leader that all know");
+                let what = format!("{group} has no leader known to all");
                 if self.expect.leaders {
                     report.expect(false, &what);
                 }
@@ -239,7 +240,7 @@ impl Scenario {
     }
 }
 
-/// What a newcomer, which the scenario lets join at once, costs until the main part ends.
+/// Measures the cost of a newcomer until the main part ends.
 fn measure_join(world: &mut World, end_ms: u64, report: &mut Report) {
     let begin_ms = world.ms();
     let received = |world: &World| world.nodes.iter().map(|node| node.received).sum::<u64>();
@@ -248,7 +249,7 @@ fn measure_join(world: &mut World, end_ms: u64, report: &mut Report) {
     let agreed = world.run_until(end_ms - begin_ms, World::all_agree);
     report.expect(agreed.is_some(), "the newcomer is not known to all");
     report.add(
-        "all knew the newcomer, and it all, after",
+        "all knew the newcomer, and it knew all, after",
         format!("{:.1} s", seconds(agreed.unwrap_or(0))),
     );
     world.run_to(end_ms);
@@ -257,7 +258,7 @@ fn measure_join(world: &mut World, end_ms: u64, report: &mut Report) {
     report.add("messages in the ring meanwhile", received(world) - before);
 }
 
-/// Seconds until a rumor that each member tells five others per second reaches everybody, by the
+/// Seconds until a rumor that each member sends to five others per second reaches all, by the
 /// recurrence of an epidemic without loss.
 fn epidemic_seconds(members: usize) -> u64 {
     let members = members as f64;

@@ -1,4 +1,4 @@
-//! Figures of a run.
+//! Results of a run.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use roost_ring::RumorKind;
 
 use crate::World;
 
-/// What a run showed.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Name and value, in the order of their making.
+    /// Name and value, in order of creation.
     pub figures: Vec<(String, String)>,
-    /// What must not happen and did.
+    /// Violated invariants and expectations.
     pub violations: Vec<String>,
 }
 
@@ -46,15 +46,15 @@ impl Report {
         self.add(name, text);
     }
 
-    /// Adds what is of interest in any run.
+    /// Adds results of interest in any run.
     pub fn add_world(&mut self, world: &World) {
         let checks = &world.checks;
-        self.add("deaths told: of members that were dead", checks.true_confirmations);
-        self.add("  of members cut off or standing still", checks.confirmations_while_cut);
-        self.add("  of members that could be reached", checks.false_confirmations);
-        self.add("probes that nobody answered", checks.suspicions);
+        self.add("deaths declared: of dead members", checks.true_confirmations);
+        self.add("   of members cut off or paused", checks.confirmations_while_cut);
+        self.add("   of reachable members", checks.false_confirmations);
+        self.add("unanswered probes", checks.suspicions);
         if world.groups > 0 {
-            self.add("times that two led a group in one term", checks.double_leaders);
+            self.add("times that a group had two leaders in one term", checks.double_leaders);
         }
         if world.harm.lied {
             self.add_harm(world);
@@ -62,7 +62,7 @@ impl Report {
         let received = world.nodes.iter().map(|node| node.received).sum::<u64>();
         self.add("messages received", received);
         self.add("  refused", refused(world));
-        self.add("rumors sent by those that run", rumors_sent(world));
+        self.add("rumors sent by running members", rumors_sent(world));
         let bytes: u64 = world.nodes.iter().map(|node| node.sent_bytes).sum();
         let rate = bytes as f64 / world.nodes.len() as f64 / (world.ms().max(1) as f64 / 1000.0);
         self.add("bytes sent per member and second", format!("{rate:.1}"));
@@ -70,7 +70,7 @@ impl Report {
         self.violations.extend(checks.violations.iter().cloned());
     }
 
-    /// Adds what lies achieved: while they went on, and after all had agreed again.
+    /// Adds the effect of lies: during them, and after agreement.
     fn add_harm(&mut self, world: &World) {
         let (most, end) = (&world.harm.most, &world.harm.now);
         let honest = world.nodes.len() - world.harm.liars.len();
@@ -81,9 +81,9 @@ impl Report {
             format!("{} of {pairs} pairs", both(most.doubts, end.doubts)),
         );
         self.add("  length of the longest member list", both(most.listed, end.listed));
-        self.add("  highest incarnation of an honest one", world.harm.incarnation);
-        self.add("  forged services that are believed", both(most.services, end.services));
-        self.add("  times a false leader is believed", both(most.leaders, end.leaders));
+        self.add("  highest incarnation of an honest member", world.harm.incarnation);
+        self.add("  accepted forged services", both(most.services, end.services));
+        self.add("  times a false leader is accepted", both(most.leaders, end.leaders));
         let gone = world.nodes.iter().filter(|node| node.gone).count();
         self.add("  members that obeyed a false departure", gone);
     }

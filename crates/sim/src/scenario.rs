@@ -1,4 +1,4 @@
-//! Scenarios: what is set up, what goes wrong when, what is expected. Each is a small file.
+//! Scenarios: setup, faults and expectations. Each is a small file.
 
 use rand::{Rng, seq::IteratorRandom};
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::liar::Lie;
 
-/// Name and text of every scenario that comes with the program, in the order of listings.
+/// Name and text of every built-in scenario, in the order of listings.
 pub const SCENARIOS: [(&str, &str); 20] = [
     ("calm", include_str!("../scenarios/calm.toml")),
     ("rumor", include_str!("../scenarios/rumor.toml")),
@@ -30,22 +30,22 @@ pub const SCENARIOS: [(&str, &str); 20] = [
     ("chaos-key", include_str!("../scenarios/chaos-key.toml")),
 ];
 
-/// A scenario as its file says it; `docs/internals/ring.md` shows one.
+/// A scenario, as in its file; `docs/internals/ring.md` shows one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
-    /// What it shows, in a line.
+    /// Its purpose, in one line.
     pub about: String,
-    /// Members unless asked for another number.
+    /// Default number of members.
     #[serde(default = "twenty")]
     pub members: usize,
-    /// Seed unless asked for another one.
+    /// Default seed.
     #[serde(default = "one")]
     pub seed: u64,
     /// Length of the main part, in seconds.
     #[serde(default)]
     pub seconds: f64,
-    /// How the ring begins.
+    /// Initial state of the ring.
     #[serde(default)]
     pub start: Start,
     /// Groups of five members each that elect leaders before the main part.
@@ -54,10 +54,10 @@ pub struct Scenario {
     /// The network until the main part ends.
     #[serde(default)]
     pub net: Conditions,
-    /// How many members are permanent peers: those with the lowest numbers.
+    /// Number of permanent peers: those with the lowest numbers.
     #[serde(default = "three")]
     pub permanent: usize,
-    /// Members that each keeps in its list, unless the usual limit.
+    /// Limit of the member list, if not the usual one.
     #[serde(default = "members_max")]
     pub members_max: usize,
     /// Everything is encrypted with one ring key.
@@ -66,33 +66,33 @@ pub struct Scenario {
     /// Members that have another key instead.
     #[serde(default)]
     pub wrong_key: Option<Who>,
-    /// Members that lie, by number; they behave well besides. Without any, lies come from
-    /// somebody who is no member.
+    /// Members that lie, by number; otherwise they behave correctly. Without any, lies come from a
+    /// stranger.
     #[serde(default)]
     pub liars: Vec<usize>,
-    /// What goes wrong.
+    /// Planned faults.
     #[serde(default)]
     pub fault: Vec<Planned>,
-    /// What is measured.
+    /// The measurement.
     #[serde(default)]
     pub measure: Option<Measure>,
-    /// What must hold besides safety.
+    /// Expectations besides the invariants.
     #[serde(default)]
     pub expect: Expect,
 }
 
-/// How a ring begins.
+/// Initial state of a ring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// All have known each other for long.
+    /// All members know each other.
     #[default]
     Converged,
-    /// All start at once, without data files, and know one address.
+    /// All start at once, without data files, with one address.
     Cold,
 }
 
-/// How the network treats datagrams: shares that are lost and so on, and clocks.
+/// Properties of the network and of clocks.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Conditions {
@@ -102,7 +102,7 @@ pub struct Conditions {
     pub duplication: Span,
     /// Share that is overtaken by later ones.
     pub reordering: Span,
-    /// How much faster clocks run than they should, in millionths.
+    /// Drift of clocks, in millionths.
     pub drift_ppm: Span,
 }
 
@@ -116,7 +116,7 @@ pub enum Span {
     Between(f64, f64),
 }
 
-/// Which members.
+/// Selection of members.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Who {
@@ -131,78 +131,78 @@ pub enum Who {
     Members(Vec<usize>),
 }
 
-/// A fault and when it happens to whom.
+/// A fault with its time and members.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Planned {
-    /// Seconds after the main part began.
+    /// Seconds after the start of the main part.
     pub at: Span,
-    /// How often, each time to members and at a time of their own.
+    /// Number of repetitions, each with its own members and time.
     #[serde(default = "one")]
     pub times: u64,
-    /// Again after so many seconds, until the main part ends.
+    /// Period of repetitions in seconds, until the main part ends.
     pub every: Option<f64>,
-    /// To whom; a lie takes one of the liars.
+    /// The members; a lie takes one of the liars.
     #[serde(default)]
     pub who: Who,
-    /// What happens.
+    /// The fault.
     pub what: What,
 }
 
-/// What can go wrong, or is done.
+/// Kinds of faults and actions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// The member ends without a word.
+    /// The member crashes.
     Crash,
-    /// It crashes with a data file up to 30 s old, and starts again after so many seconds.
+    /// It crashes with a data file up to 30 s old, and restarts after this many seconds.
     Restart(Span),
-    /// It stands still for so many seconds; what arrives waits.
+    /// It is paused for this many seconds; its messages wait.
     Pause(Span),
-    /// It leaves on purpose.
+    /// It leaves intentionally.
     Leave,
-    /// It goes to a side of a partition; all begin on side 0.
+    /// It moves to a side of a partition; all start on side 0.
     Side(u8),
-    /// What it sends does not reach one other member, by the seed.
+    /// Its messages do not reach one other member, by the seed.
     Cut,
     /// All partitions and cuts end.
     Heal,
-    /// It starts again with the right ring key.
+    /// It restarts with the right ring key.
     Rekey,
     /// It starts a service, or changes it.
     Publish,
-    /// A member that nobody knows starts and knows one address.
+    /// An unknown member starts with one address.
     Join,
-    /// A liar says one of these things.
+    /// A liar sends one of these lies.
     Lie(Vec<Lie>),
 }
 
-/// What is measured besides traffic.
+/// Measurements besides traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
-    /// When members learn of what is published.
+    /// When members learn of published rumors.
     Rumor,
     /// When members learn of crashes.
     Death,
-    /// What a newcomer costs.
+    /// The cost of a newcomer.
     Join,
 }
 
-/// What must hold besides safety.
+/// Expectations besides the invariants.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Expect {
-    /// After the main part all is made well; then all members must see each other alive, and
-    /// nobody else, and groups must have one leader.
+    /// After the main part all faults end; then all members must list each other as alive, and no
+    /// others, and groups must have one leader.
     pub agreement: bool,
-    /// Nobody who runs and can be reached is declared dead before.
+    /// No running and reachable member is declared dead before.
     pub no_false_deaths: bool,
-    /// Nor anybody who is paused.
+    /// No paused member is declared dead.
     pub no_paused_deaths: bool,
-    /// All agree on each group's leader, too; lies can make that impossible.
+    /// All agree on each group's leader too; lies can make that impossible.
     pub leaders: bool,
-    /// The last term that an election may have in the end.
+    /// Limit of the last term of an election.
     pub terms: Option<u64>,
 }
 
@@ -238,12 +238,12 @@ impl Scenario {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// When it is not a scenario, in words for whoever wrote it.
+    /// When it is not a scenario, with a message for its author.
     pub fn parse(text: &str) -> Result<Self, String> {
         let scenario: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for fault in &scenario.fault {
             match fault.what {
-                What::Lie(ref lies) if lies.is_empty() => return Err("a lie of no kind".into()),
+                What::Lie(ref lies) if lies.is_empty() => return Err("a lie without a kind".into()),
                 _ if fault.every.is_some_and(|every| every <= 0.0) => {
                     return Err("'every' must be more than 0 seconds".into());
                 }
@@ -262,7 +262,7 @@ impl Scenario {
             return Self::parse(text);
         }
         if !name.ends_with(".toml") {
-            return Err(format!("there is no scenario '{name}'; --help lists all"));
+            return Err(format!("unknown scenario '{name}'; --help lists all"));
         }
         let text = std::fs::read_to_string(name).map_err(|error| format!("{name}: {error}"))?;
         Self::parse(&text).map_err(|error| format!("{name}: {error}"))
@@ -286,7 +286,7 @@ impl Span {
 }
 
 impl Who {
-    /// The members meant in a ring of that size.
+    /// The selected members in a ring of that size.
     pub fn choose(&self, members: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
         match self {
             Self::One => vec![random.random_range(0..members)],

@@ -1,4 +1,4 @@
-//! What is printed while a run goes on: a line per message and event, for people.
+//! Trace of a run: a line per message and event, for people.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -7,15 +7,15 @@ use roost_ring::{Envelope, Event, Member, MemberId, Rumor, Swim, SwimKind};
 
 use crate::{World, node::number_of};
 
-/// Length of the ids that members make for themselves.
+/// Length of generated ids.
 const ID_CHARS: usize = 32;
 
 impl World {
-    /// Writes a line when tracing: seconds since the start, and what happened.
+    /// Writes a line when tracing: seconds since the start, and the event.
     pub fn trace(&self, line: impl FnOnce() -> String) {
         if self.tracing {
             let at = self.now.0 as f64 / 1e6;
-            // whoever reads may have seen enough and closed the pipe
+            // the reader may have closed the pipe
             let _ = writeln!(std::io::stdout().lock(), "{at:>11.6}  {}", line());
         }
     }
@@ -31,7 +31,7 @@ impl World {
             .map_or_else(|| address.to_string(), |number| number.to_string())
     }
 
-    /// What a member noticed, with numbers in place of ids.
+    /// An event of a member, with numbers in place of ids.
     pub(crate) fn tell_event(&self, number: usize, event: &Event) -> String {
         let text = event.to_string();
         let words = text.split(' ').map(|word| {
@@ -44,7 +44,7 @@ impl World {
         format!("{number}: {}", words.collect::<Vec<_>>().join(" "))
     }
 
-    /// A datagram: who asks or answers whom, and what it says about others.
+    /// A datagram: sender, receiver, and its news about others.
     pub(crate) fn tell_datagram(&self, from: usize, to: SocketAddr, bytes: &Bytes) -> String {
         let head = format!("{from} -> {}  ", self.place(to));
         let swim = Envelope::new(self.key_of(from)).unwrap(bytes).and_then(Swim::decode);
@@ -69,7 +69,7 @@ impl World {
         format!("{head}{what}, own incarnation {incarnation} [{}]", news.join(", "))
     }
 
-    /// A push of rumors: to whom, which, and whether it arrived.
+    /// A push of rumors: receiver, rumors, and whether it arrives.
     pub(crate) fn tell_push(
         &self,
         from: usize,

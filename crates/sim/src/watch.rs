@@ -1,4 +1,4 @@
-//! Measures when each member learnt of something.
+//! Measures when each member learns of news.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,28 @@ use roost_ring::{Health, Now};
 
 use crate::{World, fault::group_name, node::id_of};
 
-/// What is watched, and what was measured so far. Times are in microseconds.
+/// Active and finished measurements. Times are in microseconds.
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Rumors are watched.
     pub rumors: bool,
     /// Deaths are watched.
     pub deaths: bool,
-    /// Owner and incarnation of the service that is spreading.
+    /// Owner and incarnation of the spreading service.
     service: Option<(usize, u64)>,
-    /// The member whose death is spreading.
+    /// The member whose death spreads.
     death: Option<usize>,
     since: Now,
     knew: BTreeMap<usize, u64>,
     suspected: BTreeMap<usize, u64>,
     confirmed: BTreeMap<usize, u64>,
-    /// How long rumors took to each member.
+    /// Times until each member knew a rumor.
     pub rumor_us: Vec<u64>,
-    /// How long it took until each member knew that somebody was suspected.
+    /// Times until each member knew of a suspicion.
     pub suspected_us: Vec<u64>,
-    /// How long it took until each member knew that somebody was dead.
+    /// Times until each member knew of a death.
     pub confirmed_us: Vec<u64>,
-    /// Running members that had not learnt of something when the next thing happened.
+    /// Running members that had not learnt of news before the next measurement.
     pub missed: usize,
 }
 
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// Notes when a member learnt what is being watched.
+    /// Records when a member learns of the measured news.
     pub(crate) fn measure(&mut self, number: usize) {
         let Some(ring) = &self.nodes[number].ring else { return };
         let watch = &mut self.watch;

@@ -1,5 +1,5 @@
-//! The heap of events and the members. Everything that happens, happens here, in one order that
-//! follows from the seed alone.
+//! The heap of events and the members. All events happen here, in an order determined by the seed
+//! alone.
 
 use std::{
     cmp::Reverse,
@@ -26,9 +26,9 @@ use crate::{
     watch::Watch,
 };
 
-/// How long a connection that cannot be made is waited for.
+/// Timeout of a connection that cannot be made.
 const PUSH_TIMEOUT_US: u64 = 500_000;
-/// How long it takes to write an incarnation.
+/// Duration of writing an incarnation.
 const DISK_US: u64 = 2_000;
 
 /// Something in the heap.
@@ -43,7 +43,7 @@ enum Happening {
     Fault(Fault),
 }
 
-/// Whose key a message was sealed with; `None` for forgeries, which may be sealed with any.
+/// Whether a message was sealed with the right key; `None` for forgeries, which may use any.
 type Sealed = Option<bool>;
 
 /// A simulated ring.
@@ -52,9 +52,9 @@ pub struct World {
     pub now: Now,
     /// The members, by number.
     pub nodes: Vec<Node>,
-    /// What is between them.
+    /// The network between them.
     pub net: Net,
-    /// Source of all chance outside the rings.
+    /// Source of all randomness outside the rings.
     pub random: ChaCha8Rng,
     /// Counts and violations.
     pub checks: Checks,
@@ -64,17 +64,17 @@ pub struct World {
     pub healed_at: Now,
     /// Groups `group0.default`, `group1.default` … that have elections.
     pub groups: usize,
-    /// Members that each keeps in its list.
+    /// Limit of the member list.
     pub members_max: usize,
     /// The ring key, if the ring has one.
     pub key: Option<RingKey>,
-    /// What lies did.
+    /// The effect of lies.
     pub harm: Harm,
-    /// Messages are kept for liars to send again.
+    /// Messages are recorded for liars to replay.
     pub recording: bool,
-    /// What was heard on the network last.
+    /// The last recorded messages.
     pub recorded: VecDeque<Recorded>,
-    /// Steps done.
+    /// Number of steps.
     pub steps: u64,
     /// Inputs that rings dropped, by reason.
     pub dropped: BTreeMap<&'static str, u64>,
@@ -88,7 +88,7 @@ pub struct World {
 }
 
 impl World {
-    /// `members` members that do not run yet.
+    /// Creates `members` members that do not run yet.
     #[must_use]
     pub fn new(members: usize, seed: u64) -> Self {
         Self {
@@ -122,7 +122,7 @@ impl World {
         self.numbers.get(id).copied()
     }
 
-    /// Adds a member that does not run yet; its number.
+    /// Adds a member that does not run yet; returns its number.
     pub fn add_member(&mut self) -> usize {
         let number = self.nodes.len();
         self.nodes.push(Node::new(number));
@@ -131,8 +131,8 @@ impl World {
         number
     }
 
-    /// Starts all members at once, without data files. Each knows the address of the first one,
-    /// and of the first one that has the same key.
+    /// Starts all members at once, without data files. Each has the address of the first one, and
+    /// of the first one with the same key.
     pub fn start_cold(&mut self) {
         for number in 0..self.nodes.len() {
             let wrong = self.nodes[number].wrong_key;
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// Starts all members as a ring that has known itself for long.
+    /// Starts all members as a converged ring.
     pub fn start_converged(&mut self) {
         let members = (0..self.nodes.len()).map(|number| self.record_of(number)).collect();
         let stores = Arc::new(Stores { members, ..Stores::default() });
@@ -152,8 +152,7 @@ impl World {
         }
     }
 
-    /// The ring key that a member has, right or wrong. Somebody who is no member has the right
-    /// one.
+    /// The ring key of a member, right or wrong. A stranger has the right one.
     pub(crate) fn key_of(&self, number: usize) -> Option<RingKey> {
         let wrong = self.nodes.get(number).is_some_and(|node| node.wrong_key);
         if wrong && self.key.is_some() { Some(ring_key(true)) } else { self.key.clone() }
@@ -165,7 +164,7 @@ impl World {
         self.nodes[a].wrong_key == self.nodes[b].wrong_key
     }
 
-    /// The record of a member as others hold it.
+    /// The record of a member in the lists of others.
     #[must_use]
     pub fn record_of(&self, number: usize) -> Membership {
         let member = Member {
@@ -184,7 +183,7 @@ impl World {
     /// Starts a member.
     pub fn start(&mut self, number: usize, peers: &[usize], cold: bool) {
         let seed = self.seed ^ (number as u64) << 20 ^ self.sequence;
-        // members that start at the same time in reality do not tick in step
+        // members that start at the same time in reality do not run in step
         let first = rand::Rng::random_range(&mut self.random, 0..1_000_000);
         let now = Now(self.now.0 + first);
         let config = Config {
@@ -204,7 +203,7 @@ impl World {
         self.healed_at = self.now;
     }
 
-    /// Lets something happen later.
+    /// Schedules a fault.
     pub fn plan(&mut self, at_ms: u64, fault: Fault) {
         self.put(Now(at_ms * 1000), Happening::Fault(fault));
     }
@@ -221,7 +220,7 @@ impl World {
         self.now = self.now.max(Now(end_ms * 1000));
     }
 
-    /// Runs until something holds, looked at every 100 ms; how long it took, in milliseconds.
+    /// Runs until `holds`, checked every 100 ms; returns the time it took, in milliseconds.
     pub fn run_until(&mut self, max_ms: u64, holds: impl Fn(&Self) -> bool) -> Option<u64> {
         let start = self.ms();
         while !holds(self) {
@@ -266,7 +265,7 @@ impl World {
             return;
         }
         if node.paused_until > self.now {
-            // it waits in a buffer, or for the process to go on
+            // it waits in a buffer, or until the process continues
             let later = node.paused_until;
             if matches!(happening, Happening::Wake(_)) {
                 node.wake_at = later;
@@ -312,7 +311,7 @@ impl World {
             Happening::Fault(_) => {}
         }
         if took_foreign && dropped.iter().any(Result::is_ok) {
-            self.violate(&format!("member {number} took a message that has another key"));
+            self.violate(&format!("member {number} accepted a message with another key"));
         }
         for dropped in dropped.into_iter().filter_map(Result::err) {
             *self.dropped.entry(dropped.reason()).or_default() += 1;
@@ -320,7 +319,7 @@ impl World {
         self.after_step(number);
     }
 
-    /// Does what a ring wants done, plans its next wake-up, checks it.
+    /// Carries out a ring's outputs, schedules its next wake-up, checks it.
     fn after_step(&mut self, number: usize) {
         let mut changed = false;
         loop {
@@ -410,7 +409,7 @@ impl World {
             for message in &messages {
                 self.record(from, || Message::Gossip(message.clone()));
             }
-            // there and back for the connection, there for the content
+            // round trip for the connection, one way for the content
             let took_us = 3 * self.net.latency_us(&mut self.random);
             let key = Some(self.nodes[from].wrong_key);
             self.put(Now(self.now.0 + took_us), Happening::Gossip { to, messages, key });
@@ -423,7 +422,7 @@ impl World {
         self.put(Now(self.now.0 + took_us), ended);
     }
 
-    /// Tells a member something.
+    /// Sends a command to a member.
     pub fn tell(&mut self, number: usize, command: Command) {
         let node = &mut self.nodes[number];
         let local = node.local(self.now);

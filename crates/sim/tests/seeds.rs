@@ -1,9 +1,9 @@
-//! Every scenario with a fixed seed or two, small enough for each test run. What failed once is
-//! kept as a scenario of its own, which goes on to mean the same when the seed would not.
+//! Every scenario with a fixed seed or two, small enough for each test run. A failure of the past
+//! becomes a scenario of its own, which keeps its meaning when seeds change theirs.
 
 use sim::{Report, SCENARIOS, Scenario, Wishes};
 
-/// Runs a scenario; 0 members or seconds are as many as it says.
+/// Runs a scenario; 0 members or seconds mean its defaults.
 fn run(name: &str, members: usize, seed: u64, seconds: f64) -> Report {
     let scenario = Scenario::find(name).expect("a scenario of this name");
     scenario.run(Wishes {
@@ -37,8 +37,8 @@ fn every_scenario_of_the_directory_comes_with_the_program() {
 }
 
 #[test]
-fn a_scenario_that_makes_no_sense_says_why() {
-    let error = |text: &str| Scenario::parse(text).expect_err("it makes no sense");
+fn an_invalid_scenario_is_an_error_with_a_reason() {
+    let error = |text: &str| Scenario::parse(text).expect_err("an invalid scenario");
     assert!(error("about = \"x\"\nmembres = 3").contains("membres"));
     assert!(error("about = \"x\"\n[[fault]]\nat = 1\nwhat = \"explode\"").contains("explode"));
     assert!(Scenario::find("nowhere").expect_err("no name").contains("--help"));
@@ -71,6 +71,6 @@ fn calm_traffic_does_not_grow_with_the_ring() {
 
 #[test]
 fn a_hundred_newcomers_meet() {
-    // members that all are new kept from each other what they thought known
+    // new members used to withhold from each other what they assumed to be known
     holds("cold", 100, 1, 0.0);
 }

@@ -1,20 +1,20 @@
-//! Two watchdogs: the launcher's over the Supervisor, systemd's over the launcher.
+//! Two watchdogs: the launcher's for the Supervisor, systemd's for the launcher.
 //!
-//! A Supervisor that hangs is as bad as one that died, so it is treated alike: killed and started
-//! anew while services run on. Were it left to systemd's watchdog, services would go down with it.
+//! A hanging Supervisor is treated like one that died: killed and restarted while services keep
+//! running. systemd's watchdog would stop the services too.
 
 use std::time::{Duration, Instant};
 
 use super::Launcher;
 use super::supervising::kill;
 
-/// After its time a Supervisor has so long to be heard after all: when the whole machine was
-/// paused, the launcher may be the first to wake.
+/// Grace period of a Supervisor after its deadline: when the whole machine was paused, the launcher
+/// may be the first to run again.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
-/// No Supervisor may ask for more.
+/// Longest accepted deadline.
 const LONGEST_PROMISE: Duration = Duration::from_secs(3600);
 
-/// A Supervisor's word to be heard of again.
+/// A Supervisor's promise to report again.
 pub(crate) struct Promise {
     within: Duration,
     until: Instant,
@@ -26,14 +26,14 @@ impl Promise {
         Promise { within, until: Instant::now() + within, overdue: false }
     }
 
-    /// When [`Launcher::check_promise`] has something to do.
+    /// Time when [`Launcher::check_promise`] is due.
     pub(crate) fn deadline(&self) -> Instant {
         self.until
     }
 }
 
 impl Launcher {
-    /// The Supervisor handles events, and says when it will say so again.
+    /// The Supervisor handles events, and announces its next report.
     pub(super) fn on_alive(&mut self, within_ms: u64) {
         if let Some(link) = &mut self.link {
             let within = Duration::from_millis(within_ms).min(LONGEST_PROMISE);
@@ -42,7 +42,7 @@ impl Launcher {
         self.check_age();
     }
 
-    /// Kills a Supervisor that broke its word. Its end is handled like any other.
+    /// Kills a Supervisor that missed its deadline. Its end is handled like any other.
     pub(super) fn check_promise(&mut self, now: Instant) {
         let Some(link) = &mut self.link else { return };
         let Some(promise) = link.promise.as_mut().filter(|promise| now >= promise.until) else {

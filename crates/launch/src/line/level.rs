@@ -1,17 +1,17 @@
-//! How bad a line is.
+//! Severity of a line.
 //!
-//! Lines of services and hooks have the level of the stream they were printed to. Lines of the
-//! Supervisor and the launcher are texts that Habitat has too, without a level: it is found in
-//! their words, here and nowhere else.
+//! Lines of services and hooks have the level of their stream. Lines of the Supervisor and the
+//! launcher are texts without a level, many of them Habitat's: this module derives it from their
+//! words.
 
-/// How bad a line is.
+/// Severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Something failed.
     Error,
-    /// Something is not as it should be, and may go on.
+    /// A problem that may resolve itself.
     Warning,
-    /// What happens.
+    /// An ordinary event.
     Info,
     /// For developers.
     Debug,
@@ -38,7 +38,7 @@ const FAILURE: &[&str] = &[
     "was terminated by",
 ];
 
-/// Words of lines about something that should be looked at.
+/// Words of lines about a possible problem.
 const CONCERN: &[&str] = &[
     "be killed",
     "crashed",
@@ -80,8 +80,8 @@ impl Level {
         }
     }
 
-    /// The level that the words of a line of ours mean. Words of paths and identifiers do not
-    /// count: a service may be called `error`.
+    /// The level implied by the words of our own line. Words in paths and identifiers do not count:
+    /// a service may be called `error`.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let mut words = String::from(" ");
@@ -101,7 +101,7 @@ impl Level {
     }
 }
 
-/// `… exited with code exit status: 1` and `… signal: 11`, but for the end that a stop asks for.
+/// `… exited with code exit status: 1` and `… signal: 11`, except the ends caused by a stop.
 fn ended_badly(words: &str) -> bool {
     let code_after = |name: &str| {
         let (_, rest) = words.split_once(name)?;
@@ -110,7 +110,7 @@ fn ended_badly(words: &str) -> bool {
     code_after(" exit status ").or_else(|| code_after(" code signal ")).unwrap_or(false)
 }
 
-/// The level and the rest of a line that begins with its priority, such as `<4>` (`sd-daemon(3)`).
+/// The level and the rest of a line that starts with its priority, such as `<4>` (`sd-daemon(3)`).
 pub(super) fn of_prefix(text: &str) -> Option<(Level, &str)> {
     let (priority, rest) = text.strip_prefix('<')?.split_once('>')?;
     let level = match priority {
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_our_lines_mean_a_level() {
+    fn words_of_our_lines_imply_a_level() {
         let failures = [
             "Initialization failed! 'init' exited with status code 4",
             "Child for service 'a.b' with PID 7 exited with code exit status: 1",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_in_front_of_a_line_is_read() {
+    fn a_priority_prefix_is_parsed() {
         assert_eq!(of_prefix("<7>x"), Some((Level::Debug, "x")));
         for text in ["<8>x", "<>x", "<3", "3>x", "<33>x", ""] {
             assert_eq!(of_prefix(text), None, "{text}");

@@ -1,4 +1,4 @@
-//! A Supervisor without a will: connects to the test and passes bytes both ways.
+//! A fake Supervisor: connects to the test and forwards bytes in both directions.
 //!
 //! It ends when the test closes the connection, with the code in `<root>/exit-code` (0 without).
 
@@ -22,7 +22,7 @@ pub(crate) fn run() -> ExitCode {
         (launcher.try_clone().expect("cloned"), test.try_clone().expect("cloned"));
     std::thread::spawn(move || {
         pump(&mut from_launcher, &mut to_test);
-        // no launcher any more, or no test: either way there is nothing left to do
+        // the launcher or the test is gone: nothing is left to do
         let _ = to_test.shutdown(Shutdown::Both);
     });
     let (mut from_test, mut to_launcher) = (test, launcher);

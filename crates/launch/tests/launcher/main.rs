@@ -1,7 +1,7 @@
-//! The launcher as a real process, with a fake Supervisor that only passes bytes on: the test
-//! itself speaks the protocol.
+//! The launcher as a real process, with a fake Supervisor that only forwards bytes: the test itself
+//! implements the protocol.
 //!
-//! This executable plays all parts, told apart by the first argument as in the real program.
+//! This executable plays all roles, selected by the first argument as in the real program.
 //! `cargo test -p roost-launch --test launcher NAME` runs the tests whose names contain NAME.
 
 mod ends;
@@ -17,7 +17,7 @@ use libtest_mimic::{Arguments, Trial};
 
 type Test = (&'static str, fn());
 
-/// Tests that run at once: they mostly wait.
+/// Number of parallel tests: they mostly wait.
 const THREADS: usize = 6;
 
 fn main() -> ExitCode {
