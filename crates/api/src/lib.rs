@@ -31,7 +31,7 @@
 //! | [`documents`] | the documents as plain values |
 //! | [`document`] | a value and its rendered forms |
 //! | [`snapshot`] | all documents of one moment |
-//! | `resource` | the table of resources |
+//! | `resource`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `accept`, `token` | the three things a request is asked for |
 //! | `serve`, `table`, `stream` | connections: accept loop, limits, time-outs |
@@ -47,6 +47,7 @@ mod held;
 pub mod limits;
 pub mod listen;
 pub mod metrics;
+mod openapi;
 mod page;
 mod path;
 mod problem;
@@ -64,7 +65,6 @@ pub use gateway::{Gateway, GatewayConfig};
 pub use limits::Limits;
 pub use listen::{BindError, bind};
 pub use metrics::MetricsSource;
-pub use page::OPENAPI_JSON;
 pub use snapshot::{ServiceEntry, Snapshot};
 pub use tls::{TlsConfig, TlsError};
 pub use token::{Token, TokenError};

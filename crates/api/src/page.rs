@@ -1,19 +1,18 @@
 //! What the gateway answers with of its own: the start page, the description of the API, figures.
 
-use crate::{document::Rendered, metrics::MetricsSource, resource::ResourceId};
+use std::sync::LazyLock;
 
-/// The OpenAPI description, as `/openapi.json` sends it.
-pub const OPENAPI_JSON: &[u8] = include_bytes!("../openapi.json");
+use crate::{document::Rendered, metrics::MetricsSource, openapi, resource::ResourceId};
 
 const START: &str = include_str!("start.html");
 const TOKEN: &str = include_str!("token.html");
 
-/// The pages, made once, but for the figures.
+/// The pages, each made once, but for the figures.
 #[derive(Debug)]
 pub(crate) struct Pages {
     start: Rendered,
     token: Rendered,
-    description: Rendered,
+    description: LazyLock<Rendered>,
     metrics: MetricsSource,
 }
 
@@ -24,7 +23,7 @@ impl Pages {
         Self {
             start: Rendered::new(start),
             token: Rendered::new(TOKEN),
-            description: Rendered::new(OPENAPI_JSON),
+            description: LazyLock::new(|| Rendered::new(openapi::description())),
             metrics,
         }
     }

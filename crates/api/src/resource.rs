@@ -1,4 +1,5 @@
-//! Every resource of the API in one table, which the router, the metrics and the start page read.
+//! Every resource of the API in one table, which the router, the metrics, the OpenAPI description
+//! and the start page read.
 
 use http::StatusCode;
 use roost_ident::{HealthStatus, ServiceGroup};
@@ -6,6 +7,11 @@ use roost_ident::{HealthStatus, ServiceGroup};
 use crate::{
     accept::Media,
     document::{Format, Rendered},
+    documents::{
+        Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1, config::CurrentConfig,
+        service::Services,
+    },
+    openapi::Shape,
     page::Pages,
     snapshot::{ServiceEntry, Snapshot},
 };
@@ -22,7 +28,18 @@ pub(crate) struct Resource {
     pub(crate) scope: Scope,
     /// What it is offered in, the default first.
     pub(crate) media: &'static [Media],
+    /// Its type in JSON, where it has one of its own.
+    pub(crate) shape: Option<Shape>,
+    /// What the status of an answer with a document means.
+    pub(crate) outcomes: &'static [Outcome],
     pub(crate) renderer: Renderer,
+}
+
+/// A status and its meaning.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: u16,
+    pub(crate) meaning: &'static str,
 }
 
 /// What a resource gives away.
@@ -55,6 +72,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "All services loaded by this Supervisor: process, health, restarts, configuration.",
         scope: Scope::Read,
         media: STRUCTURED,
+        shape: Some(Shape::of::<Services>()),
+        outcomes: &[Outcome { status: 200, meaning: "The services." }],
         renderer: Renderer::Snapshot(|snapshot, format| snapshot.list(format)),
     },
     Resource {
@@ -63,6 +82,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "One loaded service.",
         scope: Scope::Read,
         media: STRUCTURED,
+        shape: Some(Shape::of::<ServiceDocument>()),
+        outcomes: &[Outcome { status: 200, meaning: "The service." }],
         renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.object(format))),
     },
     Resource {
@@ -71,6 +92,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "The current configuration of one service.",
         scope: Scope::Read,
         media: ALL_FORMS,
+        shape: Some(Shape::of::<CurrentConfig>()),
+        outcomes: &[Outcome { status: 200, meaning: "The configuration; null when redacted." }],
         renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.config(format))),
     },
     Resource {
@@ -80,6 +103,12 @@ static RESOURCES: [Resource; 11] = [
                   Unknown is 500.",
         scope: Scope::Read,
         media: ALL_FORMS,
+        shape: Some(Shape::of::<HealthDocument>()),
+        outcomes: &[
+            Outcome { status: 200, meaning: "Ok or Warning." },
+            Outcome { status: 500, meaning: "Health check: Unknown." },
+            Outcome { status: 503, meaning: "Health check: Critical." },
+        ],
         renderer: Renderer::Service(|entry, format| {
             (health_status(entry.health_document().status), entry.health(format))
         }),
@@ -90,6 +119,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "All services on the ring: which members are alive, which lead.",
         scope: Scope::Secrets,
         media: STRUCTURED,
+        shape: Some(Shape::of::<Census>()),
+        outcomes: &[Outcome { status: 200, meaning: "The census." }],
         renderer: Renderer::Snapshot(|snapshot, format| snapshot.census().render(format)),
     },
     Resource {
@@ -98,6 +129,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "The rumors that the census is made of, for debugging.",
         scope: Scope::Secrets,
         media: STRUCTURED,
+        shape: Some(Shape::of::<Butterfly>()),
+        outcomes: &[Outcome { status: 200, meaning: "The rumors." }],
         renderer: Renderer::Snapshot(|snapshot, format| snapshot.butterfly().render(format)),
     },
     Resource {
@@ -106,6 +139,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "How one service is, and why it is so.",
         scope: Scope::Read,
         media: &[Media::Json],
+        shape: Some(Shape::of::<ServiceV1>()),
+        outcomes: &[Outcome { status: 200, meaning: "The service." }],
         renderer: Renderer::Service(|entry, _| (StatusCode::OK, entry.v1())),
     },
     Resource {
@@ -114,6 +149,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "Figures for Prometheus.",
         scope: Scope::Read,
         media: &[Media::Prometheus],
+        shape: None,
+        outcomes: &[Outcome { status: 200, meaning: "The figures." }],
         renderer: Renderer::Page(|pages, _| pages.metrics()),
     },
     Resource {
@@ -122,6 +159,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "This description of the API for programs (OpenAPI 3.1).",
         scope: Scope::Read,
         media: &[Media::Json],
+        shape: None,
+        outcomes: &[Outcome { status: 200, meaning: "OpenAPI 3.1." }],
         renderer: Renderer::Page(|pages, _| pages.description()),
     },
     Resource {
@@ -130,6 +169,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "The same description.",
         scope: Scope::Read,
         media: &[Media::Json],
+        shape: None,
+        outcomes: &[Outcome { status: 200, meaning: "OpenAPI 3.1." }],
         renderer: Renderer::Page(|pages, _| pages.description()),
     },
     Resource {
@@ -138,6 +179,8 @@ static RESOURCES: [Resource; 11] = [
         summary: "A page for browsers; with an Accept that prefers JSON, the description.",
         scope: Scope::Read,
         media: &[Media::Html, Media::Json],
+        shape: None,
+        outcomes: &[Outcome { status: 200, meaning: "The page." }],
         renderer: Renderer::Page(|pages, media| match media {
             Media::Json => pages.description(),
             _ => pages.start(),

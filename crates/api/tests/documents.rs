@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use common::{butterfly, fill, scenario};
 use roost_api::{
-    Document, Format, OPENAPI_JSON, ServiceEntry, Snapshot,
+    Document, Format, ServiceEntry, Snapshot,
     documents::{Butterfly, Census, HealthDocument, ServiceDocument, v1},
 };
+use roost_ident::ReasonCode;
 use serde_json::{Value, json};
 
 const SCENARIOS: [&str; 13] = [
@@ -99,8 +100,15 @@ fn recorded_documents_are_written_back_key_for_key() {
     }
 }
 
+/// The description in the repository, which a test beside the code compares with what the gateway
+/// sends.
+fn description() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON")
+}
+
 fn validator(kind: &str) -> jsonschema::Validator {
-    let description: Value = serde_json::from_slice(OPENAPI_JSON).expect("JSON");
+    let description = description();
     jsonschema::draft202012::new(&json!({
         "$ref": format!("#/components/schemas/{kind}"),
         "components": description["components"],
@@ -136,7 +144,7 @@ fn the_description_does_not_fit_other_documents() {
 
 #[test]
 fn every_schema_of_the_description_is_one_and_every_reference_leads_somewhere() {
-    let description: Value = serde_json::from_slice(OPENAPI_JSON).expect("JSON");
+    let description = description();
     for kind in description["components"]["schemas"].as_object().expect("schemas").keys() {
         validator(kind);
     }
@@ -217,18 +225,26 @@ fn each_form_is_rendered_once_and_shared_with_the_next_snapshot() {
 
 #[test]
 fn the_document_of_the_v1_api_fits_the_description() {
-    let empty = v1::ServiceV1 {
-        state: "up".into(),
-        since: "2026-11-22T15:51:38.999Z".into(),
-        desired: "up".into(),
-        health: "ok".into(),
-        ..v1::ServiceV1::default()
-    };
+    let empty =
+        v1::ServiceV1 { since: "2026-11-22T15:51:38.999Z".into(), ..v1::ServiceV1::default() };
     let full = v1::ServiceV1 {
-        reason: Some(v1::Reason { code: "run_exits".into(), ..v1::Reason::default() }),
-        last_exit: Some(v1::LastExit { cause: "unexpected".into(), ..v1::LastExit::default() }),
+        reason: Some(v1::Reason {
+            code: ReasonCode::RunExits,
+            message: "it exits".into(),
+            since: String::new(),
+            evidence: vec!["cannot bind port 80".into()],
+        }),
+        last_exit: Some(v1::LastExit {
+            pid: 4711,
+            code: None,
+            signal: Some(9),
+            cause: v1::Cause::StopTimeout,
+            at: String::new(),
+            ran_ms: 312,
+            stderr: Vec::new(),
+        }),
         last_hook_failure: Some(v1::HookFailure::default()),
-        health_check: Some(v1::HealthCheck { status: "ok".into(), ..v1::HealthCheck::default() }),
+        health_check: Some(v1::HealthCheck::default()),
         binds: vec![v1::Bind::default()],
         why: Some("it exits".into()),
         ..empty.clone()

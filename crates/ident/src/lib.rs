@@ -26,5 +26,6 @@ pub use package::{PackageIdent, PackageIdentError};
 pub use target::{PackageTarget, PackageTargetError};
 pub use words::{
     BindingMode, DesiredState, ElectionStatus, HealthStatus, MemberHealth, ProcessState,
-    ShutdownSignal, TerminationReason, Topology, UnknownWord, UpdateCondition, UpdateStrategy,
+    ReasonCode, ServiceState, ShutdownSignal, TerminationReason, Topology, UnknownWord,
+    UpdateCondition, UpdateStrategy,
 };

@@ -16,6 +16,7 @@ use crate::version;
 /// Parts are not validated beyond their number, because identifiers arrive from the ring and from
 /// old files; [`PackageIdent::validate`] is for user input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Ident, description = "A package identifier; missing parts are null."))]
 pub struct PackageIdent {
     /// Origin of the package, for example `core`.
     pub origin: String,

@@ -41,6 +41,21 @@ macro_rules! words {
             }
         }
 
+        #[cfg(feature = "schema")]
+        impl utoipa::ToSchema for $name {}
+
+        // The derive macro does not see `rename` through this macro.
+        #[cfg(feature = "schema")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let words = Self::ALL.iter().map(|word| word.as_str());
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some(words))
+                    .into()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.as_str())
@@ -326,6 +341,72 @@ impl ShutdownSignal {
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         Self::ALL.iter().copied().find(|signal| signal.number() == number)
+    }
+}
+
+words! {
+    /// State of a service, for machines: the words of the v1 documents.
+    #[derive(Default)]
+    ServiceState, "service state" {
+        /// On its way up.
+        #[default]
+        Starting = "starting",
+        /// Its process runs.
+        Up = "up",
+        /// Being stopped.
+        Stopping = "stopping",
+        /// Not wanted, and down.
+        Down = "down",
+        /// Failed; waits for the next start.
+        BackingOff = "backing_off",
+        /// Waits for others: binds, a leader.
+        Blocked = "blocked",
+        /// Cannot start until something changes.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// Why a service is not healthy, for programs. The words are stable.
+    ReasonCode, "reason code" {
+        /// It was stopped, and stays down until it is started.
+        DesiredDown = "desired_down",
+        /// It is being stopped.
+        Stopping = "stopping",
+        /// A group that it binds to is not in the ring, or none of its members is alive.
+        WaitingForBinds = "waiting_for_binds",
+        /// A group that it binds to does not export what it needs.
+        BindFieldMissing = "bind_field_missing",
+        /// Its group has no leader yet.
+        ElectionInProgress = "election_in_progress",
+        /// Too few members of its group are alive to elect a leader.
+        NoQuorum = "no_quorum",
+        /// An `install` hook failed.
+        InstallFailed = "install_failed",
+        /// Its `init` hook failed.
+        InitFailed = "init_failed",
+        /// Its process could not be started.
+        StartFailed = "start_failed",
+        /// Its process ends unexpectedly.
+        RunExits = "run_exits",
+        /// A template cannot be rendered or written.
+        TemplateError = "template_error",
+        /// User, configuration, binds or templates are missing or invalid.
+        ConfigError = "config_error",
+        /// A newer release or spec was requested and cannot start.
+        NotReplaced = "not_replaced",
+        /// No installed package satisfies its spec.
+        PackageMissing = "package_missing",
+        /// Its package has no run hook.
+        PackageBroken = "package_broken",
+        /// A directory of the service could not be created.
+        DirectoryError = "directory_error",
+        /// The last health check was critical.
+        HealthCritical = "health_critical",
+        /// The last health check gave no result.
+        HealthUnknown = "health_unknown",
+        /// The last health check timed out.
+        HealthTimeout = "health_timeout",
     }
 }
 

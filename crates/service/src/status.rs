@@ -1,7 +1,9 @@
 //! State of a service for documents and the status table.
 
-use crate::{account::Account, why::Reason};
+pub use roost_ident::ServiceState;
 use roost_ident::{DesiredState, ElectionStatus, HealthStatus, ProcessState, TerminationReason};
+
+use crate::{account::Account, why::Reason};
 
 /// Phase of a service, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,41 +80,6 @@ pub struct LastProcess {
     pub reason: TerminationReason,
     /// Unix seconds.
     pub terminated_at_s: u64,
-}
-
-/// State of a service, for machines: the words of the v1 documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceState {
-    /// On its way up.
-    Starting,
-    /// Its process runs.
-    Up,
-    /// Being stopped.
-    Stopping,
-    /// Not wanted, and down.
-    Down,
-    /// Failed; waits for the next start.
-    BackingOff,
-    /// Waits for others: binds, a leader.
-    Blocked,
-    /// Cannot start until something changes.
-    Failed,
-}
-
-impl ServiceState {
-    /// The word in documents.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Up => "up",
-            Self::Stopping => "stopping",
-            Self::Down => "down",
-            Self::BackingOff => "backing_off",
-            Self::Blocked => "blocked",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// The state of a service as shown to users and machines.

@@ -4,12 +4,17 @@
 //! one. The value here holds each store once; writing makes both.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use roost_ident::MemberHealth;
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type},
+};
 
 use super::{ConfigTable, RingSys};
 
@@ -71,8 +76,9 @@ pub struct Member {
 }
 
 /// A service rumor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ServiceRumor)]
 pub struct Service {
     /// Who runs the service.
     pub member_id: String,
@@ -93,8 +99,9 @@ pub struct Service {
 }
 
 /// A service config rumor, as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ServiceConfigRumor)]
 pub struct ServiceConfig {
     /// Who sent it; `butterflyclient` for what came through the control gateway.
     pub from_id: String,
@@ -105,12 +112,14 @@ pub struct ServiceConfig {
     /// Whether `config` is encrypted.
     pub encrypted: bool,
     /// Raw bytes, an array of numbers.
+    #[schema(value_type = Vec<u8>)]
     pub config: Arc<[u8]>,
 }
 
 /// A service file rumor, as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ServiceFileRumor)]
 pub struct ServiceFile {
     /// Who sent it; `butterflyclient` for what came through the control gateway.
     pub from_id: String,
@@ -123,12 +132,14 @@ pub struct ServiceFile {
     /// Name of the file.
     pub filename: String,
     /// Raw bytes, an array of numbers.
+    #[schema(value_type = Vec<u8>)]
     pub body: Arc<[u8]>,
 }
 
 /// An election rumor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ElectionRumor)]
 pub struct Election {
     /// Who is winning.
     pub member_id: String,
@@ -145,7 +156,7 @@ pub struct Election {
 }
 
 /// State of an election rumor; spelled differently from the other documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum RumorElectionStatus {
     /// Votes are being gathered.
     Running,
@@ -157,97 +168,227 @@ pub enum RumorElectionStatus {
 
 impl Serialize for Butterfly {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(14))?;
-        map.serialize_entry("member", &WholeMembers(&self.members))?;
-        map.serialize_entry("membership", &mapped(&self.members.list, ConciseMember::from))?;
-        map.serialize_entry("service", &whole(&self.services))?;
-        map.serialize_entry("services", &self.services.list)?;
-        map.serialize_entry("service_config", &keyed("service_config", &self.service_configs))?;
-        map.serialize_entry("latest_service_config", &self.service_configs.list)?;
-        map.serialize_entry("service_file", &whole(&self.service_files))?;
-        map.serialize_entry("service_files", &self.service_files.list)?;
-        map.serialize_entry("election", &keyed("election", &self.elections))?;
-        map.serialize_entry("latest_election", &self.elections.list)?;
-        map.serialize_entry("election_update", &keyed("election", &self.update_elections))?;
-        map.serialize_entry("latest_election_update", &self.update_elections.list)?;
-        map.serialize_entry("departure", &self.whole_departures())?;
-        map.serialize_entry("departed_members", &self.departures)?;
-        map.end()
+        Shown::from(self).serialize(serializer)
     }
 }
 
-impl Butterfly {
-    fn whole_departures(&self) -> Whole<BTreeMap<&'static str, BTreeMap<&str, Departure<'_>>>> {
+impl ToSchema for Butterfly {
+    fn name() -> Cow<'static, str> {
+        "Butterfly".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Shown::schemas(schemas);
+    }
+}
+
+impl PartialSchema for Butterfly {
+    fn schema() -> RefOr<Schema> {
+        Shown::schema()
+    }
+}
+
+/// The rumors that this Supervisor holds. Each store appears twice: whole under an old key,
+/// concisely under a newer one.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Shown<'a> {
+    member: WholeMembers<'a>,
+    /// Members by id.
+    membership: BTreeMap<&'a str, ConciseMember<'a>>,
+    service: WholeServices<'a>,
+    /// By group and member id.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, Service>>)]
+    services: &'a BTreeMap<String, BTreeMap<String, Arc<Service>>>,
+    service_config: WholeConfigs<'a>,
+    /// By group.
+    #[schema(schema_with = or_null::<ServiceConfig>)]
+    latest_service_config: &'a BTreeMap<String, Option<ServiceConfig>>,
+    service_file: WholeFiles<'a>,
+    /// By group and file name.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, ServiceFile>>)]
+    service_files: &'a BTreeMap<String, BTreeMap<String, ServiceFile>>,
+    election: WholeElections<'a>,
+    /// By group.
+    #[schema(schema_with = or_null::<Election>)]
+    latest_election: &'a BTreeMap<String, Option<Election>>,
+    election_update: WholeElections<'a>,
+    /// By group.
+    #[schema(schema_with = or_null::<Election>)]
+    latest_election_update: &'a BTreeMap<String, Option<Election>>,
+    departure: WholeDepartures<'a>,
+    #[schema(value_type = Vec<String>)]
+    departed_members: &'a BTreeSet<String>,
+}
+
+impl<'a> From<&'a Butterfly> for Shown<'a> {
+    fn from(rumors: &'a Butterfly) -> Self {
+        let members = &rumors.members;
+        Self {
+            member: WholeMembers::from(members),
+            membership: by_id(members, |_, member| ConciseMember::from(member)),
+            service: WholeServices {
+                list: &rumors.services.list,
+                update_counter: rumors.services.update_counter,
+            },
+            services: &rumors.services.list,
+            service_config: WholeConfigs {
+                list: by_id(&rumors.service_configs, |_, rumor| KeyedConfig {
+                    service_config: rumor.as_ref(),
+                }),
+                update_counter: rumors.service_configs.update_counter,
+            },
+            latest_service_config: &rumors.service_configs.list,
+            service_file: WholeFiles {
+                list: &rumors.service_files.list,
+                update_counter: rumors.service_files.update_counter,
+            },
+            service_files: &rumors.service_files.list,
+            election: WholeElections::from(&rumors.elections),
+            latest_election: &rumors.elections.list,
+            election_update: WholeElections::from(&rumors.update_elections),
+            latest_election_update: &rumors.update_elections.list,
+            departure: WholeDepartures::from(rumors),
+            departed_members: &rumors.departures,
+        }
+    }
+}
+
+/// A map of rumors, null after a purge.
+fn or_null<T: ToSchema>() -> Schema {
+    let rumor = OneOfBuilder::new()
+        .item(Ref::from_schema_name(T::name()))
+        .item(ObjectBuilder::new().schema_type(Type::Null));
+    ObjectBuilder::new().additional_properties(Some(Schema::from(rumor.build()))).into()
+}
+
+/// The values of a store, changed.
+fn by_id<'a, T, U>(
+    store: &'a Store<T>,
+    change: impl Fn(&'a str, &'a T) -> U,
+) -> BTreeMap<&'a str, U> {
+    store.list.iter().map(|(id, value)| (id.as_str(), change(id, value))).collect()
+}
+
+/// Members and their health, apart.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeMembers<'a> {
+    members: BTreeMap<&'a str, WholeMember<'a>>,
+    health: BTreeMap<&'a str, MemberHealth>,
+    update_counter: u64,
+}
+
+impl<'a> From<&'a Store<Member>> for WholeMembers<'a> {
+    fn from(store: &'a Store<Member>) -> Self {
+        Self {
+            members: by_id(store, WholeMember::new),
+            health: by_id(store, |_, member| member.health),
+            update_counter: store.update_counter,
+        }
+    }
+}
+
+/// Service rumors by group and member id.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeServices<'a> {
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, Service>>)]
+    list: &'a BTreeMap<String, BTreeMap<String, Arc<Service>>>,
+    update_counter: u64,
+}
+
+/// Service files by group and file name.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeFiles<'a> {
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, ServiceFile>>)]
+    list: &'a BTreeMap<String, BTreeMap<String, ServiceFile>>,
+    update_counter: u64,
+}
+
+/// Service configs by group.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeConfigs<'a> {
+    list: BTreeMap<&'a str, KeyedConfig<'a>>,
+    update_counter: u64,
+}
+
+/// The rumor under a name; nothing after a purge.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyedConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ServiceConfig)]
+    service_config: Option<&'a ServiceConfig>,
+}
+
+/// Elections by group.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeElections<'a> {
+    list: BTreeMap<&'a str, KeyedElection<'a>>,
+    update_counter: u64,
+}
+
+impl<'a> From<&'a Store<Option<Election>>> for WholeElections<'a> {
+    fn from(store: &'a Store<Option<Election>>) -> Self {
+        Self {
+            list: by_id(store, |_, rumor| KeyedElection { election: rumor.as_ref() }),
+            update_counter: store.update_counter,
+        }
+    }
+}
+
+/// The rumor under a name; nothing after a purge.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyedElection<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Election)]
+    election: Option<&'a Election>,
+}
+
+/// Departed members below the key `departure`; without any, that key is missing.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(deprecated)]
+struct WholeDepartures<'a> {
+    list: BTreeMap<&'static str, BTreeMap<&'a str, Departure<'a>>>,
+    update_counter: u64,
+}
+
+impl<'a> From<&'a Butterfly> for WholeDepartures<'a> {
+    fn from(rumors: &'a Butterfly) -> Self {
+        let ids = rumors.departures.iter();
         let records: BTreeMap<_, _> =
-            self.departures.iter().map(|id| (id.as_str(), Departure { member_id: id })).collect();
+            ids.map(|id| (id.as_str(), Departure { member_id: id })).collect();
         let list = if records.is_empty() {
             BTreeMap::new()
         } else {
             BTreeMap::from([("departure", records)])
         };
-        Whole { list, update_counter: self.departure_counter }
+        Self { list, update_counter: rumors.departure_counter }
     }
 }
 
-#[derive(Serialize)]
+/// A departed member.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct Departure<'a> {
     member_id: &'a str,
 }
 
-/// The old shape of a store.
-#[derive(Serialize)]
-struct Whole<L> {
-    list: L,
-    update_counter: u64,
-}
-
-fn whole<T: Serialize>(store: &Store<T>) -> Whole<&BTreeMap<String, T>> {
-    Whole { list: &store.list, update_counter: store.update_counter }
-}
-
-/// The old shape of a store with one rumor per group: `{group: {key: rumor}}`, the inner map
-/// being empty after a purge.
-fn keyed<'a, T: Serialize>(
-    key: &'static str,
-    store: &'a Store<Option<T>>,
-) -> Whole<impl Serialize + use<'a, T>> {
-    let list = mapped(&store.list, move |rumor: &'a Option<T>| {
-        rumor.iter().map(|rumor| (key, rumor)).collect::<BTreeMap<_, _>>()
-    });
-    Whole { list, update_counter: store.update_counter }
-}
-
-/// A map whose values are changed while it is written.
-struct Mapped<'a, T, F>(&'a BTreeMap<String, T>, F);
-
-fn mapped<'a, T, U: Serialize, F: Fn(&'a T) -> U>(
-    map: &'a BTreeMap<String, T>,
-    change: F,
-) -> Mapped<'a, T, F> {
-    Mapped(map, change)
-}
-
-impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Mapped<'a, T, F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, (self.1)(value))))
-    }
-}
-
-struct WholeMembers<'a>(&'a Store<Member>);
-
-impl Serialize for WholeMembers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let members: BTreeMap<_, _> =
-            self.0.list.iter().map(|(id, member)| (id, WholeMember::new(id, member))).collect();
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("members", &members)?;
-        map.serialize_entry("health", &mapped(&self.0.list, |member| member.health))?;
-        map.serialize_entry("update_counter", &self.0.update_counter)?;
-        map.end()
-    }
-}
-
-#[derive(Serialize)]
+/// A membership record.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Member)]
 struct WholeMember<'a> {
     id: &'a str,
     incarnation: u64,
@@ -274,7 +415,10 @@ impl<'a> WholeMember<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// A member with its health.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Membership)]
 struct ConciseMember<'a> {
     address: &'a str,
     gossip_port: u16,

@@ -1,14 +1,16 @@
-//! `/census`: service groups of the whole ring (reference: http-api §12).
+//! `/census`: service groups of the whole ring (reference: http-api §12, groups §12.2, members
+//! §12.3).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use roost_ident::{ElectionStatus, PackageIdent};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ConfigTable, RingSys};
 
 /// What this Supervisor knows about all service groups.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Census {
     /// True when it differs from the snapshot before.
@@ -31,8 +33,8 @@ pub struct Census {
     pub last_service_file_counter: u64,
 }
 
-/// One service group (reference: http-api §12.2).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One service group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CensusGroup {
     /// Its name.
@@ -60,8 +62,9 @@ pub struct CensusGroup {
 }
 
 /// A configuration that was applied to a group, decrypted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CensusServiceConfig)]
 pub struct ServiceConfig {
     /// Its version.
     pub incarnation: u64,
@@ -70,19 +73,21 @@ pub struct ServiceConfig {
 }
 
 /// A file that was uploaded to a group, decrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CensusServiceFile)]
 pub struct ServiceFile {
     /// Its name.
     pub filename: String,
     /// Its version.
     pub incarnation: u64,
     /// Its content, an array of numbers.
+    #[schema(value_type = Vec<u8>)]
     pub body: Arc<[u8]>,
 }
 
-/// One member of a group (reference: http-api §12.3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One member of a group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the keys of the document")]
 pub struct CensusMember {

@@ -1,10 +1,14 @@
 //! Values that come from TOML: `cfg` of a service, of a census member, of a service rumor, and
 //! the `value` of a service config.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Value;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::AdditionalProperties},
+};
 
 /// A TOML table, cheap to clone. In JSON a date becomes
 /// `{"$__toml_private_datetime":"2025-03-01T12:00:00Z"}` and `nan` and `inf` become `null`, as
@@ -72,6 +76,40 @@ impl From<Arc<toml::Table>> for ConfigTable {
     fn from(table: Arc<toml::Table>) -> Self {
         Self(Form::Table(table))
     }
+}
+
+impl ToSchema for ConfigTable {
+    fn name() -> Cow<'static, str> {
+        "Config".into()
+    }
+}
+
+impl PartialSchema for ConfigTable {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+            .description(Some(
+                "Configuration. A TOML date is shown as {\"$__toml_private_datetime\":\"…\"}, nan and \
+                 inf as null.",
+            ))
+            .into()
+    }
+}
+
+/// The current configuration of a service; null when redacted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CurrentConfig(pub Option<ConfigTable>);
+
+/// How the documents write a length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Duration)]
+pub struct DurationParts {
+    /// Whole seconds.
+    pub secs: u64,
+    /// The rest, in nanoseconds.
+    #[schema(maximum = 999_999_999)]
+    pub nanos: u32,
 }
 
 impl Serialize for ConfigTable {

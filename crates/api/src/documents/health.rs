@@ -2,14 +2,19 @@
 
 use roost_ident::HealthStatus;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 /// The last health check of a service and what it printed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Health)]
 pub struct HealthDocument {
-    /// The result; also decides the HTTP status: 200, 200, 503, 500. Spelled in capitals here,
-    /// unlike in the service document.
+    /// Spelled in capitals here, unlike in the service document.
     #[serde(serialize_with = "in_capitals", deserialize_with = "from_capitals")]
+    #[schema(schema_with = capitals)]
     pub status: HealthStatus,
     /// What the check wrote to its standard output.
     pub stdout: String,
@@ -19,6 +24,16 @@ pub struct HealthDocument {
 
 fn in_capitals<S: Serializer>(status: &HealthStatus, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(status.upper())
+}
+
+/// The words that [`in_capitals`] writes.
+fn capitals() -> Object {
+    let words = HealthStatus::ALL.iter().map(|status| status.upper());
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .description(Some("The result; it also decides the HTTP status: 200, 200, 503, 500."))
+        .build()
 }
 
 fn from_capitals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HealthStatus, D::Error> {

@@ -1,4 +1,5 @@
-//! One service of `/services` (reference: http-api §9).
+//! One service of `/services` (reference: http-api §9, its package §9.4, `sys` §9.5). Parts that
+//! rarely change, or that all services share, are behind `Arc`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,12 +8,14 @@ use roost_ident::{
     ServiceGroup, ShutdownSignal, TerminationReason, Topology, UpdateCondition, UpdateStrategy,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::ConfigTable;
+use super::{ConfigTable, config::DurationParts};
 
-/// A loaded service. Parts that rarely change, or that all services share, are behind `Arc`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A loaded service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Service)]
 pub struct ServiceDocument {
     /// Binds the package declares: required ones first, then optional ones, in file order.
     pub all_pkg_binds: Vec<PackageBind>,
@@ -22,8 +25,9 @@ pub struct ServiceDocument {
     pub binds: Vec<String>,
     /// Builder of the spec.
     pub bldr_url: String,
-    /// Merged configuration; `None` when redacted, and then the key is absent.
+    /// Merged configuration; absent when redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub cfg: Option<ConfigTable>,
     /// Channel of the spec.
     pub channel: String,
@@ -54,6 +58,7 @@ pub struct ServiceDocument {
     /// Back-off of restarts.
     pub restart_config: RestartConfig,
     /// `name.group[@org]`.
+    #[schema(value_type = String)]
     pub service_group: ServiceGroup,
     /// Path of the spec file.
     pub spec_file: String,
@@ -64,6 +69,7 @@ pub struct ServiceDocument {
     /// Password of a Windows service, encrypted.
     pub svc_encrypted_password: Option<String>,
     /// Time between health checks.
+    #[schema(value_type = DurationParts)]
     pub health_check_interval: Duration,
     /// This Supervisor.
     pub sys: Arc<Sys>,
@@ -77,8 +83,12 @@ pub struct ServiceDocument {
     pub user_config_updated: bool,
 }
 
+/// All loaded services; those that are stopped or wait for a restart too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Services(pub Vec<ServiceDocument>);
+
 /// A bind that a package declares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PackageBind {
     /// Name of the bind.
@@ -87,8 +97,8 @@ pub struct PackageBind {
     pub exports: Vec<String>,
 }
 
-/// The hooks of a service; `None` where the package has no such file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The hooks of a service; null where the package has no such file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names of the hooks")]
 pub struct Hooks {
@@ -103,7 +113,7 @@ pub struct Hooks {
 }
 
 /// Where a hook and its output are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hook {
     /// Path of the rendered hook.
@@ -115,7 +125,7 @@ pub struct Hook {
 }
 
 /// Paths of the Supervisor's own files.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagerPaths {
     /// Root of all of them.
@@ -130,8 +140,8 @@ pub struct ManagerPaths {
     pub proc_lock_file: String,
 }
 
-/// The package a service runs (reference: http-api §9.4).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The package a service runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// Fully qualified identifier.
@@ -185,7 +195,7 @@ pub struct Package {
 }
 
 /// The process of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// Its id while it runs.
@@ -197,10 +207,10 @@ pub struct Process {
 }
 
 /// The process before a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastProcess {
-    /// Its id; `None` when `init` failed.
+    /// Its id; null when `init` failed.
     pub pid: Option<u32>,
     /// Why the service was restarted.
     pub termination_reason: TerminationReason,
@@ -209,19 +219,22 @@ pub struct LastProcess {
 }
 
 /// Back-off of restarts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestartConfig {
     /// First wait.
+    #[schema(value_type = DurationParts)]
     pub min_backoff_period: Duration,
     /// Longest wait.
+    #[schema(value_type = DurationParts)]
     pub max_backoff_period: Duration,
     /// Time of health after which the wait starts over.
+    #[schema(value_type = DurationParts)]
     pub cooldown_period: Duration,
 }
 
-/// This Supervisor (reference: http-api §9.5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// This Supervisor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sys {
     /// Version of the Supervisor.

@@ -1,9 +1,10 @@
 //! What the ring knows about a Supervisor's addresses (reference: http-api §12.3, `sys`).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Addresses of a ring member, as its service rumor tells them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RingSys {
     /// Its IP address.

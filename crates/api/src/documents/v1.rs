@@ -1,24 +1,29 @@
 //! Documents of the v1 API: Roost's own, in snake_case, times in RFC 3339.
 
+use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// `/v1/services/{sg}`: how a service is, and why it is so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How a service is, and why it is so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceV1 {
     /// Its service group, `name.group[@org]`.
+    #[schema(examples("redis.default"))]
     pub id: String,
     /// The release in use, or what the spec asks for while none is known.
     pub package: String,
-    /// `starting up stopping down backing_off blocked failed`.
-    pub state: String,
+    /// Where it is in its life.
+    pub state: ServiceState,
     /// Since when its process is up or down.
+    #[schema(format = DateTime, examples("2026-11-22T15:51:38.999Z"))]
     pub since: String,
-    /// `up` or `down`.
-    pub desired: String,
-    /// `ok warning critical unknown`.
-    pub health: String,
-    /// Since when.
+    /// What the user wants.
+    pub desired: Desired,
+    /// The last result; unknown while the process is down.
+    pub health: Health,
+    /// Since when; null when it was never anything else.
+    #[schema(format = DateTime)]
     pub health_since: Option<String>,
     /// Process id while up.
     pub pid: Option<u32>,
@@ -38,32 +43,91 @@ pub struct ServiceV1 {
     pub binds: Vec<Bind>,
 }
 
+/// What the user wants of a service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Desired {
+    /// It runs.
+    #[default]
+    Up,
+    /// It is stopped.
+    Down,
+}
+
+impl From<DesiredState> for Desired {
+    fn from(desired: DesiredState) -> Self {
+        match desired {
+            DesiredState::Up => Self::Up,
+            DesiredState::Down => Self::Down,
+        }
+    }
+}
+
+/// The result of a health check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HealthV1)]
+#[expect(missing_docs, reason = "the words of HealthStatus")]
+pub enum Health {
+    Ok,
+    Warning,
+    Critical,
+    #[default]
+    Unknown,
+}
+
+impl From<HealthStatus> for Health {
+    fn from(health: HealthStatus) -> Self {
+        match health {
+            HealthStatus::Ok => Self::Ok,
+            HealthStatus::Warning => Self::Warning,
+            HealthStatus::Critical => Self::Critical,
+            HealthStatus::Unknown => Self::Unknown,
+        }
+    }
+}
+
 /// Restarts after failures.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restarts {
     /// How many.
     pub total: u64,
     /// When it starts again, while it waits for that.
+    #[schema(format = DateTime)]
     pub next_at: Option<String>,
 }
 
 /// Why a service is not as it should be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// A stable word.
-    pub code: String,
+    /// For programs; the words are stable.
+    pub code: ReasonCode,
     /// For people.
+    #[schema(examples("the process exited with code 1 after 0.3 s"))]
     pub message: String,
-    /// Since when.
+    /// Since when it is so.
+    #[schema(format = DateTime)]
     pub since: String,
     /// What was printed about it, line by line.
     pub evidence: Vec<String>,
 }
 
+/// Why a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// By itself.
+    Unexpected,
+    /// It was asked to.
+    Stopped,
+    /// It was asked to, did not end in time, and was killed.
+    StopTimeout,
+}
+
 /// The last end of the process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastExit {
     /// Its process id.
@@ -72,18 +136,19 @@ pub struct LastExit {
     pub code: Option<i32>,
     /// The signal that killed it.
     pub signal: Option<i32>,
-    /// `unexpected`, `stopped`, or `stop_timeout`.
-    pub cause: String,
+    /// By itself, because it was asked to, or because it did not end in time when asked to.
+    pub cause: Cause,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
-    /// How long it ran.
+    /// How long it ran, in milliseconds.
     pub ran_ms: u64,
     /// The last lines of its standard error.
     pub stderr: Vec<String>,
 }
 
 /// A hook that failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookFailure {
     /// Name of the hook.
@@ -97,27 +162,29 @@ pub struct HookFailure {
     /// It ran too long and was ended.
     pub timed_out: bool,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// The last lines that it printed.
     pub output: Vec<String>,
 }
 
 /// A result of a health check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// `ok warning critical unknown`.
-    pub status: String,
+    /// What it found.
+    pub status: Health,
     /// Exit code, if it exited.
     pub exit_code: Option<i32>,
     /// When it ended.
+    #[schema(format = DateTime)]
     pub at: String,
     /// The first line that it printed.
     pub output: String,
 }
 
 /// A bind of a service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bind {
     /// Its name.

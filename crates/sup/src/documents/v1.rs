@@ -1,10 +1,10 @@
 //! `/v1/services/{sg}`: how a service is, and why it is so.
 
 use roost_api::documents::v1::{
-    Bind, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceV1,
+    Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceV1,
 };
-use roost_ident::{HealthStatus, time::rfc3339_ms};
-use roost_service::{BindReport, ExitStatus, HookOutcome, Status};
+use roost_ident::time::rfc3339_ms;
+use roost_service::{BindReport, ExitCause, ExitStatus, HookOutcome, Status};
 
 /// Exit code and signal of a process.
 pub(crate) fn code_and_signal(status: ExitStatus) -> (Option<i32>, Option<i32>) {
@@ -24,12 +24,11 @@ pub(crate) fn outcome_parts(outcome: &HookOutcome) -> (Option<i32>, Option<i32>,
     }
 }
 
-const fn word(health: HealthStatus) -> &'static str {
-    match health {
-        HealthStatus::Ok => "ok",
-        HealthStatus::Warning => "warning",
-        HealthStatus::Critical => "critical",
-        HealthStatus::Unknown => "unknown",
+const fn cause(cause: ExitCause) -> Cause {
+    match cause {
+        ExitCause::Unexpected => Cause::Unexpected,
+        ExitCause::Stopped => Cause::Stopped,
+        ExitCause::StopTimeout { .. } => Cause::StopTimeout,
     }
 }
 
@@ -51,10 +50,10 @@ pub(crate) fn document(
     ServiceV1 {
         id: id.into(),
         package,
-        state: status.state.as_str().into(),
+        state: status.state,
         since: rfc3339_ms(status.process.state_entered_ms),
-        desired: status.desired_state.spec_word().into(),
-        health: word(status.health).into(),
+        desired: status.desired_state.into(),
+        health: status.health.into(),
         health_since: (since_ms > 0).then(|| rfc3339_ms(since_ms)),
         pid: status.process.pid,
         restarts: Restarts {
@@ -66,7 +65,7 @@ pub(crate) fn document(
             false => why.line(),
         }),
         reason: status.why.as_ref().map(|why| Reason {
-            code: why.code.as_str().into(),
+            code: why.code,
             message: why.line_without_output(),
             since: rfc3339_ms(why.since_unix_ms),
             evidence: lines(&why.evidence),
@@ -77,7 +76,7 @@ pub(crate) fn document(
                 pid: exit.pid,
                 code,
                 signal,
-                cause: exit.cause.as_str().into(),
+                cause: cause(exit.cause),
                 at: rfc3339_ms(exit.at_unix_ms),
                 ran_ms: exit.ran_ms,
                 stderr: lines(&exit.stderr),
@@ -96,7 +95,7 @@ pub(crate) fn document(
             }
         }),
         health_check: account.check.as_ref().map(|check| HealthCheck {
-            status: word(check.status).into(),
+            status: check.status.into(),
             exit_code: check.exit_code,
             at: rfc3339_ms(check.at_unix_ms),
             output: check.printed.first.clone(),

@@ -1,0 +1,346 @@
+//! The OpenAPI description, made from the table of resources and the types of their documents.
+//! `openapi.json` beside `Cargo.toml` is what comes out; a test compares them.
+
+use serde_json::{Map, Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::{
+    accept::Media,
+    problem::Problem,
+    resource::{Outcome, Renderer, Resource, ResourceId, Scope},
+};
+
+/// A type of JSON documents, as the table of resources names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    add_to: fn(&mut Map<String, Value>) -> String,
+}
+
+impl Shape {
+    /// The shape of a type, which has a name of its own among the schemas.
+    pub(crate) const fn of<T: ToSchema>() -> Self {
+        Self { add_to: add::<T> }
+    }
+}
+
+/// Adds the schema of a type, and all that it refers to; gives its name.
+fn add<T: ToSchema>(schemas: &mut Map<String, Value>) -> String {
+    let mut parts: Vec<(String, RefOr<Schema>)> = vec![(T::name().into(), T::schema())];
+    T::schemas(&mut parts);
+    for (name, schema) in parts {
+        let mut schema = serde_json::to_value(schema).expect("schemas have string keys");
+        tidy(&mut schema);
+        if let Some(other) = schemas.insert(name.clone(), schema.clone()) {
+            assert_eq!(other, schema, "two types are called {name} in the description");
+        }
+    }
+    T::name().into()
+}
+
+/// The description as text.
+pub(crate) fn description() -> String {
+    let mut schemas = Map::new();
+    let mut paths = Map::new();
+    for resource in ResourceId::all().map(ResourceId::resource) {
+        for path in std::iter::once(resource.path).chain(resource.organization_path) {
+            paths.insert(path.into(), json!({ "get": operation(resource, path, &mut schemas) }));
+        }
+    }
+    let problem = Shape::of::<Problem>();
+    (problem.add_to)(&mut schemas);
+    paths.sort_keys();
+    schemas.sort_keys();
+    let description = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Habitat Supervisor",
+            "version": "1.0.0",
+            "description": "Read-only monitoring API of a Supervisor. HEAD is answered like GET \
+                            without body; every other method gets 405. Errors have no body, \
+                            except those of health and of paths below /v1.",
+        },
+        "servers": [{ "url": "http://localhost:9631" }],
+        "security": [{}, { "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Needed when the Supervisor was started with \
+                                    HAB_SUP_GATEWAY_AUTH_TOKEN.",
+                },
+            },
+            "parameters": parameters(),
+            "responses": responses(),
+            "schemas": schemas,
+        },
+    });
+    format!("{description:#}\n")
+}
+
+fn operation(resource: &Resource, path: &str, schemas: &mut Map<String, Value>) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(path),
+        "summary": resource.summary,
+    });
+    let names = path.split(['{', '}']).skip(1).step_by(2);
+    let parameters: Vec<Value> = names.map(|name| reference("parameters", name)).collect();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    let mut responses = refusals(resource, path);
+    for Outcome { status, meaning } in resource.outcomes {
+        let starting = *status == 503 && responses.contains_key("503");
+        let mut response = json!({ "description": meaning });
+        if starting {
+            response["description"] =
+                format!("{meaning} Without a body: the Supervisor has not fully started.").into();
+            response["headers"] = retry_after();
+        }
+        response["content"] = content(resource, schemas);
+        responses.insert(status.to_string(), response);
+    }
+    responses.sort_keys();
+    operation["responses"] = responses.into();
+    operation
+}
+
+/// As in the description that Habitat published, so that generated clients keep their names.
+fn operation_id(path: &str) -> String {
+    let name = path.trim_start_matches('/').trim_end_matches(".json");
+    let name = name.replace(['{', '}'], "").replace('/', "-");
+    format!("GET_{}", if name.is_empty() { "root" } else { &name })
+}
+
+fn content(resource: &Resource, schemas: &mut Map<String, Value>) -> Value {
+    let entry = |media: &Media| {
+        let schema = match (media, resource.shape) {
+            (Media::Json, Some(shape)) => reference("schemas", &(shape.add_to)(schemas)),
+            (Media::Json, None) => json!({ "type": "object", "additionalProperties": true }),
+            _ => json!({ "type": "string" }),
+        };
+        let name = media.content_type().trim_end_matches("; charset=utf-8");
+        (name.to_owned(), json!({ "schema": schema }))
+    };
+    resource.media.iter().map(entry).collect::<Map<_, _>>().into()
+}
+
+/// The answers without a document.
+fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
+    let v1 = path.starts_with("/v1/");
+    let refuse = |plain: &str| {
+        let name = if v1 { format!("{plain}Problem") } else { plain.to_owned() };
+        reference("responses", &name)
+    };
+    let mut responses = Map::new();
+    let mut add = |status: &str, name| responses.insert(status.into(), refuse(name));
+    add("401", if path == "/" { "TokenPage" } else { "Unauthorized" });
+    add("405", "MethodNotAllowed");
+    if resource.scope == Scope::Secrets {
+        add("404", "Redacted");
+    }
+    if let Renderer::Service(_) = resource.renderer {
+        add("400", "BadName");
+        add("404", "NotLoaded");
+    }
+    if !matches!(resource.renderer, Renderer::Page(_)) {
+        add("503", "NotStarted");
+    }
+    responses
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+fn parameters() -> Value {
+    let parameter = |name: &str, description: &str, pattern: &str, example: &str| {
+        json!({
+            "name": name,
+            "in": "path",
+            "required": true,
+            "description": description,
+            "schema": { "type": "string", "pattern": pattern },
+            "example": example,
+        })
+    };
+    let part = "^[^#@.]+$";
+    json!({
+        "name": parameter("name", "Name of the service.", part, "redis"),
+        "group": parameter("group", "Its group, usually default.", part, "default"),
+        "organization": parameter(
+            "organization", "Organization that the Supervisor was started with.", part, "acme",
+        ),
+        "sg": parameter(
+            "sg", "Service group, name.group[@org].", r"^[^#@.]+\.[^#@.]+(@[^#@.]+)?$",
+            "redis.default",
+        ),
+    })
+}
+
+fn header(name: &str, description: &str, kind: &str) -> Value {
+    json!({ name: { "description": description, "schema": { "type": kind } } })
+}
+
+fn retry_after() -> Value {
+    header("retry-after", "Seconds; only while the Supervisor starts.", "integer")
+}
+
+/// Each refusal: empty, and as a problem document below `/v1`.
+fn responses() -> Value {
+    let scheme = header("www-authenticate", "The scheme, Bearer.", "string");
+    let none = json!({});
+    let refusals = [
+        ("BadName", "Name, group and organization form no service group.", &none, &none),
+        ("Unauthorized", "The bearer token is missing or wrong.", &none, &scheme),
+        (
+            "MethodNotAllowed",
+            "Another method than GET or HEAD.",
+            &header("allow", "GET.", "string"),
+            &header("allow", "GET, HEAD.", "string"),
+        ),
+        ("NotLoaded", "Service not loaded.", &none, &none),
+        (
+            "Redacted",
+            "Hidden, because the Supervisor was started with HAB_FEAT_REDACT_HTTP.",
+            &none,
+            &none,
+        ),
+        (
+            "NotStarted",
+            "The Supervisor has not fully started. Try again later.",
+            &retry_after(),
+            &retry_after(),
+        ),
+    ];
+    let mut responses = Map::new();
+    for (name, description, headers, problem_headers) in refusals {
+        let response = |headers: &Value| match headers == &none {
+            true => json!({ "description": description }),
+            false => json!({ "description": description, "headers": headers }),
+        };
+        responses.insert(name.into(), response(headers));
+        let mut problem = response(problem_headers);
+        let schema = reference("schemas", &Problem::name());
+        problem["content"] = json!({ "application/problem+json": { "schema": schema } });
+        responses.insert(format!("{name}Problem"), problem);
+    }
+    responses.insert(
+        "TokenPage".into(),
+        json!({
+            "description": "The bearer token is missing or wrong. The page has a field for it.",
+            "headers": scheme,
+            "content": { "text/html": { "schema": { "type": "string" } } },
+        }),
+    );
+    responses.into()
+}
+
+/// Makes a schema say what the documents do: they have no other keys; an `Option` is null, never
+/// absent, unless its field cannot be null; integers have the bounds of their types; descriptions
+/// are one line.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(tidy);
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            bound_integer(fields);
+            close_object(fields);
+        }
+        _ => {}
+    }
+}
+
+fn bound_integer(fields: &mut Map<String, Value>) {
+    let bits = fields.get("format").and_then(Value::as_str).and_then(|it| it.strip_prefix("u-int"));
+    let maximum = match bits {
+        Some("8") => Some(u64::from(u8::MAX)),
+        Some("16") => Some(u64::from(u16::MAX)),
+        Some("32") => Some(u64::from(u32::MAX)),
+        Some(_) => None,
+        None => return,
+    };
+    // The name that utoipa gives the format is not one that OpenAPI knows.
+    fields.shift_remove("format");
+    if let (Some(maximum), false) = (maximum, fields.contains_key("maximum")) {
+        fields.insert("maximum".into(), maximum.into());
+    }
+}
+
+fn close_object(fields: &mut Map<String, Value>) {
+    let Some(Value::Object(properties)) = fields.get("properties") else { return };
+    let properties = properties.clone();
+    fields.insert("additionalProperties".into(), false.into());
+    let required = fields.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let always = |(name, property): &(&String, &Value)| {
+        is_nullable(property) || required.iter().any(|it| it.as_str() == Some(name))
+    };
+    let always: Vec<Value> =
+        properties.iter().filter(always).map(|(name, _)| name.as_str().into()).collect();
+    if !always.is_empty() {
+        fields.insert("required".into(), always.into());
+    }
+}
+
+fn is_nullable(schema: &Value) -> bool {
+    let is_null = |kind: &Value| kind == "null";
+    match (&schema["type"], &schema["oneOf"]) {
+        (Value::Array(kinds), _) => kinds.iter().any(is_null),
+        (_, Value::Array(choices)) => choices.iter().any(|it| is_null(&it["type"])),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file is what clients are generated from and what a reader of the repository sees.
+    /// `UPDATE_OPENAPI=1 cargo test -p roost-api openapi` writes it.
+    #[test]
+    fn the_file_in_the_repository_is_the_description() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let description = description();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(path, &description).expect("written");
+        }
+        let file = std::fs::read_to_string(path).expect("a file");
+        let differs = file.lines().zip(description.lines()).find(|(file, made)| file != made);
+        assert!(
+            file == description,
+            "openapi.json is not what the types say, first here: {differs:?}; write it with \
+             UPDATE_OPENAPI=1 cargo test -p roost-api openapi",
+        );
+    }
+
+    #[test]
+    fn every_example_fits_its_schema() {
+        let description: Value = serde_json::from_str(&description()).expect("JSON");
+        let mut examples = 0;
+        let schemas = description["components"]["schemas"].as_object().expect("schemas");
+        let fields = schemas.values().filter_map(|schema| schema["properties"].as_object());
+        let parameters = description["components"]["parameters"].as_object().expect("parameters");
+        let parameters = parameters.values().map(|it| (&it["schema"], vec![it["example"].clone()]));
+        let fields = fields
+            .flat_map(Map::values)
+            .map(|schema| (schema, schema["examples"].as_array().cloned().unwrap_or_default()));
+        for (schema, values) in fields.chain(parameters) {
+            let schema = jsonschema::draft202012::new(&json!({
+                "allOf": [schema], "components": description["components"],
+            }))
+            .expect("a schema");
+            for value in values {
+                assert!(schema.is_valid(&value), "{value}");
+                examples += 1;
+            }
+        }
+        assert!(examples > 4, "{examples}");
+    }
+}
