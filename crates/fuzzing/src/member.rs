@@ -131,7 +131,7 @@ impl World {
             7 => {
                 let election = election(pieces);
                 let rumor = if pieces.flag() {
-                    Rumor::ElectionUpdate(election)
+                    Rumor::ElectionUpdate(election.into())
                 } else {
                     Rumor::Election(election)
                 };

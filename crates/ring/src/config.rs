@@ -8,7 +8,10 @@ use crate::{
     id::MemberId,
     limits,
     member::Membership,
-    rumor::{Election, Service, ServiceConfig, ServiceFile},
+    rumor::{
+        Departure, Election, ElectionUpdate, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
+        for_each_kind,
+    },
 };
 
 /// Number of times a rumor is sent to each member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
@@ -51,21 +54,40 @@ pub struct Me {
     pub permanent: bool,
 }
 
-/// Contents of the data file (reference: ring §12.3), in the order of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stores {
-    /// The member list.
-    pub members: Vec<Membership>,
-    /// Services.
-    pub services: Vec<Service>,
-    /// Applied configurations.
-    pub service_configs: Vec<ServiceConfig>,
-    /// Uploaded files.
-    pub service_files: Vec<ServiceFile>,
-    /// Leader elections.
-    pub elections: Vec<Election>,
-    /// Elections of rolling updates.
-    pub update_elections: Vec<Election>,
-    /// Manually departed members.
-    pub departures: Vec<MemberId>,
+macro_rules! make_stores {
+    ($($(#[$doc:meta])* $kind:ident($payload:ident) = $number:literal, $label:literal, $list:ident;)*) => {
+        /// Everything that the data file keeps (reference: ring §12.3), in the order of the file.
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub struct Stores {
+            /// The member list.
+            pub members: Vec<Membership>,
+            $($(#[$doc])* pub $list: Vec<$kind>,)*
+        }
+
+        impl Stores {
+            /// Adds a rumor. A member rumor adds what it says about the member.
+            pub(crate) fn add(&mut self, rumor: Rumor) {
+                match rumor {
+                    Rumor::Member(_, membership) => self.members.push(membership),
+                    $(Rumor::$kind(rumor) => self.$list.push(rumor),)*
+                }
+            }
+
+            /// All rumors of a kind, encoded. There are none of members.
+            pub(crate) fn encoded(&self, kind: RumorKind) -> Vec<Vec<u8>> {
+                match kind {
+                    RumorKind::Member => Vec::new(),
+                    $(RumorKind::$kind => {
+                        self.$list.iter().map(|rumor| Rumor::$kind(rumor.clone()).encode()).collect()
+                    })*
+                }
+            }
+
+            /// All rumors of all kinds, without members.
+            pub(crate) fn into_rumors(self) -> impl Iterator<Item = Rumor> {
+                std::iter::empty()$(.chain(self.$list.into_iter().map(Rumor::$kind)))*
+            }
+        }
+    };
 }
+for_each_kind!(make_stores);

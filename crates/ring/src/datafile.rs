@@ -7,13 +7,15 @@ use crate::{
     config::Stores,
     dropped::Dropped,
     member::{Membership, MembershipWire},
-    rumor::{Departure, Rumor, RumorKind},
+    rumor::{Rumor, RumorKind},
 };
 
 /// Version that is written.
 const VERSION: u8 = 2;
-/// Header size of version 2, counted from offset 1.
-const HEADER_BYTES: u64 = 64;
+/// Header size of version 2, counted from offset 1: itself, and the length of each section.
+const HEADER_BYTES: usize = 8 + 8 * SECTIONS.len();
+/// The smallest header of version 2.
+const HEADER_BYTES_MIN: usize = 64;
 /// Size of the largest file that is read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -49,38 +51,30 @@ pub enum DataFileError {
     TooLarge(usize),
 }
 
-/// Sections in the order of the file. Version 1 lacks the last.
-const SECTIONS: [RumorKind; 7] = RumorKind::ALL;
+/// Sections in the order of the file. Version 1 has the first six, Habitat's version 2 seven; the
+/// size of the header says how many a file has.
+const SECTIONS: &[RumorKind] = &RumorKind::ALL;
 
 /// The content of a file with `stores`.
 #[must_use]
 pub fn encode(stores: &Stores) -> Vec<u8> {
-    let mut sections = SECTIONS.map(|_| Vec::new());
-    let [members, services, configs, files, elections, updates, departures] = &mut sections;
-    for member in &stores.members {
-        add_record(members, &member.to_wire().encode_to_vec());
-    }
-    for service in &stores.services {
-        add_record(services, &Rumor::Service(service.clone()).encode());
-    }
-    for config in &stores.service_configs {
-        add_record(configs, &Rumor::ServiceConfig(config.clone()).encode());
-    }
-    for file in &stores.service_files {
-        add_record(files, &Rumor::ServiceFile(file.clone()).encode());
-    }
-    for election in &stores.elections {
-        add_record(elections, &Rumor::Election(election.clone()).encode());
-    }
-    for election in &stores.update_elections {
-        add_record(updates, &Rumor::ElectionUpdate(election.clone()).encode());
-    }
-    for member_id in &stores.departures {
-        let departure = Departure { member_id: member_id.clone() };
-        add_record(departures, &Rumor::Departure(departure).encode());
-    }
+    let section = |kind: &RumorKind| {
+        let records = match kind {
+            RumorKind::Member => {
+                stores.members.iter().map(|member| member.to_wire().encode_to_vec()).collect()
+            }
+            kind => stores.encoded(*kind),
+        };
+        let mut section = Vec::new();
+        for record in records {
+            section.extend((record.len() as u64).to_le_bytes());
+            section.extend(record);
+        }
+        section
+    };
+    let sections: Vec<Vec<u8>> = SECTIONS.iter().map(section).collect();
     let mut file = vec![VERSION];
-    file.extend(HEADER_BYTES.to_le_bytes());
+    file.extend((HEADER_BYTES as u64).to_le_bytes());
     for section in &sections {
         file.extend((section.len() as u64).to_le_bytes());
     }
@@ -90,13 +84,8 @@ pub fn encode(stores: &Stores) -> Vec<u8> {
     file
 }
 
-fn add_record(section: &mut Vec<u8>, record: &[u8]) {
-    section.extend((record.len() as u64).to_le_bytes());
-    section.extend(record);
-}
-
-/// Most bytes that [`size`] needs.
-pub const HEADER_BYTES_MAX: usize = 65;
+/// As many bytes as [`size`] needs at most.
+pub const HEADER_BYTES_MAX: usize = 1 + HEADER_BYTES;
 
 /// Length of a file according to its header; later bytes are not part of it.
 ///
@@ -119,9 +108,10 @@ fn layout(file: &[u8]) -> Result<(usize, usize, &'static [RumorKind]), DataFileE
         Some(1) => Ok((1, 1 + 6 * 8, &SECTIONS[..6])),
         Some(2) => {
             let header = number_at(file, 1).ok_or(DataFileError::ShortHeader)?;
-            let header = usize::try_from(header).ok().filter(|header| *header >= 64);
+            let header = usize::try_from(header).ok().filter(|size| *size >= HEADER_BYTES_MIN);
             let header = header.ok_or(DataFileError::ShortHeader)?;
-            Ok((9, header.saturating_add(1), &SECTIONS[..]))
+            let sections = ((header - 8) / 8).min(SECTIONS.len());
+            Ok((9, header.saturating_add(1), &SECTIONS[..sections]))
         }
         Some(version) => Err(DataFileError::Version(version)),
         None => Err(DataFileError::ShortHeader),
@@ -192,20 +182,10 @@ fn read_record(stores: &mut Stores, kind: RumorKind, record: &[u8]) -> Result<()
         stores.members.push(Membership::from_wire(wire)?);
         return Ok(());
     }
-    match (kind, Rumor::decode(Bytes::copy_from_slice(record))?) {
-        (RumorKind::Service, Rumor::Service(service)) => stores.services.push(service),
-        (RumorKind::ServiceConfig, Rumor::ServiceConfig(config)) => {
-            stores.service_configs.push(config);
-        }
-        (RumorKind::ServiceFile, Rumor::ServiceFile(file)) => stores.service_files.push(file),
-        (RumorKind::Election, Rumor::Election(election)) => stores.elections.push(election),
-        (RumorKind::ElectionUpdate, Rumor::ElectionUpdate(election)) => {
-            stores.update_elections.push(election);
-        }
-        (RumorKind::Departure, Rumor::Departure(departure)) => {
-            stores.departures.push(departure.member_id);
-        }
-        _ => return Err(Dropped::TypeMismatch),
+    let rumor = Rumor::decode(Bytes::copy_from_slice(record))?;
+    if rumor.kind() != kind {
+        return Err(Dropped::TypeMismatch);
     }
+    stores.add(rumor);
     Ok(())
 }

@@ -4,17 +4,9 @@
 //! particular other one, so it does not wait for that: it pings both addresses, and two machines
 //! answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::{
-    counters::SwimType,
-    id::MemberId,
-    member::Member,
-    output::Event,
-    ring::Ring,
-    swim::{Swim, SwimKind},
-    time::Now,
-};
+use crate::{id::MemberId, time::Now};
 
 /// Number of changes between two addresses within [`TURNS_MS`] that one machine cannot cause. A
 /// late datagram from an old address causes two.
@@ -63,7 +55,7 @@ impl Watched {
 
 /// Result of a datagram from a member at an address.
 #[derive(Debug)]
-enum Heard {
+pub(crate) enum Heard {
     Nothing,
     /// There may be two machines: ping this other address and the current one.
     Ask(SocketAddr),
@@ -72,8 +64,14 @@ enum Heard {
 }
 
 impl Doubles {
-    /// A datagram came from a member; `known` is its address in the list.
-    fn hear(&mut self, now: Now, id: &MemberId, from: SocketAddr, known: SocketAddr) -> Heard {
+    /// A member was heard from a place; `known` is where it is in the list.
+    pub(crate) fn hear(
+        &mut self,
+        now: Now,
+        id: &MemberId,
+        from: SocketAddr,
+        known: SocketAddr,
+    ) -> Heard {
         let Some(watched) = self.watched.iter_mut().find(|watched| watched.id == *id) else {
             if from != known {
                 self.watched.retain(|watched| !watched.is_over(now));
@@ -105,46 +103,12 @@ impl Doubles {
         Heard::Copied(other)
     }
 
-    /// True when a check of a sender with the own id is due.
-    fn own_id_is_due(&mut self, now: Now) -> bool {
+    /// True when it is time to look at a sender that has the own id.
+    pub(crate) fn own_id_is_due(&mut self, now: Now) -> bool {
         let is_due = self.own_id_at.is_none_or(|at| at.plus_ms(OWN_ID_MS) <= now);
         if is_due {
             self.own_id_at = Some(now);
         }
         is_due
-    }
-}
-
-impl Ring {
-    /// A datagram from `member` came from `source`.
-    pub(crate) fn notice_double(&mut self, now: Now, member: &Member, source: SocketAddr) {
-        if member.id == self.me.id {
-            // It may be this member itself, if its own address is among the initial peers: only the
-            // caller knows the addresses of the machine.
-            if self.doubles.own_id_is_due(now) {
-                self.note(Event::OwnIdHeard { from: source });
-            }
-            return;
-        }
-        let Some(known) = self.table.get(&member.id) else { return };
-        let known = SocketAddr::new(IpAddr::V4(known.address), known.swim_port);
-        let from = SocketAddr::new(source.ip().to_canonical(), member.swim_port);
-        match self.doubles.hear(now, &member.id, from, known) {
-            Heard::Nothing => {}
-            Heard::Ask(other) => {
-                // Without memberships: the answer must not be longer than the datagram that
-                // triggered it.
-                for place in [other, from] {
-                    let kind = SwimKind::Ping { from: self.own_member(), forward_to: None };
-                    let ping = Swim { kind, memberships: Vec::new() };
-                    self.send_swim(place, SwimType::Ping, ping.encode());
-                }
-            }
-            Heard::Copied(other) => {
-                // in sorted order, so that the log line is always the same
-                let (one, other) = (from.min(other), from.max(other));
-                self.note(Event::Copied { id: member.id.clone(), one, other });
-            }
-        }
     }
 }

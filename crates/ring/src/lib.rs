@@ -69,6 +69,7 @@ mod id;
 mod input;
 pub mod limits;
 mod member;
+mod names;
 mod outbox;
 mod output;
 mod probe;
@@ -94,7 +95,8 @@ pub use member::{Health, Member, Membership};
 pub use output::{Duration, Event, Output};
 pub use ring::Ring;
 pub use rumor::{
-    Departure, Election, Rumor, RumorKind, Service, ServiceConfig, ServiceFile, Status, SysInfo,
+    Departure, Election, ElectionUpdate, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
+    Status, SysInfo,
 };
 pub use swim::{Swim, SwimKind};
 pub use time::Now;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use roost_ident::MemberHealth as Health;
 
-use crate::{dropped::Dropped, id::MemberId, rumor};
+use crate::{dropped::Dropped, id::MemberId, names::member_id};
 
 /// Wire form (reference: ring §3.1).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -98,7 +98,7 @@ impl Member {
             port.and_then(|port| u16::try_from(port).ok()).ok_or(Dropped::MissingField(field))
         };
         Ok(Self {
-            id: rumor::member_id(wire.id, "id")?,
+            id: member_id(wire.id, "id")?,
             incarnation: wire.incarnation.unwrap_or_default(),
             address: wire.address.and_then(|address| address.parse().ok()),
             swim_port: port(wire.swim_port, "swim-port")?,

@@ -101,11 +101,13 @@ impl Surroundings<'_> {
     }
 
     fn service_of_candidate(&self, rumor: &Rumor) -> Option<Service> {
-        let (Rumor::Election(election) | Rumor::ElectionUpdate(election)) = rumor else {
-            return None;
+        let election = match rumor {
+            Rumor::Election(election) => election,
+            Rumor::ElectionUpdate(election) => election,
+            _ => return None,
         };
         let id = election.member_id.to_string();
-        self.rumors.services.get(&election.group, &id).map(|service| (**service).clone())
+        self.rumors.get::<Service>(&election.group, &id).map(|service| (**service).clone())
     }
 
     /// Adds a rumor to a push. Returns the bytes that this makes.

@@ -2,25 +2,14 @@
 //! §5.3), by a higher incarnation. Each one is a disk write that all messages wait for, so their
 //! rate is limited; claims in between are refuted after the pause.
 
-use rand::seq::IteratorRandom;
-
-use crate::{
-    member::{Health, Member},
-    output::Event,
-    ring::Ring,
-    swim::SwimKind,
-    table::Entry,
-    time::Now,
-};
+use crate::{member::Health, time::Now};
 
 /// Time within which several `PROBEPING`s raise the incarnation only once. All members that
 /// received the accusation send one; one new incarnation answers them all.
 const RAISE_MS: u64 = 5_000;
 /// Least pause between refutations.
 const REFUTE_MS: u64 = 1_000;
-/// Members that are informed immediately.
-const TOLD_AT_ONCE: usize = 5;
-/// Number of refuted claims after which another machine must be using this id.
+/// After so many contradictions of claims, another machine must be using the id of this one.
 const CLAIMS_OF_A_DOUBLE: u32 = 3;
 /// The pause between such refutations doubles this many times, to about a minute: otherwise two
 /// machines with one id would raise each other's incarnation endlessly.
@@ -79,84 +68,106 @@ impl Refutations {
         }
     }
 
-    /// The pending refutation, if it is due.
-    fn take_due(&mut self, now: Now) -> Option<(u64, Health)> {
+    /// What waits and is due.
+    pub(crate) fn take_due(&mut self, now: Now) -> Option<(u64, Health)> {
         [Health::Alive, Health::Suspect].into_iter().find_map(|said| {
             let (turn, pause_ms) = self.turn(said);
             if turn.next(pause_ms) <= now { turn.waiting.take() } else { None }
         })
     }
-}
 
-impl Ring {
-    /// A member claims a health of this one. A wrong claim is refuted, immediately or after a
-    /// pause. So is a claim that it is alive in an incarnation that it never had: then it lost its
-    /// file, another machine has its id, or a member lies, perhaps about the address. Habitat
-    /// ignores that case.
-    pub(crate) fn hear_of_oneself(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
-        let wrong = incarnation > self.me.incarnation
-            || (incarnation == self.me.incarnation && said != Health::Alive);
-        if self.leaving || !wrong || incarnation == u64::MAX {
-            return false;
-        }
-        let (turn, pause_ms) = self.refutations.turn(said);
+    /// A wrong report of this incarnation has arrived. `None` when the last contradiction of its
+    /// kind is too recent: then it waits.
+    ///
+    /// Neither is a member alive in an incarnation that it never had: it lost its file, or another
+    /// machine has its id, or another member lies about it, perhaps about its address. Habitat
+    /// lets that pass.
+    pub(crate) fn contradict(
+        &mut self,
+        now: Now,
+        incarnation: u64,
+        said: Health,
+    ) -> Option<Contradiction> {
+        let (turn, pause_ms) = self.turn(said);
         if turn.due(pause_ms) > now {
             let waiting = turn.waiting.get_or_insert((incarnation, said));
             *waiting = (*waiting).max((incarnation, said));
-            return false;
+            return None;
         }
         let before = turn.last.replace(now);
         turn.waiting = None;
-        let incarnation = incarnation + 1;
-        self.set_incarnation(incarnation);
-        *self.counters.refutations.entry(said).or_default() += 1;
         if said != Health::Alive {
-            self.note(Event::Refuted { incarnation });
-            return true;
+            return Some(Contradiction::Accusation);
         }
-        let claimed = &mut self.refutations.claimed;
         let was_calm = before.is_none_or(|before| before.plus_ms(CALM_MS) <= now);
-        *claimed = if was_calm { 1 } else { claimed.saturating_add(1) };
-        if *claimed >= CLAIMS_OF_A_DOUBLE {
-            let id = self.me.id.clone();
-            self.note(Event::Doubled { id });
-        }
-        true
+        self.claimed = if was_calm { 1 } else { self.claimed.saturating_add(1) };
+        let is_double = self.claimed >= CLAIMS_OF_A_DOUBLE;
+        Some(if is_double { Contradiction::ClaimOfDouble } else { Contradiction::Claim })
     }
 
-    /// Sends pending refutations.
-    pub(crate) fn run_refutations(&mut self, now: Now) {
-        if let Some((incarnation, said)) = self.refutations.take_due(now)
-            && self.hear_of_oneself(now, incarnation, said)
-        {
-            self.tell_a_few();
+    /// True when a `PROBEPING` raises the incarnation: none has done so lately.
+    pub(crate) fn raises(&mut self, now: Now) -> bool {
+        let is_due = self.raised.is_none_or(|raised| raised.plus_ms(RAISE_MS) <= now);
+        if is_due {
+            self.raised = Some(now);
         }
+        is_due
+    }
+}
+
+/// What is contradicted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contradiction {
+    /// That this member were not alive.
+    Accusation,
+    /// That it were alive in an incarnation that it never had.
+    Claim,
+    /// So often that another machine must be using its id.
+    ClaimOfDouble,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(ms: u64) -> Now {
+        Now(ms * 1000)
     }
 
-    /// In Habitat a new incarnation spreads only with pings. Here a few members get it immediately,
-    /// as an unsolicited answer. It is not a rumor, because that would have to include an address:
-    /// the known own address comes from others, and may be old or wrong.
-    pub(crate) fn tell_a_few(&mut self) {
-        let others = self.table.entries.iter();
-        let others = others.filter(|entry| entry.id != self.me.id && entry.health == Health::Alive);
-        let few: Vec<Member> =
-            others.map(Entry::member).choose_multiple(&mut self.rng, TOLD_AT_ONCE);
-        for member in few {
-            if let Some(to) = member.swim_addr() {
-                let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
-                self.say_swim(to, ack, Some(&member.id));
-            }
-        }
+    #[test]
+    fn accusations_are_contradicted_once_per_second_and_the_worst_one_waits() {
+        let mut refutations = Refutations::default();
+        let accusation = Some(Contradiction::Accusation);
+        assert_eq!(refutations.contradict(at(5), 1, Health::Suspect), accusation);
+        assert_eq!(refutations.contradict(at(6), 2, Health::Confirmed), None);
+        assert_eq!(refutations.contradict(at(7), 2, Health::Suspect), None);
+        assert_eq!(refutations.next(), at(1005));
+        assert_eq!(refutations.take_due(at(1004)), None);
+        assert_eq!(refutations.take_due(at(1005)), Some((2, Health::Confirmed)));
+        assert_eq!(refutations.next(), Now::NEVER);
     }
 
-    /// A member asks whether this one is dead.
-    pub(crate) fn answer_doubt(&mut self, now: Now) {
-        let raised = &mut self.refutations.raised;
-        let is_due = raised.is_none_or(|raised| raised.plus_ms(RAISE_MS) <= now);
-        if is_due && self.me.incarnation < u64::MAX {
-            *raised = Some(now);
-            self.set_incarnation(self.me.incarnation + 1);
-            *self.counters.refutations.entry(Health::Confirmed).or_default() += 1;
+    #[test]
+    fn claims_without_calm_are_those_of_a_double_and_get_rare() {
+        let mut refutations = Refutations::default();
+        let mut now = at(0);
+        let mut outcomes = Vec::new();
+        for incarnation in 1..=4 {
+            outcomes.extend(refutations.contradict(now, incarnation, Health::Alive));
+            assert_eq!(refutations.contradict(now, incarnation, Health::Alive), None);
+            now = refutations.next();
+            refutations.take_due(now);
         }
+        use Contradiction::{Claim, ClaimOfDouble};
+        assert_eq!(outcomes, [Claim, Claim, ClaimOfDouble, ClaimOfDouble]);
+        assert_eq!(now, at(1_000 + 2_000 + 4_000 + 8_000), "pauses double");
+    }
+
+    #[test]
+    fn many_probepings_raise_the_incarnation_once() {
+        let mut refutations = Refutations::default();
+        assert!(refutations.raises(at(0)));
+        assert!(!refutations.raises(at(4_999)));
+        assert!(refutations.raises(at(5_000)));
     }
 }

@@ -7,14 +7,18 @@ use std::{
 };
 
 use crate::{
+    config::Stores,
     dropped::Dropped,
     heat::Heat,
+    id::MemberId,
     limits::OWN_ELECTION_BYTES_MAX,
+    member::Membership,
     rooms::{Charge, Origin, Rooms},
     rumor::{
-        Departure, Election, ElectionKind, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
+        Departure, ELECTION_ID, Election, ElectionKind, ElectionUpdate, Merge, Rumor, RumorKind,
+        RumorType, Service, ServiceConfig, ServiceFile, for_each_kind,
     },
-    view::Rumors,
+    view::{Rumors, View},
 };
 
 /// Identity of a rumor.
@@ -30,13 +34,8 @@ pub(crate) struct RumorKey {
 /// All stores.
 #[derive(Debug, Default)]
 pub(crate) struct RumorStores {
-    pub(crate) services: Arc<Rumors<Service>>,
-    pub(crate) service_configs: Arc<Rumors<ServiceConfig>>,
-    pub(crate) service_files: Arc<Rumors<ServiceFile>>,
-    pub(crate) elections: Arc<Rumors<Election>>,
-    pub(crate) update_elections: Arc<Rumors<Election>>,
-    pub(crate) departures: Arc<Rumors<Departure>>,
-    /// Heat of each key; a key's number is its index in `keys`.
+    lists: Lists,
+    /// How hot each key is; a key's number is its place in `keys`.
     pub(crate) heat: Heat,
     keys: Keys,
     rooms: Rooms,
@@ -44,7 +43,71 @@ pub(crate) struct RumorStores {
     own_groups: BTreeSet<String>,
 }
 
-/// Keys of the rumors, and their size.
+/// A kind that has a store.
+pub(crate) trait Stored: RumorType {
+    fn list(lists: &Lists) -> &Arc<Rumors<Self>>;
+    fn list_mut(lists: &mut Lists) -> &mut Arc<Rumors<Self>>;
+}
+
+macro_rules! make_lists {
+    ($($(#[$doc:meta])* $kind:ident($payload:ident) = $number:literal, $label:literal, $list:ident;)*) => {
+        /// The store of each kind.
+        #[derive(Debug, Default)]
+        pub(crate) struct Lists {
+            $($list: Arc<Rumors<$kind>>,)*
+        }
+
+        $(impl Stored for $kind {
+            fn list(lists: &Lists) -> &Arc<Rumors<Self>> {
+                &lists.$list
+            }
+
+            fn list_mut(lists: &mut Lists) -> &mut Arc<Rumors<Self>> {
+                &mut lists.$list
+            }
+        })*
+
+        impl Lists {
+            fn rumor(&self, RumorKey { kind, key, id }: &RumorKey) -> Option<Rumor> {
+                match kind {
+                    RumorKind::Member => None,
+                    $(RumorKind::$kind => {
+                        self.$list.get(key, id).map(|rumor| Rumor::$kind((**rumor).clone()))
+                    })*
+                }
+            }
+        }
+
+        impl RumorStores {
+            /// Shows all stores in a view.
+            pub(crate) fn show(&self, view: &mut View) {
+                $(view.$list = Arc::clone(&self.lists.$list);)*
+            }
+
+            /// All stores as the data file keeps them.
+            pub(crate) fn stores(&self, members: Vec<Membership>) -> Stores {
+                Stores {
+                    members,
+                    $($list: self.lists.$list.iter().map(|rumor| (**rumor).clone()).collect(),)*
+                }
+            }
+        }
+    };
+}
+for_each_kind!(make_lists);
+
+/// What became of a rumor that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is stored, the first under its key.
+    First,
+    /// It is stored in the place of an older version.
+    Newer,
+    /// It changed nothing.
+    Ignored,
+}
+
+/// What rumors are called, and what they take.
 #[derive(Debug, Default)]
 struct Keys {
     keys: Vec<RumorKey>,
@@ -58,45 +121,6 @@ struct Keys {
 const OVERHEAD_BYTES: usize = 320;
 /// Number of copies of the key and the id of a rumor: in the store, in the keys, in itself.
 const NAMES: usize = 3;
-
-/// Size of a rumor's content besides its key and id, in bytes.
-trait Weight {
-    fn weight(&self) -> usize;
-}
-
-impl Weight for Service {
-    fn weight(&self) -> usize {
-        let sys = &self.sys;
-        let texts = [&self.pkg, &sys.ip, &sys.hostname, &sys.gossip_ip, &sys.http_gateway_ip];
-        let texts = texts.into_iter().chain([&sys.ctl_gateway_ip]);
-        self.cfg.len() + texts.map(String::len).sum::<usize>()
-    }
-}
-
-impl Weight for ServiceConfig {
-    fn weight(&self) -> usize {
-        self.config.len() + self.from_id.len()
-    }
-}
-
-impl Weight for ServiceFile {
-    fn weight(&self) -> usize {
-        self.body.len() + self.from_id.len()
-    }
-}
-
-impl Weight for Election {
-    fn weight(&self) -> usize {
-        let allocated = self.votes.iter().map(crate::id::MemberId::allocated_bytes).sum::<usize>();
-        self.votes.len() * size_of::<crate::id::MemberId>() + allocated
-    }
-}
-
-impl Weight for Departure {
-    fn weight(&self) -> usize {
-        0
-    }
-}
 
 impl Keys {
     fn place(&self, key: &RumorKey) -> Option<u32> {
@@ -127,68 +151,74 @@ impl Keys {
     }
 }
 
-/// Stores a rumor.
-fn put<T: Clone>(store: &mut Arc<Rumors<T>>, (key, id): (&str, &str), rumor: T) {
-    let store = Arc::make_mut(store);
-    let group = Arc::make_mut(match store.list.get_mut(key) {
-        Some(group) => group,
-        None => store.list.entry(key.into()).or_default(),
-    });
-    match group.get_mut(id) {
-        Some(place) => *place = Arc::new(rumor),
-        None => drop(group.insert(id.into(), Arc::new(rumor))),
-    }
-    store.update_counter += 1;
-}
-
 impl RumorStores {
-    fn charge(
-        &mut self,
-        origin: Origin,
-        kind: RumorKind,
-        (key, id): (&str, &str),
-        rumor: &impl Weight,
-    ) -> Result<(), Dropped> {
-        let key = RumorKey { kind, key: key.into(), id: id.into() };
-        self.keys.charge(&mut self.rooms, origin, key, rumor.weight())
+    /// The store of a kind.
+    pub(crate) fn list<T: Stored>(&self) -> &Rumors<T> {
+        T::list(&self.lists)
     }
 
-    /// This Supervisor has published a service in the group since its start.
-    pub(crate) fn is_own_group(&self, group: &str) -> bool {
-        self.own_groups.contains(group)
+    /// The rumor with this key and id.
+    pub(crate) fn get<T: Stored>(&self, key: &str, id: &str) -> Option<&Arc<T>> {
+        self.list::<T>().get(key, id)
     }
 
-    pub(crate) fn put_service(&mut self, origin: Origin, service: Service) -> Result<(), Dropped> {
-        let (key, id) = (service.group.clone(), service.member_id.to_string());
-        self.charge(origin, RumorKind::Service, (&key, &id), &service)?;
-        if origin == Origin::Own {
-            self.own_groups.insert(key.clone());
+    /// Merges a rumor into its store. News start hot.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(crate) fn take<T: Stored>(&mut self, origin: Origin, rumor: T) -> Result<Taken, Dropped> {
+        let (key, id) = (rumor.key().to_owned(), rumor.id().into_owned());
+        let (merged, taken) = match self.get::<T>(&key, &id) {
+            None => (Merge::News(rumor), Taken::First),
+            Some(stored) => (stored.merged(rumor), Taken::Newer),
+        };
+        match merged {
+            Merge::News(rumor) => {
+                self.put(origin, rumor)?;
+                self.start_hot(T::KIND, &key, &id);
+                return Ok(taken);
+            }
+            Merge::Known => self.heard(T::KIND, &key, &id),
+            Merge::Older => {}
         }
-        put(&mut self.services, (&key, &id), service);
+        Ok(Taken::Ignored)
+    }
+
+    /// Stores a version of a rumor, whatever is there.
+    fn put<T: Stored>(&mut self, origin: Origin, rumor: T) -> Result<(), Dropped> {
+        let (key, id) = (rumor.key().to_owned(), rumor.id().into_owned());
+        let name = RumorKey { kind: T::KIND, key: key.as_str().into(), id: id.as_str().into() };
+        self.keys.charge(&mut self.rooms, origin, name, rumor.weight())?;
+        let store = Arc::make_mut(T::list_mut(&mut self.lists));
+        let group = Arc::make_mut(match store.list.get_mut(key.as_str()) {
+            Some(group) => group,
+            None => store.list.entry(key.into()).or_default(),
+        });
+        let rumor = Arc::new(rumor);
+        match group.get_mut(id.as_str()) {
+            Some(place) => *place = rumor,
+            None => drop(group.insert(id.into(), rumor)),
+        }
+        store.update_counter += 1;
         Ok(())
     }
 
-    pub(crate) fn put_service_config(
-        &mut self,
-        origin: Origin,
-        config: ServiceConfig,
-    ) -> Result<(), Dropped> {
-        let key = config.group.clone();
-        let ids = (key.as_str(), crate::rumor::SERVICE_CONFIG_ID);
-        self.charge(origin, RumorKind::ServiceConfig, ids, &config)?;
-        put(&mut self.service_configs, ids, config);
-        Ok(())
+    /// Forgets a rumor. The emptied group stays.
+    fn remove<T: Stored>(&mut self, key: &str, id: &str) {
+        let store = Arc::make_mut(T::list_mut(&mut self.lists));
+        let group = store.list.get_mut(key);
+        let old = group.and_then(|group| Arc::make_mut(group).remove(id));
+        let name = RumorKey { kind: T::KIND, key: key.into(), id: id.into() };
+        let Some(place) = self.keys.place(&name).filter(|_| old.is_some()) else { return };
+        if let Some(charge) = self.keys.charges[place as usize].take() {
+            self.rooms.give_back(charge);
+        }
+        self.heat.cool(place);
     }
 
-    pub(crate) fn put_service_file(
-        &mut self,
-        origin: Origin,
-        file: ServiceFile,
-    ) -> Result<(), Dropped> {
-        let (key, id) = (file.group.clone(), file.filename.clone());
-        self.charge(origin, RumorKind::ServiceFile, (&key, &id), &file)?;
-        put(&mut self.service_files, (&key, &id), file);
-        Ok(())
+    /// From now on elections of this group get room of this Supervisor's own.
+    pub(crate) fn add_own_group(&mut self, group: String) {
+        self.own_groups.insert(group);
     }
 
     /// Stores an election. One of a group with an own service gets reserved room, whatever its
@@ -199,78 +229,54 @@ impl RumorStores {
         kind: ElectionKind,
         election: Election,
     ) -> Result<(), Dropped> {
-        let key = election.group.clone();
-        let ids = (key.as_str(), crate::rumor::ELECTION_ID);
-        let own = self.is_own_group(&key) && election.weight() <= OWN_ELECTION_BYTES_MAX;
-        let origin = if own { Origin::Own } else { origin };
-        self.charge(origin, kind.rumor_kind(), ids, &election)?;
-        put(self.elections_mut(kind), ids, election);
-        Ok(())
-    }
-
-    pub(crate) fn put_departure(
-        &mut self,
-        origin: Origin,
-        departure: Departure,
-    ) -> Result<(), Dropped> {
-        let id = departure.member_id.to_string();
-        let ids = (crate::rumor::DEPARTURE_KEY, id.as_str());
-        self.charge(origin, RumorKind::Departure, ids, &departure)?;
-        put(&mut self.departures, ids, departure);
-        Ok(())
-    }
-
-    /// The elections of one kind.
-    pub(crate) fn elections_of(&self, kind: ElectionKind) -> &Rumors<Election> {
+        let is_own = self.own_groups.contains(&election.group)
+            && election.weight() <= OWN_ELECTION_BYTES_MAX;
+        let origin = if is_own { Origin::Own } else { origin };
         match kind {
-            ElectionKind::Leader => &self.elections,
-            ElectionKind::Update => &self.update_elections,
-        }
-    }
-
-    fn elections_mut(&mut self, kind: ElectionKind) -> &mut Arc<Rumors<Election>> {
-        match kind {
-            ElectionKind::Leader => &mut self.elections,
-            ElectionKind::Update => &mut self.update_elections,
+            ElectionKind::Leader => self.put(origin, election),
+            ElectionKind::Update => self.put(origin, ElectionUpdate(election)),
         }
     }
 
     /// The election of a group.
-    pub(crate) fn election(&self, kind: ElectionKind, group: &str) -> Option<&Arc<Election>> {
-        self.elections_of(kind).get(group, crate::rumor::ELECTION_ID)
+    pub(crate) fn election(&self, kind: ElectionKind, group: &str) -> Option<&Election> {
+        match kind {
+            ElectionKind::Leader => self.get::<Election>(group, ELECTION_ID).map(|it| &**it),
+            ElectionKind::Update => self.get::<ElectionUpdate>(group, ELECTION_ID).map(|it| &***it),
+        }
     }
 
     /// Groups that have, or had, an election of this kind.
     pub(crate) fn groups_with_election(
         &self,
         kind: ElectionKind,
-    ) -> impl Iterator<Item = &Arc<str>> {
-        self.elections_of(kind).list.keys()
+    ) -> Box<dyn Iterator<Item = &Arc<str>> + '_> {
+        match kind {
+            ElectionKind::Leader => Box::new(self.list::<Election>().list.keys()),
+            ElectionKind::Update => Box::new(self.list::<ElectionUpdate>().list.keys()),
+        }
+    }
+
+    /// Forgets the election of a group, which is restarted.
+    pub(crate) fn remove_election(&mut self, kind: ElectionKind, group: &str) {
+        match kind {
+            ElectionKind::Leader => self.remove::<Election>(group, ELECTION_ID),
+            ElectionKind::Update => self.remove::<ElectionUpdate>(group, ELECTION_ID),
+        }
     }
 
     /// Starts the stored election of a group hot.
     pub(crate) fn start_election_hot(&mut self, kind: ElectionKind, group: &str) {
-        self.start_hot(kind.rumor_kind(), group, crate::rumor::ELECTION_ID);
+        let kind = match kind {
+            ElectionKind::Leader => Election::KIND,
+            ElectionKind::Update => ElectionUpdate::KIND,
+        };
+        self.start_hot(kind, group, ELECTION_ID);
     }
 
     /// True when a member has a service in a group.
-    pub(crate) fn has_service(&self, group: &str, id: &crate::id::MemberId) -> bool {
-        id.with_text(|id| self.services.get(group, id).is_some())
-    }
-
-    /// Removes the election of a group, which is restarted. The emptied group stays.
-    pub(crate) fn remove_election(&mut self, kind: ElectionKind, group: &str) {
-        let old = Arc::make_mut(self.elections_mut(kind))
-            .list
-            .get_mut(group)
-            .and_then(|elections| Arc::make_mut(elections).remove(crate::rumor::ELECTION_ID));
-        let kind = kind.rumor_kind();
-        let key = RumorKey { kind, key: group.into(), id: crate::rumor::ELECTION_ID.into() };
-        let Some(place) = self.keys.place(&key).filter(|_| old.is_some()) else { return };
-        if let Some(charge) = self.keys.charges[place as usize].take() {
-            self.rooms.give_back(charge);
-        }
-        self.heat.cool(place);
+    pub(crate) fn has_service(&self, group: &str, id: &MemberId) -> bool {
+        id.with_text(|id| self.get::<Service>(group, id).is_some())
     }
 
     /// Starts a stored rumor hot (reference: ring §9.1).
@@ -281,7 +287,7 @@ impl RumorStores {
         }
     }
 
-    /// The current version of a rumor was received again.
+    /// A rumor has arrived in the version that is known here.
     pub(crate) fn heard(&mut self, kind: RumorKind, key: &str, id: &str) {
         let key = RumorKey { kind, key: key.into(), id: id.into() };
         if let Some(place) = self.keys.place(&key) {
@@ -298,45 +304,15 @@ impl RumorStores {
         }
     }
 
-    /// The key of the rumor with this number.
-    pub(crate) fn key(&self, rumor: u32) -> &RumorKey {
-        &self.keys.keys[rumor as usize]
-    }
-
-    /// The current rumor with this number.
+    /// The rumor with this number, as it is now.
     pub(crate) fn rumor(&self, rumor: u32) -> Option<Rumor> {
-        let RumorKey { kind, key, id } = self.key(rumor);
-        match kind {
-            RumorKind::Member => None,
-            RumorKind::Service => {
-                self.services.get(key, id).map(|rumor| Rumor::Service((**rumor).clone()))
-            }
-            RumorKind::ServiceConfig => self
-                .service_configs
-                .get(key, id)
-                .map(|rumor| Rumor::ServiceConfig((**rumor).clone())),
-            RumorKind::ServiceFile => {
-                self.service_files.get(key, id).map(|rumor| Rumor::ServiceFile((**rumor).clone()))
-            }
-            RumorKind::Election => {
-                self.elections.get(key, id).map(|rumor| Rumor::Election((**rumor).clone()))
-            }
-            RumorKind::ElectionUpdate => self
-                .update_elections
-                .get(key, id)
-                .map(|rumor| Rumor::ElectionUpdate((**rumor).clone())),
-            RumorKind::Departure => {
-                self.departures.get(key, id).map(|rumor| Rumor::Departure((**rumor).clone()))
-            }
-        }
+        self.lists.rumor(&self.keys.keys[rumor as usize])
     }
 
     /// Members with a service in a group.
-    pub(crate) fn population(
-        &self,
-        group: &str,
-    ) -> impl Iterator<Item = &crate::id::MemberId> + Clone {
-        let members = self.services.list.get(group).into_iter().flat_map(|group| group.values());
+    pub(crate) fn population(&self, group: &str) -> impl Iterator<Item = &MemberId> + Clone {
+        let members =
+            self.list::<Service>().list.get(group).into_iter().flat_map(|group| group.values());
         members.map(|service| &service.member_id)
     }
 }

@@ -5,61 +5,42 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     id::MemberId,
     member::{Health, Member},
-    rumor::{Departure, Election, Service, ServiceConfig, ServiceFile},
+    rumor::{
+        Departure, Election, ElectionUpdate, Service, ServiceConfig, ServiceFile, for_each_kind,
+    },
 };
 
-/// A snapshot of the ring.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// This member's id.
-    pub id: MemberId,
-    /// This member's own incarnation; its entry in the list may lag behind.
-    pub incarnation: u64,
-    /// The member list.
-    pub members: Arc<MemberList>,
-    /// Services by group and member id.
-    pub services: Arc<Rumors<Service>>,
-    /// Configurations by group and the constant `service_config`.
-    pub service_configs: Arc<Rumors<ServiceConfig>>,
-    /// Files by group and file name.
-    pub service_files: Arc<Rumors<ServiceFile>>,
-    /// Leader elections by group and the constant `election`.
-    pub elections: Arc<Rumors<Election>>,
-    /// Update elections by group and the constant `election`.
-    pub update_elections: Arc<Rumors<Election>>,
-    /// Manual departures by the constant `departure` and member id.
-    pub departures: Arc<Rumors<Departure>>,
-}
-
-impl View {
-    /// True when no rumor store differs from that of an earlier view of the same ring; the member
-    /// list may differ.
-    #[must_use]
-    pub fn has_rumors_of(&self, before: &Self) -> bool {
-        Arc::ptr_eq(&self.services, &before.services)
-            && Arc::ptr_eq(&self.service_configs, &before.service_configs)
-            && Arc::ptr_eq(&self.service_files, &before.service_files)
-            && Arc::ptr_eq(&self.elections, &before.elections)
-            && Arc::ptr_eq(&self.update_elections, &before.update_elections)
-            && Arc::ptr_eq(&self.departures, &before.departures)
-    }
-
-    /// The view of a member without peers.
-    #[must_use]
-    pub fn empty(id: MemberId) -> Self {
-        Self {
-            id,
-            incarnation: 0,
-            members: Arc::default(),
-            services: Arc::default(),
-            service_configs: Arc::default(),
-            service_files: Arc::default(),
-            elections: Arc::default(),
-            update_elections: Arc::default(),
-            departures: Arc::default(),
+macro_rules! make_view {
+    ($($(#[$doc:meta])* $kind:ident($payload:ident) = $number:literal, $label:literal, $list:ident;)*) => {
+        /// A picture of the ring.
+        #[derive(Debug, Clone)]
+        pub struct View {
+            /// This member's id.
+            pub id: MemberId,
+            /// This member's own incarnation, which its entry in the list may lag behind.
+            pub incarnation: u64,
+            /// The member list.
+            pub members: Arc<MemberList>,
+            $($(#[$doc])* pub $list: Arc<Rumors<$kind>>,)*
         }
-    }
+
+        impl View {
+            /// True when no store of rumors differs from that of an earlier view of the same
+            /// ring; the member list may.
+            #[must_use]
+            pub fn has_rumors_of(&self, before: &Self) -> bool {
+                $(Arc::ptr_eq(&self.$list, &before.$list))&&*
+            }
+
+            /// The picture of a member that knows nothing.
+            #[must_use]
+            pub fn empty(id: MemberId) -> Self {
+                Self { id, incarnation: 0, members: Arc::default(), $($list: Arc::default(),)* }
+            }
+        }
+    };
 }
+for_each_kind!(make_view);
 
 /// Members in one part of the list.
 pub(crate) const PART_MEMBERS: usize = 128;

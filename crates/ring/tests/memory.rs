@@ -91,7 +91,7 @@ fn invention(number: usize) -> Bytes {
         _ => match number % 6 {
             0 => Rumor::Service(service(me(), "1.2.3.4".into())),
             1 => Rumor::Election(election(vec![me()])),
-            2 => Rumor::ElectionUpdate(election(vec![stranger()])),
+            2 => Rumor::ElectionUpdate(election(vec![stranger()]).into()),
             3 => Rumor::Departure(Departure { member_id: stranger() }),
             4 => Rumor::ServiceFile(file("a".into(), b"x")),
             _ => Rumor::ServiceConfig(ServiceConfig {

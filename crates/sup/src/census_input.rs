@@ -117,12 +117,13 @@ fn of_group<'a, T>(
     rumors.map(move |rumor| (rumor.as_ref(), group))
 }
 
-fn candidates<'a>(
-    rumors: &'a Rumors<rumor::Election>,
+fn candidates<'a, T: AsRef<rumor::Election>>(
+    rumors: &'a Rumors<T>,
     groups: &'a BTreeSet<ServiceGroup>,
 ) -> Vec<(&'a rumor::Election, String)> {
     let rumors = groups.iter().flat_map(|group| of_group(rumors, group));
-    rumors.map(|(rumor, _)| (rumor, rumor.member_id.to_string())).collect()
+    let elections = rumors.map(|(rumor, _)| rumor.as_ref());
+    elections.map(|election| (election, election.member_id.to_string())).collect()
 }
 
 fn election<'a>((rumor, candidate): &'a (&rumor::Election, String)) -> ElectionFact<'a> {

@@ -17,7 +17,7 @@ use crate::{
     limits::DEFERRED_ELECTIONS_MAX,
     output::Event,
     rooms::Origin,
-    rumor::{Election, ElectionKind, Status},
+    rumor::{Election, ElectionKind, Merge, RumorType, Status},
     stores::RumorStores,
     table::Table,
     time::Now,
@@ -56,7 +56,22 @@ struct Waiting {
     deferred: Vec<Election>,
 }
 
-/// A decision to carry out.
+/// Which election is stored.
+#[derive(Debug, PartialEq, Eq)]
+struct Stored {
+    member_id: MemberId,
+    term: u64,
+    status: Status,
+}
+
+impl Stored {
+    fn of(election: &Election) -> Self {
+        let Election { member_id, term, status, .. } = election;
+        Self { member_id: member_id.clone(), term: *term, status: *status }
+    }
+}
+
+/// What the member is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Write a log line.
@@ -183,7 +198,7 @@ impl Elections {
             waiting.deferred.push(election);
             return Ok(true);
         }
-        let stored = at.rumors.election(kind, &group).map(Arc::clone);
+        let stored = at.rumors.election(kind, &group).map(Stored::of);
         let candidacy = match &stored {
             None => Some(suitability),
             Some(stored) if election.term > stored.term => {
@@ -244,31 +259,29 @@ impl Elections {
         election: Election,
     ) -> Result<bool, Dropped> {
         let group = election.group.clone();
-        let mut merged = election;
-        let mut is_other = true;
-        if let Some(stored) = at.rumors.election(kind, &group).map(Arc::clone) {
-            let incoming = std::mem::replace(&mut merged, (*stored).clone());
-            let known = stored.says_the_same(&incoming);
-            if stored.contradicts(&incoming) {
-                self.note(Event::ConflictingLeaders {
-                    group: group.clone(),
-                    term: stored.term,
-                    one: stored.member_id.clone(),
-                    other: incoming.member_id.clone(),
-                });
-            }
-            if !merged.merge(incoming) {
-                return Ok(false);
-            }
-            if merged.says_the_same(&stored) {
-                if !known {
-                    self.echo(now, at, kind, &group);
+        let (merged, is_other) = match at.rumors.election(kind, &group) {
+            None => (election, true),
+            Some(stored) => {
+                let is_known = stored.says_the_same(&election);
+                if stored.contradicts(&election) {
+                    self.note(Event::ConflictingLeaders {
+                        group: group.clone(),
+                        term: stored.term,
+                        one: stored.member_id.clone(),
+                        other: election.member_id.clone(),
+                    });
                 }
-                return Ok(false);
+                let Merge::News(merged) = stored.merged(election) else { return Ok(false) };
+                if merged.says_the_same(stored) {
+                    if !is_known {
+                        self.echo(now, at, kind, &group);
+                    }
+                    return Ok(false);
+                }
+                let is_other = Stored::of(stored) != Stored::of(&merged);
+                (merged, is_other)
             }
-            is_other = merged.member_id != stored.member_id
-                || (merged.term, merged.status) != (stored.term, stored.status);
-        }
+        };
         let finished = merged.status == Status::Finished;
         let dead = is_dead(at.table.health_of(&merged.member_id));
         let origin = if at.restoring { Origin::DataFile } else { Origin::Ring };
@@ -414,7 +427,7 @@ impl Elections {
     }
 
     fn check(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
-        let Some(stored) = at.rumors.election(kind, group).map(Arc::clone) else { return };
+        let Some(stored) = at.rumors.election(kind, group).map(Stored::of) else { return };
         let has_quorum = at.electorate(group).has_quorum();
         let is_mine = stored.member_id == *at.me;
         let is_finished = stored.status == Status::Finished;

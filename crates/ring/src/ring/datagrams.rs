@@ -21,8 +21,8 @@ use crate::{
 const RIDERS_MAX: usize = 5;
 
 impl Ring {
-    /// Receives a datagram.
-    pub(crate) fn receive_datagram(
+    /// Takes a datagram.
+    pub(super) fn receive_datagram(
         &mut self,
         now: Now,
         source: SocketAddr,
@@ -175,9 +175,9 @@ impl Ring {
         result
     }
 
-    /// Sends a message with its memberships (reference: ring §4.2) and counts them as sent to
-    /// `towards`. Returns what that member has been sent then.
-    pub(crate) fn say_swim(
+    /// Sends a message with the memberships that belong to it (reference: ring §4.2) and counts
+    /// them as sent to `towards`. Tells what that one has been sent now.
+    pub(super) fn say_swim(
         &mut self,
         to: SocketAddr,
         kind: SwimKind,
@@ -188,8 +188,8 @@ impl Ring {
         told
     }
 
-    /// The encoded message with memberships for `towards`, and what that member has been sent then.
-    pub(crate) fn compose(
+    /// The encoded message with memberships for `towards`, and what that one has been sent then.
+    pub(super) fn compose(
         &mut self,
         kind: SwimKind,
         towards: Option<&MemberId>,
@@ -220,7 +220,7 @@ impl Ring {
         ((swim_type, bytes), after)
     }
 
-    pub(crate) fn send_swim(&mut self, to: SocketAddr, swim_type: SwimType, payload: Vec<u8>) {
+    pub(super) fn send_swim(&mut self, to: SocketAddr, swim_type: SwimType, payload: Vec<u8>) {
         let bytes: Bytes = self.envelope.wrap(payload, &mut self.rng);
         // a PROBEPING counts as ping (reference: ring §15.3)
         let counted = if swim_type == SwimType::ProbePing { SwimType::Ping } else { swim_type };

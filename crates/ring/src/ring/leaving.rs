@@ -8,8 +8,8 @@ use crate::{output::Event, ring::Ring, swim::SwimKind, table::Place};
 const GOODBYES: usize = 10;
 
 impl Ring {
-    /// Announces that this member leaves (reference: ring §11.2).
-    pub(crate) fn leave(&mut self) {
+    /// Tells the ring that this member leaves (reference: ring §11.2).
+    pub(super) fn leave(&mut self) {
         if self.leaving {
             return;
         }

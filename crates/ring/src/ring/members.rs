@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// How long a member is suspected before it counts as dead (three probe intervals).
-pub(crate) const SUSPECT_MS: u64 = 9_300;
+const SUSPECT_MS: u64 = 9_300;
 /// How long a dead member stays Confirmed: three days.
-pub(crate) const CONFIRMED_MS: u64 = 259_200_000;
+const CONFIRMED_MS: u64 = 259_200_000;
 
 impl Ring {
     /// The normal rule (reference: ring §5.2). True when the record was taken.
-    pub(crate) fn insert(
+    pub(super) fn insert(
         &mut self,
         now: Now,
         member: &Member,
@@ -36,7 +36,7 @@ impl Ring {
 
     /// The rule for a member that was heard from directly (reference: ring §5.4): whoever talks is
     /// alive. `told` is what a stranger was already sent in the answer.
-    pub(crate) fn hear_from(
+    pub(super) fn hear_from(
         &mut self,
         now: Now,
         member: &Member,
@@ -64,7 +64,7 @@ impl Ring {
     /// written it, because it comes from elsewhere: anybody may repeat what was recorded. A member
     /// that has moved hears that it is suspected, and its next incarnation is believed from
     /// anywhere.
-    pub(crate) fn is_from(&self, member: &Member, address: Ipv4Addr) -> bool {
+    pub(super) fn is_from(&self, member: &Member, address: Ipv4Addr) -> bool {
         let known = self.table.get(&member.id).filter(|_| self.envelope.has_key());
         known.is_none_or(|it| it.address == address || member.incarnation > it.incarnation)
     }
@@ -160,7 +160,7 @@ impl Ring {
     }
 
     /// Takes what another member says about a member (reference: ring §5.3).
-    pub(crate) fn apply_membership(
+    pub(super) fn apply_membership(
         &mut self,
         now: Now,
         Membership { member, health }: Membership,
@@ -203,7 +203,7 @@ impl Ring {
     }
 
     /// Makes a member Departed without a change of its record (reference: ring §5.5).
-    pub(crate) fn force_departed(&mut self, id: &crate::id::MemberId) {
+    pub(super) fn force_departed(&mut self, id: &crate::id::MemberId) {
         let Some(place) = self.table.find(id) else { return };
         if self.table.at(place).health == Health::Departed {
             // each member tells it; that must not make the news new each time
@@ -224,7 +224,7 @@ impl Ring {
     }
 
     /// Makes those worse whose time is over (reference: ring §5.6).
-    pub(crate) fn expire(&mut self, now: Now) {
+    pub(super) fn expire(&mut self, now: Now) {
         let due = self.table.take_due(now);
         for place in &due {
             let place = *place;

@@ -1,27 +1,21 @@
 //! What the data file brings back (reference: ring §12.3).
 
+use std::sync::Arc;
+
 use crate::{
     config::Stores,
     dropped::Dropped,
     ring::Ring,
     rooms::Origin,
-    rumor::{Departure, ElectionKind, Rumor, RumorKind},
+    rumor::{ElectionKind, RumorType, Service},
     time::Now,
 };
 
 impl Ring {
     /// Puts everything into the stores. What does not fit is counted and left out.
-    pub(crate) fn restore(&mut self, now: Now, stores: Stores) {
+    pub(super) fn restore(&mut self, now: Now, mut stores: Stores) {
         self.restoring = true;
-        let Stores {
-            members,
-            services,
-            service_configs,
-            service_files,
-            elections,
-            update_elections,
-            departures,
-        } = stores;
+        let members = std::mem::take(&mut stores.members);
         for membership in members {
             let member = &membership.member;
             let result = match member.address {
@@ -32,15 +26,7 @@ impl Ring {
                 self.count_drop(&dropped);
             }
         }
-        let rumors = services
-            .into_iter()
-            .map(Rumor::Service)
-            .chain(service_configs.into_iter().map(Rumor::ServiceConfig))
-            .chain(service_files.into_iter().map(Rumor::ServiceFile))
-            .chain(elections.into_iter().map(Rumor::Election))
-            .chain(update_elections.into_iter().map(Rumor::ElectionUpdate))
-            .chain(departures.into_iter().map(|id| Rumor::Departure(Departure { member_id: id })));
-        for rumor in rumors {
+        for rumor in stores.into_rumors() {
             if let Err(dropped) = self.receive_rumor(now, Origin::DataFile, rumor) {
                 self.count_drop(&dropped);
             }
@@ -61,15 +47,17 @@ impl Ring {
     /// that: others learn it from its pings.
     fn start_own_hot(&mut self) {
         let me = &self.me.id;
-        let services = self.rumors.services.iter().filter(|service| service.member_id == *me);
+        let services = self.rumors.list::<Service>().iter().filter(|it| it.member_id == *me);
         let groups: Vec<String> = services.map(|service| service.group.clone()).collect();
         for group in groups {
-            self.rumors.start_hot(RumorKind::Service, &group, &self.me.id.to_string());
+            self.rumors.start_hot(Service::KIND, &group, &me.to_string());
         }
         for kind in ElectionKind::ALL {
-            let elections = self.rumors.elections_of(kind).iter();
-            let elections = elections.filter(|election| election.member_id == self.me.id);
-            let groups: Vec<String> = elections.map(|election| election.group.clone()).collect();
+            let groups = self.rumors.groups_with_election(kind);
+            let is_mine = |group: &&Arc<str>| {
+                self.rumors.election(kind, group).is_some_and(|it| it.member_id == *me)
+            };
+            let groups: Vec<Arc<str>> = groups.filter(is_mine).cloned().collect();
             for group in groups {
                 self.rumors.start_election_hot(kind, &group);
             }

@@ -1,7 +1,5 @@
 //! Processing of received rumors (reference: ring §8).
 
-use std::sync::Arc;
-
 use super::Ring;
 use crate::{
     dropped::Dropped,
@@ -9,11 +7,10 @@ use crate::{
     input::OwnService,
     limits::GOSSIP_BYTES_MAX,
     member::Health,
+    names::checked_group,
     rooms::Origin,
-    rumor::{
-        DEPARTURE_KEY, Departure, ElectionKind, Rumor, RumorKind, SERVICE_CONFIG_ID, Service,
-        checked_group,
-    },
+    rumor::{Departure, ElectionKind, ElectionUpdate, Rumor, Service},
+    stores::{Stored, Taken},
     time::Now,
 };
 
@@ -46,36 +43,12 @@ impl Ring {
         let news = match rumor {
             Rumor::Member(_, membership) => return self.apply_membership(now, membership),
             Rumor::Service(service) => self.take_service(origin, service)?,
-            Rumor::ServiceConfig(config) => {
-                let group = config.group.clone();
-                let old = self.rumors.service_configs.get(&group, SERVICE_CONFIG_ID);
-                let news = old.is_none_or(|old| old.yields_to(&config));
-                let same = old.is_some_and(|old| old.incarnation == config.incarnation);
-                if news {
-                    self.rumors.put_service_config(origin, config)?;
-                    self.start_hot(kind, &group, SERVICE_CONFIG_ID);
-                } else if same {
-                    self.rumors.heard(kind, &group, SERVICE_CONFIG_ID);
-                }
-                news
-            }
-            Rumor::ServiceFile(file) => {
-                let (group, name) = (file.group.clone(), file.filename.clone());
-                let old = self.rumors.service_files.get(&group, &name);
-                let news = old.is_none_or(|old| old.yields_to(&file));
-                let same = old.is_some_and(|old| old.incarnation == file.incarnation);
-                if news {
-                    self.rumors.put_service_file(origin, file)?;
-                    self.start_hot(kind, &group, &name);
-                } else if same {
-                    self.rumors.heard(kind, &group, &name);
-                }
-                news
-            }
+            Rumor::ServiceConfig(config) => self.take(origin, config)?,
+            Rumor::ServiceFile(file) => self.take(origin, file)?,
             Rumor::Election(election) => {
                 self.receive_election(now, ElectionKind::Leader, election)?
             }
-            Rumor::ElectionUpdate(election) => {
+            Rumor::ElectionUpdate(ElectionUpdate(election)) => {
                 self.receive_election(now, ElectionKind::Update, election)?
             }
             Rumor::Departure(departure) => self.take_departure(origin, departure)?,
@@ -88,31 +61,24 @@ impl Ring {
         Ok(())
     }
 
-    /// Stores a service (reference: ring §8.2).
+    /// Takes a rumor from which nothing else follows. True when it is news.
+    fn take<T: Stored>(&mut self, origin: Origin, rumor: T) -> Result<bool, Dropped> {
+        Ok(self.rumors.take(origin, rumor)? != Taken::Ignored)
+    }
+
+    /// Takes a service (reference: ring §8.2).
     fn take_service(&mut self, origin: Origin, service: Service) -> Result<bool, Dropped> {
         let (group, member_id) = (service.group.clone(), service.member_id.clone());
-        let id = member_id.to_string();
-        let old: Option<&Arc<Service>> = self.rumors.services.get(&group, &id);
-        if let Some(old) = old
-            && !old.yields_to(&service)
-        {
-            if old.incarnation == service.incarnation {
-                self.rumors.heard(RumorKind::Service, &group, &id);
-            }
-            return Ok(false);
-        }
-        let new_member = old.is_none();
-        let known_group = self.rumors.services.list.contains_key(group.as_str());
-        self.rumors.put_service(origin, service)?;
-        self.start_hot(RumorKind::Service, &group, &id);
-        if new_member {
-            // elections with this candidate were withheld
+        let is_known = self.rumors.list::<Service>().list.contains_key(group.as_str());
+        let taken = self.rumors.take(origin, service)?;
+        if taken == Taken::First {
+            // elections that name it were withheld
             self.announce_candidate(&group, &member_id);
+            if is_known && !self.restoring && !self.has_quorum(&group) {
+                self.replace_dead_member(&group);
+            }
         }
-        if new_member && known_group && !self.restoring && !self.has_quorum(&group) {
-            self.replace_dead_member(&group);
-        }
-        Ok(true)
+        Ok(taken != Taken::Ignored)
     }
 
     /// Elections must reach others after the service of their candidate.
@@ -145,14 +111,7 @@ impl Ring {
             self.learn_own_departure();
         }
         self.force_departed(&id);
-        let id_text = id.to_string();
-        if self.rumors.departures.get(DEPARTURE_KEY, &id_text).is_some() {
-            self.rumors.heard(RumorKind::Departure, DEPARTURE_KEY, &id_text);
-            return Ok(false);
-        }
-        self.rumors.put_departure(origin, departure)?;
-        self.start_hot(RumorKind::Departure, DEPARTURE_KEY, &id_text);
-        Ok(true)
+        self.take(origin, departure)
     }
 
     /// Publishes a service of this member.
@@ -163,7 +122,7 @@ impl Ring {
     ) -> Result<(), Dropped> {
         let group = checked_group(Some(group))?;
         let member_id = self.me.id.clone();
-        let old = self.rumors.services.get(&group, &member_id.to_string());
+        let old = self.rumors.get::<Service>(&group, &member_id.to_string());
         let service = Service {
             incarnation: old.map_or(1, |old| old.incarnation.saturating_add(1)),
             pkg_incarnation: old.map_or(0, |old| old.pkg_incarnation).max(pkg_incarnation),
@@ -174,6 +133,9 @@ impl Ring {
             cfg,
             sys,
         };
-        self.receive_rumor(now, Origin::Own, Rumor::Service(service))
+        let group = service.group.clone();
+        self.receive_rumor(now, Origin::Own, Rumor::Service(service))?;
+        self.rumors.add_own_group(group);
+        Ok(())
     }
 }

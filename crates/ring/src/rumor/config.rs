@@ -1,8 +1,14 @@
 //! Configuration that a user applied to a whole group. The higher incarnation wins.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use crate::dropped::Dropped;
+use super::kind::{Merge, RumorKind, RumorType};
+use crate::{
+    dropped::Dropped,
+    names::{checked_group, detached},
+};
 
 /// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -35,14 +41,31 @@ pub struct ServiceConfig {
     pub config: Bytes,
 }
 
-impl ServiceConfig {
-    /// True when `incoming` replaces this one.
-    #[must_use]
-    pub const fn yields_to(&self, incoming: &Self) -> bool {
-        incoming.incarnation > self.incarnation
+impl RumorType for ServiceConfig {
+    const KIND: RumorKind = RumorKind::ServiceConfig;
+    type Wire = ServiceConfigWire;
+
+    fn key(&self) -> &str {
+        &self.group
     }
 
-    pub(crate) fn to_wire(&self) -> ServiceConfigWire {
+    fn id(&self) -> Cow<'_, str> {
+        SERVICE_CONFIG_ID.into()
+    }
+
+    fn merged(&self, incoming: Self) -> Merge<Self> {
+        Merge::by_incarnation(self.incarnation, incoming.incarnation, incoming)
+    }
+
+    fn weight(&self) -> usize {
+        self.config.len() + self.from_id.len()
+    }
+
+    fn sender(&self) -> String {
+        self.from_id.clone()
+    }
+
+    fn to_wire(&self) -> ServiceConfigWire {
         ServiceConfigWire {
             service_group: Some(self.group.clone()),
             incarnation: Some(self.incarnation),
@@ -51,13 +74,13 @@ impl ServiceConfig {
         }
     }
 
-    pub(crate) fn from_wire(from_id: String, wire: ServiceConfigWire) -> Result<Self, Dropped> {
+    fn from_wire(from_id: String, wire: ServiceConfigWire) -> Result<Self, Dropped> {
         Ok(Self {
             from_id,
-            group: super::checked_group(wire.service_group)?,
+            group: checked_group(wire.service_group)?,
             incarnation: wire.incarnation.unwrap_or_default(),
             encrypted: wire.encrypted.unwrap_or_default(),
-            config: super::detached(wire.config),
+            config: detached(wire.config),
         })
     }
 }

@@ -1,8 +1,14 @@
 //! The leader of a group: the fields of an election, and how two views of it merge.
 //! [`crate::election`] implements participation.
 
-use super::RumorKind;
-use crate::{dropped::Dropped, id::MemberId};
+use std::{borrow::Cow, ops::Deref};
+
+use super::kind::{Merge, RumorKind, RumorType};
+use crate::{
+    dropped::Dropped,
+    id::MemberId,
+    names::{group_name, member_id},
+};
 
 /// Wire form (reference: ring §3.2), for both kinds of elections.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -35,13 +41,6 @@ pub(crate) enum ElectionKind {
 
 impl ElectionKind {
     pub(crate) const ALL: [Self; 2] = [Self::Leader, Self::Update];
-
-    pub(crate) const fn rumor_kind(self) -> RumorKind {
-        match self {
-            Self::Leader => RumorKind::Election,
-            Self::Update => RumorKind::ElectionUpdate,
-        }
-    }
 }
 
 /// Status of an election.
@@ -129,8 +128,35 @@ impl Election {
             }
         }
     }
+}
 
-    pub(crate) fn to_wire(&self) -> ElectionWire {
+impl RumorType for Election {
+    const KIND: RumorKind = RumorKind::Election;
+    type Wire = ElectionWire;
+
+    fn key(&self) -> &str {
+        &self.group
+    }
+
+    fn id(&self) -> Cow<'_, str> {
+        ELECTION_ID.into()
+    }
+
+    fn merged(&self, incoming: Self) -> Merge<Self> {
+        let mut merged = self.clone();
+        if merged.merge(incoming) { Merge::News(merged) } else { Merge::Known }
+    }
+
+    fn weight(&self) -> usize {
+        let allocated = self.votes.iter().map(MemberId::allocated_bytes).sum::<usize>();
+        self.votes.len() * size_of::<MemberId>() + allocated
+    }
+
+    fn sender(&self) -> String {
+        self.member_id.to_string()
+    }
+
+    fn to_wire(&self) -> ElectionWire {
         ElectionWire {
             member_id: Some(self.member_id.to_string()),
             service_group: Some(self.group.clone()),
@@ -141,15 +167,14 @@ impl Election {
         }
     }
 
-    /// The candidate is the sender in the envelope, not the member in the election (reference: ring
-    /// §3.4).
-    pub(crate) fn from_wire(from_id: &str, wire: ElectionWire) -> Result<Self, Dropped> {
+    /// The candidate is who the envelope names, not who the election names (reference: ring §3.4).
+    fn from_wire(from_id: String, wire: ElectionWire) -> Result<Self, Dropped> {
         if wire.votes.len() > crate::limits::VOTES_MAX {
             return Err(Dropped::TooManyVotes);
         }
         Ok(Self {
-            member_id: super::member_id(Some(from_id.into()), "from-id")?,
-            group: super::group_name(wire.service_group)?,
+            member_id: member_id(Some(from_id), "from-id")?,
+            group: group_name(wire.service_group)?,
             term: wire.term.unwrap_or_default(),
             suitability: wire.suitability.unwrap_or_default(),
             status: match wire.status {
@@ -160,9 +185,76 @@ impl Election {
             votes: wire
                 .votes
                 .into_iter()
-                .map(|vote| super::member_id(Some(vote), "votes"))
+                .map(|vote| member_id(Some(vote), "votes"))
                 .collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// An election of the member that leads a rolling update: the same fields and rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElectionUpdate(pub Election);
+
+impl Deref for ElectionUpdate {
+    type Target = Election;
+
+    fn deref(&self) -> &Election {
+        &self.0
+    }
+}
+
+impl From<Election> for ElectionUpdate {
+    fn from(election: Election) -> Self {
+        Self(election)
+    }
+}
+
+impl AsRef<Election> for ElectionUpdate {
+    fn as_ref(&self) -> &Election {
+        self
+    }
+}
+
+impl AsRef<Self> for Election {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl RumorType for ElectionUpdate {
+    const KIND: RumorKind = RumorKind::ElectionUpdate;
+    type Wire = ElectionWire;
+
+    fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    fn id(&self) -> Cow<'_, str> {
+        self.0.id()
+    }
+
+    fn merged(&self, incoming: Self) -> Merge<Self> {
+        match self.0.merged(incoming.0) {
+            Merge::News(election) => Merge::News(Self(election)),
+            Merge::Known => Merge::Known,
+            Merge::Older => Merge::Older,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
+    fn sender(&self) -> String {
+        self.0.sender()
+    }
+
+    fn to_wire(&self) -> ElectionWire {
+        self.0.to_wire()
+    }
+
+    fn from_wire(from_id: String, wire: ElectionWire) -> Result<Self, Dropped> {
+        Election::from_wire(from_id, wire).map(Self)
     }
 }
 

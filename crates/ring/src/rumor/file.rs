@@ -1,9 +1,16 @@
 //! A file that a user uploaded for a whole group. Key: group and file name. The higher incarnation
 //! wins.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use crate::{dropped::Dropped, limits::FILENAME_BYTES_MAX};
+use super::kind::{Merge, RumorKind, RumorType};
+use crate::{
+    dropped::Dropped,
+    limits::FILENAME_BYTES_MAX,
+    names::{checked_group, detached},
+};
 
 /// Wire form (reference: ring §3.2).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -37,14 +44,31 @@ pub struct ServiceFile {
     pub body: Bytes,
 }
 
-impl ServiceFile {
-    /// True when `incoming` replaces this one.
-    #[must_use]
-    pub const fn yields_to(&self, incoming: &Self) -> bool {
-        incoming.incarnation > self.incarnation
+impl RumorType for ServiceFile {
+    const KIND: RumorKind = RumorKind::ServiceFile;
+    type Wire = ServiceFileWire;
+
+    fn key(&self) -> &str {
+        &self.group
     }
 
-    pub(crate) fn to_wire(&self) -> ServiceFileWire {
+    fn id(&self) -> Cow<'_, str> {
+        self.filename.as_str().into()
+    }
+
+    fn merged(&self, incoming: Self) -> Merge<Self> {
+        Merge::by_incarnation(self.incarnation, incoming.incarnation, incoming)
+    }
+
+    fn weight(&self) -> usize {
+        self.body.len() + self.from_id.len()
+    }
+
+    fn sender(&self) -> String {
+        self.from_id.clone()
+    }
+
+    fn to_wire(&self) -> ServiceFileWire {
         ServiceFileWire {
             service_group: Some(self.group.clone()),
             incarnation: Some(self.incarnation),
@@ -54,18 +78,18 @@ impl ServiceFile {
         }
     }
 
-    pub(crate) fn from_wire(from_id: String, wire: ServiceFileWire) -> Result<Self, Dropped> {
+    fn from_wire(from_id: String, wire: ServiceFileWire) -> Result<Self, Dropped> {
         let filename = wire.filename.ok_or(Dropped::MissingField("filename"))?;
         if filename.len() > FILENAME_BYTES_MAX {
             return Err(Dropped::NameTooLong);
         }
         Ok(Self {
             from_id,
-            group: super::checked_group(wire.service_group)?,
+            group: checked_group(wire.service_group)?,
             incarnation: wire.incarnation.unwrap_or_default(),
             encrypted: wire.encrypted.unwrap_or_default(),
             filename,
-            body: super::detached(wire.body),
+            body: detached(wire.body),
         })
     }
 }

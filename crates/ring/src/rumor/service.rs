@@ -1,9 +1,16 @@
 //! A service that a member runs, with its address and exported configuration. Key: group and owner.
 //! The higher incarnation wins; at equal incarnation the first one stays.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use crate::{dropped::Dropped, id::MemberId};
+use super::kind::{Merge, RumorKind, RumorType};
+use crate::{
+    dropped::Dropped,
+    id::MemberId,
+    names::{checked_group, detached, member_id},
+};
 
 /// Wire form (reference: ring §3.2). Numbers 4 to 7 and 11 belonged to releases before 2017.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -82,14 +89,34 @@ pub struct Service {
     pub pkg_incarnation: u64,
 }
 
-impl Service {
-    /// True when `incoming` replaces this one.
-    #[must_use]
-    pub const fn yields_to(&self, incoming: &Self) -> bool {
-        incoming.incarnation > self.incarnation
+impl RumorType for Service {
+    const KIND: RumorKind = RumorKind::Service;
+    type Wire = ServiceWire;
+
+    fn key(&self) -> &str {
+        &self.group
     }
 
-    pub(crate) fn to_wire(&self) -> ServiceWire {
+    fn id(&self) -> Cow<'_, str> {
+        self.member_id.to_string().into()
+    }
+
+    fn merged(&self, incoming: Self) -> Merge<Self> {
+        Merge::by_incarnation(self.incarnation, incoming.incarnation, incoming)
+    }
+
+    fn weight(&self) -> usize {
+        let sys = &self.sys;
+        let texts = [&self.pkg, &sys.ip, &sys.hostname, &sys.gossip_ip, &sys.http_gateway_ip];
+        let texts = texts.into_iter().chain([&sys.ctl_gateway_ip]);
+        self.cfg.len() + texts.map(String::len).sum::<usize>()
+    }
+
+    fn sender(&self) -> String {
+        self.member_id.to_string()
+    }
+
+    fn to_wire(&self) -> ServiceWire {
         let sys = &self.sys;
         ServiceWire {
             member_id: Some(self.member_id.to_string()),
@@ -112,15 +139,15 @@ impl Service {
         }
     }
 
-    pub(crate) fn from_wire(wire: ServiceWire) -> Result<Self, Dropped> {
+    fn from_wire(_: String, wire: ServiceWire) -> Result<Self, Dropped> {
         let sys = wire.sys.ok_or(Dropped::MissingField("sys"))?;
         Ok(Self {
-            member_id: super::member_id(wire.member_id, "member-id")?,
-            group: super::checked_group(wire.service_group)?,
+            member_id: member_id(wire.member_id, "member-id")?,
+            group: checked_group(wire.service_group)?,
             incarnation: wire.incarnation.unwrap_or_default(),
             initialized: wire.initialized.unwrap_or_default(),
             pkg: wire.pkg.ok_or(Dropped::MissingField("pkg"))?,
-            cfg: super::detached(wire.cfg),
+            cfg: detached(wire.cfg),
             sys: SysInfo {
                 ip: sys.ip.ok_or(Dropped::MissingField("ip"))?,
                 hostname: sys.hostname.ok_or(Dropped::MissingField("hostname"))?,

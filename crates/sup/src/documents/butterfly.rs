@@ -28,7 +28,9 @@ pub(crate) fn document(view: &View) -> Butterfly {
             rumors.iter().map(|(name, rumor)| (name.to_string(), service_file(rumor))).collect()
         }),
         elections: store(&view.elections, |rumors| first(rumors).map(election)),
-        update_elections: store(&view.update_elections, |rumors| first(rumors).map(election)),
+        update_elections: store(&view.update_elections, |rumors| {
+            first(rumors).map(|rumor| election(rumor))
+        }),
         departures: view.departures.iter().map(|rumor| rumor.member_id.to_string()).collect(),
         departure_counter: view.departures.update_counter,
     }
