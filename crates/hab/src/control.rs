@@ -200,7 +200,7 @@ struct NotRunning(SocketAddr);
 #[derive(Debug, thiserror::Error)]
 #[error(
     "The connection was unexpectedly closed.\n\nThe Supervisor may be shutting down or restarting, \
-     for example\nbecause it was asked to. Its own output tells."
+     for example\non request. Its own output shows the reason."
 )]
 struct Closed;
 

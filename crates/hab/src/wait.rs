@@ -543,7 +543,7 @@ mod tests {
         };
         assert_eq!(judge(Goal::Ready, before, &[counted(6)]), Ok(false));
         assert!(judge(Goal::Ready, before, &[counted(6), counted(7)]).is_err());
-        assert!(judge(Goal::Ready, before, &[counted(0), counted(2)]).is_err(), "begun anew");
+        assert!(judge(Goal::Ready, before, &[counted(0), counted(2)]).is_err(), "counter reset");
     }
 
     #[test]

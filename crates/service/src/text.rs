@@ -120,7 +120,7 @@ pub(crate) fn unrendered(failures: &[RenderFailure]) -> Option<String> {
 
 /// The reason when a newer candidate cannot start.
 pub(crate) fn not_replaced(error: &str, running: Option<&str>) -> String {
-    format!("{error}; not taken over, {} keeps running", running.unwrap_or("the former release"))
+    format!("{error}; not applied, {} keeps running", running.unwrap_or("the former release"))
 }
 
 /// The reason when an attempt failed and the fallback starts instead.

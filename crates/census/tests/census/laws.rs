@@ -487,7 +487,7 @@ fn plain_contents_are_not_retried_and_boxes_only_with_new_keys() {
     assert_eq!(census.locked().count(), 1);
 }
 
-/// The caller opens them in its own time; also a former failure that a new key may mend.
+/// The caller decrypts them in its own time, including a former failure that a new key may resolve.
 #[test]
 fn boxes_that_are_opened_beside_are_taken_by_the_next_update() {
     let (mut ring, mut census) = trio();

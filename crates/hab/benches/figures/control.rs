@@ -1,4 +1,4 @@
-//! Figures of the control gateway and its commands.
+//! Measurements of the control gateway and its commands.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use super::{install, milliseconds, now_ns, report, root, spec, starts, stop, tot
 
 /// Capacity of a pipe without a reader (pipe(7)).
 const PIPE_BYTES: usize = 65_536;
-/// Time after which a command that cannot write has done everything else.
+/// Time after which a command blocked in a write has done everything else.
 const AT_ITS_END: Duration = Duration::from_millis(300);
 
 /// Runs `hab` against the control gateway, to its successful end.
@@ -23,7 +23,7 @@ fn hab(sup: &Supervisor, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// Time of `hab svc status` as a shell sees it, and the most memory that it had.
+/// Time of `hab svc status` as seen by a shell, and its peak memory.
 pub(super) fn status() {
     let root = root();
     for name in ["one", "two", "three"] {
@@ -43,8 +43,8 @@ pub(super) fn status() {
     stop(sup);
 }
 
-/// The most resident memory that `hab svc status` had when it wants to write its table. The pipe
-/// is full, so there it stays until it was looked at.
+/// The peak resident memory of `hab svc status` before it writes its table. The pipe is full, so
+/// the command blocks there until it is measured.
 fn peak_mb(sup: &Supervisor) -> f64 {
     let (mut reader, mut writer) = pipe().expect("a pipe");
     writer.write_all(&[b' '; PIPE_BYTES]).expect("as much as it takes");
@@ -78,7 +78,7 @@ pub(super) fn load_to_process() {
     stop(sup);
 }
 
-/// What launcher and Supervisor keep of a thousand services that came and went.
+/// Memory that launcher and Supervisor keep after a thousand services were loaded and unloaded.
 pub(super) fn thousand_loads() {
     const WARM: usize = 100;
     let root = root();

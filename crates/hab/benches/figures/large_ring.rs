@@ -1,5 +1,5 @@
-//! What a change costs a Supervisor that knows ten thousand members. None of them is there: they
-//! come from the data file, as dead, so that nothing but the change itself is measured.
+//! The cost of a change for a Supervisor with ten thousand members. None of them runs: they come
+//! from the data file, as dead, so that only the change itself is measured.
 
 use std::{
     fs,

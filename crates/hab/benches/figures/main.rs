@@ -1,4 +1,4 @@
-//! Figures of the whole program, measured from outside on real processes:
+//! Measurements of the whole program, from outside on real processes:
 //!
 //! ```text
 //! cargo bench -p hab --bench figures              # everything, about ten minutes
@@ -6,7 +6,7 @@
 //! cargo bench -p hab --bench figures -- control   # the control gateway and its commands
 //! ```
 //!
-//! Each figure stands beside its budget. On a busy machine look at medians.
+//! Each result is printed with its budget. On a busy machine look at medians.
 
 mod control;
 mod large_ring;
@@ -67,7 +67,7 @@ fn root() -> Root {
     Root::new(env!("CARGO_BIN_EXE_hab"))
 }
 
-/// A `run` hook that notes when it began, in nanoseconds since 1970.
+/// A `run` hook that records its start, in nanoseconds since 1970.
 const RUN: &str = "#!/bin/sh\ndate +%s%N >> {{pkg.svc_data_path}}/starts\nexec sleep 100000\n";
 
 fn install(root: &Root, name: &str, files: &[(&str, &str)]) {
@@ -189,7 +189,7 @@ fn idle_cpu() {
     stop(sup);
 }
 
-/// A connection that asks the same question again and again.
+/// A connection that repeats one request.
 struct Poller {
     stream: TcpStream,
     request: Vec<u8>,
@@ -222,7 +222,7 @@ impl Poller {
     }
 }
 
-/// The check prints when it ended; how much later is that in the answer?
+/// The check prints its end time; how much later is it in the response?
 fn health_to_visible() {
     let root = root();
     // 1 s between checks that are not OK.
@@ -309,7 +309,7 @@ fn fifty_specs() {
     report("50 specs at start to all processes", "ms", samples, "<= 1500 ms");
 }
 
-/// Fifty Supervisors, each on an address of its own, that know the first one.
+/// Fifty Supervisors, each on its own address, whose initial peer is the first one.
 fn ring_of_fifty() {
     const MEMBERS: usize = 50;
     let roots: Vec<Root> = (0..MEMBERS).map(|_| root()).collect();

@@ -78,7 +78,7 @@ fn variable(option: &clap::Arg) -> Option<(String, String)> {
     let name = option.get_env()?.to_str()?.to_owned();
     let long = option.get_long().map(|long| format!("--{long}"));
     let shown = long.unwrap_or_else(|| option.get_id().to_string().to_uppercase());
-    Some((name, format!("Stands for {shown} when that is not given.")))
+    Some((name, format!("Default of {shown}.")))
 }
 
 fn section(page: &mut Vec<u8>, heading: &str, rows: &[(&str, &str)]) -> io::Result<()> {

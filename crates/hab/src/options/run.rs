@@ -258,7 +258,7 @@ pub(crate) struct Merged {
 struct ConfigFile {
     /// What it sets.
     settings: toml::Table,
-    /// What is ignored of it.
+    /// Warnings about ignored keys.
     warnings: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ fn only(directory: &Path, suffix: &str) -> std::path::PathBuf {
     found.remove(0)
 }
 
-/// Where keys are: below the root for root; for others the test names the place.
+/// Directory of keys: below the root for root; for others the test passes it.
 const CACHE: &str = "cache";
 
 #[test]

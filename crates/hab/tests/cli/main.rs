@@ -11,10 +11,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A directory to run in, with a root of its own in it.
+/// A working directory that contains its own root.
 struct Place(tempfile::TempDir);
 
-/// How the program ended.
+/// The result of the program.
 #[derive(Debug)]
 struct Ended {
     code: i32,
@@ -57,7 +57,7 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        // Who reads nothing may have ended already.
+        // A program that reads nothing may have ended already.
         let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
         let output = child.wait_with_output().expect("an end");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

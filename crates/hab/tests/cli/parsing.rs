@@ -108,7 +108,7 @@ fn wrong_values_end_with_2_and_say_why() {
 #[test]
 fn glyphs_have_three_styles() {
     let place = Place::new();
-    // Names differ, for two keys of one second would be one revision.
+    // Different names, as two keys of the same second would be one revision.
     let begin = |style: &str, ring: &str| {
         let env = [("HAB_GLYPH_STYLE", style)];
         place.hab_with(&["ring", "key", "generate", ring], &env, "")

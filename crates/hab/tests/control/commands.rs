@@ -1,4 +1,4 @@
-//! What the recordings do not show: where Roost differs on purpose, and what only Roost has.
+//! Cases without a recording: intentional differences, and features that only Roost has.
 
 use crate::played::{Frame, Place, Played, ended};
 
@@ -185,18 +185,18 @@ fn an_answer_that_is_cut_is_an_error_and_shows_nothing() {
     assert_eq!(ended(&output), (1, String::new(), text.into()));
 }
 
-/// A look at all services.
+/// A query of all services.
 fn look(answer: Frame) -> Vec<Frame> {
     conversation(vec![Frame::client(&frame("00000001", "SvcStatus", "")), answer])
 }
 
-/// The conversation of a request that is taken.
+/// The conversation of a request that is accepted.
 fn taken(id: &str, body: &str) -> Vec<Frame> {
     let request = frame("00000001", id, body);
     conversation(vec![Frame::client(&request), Frame::supervisor(OK)])
 }
 
-/// What the program says in such conversations, which must be all that it has.
+/// The output of the program in such conversations, which must be its whole output.
 fn waits(arguments: &[&str], conversations: Vec<Vec<Frame>>) -> (i32, String, String) {
     let played = Played::start(conversations);
     let address = played.address.to_string();
@@ -251,7 +251,7 @@ fn a_supervisor_of_habitat_has_changed_a_service_when_its_process_is_another() {
     assert!(said.2.contains("it has the same process as before"), "{said:?}");
     let said = waits(&arguments, vec![look(process(1, 7)), update(), look(process(1, 9))]);
     assert_eq!(said, (0, String::new(), String::new()));
-    // A start changes nothing of what runs already, unless it is being stopped.
+    // A start does not affect a running service, unless it is being stopped.
     let arguments = ["svc", "start", "acme/demo", "--wait", "--timeout", "0"];
     let start = || taken("SvcStart", IDENT);
     let said = waits(&arguments, vec![look(process(1, 7)), start(), look(process(1, 7))]);

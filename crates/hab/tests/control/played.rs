@@ -1,5 +1,5 @@
-//! A Supervisor that plays a recording: it compares what the client says with what is recorded
-//! and answers with what was recorded.
+//! A Supervisor that replays a recording: it compares the client's frames with the recorded ones
+//! and answers as recorded.
 
 use std::{
     fs,
@@ -23,11 +23,11 @@ const HEADER_BYTES: usize = 8;
 /// One recorded frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    /// Said by the client.
+    /// Sent by the client.
     pub(crate) by_client: bool,
-    /// Its beginning, or all of it.
+    /// Its first bytes, or all of them.
     pub(crate) bytes: Vec<u8>,
-    /// How long it is.
+    /// Its length.
     pub(crate) length: usize,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn all() -> Vec<String> {
     files().into_iter().filter(|name| !name.contains("-raw-")).collect()
 }
 
-/// Names of all recordings, in the order in which they were made.
+/// Names of all recordings, in order of recording.
 pub(crate) fn files() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ctl/tests/fixtures");
     let mut names: Vec<String> = fs::read_dir(directory)
@@ -87,7 +87,7 @@ pub(crate) fn files() -> Vec<String> {
     names
 }
 
-/// A played Supervisor.
+/// A replayed Supervisor.
 pub(crate) struct Played {
     /// Where it listens.
     pub(crate) address: SocketAddr,
@@ -95,7 +95,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Starts to play these connections, one after the other.
+    /// Starts to replay these connections, one after the other.
     pub(crate) fn start(connections: Vec<Vec<Frame>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -109,7 +109,7 @@ impl Played {
         Self { address, thread }
     }
 
-    /// What differed, once all is played.
+    /// The differences, once all connections are replayed.
     pub(crate) fn finish(self) -> Result<(), String> {
         self.thread.join().expect("no panic")
     }
@@ -180,7 +180,7 @@ impl Place {
         self.path().join("root")
     }
 
-    /// The program with arguments, in an environment of its own.
+    /// The program with arguments, in a separate environment.
     pub(crate) fn hab(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hab"));
         command.args(arguments).env_clear().env("FS_ROOT", self.root()).current_dir(self.path());
@@ -189,7 +189,7 @@ impl Place {
     }
 }
 
-/// The content of an input file; long ones are recorded by their beginning and length.
+/// The content of an input file; long ones are recorded as prefix and length.
 fn input(content: &Value) -> String {
     if let Some(text) = content.as_str() {
         return text.into();

@@ -1,5 +1,5 @@
-//! Every recorded command says the same on the wire, on standard output and error, and ends with
-//! the same exit code as the real `hab`.
+//! Every recorded command sends and prints the same as the real `hab`, and ends with the same exit
+//! code.
 
 use std::{
     io::Write,
@@ -13,7 +13,7 @@ use crate::played::{Place, Played, all, connections, ended, recording};
 /// Address of the Supervisor in the recordings.
 const RECORDED_ADDRESS: &str = "127.0.0.1:24650";
 
-/// Where Roost differs on purpose; what it does instead is tested in `commands`.
+/// Intentional differences of Roost; `commands` tests what it does instead.
 const DIFFERENCES: &[(&str, &str)] = &[
     ("02-handshake-bad-secret", "the message says where the secret came from, and what helps"),
     ("27-update", "only what was given is sent, so nothing is reset by the way"),
@@ -32,7 +32,7 @@ fn run(place: &Place, recording: &Value, address: &str) -> Output {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut command = place.hab(&arguments);
-    // As in the surroundings of the recordings.
+    // As in the environment of the recordings.
     command.env("HAB_BLDR_URL", "http://127.0.0.1:24999");
     for (name, value) in recording["env"].as_object().into_iter().flatten() {
         command.env(name, value.as_str().expect("text"));
@@ -45,7 +45,7 @@ fn run(place: &Place, recording: &Value, address: &str) -> Output {
     child.wait_with_output().expect("an end")
 }
 
-/// What differs from the recording, if anything.
+/// The differences from the recording.
 fn difference(place: &Place, file: &str) -> Option<String> {
     let recording = recording(file);
     let played = Played::start(connections(&recording));

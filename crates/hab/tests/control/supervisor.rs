@@ -1,5 +1,5 @@
-//! A running Supervisor answers every recorded client as the real one did: the recordings are
-//! played one after the other, as they were made, so that state carries over.
+//! A running Supervisor answers every recorded client like the real one: the recordings are
+//! replayed in their original order, so that state carries over.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 use crate::played::{Frame, SECRET, connections, files, recording};
 
-/// Where Roost answers otherwise on purpose.
+/// Intentional differences of Roost's answers.
 const DIFFERENCES: &[(&str, &str)] = &[
     ("12-load-force", "the message names the binds that the package has, or how to give them"),
     ("14-load-undeclared-bind", "as above"),
@@ -29,7 +29,7 @@ fn setup() -> Value {
     serde_json::from_str(include_str!("setup.json")).expect("JSON")
 }
 
-/// A root as it was when the recordings were made.
+/// A root in the state of the recordings.
 fn root() -> Root {
     let root = Root::new(env!("CARGO_BIN_EXE_hab"));
     let setup = setup();
@@ -48,8 +48,7 @@ fn root() -> Root {
     root
 }
 
-/// What the Supervisor says to a client, frame by frame, with what no two runs have in common
-/// left out.
+/// The Supervisor's frames to a client, without values that differ between runs.
 fn answers(address: SocketAddr, frames: &[Frame], rest: &[u8]) -> Vec<Said> {
     // After a restart nothing listens for a moment.
     let mut stream = wait_for("the gateway", || TcpStream::connect(address).ok());
@@ -73,7 +72,7 @@ fn comparable(bytes: &[u8]) -> Vec<Said> {
     decoder.push(bytes);
     let frames = std::iter::from_fn(|| decoder.next_frame().expect("frames"));
     let mut frames: Vec<Said> = frames.map(without_moment).collect();
-    // Statuses have no order; the mark of the last one stays where it is.
+    // Statuses have no order; the mark of the last one keeps its position.
     let is_status = |frame: &&mut Said| frame.id == "ServiceStatus";
     let mut bodies: Vec<_> =
         frames.iter_mut().filter(is_status).map(|frame| frame.body.clone()).collect();
@@ -109,7 +108,7 @@ fn without_moment(mut frame: Said) -> Said {
     frame
 }
 
-/// Plays one connection; false when the answers differ for good.
+/// Replays one connection; false when the answers stay different.
 fn plays(sup: &Supervisor, frames: &[Frame], rest: &[u8]) -> bool {
     let recorded: Vec<u8> =
         frames.iter().filter(|f| !f.by_client).flat_map(|f| f.bytes.clone()).collect();
@@ -119,7 +118,7 @@ fn plays(sup: &Supervisor, frames: &[Frame], rest: &[u8]) -> bool {
         frame.bytes.windows(id.len()).any(|window| window == id)
     });
     let mut said = answers(sup.ctl, frames, rest);
-    // The recordings were made when everything had settled, and not while a restart was under way.
+    // The recordings were made in a settled state, and not during a restart.
     let deadline = std::time::Instant::now() + PATIENCE;
     let is_early = |said: &[Said]| said != recorded && (asks_status || said.is_empty());
     while is_early(&said) && std::time::Instant::now() < deadline {
@@ -140,7 +139,7 @@ fn recorded_clients_get_from_a_running_supervisor_what_they_got_from_the_real_on
     for file in files() {
         let recording = recording(&file);
         for (frames, rest) in connections(&recording).iter().zip(rests(&recording)) {
-            // Long ones were not recorded whole.
+            // Long ones were recorded partially.
             if frames.iter().any(|frame| frame.length != frame.bytes.len()) {
                 continue;
             }
@@ -158,7 +157,7 @@ fn recorded_clients_get_from_a_running_supervisor_what_they_got_from_the_real_on
     assert_eq!(sup.wait_exit(), 86, "{}", sup.log());
 }
 
-/// What clients sent that never became a frame, for each connection.
+/// Bytes of clients that never became a frame, for each connection.
 fn rests(recording: &Value) -> Vec<Vec<u8>> {
     let connections = recording["connections"].as_array().cloned().unwrap_or_default();
     let rest = |connection: &Value| {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::{read, repository};
 
-/// What a source file says, without the line breaks and marks of its comments.
+/// The text of a source file, without the line breaks and marks of its comments.
 fn joined(source: &str) -> String {
     let lines = source.lines().map(|line| line.trim_start().trim_start_matches(['/', '!']).trim());
     lines.collect::<Vec<_>>().join(" ")

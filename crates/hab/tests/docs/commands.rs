@@ -22,7 +22,7 @@ fn leaves(command: &[String], found: &mut Vec<(String, String)>) {
         return;
     };
     for line in list.lines().take_while(|line| line.starts_with("  ")) {
-        // Explanations that need a second line are indented further.
+        // The second line of an explanation is indented further.
         let name = line.strip_prefix("  ").filter(|name| !name.starts_with(' '));
         if let Some(name) = name.and_then(|name| name.split(' ').next())
             && name != "help"

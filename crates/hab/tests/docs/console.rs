@@ -1,7 +1,8 @@
 //! Reads ```` ```console ```` blocks: lines that begin with `$ ` are commands, the lines after a
-//! command are its output. A command that ends in `<<'EOF'` goes on in lines that begin with `> `.
+//! command are its output. A command that ends in `<<'EOF'` continues in lines that begin with `>
+//! `.
 
-/// A command and what it prints.
+/// A command and its output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) command: String,
@@ -32,7 +33,7 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// What the line adds to the last command, if that is not complete.
+/// The continuation that the line adds to an incomplete command.
 fn continuation<'a>(steps: &[Step], line: &'a str) -> Option<&'a str> {
     let command = &steps.last()?.command;
     let open = command.lines().next()?.ends_with("<<'EOF'") && !command.ends_with("\nEOF");

@@ -1,4 +1,4 @@
-//! The table of crates in the internals page is what the manifests say, and cores stay cores.
+//! The table of crates in the internals page matches the manifests, and cores stay cores.
 
 use std::{collections::BTreeSet, fs};
 
@@ -91,7 +91,7 @@ fn cores_reach_nothing_outside_and_have_the_rules_of_cores() {
             .filter(|(_, value)| is_optional(value) != Some(true))
             .map(|(name, _)| name.strip_prefix("roost-").unwrap_or(name))
             .collect();
-        // Cores use what `crypto` computes, not its cache of keys.
+        // Cores use the functions of `crypto`, not its cache of keys.
         let is_other = |name: &str| {
             rows.iter().any(|row| row.name == name && !row.is_core && name != "crypto")
         };

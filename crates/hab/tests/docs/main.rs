@@ -1,5 +1,5 @@
-//! The documentation tells the truth: its commands are run, its links lead somewhere, its list
-//! of commands is the program's own.
+//! The documentation is accurate: its commands run as shown, its links have targets, its list of
+//! commands matches the program.
 
 mod citations;
 mod commands;

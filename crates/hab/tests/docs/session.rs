@@ -17,7 +17,7 @@ use testkit::{Root, wait_for};
 
 use crate::{console::Step, repository};
 
-/// Plays all steps in order.
+/// Runs all steps in order.
 pub(crate) fn play(steps: &[Step]) {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         let _ = writeln!(std::io::stderr(), "SKIPPED commands of the pages: curl is not installed");
@@ -33,7 +33,7 @@ pub(crate) fn play(steps: &[Step]) {
     }
 }
 
-/// Where commands run: a directory with `examples/`, a root, addresses.
+/// Environment of the commands: a directory with `examples/`, a root, addresses.
 struct Place {
     directory: tempfile::TempDir,
     root: Root,
@@ -43,7 +43,7 @@ struct Place {
     number: usize,
 }
 
-/// HTTP, control, gossip: the addresses that the pages speak of.
+/// HTTP, control, gossip: the addresses on the pages.
 const DEFAULTS: [&str; 3] = ["0.0.0.0:9631", "127.0.0.1:9632", "0.0.0.0:9638"];
 const VARIABLES: [&str; 3] = ["HAB_LISTEN_HTTP", "HAB_LISTEN_CTL", "HAB_LISTEN_GOSSIP"];
 
@@ -74,7 +74,7 @@ impl Place {
         shell
     }
 
-    /// Starts the Supervisor of the step in a fresh root and waits for the output shown.
+    /// Starts the Supervisor of the step in a fresh root and waits for the documented output.
     fn restart(&mut self, step: &Step) {
         if let Some(mut old) = self.supervisor.take() {
             let _ = old.kill();
@@ -89,7 +89,7 @@ impl Place {
             *port = listener.local_addr().expect("its address").port();
         }
         let [http, ctl, _] = self.addresses();
-        // Root's file is in the root directory, everybody else's in the home.
+        // Root's file is in the root directory, that of other users in their home.
         let client = format!("listen_ctl = \"{ctl}\"\n");
         self.root.write("hab/etc/cli.toml", &client);
         fs::create_dir_all(self.directory.path().join(".hab/etc")).expect("a directory");
@@ -115,11 +115,11 @@ impl Place {
         self.directory.path().join(format!("log-{}", self.number))
     }
 
-    /// Runs the command of the step. One that only looks is run until it prints what is shown: a
+    /// Runs the command of the step. A query is repeated until it prints the documented output: a
     /// Supervisor may need a moment.
     fn compare(&self, step: &Step) {
         let [http, ..] = self.addresses();
-        // curl knows the address by its configuration, other clients do not.
+        // curl gets the address from its configuration, other clients do not.
         let command = match step.command.starts_with("hab ") {
             true => step.command.replace("localhost:9631", &http),
             false => step.command.clone(),
@@ -146,7 +146,7 @@ impl Place {
         panic!("line {line}: {command}\n{last:#?}\ninstead of\n{expected:#?}\n{log}");
     }
 
-    /// The lines of a real output as the page would show them.
+    /// The lines of a real output as on the page.
     fn settled(&self, text: &str) -> Vec<String> {
         let mut text = text.to_owned();
         for (own, default) in self.addresses().iter().zip(DEFAULTS) {
@@ -167,8 +167,8 @@ impl Drop for Place {
     }
 }
 
-/// Leaves out what curl says about the connection and the request, and empty lines; replaces what
-/// differs from run to run.
+/// Removes curl's information about the connection and the request, and empty lines; replaces
+/// values that differ between runs.
 fn settle(lines: &[String]) -> Vec<String> {
     let chatter = ["*", ">", "{ [", "} ["];
     lines
@@ -179,7 +179,7 @@ fn settle(lines: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// How long something ran: a busy machine takes more.
+/// A duration: a busy machine takes longer.
 fn is_seconds(word: &str) -> bool {
     word.contains('.') && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }

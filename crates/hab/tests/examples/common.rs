@@ -1,4 +1,4 @@
-//! One example under a Supervisor, and what every example must do.
+//! One example under a Supervisor, and the checks common to all examples.
 
 use std::{
     env,
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use testkit::{Root, Supervisor, wait_for};
 
-/// Where Debian keeps PostgreSQL's programs.
+/// Directory of PostgreSQL's programs on Debian.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// The path of a program as the examples' hooks find it; otherwise reports that the test is
@@ -86,8 +86,8 @@ impl Example {
         });
     }
 
-    /// Kills the service the hard way and waits until a new process is healthy: one restart more,
-    /// with the reason and the pid that died.
+    /// Kills the service with SIGKILL and waits until a new process is healthy: one restart more,
+    /// with the reason and the pid of the killed process.
     pub(crate) fn kill_and_wait_for_the_next(&self) {
         let before = self.service();
         let pid = self.pid();
@@ -105,19 +105,19 @@ impl Example {
         self.wait_health(200, "OK");
     }
 
-    /// Stops all processes of the service for a moment: it neither ends nor answers.
+    /// Pauses all processes of the service: it neither ends nor answers.
     pub(crate) fn freeze(&self) {
         let group = Pid::from_raw(self.pid()).expect("a pid");
         kill_process_group(group, Signal::STOP).expect("it lives");
     }
 
-    /// Lets it go on.
+    /// Resumes them.
     pub(crate) fn thaw(&self) {
         let group = Pid::from_raw(self.pid()).expect("a pid");
         kill_process_group(group, Signal::CONT).expect("it lives");
     }
 
-    /// Stops the service by command, then the Supervisor: both end well, and nothing is left.
+    /// Stops the service by command, then the Supervisor: both end cleanly, and nothing is left.
     pub(crate) fn stop(mut self) {
         let ident = format!("local/{}", self.name);
         let stopped =
@@ -138,7 +138,7 @@ fn user_toml_path(name: &str) -> String {
     format!("hab/user/{name}/config/user.toml")
 }
 
-/// Runs a program; its output without white space around it.
+/// Runs a program; returns its trimmed output.
 pub(crate) fn ask(program: &Path, arguments: &[&str]) -> String {
     let Output { stdout, stderr, .. } = Command::new(program)
         .args(arguments)

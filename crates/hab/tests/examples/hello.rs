@@ -1,4 +1,4 @@
-//! The service of the README: needs nothing but a shell.
+//! The service of the README: needs only a shell.
 
 use crate::common::Example;
 

@@ -1,7 +1,7 @@
 //! The example services with the real programs: start, health, a change of configuration that
 //! the program itself confirms, death and restart, a failing check, a clean stop.
 //!
-//! A program that is not installed is named on standard error (`SKIPPED …`), and its test passes.
+//! A missing program is reported on standard error (`SKIPPED …`), and its test passes.
 
 mod common;
 mod hello;

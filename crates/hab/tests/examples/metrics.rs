@@ -1,4 +1,4 @@
-//! `/metrics` of a Supervisor that did a bit of everything, as Prometheus' own tool sees it.
+//! `/metrics` of a busy Supervisor, checked with Prometheus' own tool.
 
 use std::{
     io::Write as _,
@@ -29,7 +29,7 @@ fn promtool_finds_no_fault_in_metrics() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// Names that dashboards of Habitat know and that Prometheus' taste would spell otherwise.
+/// Names known to Habitat's dashboards that violate Prometheus' naming rules.
 fn is_known(line: &str) -> bool {
     let metric = line.split(' ').next().unwrap_or_default();
     let habit = line.contains("non-counter metrics should not have \"_total\" suffix")

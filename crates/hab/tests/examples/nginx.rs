@@ -1,4 +1,4 @@
-//! nginx: a reload with workers that come and go, asked with a real client.
+//! nginx: a reload with changing workers, queried with a real client.
 
 use testkit::wait_for;
 

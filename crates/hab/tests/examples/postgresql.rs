@@ -1,4 +1,4 @@
-//! PostgreSQL: an init hook that makes a database, settings that need a new process.
+//! PostgreSQL: an init hook that creates a database, settings that need a new process.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn postgresql_keeps_what_was_committed() {
     wait_for("more work_mem", || (sql("SHOW work_mem") == "8MB").then_some(()));
     postgresql.sup.wait_log("new configuration is in force");
     assert_eq!(postgresql.pid(), pid, "reloaded, not restarted");
-    // This one is read at start only: the hook ends the process, a new one takes over.
+    // This one is read only at start: the hook ends the process, and a new one starts.
     postgresql.configure(&config("work_mem = \"8MB\"\nmax_connections = 60\n"));
     wait_for("more connections", || (sql("SHOW max_connections") == "60").then_some(()));
     postgresql.wait_health(200, "OK");

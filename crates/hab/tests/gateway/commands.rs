@@ -6,7 +6,7 @@ use testkit::Supervisor;
 
 use super::{Said, WEB, fails, hab, ok, root, root_with_web, wait_gone};
 
-/// The table of `hab svc status` without what time decides.
+/// The table of `hab svc status` without time-dependent values.
 fn status(sup: &Supervisor, args: &[&str]) -> Vec<Vec<String>> {
     let text = ok(sup, &[&["svc", "status"], args].concat());
     text.lines()
@@ -180,7 +180,7 @@ fn a_check_ends_with_the_codes_of_monitoring_plugins() {
         assert!(said.stdout.starts_with(&format!("{word}: web.default - ")), "{said:?}");
         assert_eq!(said.stdout.lines().count(), 1);
     }
-    // However the service is named, it is the same one.
+    // All names of the service select the same one.
     for name in ["acme/web", "web.default"] {
         assert_eq!(check(name).code, 3, "{:?}", check(name));
     }

@@ -7,7 +7,7 @@ use testkit::{Supervisor, peer_script, python_with};
 
 use super::{WEB, root_with_web, wait_gone};
 
-/// Runs the client; its exit code and the frames that came in.
+/// Runs the client; returns its exit code and the received frames.
 fn client(python: &str, sup: &Supervisor, args: &[&str]) -> (i32, Vec<Value>) {
     client_with_secret(python, sup, &super::secret(sup), args)
 }

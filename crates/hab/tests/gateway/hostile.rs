@@ -1,4 +1,4 @@
-//! Clients that mean no good, or vanish.
+//! Clients that are hostile, or vanish.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ fn wrong_half_and_endless_handshakes_get_nowhere() {
     let pid = sup.wait_up("web");
     assert!(holds(&talk(sup.ctl, &handshake("wrong")), "secret key mismatch"));
     assert!(holds(&talk(sup.ctl, &handshake("")), "secret key mismatch"));
-    // Without a handshake, nothing is done and nothing said.
+    // Without a handshake, the server does nothing and sends nothing.
     assert_eq!(talk(sup.ctl, &frame(1, "SupRestart", b"")), b"");
     assert_eq!(talk(sup.ctl, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"), b"");
     // The server does not wait for a frame that exceeds the limit of a handshake.
@@ -69,7 +69,7 @@ fn thousands_of_silent_connections_keep_nobody_out() {
             held.push(stream);
         }
     }
-    // Those that made room for others are closed a moment later.
+    // Connections closed for others end a moment later.
     testkit::wait_for("few descriptors", || (descriptors() < before + 200).then_some(()));
     ok(&sup, &["svc", "status"]);
     let health = sup.get("/services/web/default/health");

@@ -28,8 +28,7 @@ const WEB: &str = "acme/web/1.0.0/20250101000000";
 /// A service that runs until it is stopped.
 const RUN: &str = "#!/bin/sh\nexec sleep 100000\n";
 
-/// A root with `acme/web`, which has a health check that says what `health` in its directory
-/// says.
+/// A root with `acme/web`, whose health check reports the content of `health` in its directory.
 fn root_with_web() -> Root {
     let root = root();
     root.package(
@@ -43,7 +42,7 @@ fn root_with_web() -> Root {
     root
 }
 
-/// What a command gave: its exit code, what it said, and what it complained about.
+/// The result of a command: exit code, standard output, standard error.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     code: i32,
@@ -67,7 +66,7 @@ fn hab(sup: &Supervisor, args: &[&str]) -> Said {
     sup.hab(args.iter().copied().chain(["-r", &ctl])).into()
 }
 
-/// Expects success and returns what was said.
+/// Expects success and returns the output.
 fn ok(sup: &Supervisor, args: &[&str]) -> String {
     let said = hab(sup, args);
     assert_eq!(said.code, 0, "{args:?}: {said:?}\n{}", sup.log());
@@ -81,7 +80,7 @@ fn fails(sup: &Supervisor, args: &[&str], text: &str) {
     assert_eq!(hab(sup, args), Said { code: 1, stdout: String::new(), stderr }, "{args:?}");
 }
 
-/// Waits until a service is not listed any more.
+/// Waits until a service is no longer listed.
 fn wait_gone(sup: &Supervisor, name: &str) {
     sup.wait_json("/services", |services| {
         services.as_array().is_some_and(|all| all.iter().all(|s| s["service_group"] != name))

@@ -1,11 +1,11 @@
-//! A long life: what is loaded and unloaded again and again leaves nothing behind.
+//! A long life: repeated loads and unloads leave nothing behind.
 
 use rustix::process::Pid;
 use testkit::Supervisor;
 
 use super::{ok, root_with_web};
 
-/// Resident memory in kB and open descriptors of launcher and Supervisor.
+/// Resident memory in kB and open file descriptors of launcher and Supervisor.
 fn figures(sup: &Supervisor) -> [(u64, usize); 2] {
     let of = |pid: Pid| {
         let pid = pid.as_raw_nonzero();

@@ -6,20 +6,20 @@ use testkit::{Root, Supervisor, wait_for};
 
 use super::{Said, WEB, fails, hab, ok, root};
 
-/// A service that takes its time to end.
+/// A service with a slow stop.
 const SLOW: &str = "#!/bin/sh
 trap 'sleep 1; exit 0' TERM
 while :; do sleep 0.1; done
 ";
 
-/// It cannot live in the group `bad`.
+/// It fails in the group `bad`.
 const INIT: &str = "#!/bin/sh
 [ {{svc.group}} != bad ]
 ";
 
 fn root_with_slow_web() -> Root {
     let root = root();
-    // With a check, so that it is ready as soon as that is passed.
+    // With a check, so that it is ready once the check passes.
     let check = "#!/bin/sh\nexit 0\n";
     root.package(WEB, &[("hooks/run", SLOW), ("hooks/init", INIT), ("hooks/health-check", check)]);
     root
@@ -48,7 +48,7 @@ fn a_process_from_before_is_not_what_was_waited_for() {
     let (third, group) = up(&sup);
     assert_eq!(group, "web.green");
     assert_ne!(third, second);
-    // What restarts nothing is there at once.
+    // A command that restarts nothing succeeds immediately.
     ok(&sup, &["svc", "update", "--wait", "--channel", "beta", "acme/web"]);
     assert_eq!(up(&sup).0, third);
     ok(&sup, &["svc", "start", "--wait", "acme/web"]);

@@ -1,4 +1,4 @@
-//! What a command says is done is on disk, in the order that a power cut cannot undo.
+//! Acknowledged changes are on disk, in an order that survives a power failure.
 
 use std::{fs, process::Output};
 
@@ -39,7 +39,7 @@ fn what_a_full_disk_does_not_take_is_refused_and_has_no_effect() {
     disk.empty();
     assert!(apply(&sup, &root, "1", "v = 2\n").status.success());
     assert!(upload(&sup, &root).status.success());
-    // Not even an instant later.
+    // Not even a moment later.
     root.lose_power();
     let _ = sup.wait_exit();
     let sup = root.supervisor().in_place_of(&sup).start();
@@ -47,7 +47,7 @@ fn what_a_full_disk_does_not_take_is_refused_and_has_no_effect() {
     testkit::wait_for("the file", || fs::read(root.join("hab/svc/web/files/motd")).ok());
 }
 
-/// One call of the system, as strace shows it.
+/// A system call, as strace shows it.
 struct Call<'a>(&'a str);
 
 impl Call<'_> {
@@ -55,18 +55,18 @@ impl Call<'_> {
         self.0.starts_with(name) && self.0.contains(" = 0")
     }
 
-    /// What stands between `<` and `>`: paths of descriptors.
+    /// Text between `<` and `>`: paths of descriptors.
     fn paths(&self) -> Vec<&str> {
         self.0.split('<').skip(1).filter_map(|part| part.split('>').next()).collect()
     }
 
-    /// What stands between quotes: names.
+    /// Text between quotes: names.
     fn names(&self) -> Vec<&str> {
         self.0.split('"').skip(1).step_by(2).collect()
     }
 }
 
-/// Calls in order, of all threads and processes. Those that were interrupted by others are joined.
+/// Calls in order, of all threads and processes. Interrupted ones are joined.
 fn calls(trace: &str) -> Vec<String> {
     let mut begun = std::collections::BTreeMap::new();
     let mut calls = Vec::new();
@@ -132,7 +132,7 @@ fn every_state_file_is_synced_before_its_name_and_every_name_is_synced_too() {
             assert!(synced, "the name of {} is not synced", names[1]);
             written.insert(names[1].to_owned());
         }
-        // The name is given as a path here.
+        // The name is a path here.
         let name = call.names().first().copied().unwrap_or_default().to_owned();
         if call.is("unlink") && name.starts_with(&state) && name.ends_with(".spec") {
             let specs = format!("{state}/specs");

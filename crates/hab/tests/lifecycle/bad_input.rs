@@ -1,10 +1,10 @@
-//! Bad input: a clear message, the other services undisturbed, nothing lost.
+//! Bad input: a clear message, no effect on other services, no loss.
 
 use crate::{RUN, disk::SmallDisk, is_up, pid_of, root, root_with_web, wait_web, web};
 
 const HEALTH: &str = "/services/web/default/health";
 
-/// The last line of `stderr` in the health of `acme/web` holds the text.
+/// The last line of `stderr` in the health of `acme/web` contains the text.
 fn wait_reason(sup: &testkit::Supervisor, text: &str) {
     let health = sup.wait_json(HEALTH, |health| {
         health["stderr"].as_str().is_some_and(|stderr| stderr.contains(text))
@@ -13,7 +13,7 @@ fn wait_reason(sup: &testkit::Supervisor, text: &str) {
     assert_eq!(sup.get(HEALTH).status(), 500);
 }
 
-/// The same of a service that runs.
+/// The same for a running service.
 fn wait_condition(sup: &testkit::Supervisor, text: &str) {
     sup.wait_json(HEALTH, |health| {
         health["stderr"].as_str().is_some_and(|stderr| stderr.contains(text))
@@ -77,7 +77,7 @@ fn a_package_that_is_not_installed_starts_as_soon_as_it_is() {
 #[test]
 fn a_user_that_does_not_exist_is_named() {
     if !rustix::process::geteuid().is_root() {
-        // Users do not matter to a Supervisor that cannot become another one.
+        // A Supervisor that cannot switch users ignores them.
         return;
     }
     let root = root_with_web(&[("SVC_USER", "nobody-of-that-name"), ("SVC_GROUP", "root")]);

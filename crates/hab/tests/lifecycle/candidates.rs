@@ -1,4 +1,4 @@
-//! What is newer replaces what runs only when it can start.
+//! A newer candidate replaces the running release only when it can start.
 
 use crate::{RUN, is_up, kill, pid_of, root, root_with_web, wait_web, web};
 use testkit::{Root, Supervisor};
@@ -60,7 +60,7 @@ fn a_directory_with_an_error_does_not_touch_the_process_and_names_the_file() {
     for inside in ["InvalidSyntax", "TemplateError", "Some("] {
         assert!(!log.contains(inside), "{inside}: {log}");
     }
-    // It crashes, and what ran is started again.
+    // After a crash, the former release starts again.
     let before = pid_of(&web(&sup));
     kill(before, rustix::process::Signal::KILL);
     wait_web(&sup, |service| is_up(service) && pid_of(service) != before);
@@ -119,7 +119,8 @@ fn check(sup: &Supervisor) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Also by a new Supervisor, after the death of everything, and where the start names the service.
+/// The same with a new Supervisor, after everything was killed, and with the service on the command
+/// line.
 #[test]
 fn a_broken_user_toml_costs_the_service_nothing_at_a_restart_either() {
     let root = root_with_web(&[("config/c", "v={{cfg.v}}\n"), ("default.toml", "v = 1\n")]);
@@ -137,7 +138,7 @@ fn a_broken_user_toml_costs_the_service_nothing_at_a_restart_either() {
     testkit::wait_for("a new one", || sup.supervisor_pid().filter(|pid| *pid != old));
     wait_condition(&sup, "user.toml:1:5: ");
     assert_eq!(sup.wait_up("web"), pid);
-    // Everything, as by a power cut.
+    // Everything, like a power failure.
     let supervisor = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero().get();
     for process in [sup.launcher_pid().as_raw_nonzero().get(), supervisor, pid] {
         kill(process, rustix::process::Signal::KILL);
@@ -149,7 +150,7 @@ fn a_broken_user_toml_costs_the_service_nothing_at_a_restart_either() {
     wait_condition(&sup, "user.toml:1:5: ");
     let said = check(&sup);
     assert!(said.starts_with("WARNING") && said.contains("until that is corrected"), "{said}");
-    // Who loads it is there to mend it.
+    // The user who loads it can repair it.
     let ctl = sup.ctl.to_string();
     let load = sup.hab(["svc", "load", "--force", "acme/web", "--remote-sup", &ctl]);
     assert!(!load.status.success(), "{load:?}");

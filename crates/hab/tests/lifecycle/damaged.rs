@@ -1,4 +1,4 @@
-//! State files that are none: the Supervisor starts, says which, and its services run.
+//! Damaged state files: the Supervisor starts, logs which, and its services run.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -8,7 +8,7 @@ use crate::root_with_web;
 
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
-/// Puts something into the place of a file.
+/// Replaces a file by something else.
 type Damage = fn(&Path);
 
 fn pipe(path: &Path) {
@@ -36,7 +36,7 @@ fn empty(path: &Path) {
     fs::write(path, "").expect("a file");
 }
 
-/// All that a Supervisor makes itself.
+/// All files that a Supervisor creates itself.
 const OURS: [&str; 6] = [
     "sup/default/MEMBER_ID",
     "sup/default/CTL_SECRET",
@@ -60,11 +60,11 @@ fn starts_with(root: &Root, damage: Damage) -> Supervisor {
         sup.wait_log(&path.display().to_string());
         let aside = path.display().to_string() + ".corrupt";
         assert!(fs::symlink_metadata(&aside).is_ok(), "{aside} is not there: {}", sup.log());
-        // That of the services was written since.
+        // The services' file has been written since.
         let again = fs::metadata(&path).is_ok_and(|found| found.is_file());
         assert!(again || file.starts_with("launcher/") || file.ends_with(".rst"), "{file}");
     }
-    // The new secret is that of this machine's clients.
+    // Clients on this machine use the new secret.
     let output = sup.hab(["svc", "status", "-r", &sup.ctl.to_string()]);
     assert!(output.status.success(), "{output:?}");
     sup
@@ -108,7 +108,7 @@ fn files_of_an_operator_that_are_none_are_named_and_left_alone() {
         sup.wait_log(&file.display().to_string());
         assert!(file.exists());
     }
-    // It costs the service it belongs to, and no longer than it is there.
+    // It affects only its own service, while it exists.
     assert_ne!(crate::web(&sup)["process"]["state"], "up");
     fs::remove_dir_all(&user).expect("a directory");
     sup.wait_up("web");

@@ -56,7 +56,7 @@ fn a_service_that_dies_while_no_supervisor_runs_is_started_again_and_counted() {
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
     let supervisor = sup.supervisor_pid().expect("a Supervisor");
-    // Stopped, it notices nothing; then it is killed.
+    // Paused, it notices nothing; then it is killed.
     rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");
     kill(pid, Signal::KILL);
     wait_for("the end of the service", || (!lives(pid)).then_some(()));
@@ -94,8 +94,8 @@ while :; do sleep 0.1; done
     });
 }
 
-/// Everything is killed at one blow but a worker of the service: it is ended, `post-stop` runs for
-/// the old run, then the service starts anew.
+/// Everything is killed at once except a worker of the service: the worker is stopped, `post-stop`
+/// runs for the old run, then the service starts again.
 #[test]
 fn after_a_catastrophe_workers_are_ended_and_post_stop_runs_before_the_next_start() {
     for with_worker in [true, false] {
@@ -128,8 +128,8 @@ fn after_a_catastrophe_workers_are_ended_and_post_stop_runs_before_the_next_star
     }
 }
 
-/// A Supervisor that dies while `post-stop` runs leaves it to the next one, whatever the service
-/// shall do then.
+/// A Supervisor that dies while `post-stop` runs leaves it to the next one, whatever the desired
+/// state of the service then.
 #[test]
 fn a_post_stop_that_was_cut_off_is_run_again_by_the_next_supervisor() {
     let post_stop = "#!/bin/sh\necho began >> {{pkg.svc_data_path}}/log\n\
@@ -239,7 +239,7 @@ fn an_unloaded_service_does_not_come_back_after_a_restart() {
     let output = sup.hab(["svc", "unload", "acme/web", "-r", &sup.ctl.to_string()]);
     assert!(output.status.success(), "{output:?}");
     sup.wait_json("/services", |services| *services == serde_json::json!([]));
-    // Once is not enough: what one Supervisor forgets, the one after it does not know.
+    // Once is not enough: state lost by one Supervisor is unknown to the next but one.
     for number in 2..=4 {
         sup.signal(Signal::HUP);
         sup.wait_log_times("Starting http-gateway", number);
@@ -267,7 +267,7 @@ fn an_orderly_stop_waits_for_each_service_and_its_post_stop_hook() {
     assert!(root.read("hab/svc/web/PID").is_empty() && root.read("hab/launcher/PID").is_empty());
 }
 
-/// The launcher knows neither the signal nor the hooks of a service.
+/// The launcher does not know the signal and the hooks of a service.
 #[test]
 fn term_right_after_hup_stops_services_as_their_packages_want() {
     let run = "#!/bin/sh\ntrap 'echo interrupted; exit 0' INT\nwhile :; do sleep 0.05; done\n";

@@ -1,4 +1,4 @@
-//! Plain directories: followed, gone back from, switched, gone.
+//! Plain directories: followed, reverted, switched, removed.
 
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
@@ -55,7 +55,7 @@ fn a_loaded_directory_is_followed_also_by_the_next_supervisor() {
     assert!(!log.contains("results") && !log.contains("out/run"), "{log}");
     assert_eq!(log.matches("Restarting local/web").count(), 2, "{log}");
 
-    // A new Supervisor of the same launcher, which takes the service back.
+    // A new Supervisor of the same launcher, which reattaches to the service.
     let pid = sup.wait_up("web");
     succeeds(&sup, &["sup", "restart"]);
     sup.wait_log_times("Starting http-gateway", 2);
@@ -63,7 +63,7 @@ fn a_loaded_directory_is_followed_also_by_the_next_supervisor() {
     fs::write(dir.join("hooks/run"), run("three")).unwrap();
     sup.wait_log("the word is three");
 
-    // As after a restart of the machine; the directory has changed meanwhile.
+    // As after a reboot; the directory has changed in the meantime.
     assert_eq!(sup.stop(), 0);
     fs::write(dir.join("hooks/run"), run("four")).unwrap();
     let sup = root.supervisor().start();
@@ -133,14 +133,14 @@ fn a_directory_that_cannot_become_a_release_is_a_condition_of_its_service() {
     let is_over = |v1: &serde_json::Value| v1["reason"].is_null() && v1["health"] == "ok";
     fs::write(&plan, "pkg_name=web\npkg_svc_user=$(id -un)\n").unwrap();
     refused();
-    // What runs is what the directory is again.
+    // The directory has the running content again.
     fs::remove_file(&plan).unwrap();
     sup.wait_json("/v1/services/web.default", is_over);
     let (code, text) = check();
     assert!(code == Some(0) && text.contains("OK: web.default - fine"), "{text}");
     assert_eq!(sup.wait_up("web"), pid);
 
-    // One that is held back mends it as well.
+    // A reverted change resolves it too.
     fs::write(&plan, "pkg_name=web\npkg_svc_user=$(id -un)\n").unwrap();
     refused();
     let former = format!("local/web/0.1.0/{first}");

@@ -13,7 +13,7 @@ use testkit::{Root, skip};
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts one on `hab`; packages stay outside. `None` where this cannot be tried.
+    /// Mounts one on `hab`; packages stay outside. `None` where mounting is not possible.
     pub(crate) fn below(root: &Root) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             skip("only root can mount a small disk");
@@ -34,9 +34,9 @@ impl SmallDisk {
         Some(Self(hab))
     }
 
-    /// Leaves no room at all.
+    /// Fills it completely.
     pub(crate) fn fill(&self) {
-        // As much as fits: that the rest does not is the point.
+        // As much as fits; the rest is meant to fail.
         let _ = fs::write(self.0.join("filler"), vec![b'x'; 2 * 1024 * 1024]);
     }
 
@@ -51,11 +51,11 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A mounted file system of its own that can be made to hang. Thawed and unmounted at the end.
+/// A separate mounted file system that can be made to hang. Thawed and unmounted at the end.
 pub(crate) struct HangingDisk(PathBuf);
 
 impl HangingDisk {
-    /// Mounts one on a directory of the root. `None` where this cannot be tried.
+    /// Mounts one on a directory of the root. `None` where mounting is not possible.
     pub(crate) fn at(root: &Root, place: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             skip("only root can mount a disk that hangs");
@@ -77,7 +77,7 @@ impl HangingDisk {
         Some(Self(place))
     }
 
-    /// From now on writers wait, and cannot be ended.
+    /// From now on writers block, and cannot be killed.
     pub(crate) fn hang(&self) {
         let status = Command::new("fsfreeze").arg("-f").arg(&self.0).status();
         assert!(status.is_ok_and(|status| status.success()), "the disk hangs");

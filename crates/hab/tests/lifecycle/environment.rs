@@ -1,4 +1,4 @@
-//! What services and hooks are given.
+//! The environment of services and hooks.
 
 use crate::{root_with_web, wait_web};
 
@@ -48,7 +48,7 @@ fn secrets_of_the_supervisor_are_in_no_childs_environment() {
             "{text}"
         );
     }
-    // And it is still in force after a restart of the Supervisor.
+    // It also applies after a restart of the Supervisor.
     sup.signal(rustix::process::Signal::HUP);
     sup.wait_log_times("Starting http-gateway", 2);
     assert_eq!(sup.get("/services").status(), 401);
@@ -136,7 +136,7 @@ fn log_yml_sets_levels_and_what_is_wrong_with_it_is_told() {
         "hab/sup/default/config/log.yml",
         "root: { level: warn }\nappenders: { f: { kind: file, path: /x } }\n",
     );
-    // Warned of when it listens for everybody.
+    // Causes a warning when it listens on all addresses.
     let open = |sup: testkit::Builder<'_>| {
         sup.without_http_address().args(["--listen-http", "0.0.0.0:0"]).spawn()
     };

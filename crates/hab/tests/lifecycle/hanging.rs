@@ -1,4 +1,4 @@
-//! What does not answer (a dead mount, a process that cannot be ended) holds up nothing else.
+//! Hanging files and processes (a dead mount, a process that cannot be killed) block nothing else.
 
 use std::{
     io::{BufRead, BufReader},
@@ -11,8 +11,8 @@ use testkit::wait_for;
 
 use crate::{RUN, disk::HangingDisk, is_up, kill, lives, pid_of, root, wait_web};
 
-/// Opening the file takes until this is dropped, or 45 s: the kernel asks who holds a lease of a
-/// file to give it back, and the holder does not answer.
+/// Opening the file blocks until this is dropped, or 45 s: the kernel asks the holder of a lease of
+/// the file to release it, and the holder does not answer.
 struct Lease(Child);
 
 const HOLD: &str = "
@@ -66,7 +66,7 @@ fn a_service_whose_files_do_not_come_is_down_with_the_reason_and_all_others_run(
     assert_eq!(health.status(), 500);
     assert!(health.text().contains("could not be read or written within"), "{}", health.text());
 
-    // A command that would wait for such files is answered, and so are those behind it.
+    // A command that would wait for such files is answered, and so are later ones.
     let Some(second) = Lease::take(&file("slow")) else { return };
     let ctl = sup.ctl.to_string();
     let output = sup.hab(["svc", "load", "acme/slow", "-r", &ctl]);
@@ -131,7 +131,8 @@ fn a_process_of_an_earlier_run_that_does_not_end_holds_up_no_other_service() {
     assert!(pid_of(&service) != old && !lives(old));
 }
 
-/// Its parent has left the group, so that no signal to the group reaches who should collect it.
+/// Its parent has left the group, so that no signal to the group reaches the process that should
+/// reap it.
 #[test]
 fn a_zombie_of_an_earlier_run_holds_up_neither_its_service_nor_the_end() {
     let run = "#!/bin/sh
@@ -157,7 +158,7 @@ exec sleep 1000
     assert!(!sup.log().contains("Still running as PID"), "{}", sup.log());
 }
 
-/// The reading is held up behind `user.toml` and before its end.
+/// The read blocks after `user.toml` and before its end.
 #[test]
 fn a_user_toml_that_changes_while_its_service_is_read_is_not_missed() {
     let root = crate::root_with_web(&[("default.toml", "port = 1\n")]);
@@ -174,7 +175,7 @@ fn a_user_toml_that_changes_while_its_service_is_read_is_not_missed() {
     wait_web(&sup, |service| is_up(service) && service["cfg"]["port"] == 2);
 }
 
-/// `hab sup run >/var/log/hab.log` on a disk that dies: lines wait and are lost in the end, nothing
+/// `hab sup run >/var/log/hab.log` on a dead disk: lines wait and are finally lost, but nothing
 /// else is.
 #[test]
 fn a_log_file_on_a_disk_that_hangs_stops_no_service_no_signal_and_no_api() {
@@ -193,7 +194,7 @@ fn a_log_file_on_a_disk_that_hangs_stops_no_service_no_signal_and_no_api() {
     let supervisor = sup.supervisor_pid().expect("a Supervisor");
     disk.hang();
     let beats = || std::fs::metadata(root.join("hab/svc/web/data/beats")).map_or(0, |m| m.len());
-    // 200 lines of 10 kB are more than what waits for the file
+    // 200 lines of 10 kB exceed the buffer for the file
     let before = beats();
     wait_for("a service that prints", || (beats() > before + 200).then_some(()));
     kill(other, Signal::KILL);

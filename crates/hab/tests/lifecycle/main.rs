@@ -28,7 +28,7 @@ const WEB: &str = "acme/web/1.0.0/20250101000000";
 /// A service that runs until it is stopped.
 const RUN: &str = "#!/bin/sh\necho run $$\nexec sleep 100000\n";
 
-/// A root with the package `acme/web` that runs [`RUN`] and has these files besides.
+/// A root with the package `acme/web` that runs [`RUN`] and has these additional files.
 fn root_with_web(files: &[(&str, &str)]) -> Root {
     let root = root();
     let mut all = vec![("hooks/run", RUN)];
@@ -41,7 +41,7 @@ fn web(sup: &Supervisor) -> Value {
     sup.get("/services/web/default").json()
 }
 
-/// Waits until `acme/web` is as wanted.
+/// Waits until `acme/web` matches.
 fn wait_web(sup: &Supervisor, wanted: impl Fn(&Value) -> bool) -> Value {
     sup.wait_json("/services/web/default", wanted)
 }

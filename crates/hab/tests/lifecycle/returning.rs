@@ -1,4 +1,4 @@
-//! What a new Supervisor finds: things that changed, or could not be read, while there was none.
+//! State found by a new Supervisor: changed or unreadable files from the time without one.
 
 use rustix::process::{Pid, Signal};
 use testkit::{Supervisor, wait_for};
@@ -11,7 +11,7 @@ fn hab(sup: &Supervisor, args: &[&str]) {
     assert!(output.status.success(), "{args:?}: {output:?}");
 }
 
-/// Lets the Supervisor notice nothing any more.
+/// Pauses the Supervisor so that it notices nothing.
 fn freeze(sup: &Supervisor) -> Pid {
     let supervisor = sup.supervisor_pid().expect("a Supervisor");
     rustix::process::kill_process(supervisor, Signal::STOP).expect("it lives");

@@ -1,4 +1,4 @@
-//! Rights: of processes of services, of the Supervisor's files, of who may write them.
+//! Rights of service processes and of the Supervisor's files.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use testkit::{Root, wait_for};
 
 use crate::{root, root_with_web, wait_web};
 
-/// Two users that every system has.
+/// Two users that exist on every system.
 const DAEMON: u32 = 1;
 const NOBODY: u32 = 65_534;
 
@@ -31,7 +31,7 @@ fn give(path: &Path, user: u32) {
     }
 }
 
-/// A root whose program a user other than that of the tests may execute.
+/// A root whose program another user than that of the tests may execute.
 fn root_with_program() -> (tempfile::TempDir, Root) {
     let bin = tempfile::tempdir().expect("a directory");
     fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -40,8 +40,8 @@ fn root_with_program() -> (tempfile::TempDir, Root) {
     (bin, Root::new(program))
 }
 
-/// What the operator guide promises: with three capabilities a plain user runs services as other
-/// users; these get none of them.
+/// A promise of the operator guide: with three capabilities an ordinary user runs services as other
+/// users, which get none of them.
 #[test]
 fn three_capabilities_are_enough_and_stay_with_the_supervisor() {
     if !is_root() || !Path::new("/usr/bin/setpriv").exists() {
@@ -93,7 +93,7 @@ fn three_capabilities_are_enough_and_stay_with_the_supervisor() {
         let found = fs::metadata(root.join("hab/svc/web").join(path)).expect(path);
         assert_eq!(found.uid(), user, "{path}");
     }
-    // A process of another user is signalled: it ends by TERM, long before its time-out.
+    // A process of another user is signalled: it ends by TERM, long before its timeout.
     assert_eq!(sup.stop(), 0);
     let log = sup.log();
     assert!(log.contains("Service gracefully terminated"), "{log}");
@@ -106,7 +106,7 @@ fn three_capabilities_are_enough_and_stay_with_the_supervisor() {
     assert_eq!(sup.stop(), 0);
 }
 
-/// A plain user's Supervisor that was given a harmless capability hands on only that.
+/// An ordinary user's Supervisor with a harmless capability passes on only that one.
 #[test]
 fn a_service_of_the_supervisors_user_keeps_only_harmless_capabilities() {
     if !is_root() || !Path::new("/usr/bin/setpriv").exists() {
@@ -124,7 +124,7 @@ fn a_service_of_the_supervisors_user_keeps_only_harmless_capabilities() {
     sup.wait_log("web.default(O): CapEff:\t0000000000000400");
 }
 
-/// A program below a plain user's service that became root.
+/// A program below an ordinary user's service that became root.
 #[test]
 fn a_process_that_may_not_be_killed_is_named_and_nothing_is_started_beside_it() {
     if !is_root() || !Path::new("/usr/bin/setpriv").exists() {
@@ -165,14 +165,14 @@ fn a_process_that_may_not_be_killed_is_named_and_nothing_is_started_beside_it() 
     assert!(log.contains(&format!("PID {child} (sh, user 0)")), "{log}");
     let started = control(&["svc", "start", "acme/web"]);
     assert!(started.status.success(), "{started:?}");
-    // A new Supervisor knows nothing of that.
+    // A new Supervisor does not know of it.
     sup.signal(rustix::process::Signal::HUP);
     sup.wait_log_times("Not permitted to kill PID ", 2);
     assert_eq!(roots(), [child], "no second copy");
     assert!(!sup.log().contains("Service killed"), "{}", sup.log());
     crate::kill(child, rustix::process::Signal::KILL);
     wait_for("the next run", || roots().get(1).copied());
-    // It keeps the Supervisor from its end for seconds only.
+    // It delays the end of the Supervisor only by seconds.
     assert_eq!(sup.stop(), 0);
     assert!(sup.log().contains("Not waiting any longer for what is left"), "{}", sup.log());
 }

@@ -29,7 +29,7 @@ fn a_changed_group_stops_the_service_before_it_starts_in_the_new_one() {
     assert_ne!(pid_of(&service), old);
     assert!(!lives(old), "never two copies");
     assert_eq!(sup.get("/services/web/default").status(), 404);
-    // The old group stays in the census: no rumor takes it back.
+    // The old group stays in the census: no rumor removes it.
     assert!(sup.get("/census").json()["census_groups"].get("web.default").is_some());
 }
 
@@ -52,7 +52,7 @@ fn user_toml_is_applied_by_reconfigure_without_a_restart() {
     sup.wait_json("/census", |census| {
         census["census_groups"]["web.default"]["population"][&id]["cfg"]["port"] == 2
     });
-    // A broken file keeps the layer that was good.
+    // A broken file keeps the last valid layer.
     root.write("hab/user/web/config/user.toml", "port = = 3\n");
     sup.wait_log("Reloading user-config failed:");
     assert_eq!(sup.get("/services/web/default/config").text(), config);
@@ -248,7 +248,7 @@ fn a_late_end_of_an_old_group_is_not_taken_for_that_of_the_new_process() {
     if testkit::python_with(&[]).is_none() {
         return;
     }
-    // A zombie in the group of the first process, whose parent is in another one, keeps that
+    // A zombie in the group of the first process, whose parent is in another group, keeps that
     // group alive until the parent ends.
     let run = r#"#!/usr/bin/env python3
 import os, time
@@ -315,7 +315,7 @@ fn a_gossiped_file_that_could_not_be_written_is_written_as_soon_as_it_can() {
     let root = root_with_web(&[("hooks/file-updated", "#!/bin/sh\necho updated\n")]);
     let sup = root.supervisor().args(["acme/web"]).start();
     sup.wait_up("web");
-    // In the way, as a full disk would be.
+    // Blocks the path, like a full disk.
     let files = root.join("hab/svc/web/files");
     std::fs::remove_dir(&files).unwrap();
     std::fs::write(&files, "").unwrap();

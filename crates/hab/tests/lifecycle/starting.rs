@@ -1,4 +1,4 @@
-//! The start: its lines, its failures, what it leaves untouched.
+//! The start: its log lines, its failures, files that it does not touch.
 
 use std::net::TcpListener;
 
@@ -77,7 +77,7 @@ fn the_api_says_503_until_every_spec_was_read() {
     let root = root();
     root.write("hab/sup/default/specs/web.spec", "ident = \"acme/nothing-here\"\n");
     let sup = root.supervisor().start();
-    // Refused and listed counts as read.
+    // Listed but refused specs count as read.
     assert_eq!(sup.get("/services").status(), 200);
     sup.wait_log("should be called 'nothing-here.spec'");
 }
@@ -86,7 +86,7 @@ fn the_api_says_503_until_every_spec_was_read() {
 fn everything_works_without_root_without_terminal_and_with_an_empty_environment() {
     use std::{os::unix::process::CommandExt, process::Command};
     if !rustix::process::geteuid().is_root() {
-        // The other tests are this test then.
+        // The other tests act as this test.
         return;
     }
     let root = root();
@@ -97,7 +97,7 @@ fn everything_works_without_root_without_terminal_and_with_an_empty_environment(
     {
         std::os::unix::fs::chown(root.join(entry), Some(65534), Some(65534)).unwrap();
     }
-    // The directory of the build may be closed to others.
+    // The build directory may be closed to other users.
     let program = root.join("the-program");
     std::fs::copy(root.program(), &program).unwrap();
     let log = std::fs::File::create(root.join("log")).unwrap();
@@ -152,7 +152,7 @@ fn a_program_of_a_plain_directory_runs_from_its_release_and_a_new_one_takes_its_
     use std::os::unix::fs::PermissionsExt;
     let root = root();
     let program = |text: &str| {
-        // Complete in one step, with its mode.
+        // Complete atomically, with its mode.
         root.write("app/.server", &format!("#!/bin/sh\necho {text}\nexec sleep 100000\n"));
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(root.join("app/.server"), mode).unwrap();
@@ -163,7 +163,7 @@ fn a_program_of_a_plain_directory_runs_from_its_release_and_a_new_one_takes_its_
     root.write("app/hooks/run", "#!/bin/sh\nexec {{pkg.path}}/bin/server\n");
     let sup = root.supervisor().args([root.join("app")]).start();
     sup.wait_log("app.default(O): one");
-    // Another Supervisor does not restart what is as it was.
+    // Another Supervisor does not restart an unchanged service.
     sup.signal(rustix::process::Signal::HUP);
     sup.wait_log("Reattaching to app.default");
     sup.wait_log_times("Starting http-gateway", 2);

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// A machine of its own: a root, a home, a working directory.
+/// A separate machine: a root, a home, a working directory.
 pub(crate) struct Machine(tempfile::TempDir);
 
 impl Machine {

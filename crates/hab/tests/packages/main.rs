@@ -1,4 +1,4 @@
-//! The `pkg` and `origin key` commands against what the real program printed.
+//! The `pkg` and `origin key` commands compared with the output of the real program.
 
 mod building;
 mod recorded;

@@ -28,7 +28,7 @@ fn installing_and_asking() {
     replay.end();
 }
 
-/// As after the recording before.
+/// As after the previous recording.
 fn everything(replay: &Replay) {
     replay.prepare();
     replay.cache(&["vecpkg-"]);
@@ -112,7 +112,7 @@ fn install_hooks() {
         if note.starts_with("hook now kills itself") {
             hook(&replay, "#!/bin/sh\nkill -9 $$\n");
         } else if note.starts_with("hook prints its environment") {
-            // Which variables there are is another test's.
+            // Another test checks the variables.
             hook(&replay, "#!/bin/sh\nexit 0\n");
             continue;
         } else if note.starts_with("hook template broken") {
@@ -222,8 +222,8 @@ fn which_release_is_the_newest() {
         path: String,
         list: Vec<String>,
     }
-    // One order for all purposes, which does not go round in circles: Habitat's list and its
-    // choice of the newest disagree here.
+    // One transitive order for all purposes: Habitat's list and its choice of the newest disagree
+    // here.
     const OURS: [(&str, &str); 5] = [
         ("99999999999999999999", "o/n/99999999999999999999/20250101000000"),
         ("1..0", "o/n/1.0/20250101000000"),
@@ -251,7 +251,7 @@ fn which_release_is_the_newest() {
         let listed: Vec<&str> = list.lines().collect();
         let ours = OURS.iter().find(|(version, _)| case.versions.iter().any(|v| v == version));
         let newest = ours.map_or(case.path.as_str(), |(_, newest)| newest);
-        // Equal versions, spelled in two ways: either may be the newest.
+        // Equal versions in two spellings: either may be the newest.
         let equal = ["01.0", "1.0.0.0"];
         let is_equal = case.versions.iter().any(|v| equal.contains(&v.as_str()))
             || case.versions == ["1.0", "1.0.0"];

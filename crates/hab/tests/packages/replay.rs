@@ -1,4 +1,4 @@
-//! Recorded commands, run again.
+//! Recorded commands, repeated.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// What the real program printed where it wrote its own help.
+/// Output of the real program where it printed its own help.
 const HELP: &str = "<help text: written by the program itself>";
 
 #[derive(Debug, Deserialize)]
@@ -32,26 +32,26 @@ pub(crate) struct Step {
     #[serde(default)]
     pub(crate) stderr: String,
     pub(crate) note: Option<String>,
-    /// What is put into `hab/launcher/PID` first.
+    /// Content of `hab/launcher/PID` before the command.
     #[serde(rename = "PID")]
     pub(crate) pid: Option<String>,
-    /// What is put into the status file of the install hook first.
+    /// Content of the install hook's status file before the command.
     #[serde(rename = "INSTALL_HOOK_STATUS")]
     pub(crate) hook_status: Option<String>,
-    /// What `hab pkg list -a` prints afterwards, without the interpreter.
+    /// Output of `hab pkg list -a` afterwards, without the interpreter.
     pub(crate) list_after: Option<String>,
 }
 
-/// A difference on purpose.
+/// An intentional difference.
 #[derive(Debug, Deserialize)]
 struct Difference {
     reason: String,
-    /// Recording and command, as `NN COMMAND`, or `NN (what was done by hand before) COMMAND`; behind
-    /// it ` #2` when it comes for the second time.
+    /// Recording and command, as `NN COMMAND`, or `NN (manual action before it) COMMAND`; with `
+    /// #2` for its second occurrence.
     commands: Vec<String>,
     exit_code: Option<i32>,
     stdout: Option<String>,
-    /// Part of what standard error says.
+    /// Part of standard error.
     stderr: Option<String>,
 }
 
@@ -60,7 +60,7 @@ struct Differences {
     difference: Vec<Difference>,
 }
 
-/// How a command ended, with the places of this run replaced by their names.
+/// The result of a command, with the paths of this run replaced by their names.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -75,9 +75,9 @@ pub(crate) struct Replay {
     differences: Differences,
     used: BTreeSet<(usize, usize)>,
     failures: Vec<String>,
-    /// What was done by hand last.
+    /// The last manual action.
     note: String,
-    /// How often a command came.
+    /// Number of occurrences of a command.
     counts: BTreeMap<String, usize>,
 }
 
@@ -190,7 +190,7 @@ impl Replay {
         }
     }
 
-    /// Fails when anything was another than recorded, or a difference did not show.
+    /// Fails when a result differs from the recording, or a listed difference does not occur.
     pub(crate) fn end(self) {
         let prefix = format!("{} ", self.name);
         let mut failures = self.failures;
@@ -251,7 +251,7 @@ impl Replay {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        // Who reads nothing may have ended already.
+        // A program that reads nothing may have ended already.
         let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
         let output = child.wait_with_output().expect("an end");
         let text = |bytes: Vec<u8>| {
@@ -270,8 +270,7 @@ impl Replay {
     }
 }
 
-/// Revisions of keys made by this test, which begin with another year than those of the fixtures,
-/// or later.
+/// Revisions of keys made by this test, whose year is that of no fixture, or later.
 fn revisions(text: &str) -> String {
     let mut out = text.to_owned();
     for name in ["envorigin-", "vecpkg-corp-"] {
@@ -306,7 +305,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// Equal, but for the order where the real program prints in the order of directories.
+/// Equal, except for the order where the real program prints in directory order.
 fn same_text(command: &str, now: &str, recorded: &str) -> bool {
     if recorded == HELP {
         return true;
@@ -323,7 +322,7 @@ fn same_text(command: &str, now: &str, recorded: &str) -> bool {
     now == recorded
 }
 
-/// A wrong command line: the parser words it in its own way.
+/// A wrong command line: our parser uses its own words.
 fn is_usage(step: &Step, ended: &Ended) -> bool {
     step.exit_code == Some(2)
         && ended.code == 2

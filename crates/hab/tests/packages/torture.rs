@@ -1,4 +1,4 @@
-//! Installations that are interrupted, doubled, and starved.
+//! Installations that are interrupted, duplicated, and short of resources.
 
 use std::{
     fs,
@@ -36,8 +36,8 @@ fn archive() -> String {
     fixtures().join("harts").join(LIB).to_str().expect("text").to_owned()
 }
 
-/// The release is there as a whole, or it is not there; another installation succeeds, and leaves
-/// nothing of the one before.
+/// The release is either complete or absent; another installation succeeds, and removes the remains
+/// of the previous one.
 fn check(machine: &Machine, what: &str) {
     let listed = machine.hab(&["pkg", "list", "vecpkg/lib"]);
     let release = machine.root().join("hab/pkgs").join(IDENT);

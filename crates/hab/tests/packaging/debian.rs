@@ -35,7 +35,7 @@ fn a_debian_package_is_built_and_unpacked() {
         "usr/share/man/man1/hab.1.gz",
         "usr/share/doc/roost/changelog.gz",
         "etc/default/hab-sup",
-        // Where Debian's zsh looks.
+        // The search path of Debian's zsh.
         "usr/share/zsh/vendor-completions/_hab",
     ] {
         assert!(tree.join(path).is_file(), "{path}");

@@ -21,7 +21,7 @@ fn everything_goes_to_its_standard_place_and_away_again() {
     }
     let list = fs::read_to_string(installed.path("share/roost/installed-files")).expect("a list");
     let mut listed: Vec<&str> = list.lines().collect();
-    // Administrators change it, so it is not replaced or removed with the rest.
+    // Administrators change it, so it is neither replaced nor removed with the rest.
     listed.push("/etc/default/hab-sup");
     listed.sort_unstable();
     assert_eq!(listed, files);
@@ -33,7 +33,7 @@ fn everything_goes_to_its_standard_place_and_away_again() {
     let version = said(&program(installed.path("bin/hab")).arg("--version").output().expect("it"));
     assert!(version.starts_with("hab 2.1.78+roost."), "{version}");
 
-    // A later version takes away what it does not have any more.
+    // A later version removes files that it no longer has.
     let former = installed.path("share/man/man1/hab-former.1");
     fs::write(&former, "").expect("written");
     let list_path = installed.path("share/roost/installed-files");

@@ -1,5 +1,5 @@
-//! What `packaging/install` and `packaging/debian` put where, and that shells, `man` and `dpkg` can
-//! use it.
+//! The files of `packaging/install` and `packaging/debian`, and their use by shells, `man` and
+//! `dpkg`.
 
 mod debian;
 mod install;
@@ -12,13 +12,13 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// An installation in a directory of its own.
+/// An installation in a separate directory.
 struct Installed {
     directory: tempfile::TempDir,
     prefix: &'static str,
 }
 
-/// A program of the machine, or of `packaging/`, in an environment of its own.
+/// A program of the machine, or of `packaging/`, in a separate environment.
 fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
@@ -30,7 +30,7 @@ fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging").join(name)
 }
 
-/// True when this machine has the program; if not, the current test is said to be skipped.
+/// True when this machine has the program; otherwise reports that the current test is skipped.
 fn is_there(name: &str) -> bool {
     let found = program(name).arg("--version").output().is_ok();
     if !found {
@@ -43,7 +43,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What a program printed, which must have been a success without complaints.
+/// The output of a program, which must succeed without errors.
 fn said(output: &Output) -> String {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     text(&output.stdout)
@@ -65,12 +65,12 @@ impl Installed {
         command.args(arguments).output().expect("a shell")
     }
 
-    /// Where a path below the prefix really is.
+    /// The actual place of a path below the prefix.
     fn path(&self, below: &str) -> PathBuf {
         self.directory.path().join(&self.prefix[1..]).join(below)
     }
 
-    /// All files, as they will be at home.
+    /// All files with their final paths.
     fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         let mut directories = vec![self.directory.path().to_owned()];

@@ -1,5 +1,4 @@
-//! Man pages: one for each command, found by `man`, and without anything that a formatter complains
-//! of.
+//! Man pages: one for each command, found by `man`, and without complaints of a formatter.
 
 use std::fs;
 

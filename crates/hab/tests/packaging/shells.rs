@@ -40,7 +40,7 @@ fn zsh_completes_commands() {
         return;
     }
     let installed = Installed::at("/usr");
-    // A shell of zsh on a terminal of zsh: the key is really pressed.
+    // A zsh on a pseudo-terminal: the key is really pressed.
     let script = r#"
 zmodload zsh/zpty || exit 9
 zpty shell env TERM=dumb HOME=$HOME PATH=$PATH FUNCTIONS=$FUNCTIONS zsh -f -i
@@ -78,7 +78,7 @@ fn fish_completes_commands() {
     assert_eq!(words, ["start", "status", "stop"]);
 }
 
-/// What a key completes is asked of the program: without a Supervisor the keys of rings.
+/// The program computes the completion: without a Supervisor it completes the keys of rings.
 #[test]
 fn keys_of_rings_are_completed() {
     let place = tempfile::tempdir().expect("a directory");

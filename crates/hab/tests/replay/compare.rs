@@ -1,4 +1,4 @@
-//! Compares documents and says where they differ.
+//! Compares documents and reports the differences.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::names::Names;
 
-/// Of a value that differs, that much is shown.
+/// Shown length of a value that differs.
 const LONGEST_SHOWN_CHARS: usize = 600;
 
-/// One place where the found document is not the recorded one.
+/// A difference between the found document and the recorded one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mismatch {
     /// JSON pointer, or `head`, `body`, `stdout` …
@@ -32,7 +32,7 @@ impl Mismatch {
     }
 }
 
-/// Every place where `found` is not what was recorded.
+/// All differences between `found` and the recording.
 pub(crate) fn json(expected: &Value, found: &Value, names: &mut Names) -> Vec<Mismatch> {
     let mut comparison = Comparison { names, mismatches: Vec::new() };
     comparison.value("", "", expected, found);
@@ -104,7 +104,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The list of services, whose order means nothing.
+    /// The list of services, whose order is irrelevant.
     fn services(&mut self, expected: &[Value], found: &[Value]) {
         let by_group = |list: &[Value]| -> BTreeMap<String, Value> {
             let group = |value: &Value| value["service_group"].as_str().unwrap_or("?").to_owned();

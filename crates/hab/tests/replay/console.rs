@@ -1,12 +1,12 @@
-//! Compares what Supervisors printed: the lines of one service, of the launcher about one
-//! process, of the Supervisor, each in their order. Lines that come as often as time passes are
-//! left out, so is what a line repeats, and so are lines of the log for developers.
+//! Compares the output of Supervisors: the lines of one service, of the launcher about one process,
+//! of the Supervisor, each in order. Ignores periodic lines, repeated parts of lines, and the
+//! diagnostic log.
 
 use std::collections::BTreeMap;
 
 use crate::{compare::Mismatch, names::Names};
 
-/// Lines with one of these come with each check, each second, or once more at the end.
+/// Lines with one of these words occur with each check, each second, or once more at the end.
 const AS_TIME_PASSES: [&str; 5] = [
     "hook[health-check]",
     "Health checking has been stopped",
@@ -15,7 +15,7 @@ const AS_TIME_PASSES: [&str; 5] = [
     "cannot satisfy the",
 ];
 
-/// Recorded lines that are not there, or not in this order. Lines of ours may lie between.
+/// Recorded lines that are missing, or not in this order. There may be other lines in between.
 pub(crate) fn compare(recorded: &str, found: &str, names: &Names) -> Vec<Mismatch> {
     let recorded = names.fill(recorded).lines().map(spelled_as_ours).collect::<String>();
     let (recorded, found) = (sequences(&recorded), sequences(found));
@@ -46,14 +46,14 @@ fn spelled_as_ours(line: &str) -> String {
     }
 }
 
-/// Lines by who says them.
+/// Lines by speaker.
 fn sequences(console: &str) -> BTreeMap<String, Vec<String>> {
     let mut sequences: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in console.lines() {
         if AS_TIME_PASSES.iter().any(|text| line.contains(text)) {
             continue;
         }
-        // Without a key it is the log for developers.
+        // A line without a key belongs to the diagnostic log.
         let Some((head, _)) = line.split_once("): ") else { continue };
         let Some((speaker, _)) = head.split_once(['(', ' ']) else { continue };
         let line = without_numbers(line);
@@ -65,8 +65,8 @@ fn sequences(console: &str) -> BTreeMap<String, Vec<String>> {
     sequences
 }
 
-/// Whose lines have an order: the launcher and the Supervisor speak about several services,
-/// files of one service and its output come as they come.
+/// Speakers whose lines have an order: the launcher and the Supervisor report on several services,
+/// and files and output of one service come in any order.
 fn about(speaker: &str, line: &str) -> String {
     let word = |n: usize| line.split_whitespace().nth(n).unwrap_or_default();
     let ident = line.split_whitespace().find(|word| word.starts_with("example/"));

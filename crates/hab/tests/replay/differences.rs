@@ -1,4 +1,4 @@
-//! The list of differences on purpose.
+//! The list of intentional differences.
 
 use std::{cell::Cell, fs, path::Path};
 
@@ -14,32 +14,32 @@ pub(crate) struct Differences {
     transient: Vec<Transient>,
 }
 
-/// Where Roost is not like Habitat.
+/// A difference between Roost and Habitat.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Difference {
     reason: String,
     /// Scenario and file without extension, or scenario and command; `*` is any text.
     files: Vec<String>,
-    /// Our status line and headers instead, dates and lengths aside. The body is then ours too.
+    /// Our status line and headers instead, except dates and lengths. The body is then ours too.
     head: Option<Vec<String>>,
     /// JSON pointers, or `stdout`, `stderr`, `exit_code`, `body`; `*` is any text.
     #[serde(default)]
     at: Vec<String>,
-    /// It shows in some runs only, by the order of things that happen at once.
+    /// It occurs only in some runs, depending on the order of simultaneous events.
     #[serde(default)]
     sometimes: bool,
     #[serde(skip)]
     used: Cell<bool>,
 }
 
-/// Moments that pass, or that ours passes faster.
+/// Transient states, or states that Roost passes faster.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transient {
     reason: String,
     files: Vec<String>,
-    /// Whether the head counts nevertheless.
+    /// Whether the head is compared anyway.
     #[serde(default = "yes")]
     head: bool,
 }
@@ -54,7 +54,7 @@ impl Difference {
     }
 }
 
-/// Whether the pattern, in which `*` is any text, fits.
+/// Whether the pattern, in which `*` is any text, matches.
 fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -83,7 +83,7 @@ impl Differences {
         list
     }
 
-    /// Whether the answer passes, and then whether its head counts nevertheless.
+    /// Whether the answer is transient, and whether its head is compared anyway.
     pub(crate) fn transient(&self, file: &str) -> Option<bool> {
         let mut entries = self.transient.iter().filter(|entry| !entry.reason.is_empty());
         let entry = entries.find(|entry| entry.files.iter().any(|pattern| fits(pattern, file)))?;
@@ -97,13 +97,13 @@ impl Differences {
         entry.head.as_deref()
     }
 
-    /// What is not listed of these.
+    /// The differences that are not listed.
     pub(crate) fn unlisted(&self, file: &str, mismatches: &[Mismatch]) -> Vec<Mismatch> {
         let listed = |one: &&Mismatch| self.entries(file).any(|entry| entry.lists(&one.at));
         mismatches.iter().filter(|mismatch| !listed(mismatch)).cloned().collect()
     }
 
-    /// Remembers that these were found in the end.
+    /// Records that these differences occurred.
     pub(crate) fn found(&self, file: &str, mismatches: &[Mismatch]) {
         for entry in self.entries(file) {
             if mismatches.iter().any(|mismatch| entry.lists(&mismatch.at)) {
@@ -117,7 +117,7 @@ impl Differences {
         self.difference.iter().filter(own)
     }
 
-    /// Entries that were never needed.
+    /// Entries that were never used.
     pub(crate) fn unused(&self) -> Vec<String> {
         let unused = self.difference.iter().filter(|entry| !entry.used.get());
         let unused = unused.filter(|entry| !entry.sometimes);

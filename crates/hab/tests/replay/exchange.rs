@@ -1,4 +1,4 @@
-//! One request on a connection of its own, as bytes.
+//! One request on a separate connection, as bytes.
 
 use std::{
     io::{Read, Write},
@@ -9,7 +9,7 @@ use std::{
 /// Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What came back.
+/// The response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Status line and headers in order, interim answers too; no values of `date` and no lengths
@@ -18,7 +18,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Lines of a head in the form that is compared.
+/// Lines of a head in the compared form.
 pub(crate) fn normal(lines: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
     let normal = |line: String| match line.split_once(": ") {
         Some(("date", _)) => "date".into(),

@@ -7,16 +7,16 @@
 //!   that pass on their way are listed as `[[transient]]`, and then only the head counts.
 //! - **Heads** with status line and headers in order, `date` and lengths aside; bodies as JSON:
 //!   values, types, spelling and order of keys. Maps keyed by ids, groups or file names have no
-//!   order, nor has the list of services. `changed` of the census only says what the last
-//!   snapshot brought, so any bool will do.
-//! - Member ids, pids, times, addresses, roots, host name and version stand for themselves: the
-//!   same placeholder is the same value all through a scenario.
+//!   order, nor has the list of services. `changed` of the census describes only the last
+//!   snapshot, so any bool matches.
+//! - Member ids, pids, times, addresses, roots, host name and version are placeholders: the same
+//!   placeholder has the same value throughout a scenario.
 //! - **Commands** of `hab`: exit code, standard output and error.
-//! - **Files** that were looked at: content and modes.
-//! - **Lines** on the console, in order, those aside that come as time passes.
+//! - **Files**: content and modes.
+//! - **Lines** on the console, in order, except periodic ones.
 //!
-//! `fixtures/differences.toml` lists where Roost differs on purpose: a difference that is not
-//! listed fails, and so does an entry that is not used.
+//! `fixtures/differences.toml` lists the intentional differences of Roost: a difference that is not
+//! listed fails, and so does an unused entry.
 
 mod compare;
 mod console;

@@ -40,8 +40,8 @@ fn without_bounds(labels: &str) -> String {
     if kept.is_empty() { String::new() } else { format!("{kept}}}") }
 }
 
-/// What is recorded and not there, or there as something else. Requests before this one tell
-/// which paths a route answered.
+/// Recorded series that are missing or have another type. Requests before this one determine which
+/// paths a route answered.
 pub(crate) fn compare(expected: &str, found: &str, before: &[&Request]) -> Vec<Mismatch> {
     let (expected, found) = (parse(expected), parse(found));
     let answered = |path: &str| {

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 /// Clocks of files and of documents may be rounded differently.
 const CLOCK_SLACK_S: u64 = 2;
-/// The longest back-off of the scenarios: `next_restart_at` lies ahead.
+/// The longest back-off of the scenarios: `next_restart_at` is in the future.
 const LONGEST_WAIT_S: u64 = 20;
 
-/// Meanings, found on the way: the first value met is the one from then on.
+/// Values of placeholders: the first value found is used from then on.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     texts: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ impl Names {
         self.addresses.push((recorded, ours));
     }
 
-    /// A recorded text as it would be in this run.
+    /// A recorded text with the values of this run.
     pub(crate) fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (placeholder, value) in &self.texts {
@@ -107,7 +107,7 @@ impl Names {
         }
     }
 
-    /// A recorded file content: pids in it too.
+    /// A recorded file content, with pids replaced.
     pub(crate) fn same_content(&mut self, expected: &str, found: &str) -> bool {
         match found.trim_end().parse() {
             Ok(pid) if expected.starts_with("${PID_") => self.same_pid(expected, pid),

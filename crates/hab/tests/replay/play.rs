@@ -1,4 +1,4 @@
-//! Plays a scenario: packages, Supervisors, steps, and the comparison after each.
+//! Replays a scenario: packages, Supervisors, steps, and the comparison after each.
 
 use std::{
     fs,
@@ -23,23 +23,24 @@ use crate::{
     recorded::{self, Request, Step},
 };
 
-/// How long a state may take to settle; only a failing test waits this long.
+/// Time for a state to settle; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// After the first failure the rest is only shown.
 const PATIENCE_AFTER_FAILURE: Duration = Duration::from_secs(3);
-/// Member ids that a scenario asks for, in the order of their numbers.
+/// Member ids requested by a scenario, in the order of their numbers.
 const MEMBER_IDS: [&str; 4] = [
     "1f0c2d9a7b1e4c38a6d4e91b07f3c852",
     "541b8e27d95f4a0fb3a6720d18e5946b",
     "ae7a55d3c2b94f6f8a1d3b60c7e4f912",
     "c04383aa24384e649ccbcdbc80a885f9",
 ];
-/// Files that commands of the scenarios are given.
+/// Files that commands of the scenarios use.
 const INPUTS: [(&str, &str); 2] = [("ap.toml", "c = [9]\n[t]\ny = 22\n"), ("up.txt", "line1\n")];
 
-/// A race whose outcome was recorded: (scenario, who wins it, who hears of its candidacy before they
-/// enter). Where a busy machine lets two candidates finish before the third has begun, they elect
-/// one of their own, here as in Habitat; with this start the recorded one wins however slow it is.
+/// A race whose outcome was recorded: (scenario, its winner, the members that learn of its
+/// candidacy before they enter). If a busy machine lets two candidates finish before the third has
+/// begun, they elect one of their own, here as in Habitat; with this start the recorded one always
+/// wins.
 const HEAD_START: (&str, usize, [usize; 2]) = ("13-leader-simultaneous", 3, [1, 2]);
 
 /// One Supervisor of the scenario.
@@ -59,10 +60,10 @@ struct Play {
     asked: Vec<Request>,
 }
 
-/// Plays a scenario of that name.
+/// Replays the scenario with this name.
 ///
 /// # Panics
-/// With everything that differs and is not listed.
+/// With all differences that are not listed.
 pub(crate) fn scenario(name: &str) {
     let scenario = recorded::scenario(name);
     let mut play = Play {
@@ -84,9 +85,9 @@ pub(crate) fn scenario(name: &str) {
     }
 }
 
-/// Addresses for that many Supervisors that run at once, with the first of their ports.
+/// Addresses for this many simultaneous Supervisors, with the first of their ports.
 fn addresses(count: usize) -> (Vec<Ipv4Addr>, u16) {
-    // The address alone in 0 is for scenarios with one; those with more have their own.
+    // Slot 0 is for scenarios with one address; those with more have their own.
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let addresses: Vec<Ipv4Addr> = match count {
         1 => vec![testkit::own_address(0)],
@@ -182,7 +183,7 @@ impl Play {
         }
     }
 
-    /// Adds what is not listed to the failures.
+    /// Adds unlisted differences to the failures.
     fn note(&mut self, what: &str, mismatches: &[Mismatch]) {
         self.differences.found(what, mismatches);
         let unlisted = self.differences.unlisted(what, mismatches);
@@ -192,7 +193,7 @@ impl Play {
         }
     }
 
-    /// Repeats until nothing unlisted differs; what does in the end.
+    /// Repeats until there are no unlisted differences; returns the final ones.
     fn settle(
         &mut self,
         what: &str,
@@ -254,7 +255,7 @@ impl Play {
             Some(expected) => match serde_json::from_str::<Value>(&answer.body) {
                 Err(error) => vec![Mismatch::new("body", "JSON", error)],
                 Ok(found) => {
-                    // Compact, as the recorded ones.
+                    // Compact, like the recorded ones.
                     let text = found.to_string();
                     let mut mismatches = compare::json(expected, &found, names);
                     if text != answer.body {
@@ -272,7 +273,7 @@ impl Play {
         }
     }
 
-    /// Runs commands at the same time, but for the one that needs a head start.
+    /// Runs commands simultaneously, except the one that needs a head start.
     fn race(&mut self, steps: &[Step]) {
         let (scenario, winner, rivals) = HEAD_START;
         let wins = |step: &Step| {
@@ -290,7 +291,7 @@ impl Play {
         self.commands(&[&steps[..first], &steps[first + 1..]].concat());
     }
 
-    /// Runs commands of `hab` at the same time.
+    /// Runs commands of `hab` simultaneously.
     fn commands(&mut self, steps: &[Step]) {
         let spawned: Vec<(&Step, Child)> =
             steps.iter().map(|step| (step, self.spawn(step))).collect();
@@ -333,7 +334,7 @@ impl Play {
             .expect("the program starts")
     }
 
-    /// Compares what was seen on disk.
+    /// Compares the state on disk.
     fn observe(&mut self, what: &str, key: &str, seen: &Value) {
         let label = format!("{}/{what}", self.name);
         let mismatches = self.settle(&label, |play, names| {
@@ -368,7 +369,7 @@ impl Play {
         self.note(&label, &mismatches);
     }
 
-    /// Ends the Supervisors and compares what they printed.
+    /// Ends the Supervisors and compares their output.
     fn consoles(&mut self) {
         for number in 1..=self.places.len() {
             let supervisor = &mut self.places[number - 1].supervisor;

@@ -37,7 +37,7 @@ pub(crate) struct Package {
     pub(crate) files: BTreeMap<String, String>,
 }
 
-/// What was done next.
+/// The next action.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Step {
@@ -47,7 +47,7 @@ pub(crate) enum Step {
         exit_code: i32,
         stdout: String,
         stderr: String,
-        /// Commands in a row with the same note were run at the same time.
+        /// Consecutive commands with the same note ran simultaneously.
         note: Option<String>,
     },
     Request {
@@ -80,7 +80,7 @@ pub(crate) struct Request {
     pub(crate) bytes: Vec<u8>,
     pub(crate) path: String,
     pub(crate) head_only: bool,
-    /// Status line and headers: interim answers too, one below the other.
+    /// Status line and headers, including interim answers.
     pub(crate) head: Vec<String>,
     pub(crate) body: String,
     pub(crate) json: Option<Value>,
@@ -98,7 +98,7 @@ pub(crate) fn scenario(name: &str) -> Scenario {
     serde_json::from_str(&read(name, "scenario.json")).expect("a scenario")
 }
 
-/// What a Supervisor printed.
+/// Output of a Supervisor.
 pub(crate) fn console(scenario: &str, number: usize) -> String {
     read(scenario, &format!("console-{number}.txt"))
 }

@@ -1,4 +1,4 @@
-//! What is given to one member reaches the services of the others.
+//! Configuration applied at one member reaches the services of the others.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ fn a_configuration_and_a_file_given_to_one_member_reach_the_service_of_the_other
         (root_b.read("hab/svc/db/config/name.txt") == "second").then_some(())
     });
 
-    // An older version changes nothing, and that is said; a newer one does.
+    // An older version changes nothing, which is reported; a newer one does.
     let older = write(&a, "older.toml", "name = \"older\"\n");
     let ctl = b.ctl.to_string();
     let said = b.hab(["config", "apply", "db.default", "1", &older, "-r", &ctl]);
@@ -57,8 +57,8 @@ fn an_encrypted_configuration_and_file_reach_the_service_and_nobody_else() {
     let b = joining(&root_b, &a, &["acme/db", "--org", "acme"]);
     wait_converged(&[&a, &b]);
 
-    // The user's keys are made by the user, the service's by its machine; only the public half
-    // of each travels.
+    // The user creates the user's keys, the machine those of the service; only the public half of
+    // each is copied.
     let keys = |root: &testkit::Root| root.join("hab/cache/keys");
     let make = |sup: &testkit::Supervisor, args: &[&str]| {
         let output = sup.hab(args);

@@ -1,4 +1,4 @@
-//! Departure by hand.
+//! Manual departure.
 
 use super::{first, hab, joining, root, wait_converged, wait_health};
 
@@ -38,7 +38,7 @@ fn a_member_departed_by_hand_ends_with_86_and_does_so_at_each_start() {
     assert!(alone.log().contains(NOTICE), "{}", alone.log());
     assert!(root_b.processes().is_empty());
 
-    // Under a new name it is welcome.
+    // It may return under a new id.
     std::fs::remove_file(root_b.join("hab/sup/default/MEMBER_ID")).expect("an id");
     std::fs::remove_dir_all(root_b.join("hab/sup/default/data")).expect("data");
     let fresh = joining(&root_b, &a, &[]);

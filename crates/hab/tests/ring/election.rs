@@ -5,8 +5,8 @@ use testkit::{Builder, Root, Supervisor};
 
 use super::{first, installed, joining, wait_converged, wait_health};
 
-/// The member that each of these believes to lead `db.default`, once all agree that it is one of
-/// those that may.
+/// The member that each of these considers leader of `db.default`, once all agree on one of the
+/// allowed ones.
 fn wait_leader(members: &[&Supervisor], may_lead: impl Fn(&str) -> bool) -> String {
     testkit::wait_for("one leader for all", || {
         let leaders: Vec<String> = members.iter().map(|sup| leader(sup)).collect();
@@ -130,7 +130,7 @@ fn a_leader_that_comes_back_before_it_is_missed_leads_again() {
     wait_leader(&members.iter().collect::<Vec<_>>(), |id| id == leader);
 }
 
-/// A member that writes down what it knows each second.
+/// A member that logs its state each second.
 fn saving<'a>(root: &'a Root, peers: &[&Supervisor]) -> Builder<'a> {
     root.supervisor().env("HAB_PERSIST_LOOP_PERIOD_SECS", "1").args(LEADER).peers(peers)
 }

@@ -1,4 +1,4 @@
-//! A member that shares no code with Roost joins, lies, stammers and lives among us.
+//! A member that shares no code with Roost joins, lies and sends garbage.
 
 use std::{fs, net::Ipv4Addr, time::Duration};
 
@@ -15,8 +15,8 @@ use super::{
 
 const BOGUS: &str = "ffffffffffffffffffffffffffffffff";
 
-/// Joins and stays for that long: both sides believe the other one alive all the time, and what
-/// each announces arrives.
+/// Joins and stays for this long: both sides consider the other alive all the time, and
+/// announcements of each arrive.
 fn live_together(sup: &Supervisor, mut peer: Peer, time: Duration) {
     let id = sup.member_id();
     wait_health(sup, &peer.id, "Alive");
@@ -113,7 +113,7 @@ fn lies_and_late_answers_are_survived() {
     let Some(mut peer) = Peer::start(&a, &["--ack-delay-ms", "1500", "--quiet"]) else { return };
     wait_health(&a, &peer.id, "Alive");
 
-    // Each of us is said to be dead; the accused refute, or are asked first.
+    // Each of us is reported as dead; the accused refute, or are probed first.
     for (id, sup) in [(&id_b, &b), (&id_a, &a)] {
         for health in ["SUSPECT", "CONFIRMED"] {
             let port = sup.gossip.port();
@@ -121,8 +121,8 @@ fn lies_and_late_answers_are_survived() {
                               "address": sup.gossip.ip().to_string(), "port": port}));
         }
     }
-    // The one who was told the lies refutes what is about itself at a greater incarnation. A
-    // word of the other one, whatever its incarnation, is enough to clear it.
+    // The member that received the lies refutes those about itself with a greater incarnation. Any
+    // message of the other one, whatever its incarnation, clears that one.
     b.wait_json("/butterfly", |doc| {
         let incarnation = doc["member"]["members"][&id_a]["incarnation"].as_u64();
         incarnation.unwrap_or(0) > 40
@@ -134,7 +134,7 @@ fn lies_and_late_answers_are_survived() {
     peer.send(&json!({"cmd": "lie", "member": BOGUS, "health": "ALIVE", "incarnation": 1,
                       "address": nowhere.to_string(), "port": silent_port(nowhere)}));
     wait_health(&a, BOGUS, "Suspect");
-    // An answer after one and a half seconds came through nobody else, and was in time.
+    // An answer after one and a half seconds came directly, and in time.
     assert_eq!(health_of(&a, &peer.id), "Alive");
     peer.send(&json!({"cmd": "set", "answering": false, "pinging": false, "gossiping": false}));
     wait_health(&a, &peer.id, "Suspect");

@@ -10,7 +10,7 @@ use testkit::Supervisor;
 
 use super::{first, installed, joining, metric, wait_converged};
 
-/// Bytes of memory that the Supervisor's process has in use.
+/// Memory in use by the Supervisor's process, in bytes.
 fn memory_bytes(sup: &Supervisor) -> u64 {
     let pid = sup.supervisor_pid().expect("a Supervisor").as_raw_nonzero();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -79,7 +79,7 @@ fn garbage_and_floods_do_not_disturb_a_ring() {
         let total: f64 = dropped.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum();
         (total > 100.0).then_some(())
     });
-    // The endless frame was answered by the end of the connection, at once.
+    // The server closed the connection with the endless frame immediately.
     let endless = &mut held[3];
     endless.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
     let mut rest = Vec::new();

@@ -64,7 +64,7 @@ fn a_member_that_leaves_is_departed_at_once_and_comes_back_under_its_id() {
     let again = root_b.supervisor().in_place_of(&b).peers(&[&a]).start();
     assert_eq!(again.member_id(), id_b);
     wait_converged(&[&a, &again]);
-    // Who comes back refutes that it left.
+    // A returning member refutes its departure.
     a.wait_json("/butterfly", |doc| doc["member"]["members"][&id_b]["incarnation"] == 2);
 }
 
@@ -101,7 +101,7 @@ fn a_member_whose_supervisor_alone_dies_stays_alive_in_the_ring() {
     b.wait_log_times("Starting gossip-listener on", 2);
     assert_eq!(b.wait_up("db"), pid);
     wait_converged(&[&a, &b]);
-    // The first packet of the new process is the proof that it is the old member.
+    // The first packet of the new process shows that it is the old member.
     assert_ne!(health_of(&a, &b.member_id()), "Departed");
 }
 

@@ -1,6 +1,6 @@
-//! The ring with real processes: several Supervisors, each with an address of its own, and
-//! foreign members. Tests that take longer than a minute are ignored; they are run before a
-//! change of the ring is called done.
+//! The ring with real processes: several Supervisors, each on its own address, and foreign members.
+//! Tests that take longer than a minute are ignored; run them before completing a change of the
+//! ring.
 
 mod configuration;
 mod departing;
@@ -34,8 +34,8 @@ const DB: &str = "acme/db/1.0.0/20250101000000";
 /// A service that runs until it is stopped.
 const RUN: &str = "#!/bin/sh\nexec sleep 100000\n";
 
-/// Installs `acme/db`, which exports a port, and `acme/web`, which binds to it and writes where
-/// its database is.
+/// Installs `acme/db`, which exports a port, and `acme/web`, which binds to it and writes the
+/// address of its database.
 fn install(root: &Root) {
     root.package(
         DB,
@@ -71,7 +71,7 @@ fn first(root: &Root, args: &[&str]) -> Supervisor {
     root.supervisor().args(args).start()
 }
 
-/// Starts a Supervisor that looks for the ring at another one.
+/// Starts a Supervisor with another one as initial peer.
 fn joining(root: &Root, member: &Supervisor, args: &[&str]) -> Supervisor {
     joining_builder(root, member, args).start()
 }
@@ -80,18 +80,18 @@ fn joining_builder<'a>(root: &'a Root, member: &Supervisor, args: &[&str]) -> Bu
     root.supervisor().args(args).peers(&[member])
 }
 
-/// The state that a Supervisor believes another one to be in; empty when it knows it not.
+/// The health of a member in a Supervisor's list; empty when it is not listed.
 fn health_of(sup: &Supervisor, id: &str) -> String {
     let butterfly = sup.get("/butterfly").json();
     butterfly["member"]["health"][id].as_str().unwrap_or_default().into()
 }
 
-/// Waits until a Supervisor believes another one to be in that state.
+/// Waits until a Supervisor lists another one with this health.
 fn wait_health(sup: &Supervisor, id: &str, health: &str) {
     sup.wait_json("/butterfly", |butterfly| butterfly["member"]["health"][id] == health);
 }
 
-/// Waits until all know all.
+/// Waits until all list each other.
 fn wait_converged(members: &[&Supervisor]) {
     for sup in members {
         for other in members {
@@ -113,7 +113,7 @@ fn metric(sup: &Supervisor, name: &str) -> f64 {
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
 }
 
-/// Runs the body again and again for that long.
+/// Repeats the body for this long.
 fn throughout(time: Duration, mut check: impl FnMut()) {
     let end = Instant::now() + time;
     while Instant::now() < end {

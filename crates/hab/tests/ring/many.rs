@@ -8,7 +8,7 @@ use super::{first, hab, installed, joining_builder};
 
 const MEMBERS: usize = 50;
 
-/// Members that each believes to be in that state, fewest first.
+/// Number of members with this health in each list, fewest first.
 fn fewest(members: &[Supervisor], health: &str) -> usize {
     let count = |sup: &Supervisor| {
         let doc = sup.get("/butterfly").json();
@@ -18,7 +18,7 @@ fn fewest(members: &[Supervisor], health: &str) -> usize {
     members.iter().map(count).min().unwrap_or(0)
 }
 
-/// Waits until a condition holds, for as long as a busy machine may need with so many.
+/// Waits until a condition holds, with a time limit for so many on a busy machine.
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {

@@ -1,5 +1,5 @@
-//! A network that falls into two parts: five Supervisors on machines of their own, cables pulled
-//! and plugged in again.
+//! A network partition: five Supervisors on separate machines, cables unplugged and plugged in
+//! again.
 
 use std::{
     collections::BTreeSet,
@@ -13,18 +13,18 @@ use super::installed;
 
 const MEMBERS: usize = 5;
 const NO_QUORUM: &str = "Waiting to execute hooks; election in progress, and we have no quorum.";
-/// A member that finds several others silent distrusts itself and takes up to four times as long
-/// to declare them dead, which is most of a minute.
+/// A member that finds several others silent distrusts its own observations and takes up to four
+/// times as long to confirm them as dead, which is most of a minute.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Five Supervisors, each on its machine.
+/// Five Supervisors, each on its own machine.
 struct Ring<'a> {
     network: &'a Network,
     members: Vec<Supervisor>,
     ids: Vec<String>,
 }
 
-/// What a member believes.
+/// The state of a member's view.
 #[derive(Debug, PartialEq, Eq)]
 struct View {
     alive: BTreeSet<usize>,
@@ -54,7 +54,7 @@ impl<'a> Ring<'a> {
         self.network.on(number, || self.members[number].get(path).json())
     }
 
-    /// Pid of the service of a member, which is up.
+    /// Pid of a member's service, which is up.
     fn pid(&self, number: usize) -> i32 {
         self.network.on(number, || self.members[number].wait_up("db"))
     }
@@ -75,8 +75,8 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Waits until these members see each other alive, the rest dead, and their group in that
-    /// state with one leader for all; who that is.
+    /// Waits until these members see each other alive, the rest dead, and their group in that state
+    /// with one leader; returns that leader.
     fn wait(&self, what: &str, part: &BTreeSet<usize>, election: &str) -> Option<usize> {
         let rest: BTreeSet<usize> = (0..MEMBERS).filter(|number| !part.contains(number)).collect();
         let started = Instant::now();
@@ -107,7 +107,8 @@ fn a_cut_network_keeps_one_leader_on_the_larger_side_and_heals() {
     let pids: Vec<i32> = all.iter().map(|number| ring.pid(*number)).collect();
     step("five members agree on a leader, all services are up");
 
-    // The leader goes with one other; not with the permanent peer unless it is that itself.
+    // The leader is separated with one other; not with the permanent peer unless the leader itself
+    // is that.
     let other = if first == MEMBERS - 1 { 1 } else { MEMBERS - 1 };
     let told_before = ring.members.iter().map(|sup| sup.log().matches(NO_QUORUM).count());
     let told_before: Vec<usize> = told_before.collect();

@@ -53,17 +53,17 @@ impl Peer {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it says something.
+    /// Waits until it reports something.
     pub(crate) fn wait_line(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         wait_for(what, || self.lines().into_iter().find(&wanted))
     }
 
-    /// Gives it a command.
+    /// Sends it a command.
     pub(crate) fn send(&mut self, command: &Value) {
         writeln!(self.stdin, "{command}").expect("it lives");
     }
 
-    /// What it believes now.
+    /// Its current view.
     pub(crate) fn state(&mut self) -> Value {
         let before = self.lines().len();
         self.send(&json!({"cmd": "state"}));

@@ -1,4 +1,4 @@
-//! Where members look for a ring.
+//! Initial peers of members.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -28,7 +28,7 @@ fn halves_that_gave_each_other_up_meet_again_when_one_is_permanent() {
     let known = b.get("/butterfly").json()["member"]["members"][&id_a].clone();
     assert_eq!(known["persistent"], true);
 
-    // A machine that is stopped looks to the others as one behind a cut.
+    // To the others, a paused machine looks like one behind a network partition.
     let stopped = [a.launcher_pid(), a.supervisor_pid().expect("a Supervisor")];
     for pid in stopped {
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it lives");

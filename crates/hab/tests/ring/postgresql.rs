@@ -1,5 +1,5 @@
-//! `examples/postgresql-leader` on three Supervisors: one primary, two standbys, and what was
-//! committed survives the loss of the primary's machine.
+//! `examples/postgresql-leader` on three Supervisors: one primary, two standbys; committed data
+//! survives the loss of the primary's machine.
 
 use std::{
     io::Write as _,
@@ -21,7 +21,7 @@ struct Node {
 }
 
 impl Node {
-    /// Asks its database; what it complains about counts as no answer.
+    /// Queries its database; an error counts as no answer.
     fn sql(&self, statement: &str) -> String {
         let var = self.root.join(&format!("hab/svc/{NAME}/var"));
         let output = Command::new("psql")
@@ -49,7 +49,7 @@ impl Node {
     }
 }
 
-/// Waits until exactly one of them is the primary, and all are well; primary first.
+/// Waits until exactly one of them is the primary, and all are healthy; primary first.
 fn sort(nodes: &mut [Node]) {
     wait_for("one primary", || {
         (nodes.iter().filter(|node| node.is_primary()).count() == 1).then_some(())

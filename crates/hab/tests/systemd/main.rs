@@ -1,9 +1,9 @@
 //! The unit in `packaging/` under a real systemd.
 //!
-//! A small system of its own is booted for it: namespaces for processes, mounts, network and
-//! control groups, as root this machine's files with a layer of memory over them, systemd as
-//! process 1 (`boot.sh`). One of its services, `probe.sh`, plays the operator and notes what it
-//! sees, which is compared here. Nothing of the machine is touched.
+//! The test boots a small separate system: namespaces for processes, mounts, network and control
+//! groups, this machine's files as root with a memory overlay, systemd as process 1 (`boot.sh`).
+//! One of its services, `probe.sh`, acts as the operator and records its observations, which are
+//! compared here. The machine is not modified.
 //!
 //! Ignored, because it needs root, systemd, overlayfs and control groups to mount:
 //! `cargo test -p hab --test systemd -- --ignored`.
@@ -58,7 +58,7 @@ fn the_unit_keeps_services_and_tells_the_truth() {
     assert_ne!(fact("pid of the next"), pid);
     assert_eq!(fact("starts by systemd then"), "1");
     assert_eq!(fact("ended by"), "TERM");
-    // What a service says is not believed.
+    // systemd ignores messages of services.
     assert_eq!(fact("told by the liar"), "environment: nothing");
     assert_eq!(fact("after the lie"), "active, 2 of 2 services up");
     assert_eq!(fact("main process is the launcher"), "yes");

@@ -1,7 +1,7 @@
-//! Conditions: the service runs, and something newer of what it is made of cannot be used.
+//! Conditions: the service runs, but a newer release, spec or `user.toml` cannot be used.
 //!
-//! A condition costs the service nothing. It is shown beside whatever else is the matter until it is
-//! mended.
+//! A condition does not affect the running service. It is shown with the other reasons until it is
+//! resolved.
 
 use super::Machine;
 use crate::{
@@ -11,21 +11,21 @@ use crate::{
     why::{Reason, ReasonCode},
 };
 
-/// Those that outlive an attempt. A rendering that failed is one of the attempt's.
+/// Conditions that outlive an attempt. A failed rendering belongs to the attempt.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    /// Why something newer than that which runs does not.
+    /// Why a newer release or spec does not run.
     pub(super) not_replaced: Option<String>,
-    /// Why a newer state of what the service is made of is not even a release.
+    /// Why a newer state of the service's directory is not a release.
     unreleased: Option<String>,
-    /// Why `user.toml` as it is now is not in force.
+    /// Why the current `user.toml` is not in use.
     unconfigured: Option<String>,
-    /// Of the first of those that are, Unix milliseconds.
+    /// Start of the first present condition, Unix milliseconds.
     since_unix_ms: u64,
 }
 
 impl Machine {
-    /// All that keep it from running what it should.
+    /// The conditions that keep it from running what it should.
     pub(super) fn conditions(&self) -> Option<String> {
         let Conditions { not_replaced, unreleased, unconfigured, .. } = &self.conditions;
         let all = [not_replaced, unreleased, unconfigured, &self.attempt.unrendered];
@@ -33,8 +33,7 @@ impl Machine {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// The conditions of a service that is well otherwise, as the reason why it is not as it should
-    /// be.
+    /// The conditions of an otherwise healthy service, as a reason.
     pub(super) fn condition(&self) -> Option<Reason> {
         let code = match &self.conditions {
             Conditions { not_replaced: Some(_), .. } => ReasonCode::NotReplaced,
@@ -48,7 +47,7 @@ impl Machine {
         Some(Reason { code, message, since_unix_ms, evidence: Excerpt::default(), also: None })
     }
 
-    /// A newer state of what the service is made of cannot become a release; `None` when it can.
+    /// A newer state of the directory cannot become a release; `None` when it can.
     pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
         self.mark_conditions(now);
         let known = self.conditions.unreleased.as_deref();
@@ -60,7 +59,7 @@ impl Machine {
         self.conditions.unreleased = error.map(Into::into);
     }
 
-    /// `user.toml` cannot be used as it is now; `None` when it can.
+    /// The current `user.toml` cannot be used; `None` when it can.
     pub(super) fn note_unconfigured(&mut self, now: Now, error: Option<String>) {
         self.mark_conditions(now);
         if self.conditions.unconfigured != error
@@ -71,7 +70,7 @@ impl Machine {
         self.conditions.unconfigured = error;
     }
 
-    /// Notes when the first condition came; to be called before one is set.
+    /// Records the start of the first condition; call it before setting one.
     pub(super) fn mark_conditions(&mut self, now: Now) {
         if self.conditions().is_none() {
             self.conditions.since_unix_ms = now.unix_ms;

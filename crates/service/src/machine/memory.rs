@@ -1,4 +1,4 @@
-//! What outlives a Supervisor: kept by the launcher, and taken over by the next one.
+//! State that outlives a Supervisor: kept by the launcher for the next one.
 
 use super::Machine;
 use crate::{account::Crashes, effect::Effect, event::Now, phase::Phase, remembered::Remembered};

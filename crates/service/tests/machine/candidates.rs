@@ -40,7 +40,7 @@ fn a_release_that_cannot_start_does_not_stop_the_process_and_is_logged_once() {
     let mut world = refused_at("config/c:1:1: not closed");
     world.pass(200_000);
     assert_eq!((pid(&world), world.places(is_signal).len()), (Some(1_001), 0));
-    let reason = format!("config/c:1:1: not closed; not taken over, {RAN} keeps running");
+    let reason = format!("config/c:1:1: not closed; not applied, {RAN} keeps running");
     assert_eq!(world.machine.status().reason.as_deref(), Some(reason.as_str()));
     assert_eq!(has_line(&world, &format!("web.default(SR): {reason}")), 1);
 }
