@@ -1,5 +1,4 @@
-//! `/census`: service groups of the whole ring (reference: http-api §12, groups §12.2, members
-//! §12.3).
+//! `/census`: service groups of the whole ring (reference: http-api §12, §12.2, §12.3).
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! One service of `/services` (reference: http-api §9, its package §9.4, `sys` §9.5). Parts that
-//! rarely change, or that all services share, are behind `Arc`.
+//! One service of `/services` (reference: http-api §9, §9.4, §9.5). Parts that rarely change, or
+//! that all services share, are behind `Arc`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
