@@ -1,4 +1,4 @@
-//! A process in the launcher's care.
+//! A process managed by the launcher.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,60 +12,61 @@ use crate::spawn::{Failure, Forked};
 use crate::wire::{Kind, Process, Scope, Spawn};
 use crate::{group, proc};
 
-/// A process (and its group) with what is known of it.
+/// A process (and its group) with its state.
 pub(crate) struct Child {
     pub(crate) entry: Process,
     pub(crate) kind: Kind,
     pub(crate) state: State,
-    /// How the launcher's own stop of it went so far.
+    /// Progress of the launcher's own stop.
     pub(crate) stop: Stop,
-    /// When that stop gets to KILL.
+    /// Time of KILL in that stop.
     pub(crate) kill_at: Option<Instant>,
-    /// The end of what it printed to stderr.
+    /// The end of its stderr.
     pub(crate) last_words: LastWords,
-    /// What the Supervisor sent it.
+    /// Signals that the Supervisor sent.
     pub(crate) sent: Sent,
 }
 
-/// Signals of the Supervisor to a process, as far as they explain its end.
+/// Signals of the Supervisor to a process that explain its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Sent {
     #[default]
     Nothing,
-    /// Its stop began.
+    /// Its stop has started.
     Asked,
-    /// It did not end in time.
+    /// It missed the deadline of its stop.
     Kill,
 }
 
-/// What is left of a process of an earlier launcher.
+/// Remains of a process of an earlier launcher.
 pub(crate) enum Found {
     Nothing,
     /// The process itself, or others of its group.
     Alive(Box<Child>),
-    /// There is a group of its number, which may be of somebody else: process ids have begun anew.
+    /// A group with its number exists, which may be foreign: process ids have been reused.
     Unsure,
 }
 
-/// Where in its life it is.
+/// State of a process.
 pub(crate) enum State {
-    /// Forked; executes nothing before it is on record, in a table of this number, but does not
-    /// wait longer than that for a disk.
+    /// Forked; executes its program only after it is recorded in a table with this number, or after
+    /// a limited wait for the disk.
     Held { forked: Box<Forked>, retry: Option<Box<Spawn>>, number: u64, until: Instant },
-    /// Its script could not be executed; another way is looked for. Nothing of it runs.
+    /// Its script could not be executed; a replacement is being searched. Nothing of it runs.
     Seeking { spawn: Box<Spawn>, failure: Failure },
-    /// Forked; exec is under way. The request is kept for a second attempt.
+    /// Forked; exec is in progress. The request is kept for a second attempt.
     Starting { status: OwnedFd, retry: Option<Box<Spawn>> },
-    /// Our own child, not reaped: its id cannot mean another process.
+    /// Our own child, not reaped: its id cannot belong to another process.
     Running,
-    /// The process ended, others of its group live. Their number stays taken as long as one does.
+    /// The process ended, others of its group live. Their number stays reserved as long as one
+    /// does.
     Lingering,
-    /// Child of an earlier launcher. Without the descriptor (kernels before 5.3) it is looked
-    /// after by its start time alone.
+    /// Child of an earlier launcher. Without the descriptor (kernels before 5.3) only its start
+    /// time identifies it.
     Survivor { pidfd: Option<OwnedFd> },
 }
 
-/// Orderly end by the launcher itself.
+/// Clean stop by the launcher itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
     No,
@@ -86,13 +87,13 @@ impl Stop {
 }
 
 impl Child {
-    /// What is left of a process of an earlier launcher. `unique`: process ids have not begun anew
+    /// The remains of a process of an earlier launcher. `unique`: process ids have not been reused
     /// since it was recorded.
     pub(crate) fn survivor(entry: Process, kind: Kind, unique: bool) -> Found {
         let Some(pid) = raw(entry.pid) else {
             return Found::Nothing;
         };
-        // opened before looking: what is looked at cannot change any more
+        // opened before checking, so that the checked process cannot change
         let opened = rustix::process::pidfd_open(pid, PidfdFlags::empty());
         let (pidfd, there) = match opened {
             Ok(pidfd) => (Some(pidfd), true),
@@ -114,30 +115,30 @@ impl Child {
             }))
         };
         match stat {
-            // somebody else has its id, so its group was gone before
+            // another process has its id, so its group was gone before
             Some(stat) if stat.start_ticks != start_ticks => Found::Nothing,
             Some(stat) if !stat.ended => alive(State::Survivor { pidfd }),
             _ if !group::has_living(id) => Found::Nothing,
-            // what it left behind; while it is not collected, its id is its own
+            // its remaining group; until it is reaped, its id is its own
             Some(_) => alive(State::Lingering),
             None if unique => alive(State::Lingering),
             None => Found::Unsure,
         }
     }
 
-    /// Whether the process id still means the recorded process.
+    /// Whether the process id still belongs to the recorded process.
     pub(crate) fn is_same_process(&self) -> bool {
         proc::start_ticks(self.entry.pid) == Some(self.entry.start_ticks)
     }
 
-    /// Whether it counts as the one live process of its name.
+    /// Whether it is the live process with this name.
     pub(crate) fn holds_name(&self, name: &str) -> bool {
         self.kind == Kind::Service
             && self.entry.name == name
             && !matches!(self.state, State::Lingering)
     }
 
-    /// Whether it is on record: something of it may run after the end of this launcher.
+    /// Whether it is recorded: parts of it may run after the end of this launcher.
     pub(crate) fn is_recorded(&self) -> bool {
         match self.state {
             State::Seeking { .. } => false,
@@ -146,7 +147,7 @@ impl Child {
         }
     }
 
-    /// Lets a process that was held execute its program.
+    /// Lets a held process execute its program.
     pub(crate) fn go(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Running) {
             State::Held { forked, retry, .. } => State::Starting { status: forked.go(), retry },
@@ -154,24 +155,24 @@ impl Child {
         };
     }
 
-    /// Notes a signal of the Supervisor, for the line about its end.
+    /// Records a signal of the Supervisor, for the line about its end.
     pub(crate) fn note_sent(&mut self, signal: i32) {
         let is_late = self.sent == Sent::Asked && signal == libc::SIGKILL;
         self.sent = if is_late { Sent::Kill } else { self.sent.max(Sent::Asked) };
     }
 
-    /// Asks it to end, as it wants to be asked, but kills it after that time at the latest.
+    /// Stops it with its signal and timeout, which `longest` limits.
     pub(crate) fn begin_stop(&mut self, longest: Duration) {
         let asked = self
             .signal(self.entry.shutdown.signal, Scope::Group)
-            // no signal of this system
+            // not a valid signal on this system
             .or_else(|_| self.signal(libc::SIGTERM, Scope::Group));
         let timeout = Duration::from_millis(self.entry.shutdown.timeout_ms).min(longest);
         self.kill_at = Some(Instant::now() + timeout);
         self.stop = if asked.is_ok() { Stop::Asked } else { Stop::AlreadyExited };
     }
 
-    /// Sends a signal; an error when there is nobody to get it.
+    /// Sends a signal; an error when no process receives it.
     pub(crate) fn signal(&self, signal: i32, scope: Scope) -> io::Result<()> {
         let gone = || io::Error::from_raw_os_error(libc::ESRCH);
         let pid = raw(self.entry.pid).ok_or_else(gone)?;
@@ -184,7 +185,7 @@ impl Child {
         };
         match &self.state {
             State::Held { .. } | State::Starting { .. } | State::Running => {
-                // one that has no group of its own yet, or left it, is signalled alone
+                // a process that has no group yet, or left it, is signalled alone
                 if scope == Scope::Process || to_group().is_err() {
                     to_process()?;
                 }

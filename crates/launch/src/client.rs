@@ -1,7 +1,8 @@
 //! The Supervisor's end of the connection to its launcher.
 //!
-//! Nothing here waits: [`Client::into_stream`] gives the socket (already non-blocking) to whatever
-//! drives it, [`encode`] makes bytes of requests, and a [`Decoder`] makes events of bytes.
+//! Nothing here waits: [`Client::into_stream`] returns the socket (already non-blocking) for the
+//! caller's event loop, [`encode`] turns requests into bytes, and a [`Decoder`] turns bytes into
+//! events.
 //!
 //! ```no_run
 //! use roost_launch::client::{self, Client, Decoder};
@@ -23,13 +24,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::codec;
 use crate::wire::{LauncherEvent, PROTOCOL_VERSION, Request};
 
-/// Makes events of what the launcher wrote.
+/// Decodes events from the launcher's bytes.
 pub type Decoder = codec::Decoder<LauncherEvent>;
 
 /// Environment variable with the number of the inherited socket.
 pub const LAUNCHER_FD_VAR: &str = "ROOST_LAUNCHER_FD";
 
-/// Environment variable with the version of the protocol that the launcher speaks.
+/// Environment variable with the launcher's protocol version.
 pub const PROTOCOL_VAR: &str = "ROOST_LAUNCHER_PROTOCOL";
 
 /// The connection to the launcher.
@@ -43,14 +44,14 @@ pub struct Client {
 pub enum ClientError {
     /// The program was not started by a launcher: the variable is missing. Habitat's text.
     NoLauncher,
-    /// The launcher, which stayed when the program was replaced, speaks this version of the
+    /// The launcher, which keeps running when the program is replaced, has this version of the
     /// protocol; the first one announced none.
     Version(Option<u32>),
     /// The variable does not name an open socket.
     BadDescriptor(String),
-    /// The connection was taken before; there is only one.
+    /// The connection is already in use; there is only one.
     AlreadyTaken,
-    /// The system refused.
+    /// A system call failed.
     Io(io::Error),
 }
 
@@ -89,10 +90,10 @@ impl std::error::Error for ClientError {}
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 impl Client {
-    /// Takes the socket that the launcher left open, marks it close-on-exec and non-blocking.
+    /// Takes the launcher's inherited socket, marks it close-on-exec and non-blocking.
     ///
-    /// The variable itself stays (changing the environment is not safe once threads run); the
-    /// launcher takes it out of every child's environment.
+    /// The variable itself stays (changing the environment is unsafe once threads run); the
+    /// launcher removes it from every child's environment.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -109,9 +110,9 @@ impl Client {
         if TAKEN.swap(true, Ordering::SeqCst) {
             return Err(ClientError::AlreadyTaken);
         }
-        // SAFETY: the launcher opened this descriptor for this process and nobody else in it knows
-        // the number; TAKEN makes sure that it gets only one owner. Whether it is open and a
-        // socket is checked by the first calls below.
+        // SAFETY: the launcher opened this descriptor for this process and no other code in it
+        // knows the number; TAKEN ensures that it gets only one owner. The first calls below check
+        // that it is open and a socket.
         let stream = unsafe { UnixStream::from_raw_fd(fd) };
         let checked = rustix::io::fcntl_setfd(&stream, rustix::io::FdFlags::CLOEXEC)
             .map_err(io::Error::from)
@@ -128,7 +129,7 @@ impl Client {
     /// The socket, non-blocking, for the caller's event loop.
     ///
     /// Its end means that the launcher died: end soon and leave the services alone. The next
-    /// launcher finds them, and it needs the ports this process holds.
+    /// launcher finds them, and it needs this process's ports.
     #[must_use]
     pub fn into_stream(self) -> UnixStream {
         self.stream
@@ -145,7 +146,7 @@ pub fn encode(request: &Request) -> Result<Vec<u8>, codec::EncodeError> {
     Ok(out)
 }
 
-/// Checks what the launcher announced.
+/// Checks the version announced by the launcher.
 fn check_version(announced: Option<&str>) -> Result<(), ClientError> {
     match announced.and_then(|version| version.parse().ok()) {
         Some(PROTOCOL_VERSION) => Ok(()),
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_launcher_of_another_version_is_refused_with_what_to_do() {
+    fn a_launcher_of_another_version_is_refused_with_a_remedy() {
         assert!(check_version(Some(&PROTOCOL_VERSION.to_string())).is_ok());
         for (announced, shown) in [
             (None, "speaks the first version of their protocol and this program version 2."),

@@ -1,8 +1,8 @@
-//! How [`crate::wire`] messages are framed.
+//! Framing of [`crate::wire`] messages.
 //!
-//! A frame is the length of a message (`u32`, little-endian) and the message, which is a
-//! Protocol Buffers message with one field: the request or event. A frame with a field that the
-//! reader does not know is skipped. The length is checked before anything is kept or decoded.
+//! A frame is the length of a message (`u32`, little-endian) and the message, which is a Protocol
+//! Buffers message with one field: the request or event. A frame with an unknown field is skipped.
+//! The length is checked before anything is stored or decoded.
 
 use std::{collections::VecDeque, fmt, marker::PhantomData};
 
@@ -15,7 +15,7 @@ mod tests;
 
 /// Bytes of the length before each message.
 const LENGTH_BYTES: usize = 4;
-/// Room that an idle decoder may keep.
+/// Capacity that an idle decoder may keep.
 const KEPT_BYTES: usize = 4096;
 
 /// A message that cannot be sent.
@@ -38,12 +38,12 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// Bytes that are not a message. The connection cannot be used any further.
+/// Bytes that are not a message. The connection is unusable afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeError {
     /// The length is 0 or above [`MAX_MESSAGE_BYTES`].
     Length(u32),
-    /// The frame does not hold a message.
+    /// The frame does not contain a valid message.
     Message(prost::DecodeError),
 }
 
@@ -58,12 +58,12 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// What a frame can hold: a [`Request`] or a [`LauncherEvent`].
+/// Content of a frame: a [`Request`] or a [`LauncherEvent`].
 pub trait Message: Sized + sealed::Sealed {
     /// The message around it.
     #[doc(hidden)]
     type Frame: prost::Message + Default;
-    /// What the frame holds; `None` when that is not known here.
+    /// Content of the frame; `None` when it is unknown.
     #[doc(hidden)]
     fn of(frame: Self::Frame) -> Option<Self>;
     /// Bytes in a frame.
@@ -129,7 +129,7 @@ impl Message for LauncherEvent {
 /// Appends the frame of a message.
 ///
 /// # Errors
-/// [`EncodeError`] when it is too large; `out` is as before.
+/// [`EncodeError`] when it is too large; `out` is unchanged then.
 pub fn append(out: &mut Vec<u8>, message: &impl Message) -> Result<(), EncodeError> {
     let bytes = message.size();
     let length = u32::try_from(bytes).ok().filter(|_| bytes <= MAX_MESSAGE_BYTES);
@@ -140,7 +140,7 @@ pub fn append(out: &mut Vec<u8>, message: &impl Message) -> Result<(), EncodeErr
     Ok(())
 }
 
-/// Turns bytes as they arrive into messages. Holds at most one message more than it was pushed.
+/// Decodes received bytes into messages. Stores at most one message more than it was given.
 #[derive(Debug)]
 pub struct Decoder<M> {
     bytes: VecDeque<u8>,
@@ -155,13 +155,13 @@ impl<M: Message> Default for Decoder<M> {
 }
 
 impl<M: Message> Decoder<M> {
-    /// An empty one.
+    /// An empty decoder.
     #[must_use]
     pub fn new() -> Self {
         Self { bytes: VecDeque::new(), failed: None, message: PhantomData }
     }
 
-    /// Takes bytes in. Call [`Decoder::next`] until it gives `None` before pushing more.
+    /// Adds bytes. Call [`Decoder::next`] until it returns `None` before pushing more.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {
             self.bytes.extend(bytes);
@@ -171,7 +171,7 @@ impl<M: Message> Decoder<M> {
     /// The next message, `None` while it is incomplete.
     ///
     /// # Errors
-    /// [`DecodeError`] for bytes that are not a message; from then on always the same.
+    /// [`DecodeError`] for bytes that are not a message; all further calls return the same error.
     #[allow(clippy::should_implement_trait)] // fallible and resumable: not an iterator
     pub fn next(&mut self) -> Result<Option<M>, DecodeError> {
         if let Some(error) = &self.failed {
@@ -207,7 +207,7 @@ impl<M: Message> Decoder<M> {
         }
     }
 
-    /// Gives back the room of a large message.
+    /// Frees the capacity used by a large message.
     fn release(&mut self) {
         if self.bytes.is_empty() && self.bytes.capacity() > KEPT_BYTES {
             self.bytes = VecDeque::new();

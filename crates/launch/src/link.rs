@@ -1,4 +1,4 @@
-//! The Supervisor as the launcher sees it: a process and a socket.
+//! The launcher's view of the Supervisor: a process and a socket.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,28 +11,28 @@ use crate::codec::{self, Decoder};
 use crate::launcher::Promise;
 use crate::wire::{LauncherEvent, Request};
 
-/// While more than this waits to be sent, hooks' pipes are left unread.
+/// Above this number of unsent bytes, hooks' pipes are not read.
 const OUTPUT_HIGH_BYTES: usize = 64 * 1024;
-/// While more than this waits to be sent, no more requests are read.
+/// Above this number of unsent bytes, no more requests are read.
 const ALL_HIGH_BYTES: usize = 1024 * 1024;
-/// Read at once.
+/// Size of a read.
 const READ_BYTES: usize = 16 * 1024;
-/// Room kept by an empty queue.
+/// Capacity kept by an empty queue.
 const KEPT_BYTES: usize = 4096;
 
 /// One Supervisor from its start to its end.
 pub(crate) struct Link {
     pub(crate) pid: u32,
     pub(crate) started: Instant,
-    /// It said Hello.
+    /// It has sent Hello.
     pub(crate) greeted: bool,
-    /// When it is killed, for not doing what it must.
+    /// Time of KILL for a missed deadline.
     pub(crate) kill_at: Option<Instant>,
-    /// When it said it would be heard of again.
+    /// Its promised next report.
     pub(crate) promise: Option<Promise>,
-    /// Smallest id it may give to a process.
+    /// Smallest id that it may assign to a process.
     pub(crate) first_id: u64,
-    /// Tells whether exec succeeded.
+    /// Reports whether exec succeeded.
     pub(crate) status: OwnedFd,
     socket: UnixStream,
     closed: bool,
@@ -41,14 +41,14 @@ pub(crate) struct Link {
     sent: usize,
 }
 
-/// What reading gave.
+/// Result of a read.
 pub(crate) enum Read {
     Requests(Vec<Request>),
-    /// There is nothing now.
+    /// No data is available.
     Nothing,
-    /// The socket ended.
+    /// The socket is closed.
     Closed,
-    /// It sends what nobody understands; a reason.
+    /// It sent invalid bytes; the reason.
     Garbage(String),
 }
 
@@ -70,7 +70,7 @@ impl Link {
         }
     }
 
-    /// The socket with what to wait for; `None` when it ended.
+    /// The socket with the events to wait for; `None` when it is closed.
     pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, bool, bool)> {
         let waiting = self.out.len() - self.sent;
         (!self.closed).then(|| (self.socket.as_fd(), waiting < ALL_HIGH_BYTES, waiting > 0))
@@ -81,15 +81,15 @@ impl Link {
         self.greeted && !self.closed && self.out.len() - self.sent < OUTPUT_HIGH_BYTES
     }
 
-    /// Queues an event. One that is too large to be sent is a fault of ours: it cannot be, as
-    /// texts are short and output comes in pieces.
+    /// Queues an event. One that exceeds the limit would be a bug: texts are short and output comes
+    /// in pieces.
     pub(crate) fn send(&mut self, event: &LauncherEvent) {
         if !self.closed && codec::append(&mut self.out, event).is_err() {
             self.closed = true;
         }
     }
 
-    /// Sends what the socket takes.
+    /// Sends as much as the socket accepts.
     pub(crate) fn flush(&mut self) {
         while self.sent < self.out.len() && !self.closed {
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -97,7 +97,7 @@ impl Link {
                 Ok(count) => self.sent += count,
                 Err(rustix::io::Errno::INTR) => (),
                 Err(rustix::io::Errno::AGAIN) => break,
-                // its end is seen by reading
+                // reading detects its end
                 Err(_) => self.sent = self.out.len(),
             }
         }
@@ -111,7 +111,7 @@ impl Link {
         }
     }
 
-    /// Reads what came, one buffer full.
+    /// Reads the available bytes, at most one buffer.
     pub(crate) fn read(&mut self) -> Read {
         let mut buffer = [0; READ_BYTES];
         let count = match rustix::io::read(&self.socket, &mut buffer) {
@@ -139,7 +139,7 @@ impl Link {
         }
     }
 
-    /// Reads all that is left of a Supervisor that ended.
+    /// Reads the remaining requests of a Supervisor that ended.
     pub(crate) fn drain(&mut self) -> Vec<Request> {
         let mut all = Vec::new();
         while let Read::Requests(requests) = self.read() {
@@ -149,7 +149,7 @@ impl Link {
     }
 }
 
-/// A pair of connected sockets, close-on-exec; ours does not wait.
+/// A pair of connected sockets, close-on-exec; ours is non-blocking.
 pub(crate) fn socket_pair() -> io::Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;

@@ -1,8 +1,8 @@
-//! Starting a process: fork, wait for the word, execute.
+//! Starting a process: fork, wait for permission, execute.
 //!
-//! The child does nothing until the launcher has recorded it and says go; when the launcher dies
-//! before, the child ends without having executed anything. An error on the way to exec comes back
-//! through a pipe that exec closes.
+//! The child does nothing until the launcher has recorded it and lets it go; if the launcher dies
+//! before, the child ends without having executed anything. A pipe that exec closes returns errors
+//! before exec.
 
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -15,18 +15,18 @@ use rustix::process::Rlimit;
 use crate::wire::{Ids, Stream};
 
 /// Capabilities that a service of the Supervisor's own user keeps, by their bit numbers: they give
-/// no rights of another user. CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_SYS_NICE.
+/// no rights over other users. CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_SYS_NICE.
 const HARMLESS_CAPABILITIES: u64 = 1 << 10 | 1 << 14 | 1 << 23;
-/// Largest number of a capability that is looked for; the kernel has about forty.
+/// Largest capability number that is checked; the kernel has about forty.
 const LAST_CAPABILITY: libc::c_ulong = 63;
-/// Largest signal number of Linux on the machines we know.
+/// Largest signal number of Linux on supported machines.
 const LAST_SIGNAL: i32 = 64;
-/// Signals that do nothing to a Supervisor (reference: services §1.4): those of a terminal go to
-/// the launcher too, which then ends everything in order.
+/// Signals that a Supervisor ignores (reference: services §1.4): those of a terminal reach the
+/// launcher too, which then shuts everything down cleanly.
 const IGNORED_BY_SUPERVISOR: [i32; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGALRM, libc::SIGUSR1, libc::SIGUSR2];
 
-/// Program, arguments and environment in the form exec wants, made before the fork.
+/// Program, arguments and environment in the form for exec, built before the fork.
 pub(crate) struct Program {
     path: CString,
     argv: Vec<CString>,
@@ -34,7 +34,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `argv` includes the program's own name. Fails when something holds a zero byte.
+    /// `argv` includes the program's own name. Fails when something contains a zero byte.
     pub(crate) fn new<'a>(
         path: &OsStr,
         argv: impl Iterator<Item = &'a OsStr>,
@@ -53,42 +53,42 @@ impl Program {
     }
 }
 
-/// What the process gets besides its program.
+/// Attributes of the process besides its program.
 pub(crate) enum Role<'a> {
-    /// A service or hook: own session, no input, outputs into pipes, no capabilities of ours.
+    /// A service or hook: its own session, no input, outputs to pipes, none of our capabilities.
     Child { user: Option<&'a Ids> },
-    /// The Supervisor: the launcher's own input, outputs and group, and one more descriptor. The
-    /// outputs named in `piped` it gets as pipes instead.
+    /// The Supervisor: the launcher's input, outputs and group, and one additional descriptor.
+    /// Outputs listed in `piped` become pipes instead.
     Supervisor { socket: RawFd, piped: &'a [Stream] },
 }
 
-/// A forked process that has not been told to go.
+/// A forked process that waits before exec.
 pub(crate) struct Forked {
     pub(crate) pid: u32,
-    /// The pipes it prints into.
+    /// The pipes of its outputs.
     pub(crate) outputs: Vec<(Stream, OwnedFd)>,
-    /// Where its failure comes from; at its end without a word the program runs.
+    /// Reports a failure; if it closes without one, the program runs.
     status: OwnedFd,
     go: OwnedFd,
 }
 
 impl Forked {
-    /// Lets it execute; gives the status pipe, see [`outcome`].
+    /// Lets it execute; returns the status pipe, see [`outcome`].
     pub(crate) fn go(self) -> OwnedFd {
-        // it can only fail when the child is dead, which is seen elsewhere
+        // it fails only when the child is dead, which is detected elsewhere
         let _ = rustix::io::write(&self.go, b"!");
         self.status
     }
 }
 
-/// What failed between fork and exec.
+/// A failure between fork and exec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) step: Step,
     pub(crate) errno: i32,
 }
 
-/// The steps of a child that can fail.
+/// Steps of a child that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Step {
@@ -122,7 +122,7 @@ impl Failure {
     }
 }
 
-/// Looks at the status pipe: `None` as long as nothing is known, then whether exec failed.
+/// Checks the status pipe: `None` while unknown, then whether exec failed.
 pub(crate) fn outcome(status: &OwnedFd) -> Option<Result<(), Failure>> {
     let mut bytes = [0; Failure::BYTES];
     match rustix::io::read(status, &mut bytes) {
@@ -132,7 +132,7 @@ pub(crate) fn outcome(status: &OwnedFd) -> Option<Result<(), Failure>> {
     }
 }
 
-/// Raw pieces for the child: nothing in here allocates or frees.
+/// Raw values for the child: using them neither allocates nor frees.
 struct Plan {
     path: *const libc::c_char,
     argv: *const *const libc::c_char,
@@ -140,21 +140,21 @@ struct Plan {
     go: RawFd,
     go_writer: RawFd,
     status: RawFd,
-    /// null device and pipes; without one the launcher's own is kept
+    /// null device and pipes; `None` keeps the launcher's own
     stdio: [Option<RawFd>; 3],
-    /// in a session of its own
+    /// starts its own session
     leads_session: bool,
     /// the connection of a Supervisor
     keep: Option<RawFd>,
     user: Option<(u32, u32)>,
-    /// what the process keeps of our capabilities; `None` keeps them all
+    /// capabilities that the process keeps; `None` keeps them all
     capabilities: Option<u64>,
-    /// `None` keeps the groups there are
+    /// `None` keeps the current groups
     groups: Option<(usize, *const libc::gid_t)>,
     open_files: libc::rlimit,
 }
 
-/// Forks. `open_files` is the limit that the launcher itself was started with.
+/// Forks. `open_files` is the launcher's original limit.
 pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> io::Result<Forked> {
     let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
         let end = std::iter::once(std::ptr::null());
@@ -211,8 +211,8 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
             rlim_max: limit(open_files.maximum),
         },
     };
-    // SAFETY: another thread may hold a lock at this moment, which nobody would ever give back in
-    // the child, so `run_child` makes only async-signal-safe calls on memory prepared above, all of
+    // SAFETY: another thread may hold a lock at this moment, which would never be released in the
+    // child, so `run_child` makes only async-signal-safe calls on memory prepared above, all of
     // which (argv, envp, program, ids) outlives this call, and never returns.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -225,19 +225,20 @@ pub(crate) fn fork(program: &Program, role: &Role<'_>, open_files: &Rlimit) -> i
     Ok(Forked { pid: pid.cast_unsigned(), outputs, status: status_reader, go: go_writer })
 }
 
-/// Becomes the program.
+/// Executes the program.
 ///
 /// # Safety
-/// Only in the child of a fork, with a plan whose pointers are valid and whose lists end with null.
+/// Only in the child of a fork, with a plan whose pointers are valid and whose lists are
+/// null-terminated.
 unsafe fn run_child(plan: &Plan) -> ! {
     // SAFETY: all calls are async-signal-safe (signal-safety(7)) or bare system calls, on
     // descriptors and memory that the plan keeps valid.
     unsafe {
-        // without our own copy of its writer the pipe ends when the launcher dies
+        // without our own copy of its writer, the pipe ends when the launcher dies
         libc::close(plan.go_writer);
         if plan.leads_session {
-            // a session of its own, and with it a process group: the terminal that we may have been
-            // started from is none of its business
+            // its own session, and thus its own process group: it must not access the terminal that
+            // the launcher may have been started from
             libc::setsid();
         }
         let mut word = 0_u8;
@@ -264,7 +265,7 @@ unsafe fn run_child(plan: &Plan) -> ! {
     }
 }
 
-/// Everything between the word and exec; the failed step's errno stays in `errno`.
+/// The steps before exec; the failed step's errno stays in `errno`.
 ///
 /// # Safety
 /// As [`run_child`].
@@ -278,8 +279,9 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
                 return Err(Step::Prepare);
             }
         }
-        // nothing but the first three goes along; errors mean a kernel without the call (before
-        // 5.11), where what we opened is marked one by one and what we inherited at start-up
+        // only the first three descriptors are inherited; on error the kernel lacks the call
+        // (before 5.11): there, our descriptors are marked one by one, and inherited ones at
+        // start-up
         libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         if let Some(keep) = plan.keep
             && libc::fcntl(keep, libc::F_SETFD, 0) < 0
@@ -287,8 +289,8 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
             return Err(Step::Prepare);
         }
         libc::setrlimit(libc::RLIMIT_NOFILE, &raw const plan.open_files);
-        // signals that were ignored would stay so over exec; the bare call, because the library's
-        // refuses the two it keeps for itself, and all zero is the default action everywhere
+        // ignored signals would stay ignored over exec; the bare call, because the library's
+        // refuses the two that it reserves, and all zero is the default action everywhere
         let default = [0_u64; 4];
         for signal in 1..=LAST_SIGNAL {
             let nothing = std::ptr::null_mut::<libc::c_void>();
@@ -330,9 +332,9 @@ unsafe fn prepare(plan: &Plan) -> Result<(), Step> {
     Ok(())
 }
 
-/// What a process may keep of our capabilities. Root keeps what root has: it is root by its user
-/// id. Another user gets nothing of ours. Without a change of user only what gives no rights of
-/// another one.
+/// The capabilities that a process keeps. Root keeps root's: it is root by its user id. Another
+/// user keeps none of ours. Without a change of user, only those that give no rights over other
+/// users.
 fn kept_capabilities(user: Option<&Ids>) -> Option<u64> {
     let uid = user.map_or_else(|| rustix::process::geteuid().as_raw(), |ids| ids.uid);
     match (uid, user) {
@@ -342,10 +344,11 @@ fn kept_capabilities(user: Option<&Ids>) -> Option<u64> {
     }
 }
 
-/// Takes every capability but these out of the ambient, inheritable, permitted and effective sets.
+/// Removes every capability except these from the ambient, inheritable, permitted and effective
+/// sets.
 ///
-/// The bounding set stays, and so do the programs that gain rights by their mode or file
-/// capabilities (`sudo`, `ping`), which services use.
+/// The bounding set stays, so that programs that gain rights by their mode or file capabilities
+/// (`sudo`, `ping`) still work for services.
 ///
 /// # Safety
 /// As [`run_child`].
@@ -366,12 +369,13 @@ unsafe fn keep_capabilities(kept: u64) -> bool {
     const VERSION: u32 = 0x2008_0522;
     let none = Sets { effective: 0, permitted: 0, inheritable: 0 };
     let (mut header, mut sets) = (Header { version: VERSION, pid: 0 }, [none; 2]);
-    // SAFETY: bare system calls on local memory of the layout that the kernel wants.
+    // SAFETY: bare system calls on local memory with the layout of the kernel.
     unsafe {
         let zero: libc::c_ulong = 0;
         for capability in 0..=LAST_CAPABILITY {
             if kept & (1 << capability) == 0 {
-                // one that does not exist, or that a kernel before 4.3 cannot know, is not ambient
+                // a capability that does not exist, or is unknown to a kernel before 4.3, is not
+                // ambient
                 libc::prctl(
                     libc::PR_CAP_AMBIENT,
                     libc::PR_CAP_AMBIENT_LOWER,
@@ -385,7 +389,7 @@ unsafe fn keep_capabilities(kept: u64) -> bool {
             return false;
         }
         for (set, kept) in sets.iter_mut().zip([kept, kept >> 32]) {
-            // the lower half of what is kept: cut on purpose
+            // the lower half of the kept ones, intentionally truncated
             let kept = kept as u32;
             set.effective &= kept;
             set.permitted &= kept;

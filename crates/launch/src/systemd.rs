@@ -1,6 +1,6 @@
-//! What systemd is told (`sd_notify(3)`). The launcher sends everything, because the unit lets
-//! systemd take messages from its main process only: that the launcher lives and has no Supervisor,
-//! and what the Supervisor wants told.
+//! Messages to systemd (`sd_notify(3)`). The launcher sends all of them, because the unit lets
+//! systemd accept messages only from its main process: that the launcher is alive and has no
+//! Supervisor, and the Supervisor's own notices.
 
 use std::env;
 use std::io;
@@ -9,17 +9,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-/// The socket of systemd, when that started us.
+/// The socket of systemd, if systemd started us.
 pub(crate) struct Systemd {
     socket: UnixDatagram,
     address: SocketAddr,
-    /// With a watchdog: how often it is told that we live, and when next.
+    /// With a watchdog: the interval of keep-alive messages, and the next one.
     beat: Option<(Duration, Instant)>,
 }
 
 impl Systemd {
-    /// From `NOTIFY_SOCKET` and `WATCHDOG_USEC`. `None` without the former, or when it names
-    /// nothing that can be sent to: that is no reason not to run services.
+    /// From `NOTIFY_SOCKET` and `WATCHDOG_USEC`. `None` without the former, or when its address is
+    /// unusable: services must run anyway.
     pub(crate) fn from_env(now: Instant) -> Option<Systemd> {
         let name = env::var_os("NOTIFY_SOCKET")?;
         let name = name.as_bytes();
@@ -33,47 +33,47 @@ impl Systemd {
             Ok(socket)
         };
         let watchdog = env::var("WATCHDOG_USEC").ok().and_then(|number| number.parse().ok());
-        // half of what it demands, as systemd advises
+        // half of the watchdog interval, as systemd recommends
         let beat = watchdog
             .filter(|microseconds| *microseconds > 0)
             .map(|microseconds| (Duration::from_micros(microseconds) / 2, now));
         Some(Systemd { socket: socket().ok()?, address: address.ok()?, beat })
     }
 
-    /// When [`Self::on_time`] has something to tell.
+    /// Time when [`Self::on_time`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.beat.map(|(_, next)| next)
     }
 
-    /// Tells the watchdog, when that is due, that the launcher lives.
+    /// Sends a keep-alive message to the watchdog when it is due.
     pub(crate) fn on_time(&mut self, now: Instant) {
         if let Some((period, next)) = &mut self.beat
             && now >= *next
         {
             *next = now + *period;
-            self.tell("WATCHDOG=1");
+            self.notify("WATCHDOG=1");
         }
     }
 
     /// One line for `systemctl status`.
     pub(crate) fn status(&self, line: &str) {
-        // one line is one statement, whatever is in it
+        // one line is one assignment, whatever its content
         let line = line.replace(['\n', '\0'], " ");
-        self.tell(&format!("STATUS={line}"));
+        self.notify(&format!("STATUS={line}"));
     }
 
     /// The Supervisor has started everything.
     pub(crate) fn ready(&self) {
-        self.tell("READY=1");
+        self.notify("READY=1");
     }
 
     /// The Supervisor is stopping everything.
     pub(crate) fn stopping(&self) {
-        self.tell("STOPPING=1");
+        self.notify("STOPPING=1");
     }
 
-    fn tell(&self, text: &str) {
-        // a systemd that does not listen is no reason to stop
+    fn notify(&self, text: &str) {
+        // a failure of systemd must not stop the launcher
         let _ = self.socket.send_to_addr(text.as_bytes(), &self.address);
     }
 }

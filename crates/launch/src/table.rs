@@ -1,17 +1,15 @@
-//! The process table on disk: what a next launcher needs to find the processes of one that was
-//! killed.
+//! The process table on disk: it lets the next launcher find the processes of a killed one.
 //!
-//! Two files below `<root>/hab/launcher`: `processes` for services, `hooks` for hooks (apart,
-//! because hooks come and go all the time). Each is written whole to a temporary file and renamed,
-//! before the process it names executes anything. No fsync: the table only matters while the
-//! kernel that runs the processes runs, and that kernel sees a renamed file at once. After a power
-//! loss no process is left and the boot id in the file is another one, so its content is ignored
-//! however much of it reached the disk.
+//! Two files below `<root>/hab/launcher`: `processes` for services, `hooks` for hooks (separate,
+//! because hooks start and end all the time). Each is written completely to a temporary file and
+//! renamed, before the process in it executes anything. No fsync: the table matters only while the
+//! kernel that runs the processes runs, and that kernel sees a renamed file immediately. After a
+//! power failure no process is left and the boot id in the file is a different one, so its content
+//! is ignored, complete or not.
 //!
-//! An entry stays until nothing of its process group can run. When the first process is gone, the
-//! group is known by its number alone. That number means no other group as long as process ids
-//! have not begun anew since: so the table says how many processes the kernel had started when it
-//! was written.
+//! An entry stays until no process of its group can run. When the first process is gone, only the
+//! number identifies the group. It is unique as long as process ids have not been reused since: so
+//! the table contains the number of processes that the kernel had started when it was written.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,11 +19,11 @@ use roost_files::{Durability, replace};
 use crate::wire::{MAX_ENTRIES, MAX_NAME_BYTES, Process, Shutdown};
 
 const FIRST_LINE: &str = "roost-processes 3";
-/// Has no number of processes started.
+/// Without the number of started processes.
 const FIRST_LINE_OF_2: &str = "roost-processes 2";
-/// Its entries end without [`Shutdown`].
+/// Entries without [`Shutdown`].
 const FIRST_LINE_OF_1: &str = "roost-processes 1";
-/// Everybody may read it, as everybody may read the list of processes.
+/// World-readable, like the list of processes.
 const MODE: u32 = 0o644;
 /// Largest file that is read: every entry at its longest.
 const MAX_FILE_BYTES: u64 = (MAX_ENTRIES * (MAX_NAME_BYTES + 130) + 256) as u64;
@@ -36,20 +34,20 @@ pub(crate) struct Table {
     path: PathBuf,
 }
 
-/// What a table of this boot holds.
+/// Content of a table of this boot.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) entries: Vec<Process>,
-    /// Processes that the kernel had started when it was written, if that is known.
+    /// Number of processes that the kernel had started when it was written, if known.
     pub(crate) forks: Option<u64>,
 }
 
-/// What was found at the start.
+/// Result of reading a table at start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Loaded {
-    /// Entries of this boot; also when there is no file.
+    /// Entries of this boot; empty without a file.
     Entries(Content),
-    /// The file made no sense and was put aside; a line for the operator.
+    /// The file was invalid and was set aside; a line for the operator.
     Corrupt(String),
 }
 
@@ -62,13 +60,12 @@ impl Table {
         &self.path
     }
 
-    /// Replaces the content by what [`format`] made.
+    /// Replaces the content by the result of [`format`].
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         replace(&self.path, text.as_bytes(), MODE, Durability::Cache)
     }
 
-    /// Reads what an earlier launcher left. A file that cannot be understood is renamed to
-    /// `NAME.corrupt`.
+    /// Reads the table of an earlier launcher. Renames an invalid file to `NAME.corrupt`.
     pub(crate) fn load(&self, boot_id: &str) -> Loaded {
         let problem = match roost_files::read_text(&self.path, MAX_FILE_BYTES) {
             Ok(None) => return Loaded::Entries(Content::default()),
@@ -157,7 +154,7 @@ fn parse_entry_of_1(line: &str) -> Option<Process> {
     Some(Process { id, pid, start_ticks, started_unix_ms, name, shutdown: Shutdown::default() })
 }
 
-/// Names are one line, so that they fit into the table and into lines of output.
+/// Names are single lines, so that they fit into the table and into log lines.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
 }
@@ -221,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_is_kept_aside_and_named() {
+    fn an_invalid_file_is_set_aside_and_reported() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = dir.path().join("processes");
         let table = Table::new(path.clone());

@@ -1,20 +1,21 @@
 //! The messages between the launcher and the Supervisor.
 //!
 //! The Supervisor sends [`Request`]s, the launcher sends [`LauncherEvent`]s, over a stream socket
-//! that the launcher hands to each Supervisor it starts. They are Protocol Buffers; how they are
-//! framed is in [`crate::codec`].
+//! that the launcher passes to each Supervisor it starts. They are Protocol Buffers messages;
+//! [`crate::codec`] frames them.
 //!
 //! Order of a conversation: the Supervisor sends [`Request::Hello`] first; the launcher answers
-//! with [`LauncherEvent::Welcome`], which holds everything that lives; after that both speak freely.
+//! with [`LauncherEvent::Welcome`], which lists all live processes; after that both send at any
+//! time.
 //!
 //! # Versions
-//! The launcher stays when the program is upgraded, so an old launcher meets a new Supervisor.
-//! New messages and new fields keep [`PROTOCOL_VERSION`]: both sides skip what they do not know.
+//! The launcher keeps running when the program is upgraded, so an old launcher meets a new
+//! Supervisor. New messages and new fields keep [`PROTOCOL_VERSION`]: both sides skip unknown ones.
 //! A change of meaning raises it. The launcher announces its version in the environment of the
 //! Supervisor ([`crate::client::PROTOCOL_VAR`]), before any byte is sent. A Supervisor that does
-//! not speak that version says so and ends; a launcher that meets a Supervisor of another version
-//! reports it and kills it. In both cases the services keep running and the launcher starts the
-//! Supervisor again, with the usual delay, until one of the two programs has been replaced.
+//! not support that version reports it and ends; a launcher that meets a Supervisor of another
+//! version reports it and kills it. In both cases the services keep running and the launcher
+//! restarts the Supervisor, with the usual delay, until one of the two programs has been replaced.
 
 mod event;
 mod request;
@@ -29,10 +30,10 @@ pub use self::{
     },
 };
 
-/// The version both sides of this crate speak.
+/// The protocol version of this crate.
 pub const PROTOCOL_VERSION: u32 = 2;
 
-/// Largest message (all after the length prefix). Room for a full environment; the kernel itself
+/// Largest message (after the length prefix). It allows a full environment; the kernel itself
 /// refuses more than a few of these at exec.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
@@ -45,7 +46,7 @@ pub const MAX_STATE_BYTES: usize = 4096;
 /// Most processes (and, apart from them, most remembered names) the launcher keeps.
 pub const MAX_ENTRIES: usize = 10_000;
 
-/// Most bytes of stderr that come with the end of a service.
+/// Most bytes of stderr sent with the end of a service.
 pub const MAX_LAST_WORDS_BYTES: usize = 1024;
 
 /// Most bytes in one [`Output`].

@@ -68,7 +68,7 @@ fn encode(messages: &[impl Message]) -> Vec<u8> {
     bytes
 }
 
-/// Pushes the bytes in pieces of `size` and takes everything that comes out.
+/// Pushes the bytes in pieces of `size` and takes all messages.
 fn decode<M: Message>(bytes: &[u8], size: usize) -> Result<Vec<M>, DecodeError> {
     let mut decoder = Decoder::new();
     let mut messages = Vec::new();
@@ -87,7 +87,7 @@ fn frame(body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn messages_come_back_as_they_were_in_pieces_of_any_size() {
+fn messages_round_trip_in_pieces_of_any_size() {
     for size in 1..200 {
         assert_eq!(decode(&encode(&requests()), size), Ok(requests()));
         assert_eq!(decode(&encode(&events()), size), Ok(events()));
@@ -175,7 +175,7 @@ fn a_welcome_may_be_larger_than_a_message() {
 }
 
 #[test]
-fn a_part_of_a_welcome_fits_whatever_is_in_it() {
+fn a_part_of_a_welcome_always_fits() {
     let name = "x".repeat(crate::wire::MAX_NAME_BYTES);
     let shutdown = Shutdown { signal: i32::MIN, timeout_ms: u64::MAX };
     let (id, pid, start_ticks, started_unix_ms) = (u64::MAX, u32::MAX, u64::MAX, u64::MAX);

@@ -1,11 +1,11 @@
-//! The orderly end: first the Supervisor stops what it knows, then the launcher what is left
+//! The clean shutdown: first the Supervisor stops its services, then the launcher stops the rest
 //! (reference: services §1.6).
 //!
-//! The Supervisor owns the stop signals, timeouts and hooks of services, so it gets no limit here,
-//! and if it ends before they are stopped, one more is started to do that. Should it hang,
-//! `watchdog` sees that after a minute; TERM
-//! (or INT) sent to the launcher for the third time kills it and leaves the services to the
-//! launcher, which does not wait long for them then. The second one does nothing.
+//! The Supervisor owns the stop signals, timeouts and hooks of services, so it has no time limit
+//! here, and if it ends before they are stopped, another one is started for that. If it hangs,
+//! `watchdog` detects that after a minute; the third TERM (or INT) to the launcher kills it and
+//! leaves the services to the launcher, which then waits only briefly for them. The second one has
+//! no effect.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use crate::child::{State, Stop};
 use crate::group;
 use crate::wire::{Kind, LauncherEvent, Scope};
 
-/// A service that the launcher stops by itself gets no longer than that between its signal and
-/// KILL, whatever it asked for.
+/// Longest time between signal and KILL of a service that the launcher itself stops, whatever its
+/// own timeout.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(u32::MAX as u64);
-/// The same for somebody who has lost patience.
+/// The same after a repeated signal to the launcher.
 const FORCED_TIMEOUT: Duration = Duration::from_secs(8);
 /// After KILL, a process that the kernel does not let die is waited for so long.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,8 +60,9 @@ impl Launcher {
         }
     }
 
-    /// Everything is to end and there is no Supervisor. One more is started, which knows how each
-    /// service is stopped, unless nothing runs, that was tried, or somebody has lost patience.
+    /// Everything is to end and there is no Supervisor. Another one is started, which knows how to
+    /// stop each service, unless no service runs, that was tried before, or the operator repeated
+    /// the signal.
     pub(super) fn leave_without_supervisor(&mut self) {
         let runs = self
             .children
@@ -96,7 +97,7 @@ impl Launcher {
         self.start_at = None;
         self.phase = Phase::Stopping { code, farewell };
         self.kill_hooks();
-        // of these nothing runs, and nothing will
+        // these do not run, and will not
         self.children.retain(|child| !matches!(child.state, State::Seeking { .. }));
         for child in &mut self.children {
             match child.kind {
@@ -109,7 +110,7 @@ impl Launcher {
         }
     }
 
-    /// Asked once more while services are being stopped: they get no more than the short time.
+    /// Another signal arrived while services are being stopped: they get only the short time.
     fn hurry(&mut self) {
         let latest = Instant::now() + FORCED_TIMEOUT;
         for child in &mut self.children {
@@ -117,7 +118,7 @@ impl Launcher {
         }
     }
 
-    /// Kills what did not stop in time, and ends when nothing is left.
+    /// Kills services that missed the deadline, and ends when none is left.
     pub(super) fn check_stopping(&mut self, now: Instant) {
         let Phase::Stopping { code, farewell } = &self.phase else { return };
         let mut waits = false;
@@ -125,7 +126,7 @@ impl Launcher {
             if child.kill_at.is_some_and(|at| now >= at) {
                 let was_killed = child.stop == Stop::Killed;
                 child.kill_at = (!was_killed).then(|| now + KILL_TIMEOUT);
-                // gone already is as good
+                // it may already be gone
                 let _ = child.signal(libc::SIGKILL, Scope::Group);
                 child.stop = Stop::Killed;
             }

@@ -1,4 +1,4 @@
-//! What the launcher sends.
+//! Events of the launcher.
 
 use prost::{Enumeration, Message, Oneof};
 use rustix::process::WaitStatus;
@@ -7,11 +7,11 @@ use super::{MAX_ENTRIES, Remembered, Shutdown};
 #[cfg(doc)]
 use super::{MAX_LAST_WORDS_BYTES, MAX_OUTPUT_BYTES, PROTOCOL_VERSION, Request, Spawn};
 
-/// Most entries of each sort in one part of a [`Welcome`]: at their longest they fit into a
+/// Most entries of each kind in one part of a [`Welcome`]: even the longest ones fit into a
 /// message.
 const PART_ENTRIES: usize = 100;
 
-/// What the launcher reports to the Supervisor.
+/// Events from the launcher to the Supervisor.
 #[derive(Clone, PartialEq, Eq, Oneof)]
 pub enum LauncherEvent {
     /// Answer to [`Request::Hello`].
@@ -20,44 +20,44 @@ pub enum LauncherEvent {
     /// The program runs: exec succeeded.
     #[prost(message, tag = "2")]
     Spawned(Spawned),
-    /// Nothing was started. Also for a service that [`Welcome::running`] lists, when its start was
-    /// under way. Nothing else is reported of this id.
+    /// Nothing was started. Also sent for a service in [`Welcome::running`] whose start was in
+    /// progress. No other event follows for this id.
     #[prost(message, tag = "3")]
     SpawnFailed(SpawnFailed),
-    /// Something about a process the operator should read once, e.g. another interpreter was taken.
+    /// A notice about a process for the operator, e.g. that another interpreter is used.
     #[prost(message, tag = "4")]
     Notice(Notice),
-    /// A piece of a hook's output, cut anywhere. May still come after
-    /// [`LauncherEvent::HookEnded`] when something in the background kept the pipe; print it or
-    /// ignore it.
+    /// A piece of a hook's output, split anywhere. May still follow [`LauncherEvent::HookEnded`]
+    /// when a background process kept the pipe; print it or ignore it.
     #[prost(message, tag = "5")]
     Output(Output),
-    /// A hook ended and all its output has been sent: both pipes are closed, or a short grace went
-    /// by in which something in the background still held them.
+    /// A hook ended and all its output has been sent: both pipes are closed, or a background
+    /// process still held them after a short grace period.
     #[prost(message, tag = "6")]
     HookEnded(HookEnded),
-    /// The process of a service itself ended. All it wrote before is printed already.
+    /// The process of a service itself ended. All its earlier output is already printed.
     #[prost(message, tag = "7")]
     Exited(Exited),
-    /// Nothing of this process group can run any more: a stop is complete. After
-    /// [`LauncherEvent::Exited`], mostly at once. Services and survivors only. After KILL wait for
-    /// it a few seconds at most: a process that the kernel holds still counts, a zombie does not.
+    /// No process of this group can run any more: a stop is complete. Follows
+    /// [`LauncherEvent::Exited`], usually immediately. Only for services and survivors. After KILL
+    /// wait for it a few seconds at most: a process stuck in the kernel still counts, a zombie does
+    /// not.
     #[prost(uint64, tag = "8")]
     GroupGone(u64),
-    /// KILL was sent to a service, and there are processes in its group that the launcher may not
-    /// signal: [`LauncherEvent::GroupGone`] comes when something else ends them.
+    /// KILL was sent to a service, and its group contains processes that the launcher may not
+    /// signal: [`LauncherEvent::GroupGone`] follows when they end otherwise.
     #[prost(message, tag = "9")]
     OutOfReach(OutOfReach),
-    /// Stop everything and end (exit code 0), because of this signal. The launcher waits without
+    /// Stop everything and exit with code 0, because of this signal. The launcher waits without a
     /// limit.
     #[prost(int32, tag = "10")]
     Shutdown(i32),
-    /// End with exit code 0, leaving the services alone: a new Supervisor is started at once.
+    /// Exit with code 0, leaving the services alone: a new Supervisor starts immediately.
     #[prost(message, tag = "11")]
     Restart(()),
 }
 
-/// All that a new Supervisor takes over. Sent in parts, as it may be larger than a message.
+/// The state for a new Supervisor. Sent in parts, as it may be larger than a message.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Welcome {
     /// [`PROTOCOL_VERSION`] of the launcher.
@@ -66,24 +66,23 @@ pub struct Welcome {
     /// Process id of the launcher, which is also the content of LOCK.
     #[prost(uint32, tag = "2")]
     pub launcher_pid: u32,
-    /// Smallest id that was never used. Ids go on over restarts of the Supervisor.
+    /// Smallest id that was never used. Ids continue over restarts of the Supervisor.
     #[prost(uint64, tag = "3")]
     pub next_id: u64,
-    /// Services that live (or whose start is under way), children of this launcher.
+    /// Live services (or starting ones), children of this launcher.
     #[prost(message, repeated, tag = "4")]
     pub running: Vec<Process>,
-    /// The last end of each service that does not run now and was neither started again nor
-    /// forgotten: also ends that were reported to an earlier Supervisor, which may not have seen
-    /// them, and services of an earlier launcher that was killed and that nothing is left of.
+    /// The last end of each service that does not run now and was neither restarted nor forgotten:
+    /// includes ends that were reported to an earlier Supervisor, which may not have processed
+    /// them, and services of a killed launcher of which nothing is left.
     #[prost(message, repeated, tag = "5")]
     pub ended: Vec<Ended>,
-    /// Processes of an earlier launcher that still live, and groups that outlive their first
-    /// process, whose end is among `ended`. The one thing to do is to stop them. The former are
-    /// no children any more: they end without a [`Status`]. Of the latter only
-    /// [`LauncherEvent::GroupGone`] follows.
+    /// Live processes of an earlier launcher, and groups that outlive their first process, whose
+    /// end is among `ended`. They can only be stopped. The former are no longer children: they end
+    /// without a [`Status`]. For the latter only [`LauncherEvent::GroupGone`] follows.
     #[prost(message, repeated, tag = "6")]
     pub survivors: Vec<Process>,
-    /// What [`Request::Remember`] kept, by service group.
+    /// State kept by [`Request::Remember`], by service group.
     #[prost(message, repeated, tag = "7")]
     pub remembered: Vec<Remembered>,
     /// Another part follows.
@@ -98,7 +97,7 @@ impl Welcome {
         self.remembered.iter().find(|entry| entry.name == name).map(|entry| entry.bytes.as_slice())
     }
 
-    /// Parts of it, each small enough for a message.
+    /// Splits it into parts that fit into messages.
     pub(crate) fn into_parts(mut self) -> impl Iterator<Item = Self> {
         let mut is_over = false;
         std::iter::from_fn(move || {
@@ -117,8 +116,8 @@ impl Welcome {
         })
     }
 
-    /// Adds the next part; true when it was the last one. What is beyond [`MAX_ENTRIES`] of a sort
-    /// is left out: no launcher holds that many.
+    /// Adds the next part; true when it was the last one. Leaves out entries beyond [`MAX_ENTRIES`]
+    /// of a kind: no launcher has that many.
     pub fn add_part(&mut self, part: Self) -> bool {
         let Self { version, launcher_pid, next_id, running, ended, survivors, remembered, goes_on } =
             part;
@@ -131,7 +130,7 @@ impl Welcome {
     }
 }
 
-/// Takes out the first entries.
+/// Takes the first entries.
 fn first<T>(all: &mut Vec<T>) -> Vec<T> {
     let rest = all.split_off(all.len().min(PART_ENTRIES));
     std::mem::replace(all, rest)
@@ -142,10 +141,10 @@ fn add<T>(all: &mut Vec<T>, part: Vec<T>) {
     all.extend(part.into_iter().take(room));
 }
 
-/// A process that was started for a service, as good as can be told apart from any other.
+/// The process of a service, with everything that identifies it.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Process {
-    /// Id of its [`Spawn`], by which it is signalled.
+    /// Id of its [`Spawn`], used to signal it.
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// Service group.
@@ -160,7 +159,7 @@ pub struct Process {
     /// Wall clock at the start, milliseconds since 1970.
     #[prost(uint64, tag = "5")]
     pub started_unix_ms: u64,
-    /// As its [`Spawn`] had it.
+    /// As in its [`Spawn`].
     #[prost(message, required, tag = "6")]
     pub shutdown: Shutdown,
 }
@@ -174,22 +173,22 @@ pub struct Ended {
     /// Service group.
     #[prost(string, tag = "2")]
     pub name: String,
-    /// The process id it had, free for others from now on.
+    /// Its former process id, now free for others.
     #[prost(uint32, tag = "3")]
     pub pid: u32,
     /// Wall clock, milliseconds since 1970.
     #[prost(uint64, tag = "4")]
     pub at_unix_ms: u64,
-    /// The last lines that it printed to stderr, at most [`MAX_LAST_WORDS_BYTES`]: often they give
-    /// the reason.
+    /// The last lines of its stderr, at most [`MAX_LAST_WORDS_BYTES`]: they often contain the
+    /// reason.
     #[prost(string, tag = "5")]
     pub last_words: String,
-    /// How.
+    /// Exit code or signal.
     #[prost(oneof = "Status", tags = "14, 15")]
     pub status: Option<Status>,
 }
 
-/// A process that runs.
+/// A running process.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Spawned {
     /// Id of the request.
@@ -203,7 +202,7 @@ pub struct Spawned {
     pub started_unix_ms: u64,
 }
 
-/// Why there is no process.
+/// Why a process could not be started.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct SpawnFailed {
     /// Id of the request.
@@ -212,7 +211,7 @@ pub struct SpawnFailed {
     /// The system's error number.
     #[prost(int32, tag = "2")]
     pub errno: i32,
-    /// What failed, with file and reason, for the operator.
+    /// The failed operation, with file and reason, for the operator.
     #[prost(string, tag = "3")]
     pub message: String,
 }
@@ -220,7 +219,7 @@ pub struct SpawnFailed {
 /// A line for the operator.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Notice {
-    /// Id of the process it is about.
+    /// Id of the process.
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// The line.
@@ -228,13 +227,13 @@ pub struct Notice {
     pub text: String,
 }
 
-/// What a hook printed.
+/// Output of a hook.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Output {
     /// Id of the hook.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// Which of the two ([`Stream`]).
+    /// The output ([`Stream`]).
     #[prost(enumeration = "Stream", tag = "2")]
     pub stream: i32,
     /// At most [`MAX_OUTPUT_BYTES`].
@@ -248,18 +247,19 @@ pub struct HookEnded {
     /// Its id.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// How its own process ended.
+    /// Exit status of its own process.
     #[prost(oneof = "Status", tags = "14, 15")]
     pub status: Option<Status>,
 }
 
-/// The end of a service's process, with what is left of its group.
+/// The end of a service's process, and the state of its group.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Exited {
-    /// The process.
+    /// The end of the process.
     #[prost(message, required, tag = "1")]
     pub end: Ended,
-    /// Others of its process group can still run: [`LauncherEvent::GroupGone`] comes when none can.
+    /// Others of its process group can still run: [`LauncherEvent::GroupGone`] follows when none
+    /// can.
     #[prost(bool, tag = "2")]
     pub group_alive: bool,
 }
@@ -270,7 +270,7 @@ pub struct OutOfReach {
     /// Id of the service's process.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// Which, for the operator: `PID 7 (name, user 0)`, several separated by commas.
+    /// The processes, for the operator: `PID 7 (name, user 0)`, separated by commas.
     #[prost(string, tag = "2")]
     pub processes: String,
 }
@@ -285,8 +285,8 @@ pub enum Stream {
     Stderr = 2,
 }
 
-/// How a process ended. Where a message has none, the process was the child of an earlier launcher
-/// and nothing can know.
+/// How a process ended. A message without a status is about a child of an earlier launcher, whose
+/// status is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Oneof)]
 pub enum Status {
     /// It exited with this code.
@@ -298,7 +298,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// From what `wait` gave; `None` for a process that was only stopped.
+    /// Converts the result of `wait`; `None` for a process that was only stopped.
     pub(crate) fn of(status: WaitStatus) -> Option<Self> {
         let signal = || status.terminating_signal().map(Self::Signal);
         status.exit_status().map(Self::Code).or_else(signal)

@@ -1,4 +1,4 @@
-//! The lock, and orderly and disorderly ends.
+//! The lock, and clean and unclean shutdowns.
 
 use std::fs;
 
@@ -15,10 +15,10 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("term_ends_everything_in_order", term_ends_everything_in_order),
     ("sup_term_finds_the_launcher_by_its_lock", sup_term_finds_the_launcher_by_its_lock),
-    ("what_ignores_term_is_killed", what_ignores_term_is_killed),
+    ("a_service_that_ignores_term_is_killed", a_service_that_ignores_term_is_killed),
     (
-        "services_left_over_get_the_signal_and_the_time_that_they_want",
-        services_left_over_get_the_signal_and_the_time_that_they_want,
+        "remaining_services_get_their_own_signal_and_timeout",
+        remaining_services_get_their_own_signal_and_timeout,
     ),
     (
         "a_supervisor_that_ends_before_its_services_is_started_once_more",
@@ -90,14 +90,14 @@ fn sup_term_finds_the_launcher_by_its_lock() {
     assert!(lock::term(rig.root()).is_err());
 }
 
-fn services_left_over_get_the_signal_and_the_time_that_they_want() {
+fn remaining_services_get_their_own_signal_and_timeout() {
     let (mut rig, mut sup) = Rig::started();
     let script = |name: &str| {
         format!(
             "trap 'echo {name} got INT' INT; trap '' TERM; echo ready; while :; do sleep 0.1; done"
         )
     };
-    // one that is killed at once, one that would never be
+    // one that is killed immediately, one that never would be
     for (id, name, timeout_ms) in [(1, "a.default", 0), (2, "b.default", u64::MAX)] {
         let mut spawn = sup.shell(id, Kind::Service, name, &script(name));
         spawn.shutdown = Shutdown { signal: libc::SIGINT, timeout_ms };
@@ -110,13 +110,13 @@ fn services_left_over_get_the_signal_and_the_time_that_they_want() {
     rig.accept().end(1);
     rig.stdout.wait("a.default(SV): Shutdown OK: Killed\n");
     rig.stdout.wait("b.default(O): b.default got INT\n");
-    // the operator loses patience
+    // the operator repeats the signal
     rig.signal(libc::SIGTERM);
     assert_eq!(rig.wait().code(), Some(0));
     rig.stdout.wait("b.default(SV): Shutdown OK: Killed\n");
 }
 
-fn what_ignores_term_is_killed() {
+fn a_service_that_ignores_term_is_killed() {
     let (mut rig, mut sup) = Rig::started();
     sup.spawn(
         1,
@@ -148,7 +148,7 @@ fn a_supervisor_that_ends_before_its_services_is_started_once_more() {
     shutdown(&mut second);
     assert!(lives(pid), "it is left to the second Supervisor");
     second.kill();
-    // There is no third one.
+    // No third one starts.
     assert_eq!(rig.wait().code(), Some(0));
     let text = rig.stdout.wait("Hasta");
     let order = [
@@ -200,7 +200,7 @@ fn only_the_third_term_kills_a_supervisor_that_hangs() {
     rig.signal(libc::SIGTERM);
     shutdown(&mut sup);
     rig.signal(libc::SIGTERM);
-    // answered after the signal was taken: signals are read in each turn
+    // answered after the signal was handled: signals are read in each turn
     sup.sleeper(2, "b.default");
     assert!(lives(sup.pid));
     wait_for("the Supervisor's end", || {

@@ -1,4 +1,4 @@
-//! What processes print reaches its place, whatever the reader does.
+//! Output of processes arrives, whatever the reader does.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -26,10 +26,10 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("a_hook_without_output_ends_with_its_process", a_hook_without_output_ends_with_its_process),
     ("a_hook_that_prints_200_mb_takes_no_memory", a_hook_that_prints_200_mb_takes_no_memory),
-    ("a_reader_that_went_away_stops_nothing", a_reader_that_went_away_stops_nothing),
+    ("a_vanished_reader_blocks_nothing", a_vanished_reader_blocks_nothing),
     (
-        "a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed",
-        a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed,
+        "a_stalled_reader_blocks_nothing_and_gets_the_number_of_lost_lines",
+        a_stalled_reader_blocks_nothing_and_gets_the_number_of_lost_lines,
     ),
     ("a_slow_reader_misses_nothing", a_slow_reader_misses_nothing),
 ];
@@ -105,7 +105,7 @@ fn a_background_process_does_not_hold_up_the_end_of_output() {
     assert!(made.expect("mkfifo").success());
     sup.spawn(1, Kind::Hook, "a hook[post-run]", script);
     assert_eq!(sup.output(1), "before\n");
-    // what it prints later still comes: it must not die of it
+    // later output still arrives: the process must not die from writing it
     std::fs::write(&fifo, "go\n").expect("written");
     let late = sup.until(|event| match event {
         LauncherEvent::Output(Output { id: 1, bytes, .. }) => Some(bytes),
@@ -121,10 +121,10 @@ fn a_hook_without_output_ends_with_its_process() {
     assert!(made.expect("mkfifo").success());
     let script = "echo word; exec >&- 2>&-; read line < $ROOST_TEST_ROOT/fifo; exit 7";
     sup.spawn(1, Kind::Hook, "a hook[init]", script);
-    // opens once the hook reads, long after it gave up its output
+    // opens once the hook reads, long after it closed its output
     std::fs::write(&fifo, "go\n").expect("written");
     assert_eq!(sup.hook_ended(1), Some(Status::Code(7)));
-    // nothing more is reported of it before the end of another one
+    // no other event about it comes before the end of another one
     sup.spawn(2, Kind::Hook, "a hook[init]", "true");
     sup.until(|event| match event {
         LauncherEvent::HookEnded(HookEnded { id: 2, .. }) => Some(()),
@@ -152,7 +152,7 @@ fn a_hook_that_prints_200_mb_takes_no_memory() {
     assert!(peak_kb < 10_000, "{peak_kb} kB");
 }
 
-fn a_reader_that_went_away_stops_nothing() {
+fn a_vanished_reader_blocks_nothing() {
     let mut rig = Rig::new();
     let command = rig.command();
     rig.start_with(command);
@@ -171,7 +171,7 @@ fn a_reader_that_went_away_stops_nothing() {
     assert_eq!(rig.wait().code(), Some(0));
 }
 
-fn a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed() {
+fn a_stalled_reader_blocks_nothing_and_gets_the_number_of_lost_lines() {
     let mut rig = Rig::new();
     let mut command = rig.command();
     command.stderr(Stdio::null());
@@ -182,7 +182,7 @@ fn a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed() {
     sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 400000");
     assert_eq!(sup.exited(1), Some(Status::Code(0)));
     assert!(status_kb(rig.pid(), "VmRSS") < 10_000);
-    // it wakes up
+    // it reads again
     let text = Text::default();
     text.collect(stdout);
     let text = text.wait("lines of output could not be written and are lost\n");
@@ -190,7 +190,7 @@ fn a_reader_that_sleeps_stops_nothing_and_learns_what_it_missed() {
     let lost = text.lines().find(|line| line.contains("are lost")).expect("there");
     let lost: usize = lost.split_whitespace().nth(1).expect("a number").parse().expect("a number");
     let printed = text.matches("(O): 0123456789\n").count();
-    // the one line about the end may be among the lost
+    // the one line about the end may be among the lost ones
     assert!((400_000..=400_001).contains(&(printed + lost)), "{printed} + {lost}");
 }
 

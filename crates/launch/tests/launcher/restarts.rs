@@ -1,4 +1,4 @@
-//! Supervisors come and go; services stay.
+//! Supervisors are replaced; services stay.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,42 +22,42 @@ pub(crate) const TESTS: &[Test] = &[
         a_killed_supervisor_leaves_services_and_state_but_no_hook,
     ),
     (
-        "an_end_without_supervisor_is_told_to_the_next",
-        an_end_without_supervisor_is_told_to_the_next,
+        "an_end_without_a_supervisor_is_reported_to_the_next",
+        an_end_without_a_supervisor_is_reported_to_the_next,
     ),
-    ("what_a_supervisor_wrote_last_counts", what_a_supervisor_wrote_last_counts),
+    ("the_last_requests_of_a_supervisor_count", the_last_requests_of_a_supervisor_count),
     (
         "hup_asks_for_a_restart_without_touching_services",
         hup_asks_for_a_restart_without_touching_services,
     ),
     ("hup_before_hello_is_not_lost", hup_before_hello_is_not_lost),
     ("a_failing_supervisor_is_started_again", a_failing_supervisor_is_started_again),
+    ("a_supervisor_that_sends_garbage_is_restarted", a_supervisor_that_sends_garbage_is_restarted),
     (
-        "a_supervisor_that_talks_nonsense_is_started_anew",
-        a_supervisor_that_talks_nonsense_is_started_anew,
-    ),
-    (
-        "a_supervisor_that_hangs_is_started_anew_and_services_run_on",
-        a_supervisor_that_hangs_is_started_anew_and_services_run_on,
+        "a_hanging_supervisor_is_restarted_and_services_keep_running",
+        a_hanging_supervisor_is_restarted_and_services_keep_running,
     ),
     (
         "a_killed_launcher_leaves_survivors_that_the_next_one_finds",
         a_killed_launcher_leaves_survivors_that_the_next_one_finds,
     ),
     (
-        "what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher",
-        what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher,
+        "the_rest_of_a_group_is_found_by_the_next_launcher",
+        the_rest_of_a_group_is_found_by_the_next_launcher,
     ),
     (
-        "a_service_that_nothing_is_left_of_is_told_as_ended",
-        a_service_that_nothing_is_left_of_is_told_as_ended,
+        "a_service_without_processes_is_reported_as_ended",
+        a_service_without_processes_is_reported_as_ended,
     ),
-    ("a_disk_that_hangs_stops_nothing", a_disk_that_hangs_stops_nothing),
-    ("a_process_with_another_start_is_no_survivor", a_process_with_another_start_is_no_survivor),
+    ("a_hanging_disk_blocks_nothing", a_hanging_disk_blocks_nothing),
+    (
+        "a_process_with_another_start_time_is_not_a_survivor",
+        a_process_with_another_start_time_is_not_a_survivor,
+    ),
     ("a_corrupt_table_is_put_aside", a_corrupt_table_is_put_aside),
     (
-        "a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can",
-        a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can,
+        "a_failed_write_of_a_table_is_logged_once_and_retried",
+        a_failed_write_of_a_table_is_logged_once_and_retried,
     ),
     (
         "a_replaced_program_takes_effect_at_the_next_restart",
@@ -81,7 +81,7 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     sup.kill();
 
     let mut sup = rig.accept();
-    // ended before the new Supervisor was started
+    // stopped before the new Supervisor started
     assert!(!lives(hook) && !lives(grandchild));
     let welcome = sup.hello();
     assert_eq!(welcome.launcher_pid, rig.pid());
@@ -95,12 +95,12 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     let text = rig.stdout.wait("Supervisor process killed by signal 9");
     assert!(!text.contains("Child for service"), "{text}");
     rig.stderr.wait("State of 'big.default' not kept");
-    // taken back in full: it can be signalled
+    // fully reattached: it can be signalled
     sup.signal(1, libc::SIGTERM, Scope::Group);
     assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
 }
 
-/// A program of another release is put in place while the launcher runs, and the former one back.
+/// A program of another release replaces the current one while the launcher runs, and is reverted.
 fn a_supervisor_of_another_version_costs_no_service() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
@@ -110,7 +110,7 @@ fn a_supervisor_of_another_version_costs_no_service() {
     other.send(&Request::Hello(hello));
     rig.stderr
         .wait(&format!("(it speaks version {}). Services keep running", PROTOCOL_VERSION + 1));
-    // as the first version began: the kind of the message in two bytes
+    // the start of a message of the first version: the kind in two bytes
     rig.accept().send_raw(&[15, 0, 0, 0, 1, 0, 8, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
     wait_for("the second refusal", || {
         (rig.stderr.get().matches("does not speak version").count() == 2).then_some(())
@@ -121,18 +121,18 @@ fn a_supervisor_of_another_version_costs_no_service() {
     assert!(lives(pid));
 }
 
-fn an_end_without_supervisor_is_told_to_the_next() {
+fn an_end_without_a_supervisor_is_reported_to_the_next() {
     let (rig, mut sup) = Rig::started();
     let first = sup.sleeper(1, "a.default");
     sup.sleeper(2, "b.default");
     sup.signal(2, libc::SIGTERM, Scope::Group);
     sup.group_gone(2);
     sup.send(&Request::Forget("b.default".into()));
-    // once this is answered, that was read
+    // once this is answered, the earlier one was read
     sup.spawn(3, Kind::Hook, "sync", "true");
     sup.hook_ended(3);
     sup.kill();
-    // this one does not say Hello yet
+    // this one has not sent Hello yet
     let mut sup = rig.accept();
     kill(first, libc::SIGKILL);
     rig.stdout.wait(&format!("'a.default' with PID {first} exited"));
@@ -145,7 +145,7 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     };
     assert_eq!((name.as_str(), *pid), ("a.default", first));
     assert!(*at_unix_ms > 1_600_000_000_000);
-    // started again, it is no longer an end to be told
+    // restarted, its former end is no longer reported
     sup.sleeper(4, "a.default");
     sup.end(0);
     let welcome = rig.accept().hello();
@@ -153,9 +153,9 @@ fn an_end_without_supervisor_is_told_to_the_next() {
     assert_eq!(welcome.running.len(), 1);
 }
 
-fn what_a_supervisor_wrote_last_counts() {
+fn the_last_requests_of_a_supervisor_count() {
     let (rig, mut sup) = Rig::started();
-    // more than is read at once
+    // more than one read
     for number in 0..50_u8 {
         sup.send(&Request::Remember(Remembered {
             name: "a.default".into(),
@@ -196,12 +196,12 @@ fn a_failing_supervisor_is_started_again() {
     );
     rig.accept().end(1);
     rig.stderr.wait("unexpected exit code: 1\n");
-    // now it waits; HUP starts the next one at once
+    // now it waits; HUP starts the next one immediately
     rig.signal(libc::SIGHUP);
     rig.accept().hello();
 }
 
-fn a_supervisor_that_talks_nonsense_is_started_anew() {
+fn a_supervisor_that_sends_garbage_is_restarted() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     sup.send_raw(&[0; 8]);
@@ -210,10 +210,10 @@ fn a_supervisor_that_talks_nonsense_is_started_anew() {
     rig.stderr.wait("The Supervisor sent something unreadable");
 }
 
-fn a_supervisor_that_hangs_is_started_anew_and_services_run_on() {
+fn a_hanging_supervisor_is_restarted_and_services_keep_running() {
     let (rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
-    // the last word counts
+    // the last promise counts
     sup.send(&Request::Alive(Alive { within_ms: u64::MAX }));
     sup.send(&Request::Alive(Alive { within_ms: 1 }));
     let welcome = rig.accept().hello();
@@ -250,7 +250,7 @@ fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
     assert_eq!(sup.exited(5), None);
     sup.group_gone(5);
     sup.sleeper(9, "a.default");
-    // a Supervisor's restart changes nothing for them
+    // a restart of the Supervisor changes nothing for them
     sup.end(0);
     let mut sup = rig.accept();
     let welcome = sup.hello();
@@ -260,8 +260,9 @@ fn a_killed_launcher_leaves_survivors_that_the_next_one_finds() {
     assert!(!lives(other));
 }
 
-/// The launcher, its Supervisor and the first process of a service are killed; a worker of it lives.
-fn what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher() {
+/// The launcher, its Supervisor and the first process of a service are killed; a worker of it
+/// lives.
+fn the_rest_of_a_group_is_found_by_the_next_launcher() {
     for by_stop in [false, true] {
         let (mut rig, mut sup) = Rig::started();
         sup.spawn(
@@ -275,7 +276,7 @@ fn what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher() {
         let line = text.lines().find_map(|line| line.strip_prefix("a.default(O): "));
         let worker: u32 = line.expect("a line").parse().expect("a number");
         if by_stop {
-            // in the middle of a stop: the first process ends, the worker does not yet
+            // during a stop: the first process ends, the worker does not yet
             sup.signal(1, libc::SIGTERM, Scope::Group);
             sup.exited(1);
             rig.signal(libc::SIGKILL);
@@ -290,8 +291,8 @@ fn what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher() {
         let text = fs::read_to_string(&table).expect("readable");
         assert!(text.contains(&format!("1 {pid} ")), "{text}");
 
-        // it cannot be known whose group it is when process ids may have begun anew; where process 1
-        // does not collect the first process, its id cannot mean another one
+        // the group cannot be identified when process ids may have been reused; where process 1
+        // does not reap the first process, its id is unique
         if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
             let forks = text.lines().nth(2).expect("a line");
             fs::write(&table, text.replace(forks, "forks unknown")).expect("written");
@@ -319,7 +320,7 @@ fn what_a_dead_process_left_of_its_group_is_found_by_the_next_launcher() {
     }
 }
 
-fn a_service_that_nothing_is_left_of_is_told_as_ended() {
+fn a_service_without_processes_is_reported_as_ended() {
     let (mut rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     rig.signal(libc::SIGSTOP);
@@ -336,8 +337,8 @@ fn a_service_that_nothing_is_left_of_is_told_as_ended() {
     assert_eq!(name, "a.default");
 }
 
-/// The thread that writes tables is stopped as a disk that does not answer would stop it.
-fn a_disk_that_hangs_stops_nothing() {
+/// The thread that writes tables is stopped, like by a hanging disk.
+fn a_hanging_disk_blocks_nothing() {
     let (mut rig, mut sup) = Rig::started();
     sup.sleeper(1, "a.default");
     let tasks = format!("/proc/{}/task", rig.pid());
@@ -347,7 +348,7 @@ fn a_disk_that_hangs_stops_nothing() {
     let writer = fs::read_dir(&tasks).expect("readable").flatten().find(is_writer).expect("there");
     let writer: i32 = writer.file_name().to_str().expect("text").parse().expect("a number");
     let null = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: these requests take no memory of ours.
+    // SAFETY: these requests use no memory of ours.
     unsafe {
         assert_eq!(libc::ptrace(libc::PTRACE_SEIZE, writer, null, null), 0);
         assert_eq!(libc::ptrace(libc::PTRACE_INTERRUPT, writer, null, null), 0);
@@ -367,14 +368,14 @@ fn a_disk_that_hangs_stops_nothing() {
     assert_eq!(sup.output(3), "hook\n");
     sup.signal(1, libc::SIGTERM, Scope::Group);
     assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
-    // a Supervisor that dies is followed by another
+    // a dead Supervisor is replaced
     sup.kill();
     let mut sup = rig.accept();
     sup.hello();
     rig.signal(libc::SIGTERM);
     sup.until(|event| matches!(event, LauncherEvent::Shutdown(_)).then_some(()));
     sup.end(0);
-    // a process that has ended is not seen to as long as its tracer does not know of a thread's end
+    // a process that has ended is not reaped until its tracer knows of a thread's end
     let mut status = 0;
     loop {
         // SAFETY: `status` is ours.
@@ -387,7 +388,7 @@ fn a_disk_that_hangs_stops_nothing() {
     assert_eq!(rig.wait().code(), Some(0));
 }
 
-fn a_process_with_another_start_is_no_survivor() {
+fn a_process_with_another_start_time_is_not_a_survivor() {
     let (mut rig, mut sup) = Rig::started();
     let pid = sup.sleeper(1, "a.default");
     rig.signal(libc::SIGKILL);
@@ -401,22 +402,22 @@ fn a_process_with_another_start_is_no_survivor() {
     for (what, other) in [(boot, "boot 0"), (ticks, "1")] {
         fs::write(&table, text.replace(what, other)).expect("written");
         rig.start();
-        // kept until its launcher is dead, so that no other one is started
+        // kept until its launcher is dead, so that no other one starts
         let mut sup = rig.accept();
         assert!(sup.hello().survivors.is_empty(), "{other}");
         assert!(lives(pid));
         rig.signal(libc::SIGKILL);
         rig.wait();
     }
-    // the same without a change
+    // the same without the change
     fs::write(&table, text).expect("written");
     rig.start();
     assert_eq!(rig.accept().hello().survivors.len(), 1);
 }
 
-fn a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can() {
+fn a_failed_write_of_a_table_is_logged_once_and_retried() {
     let (rig, mut sup) = Rig::started();
-    // in the way, as a full disk would be
+    // blocks the path, like a full disk
     let obstacle = rig.path("hab/launcher/processes");
     wait_for("the first table", || fs::remove_file(&obstacle).ok());
     fs::create_dir_all(obstacle.join("in the way")).expect("made");
@@ -426,7 +427,7 @@ fn a_table_that_cannot_be_written_is_told_once_and_written_as_soon_as_it_can() {
     let text = rig.stdout.wait("The process table below hab/launcher cannot be written");
     assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
     fs::remove_dir_all(&obstacle).expect("removed");
-    // nothing else happens meanwhile
+    // there are no other events in between
     wait_for("the table", || {
         let table = fs::read_to_string(rig.path("hab/launcher/processes")).unwrap_or_default();
         pids.iter().all(|pid| table.contains(&format!(" {pid} "))).then_some(())
@@ -460,7 +461,7 @@ fn a_replaced_program_takes_effect_at_the_next_restart() {
         sup.hello();
         sup
     };
-    // the launcher kept the process id
+    // the launcher kept its process id
     assert_eq!(
         fs::read_to_string(rig.path("hab/launcher/PID")).expect("written"),
         rig.pid().to_string()

@@ -1,4 +1,4 @@
-//! One launcher with a root of its own, ended with everything it started when the test is over.
+//! One launcher with its own root, ended with everything it started at the end of the test.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,7 +20,7 @@ use roost_launch::wire::{
 
 /// A test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-/// Between two looks at something that cannot be waited for.
+/// Pause between two polls.
 const GLANCE: Duration = Duration::from_millis(5);
 
 pub(crate) struct Rig {
@@ -40,7 +40,7 @@ impl Rig {
         Rig { root, listener, launcher: None, stdout: Text::default(), stderr: Text::default() }
     }
 
-    /// A launcher whose Supervisor said Hello.
+    /// A launcher whose Supervisor has sent Hello.
     pub(crate) fn started() -> (Rig, Sup) {
         let mut rig = Rig::new();
         rig.start();
@@ -69,7 +69,7 @@ impl Rig {
         command
     }
 
-    /// Starts the launcher and collects what it prints.
+    /// Starts the launcher and collects its output.
     pub(crate) fn start(&mut self) {
         let command = self.command();
         self.start_with(command);
@@ -78,7 +78,7 @@ impl Rig {
         self.stderr.collect(launcher.stderr.take().expect("piped"));
     }
 
-    /// Starts it and leaves its outputs alone.
+    /// Starts it without reading its outputs.
     pub(crate) fn start_with(&mut self, mut command: Command) {
         self.launcher = Some(command.spawn().expect("started"));
     }
@@ -87,7 +87,7 @@ impl Rig {
         self.launcher.as_ref().expect("started").id()
     }
 
-    /// The next Supervisor that is started.
+    /// The next Supervisor that starts.
     pub(crate) fn accept(&self) -> Sup {
         let stream = wait_for("a Supervisor", || match self.listener.accept() {
             Ok((stream, _)) => Some(stream),
@@ -109,7 +109,7 @@ impl Rig {
         kill(self.pid(), signal);
     }
 
-    /// How the launcher ended.
+    /// The exit status of the launcher.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let launcher = self.launcher.as_mut().expect("started");
         let status = wait_for("the launcher's end", || launcher.try_wait().expect("child"));
@@ -117,7 +117,7 @@ impl Rig {
         status
     }
 
-    /// Nobody survives this.
+    /// Kills all processes of the rig.
     fn clean(&mut self) {
         if let Some(mut launcher) = self.launcher.take() {
             let _ = launcher.kill();
@@ -132,7 +132,7 @@ impl Rig {
         });
     }
 
-    /// All living processes of this rig: each has its root in the environment.
+    /// All live processes of this rig: each has its root in the environment.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let mark = self.root().as_os_str().as_encoded_bytes();
         let own = std::process::id();
@@ -162,7 +162,7 @@ pub(crate) fn kill(pid: u32, signal: i32) {
     let _ = rustix::process::kill_process(pid, signal);
 }
 
-/// Looks again and again until there is something.
+/// Polls until there is a result.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -187,7 +187,7 @@ pub(crate) fn status_kb(pid: u32, field: &str) -> u64 {
     line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
-/// What an output printed so far.
+/// Output of the launcher so far.
 #[derive(Default, Clone)]
 pub(crate) struct Text {
     shared: Arc<(Mutex<Vec<u8>>, Condvar)>,
@@ -213,7 +213,7 @@ impl Text {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until it contains this.
+    /// Waits until it contains `part`.
     pub(crate) fn wait(&self, part: &str) -> String {
         let end = Instant::now() + PATIENCE;
         let mut bytes = self.shared.0.lock().expect("not poisoned");
@@ -224,7 +224,7 @@ impl Text {
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                // What is cleaned up by the panic reads it too.
+                // The clean-up after the panic reads it too.
                 drop(bytes);
                 panic!("no {part:?} in {text:?}");
             }
@@ -233,7 +233,7 @@ impl Text {
     }
 }
 
-/// The test's end of the connection of one Supervisor.
+/// The test's end of one Supervisor's connection.
 pub(crate) struct Sup {
     pub(crate) pid: u32,
     stream: UnixStream,
@@ -278,7 +278,7 @@ impl Sup {
         }
     }
 
-    /// Waits for an event that gives something; the others before it are passed over.
+    /// Waits for an event selected by `pick`; skips the others.
     pub(crate) fn until<T>(&mut self, mut pick: impl FnMut(LauncherEvent) -> Option<T>) -> T {
         loop {
             if let Some(found) = pick(self.next()) {
@@ -287,7 +287,7 @@ impl Sup {
         }
     }
 
-    /// Asks for a shell script to be run.
+    /// Requests the execution of a shell script.
     pub(crate) fn spawn(&mut self, id: u64, kind: Kind, name: &str, script: &str) {
         let request = self.shell(id, kind, name, script);
         self.send(&Request::Spawn(request));
@@ -302,7 +302,7 @@ impl Sup {
     pub(crate) fn program(&self, id: u64, kind: Kind, name: &str, program: &Path) -> Spawn {
         let env: [(OsString, OsString); 2] = [
             ("PATH".into(), "/usr/bin:/bin".into()),
-            // by this the rig knows its processes
+            // this variable identifies the rig's processes
             ("ROOST_TEST_ROOT".into(), self.root.clone().into()),
         ];
         Spawn {
@@ -317,7 +317,7 @@ impl Sup {
         }
     }
 
-    /// Starts a service that does nothing until it is told to end; gives its process id.
+    /// Starts a service that does nothing until it is stopped; returns its process id.
     pub(crate) fn sleeper(&mut self, id: u64, name: &str) -> u32 {
         self.spawn(id, Kind::Service, name, "exec sleep 1000");
         self.spawned(id)
@@ -370,7 +370,7 @@ impl Sup {
         self.send(&Request::Signal(SendSignal { id, signal, scope: scope.into() }));
     }
 
-    /// Everything a hook prints, until the end of its output.
+    /// All output of a hook, until its end.
     pub(crate) fn output(&mut self, id: u64) -> String {
         let mut text = Vec::new();
         self.until(|event| match event {
@@ -384,7 +384,7 @@ impl Sup {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Lets the Supervisor end with this code.
+    /// Ends the Supervisor with this code.
     pub(crate) fn end(self, code: u8) {
         fs::write(self.root.join("exit-code"), code.to_string()).expect("written");
         drop(self.stream);

@@ -1,4 +1,4 @@
-//! Processes are started as asked, or a reason is told.
+//! Processes start as requested, or a reason is reported.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,12 +13,15 @@ use crate::Test;
 use crate::rig::{Rig, kill, lives, wait_for};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("exit_codes_and_signals_are_told", exit_codes_and_signals_are_told),
+    ("exit_codes_and_signals_are_reported", exit_codes_and_signals_are_reported),
     ("a_child_starts_from_a_clean_slate", a_child_starts_from_a_clean_slate),
     ("a_child_has_a_session_of_its_own", a_child_has_a_session_of_its_own),
     ("a_child_has_all_signals_open", a_child_has_all_signals_open),
     ("a_child_becomes_the_user_it_is_given", a_child_becomes_the_user_it_is_given),
-    ("a_failed_exec_is_told_with_file_and_reason", a_failed_exec_is_told_with_file_and_reason),
+    (
+        "a_failed_exec_is_reported_with_file_and_reason",
+        a_failed_exec_is_reported_with_file_and_reason,
+    ),
     ("a_missing_interpreter_is_found_in_path", a_missing_interpreter_is_found_in_path),
     (
         "a_script_without_interpreter_is_run_by_the_shell",
@@ -31,7 +34,10 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("orphans_are_reaped", orphans_are_reaped),
     ("a_zombie_does_not_keep_a_group_alive", a_zombie_does_not_keep_a_group_alive),
-    ("a_service_that_was_killed_late_is_said_to_be", a_service_that_was_killed_late_is_said_to_be),
+    (
+        "a_service_killed_after_its_timeout_is_reported_as_such",
+        a_service_killed_after_its_timeout_is_reported_as_such,
+    ),
     ("unknown_messages_are_skipped", unknown_messages_are_skipped),
     (
         "the_end_of_a_service_comes_with_its_last_words",
@@ -39,7 +45,7 @@ pub(crate) const TESTS: &[Test] = &[
     ),
 ];
 
-fn exit_codes_and_signals_are_told() {
+fn exit_codes_and_signals_are_reported() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(1, Kind::Service, "a.default", "exit 7");
     let pid = sup.spawned(1);
@@ -83,8 +89,8 @@ fn a_child_starts_from_a_clean_slate() {
     assert_eq!(last, format!("pid={group} stdin=/dev/null"));
 }
 
-/// Of kind hook too. Without a session of its own it could take the terminal that the launcher was
-/// started from.
+/// Also for hooks. Without its own session it could take the terminal that the launcher was started
+/// from.
 fn a_child_has_a_session_of_its_own() {
     let (rig, mut sup) = Rig::started();
     // process id, group, session, terminal
@@ -103,7 +109,7 @@ fn a_child_has_a_session_of_its_own() {
 }
 
 /// A process that ended in the group of a service, and whose parent left the group and does not
-/// collect it.
+/// reap it.
 fn a_zombie_does_not_keep_a_group_alive() {
     if !std::path::Path::new("/usr/bin/python3").exists() {
         eprintln!("skipped: needs python3");
@@ -113,7 +119,7 @@ fn a_zombie_does_not_keep_a_group_alive() {
     let leave = "import os, time\nif os.fork() == 0: os._exit(0)\nos.setsid()\n\
                  print('left', flush=True)\ntime.sleep(1000)";
     let script = format!("/usr/bin/python3 -c \"{leave}\" & read word");
-    // without input the shell ends at once, so it waits for a file
+    // without input the shell ends immediately, so it waits for a file
     let script = script.replace(
         "read word",
         &format!("until [ -e {} ]; do sleep 0.05; done", rig.path("go").display()),
@@ -135,7 +141,7 @@ fn a_zombie_does_not_keep_a_group_alive() {
     sup.sleeper(2, "a.default");
 }
 
-fn a_service_that_was_killed_late_is_said_to_be() {
+fn a_service_killed_after_its_timeout_is_reported_as_such() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(
         1,
@@ -154,7 +160,7 @@ fn a_service_that_was_killed_late_is_said_to_be() {
 
 fn a_child_has_all_signals_open() {
     let (_rig, mut sup) = Rig::started();
-    // not by a shell, which would tidy up itself
+    // not through a shell, which would reset signals itself
     let mut request = sup.program(1, Kind::Hook, "a", "/usr/bin/env".as_ref());
     request.args = ["grep", "Sig", "/proc/self/status"].map(Into::into).into();
     sup.send(&Request::Spawn(request));
@@ -178,7 +184,7 @@ fn a_child_becomes_the_user_it_is_given() {
     assert_eq!(sup.output(1), "65534\n65533\n65533 100 101\n");
 }
 
-fn a_failed_exec_is_told_with_file_and_reason() {
+fn a_failed_exec_is_reported_with_file_and_reason() {
     let (rig, mut sup) = Rig::started();
     let missing = rig.path("missing");
     sup.send(&Request::Spawn(sup.program(1, Kind::Service, "a.b", &missing)));
@@ -196,7 +202,7 @@ fn a_failed_exec_is_told_with_file_and_reason() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o644)).expect("set");
     sup.send(&Request::Spawn(sup.program(3, Kind::Hook, "a.b", &script)));
     assert_eq!(sup.failed(3).0, libc::EACCES);
-    // and the launcher goes on
+    // and the launcher continues
     sup.sleeper(4, "a.b");
 }
 
@@ -243,7 +249,7 @@ fn a_name_and_an_id_are_used_once() {
 
 fn a_group_is_signalled_and_watched_to_its_last_process() {
     let (rig, mut sup) = Rig::started();
-    // both ignore TERM, so that only the signal meant for them ends them
+    // both ignore TERM, so that only the signal sent to them ends them
     let script = "trap '' TERM; sleep 1000 & echo $! > $ROOST_TEST_ROOT/child; wait";
     sup.spawn(1, Kind::Service, "a.default", script);
     sup.spawned(1);
@@ -264,7 +270,7 @@ fn a_group_is_signalled_and_watched_to_its_last_process() {
 
 fn orphans_are_reaped() {
     let (rig, mut sup) = Rig::started();
-    // the inner shells die at once and leave what they started to the launcher
+    // the inner shells die immediately and leave their processes to the launcher
     let script = "(setsid sleep 1001 & echo $! > $ROOST_TEST_ROOT/orphan); \
                   for i in 1 2 3; do (sleep 0.01 & ); (setsid sleep 0.01 & ); done; exec sleep 1000";
     sup.spawn(1, Kind::Service, "a.default", script);
@@ -289,7 +295,7 @@ fn orphans_are_reaped() {
 
 fn unknown_messages_are_skipped() {
     let (_rig, mut sup) = Rig::started();
-    // length, and a field that no version has
+    // length, and an unknown field
     sup.send_raw(&[3, 0, 0, 0, 0xc0, 0x3e, 7]);
     sup.sleeper(1, "a.default");
 }
