@@ -12,6 +12,7 @@ mod http;
 mod network;
 mod python;
 mod root;
+mod run;
 mod skip;
 mod supervisor;
 
@@ -19,6 +20,7 @@ pub use http::{Answer, request};
 pub use network::Network;
 pub use python::{peer_script, python_with};
 pub use root::Root;
+pub use run::{Ended, run};
 pub use skip::skip;
 pub use supervisor::{Builder, Supervisor, free_ports, own_address};
 

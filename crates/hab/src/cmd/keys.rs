@@ -1,12 +1,17 @@
 //! Shared parts of commands about keys: the cache, names with the current revision, encryption.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
 
+use anyhow::bail;
 use roost_crypto::{
     BoxPublicKey, BoxSecretKey, Error, KeyCache, KeyFile, NamedRevision, Revision, boxed,
-    random_nonce,
+    cache::KEY_FILE_BYTES_MAX, random_nonce,
 };
 use roost_ident::ServiceGroup;
+use zeroize::Zeroizing;
 
 use crate::{clock, context::Context};
 
@@ -23,6 +28,19 @@ impl CacheArg {
     pub(crate) fn open(&self, context: &Context) -> KeyCache {
         context.key_cache(self.cache_key_path.as_deref())
     }
+}
+
+/// Reads a key file from standard input. What is not text becomes text that is not a key.
+///
+/// # Errors
+/// When it is longer than any key file, or cannot be read.
+pub(crate) fn from_stdin() -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(512));
+    io::stdin().take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
+        bail!("Standard input is longer than {KEY_FILE_BYTES_MAX} bytes, so it is not a key.");
+    }
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The name with the current time as revision.

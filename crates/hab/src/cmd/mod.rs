@@ -10,6 +10,7 @@ pub(crate) mod config_show;
 pub(crate) mod exported;
 pub(crate) mod file_upload;
 pub(crate) mod install_hooks;
+pub(crate) mod installed;
 pub(crate) mod keys;
 pub(crate) mod license_accept;
 pub(crate) mod loaded;

@@ -2,27 +2,24 @@
 
 use std::io::{self, Write as _};
 
-use roost_ident::PackageIdent;
 use roost_pkg::{
-    install,
     metafile::{self, MAX_METAFILE_BYTES},
     read::read_text,
 };
 
-use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::installed::InstalledArg, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
 }
 
 impl Run for Arguments {
     /// Malformed binds are reported on standard error and do not fail the command.
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let package = install::resolve(&context.root, &self.pkg_ident)?;
+        let package = self.package.resolve(context)?;
         context.ui.info(&format!("Showing binds for {}", package.ident));
         for (kind, file) in [("required", "BINDS"), ("optional", "BINDS_OPTIONAL")] {
             let text = read_text(&package.path.join(file), MAX_METAFILE_BYTES);

@@ -10,6 +10,7 @@ use crate::{
         binlinks::{self, Binlinks},
         payload::parse_ident,
     },
+    complete,
     context::Context,
     exit::Exit,
 };
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(short = 'f', long)]
     force: bool,
     /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
+    #[arg(value_parser = parse_ident, add = complete::packages())]
     pkg_ident: PackageIdent,
     /// The program to link [default: all programs of the package]
     binary: Option<String>,

@@ -3,25 +3,23 @@
 
 use std::io::{self, Write as _};
 
-use roost_ident::PackageIdent;
-use roost_pkg::{install, read::read_text};
+use roost_pkg::read::read_text;
 use roost_template::{config::parse_toml, limits::MAX_CONFIG_BYTES};
 
-use crate::{cli::Run, cmd::payload::parse_ident, complete, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::installed::InstalledArg, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident, add = complete::packages())]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
 }
 
 impl Run for Arguments {
     /// A missing or malformed `default.toml` is reported on standard error and does not fail the
     /// command.
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let package = install::resolve(&context.root, &self.pkg_ident)?;
+        let package = self.package.resolve(context)?;
         let config = read_text(&package.path.join("default.toml"), MAX_CONFIG_BYTES as u64)
             .ok()
             .flatten()

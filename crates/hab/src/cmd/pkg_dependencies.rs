@@ -1,12 +1,8 @@
 //! `hab pkg dependencies`
 
-use roost_ident::PackageIdent;
-use roost_pkg::{
-    graph::{self, Graph},
-    install,
-};
+use roost_pkg::graph::{self, Graph};
 
-use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::installed::InstalledArg, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -17,14 +13,13 @@ pub(crate) struct Arguments {
     /// Print the packages that depend on the package instead
     #[arg(short = 'r', long)]
     reverse: bool,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let ident = install::resolve(&context.root, &self.pkg_ident)?.ident;
+        let ident = self.package.resolve(context)?.ident;
         let idents = match (self.reverse, self.transitive) {
             (false, false) => graph::direct(&context.root, &ident)?,
             (false, true) => Graph::read(&context.root)?.all_dependencies(&ident),

@@ -9,11 +9,10 @@ use std::{
 };
 
 use anyhow::bail;
-use roost_ident::PackageIdent;
 
 use crate::{
     cli::Run,
-    cmd::{payload::parse_ident, pkg_env::environment},
+    cmd::{installed::InstalledArg, pkg_env::environment},
     context::Context,
     exit::Exit,
 };
@@ -21,9 +20,8 @@ use crate::{
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
     /// The command, from PATH of the package and of this process, and its arguments; hab does not
     /// interpret options among them
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
@@ -32,7 +30,7 @@ pub(crate) struct Arguments {
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let own = environment(context, &self.pkg_ident)?;
+        let own = environment(context, self.package.resolve(context)?)?;
         let inherited = env::var_os("PATH");
         let path = match (own.get("PATH"), inherited) {
             (Some(own), Some(rest)) => {

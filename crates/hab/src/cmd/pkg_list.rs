@@ -8,6 +8,7 @@ use roost_pkg::install;
 use crate::{
     cli::Run,
     cmd::{origin, payload::parse_ident},
+    complete,
     context::Context,
     exit::Exit,
 };
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(short = 'o', long, value_parser = origin::parse)]
     origin: Option<String>,
     /// List the releases of a package (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
+    #[arg(value_parser = parse_ident, add = complete::packages())]
     pkg_ident: Option<PackageIdent>,
 }
 

@@ -1,21 +1,17 @@
 //! `hab pkg path`
 
-use roost_ident::PackageIdent;
-use roost_pkg::install;
-
-use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::installed::InstalledArg, context::Context, exit::Exit};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let found = install::resolve(&context.root, &self.pkg_ident)?;
+        let found = self.package.resolve(context)?;
         context.ui.info(&found.path.display().to_string());
         Ok(Exit::Success)
     }

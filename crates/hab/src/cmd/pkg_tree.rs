@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use roost_ident::PackageIdent;
-use roost_pkg::{graph::Graph, install};
+use roost_pkg::graph::Graph;
 
-use crate::{cli::Run, cmd::payload::parse_ident, context::Context, exit::Exit};
+use crate::{cli::Run, cmd::installed::InstalledArg, context::Context, exit::Exit};
 
 /// Deepest printed level: dependencies of installed packages may be circular.
 const MAX_DEPTH: usize = 64;
@@ -16,14 +16,13 @@ pub(crate) struct Arguments {
     /// Print the packages that depend on the package instead
     #[arg(short = 'r', long)]
     reverse: bool,
-    /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
-    pkg_ident: PackageIdent,
+    #[command(flatten)]
+    package: InstalledArg,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let ident = install::resolve(&context.root, &self.pkg_ident)?.ident;
+        let ident = self.package.resolve(context)?.ident;
         let graph = Graph::read(&context.root)?;
         let mut tree =
             Tree { graph, reverse: self.reverse, shown: BTreeSet::new(), text: String::new() };

@@ -13,6 +13,7 @@ use rustix::{
 use crate::{
     cli::Run,
     cmd::{install_hooks, payload::parse_ident},
+    complete,
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     ignore_uninstall_hook: bool,
     /// A package identifier (core/redis, core/busybox-static/1.42.2)
-    #[arg(value_parser = parse_ident)]
+    #[arg(value_parser = parse_ident, add = complete::packages())]
     pkg_ident: PackageIdent,
 }
 

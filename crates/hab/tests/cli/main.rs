@@ -6,21 +6,14 @@ mod parsing;
 mod run_options;
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
+
+use testkit::Ended;
 
 /// A working directory that contains its own root.
 struct Place(tempfile::TempDir);
-
-/// The result of the program.
-#[derive(Debug)]
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 impl Place {
     fn new() -> Self {
@@ -46,25 +39,13 @@ impl Place {
     }
 
     fn hab_with(&self, arguments: &[&str], env: &[(&str, &str)], stdin: &str) -> Ended {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hab"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hab"));
+        command
             .args(arguments)
             .env_clear()
             .env("FS_ROOT", self.root())
             .envs(env.iter().copied())
-            .current_dir(self.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        // A program that reads nothing may have ended already.
-        let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
-        let output = child.wait_with_output().expect("an end");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Ended {
-            code: output.status.code().expect("an exit code"),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+            .current_dir(self.path());
+        testkit::run(&mut command, stdin)
     }
 }

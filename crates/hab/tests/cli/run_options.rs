@@ -2,7 +2,9 @@
 
 use toml::Table;
 
-use crate::{Ended, Place};
+use testkit::Ended;
+
+use crate::Place;
 
 fn run(place: &Place, arguments: &[&str]) -> Ended {
     run_with(place, arguments, &[])

@@ -161,16 +161,7 @@ impl<'a> Cursor<'a> {
 
     /// Skips the `'…'` of `$'…'`, where a backslash escapes a quote.
     pub(super) fn skip_ansi(&mut self) -> Result<(), Broken> {
-        let at = self.at;
-        self.take();
-        loop {
-            match self.take() {
-                Some('\'') => return Ok(()),
-                Some('\\') => drop(self.take()),
-                Some(_) => {}
-                None => return Err(Broken { at, what: "a quote ($') that is not closed" }),
-            }
-        }
+        self.skip_escaped('\'', "a quote ($') that is not closed")
     }
 
     /// Skips a double-quoted piece.
@@ -196,14 +187,19 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn skip_backticks(&mut self) -> Result<(), Broken> {
+        self.skip_escaped('`', "a '`' that is not closed")
+    }
+
+    /// Goes behind a piece that ends with `close`, unless a backslash stands before it.
+    fn skip_escaped(&mut self, close: char, what: &'static str) -> Result<(), Broken> {
         let at = self.at;
         self.take();
         loop {
             match self.take() {
-                Some('`') => return Ok(()),
+                Some(c) if c == close => return Ok(()),
                 Some('\\') => drop(self.take()),
                 Some(_) => {}
-                None => return Err(Broken { at, what: "a '`' that is not closed" }),
+                None => return Err(Broken { at, what }),
             }
         }
     }

@@ -128,37 +128,45 @@ fn checked(text: &str, pattern: &Pattern) -> Result<Vec<char>, Why> {
     Ok(text.chars().collect())
 }
 
-/// `${text#pattern}`, `${text##pattern}`.
-pub(super) fn strip_prefix(
-    text: &str,
-    pattern: &Pattern,
-    greedy: bool,
-    work: &mut u64,
-) -> Result<String, Why> {
-    let text = checked(text, pattern)?;
-    let ends = ends(&text, pattern, work)?;
-    let cut = if greedy { ends.last() } else { ends.first() };
-    Ok(text[cut.copied().unwrap_or(0)..].iter().collect())
+/// Where a pattern is cut off, and how much: the shortest piece that matches, or the longest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cut {
+    /// `${text#pattern}`, `${text##pattern}`.
+    Begin { longest: bool },
+    /// `${text%pattern}`, `${text%%pattern}`.
+    End { longest: bool },
 }
 
-/// `${text%pattern}`, `${text%%pattern}`.
-pub(super) fn strip_suffix(
+/// A text without what a pattern matches at its begin or end.
+pub(super) fn strip(
     text: &str,
     pattern: &Pattern,
-    greedy: bool,
+    cut: Cut,
     work: &mut u64,
 ) -> Result<String, Why> {
     let text = checked(text, pattern)?;
-    let mut from: Vec<usize> = (0..=text.len()).collect();
-    if !greedy {
-        from.reverse();
-    }
-    for at in from {
-        if ends(&text[at..], pattern, work)?.last() == Some(&(text.len() - at)) {
-            return Ok(text[..at].iter().collect());
+    let rest = match cut {
+        Cut::Begin { longest } => {
+            let ends = ends(&text, pattern, work)?;
+            let end = if longest { ends.last() } else { ends.first() };
+            &text[end.copied().unwrap_or(0)..]
         }
-    }
-    Ok(text.iter().collect())
+        Cut::End { longest } => {
+            let mut from: Vec<usize> = (0..=text.len()).collect();
+            if !longest {
+                from.reverse();
+            }
+            let mut end = text.len();
+            for at in from {
+                if ends(&text[at..], pattern, work)?.last() == Some(&(text.len() - at)) {
+                    end = at;
+                    break;
+                }
+            }
+            &text[..end]
+        }
+    };
+    Ok(rest.iter().collect())
 }
 
 /// `${text/pattern/replacement}`, `${text//pattern/replacement}`.

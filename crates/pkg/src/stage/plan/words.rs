@@ -2,7 +2,7 @@
 
 use super::{
     cursor::Cursor,
-    glob,
+    glob::{self, Cut},
     values::{Known, Value},
 };
 
@@ -347,14 +347,14 @@ impl Reader<'_, '_, '_> {
         let whole = |mark: &str| rest.strip_prefix(mark);
         match first {
             '#' | '%' => {
-                let greedy = rest[1..].starts_with(first);
-                let pattern = glob::parse(&rest[if greedy { 2 } else { 1 }..]);
+                let longest = rest[1..].starts_with(first);
+                let pattern = glob::parse(&rest[if longest { 2 } else { 1 }..]);
                 let pattern = self.pattern(pattern)?;
-                let cost = &mut self.known.work;
-                match first {
-                    '#' => glob::strip_prefix(&text, &pattern, greedy, cost),
-                    _ => glob::strip_suffix(&text, &pattern, greedy, cost),
-                }
+                let cut = match first {
+                    '#' => Cut::Begin { longest },
+                    _ => Cut::End { longest },
+                };
+                glob::strip(&text, &pattern, cut, &mut self.known.work)
             }
             '/' => {
                 let all = rest[1..].starts_with('/');
