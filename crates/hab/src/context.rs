@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use roost_crypto::KeyCache;
-use roost_pkg::{FsRoot, artifacts::Artifacts};
+use roost_pkg::{FsRoot, artifacts::Artifacts, setup::Setup};
 
 use crate::ui::Ui;
 
@@ -54,13 +54,21 @@ impl Context {
         Artifacts::new(own.unwrap_or_else(|| self.root.cache_artifacts()))
     }
 
-    /// Caches with public keys of origins: that of `HAB_CACHE_KEY_PATH`, and the default one.
-    pub(crate) fn public_keys(&self) -> Vec<KeyCache> {
-        let given = variable("HAB_CACHE_KEY_PATH").map(PathBuf::from);
+    /// Caches with public keys of origins: the given one, and the default one.
+    pub(crate) fn public_keys(&self, given: Option<&Path>) -> Vec<KeyCache> {
+        let given = given.map(Path::to_owned);
         let usual = self.key_cache_dir();
         let mut places: Vec<PathBuf> = given.into_iter().chain([usual]).collect();
         places.dedup();
         places.into_iter().map(KeyCache::new).collect()
+    }
+
+    /// Installs below a root, from the cache of archives. Releases below the other root count as
+    /// installed too.
+    pub(crate) fn setup<'a>(&self, root: &'a FsRoot, beside: Option<&'a FsRoot>) -> Setup<'a> {
+        let keys = variable("HAB_CACHE_KEY_PATH");
+        let keys = self.public_keys(keys.as_deref().map(Path::new));
+        Setup { root, beside, artifacts: self.artifacts(), keys }
     }
 
     /// Directory of the file that records an accepted licence.

@@ -137,7 +137,11 @@ fn directories(path: &Path, budget: &mut usize) -> Vec<String> {
         }
         *budget -= 1;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if fs::metadata(entry.path()).is_ok_and(|found| found.is_dir()) {
+        let is_directory = match entry.file_type() {
+            Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+            _ => fs::metadata(entry.path()).is_ok_and(|found| found.is_dir()),
+        };
+        if is_directory {
             names.push(name);
         }
     }

@@ -16,7 +16,8 @@ use roost_ident::{PackageIdent, PackageIdentError, PackageTarget, PackageTargetE
 use crate::{
     artifacts::{self, Artifacts},
     graph, install,
-    metafile::MetafileError,
+    metafile::{MAX_METAFILE_BYTES, MetafileError},
+    read::read_text,
     root::FsRoot,
     staging::{self, Staging, TreeLock},
 };
@@ -146,8 +147,13 @@ pub enum SetupError {
     #[error(transparent)]
     Metafile(#[from] MetafileError),
     /// A system call failed.
-    #[error("{0}")]
-    Io(#[from] io::Error),
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl LocalArchive {
@@ -156,19 +162,53 @@ impl LocalArchive {
     /// # Errors
     /// When it is not an archive, or its `TARGET` or `IDENT` is not valid.
     pub fn read(path: &Path) -> Result<Self, SetupError> {
-        let (ident, target) = describe(&Archive::open(path)?)?;
+        let Description { ident, target } = describe(&Archive::open(path)?)?;
         Ok(Self { path: path.into(), ident, target })
     }
 }
 
-fn describe(archive: &Archive) -> Result<(PackageIdent, PackageTarget), SetupError> {
+/// What an archive says of itself.
+struct Description {
+    ident: PackageIdent,
+    target: PackageTarget,
+}
+
+fn describe(archive: &Archive) -> Result<Description, SetupError> {
     let metafiles = archive.metafiles(&["TARGET", "IDENT"])?;
+    description(|name| Ok(metafiles.get(name).cloned()))
+}
+
+/// The same, of an archive that is unpacked: nothing of it is decompressed twice.
+fn staged_description(staging: &Staging) -> Result<Description, SetupError> {
+    description(|name| {
+        let path = staging.path().join(name);
+        let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+        let read = is_file.then(|| read_text(&path, MAX_METAFILE_BYTES)).transpose();
+        Ok(read.map_err(MetafileError::from)?.flatten())
+    })
+}
+
+fn description(
+    read: impl Fn(&str) -> Result<Option<String>, SetupError>,
+) -> Result<Description, SetupError> {
     let text = |name: &str| {
-        metafiles.get(name).ok_or_else(|| SetupError::from(HartError::NoMetafile(name.into())))
+        read(name)?.ok_or_else(|| SetupError::from(HartError::NoMetafile(name.into())))
     };
-    let target = text("TARGET")?.parse()?;
-    let ident: PackageIdent = text("IDENT")?.parse()?;
-    Ok((ident.validate()?, target))
+    let target = text("TARGET")?.trim().parse()?;
+    let ident: PackageIdent = text("IDENT")?.trim().parse()?;
+    Ok(Description { ident: ident.validate()?, target })
+}
+
+/// Checks that the archive at a path is that of a release, for this machine.
+fn check(wanted: &PackageIdent, found: &Description, path: &Path) -> Result<(), SetupError> {
+    if found.ident != *wanted {
+        let (found, wanted) = (found.ident.to_string(), wanted.to_string());
+        return Err(SetupError::OtherIdent { path: path.into(), found, wanted });
+    }
+    if found.target != PackageTarget::active() {
+        return Err(SetupError::OtherTarget(found.target));
+    }
+    Ok(())
 }
 
 /// Installs into one package tree.
@@ -176,6 +216,8 @@ fn describe(archive: &Archive) -> Result<(PackageIdent, PackageTarget), SetupErr
 pub struct Setup<'a> {
     /// The root.
     pub root: &'a FsRoot,
+    /// Another root, whose releases count as installed too.
+    pub beside: Option<&'a FsRoot>,
     /// The cache of archives.
     pub artifacts: Artifacts,
     /// Directories with public keys of origins; the first that has a key is used.
@@ -200,20 +242,21 @@ impl Setup<'_> {
         wanted: &Wanted,
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<Outcome, SetupError> {
-        let beside = match wanted {
+        let neighbours = match wanted {
             Wanted::Archive(local) => Some(local.path.parent().unwrap_or(Path::new(""))),
             Wanted::Ident(_) => None,
         };
         let ident = self.resolve(wanted, tell)?;
         let mut prepared = Vec::new();
-        let dependencies = if self.is_installed(&ident) {
+        let dependencies = if let Some(root) = self.root_of(&ident) {
             tell(Step::Using(&ident));
-            graph::all(self.root, &ident)?
+            graph::all(root, &ident)?
         } else {
             let (target, fresh) = match wanted {
                 Wanted::Archive(local) => {
-                    let fresh = self.artifacts.store(&local.path, &ident)?;
-                    (self.artifacts.path(&ident), fresh)
+                    let cached = self.artifacts.path(&ident);
+                    let fresh = self.artifacts.store(&local.path, &ident).map_err(at(&cached))?;
+                    (cached, fresh)
                 }
                 Wanted::Ident(_) => self.obtain(&ident, None)?,
             };
@@ -223,10 +266,10 @@ impl Setup<'_> {
             dependencies
         };
         for dependency in &dependencies {
-            if self.is_installed(dependency) {
+            if self.root_of(dependency).is_some() {
                 tell(Step::Using(dependency));
             } else if !prepared.iter().any(|known| known.ident == *dependency) {
-                let (archive, fresh) = self.obtain(dependency, beside)?;
+                let (archive, fresh) = self.obtain(dependency, neighbours)?;
                 prepared.push(self.prepare(dependency, &archive, fresh, tell)?);
             }
         }
@@ -252,14 +295,20 @@ impl Setup<'_> {
             return Err(SetupError::NotQualified(ident.to_string()));
         }
         tell(Step::Determining(ident));
-        let installed = install::matching(self.root, ident).into_iter().map(|found| found.ident);
+        let installed = self.roots().flat_map(|root| install::matching(root, ident));
+        let installed = installed.map(|found| found.ident);
         let known = installed.chain(self.artifacts.matching(ident));
         let newest = known.max_by(PackageIdent::compare_age);
         newest.ok_or_else(|| SetupError::NothingLocal(ident.clone()))
     }
 
-    fn is_installed(&self, ident: &PackageIdent) -> bool {
-        install::resolve(self.root, ident).is_ok()
+    fn roots(&self) -> impl Iterator<Item = &FsRoot> {
+        [self.root].into_iter().chain(self.beside)
+    }
+
+    /// The root in which a release is installed.
+    fn root_of(&self, ident: &PackageIdent) -> Option<&FsRoot> {
+        self.roots().find(|root| install::resolve(root, ident).is_ok())
     }
 
     /// The archive of a release in the cache; copies it there from the directory of the requesting
@@ -267,19 +316,19 @@ impl Setup<'_> {
     fn obtain(
         &self,
         ident: &PackageIdent,
-        beside: Option<&Path>,
+        neighbours: Option<&Path>,
     ) -> Result<(PathBuf, bool), SetupError> {
         let cached = self.artifacts.path(ident);
         if cached.is_file() {
             return Ok((cached, false));
         }
         let file = artifacts::file_name(ident, PackageTarget::active());
-        let neighbour = beside.map(|directory| directory.join(&file));
+        let neighbour = neighbours.map(|directory| directory.join(&file));
         if let Some(neighbour) = neighbour.filter(|path| path.is_file()) {
-            let fresh = self.artifacts.store(&neighbour, ident)?;
+            let fresh = self.artifacts.store(&neighbour, ident).map_err(at(&cached))?;
             return Ok((cached, fresh));
         }
-        let beside = beside.map_or_else(String::new, |directory| {
+        let beside = neighbours.map_or_else(String::new, |directory| {
             let directory =
                 if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
             format!(" nor in {}", directory.display())
@@ -309,18 +358,22 @@ impl Setup<'_> {
 
     fn verify_and_unpack(&self, ident: &PackageIdent, path: &Path) -> Result<Prepared, SetupError> {
         let archive = Archive::open(path)?;
-        let (found, target) = describe(&archive)?;
-        if found != *ident {
-            let (found, wanted) = (found.to_string(), ident.to_string());
-            return Err(SetupError::OtherIdent { path: path.into(), found, wanted });
-        }
-        if target != PackageTarget::active() {
-            return Err(SetupError::OtherTarget(target));
-        }
         archive.verify(&self.key(&archive.header().signer)?)?;
         let place = self.root.pkg_path(ident);
-        let staging = Staging::new(self.root, &place, &TreeLock::take(self.root)?)?;
-        archive.unpack(ident, &staging.descriptor()?)?;
+        let lock = TreeLock::take(self.root).map_err(at(&self.root.pkgs()))?;
+        let staging = Staging::new(self.root, &place, &lock).map_err(at(&place))?;
+        drop(lock);
+        let directory = staging.descriptor().map_err(at(&place))?;
+        let unpacked = archive.unpack(ident, &directory).map_err(|error| match error {
+            HartError::Io(source) => at(&place)(source),
+            other => other.into(),
+        });
+        let checked = unpacked.and_then(|()| check(ident, &staged_description(&staging)?, path));
+        if let Err(error) = checked {
+            // The archive of another release is refused entry by entry: what it is explains more.
+            describe(&archive).and_then(|found| check(ident, &found, path))?;
+            return Err(error);
+        }
         Ok(Prepared { ident: ident.clone(), staging })
     }
 
@@ -344,9 +397,9 @@ impl Setup<'_> {
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<(), SetupError> {
         for known in &prepared {
-            known.staging.sync()?;
+            known.staging.sync().map_err(at(known.staging.path()))?;
         }
-        let lock = TreeLock::take(self.root)?;
+        let lock = TreeLock::take(self.root).map_err(at(&self.root.pkgs()))?;
         for Prepared { ident, staging } in prepared.into_iter().rev() {
             if let Err(error) = staging.commit(&lock) {
                 let taken = matches!(
@@ -356,10 +409,10 @@ impl Setup<'_> {
                         | io::ErrorKind::NotADirectory
                 );
                 if !taken {
-                    return Err(error.into());
+                    return Err(at(&self.root.pkg_path(&ident))(error));
                 }
                 // Another process may have installed it in the meantime.
-                if !self.is_installed(&ident) {
+                if install::resolve(self.root, &ident).is_err() {
                     return Err(SetupError::InTheWay(self.root.pkg_path(&ident)));
                 }
             }
@@ -368,6 +421,11 @@ impl Setup<'_> {
         staging::sweep(self.root, &lock);
         Ok(())
     }
+}
+
+/// The error of the system at a path.
+fn at(path: &Path) -> impl Fn(io::Error) -> SetupError {
+    move |source| SetupError::Io { path: path.into(), source }
 }
 
 /// True when the archive itself is at fault, not this machine.
@@ -388,8 +446,7 @@ fn is_bad(error: &SetupError) -> bool {
 /// All dependencies of an unpacked release.
 fn staged_dependencies(prepared: &Prepared) -> Result<Vec<PackageIdent>, SetupError> {
     let path = prepared.staging.path().join("TDEPS");
-    let text = crate::read::read_text(&path, crate::metafile::MAX_METAFILE_BYTES)
-        .map_err(MetafileError::from)?;
+    let text = read_text(&path, MAX_METAFILE_BYTES).map_err(MetafileError::from)?;
     text.unwrap_or_default()
         .trim()
         .lines()

@@ -155,7 +155,10 @@ pub fn remove_release(root: &FsRoot, release: &Path, _lock: &TreeLock) -> io::Re
 }
 
 /// Removes a tree, including directories that deny writing to their owner.
-fn remove_tree(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the system says.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             open_up(path);

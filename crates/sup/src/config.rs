@@ -46,6 +46,10 @@ pub struct SupConfig {
     pub interpreter: PackageIdent,
     /// Directory of the key cache.
     pub key_cache: PathBuf,
+    /// Directory of the cache of package archives.
+    pub artifacts: PathBuf,
+    /// Directories with the public keys of those who sign archives.
+    pub public_keys: Vec<PathBuf>,
 }
 
 /// The HTTP gateway (reference: http-api §2).

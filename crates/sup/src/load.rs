@@ -2,6 +2,8 @@
 //! (reference: services §4.1, control §6.1 to §6.3). One after the other, so that two clients
 //! never write one file at once.
 
+mod cached;
+
 use std::{
     env,
     os::unix::fs::MetadataExt,
@@ -14,7 +16,7 @@ use std::{
 };
 
 use roost_ctl::{
-    reply::{Color, ErrorCode, Failure, Reply},
+    reply::{ErrorCode, Failure, Reply},
     request::{Request, ServiceOptions},
     responder::Responder,
 };
@@ -168,7 +170,7 @@ impl SpecWriter {
     }
 
     /// Loads a service: checks that it can run, then stores its spec. Returns the line for the
-    /// user. Progress of looking for a package goes to the client.
+    /// user. A package that is not installed is taken from the cache of archives, and the client sees the progress.
     pub(crate) async fn load(
         &self,
         ident: &PackageIdent,
@@ -185,7 +187,15 @@ impl SpecWriter {
         let mut spec = stored.unwrap_or_else(|| ServiceSpec::new(ident.clone()));
         spec.merge_load(ident.clone(), fields);
         let release = followed.and_then(|followed| followed.release.clone());
-        self.check(&spec, release.as_ref(), client).await?;
+        let purpose = if client.is_some() { Purpose::Command } else { Purpose::Run };
+        match self.check(&spec, release.as_ref(), purpose).await {
+            Err(Unfit::NotInstalled) if followed.is_none() => {
+                self.install_cached(&spec, client).await?;
+                self.check(&spec, None, purpose).await
+            }
+            other => other,
+        }
+        .map_err(|unfit| unfit.into_failure(&spec))?;
         if let Some(followed) = followed {
             self.write_followed(followed).await?;
         }
@@ -288,7 +298,7 @@ impl SpecWriter {
         let stored = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
         let mut spec = stored.clone();
         spec.merge_update(fields);
-        self.check(&spec, None, None).await?;
+        self.check(&spec, None, Purpose::Run).await.map_err(|unfit| unfit.into_failure(&spec))?;
         if spec == stored {
             return Ok(false);
         }
@@ -345,10 +355,10 @@ impl SpecWriter {
         &self,
         spec: &ServiceSpec,
         release: Option<&PackageIdent>,
-        client: Option<&Responder>,
-    ) -> Result<(), Failure> {
-        let invalid = |text: String| Failure::new(ErrorCode::InvalidPayload, text);
-        let failed = |text: String| Failure::new(ErrorCode::Internal, text);
+        purpose: Purpose,
+    ) -> Result<(), Unfit> {
+        let invalid = |text| Unfit::Refused(Failure::new(ErrorCode::InvalidPayload, text));
+        let failed = |text| Unfit::Refused(Failure::new(ErrorCode::Internal, text));
         let ident = spec.ident.clone().validate().map_err(|error| failed(error.to_string()))?;
         let organization = self.config.organization.as_deref();
         roost_ident::ServiceGroup::new(&ident.name, &spec.group, organization)
@@ -361,7 +371,7 @@ impl SpecWriter {
             directory: None,
             interpreter: self.config.interpreter.clone(),
             prepare: false,
-            purpose: if client.is_some() { Purpose::Command } else { Purpose::Run },
+            purpose,
         };
         // One command after the other: a file system that does not answer must not stop them all.
         let checked = vital::spawn_blocking("check of a spec", move || {
@@ -377,16 +387,7 @@ impl SpecWriter {
         };
         match checked {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(BuildFailure::NotInstalled(_))) => {
-                if let Some(client) = client {
-                    tell_search(client, spec);
-                }
-                Err(failed(format!(
-                    "Cannot find a release of package: {ident}. Installing packages from Builder \
-                     is not supported yet: put the package below {}, or load a plain directory.",
-                    self.config.root.pkgs().display()
-                )))
-            }
+            Ok(Err(BuildFailure::NotInstalled(_))) => Err(Unfit::NotInstalled),
             Ok(Err(BuildFailure::NotRunnable(package))) => {
                 let text = format!("Can't start non-runnable service: {package}");
                 self.output.line("hab-sup", "UT", &text);
@@ -420,13 +421,25 @@ impl SpecWriter {
     }
 }
 
-/// The lines that a client sees while a package is looked for.
-fn tell_search(client: &Responder, spec: &ServiceSpec) {
-    client.colored(format!("» Installing {}", spec.ident), Some(Color::Yellow), true);
-    client.colored("\n", None, false);
-    client.colored("☁ Determining", Some(Color::Green), true);
-    let text = format!(" latest version of {} in the '{}' channel\n", spec.ident, spec.channel);
-    client.colored(text, None, false);
+/// Why a service with some spec could not be started.
+#[derive(Debug)]
+enum Unfit {
+    /// No release of its package is installed.
+    NotInstalled,
+    /// Something else, as clients are answered.
+    Refused(Failure),
+}
+
+impl Unfit {
+    fn into_failure(self, spec: &ServiceSpec) -> Failure {
+        match self {
+            Self::NotInstalled => Failure::new(
+                ErrorCode::Internal,
+                format!("Cannot find a release of package: {}", spec.ident),
+            ),
+            Self::Refused(failure) => failure,
+        }
+    }
 }
 
 fn fields(options: ServiceOptions) -> SpecFields {

@@ -3,18 +3,9 @@
 use std::{env, path::PathBuf};
 
 use roost_ident::PackageIdent;
-use roost_pkg::{
-    Package,
-    image::{ImageOptions, check_program, write_directory, write_tar},
-};
+use roost_pkg::image::{ImageOptions, check_program, write_directory, write_tar};
 
-use crate::{
-    cli::Run,
-    cmd::exported::{members, resolve},
-    context::Context,
-    exit::Exit,
-    ui::Verb,
-};
+use crate::{cli::Run, cmd::exported::Exported, complete, context::Context, exit::Exit, ui::Verb};
 
 /// The package that provides the shell of most hooks.
 const INTERPRETER: &str = "busybox-static";
@@ -32,29 +23,24 @@ pub(crate) struct Arguments {
     /// NAME:TAG of the image [default: ORIGIN/NAME:VERSION-RELEASE]
     #[arg(short = 't', long)]
     tag: Option<String>,
-    /// The service to run, then further packages to include; all must be installed
-    #[arg(required = true, value_name = "PKG_IDENT")]
+    /// The service to run, then further packages to include: installed ones (acme/web), or
+    /// archives (acme-web-1.0-20250101000000-x86_64-linux.hart)
+    #[arg(required = true, value_name = "PKG_IDENT_OR_ARTIFACT", add = complete::packages())]
     packages: Vec<String>,
 }
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let idents = self.packages.iter().map(|text| resolve(context, text));
-        let idents = idents.collect::<anyhow::Result<Vec<_>>>()?;
-        let Some(service) = idents.first() else { anyhow::bail!("no package is given") };
-        let package = Package::load(&context.root, service.clone())?;
-        if !package.is_runnable() {
-            anyhow::bail!("Package is not runnable: {service}");
-        }
         let program = match &self.program {
             Some(program) => program.clone(),
             None => env::current_exe()?,
         };
         check_program(&program)?;
-        context.ui.begin(&format!("Exporting {service}"));
-        let members = members(context, &idents)?;
-        for member in &members {
-            context.ui.status(Verb::Using, &member.ident.to_string());
+        let exported = Exported::gather(context, &self.packages, self.output.as_deref(), "tar")?;
+        let Exported { ident: service, output, members, .. } = &exported;
+        let package = exported.package()?;
+        if !package.is_runnable() {
+            anyhow::bail!("Package is not runnable: {service}");
         }
         if members.iter().all(|member| member.ident.name != INTERPRETER) {
             context.ui.warn(
@@ -62,28 +48,23 @@ impl Run for Arguments {
                  image. Add core/busybox-static.",
             );
         }
-        let output = self.output.clone().unwrap_or_else(|| default_name(service).into());
         let reference = self.tag.clone().unwrap_or_else(|| default_reference(service));
         let options = ImageOptions {
             service,
-            members: &members,
+            members,
             program: &program,
             ports: &package.exposes,
             reference: &reference,
         };
         let image = if output.extension().is_some_and(|extension| extension == "tar") {
-            write_tar(&output, &options)?
+            write_tar(output, &options)?
         } else {
-            write_directory(&output, &options)?
+            write_directory(output, &options)?
         };
         context.ui.status(Verb::Creating, &output.display().to_string());
         context.ui.end(&format!("Exported {service} as {reference}, {}", image.digest));
         Ok(Exit::Success)
     }
-}
-
-fn default_name(ident: &PackageIdent) -> String {
-    format!("{}.tar", ident.to_string().replace('/', "-"))
 }
 
 /// Repository names allow only lower-case letters, tags allow no `+`.

@@ -7,7 +7,7 @@ use roost_crypto::{KeyFile, SigningPublicKey, cache::KEY_FILE_BYTES_MAX};
 use roost_ident::PackageIdent;
 use roost_pkg::{
     read::read_text,
-    setup::{LocalArchive, Outcome, Setup, Step, Wanted},
+    setup::{LocalArchive, Outcome, Step, Wanted},
 };
 
 use crate::{
@@ -78,17 +78,20 @@ struct Source {
     wanted: Wanted,
 }
 
-/// An archive if such a file exists, else an identifier.
 fn parse(text: &str) -> Result<Source, String> {
+    Ok(Source { text: text.into(), wanted: parse_source(text)? })
+}
+
+/// An archive if there is such a file, else an identifier.
+pub(crate) fn parse_source(text: &str) -> Result<Wanted, String> {
     let path = Path::new(text);
-    let wanted = if path.is_file() {
-        Wanted::Archive(LocalArchive::read(path).map_err(|error| error.to_string())?)
+    if path.is_file() {
+        LocalArchive::read(path).map(Wanted::Archive).map_err(|error| error.to_string())
     } else if text.ends_with(ARCHIVE_SUFFIX) {
-        return Err(format!("File not found at: {text}"));
+        Err(format!("File not found at: {text}"))
     } else {
-        Wanted::Ident(parse_ident(text).map_err(|error| error.to_string())?)
-    };
-    Ok(Source { text: text.into(), wanted })
+        parse_ident(text).map(Wanted::Ident).map_err(|error| error.to_string())
+    }
 }
 
 impl Run for Arguments {
@@ -135,8 +138,7 @@ fn trust(context: &Context, path: &Path) -> anyhow::Result<()> {
 pub(crate) fn install(context: &Context, shown: &str, wanted: &Wanted) -> anyhow::Result<Outcome> {
     let ui = &context.ui;
     ui.begin(&format!("Installing {shown}"));
-    let setup =
-        Setup { root: &context.root, artifacts: context.artifacts(), keys: context.public_keys() };
+    let setup = context.setup(&context.root, None);
     let outcome = setup.install(wanted, &mut |step| match step {
         Step::Determining(ident) => {
             ui.status(Verb::Determining, &format!("latest version of {ident} on this machine"));

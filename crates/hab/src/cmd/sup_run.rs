@@ -1,14 +1,7 @@
 //! `hab sup run`: checks its options, then becomes the launcher, which starts this program again as
 //! Supervisor with the same options.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    ffi::{OsStr, OsString},
-    io,
-    path::Path,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, env, ffi::OsString, io, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -41,19 +34,21 @@ impl Run for Arguments {
         if self.run.generate_config {
             return print_config(self.run, context);
         }
-        let installed = install_archives(&self.run.sources(), context)?;
-        // Built here to report errors before anything starts.
+        let named_here = !self.run.sources().is_empty();
         let mut options = self.run.merged(context)?.options;
-        for source in &mut options.pkg_ident_or_artifact {
-            if let Some(ident) = installed.get(OsStr::new(source)) {
-                source.clone_from(ident);
-            }
-        }
+        let installed = install_archives(&mut options.pkg_ident_or_artifact, context)?;
+        // The command line takes precedence over configuration files.
+        let instead = match named_here || installed.is_empty() {
+            true => Vec::new(),
+            false => options.pkg_ident_or_artifact.clone(),
+        };
+        // Built here to report errors before anything starts.
         let config = options.into_config(context)?;
         check_tls_files(&config.ctl)?;
         check_place(context.root.path())?;
-        let arguments = own_arguments()
+        let own = own_arguments()
             .map(|argument| installed.get(&argument).map_or(argument, OsString::from));
+        let arguments = instead.into_iter().map(OsString::from).chain(own);
         Err(exec_launcher(arguments)).context("cannot start the launcher")
     }
 }
@@ -80,14 +75,18 @@ fn check_place(root: &Path) -> Result<(), StartError> {
 /// Installs the archives among the sources, and replaces them by identifiers: the Supervisor may be
 /// restarted with the same arguments after the archives are gone.
 fn install_archives(
-    sources: &[String],
+    sources: &mut [String],
     context: &Context,
 ) -> anyhow::Result<BTreeMap<OsString, String>> {
     let mut installed = BTreeMap::new();
     for source in sources {
-        let found = archive::install_named(context, source, "[PKG_IDENT_OR_ARTIFACT]")?;
+        let found = match archive::installed_before(context, source) {
+            Some(ident) => Some(ident),
+            None => archive::install_named(context, source, "[PKG_IDENT_OR_ARTIFACT]")?,
+        };
         if let Some(ident) = found {
-            installed.insert(source.into(), ident.to_string());
+            installed.insert(source.clone().into(), ident.to_string());
+            *source = ident.to_string();
         }
     }
     Ok(installed)

@@ -50,15 +50,18 @@ impl Run for Arguments {
         let text = self.pkg_ident.unwrap_or_default();
         let mut options = self.options.to_load();
         let archive = archive::install_named(context, &text, "[PKG_IDENT]")?;
+        // What became a package here, below the root of this machine.
+        let mut made = archive.is_some().then_some("archive");
         let source = archive
             .map_or_else(|| Source::parse(&text, &context.root), |ident| Ok(Source::Ident(ident)));
-        let (ident, staged) = match source {
-            Ok(Source::Ident(ident)) => (ident, false),
+        let ident = match source {
+            Ok(Source::Ident(ident)) => ident,
             Ok(Source::Directory(path)) => {
                 let ident = stage(context, &path)?;
                 options.directory = Some(path.to_string_lossy().into_owned());
+                made = Some("directory");
                 // A change of the directory makes a new release.
-                (PackageIdent { version: None, release: None, ..ident }, true)
+                PackageIdent { version: None, release: None, ..ident }
             }
             Err(error) => {
                 let text = format!("invalid value '{text}' for '[PKG_IDENT]': {error}");
@@ -68,11 +71,11 @@ impl Run for Arguments {
         let remote = self.remote.address(context);
         let request = Request::Load { ident: ident.clone(), force: self.force, options };
         let before = self.wait.before(context, &remote, &ident)?;
-        command(context, &remote, &request).map_err(|error| match staged {
+        command(context, &remote, &request).map_err(|error| match made {
             // The Supervisor has its own root.
-            true if error.to_string().contains("Cannot find") => {
+            Some(source) if error.to_string().contains("Cannot find") => {
                 let advice = format!(
-                    "The directory was staged as the package {ident} below {}. The Supervisor must be on \
+                    "The {source} was installed as the package {ident} below {}. The Supervisor must be on \
                      this machine and have the same FS_ROOT. {}",
                     context.root.path().display(),
                     surroundings()

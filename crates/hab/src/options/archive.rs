@@ -3,14 +3,13 @@
 
 use std::{fs::File, io::Read as _, path::Path};
 
-use roost_ident::PackageIdent;
-use roost_pkg::setup::{LocalArchive, Wanted};
-
-use crate::{
-    cmd::pkg_install::{end, install},
-    context::Context,
-    exit::UsageError,
+use roost_ident::{PackageIdent, PackageTarget};
+use roost_pkg::{
+    artifacts, install,
+    setup::{LocalArchive, Wanted},
 };
+
+use crate::{cmd::pkg_install, context::Context, exit::UsageError};
 
 /// First line of every package archive.
 const MAGIC: &[u8] = b"HART-1";
@@ -30,9 +29,24 @@ pub(crate) fn install_named(
     }
     let local = LocalArchive::read(path)
         .map_err(|error| UsageError(format!("invalid value '{text}' for '{argument}': {error}")))?;
-    let outcome = install(context, text, &Wanted::Archive(local))?;
-    end(context, &outcome);
+    let outcome = pkg_install::install(context, text, &Wanted::Archive(local))?;
+    pkg_install::end(context, &outcome);
     Ok(Some(outcome.ident))
+}
+
+/// The installed release of an archive that is gone, by the name of its file: a machine that starts
+/// again runs what it ran before.
+pub(crate) fn installed_before(context: &Context, text: &str) -> Option<PackageIdent> {
+    let path = Path::new(text);
+    let name = path.file_name()?.to_str().filter(|name| name.ends_with(".hart"))?;
+    if path.exists() {
+        return None;
+    }
+    let target = PackageTarget::active();
+    let mut installed = install::list(&context.root).into_iter().map(|found| found.ident);
+    let ident = installed.find(|ident| artifacts::file_name(ident, target) == name)?;
+    context.ui.warn(&format!("{text} is gone; {ident}, which it held, is installed and is used"));
+    Some(ident)
 }
 
 fn is_archive(path: &Path) -> bool {

@@ -112,6 +112,12 @@ impl RunOptions {
             load,
             load_options: load_options(self.service),
             interpreter: interpreter()?,
+            artifacts: context.artifacts().dir().into(),
+            public_keys: context
+                .public_keys(self.cache_key_path.as_deref())
+                .iter()
+                .map(|cache| cache.dir().into())
+                .collect(),
             key_cache: self.cache_key_path.unwrap_or_else(|| context.key_cache_dir()),
         })
     }
