@@ -24,6 +24,15 @@ impl Machine {
         self.path().join("root")
     }
 
+    /// Puts a public key where this user's keys are.
+    pub(crate) fn trust(&self, key: &str) {
+        let text = fs::read_to_string(key).expect("a key");
+        let name = Path::new(key).file_name().and_then(|name| name.to_str()).expect("a name");
+        for cache in ["root/hab/cache/keys", ".hab/cache/keys"] {
+            self.write(&format!("{cache}/{name}"), &text);
+        }
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
@@ -57,7 +66,7 @@ impl Machine {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn service(&self, name: &str) {
+    pub(crate) fn service(&self, name: &str) {
         self.write(&format!("{name}/hooks/run"), "#!/bin/sh\nexec sleep 1000\n");
         self.write(&format!("{name}/hooks/install"), "#!/bin/sh\necho installing {{cfg.word}}\n");
         self.write(&format!("{name}/hooks/uninstall"), "#!/bin/sh\necho going\n");
@@ -73,7 +82,7 @@ impl Machine {
     }
 
     /// Everything below the package tree.
-    fn tree(&self) -> BTreeMap<PathBuf, u64> {
+    pub(crate) fn tree(&self) -> BTreeMap<PathBuf, u64> {
         fn collect(directory: &Path, found: &mut BTreeMap<PathBuf, u64>) {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -92,7 +101,7 @@ impl Machine {
     }
 }
 
-fn archive(machine: &Machine) -> PathBuf {
+pub(crate) fn archive(machine: &Machine) -> PathBuf {
     let results = fs::read_dir(machine.path().join("results")).expect("results");
     let mut found = results.flatten().map(|entry| entry.path());
     found.find(|path| path.extension().is_some_and(|e| e == "hart")).expect("an archive")
@@ -127,11 +136,29 @@ fn a_directory_becomes_a_package_on_another_machine_in_two_commands() {
     assert!(list.starts_with("HART-1\nacme-") && list.contains("/bin/tool\n"), "{list}");
 }
 
-fn public_key(machine: &Machine) -> String {
+pub(crate) fn public_key(machine: &Machine) -> String {
     let results = fs::read_dir(machine.path().join("results")).expect("results");
     let mut found = results.flatten().map(|entry| entry.path());
     let key = found.find(|path| path.extension().is_some_and(|e| e == "pub"));
     key.expect("a key").to_str().expect("text").to_owned()
+}
+
+/// A service that depends on a library, both as archives in one directory.
+pub(crate) fn two_archives() -> (Machine, PathBuf) {
+    let machine = Machine::new();
+    machine.service("lib");
+    machine.hab(&["pkg", "build", "lib", "--release", "20250101000000"]);
+    let lib = archive(&machine);
+    machine.hab(&["pkg", "install", lib.to_str().expect("text")]);
+    machine.write("app/hooks/run", "#!/bin/sh\nexec sleep 1000\n");
+    machine.write(
+        "app/plan.sh",
+        "pkg_name=app\npkg_origin=acme\npkg_version=2.0\npkg_deps=(acme/lib)\npkg_svc_user=root\n\
+         pkg_svc_group=root\n",
+    );
+    machine.hab(&["pkg", "build", "app", "--release", "20250101000001"]);
+    let app = lib.with_file_name("acme-app-2.0-20250101000001-x86_64-linux.hart");
+    (machine, app)
 }
 
 #[test]
@@ -216,68 +243,4 @@ fn the_difference_between_two_packages_is_told_by_kind() {
          Configuration:\n  ~ word: \"one\" -> \"two\"\nFiles:\n  ~ bin/tool\n"
     );
     assert!(machine.hab(&["pkg", "diff", &one, &one]).ends_with("No differences\n"));
-}
-
-#[test]
-fn an_archive_is_loaded_and_run_like_a_package() {
-    let root = testkit::Root::new(env!("CARGO_BIN_EXE_hab"));
-    let machine = Machine::new();
-    machine.service("web");
-    machine.hab(&["pkg", "build", "web", "--release", "20250101000000"]);
-    let key = fs::read_to_string(public_key(&machine)).expect("a key");
-    let name = Path::new(&public_key(&machine)).file_name().expect("a name").to_owned();
-    root.write(&format!("hab/cache/keys/{}", name.to_str().expect("text")), &key);
-    let hart = archive(&machine);
-    let sup = root.supervisor().args([hart.to_str().expect("text")]).start();
-    sup.wait_json("/services/web/default", |service| service["process"]["state"] == "up");
-    let pkg = sup.wait_json("/services/web/default", |service| service["pkg"].is_object());
-    assert_eq!(pkg["pkg"]["ident"], "acme/web/1.0/20250101000000");
-}
-
-#[test]
-fn an_image_has_what_its_index_says() {
-    let machine = Machine::new();
-    machine.service("web");
-    machine.hab(&["pkg", "build", "web", "--release", "20250101000000"]);
-    machine.hab(&["pkg", "install", archive(&machine).to_str().expect("text")]);
-    // The smallest ELF head without a loader represents a static program.
-    let mut program = vec![0; 4096];
-    program[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    fs::write(machine.path().join("static"), &program).expect("written");
-    let export = ["pkg", "export", "container", "acme/web", "--program", "static", "-o"];
-    machine.hab(&[export.as_slice(), &["image"]].concat());
-    let read = |path: &str| fs::read(machine.path().join("image").join(path)).expect(path);
-    let json =
-        |path: &str| -> serde_json::Value { serde_json::from_slice(&read(path)).expect("JSON") };
-    let blob = |digest: &serde_json::Value| {
-        let digest = digest.as_str().expect("a digest");
-        format!("blobs/sha256/{}", digest.strip_prefix("sha256:").expect("SHA-256"))
-    };
-    assert_eq!(json("oci-layout")["imageLayoutVersion"], "1.0.0");
-    let index = json("index.json");
-    let manifest = json(&blob(&index["manifests"][0]["digest"]));
-    let config = json(&blob(&manifest["config"]["digest"]));
-    assert_eq!(config["config"]["Entrypoint"][0], "/bin/hab");
-    assert_eq!(config["config"]["Cmd"][0], "acme/web/1.0/20250101000000");
-    assert_eq!(config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"]);
-    let layer = read(&blob(&manifest["layers"][0]["digest"]));
-    assert_eq!(manifest["layers"][0]["size"], layer.len());
-    let mut tar = tar::Archive::new(layer.as_slice());
-    let names = tar.entries().expect("a tar").map(|entry| {
-        entry.expect("an entry").path().expect("a path").to_string_lossy().into_owned()
-    });
-    let names: Vec<_> = names.collect();
-    for name in ["bin/hab", "etc/passwd", "hab/pkgs/acme/web/1.0/20250101000000/hooks/run"] {
-        assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
-    }
-    assert!(!names.iter().any(|name| name.ends_with("INSTALL_HOOK_STATUS")));
-    // The same again, as a tar.
-    machine.hab(&[export.as_slice(), &["image.tar"]].concat());
-    machine.hab(&[export.as_slice(), &["again.tar"]].concat());
-    let tar = |name: &str| fs::read(machine.path().join(name)).expect(name);
-    assert!(tar("image.tar") == tar("again.tar"));
-    let text = machine.refused(&["pkg", "export", "container", "acme/web", "-o", "image"]);
-    assert!(text.contains("shared libraries") || text.contains("already"), "{text}");
-    machine.hab(&["pkg", "export", "tar", "acme/web", "-o", "web.tar.gz"]);
-    assert!(tar("web.tar.gz").starts_with(&[0x1f, 0x8b]));
 }

@@ -1,8 +1,8 @@
 //! One test per recording.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::PathBuf, process::Command};
 
-use crate::replay::{Replay, fixtures, recording};
+use crate::replay::{Machine, Node, Replay, fixtures, recording, revisions, walk};
 
 #[test]
 fn inspecting_archives() {
@@ -30,14 +30,71 @@ fn installing_and_asking() {
 
 /// As after the previous recording.
 fn everything(replay: &Replay) {
+    applications(replay);
+    install(replay, &["native/0.1.0/20250101000005"]);
+}
+
+fn applications(replay: &Replay) {
     replay.prepare();
     replay.cache(&["vecpkg-"]);
-    for ident in
-        ["app/1.2.3/20250101000003", "app/1.3.0/20250201000004", "native/0.1.0/20250101000005"]
-    {
+    install(replay, &["app/1.2.3/20250101000003", "app/1.3.0/20250201000004"]);
+}
+
+fn install(replay: &Replay, idents: &[&str]) {
+    for ident in idents {
         let ended = replay.run(&format!("hab pkg install vecpkg/{ident}"), &[], None);
         assert_eq!(ended.code, 0, "{ended:?}");
     }
+}
+
+#[test]
+fn packages_at_the_root_of_the_machine() {
+    let isolated = Command::new("unshare").args(["-m", "true"]).status();
+    if !isolated.is_ok_and(|status| status.success()) {
+        return testkit::skip("unshare may not make namespaces here: it needs root");
+    }
+    let mut replay = Replay::new("03");
+    applications(&replay);
+    replay.machine = Machine::Real;
+    for step in recording("03-real-layout").steps {
+        replay.step(&step);
+    }
+    replay.end();
+}
+
+/// Everything below the root, as it was recorded.
+fn nodes(replay: &Replay) -> BTreeSet<Node> {
+    let node = |path: PathBuf| {
+        let found = path.symlink_metadata().expect("an entry");
+        let name = path.strip_prefix(replay.root()).expect("below the root").display().to_string();
+        Node {
+            path: revisions(&name),
+            mode: (!found.is_symlink()).then(|| format!("{:04o}", found.mode() & 0o7777)),
+            owner: format!("{}:{}", found.uid(), found.gid()),
+        }
+    };
+    walk(&replay.root()).into_iter().skip(1).map(node).collect()
+}
+
+#[test]
+fn a_user_other_than_root() {
+    if !rustix::process::geteuid().is_root() {
+        return testkit::skip("only root can become another user");
+    }
+    let mut replay = Replay::new("09");
+    replay.busybox();
+    let key = "vecpkg-20261127165842.pub";
+    let text = fs::read(fixtures().join("keys").join(key)).expect("a key");
+    replay.write(&format!("home/.hab/cache/keys/{key}"), text);
+    replay.become_user();
+    for mut step in recording("09-non-root").steps {
+        step.stdout = revisions(&step.stdout);
+        match &step.tree {
+            Some(tree) => assert_eq!(nodes(&replay), tree.iter().cloned().collect()),
+            None => replay.step(&step),
+        }
+    }
+    replay.end();
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write,
-    os::unix::process::ExitStatusExt,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use serde::Deserialize;
+use testkit::Ended;
 
 /// Output of the real program where it printed its own help.
 const HELP: &str = "<help text: written by the program itself>";
@@ -38,8 +38,18 @@ pub(crate) struct Step {
     /// Content of the install hook's status file before the command.
     #[serde(rename = "INSTALL_HOOK_STATUS")]
     pub(crate) hook_status: Option<String>,
+    /// What is below the root at this point.
+    pub(crate) tree: Option<Vec<Node>>,
     /// Output of `hab pkg list -a` afterwards, without the interpreter.
     pub(crate) list_after: Option<String>,
+}
+
+/// A file, a directory or a link of a recorded tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(crate) struct Node {
+    pub(crate) path: String,
+    pub(crate) mode: Option<String>,
+    pub(crate) owner: String,
 }
 
 /// An intentional difference.
@@ -60,17 +70,38 @@ struct Differences {
     difference: Vec<Difference>,
 }
 
-/// The result of a command, with the paths of this run replaced by their names.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+/// Where commands run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Machine {
+    /// Below `FS_ROOT`.
+    Root,
+    /// Packages lie at `/hab` and `FS_ROOT` is not set.
+    Real,
+    /// Below `FS_ROOT`, as a user other than root who owns it.
+    User,
 }
+
+/// The user of [`Machine::User`].
+const USER: u32 = 65534;
+
+/// Makes a root file system of the programs of this machine and the packages of the test, in a
+/// mount namespace that ends with the command.
+const AT_SLASH: &str = r#"set -e
+new=$1; root=$2; program=$3; shift 3
+mount -t tmpfs tmpfs "$new"
+for name in bin sbin lib lib64 usr etc proc dev; do
+    [ ! -d /$name ] || { mkdir "$new/$name"; mount --rbind /$name "$new/$name"; }
+done
+mkdir "$new/hab" "$new/home" "$new/program"
+mount --bind "$root/hab" "$new/hab"
+mount --bind "$(dirname "$program")" "$new/program"
+exec chroot "$new" "/program/$(basename "$program")" "$@"
+"#;
 
 /// Runs the steps of one recording and compares.
 pub(crate) struct Replay {
     name: &'static str,
+    pub(crate) machine: Machine,
     place: tempfile::TempDir,
     differences: Differences,
     used: BTreeSet<(usize, usize)>,
@@ -99,6 +130,7 @@ impl Replay {
         let place = tempfile::tempdir().expect("a directory");
         Self {
             name,
+            machine: Machine::Root,
             place,
             differences,
             used: BTreeSet::new(),
@@ -226,7 +258,18 @@ impl Replay {
             }
             word
         });
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hab"))
+        let program = env!("CARGO_BIN_EXE_hab");
+        let mut command = match self.machine {
+            Machine::Root | Machine::User => Command::new(program),
+            Machine::Real => {
+                let new = self.place.path().join("new");
+                fs::create_dir_all(&new).expect("a directory");
+                let mut command = Command::new("unshare");
+                command.args(["-m", "sh", "-c", AT_SLASH, "sh"]).arg(new).arg(&root).arg(program);
+                command
+            }
+        };
+        command
             .args(arguments)
             .current_dir(&root)
             .env_clear()
@@ -234,7 +277,6 @@ impl Replay {
             .env("HOME", root.join("home"))
             .env("LANG", "C.UTF-8")
             .env("HAB_LICENSE", "accept-no-persist")
-            .env("FS_ROOT", &root)
             .env("HAB_NONINTERACTIVE", "true")
             .env("HAB_NOCOLORING", "true")
             .env("TERM", "dumb")
@@ -245,35 +287,53 @@ impl Replay {
                     value = value.replace(place, path);
                 }
                 (*name, value)
-            }))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        // A program that reads nothing may have ended already.
-        let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
-        let output = child.wait_with_output().expect("an end");
-        let text = |bytes: Vec<u8>| {
-            let mut text = String::from_utf8(bytes).expect("text");
+            }));
+        if self.machine != Machine::Real {
+            command.env("FS_ROOT", &root);
+        }
+        if self.machine == Machine::User {
+            command.uid(USER).gid(USER);
+        }
+        let ended = testkit::run(&mut command, &stdin);
+        let named = |mut text: String| {
             for (name, path) in &places {
                 text = text.replace(path.as_str(), name);
             }
             revisions(&text)
         };
-        let signal = || -output.status.signal().unwrap_or(0);
-        Ended {
-            code: output.status.code().unwrap_or_else(signal),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
+        Ended { stdout: named(ended.stdout), stderr: named(ended.stderr), ..ended }
+    }
+
+    /// Gives everything to the user that commands run as from now on.
+    pub(crate) fn become_user(&mut self) {
+        self.machine = Machine::User;
+        let owned = |path: &Path| std::os::unix::fs::lchown(path, Some(USER), Some(USER));
+        owned(self.place.path()).expect("an owner");
+        for path in walk(&self.root()) {
+            owned(&path).expect("an owner");
         }
     }
 }
 
+/// Everything below a directory, and itself.
+pub(crate) fn walk(directory: &Path) -> Vec<PathBuf> {
+    let mut found = vec![directory.to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at) {
+        if path.is_dir() && !path.is_symlink() {
+            let entries = fs::read_dir(path).expect("a directory");
+            let below: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+            found.extend(below);
+        }
+        at += 1;
+    }
+    found
+}
+
 /// Revisions of keys made by this test, whose year is that of no fixture, or later.
-fn revisions(text: &str) -> String {
+pub(crate) fn revisions(text: &str) -> String {
     let mut out = text.to_owned();
-    for name in ["envorigin-", "vecpkg-corp-"] {
+    for name in ["envorigin-", "vecpkg-corp-", "me-"] {
         while let Some(at) = out.find(name).map(|at| at + name.len()) {
             let digits = out[at..].chars().take_while(char::is_ascii_digit).count();
             if digits != 14 {
