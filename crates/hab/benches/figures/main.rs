@@ -4,12 +4,14 @@
 //! cargo bench -p hab --bench figures              # everything, about ten minutes
 //! cargo bench -p hab --bench figures -- start     # only those whose name begins so
 //! cargo bench -p hab --bench figures -- control   # the control gateway and its commands
+//! cargo bench -p hab --bench figures -- package   # package commands
 //! ```
 //!
 //! Each result is printed with its budget. On a busy machine look at medians.
 
 mod control;
 mod large_ring;
+mod packages;
 
 use std::{
     fs,
@@ -23,7 +25,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 12] = [
+    let figures: [(&str, fn()); 14] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
@@ -36,6 +38,8 @@ fn main() {
         ("control-status", control::status),
         ("control-load", control::load_to_process),
         ("control-thousand", control::thousand_loads),
+        ("package-large", packages::large_package),
+        ("package-thousand", packages::thousand_packages),
     ];
     println!("{:<46} {:>10} {:>10} {:>10}  budget", "figure", "min", "median", "max");
     for (name, measure) in figures {
