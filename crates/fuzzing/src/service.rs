@@ -24,12 +24,11 @@ pub fn spec_file(data: &[u8]) {
 
 /// Reads what an earlier Supervisor left.
 pub fn remembered(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
-    if let Ok(remembered) = Remembered::decode(&text) {
+    if let Ok(remembered) = Remembered::decode(data) {
         let again = remembered.encode();
         assert!(again.len() <= REMEMBERED_SIZE_MAX_BYTES);
         // What does not fit is left out, and a text may lack what is always written.
-        if text.len() < REMEMBERED_SIZE_MAX_BYTES / 2 {
+        if data.len() < REMEMBERED_SIZE_MAX_BYTES / 2 {
             assert_eq!(Remembered::decode(&again), Ok(remembered));
         }
     }

@@ -1,34 +1,33 @@
 //! State of a service kept outside the Supervisor, so that the next one can reattach to its process
-//! without loss. A few lines of text, `key value` each; unknown keys are skipped, so that an older
-//! Supervisor can read the text of a newer one.
+//! without loss. A Protocol Buffers message; unknown fields are skipped, so that an older
+//! Supervisor can read what a newer one wrote.
 
-use roost_ident::{HealthStatus, Hook, ShutdownSignal, TerminationReason};
+use prost::Message;
+use roost_ident::HealthStatus;
 
-use crate::{
-    account::Account,
-    event::Plan,
-    excerpt::one_line,
-    status::LastProcess,
-    why::{Failure, ReasonCode},
-};
+use self::message::State;
+use crate::{account::Account, event::Plan, status::LastProcess, why::Failure};
 
-mod account;
+mod message;
 
 /// Upper limit of the length of [`Remembered::encode`].
 pub const REMEMBERED_SIZE_MAX_BYTES: usize = 4_096;
 
-/// The first line, with the version of the format.
-const HEADER: &str = "roost-service 1";
+/// Version of the message. New fields keep it; a change of meaning raises it.
+const VERSION: u32 = 1;
 
-/// The text does not come from [`Remembered::encode`].
+/// The bytes do not come from [`Remembered::encode`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RememberedError {
-    /// It has more than [`REMEMBERED_SIZE_MAX_BYTES`].
+    /// There are more than [`REMEMBERED_SIZE_MAX_BYTES`].
     #[error("remembered state has {0} bytes, more than the {REMEMBERED_SIZE_MAX_BYTES} allowed")]
     TooLarge(usize),
-    /// It does not begin with the header of a known version.
-    #[error("remembered state does not begin with '{HEADER}'")]
-    Header,
+    /// They are not a message.
+    #[error("remembered state is damaged: {0}")]
+    Damaged(#[from] prost::DecodeError),
+    /// It is of another version.
+    #[error("remembered state has version {0}, this program reads version {VERSION}")]
+    Version(u32),
 }
 
 /// Remembered state of a service.
@@ -81,158 +80,46 @@ pub struct Survivor {
 }
 
 impl Remembered {
-    /// As text of at most [`REMEMBERED_SIZE_MAX_BYTES`]: leaves out what does not fit.
+    /// As at most [`REMEMBERED_SIZE_MAX_BYTES`]: what does not fit is left out.
     #[must_use]
-    pub fn encode(&self) -> String {
-        let mut text = format!("{HEADER}\n");
-        let mut line = |key: &str, value: &str| {
-            let fits = text.len() + key.len() + value.len() + 2 <= REMEMBERED_SIZE_MAX_BYTES;
-            if fits && !value.contains('\n') {
-                text.push_str(key);
-                text.push(' ');
-                text.push_str(value);
-                text.push('\n');
+    pub fn encode(&self) -> Vec<u8> {
+        let mut state = State::from(self);
+        for leave_out in State::EXPENDABLE {
+            if state.encoded_len() <= REMEMBERED_SIZE_MAX_BYTES {
+                break;
             }
-        };
-        // State for decisions comes before state that is only shown.
-        line("restart_count", &self.restart_count.to_string());
-        if let Some(LastProcess { pid, reason, terminated_at_s }) = &self.last_process_state {
-            // A restart without a process is stored with pid 0, which no process has.
-            let pid = pid.unwrap_or(0);
-            line("last_process", &format!("{pid} {reason} {terminated_at_s}"));
+            leave_out(&mut state);
         }
-        line("health", self.health.as_str());
-        if let Some(backoff_ms) = self.backoff_ms {
-            line("backoff_ms", &backoff_ms.to_string());
-        }
-        if let Some(at_ms) = self.restarted_at_unix_ms {
-            line("restarted_at_unix_ms", &at_ms.to_string());
-        }
-        if self.stopping {
-            line("stopping", "yes");
-        }
-        if let Some(plan) = &self.plan {
-            line("ident", &plan.ident);
-            let hooks: Vec<&str> = plan.hooks.iter().map(|hook| hook.as_str()).collect();
-            line("hooks", &hooks.join(" "));
-            line("signal", plan.shutdown_signal.as_str());
-            if let Some(timeout_s) = plan.shutdown_timeout_s {
-                line("timeout_s", &timeout_s.to_string());
-            }
-        }
-        for (key, value) in [
-            ("state_entered_unix_ms", self.state_entered_unix_ms),
-            ("health_since_unix_ms", self.health_since_unix_ms),
-            ("not_before_unix_ms", self.not_before_unix_ms),
-        ] {
-            if let Some(value) = value {
-                line(key, &value.to_string());
-            }
-        }
-        if self.has_passed {
-            line("has_passed", "yes");
-        }
-        if self.restarting {
-            line("restarting", "yes");
-        }
-        if !self.crashes_unix_ms.is_empty() {
-            let times: Vec<String> = self.crashes_unix_ms.iter().map(u64::to_string).collect();
-            line("crashes_unix_ms", &times.join(" "));
-        }
-        if let Some(failure) = &self.failure {
-            line("failure", &failure_text(failure));
-        }
-        account::lines(&self.account, line);
-        text
+        state.encode_to_vec()
     }
 
-    /// Reads the text of [`Remembered::encode`]. Skips unknown lines.
+    /// Reads what [`Remembered::encode`] wrote. What it does not understand is skipped.
     ///
     /// # Errors
-    /// When it is too large or of another version.
-    pub fn decode(text: &str) -> Result<Self, RememberedError> {
-        if text.len() > REMEMBERED_SIZE_MAX_BYTES {
-            return Err(RememberedError::TooLarge(text.len()));
+    /// When it is too large, damaged or of another version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RememberedError> {
+        if bytes.len() > REMEMBERED_SIZE_MAX_BYTES {
+            return Err(RememberedError::TooLarge(bytes.len()));
         }
-        let mut lines = text.split('\n');
-        if lines.next() != Some(HEADER) {
-            return Err(RememberedError::Header);
-        }
-        let mut remembered = Self::default();
-        for (key, value) in lines.filter_map(|line| line.split_once(' ')) {
-            remembered.take(key, value);
-        }
-        Ok(remembered)
-    }
-
-    fn take(&mut self, key: &str, value: &str) {
-        match key {
-            "restart_count" => self.restart_count = value.parse().unwrap_or_default(),
-            "last_process" => self.last_process_state = last_process(value),
-            "health" => self.health = value.parse().unwrap_or_default(),
-            "backoff_ms" => self.backoff_ms = value.parse().ok(),
-            "restarted_at_unix_ms" => self.restarted_at_unix_ms = value.parse().ok(),
-            "stopping" => self.stopping = value == "yes",
-            "ident" => self.plan = Some(Plan::bare(value)),
-            "state_entered_unix_ms" => self.state_entered_unix_ms = value.parse().ok(),
-            "health_since_unix_ms" => self.health_since_unix_ms = value.parse().ok(),
-            "not_before_unix_ms" => self.not_before_unix_ms = value.parse().ok(),
-            "has_passed" => self.has_passed = value == "yes",
-            "restarting" => self.restarting = value == "yes",
-            "crashes_unix_ms" => {
-                let times = value.split(' ').filter_map(|at_ms| at_ms.parse().ok());
-                self.crashes_unix_ms = times.take(2).collect();
-            }
-            "failure" => self.failure = failure(value),
-            _ if account::take(&mut self.account, key, value) => {}
-            _ => {
-                if let Some(plan) = &mut self.plan {
-                    take_plan(plan, key, value);
-                }
-            }
+        let state = State::decode(bytes)?;
+        match state.version {
+            VERSION => Ok(state.into()),
+            other => Err(RememberedError::Version(other)),
         }
     }
-}
-
-fn take_plan(plan: &mut Plan, key: &str, value: &str) {
-    match key {
-        "hooks" => {
-            plan.hooks = value.split(' ').filter_map(|name| name.parse::<Hook>().ok()).collect();
-        }
-        "signal" => plan.shutdown_signal = value.parse::<ShutdownSignal>().unwrap_or_default(),
-        "timeout_s" => plan.shutdown_timeout_s = value.parse().ok(),
-        _ => {}
-    }
-}
-
-fn failure_text(Failure { code, message, since_unix_ms }: &Failure) -> String {
-    format!("{} {since_unix_ms} {}", code.as_str(), one_line(message))
-}
-
-fn failure(value: &str) -> Option<Failure> {
-    let mut parts = value.splitn(3, ' ');
-    let (code, since, message) = (parts.next()?, parts.next()?, parts.next()?);
-    let code = ReasonCode::ALL.iter().find(|known| known.as_str() == code)?;
-    Some(Failure { code: *code, message: message.into(), since_unix_ms: since.parse().ok()? })
-}
-
-fn last_process(value: &str) -> Option<LastProcess> {
-    let mut parts = value.split(' ');
-    let pid: u32 = parts.next()?.parse().ok()?;
-    let reason: TerminationReason = parts.next()?.parse().ok()?;
-    let terminated_at_s = parts.next()?.parse().ok()?;
-    Some(LastProcess { pid: (pid != 0).then_some(pid), reason, terminated_at_s })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use roost_ident::{Hook, ShutdownSignal, TerminationReason};
 
     use super::*;
     use crate::{
         account::{ExitCause, HookFailure, LastCheck, LastExit},
         event::{ExitStatus, HookOutcome},
-        excerpt::{Excerpt, HOOK_BYTES_MAX, Printed, STDERR_BYTES_MAX},
+        excerpt::{Excerpt, HOOK_BYTES_MAX, Printed, STDERR_BYTES_MAX, one_line},
+        why::ReasonCode,
     };
 
     fn some() -> Remembered {
@@ -322,48 +209,81 @@ mod tests {
         }
     }
 
+    /// What decides how a service goes on takes few bytes: one such state per service is held.
     #[test]
-    fn the_encoded_text_is_a_few_plain_lines() {
-        assert_eq!(
-            some().encode(),
-            "roost-service 1\nrestart_count 3\nlast_process 42 run_hook_failed 1795362328\n\
-             health Warning\nbackoff_ms 6960\nrestarted_at_unix_ms 1795362330123\nstopping yes\n\
-             ident o/n/1.0/20250101000000\nhooks run post-stop health-check\nsignal INT\n\
-             timeout_s 20\n"
-        );
+    fn encoded_state_is_small() {
+        let bytes = some().encode();
+        assert!(bytes.len() < 120, "{}", bytes.len());
     }
 
     #[test]
-    fn encoded_state_decodes_and_unknown_lines_are_skipped() {
-        assert_eq!(Remembered::decode(&some().encode()), Ok(some()));
-        let text = some().encode().replace("health Warning", "future thing\nhealth Warning");
-        assert_eq!(Remembered::decode(&text), Ok(some()));
+    fn encoded_state_decodes_and_unknown_fields_are_skipped() {
+        let mut bytes = some().encode();
+        assert_eq!(Remembered::decode(&bytes), Ok(some()));
+        // Field 1000 with a number, field 1001 with a text.
+        bytes.extend([0xc0, 0x3e, 7, 0xca, 0x3e, 2, b'h', b'i']);
+        assert_eq!(Remembered::decode(&bytes), Ok(some()));
         let none = Remembered::default();
         assert_eq!(Remembered::decode(&none.encode()), Ok(none));
     }
 
     #[test]
-    fn other_versions_and_large_texts_are_refused() {
-        assert_eq!(Remembered::decode("roost-service 2\n"), Err(RememberedError::Header));
-        assert_eq!(Remembered::decode(""), Err(RememberedError::Header));
-        let large = format!("{HEADER}\nx {}", "y".repeat(REMEMBERED_SIZE_MAX_BYTES));
+    fn words_of_a_newer_supervisor_are_skipped() {
+        let mut state = State::from(&much());
+        state.health = "Splendid".into();
+        state.failure.as_mut().expect("one").code = "new_reason".into();
+        state.plan.as_mut().expect("one").hooks.push("new-hook".into());
+        state.exit.as_mut().expect("one").cause = "new_cause".into();
+        let account = Account { exit: None, ..much().account };
+        let expected =
+            Remembered { health: HealthStatus::default(), failure: None, account, ..much() };
+        assert_eq!(Remembered::decode(&state.encode_to_vec()), Ok(expected));
+    }
+
+    #[test]
+    fn other_versions_damage_and_large_states_are_refused() {
+        let mut state = State::from(&some());
+        state.version = 2;
+        assert_eq!(Remembered::decode(&state.encode_to_vec()), Err(RememberedError::Version(2)));
+        assert_eq!(Remembered::decode(b""), Err(RememberedError::Version(0)));
+        let cut = &some().encode()[..20];
+        assert!(matches!(Remembered::decode(cut), Err(RememberedError::Damaged(_))));
+        let large = [0; REMEMBERED_SIZE_MAX_BYTES + 1];
         assert_eq!(Remembered::decode(&large), Err(RememberedError::TooLarge(large.len())));
     }
 
     #[test]
-    fn fields_beyond_the_size_limit_are_left_out() {
-        let mut remembered = some();
-        remembered.plan = Some(Plan::bare(&"x".repeat(REMEMBERED_SIZE_MAX_BYTES)));
-        let text = remembered.encode();
-        assert!(text.len() <= REMEMBERED_SIZE_MAX_BYTES);
-        assert_eq!(Remembered::decode(&text), Ok(Remembered { plan: None, ..some() }));
+    fn the_least_important_fields_are_left_out_beyond_the_size_limit() {
+        let mut remembered = much();
+        let check = remembered.account.check.as_mut().expect("one");
+        check.printed.first = "x".repeat(REMEMBERED_SIZE_MAX_BYTES);
+        let bytes = remembered.encode();
+        assert!(bytes.len() <= REMEMBERED_SIZE_MAX_BYTES);
+        let read = Remembered::decode(&bytes).expect("our own");
+        assert_eq!(read.account.check, None);
+        assert_eq!(read.account.exit.as_ref().expect("kept").pid, 42);
+        let rest = |remembered| Remembered { account: Account::default(), ..remembered };
+        assert_eq!(rest(read), rest(much()));
+
+        let plan = Some(Plan::bare(&"x".repeat(REMEMBERED_SIZE_MAX_BYTES)));
+        let remembered = Remembered { plan, ..some() };
+        let bytes = remembered.encode();
+        assert_eq!(Remembered::decode(&bytes), Ok(Remembered { plan: None, ..some() }));
     }
 
     proptest! {
         #[test]
-        fn no_text_breaks_the_reader(text in "(\\PC|\n){0,200}") {
-            let _ = Remembered::decode(&format!("{HEADER}\n{text}"));
-            let _ = Remembered::decode(&text);
+        fn no_bytes_break_the_reader(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let _ = Remembered::decode(&bytes);
+            let mut damaged = much().encode();
+            let at = at.index(damaged.len() - bytes.len());
+            damaged[at..at + bytes.len()].copy_from_slice(&bytes);
+            if let Ok(remembered) = Remembered::decode(&damaged) {
+                prop_assert!(remembered.encode().len() <= REMEMBERED_SIZE_MAX_BYTES);
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
     });
     world.pass(4_000);
     world.machine.handle(crate::support::now(world.now_ms), Event::Detach);
-    let text = world.machine.remember().encode();
-    let mut remembered = roost_service::Remembered::decode(&text).expect("our own text");
+    let bytes = world.machine.remember().encode();
+    let mut remembered = roost_service::Remembered::decode(&bytes).expect("our own");
     change(&mut remembered);
     let started_unix_ms = crate::support::EPOCH_MS - 60_000;
     Survivor { pid: 1_003, started_unix_ms, remembered, is_gone: false }

@@ -173,8 +173,8 @@ fn each_change_of_health_is_one_line() {
 /// The service after the next Supervisor has taken over, without a process.
 fn restarted(world: &mut World) -> Machine {
     world.machine.handle(now(world.now_ms), Event::Detach);
-    let text = world.machine.remember().encode();
-    let remembered = Remembered::decode(&text).expect("our own text");
+    let bytes = world.machine.remember().encode();
+    let remembered = Remembered::decode(&bytes).expect("our own");
     let mut later = now(world.now_ms + 5_000);
     // The clock of another process has another origin.
     later.mono_ms -= 90_000;

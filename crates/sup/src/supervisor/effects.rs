@@ -104,7 +104,7 @@ impl Supervisor {
             Effect::WritePid(pid) => self.keep_pid(managed, Some(pid)),
             Effect::RemovePid => self.keep_pid(managed, None),
             Effect::Remember => {
-                let bytes = managed.machine.remember().encode().into_bytes();
+                let bytes = managed.machine.remember().encode();
                 let name = managed.group().to_string();
                 self.world.launcher.send(&Request::Remember(wire::Remembered { name, bytes }));
             }

@@ -73,8 +73,7 @@ impl Inherited {
 
 /// What the former Supervisor kept of a service; nothing when it cannot be understood.
 pub(super) fn remembered(state: &[u8]) -> Remembered {
-    let text = std::str::from_utf8(state).unwrap_or_default();
-    Remembered::decode(text).unwrap_or_default()
+    Remembered::decode(state).unwrap_or_default()
 }
 
 /// A process that outlived the former Supervisor, as the machine of its service takes it back.
