@@ -8,10 +8,7 @@ use crate::{
     id::MemberId,
     limits,
     member::Membership,
-    rumor::{
-        Departure, Election, ElectionUpdate, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
-        for_each_kind,
-    },
+    rumor::{self, Rumor, RumorKind, for_each_kind},
 };
 
 /// Number of times a rumor is sent to each member (reference: ring §9.1, `HAB_RUMOR_SHARE_LIMIT`).
@@ -61,7 +58,7 @@ macro_rules! make_stores {
         pub struct Stores {
             /// The member list.
             pub members: Vec<Membership>,
-            $($(#[$doc])* pub $list: Vec<$kind>,)*
+            $($(#[$doc])* pub $list: Vec<rumor::$kind>,)*
         }
 
         impl Stores {

@@ -1,55 +1,23 @@
 //! Butterfly, the gossip ring of Habitat 2.1, as one member's state machine: membership and
 //! failure detection (SWIM), spreading of rumors, leader elections, the data file, the wire.
 //!
-//! No sockets, no clock, no files, no threads: the owner of a [`Ring`] feeds in what happened
-//! and when, and does what comes out.
+//! No sockets, no clock, no files, no threads: the owner of a [`Ring`] reports what happened and
+//! when, and carries out what comes out. The contract, with an example, is on the type.
 //!
-//! ```
-//! use roost_ring::{Command, Config, Input, Me, MemberId, Now, Output, OwnService, Ring, SysInfo};
-//!
-//! # fn send(_: std::net::SocketAddr, _: &[u8]) {}
-//! # fn write_to_disk(_: u64) {}
-//! let me = Me { id: MemberId::from_bits(7), incarnation: 0, port: 9638, permanent: false };
-//! let config =
-//!     Config { initial_peers: vec!["10.0.0.1:9638".parse()?], ..Config::default() };
-//! let mut now = Now(0);
-//! let mut ring = Ring::new(config, me, None, 42, now);
-//! let service = OwnService {
-//!     group: "web.default".into(),
-//!     pkg: "acme/web/1.0.0/20250101000000".into(),
-//!     cfg: "port = 80\n".into(),
-//!     sys: SysInfo { ip: "10.0.0.2".into(), hostname: "web-1".into(), ..SysInfo::default() },
-//!     pkg_incarnation: 0,
-//! };
-//! ring.handle(now, Input::Command(Command::PublishService(service)))?;
-//! assert_eq!(ring.view().services.len(), 1);
-//! for _ in 0..3 {
-//!     now = ring.next_wake(); // sleep until then, or until something arrives
-//!     ring.wake(now);
-//!     while let Some(output) = ring.poll() {
-//!         match output {
-//!             Output::Send { to, bytes } => send(to, &bytes),
-//!             Output::PersistIncarnation(incarnation) => {
-//!                 write_to_disk(incarnation);
-//!                 ring.handle(now, Input::IncarnationStored(incarnation))?;
-//!             }
-//!             _ => {}
-//!         }
-//!     }
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! Parts decide, the ring acts: a part owns its state and returns what is to be done.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `ring` | the member as a whole: inputs, timers, outputs, views |
-//! | `converse`, `swim`, `envelope` | datagrams: what is answered; their bytes; their encryption |
-//! | `membership`, `member`, `table`, `id` | who is in the ring and how they are |
+//! | `ring/` | the member as a whole: inputs, timers, outputs, views; one file wires in each part |
+//! | `swim`, `envelope`, `names` | bytes of datagrams; encryption; names in messages |
+//! | `member`, `table`, `id`, `greeting` | who is in the ring, and who tells newcomers |
 //! | `probe`, `awareness` | who is asked whether it is alive, and how far to trust oneself |
-//! | `gossip`, `heat`, `stores`, `rumor` | rumors: to whom, how often, where kept, one file per kind |
-//! | `election` | taking part in elections |
-//! | `leave`, `restore`, `datafile` | going, coming back, the file in between |
-//! | `replay`, `double` | repeated datagrams, two machines with one id |
+//! | `gossip`, `push`, `heat` | rumors: to whom, which, how often |
+//! | `rumor/`, `stores`, `rooms` | one file per kind; where they are kept, and how many |
+//! | `election/` | taking part in elections |
+//! | `refute`, `replay`, `double` | wrong reports, repeated datagrams, two machines with one id |
+//! | `datafile` | what is kept while the member does not run |
+//! | `outbox`, `view` | what comes out |
 //! | `limits`, `dropped`, `counters` | what is refused, why, and how often |
 
 #![forbid(unsafe_code)]

@@ -15,8 +15,8 @@ use crate::{
     member::Membership,
     rooms::{Charge, Origin, Rooms},
     rumor::{
-        Departure, ELECTION_ID, Election, ElectionKind, ElectionUpdate, Merge, Rumor, RumorKind,
-        RumorType, Service, ServiceConfig, ServiceFile, for_each_kind,
+        self, ELECTION_ID, Election, ElectionKind, ElectionUpdate, Merge, Rumor, RumorKind,
+        RumorType, Service, for_each_kind,
     },
     view::{Rumors, View},
 };
@@ -54,10 +54,10 @@ macro_rules! make_lists {
         /// The store of each kind.
         #[derive(Debug, Default)]
         pub(crate) struct Lists {
-            $($list: Arc<Rumors<$kind>>,)*
+            $($list: Arc<Rumors<rumor::$kind>>,)*
         }
 
-        $(impl Stored for $kind {
+        $(impl Stored for rumor::$kind {
             fn list(lists: &Lists) -> &Arc<Rumors<Self>> {
                 &lists.$list
             }

@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     id::MemberId,
     member::{Health, Member},
-    rumor::{
-        Departure, Election, ElectionUpdate, Service, ServiceConfig, ServiceFile, for_each_kind,
-    },
+    rumor::{self, for_each_kind},
 };
 
 macro_rules! make_view {
@@ -21,7 +19,7 @@ macro_rules! make_view {
             pub incarnation: u64,
             /// The member list.
             pub members: Arc<MemberList>,
-            $($(#[$doc])* pub $list: Arc<Rumors<$kind>>,)*
+            $($(#[$doc])* pub $list: Arc<Rumors<rumor::$kind>>,)*
         }
 
         impl View {

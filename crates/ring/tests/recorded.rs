@@ -153,6 +153,7 @@ fn rumor_json(rumor: &Rumor) -> Value {
             "type": "DEPARTURE", "from_id": "butterflyclient",
             "departure": { "member_id": departure.member_id.to_string() },
         }),
+        other => panic!("Habitat has no {other:?}"),
     }
 }
 

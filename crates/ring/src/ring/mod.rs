@@ -41,7 +41,110 @@ use crate::{
     view::{MemberList, PART_MEMBERS},
 };
 
-/// One member of a ring. See the [crate's documentation](crate).
+/// One member of a Butterfly ring, as a state machine.
+///
+/// A `Ring` holds everything that the member knows: the member list, the rumors, and the course of
+/// its probes, pushes and elections. It does nothing by itself. Its owner reports what happened and
+/// when, and carries out what the ring returns. The owner has the sockets, the disk and the clock;
+/// one owner needs one thread for it, and a thousand rings fit into one process.
+///
+/// # Calling order
+///
+/// 1. [`Ring::new`], with what the data file held.
+/// 2. Whatever arrives goes into [`Ring::handle`]. At [`Ring::next_wake`], the owner calls
+///    [`Ring::wake`].
+/// 3. After each of these calls, including `new`, [`Ring::poll`] is called until it returns `None`,
+///    and each [`Output`] is carried out in that order.
+/// 4. `next_wake` is read again, because every call may change it.
+///
+/// Some outputs want an answer, each by one call of `handle`:
+///
+/// | output | answer | without it |
+/// |---|---|---|
+/// | [`Output::PersistIncarnation`] | [`Input::IncarnationStored`] | nothing goes to the network |
+/// | [`Output::Push`] | [`Input::PushResult`] | the push counts as failed after a minute |
+/// | [`Output::NeedSuitability`] | [`Command::Suitability`](crate::Command::Suitability) | it counts as 0 after a minute |
+///
+/// After [`Output::Changed`], [`Ring::view`] returns a new picture of what is known.
+/// [`Ring::stores`] returns what belongs into the data file, whenever the owner writes it. A member
+/// leaves with [`Command::LeaveGracefully`](crate::Command::LeaveGracefully); the outputs of that
+/// call are the last ones that have to be carried out. There is nothing to close.
+///
+/// # Time
+///
+/// [`Now`] is a monotonic clock of the owner's choice; only differences count. It must not run
+/// backwards from call to call. Waking early or twice is harmless. Being more than half a second
+/// late is noticed: the ring takes it as a pause of this process, and gives the members that it
+/// suspects as much time again. A member that is alone is never woken: `next_wake` is
+/// [`Now::NEVER`] then.
+///
+/// # Randomness
+///
+/// All chance follows from the seed of `new`, so equal calls with an equal seed give equal outputs.
+/// That is how rings are simulated and failures replayed. With a ring key the seed must come from
+/// the operating system, because nonces follow from it.
+///
+/// # Errors
+///
+/// `handle` returns [`Dropped`] when an input had no effect, for example a datagram that cannot be
+/// decoded or a rumor that finds no room. Inputs come from the network: such an error is normal. The
+/// ring has counted it ([`Ring::counters`]), stays usable, and needs no answer. For a command the
+/// error is the answer to the user. No input makes a ring panic, and no number of inputs makes it
+/// grow beyond its [`limits`](crate::limits). When outputs are not fetched, the oldest messages to
+/// the network are lost, as datagrams may be.
+///
+/// # Example
+///
+/// Two members meet on a network that is a pair of queues:
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use roost_ring::{Config, Health, Input, Me, MemberId, Now, Output, Ring};
+///
+/// let addresses: [SocketAddr; 2] = ["10.0.0.1:9638".parse()?, "10.0.0.2:9638".parse()?];
+/// let mut now = Now(0);
+/// let mut member = |number: usize, initial_peers: Vec<SocketAddr>| {
+///     let id = MemberId::from_bits(number as u128);
+///     let me = Me { id, incarnation: 0, port: 9638, permanent: false };
+///     Ring::new(Config { initial_peers, ..Config::default() }, me, None, 42, now)
+/// };
+/// // the second one knows the address of the first
+/// let mut rings = [member(0, vec![]), member(1, vec![addresses[0]])];
+/// let knows_both = |ring: &mut Ring| ring.view().members.len() == 2;
+///
+/// while !rings.iter_mut().all(knows_both) {
+///     for number in 0..2 {
+///         if rings[number].next_wake() <= now {
+///             rings[number].wake(now);
+///         }
+///         while let Some(output) = rings[number].poll() {
+///             match output {
+///                 Output::Send { to, bytes } => {
+///                     let input = Input::Datagram { from: addresses[number], bytes: &bytes };
+///                     let other = addresses.iter().position(|address| *address == to);
+///                     rings[other.expect("a member")].handle(now, input)?;
+///                 }
+///                 Output::Push { push, messages, .. } => {
+///                     for message in &messages {
+///                         rings[1 - number].handle(now, Input::Gossip { bytes: message })?;
+///                     }
+///                     let sent = messages.len();
+///                     rings[number].handle(now, Input::PushResult { push, sent })?;
+///                 }
+///                 Output::PersistIncarnation(incarnation) => {
+///                     // here it would be written to disk
+///                     rings[number].handle(now, Input::IncarnationStored(incarnation))?;
+///                 }
+///                 _ => {}
+///             }
+///         }
+///     }
+///     now = now.plus_ms(100); // a real owner sleeps until `next_wake`
+/// }
+/// assert_eq!(rings[0].health_of(&MemberId::from_bits(1)), Some(Health::Alive));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Ring {
     config: Config,

@@ -35,6 +35,7 @@ pub const CLIENT_ID: &str = departure::CLIENT_ID;
 
 /// A rumor in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive] // a new kind concerns those alone that use it
 pub enum Rumor {
     /// How a member is, and the id of the member that reports it.
     Member(String, Membership),
