@@ -41,6 +41,25 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<u64> {
     u64::try_from(time.as_millisecond()).ok()
 }
 
+/// Reads a point in time as users give it, as milliseconds since 1970: RFC 3339, or a number with
+/// `s`, `m`, `h` or `d` before `now_ms`, with or without a minus sign (`-10m`, `2h`). `None` for
+/// other text. Longer ago than 1970 is 1970.
+#[must_use]
+pub fn parse_moment_ms(text: &str, now_ms: u64) -> Option<u64> {
+    let ago = text.strip_prefix('-').unwrap_or(text);
+    let unit_ms = match ago.bytes().last()? {
+        b's' => 1_000,
+        b'm' => 60_000,
+        b'h' => 3_600_000,
+        b'd' => 86_400_000,
+        _ => return parse_rfc3339_ms(text),
+    };
+    let count = &ago[..ago.len() - 1];
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let ago_ms = is_number.then(|| count.parse::<u64>().unwrap_or(u64::MAX))?;
+    Some(now_ms.saturating_sub(ago_ms.saturating_mul(unit_ms)))
+}
+
 /// The stamp of a time in seconds since 1970. Times outside the years 0 to 9999 give the nearest
 /// second inside.
 #[must_use]
@@ -134,6 +153,30 @@ mod tests {
         assert_eq!(parse_rfc3339_ms("2000-02-29T01:00:00.007+01:00"), Some(951_782_400_007));
         assert_eq!(parse_rfc3339_ms("1969-12-31T23:59:59Z"), None);
         assert_eq!(parse_rfc3339_ms("yesterday"), None);
+    }
+
+    #[test]
+    fn moments_are_points_in_time_or_so_long_ago() {
+        let now_ms = 200_000_000;
+        for (text, expected) in [
+            ("-10m", Some(199_400_000)),
+            ("10m", Some(199_400_000)),
+            ("-90s", Some(199_910_000)),
+            ("2h", Some(192_800_000)),
+            ("1d", Some(113_600_000)),
+            ("99999999999999999999d", Some(0)),
+            ("1970-01-01T00:00:01Z", Some(1_000)),
+            ("", None),
+            ("m", None),
+            ("-", None),
+            ("+5m", None),
+            ("5", None),
+            ("5 m", None),
+            ("--5m", None),
+            ("5é", None),
+        ] {
+            assert_eq!(parse_moment_ms(text, now_ms), expected, "{text}");
+        }
     }
 
     proptest! {

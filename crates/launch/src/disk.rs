@@ -42,11 +42,13 @@ pub(crate) enum News {
     Written { kind: Kind, number: u64, result: io::Result<()> },
     /// Another way to run the script of this process, or why there is none.
     Found { id: u64, result: Result<Fallback, Option<String>> },
+    /// What happened to the lines of a service, for the diagnostic log.
+    ServiceLog { text: String },
 }
 
 /// Sends news and wakes the loop.
 #[derive(Clone)]
-struct Teller {
+pub(crate) struct Teller {
     news: Sender<News>,
     wake: Arc<OwnedFd>,
 }
@@ -102,6 +104,11 @@ impl Disk {
         }
     }
 
+    /// For other threads that work on disks.
+    pub(crate) fn teller(&self) -> Teller {
+        self.tell.clone()
+    }
+
     /// What has come meanwhile.
     pub(crate) fn news(&self) -> Vec<News> {
         let mut count = [0; 8];
@@ -134,7 +141,7 @@ impl AsFd for Disk {
 }
 
 impl Teller {
-    fn tell(&self, news: News) {
+    pub(crate) fn tell(&self, news: News) {
         // without a receiver the process is ending
         let _ = self.news.send(news);
         // a counter that is full wakes all the same

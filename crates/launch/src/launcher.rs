@@ -27,6 +27,7 @@ use crate::child::{Child, State};
 use crate::disk::Disk;
 use crate::link::Link;
 use crate::printer::Printer;
+use crate::service_logs::ServiceLogs;
 use crate::signals::Signals;
 use crate::splitter::Splitter;
 use crate::systemd::Systemd;
@@ -58,6 +59,7 @@ pub(crate) struct Setup {
 pub(crate) struct Launcher {
     setup: Setup,
     disk: Disk,
+    service_logs: ServiceLogs,
     signals: Signals,
     printer: Printer,
     systemd: Option<Systemd>,
@@ -160,11 +162,18 @@ enum Token {
 }
 
 impl Launcher {
-    pub(crate) fn new(setup: Setup, disk: Disk, signals: Signals, printer: Printer) -> Launcher {
+    pub(crate) fn new(
+        setup: Setup,
+        disk: Disk,
+        service_logs: ServiceLogs,
+        signals: Signals,
+        printer: Printer,
+    ) -> Launcher {
         let now = Instant::now();
         Launcher {
             setup,
             disk,
+            service_logs,
             signals,
             printer,
             systemd: Systemd::from_env(now),
@@ -199,6 +208,7 @@ impl Launcher {
             }
             if let Phase::Done { code } = self.phase {
                 self.remove_files();
+                self.service_logs.finish();
                 self.printer.finish();
                 return code;
             }

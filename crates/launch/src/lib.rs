@@ -47,6 +47,7 @@ pub mod once;
 mod printer;
 mod proc;
 mod program;
+mod service_logs;
 mod shebang;
 mod signals;
 mod spawn;

@@ -1,5 +1,7 @@
 //! Cuts the output of a service into lines.
 
+use roost_logs::Tag;
+
 /// Longest line that is kept together; a longer one is broken here.
 pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
 
@@ -10,41 +12,42 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    /// Gives every line that `bytes` completes, without its LF or CR LF, invalid UTF-8 replaced.
-    pub(crate) fn push(&mut self, mut bytes: &[u8], mut line: impl FnMut(&str)) {
+    /// Gives every line that `bytes` completes, without its LF or CR LF, invalid UTF-8 replaced,
+    /// as [`Tag::Whole`]; the parts of a broken one before the last as [`Tag::Part`].
+    pub(crate) fn push(&mut self, mut bytes: &[u8], mut line: impl FnMut(Tag, &str)) {
         while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
             self.extend(&bytes[..at], &mut line);
             bytes = &bytes[at + 1..];
-            self.finish(&mut line);
+            self.finish(Tag::Whole, &mut line);
         }
         self.extend(bytes, &mut line);
     }
 
     /// Gives the last line when it had no line feed.
-    pub(crate) fn end(&mut self, mut line: impl FnMut(&str)) {
+    pub(crate) fn end(&mut self, mut line: impl FnMut(Tag, &str)) {
         if !self.partial.is_empty() {
-            self.finish(&mut line);
+            self.finish(Tag::Whole, &mut line);
         }
     }
 
-    fn extend(&mut self, mut bytes: &[u8], line: &mut impl FnMut(&str)) {
+    fn extend(&mut self, mut bytes: &[u8], line: &mut impl FnMut(Tag, &str)) {
         while self.partial.len() + bytes.len() > MAX_LINE_BYTES {
             let (now, rest) = bytes.split_at(MAX_LINE_BYTES - self.partial.len());
             self.partial.extend_from_slice(now);
             // break before a character rather than within it
             let cut = whole_characters(&self.partial);
             let carried = self.partial.split_off(cut);
-            self.finish(line);
+            self.finish(Tag::Part, line);
             self.partial = carried;
             bytes = rest;
         }
         self.partial.extend_from_slice(bytes);
     }
 
-    fn finish(&mut self, line: &mut impl FnMut(&str)) {
+    fn finish(&mut self, tag: Tag, line: &mut impl FnMut(Tag, &str)) {
         let whole = std::mem::take(&mut self.partial);
         let text = whole.strip_suffix(b"\r").unwrap_or(&whole);
-        line(&String::from_utf8_lossy(text));
+        line(tag, &String::from_utf8_lossy(text));
         // room of a usual line is kept, that of a huge one given back
         if whole.capacity() <= 512 {
             self.partial = whole;
@@ -77,10 +80,17 @@ mod tests {
     fn split(pieces: &[&[u8]]) -> Vec<String> {
         let mut splitter = Splitter::default();
         let mut lines = Vec::new();
+        let mut tags = Vec::new();
+        let mut add = |tag, line: &str| {
+            tags.push(tag);
+            lines.push(line.to_owned());
+        };
         for piece in pieces {
-            splitter.push(piece, |line| lines.push(line.to_owned()));
+            splitter.push(piece, &mut add);
         }
-        splitter.end(|line| lines.push(line.to_owned()));
+        splitter.end(add);
+        assert!(tags.iter().all(|tag| [Tag::Whole, Tag::Part].contains(tag)));
+        assert!(tags.last().is_none_or(|tag| *tag == Tag::Whole));
         lines
     }
 
@@ -102,6 +112,9 @@ mod tests {
         assert_eq!(lines.concat(), shifted);
         assert!(lines.iter().all(|line| line.len() <= MAX_LINE_BYTES));
         assert_eq!(lines.len(), 3);
+        let mut tags = Vec::new();
+        Splitter::default().push(&[shifted.as_bytes(), b"\n"].concat(), |tag, _| tags.push(tag));
+        assert_eq!(tags, [Tag::Part, Tag::Part, Tag::Whole]);
     }
 
     proptest! {

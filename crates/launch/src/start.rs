@@ -15,6 +15,7 @@ use crate::launcher::{Launcher, Setup};
 use crate::line::{LAUNCHER, Style};
 use crate::lock::Lock;
 use crate::printer::Printer;
+use crate::service_logs::ServiceLogs;
 use crate::signals::Signals;
 use crate::table::Table;
 use crate::wire::Kind;
@@ -83,12 +84,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .and_then(|program| {
             let disk = Disk::start(tables)
                 .map_err(|error| format!("The writer of process tables cannot start: {error}"))?;
-            Ok((Setup { program, ..setup }, disk))
+            let logs = ServiceLogs::start(&root, disk.teller())
+                .map_err(|error| format!("The writer of service logs cannot start: {error}"))?;
+            Ok((Setup { program, ..setup }, disk, logs))
         });
     match started {
-        Ok((setup, disk)) => {
+        Ok((setup, disk, logs)) => {
             become_reaper();
-            ExitCode::from(Launcher::new(setup, disk, signals, printer).run(found))
+            ExitCode::from(Launcher::new(setup, disk, logs, signals, printer).run(found))
         }
         Err(reason) => {
             printer.log_error(&reason);

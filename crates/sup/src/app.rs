@@ -94,7 +94,7 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
 /// One that cannot start ends everything, unless it follows another one: services that run are
 /// not stopped because a file or port of the Supervisor is not as it should be.
 pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, StartError> {
-    let connected = Launcher::connect(config.style).await?;
+    let connected = Launcher::connect(config.style, config.service_log_bytes).await?;
     let follows = connected.1.state_of(LOADED).is_some() || !connected.1.running.is_empty();
     match start(config, output, connected).await {
         Err(error) if follows => {

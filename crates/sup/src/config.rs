@@ -24,6 +24,8 @@ pub struct SupConfig {
     pub root: FsRoot,
     /// How lines of the Supervisor look.
     pub style: Style,
+    /// Room for the lines that each service printed, in bytes; 0 keeps none.
+    pub service_log_bytes: u64,
     /// The HTTP gateway.
     pub http: HttpConfig,
     /// The control gateway.
@@ -141,6 +143,8 @@ pub enum LoadSource {
 
 /// Default listen addresses.
 pub mod defaults {
+    pub use roost_logs::DEFAULT_TOTAL_BYTES as SERVICE_LOG_BYTES;
+
     use super::{IpAddr, Ipv4Addr, SocketAddr};
 
     const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

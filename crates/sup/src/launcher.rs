@@ -63,6 +63,7 @@ impl Launcher {
     /// queue ends when the launcher does.
     pub(crate) async fn connect(
         style: Style,
+        service_log_bytes: u64,
     ) -> Result<(Self, Welcome, mpsc::Receiver<LauncherEvent>), LauncherError> {
         let stream = UnixStream::from_std(Client::from_env()?.into_stream())?;
         let (reader, writer) = stream.into_split();
@@ -72,7 +73,8 @@ impl Launcher {
         vital::spawn("requests to the launcher", write(writer, outbox, Arc::clone(&waiting)));
         vital::spawn("events of the launcher", read(reader, events));
         let launcher = Self { requests, waiting };
-        launcher.send(&Request::Hello(Hello::new(style)));
+        let service_log_bytes = Some(service_log_bytes);
+        launcher.send(&Request::Hello(Hello { service_log_bytes, ..Hello::new(style) }));
         launcher.send(&Request::Alive(Alive { within_ms: START_PATIENCE_MS }));
         let mut welcome = Welcome::default();
         loop {

@@ -23,6 +23,8 @@ use crate::{
     exit::StartError,
 };
 
+/// Bytes of a mebibyte.
+pub(super) const MIB: u64 = 1024 * 1024;
 /// Default seconds between update checks.
 pub(crate) const UPDATE_PERIOD_S: u64 = 60;
 
@@ -142,6 +144,10 @@ pub(crate) struct RunOptions {
     /// Begin plain lines of the log with the time
     #[arg(long, help_heading = "Log")]
     pub(crate) log_time: bool,
+    /// The room in MiB for the lines that each service printed, which hab svc logs shows; 0 keeps
+    /// none [default: 8]
+    #[arg(long, value_name = "MIB", help_heading = "Log")]
+    pub(crate) service_log_size: Option<u64>,
     /// The IP address to use as the sys.ip value
     #[arg(long)]
     pub(crate) sys_ip_address: Option<IpAddr>,
@@ -200,6 +206,7 @@ impl RunOptions {
             service_min_backoff_period: Some(0),
             service_max_backoff_period: Some(0),
             service_restart_cooldown_period: Some(300),
+            service_log_size: Some(defaults::SERVICE_LOG_BYTES / MIB),
             event_stream_connect_timeout: Some(0),
             service: ServiceArgs::defaults(),
             ..Self::default()

@@ -10,7 +10,7 @@ use roost_sup::config::{
 };
 
 use super::{
-    run::{RunOptions, UPDATE_PERIOD_S},
+    run::{MIB, RunOptions, UPDATE_PERIOD_S},
     service::ServiceArgs,
     source::Source,
 };
@@ -72,6 +72,9 @@ impl RunOptions {
         Ok(SupConfig {
             root: context.root.clone(),
             style,
+            service_log_bytes: self
+                .service_log_size
+                .map_or(defaults::SERVICE_LOG_BYTES, |mib| mib.saturating_mul(MIB)),
             http: HttpConfig {
                 listen: self.listen_http.unwrap_or(defaults::LISTEN_HTTP),
                 disabled: self.http_disable,

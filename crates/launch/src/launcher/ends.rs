@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use roost_logs::Tag;
 use rustix::process::{WaitOptions, WaitStatus};
 
 use super::{LINGER_CHECK, Launcher, Phase};
@@ -102,6 +103,8 @@ impl Launcher {
         let entry = child.entry.clone();
         let last_words = child.last_words.take();
         self.groups_due = Instant::now();
+        let text = format!("process {} {}", entry.pid, in_words(status));
+        self.service_logs.mark(&entry.name, Tag::Exited, &text);
         // one time for both: by it the next Supervisor knows an end that was told already
         let at_unix_ms = clock::unix_ms();
         let group_alive = group::has_living(entry.pid);
@@ -155,5 +158,13 @@ impl Launcher {
                 self.printer.about(&child.entry.name, &text);
             }
         }
+    }
+}
+
+fn in_words(status: Option<Status>) -> String {
+    match status {
+        Some(Status::Code(code)) => format!("exited with code {code}"),
+        Some(Status::Signal(signal)) => format!("was terminated by signal {signal}"),
+        None => "ended".into(),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use roost_logs::Line;
 use rustix::io::Errno;
 
 use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
+use crate::clock;
 use crate::link::Link;
 use crate::wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream};
 
@@ -51,6 +53,7 @@ impl Launcher {
             _ => 0,
         };
         let printer = &mut self.printer;
+        let (logs, unix_ms) = (&self.service_logs, clock::unix_ms());
         match sink {
             Sink::Service { group, splitter } => {
                 let speaker = match stream {
@@ -58,8 +61,9 @@ impl Launcher {
                     Stream::Stderr => self.children.iter_mut().find(|c| c.entry.id == id),
                 };
                 let mut last_words = speaker.map(|child| &mut child.last_words);
-                let print = |line: &str| {
+                let print = |tag, line: &str| {
                     printer.service(stream, group, line);
+                    logs.add(group, Line { unix_ms, stream: log_stream(stream), tag, text: line });
                     if let Some(last_words) = &mut last_words {
                         last_words.push(line);
                     }
@@ -73,7 +77,7 @@ impl Launcher {
                 self.printer.flush();
             }
             Sink::Supervisor { splitter } => {
-                let print = |line: &str| printer.supervisor(stream, line);
+                let print = |_, line: &str| printer.supervisor(stream, line);
                 if count > 0 {
                     splitter.push(&buffer[..count], print);
                 } else {
@@ -161,5 +165,12 @@ impl Launcher {
             pipe.fd = None;
         }
         self.hook_ends.retain(|end| end.id != id);
+    }
+}
+
+fn log_stream(stream: Stream) -> roost_logs::Stream {
+    match stream {
+        Stream::Stdout => roost_logs::Stream::Stdout,
+        Stream::Stderr => roost_logs::Stream::Stderr,
     }
 }

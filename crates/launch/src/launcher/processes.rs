@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use roost_logs::Tag;
+
 use super::{HookEnd, Launcher, Pipe, Sink};
 use crate::child::{Child, Found, Sent, State, Stop};
 use crate::clock;
@@ -259,6 +261,10 @@ impl Launcher {
     fn confirm_start(&mut self, at: usize) {
         let child = &mut self.children[at];
         child.state = State::Running;
+        if child.kind == Kind::Service {
+            let text = format!("process {} started", child.entry.pid);
+            self.service_logs.mark(&child.entry.name, Tag::Started, &text);
+        }
         let event = Spawned {
             id: child.entry.id,
             pid: child.entry.pid,

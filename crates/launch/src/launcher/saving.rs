@@ -148,6 +148,7 @@ impl Launcher {
             match news {
                 News::Written { kind, number, result } => self.written(kind, number, result.err()),
                 News::Found { id, result } => self.found_way(id, result),
+                News::ServiceLog { text } => self.printer.log_error(&text),
             }
         }
     }

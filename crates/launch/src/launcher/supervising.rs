@@ -148,6 +148,9 @@ impl Launcher {
             return self.refuse_supervisor(&format!("it speaks version {}", hello.version));
         }
         self.printer.set_style(hello.style());
+        if let Some(bytes) = hello.service_log_bytes {
+            self.service_logs.set_room(bytes);
+        }
         self.ever_started = true;
         let mut welcome = Welcome {
             version: PROTOCOL_VERSION,

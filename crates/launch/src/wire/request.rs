@@ -70,6 +70,10 @@ pub struct Hello {
     /// See [`Style::time`].
     #[prost(bool, tag = "5")]
     pub time: bool,
+    /// Room for the files of lines of each service, in bytes; 0 keeps no lines, and without it the
+    /// launcher keeps what it kept before.
+    #[prost(uint64, optional, tag = "6")]
+    pub service_log_bytes: Option<u64>,
 }
 
 impl Hello {
@@ -78,13 +82,13 @@ impl Hello {
     #[must_use]
     pub fn new(style: Style) -> Self {
         let Style { color, json, verbose, time, journal: _ } = style;
-        Self { version: PROTOCOL_VERSION, color, json, verbose, time }
+        Self { version: PROTOCOL_VERSION, color, json, verbose, time, service_log_bytes: None }
     }
 
     /// The look of lines. What depends on the output, the launcher finds out itself.
     #[must_use]
     pub fn style(&self) -> Style {
-        let Self { version: _, color, json, verbose, time } = *self;
+        let Self { version: _, color, json, verbose, time, service_log_bytes: _ } = *self;
         Style { color, json, verbose, time, journal: false }
     }
 }

@@ -1,0 +1,366 @@
+//! Lines of services on their way to disk.
+//!
+//! The loop hands lines over and never waits: a thread writes them, a bounded amount waits, and
+//! what finds no room, or what the disk refuses, is counted. A mark in the file says how many
+//! lines are missing where.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use roost_logs::{DEFAULT_TOTAL_BYTES, Line, LogFile, Stream, Tag, directory_of};
+
+use crate::clock;
+use crate::disk::{self, News, Teller};
+
+/// Lines of one service that wait at most, in bytes.
+const MOST_OF_GROUP_BYTES: usize = 512 * 1024;
+/// Lines of all services that wait at most, in bytes.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Lines that come within this time are written together.
+const PAUSE: Duration = Duration::from_millis(20);
+/// At the end, a disk gets this long to take what waits.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Written at once, at line ends, so that a file does not grow far beyond its room.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Files that stay open. Above it all are closed, and opened again when they are needed.
+const MOST_FILES: usize = 256;
+
+/// The launcher's end.
+pub(crate) struct ServiceLogs {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+struct Queue {
+    groups: BTreeMap<String, Waiting>,
+    bytes: usize,
+    /// Room for the files of one service in bytes; 0 keeps no lines.
+    total_bytes: u64,
+    is_writing: bool,
+    is_ending: bool,
+}
+
+/// Lines of one service that are not written yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Waiting {
+    lines: Vec<u8>,
+    /// Lines after those, which found no room.
+    lost: u64,
+}
+
+impl ServiceLogs {
+    /// Starts the thread that writes below `root`.
+    pub(crate) fn start(root: &Path, news: Teller) -> io::Result<ServiceLogs> {
+        let shared = Arc::new(Shared { queue: Mutex::new(Queue::new()), changed: Condvar::new() });
+        let (theirs, writer) = (Arc::clone(&shared), Writer::new(root.into(), news));
+        disk::spawn("service-logs", move || theirs.serve(writer))?;
+        Ok(ServiceLogs { shared })
+    }
+
+    /// Sets the room for the files of each service, in bytes; 0 keeps no lines from now on.
+    pub(crate) fn set_room(&self, total_bytes: u64) {
+        self.shared.lock().total_bytes = total_bytes;
+    }
+
+    /// Hands over a line of a service group.
+    pub(crate) fn add(&self, group: &str, line: Line<'_>) {
+        let mut queue = self.shared.lock();
+        queue.add(group, line);
+        if !queue.is_writing {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Hands over a mark of the launcher.
+    pub(crate) fn mark(&self, group: &str, tag: Tag, text: &str) {
+        self.add(group, Line { unix_ms: clock::unix_ms(), stream: Stream::Stdout, tag, text });
+    }
+
+    /// Waits until everything is written, as far as the disk answers.
+    pub(crate) fn finish(&self) {
+        let mut queue = self.shared.lock();
+        queue.is_ending = true;
+        self.shared.changed.notify_all();
+        let is_busy = |queue: &mut Queue| queue.is_writing || !queue.groups.is_empty();
+        // a disk that hangs keeps its lines
+        drop(self.shared.changed.wait_timeout_while(queue, PATIENCE, is_busy));
+    }
+}
+
+impl Queue {
+    fn new() -> Queue {
+        Queue {
+            groups: BTreeMap::new(),
+            bytes: 0,
+            total_bytes: DEFAULT_TOTAL_BYTES,
+            is_writing: false,
+            is_ending: false,
+        }
+    }
+
+    fn add(&mut self, group: &str, line: Line<'_>) {
+        if self.total_bytes == 0 {
+            return;
+        }
+        if !self.groups.contains_key(group) {
+            self.groups.insert(group.to_owned(), Waiting::default());
+        }
+        let Some(waiting) = self.groups.get_mut(group) else { return };
+        // A line after lost ones would hide the hole.
+        if waiting.lost > 0
+            || waiting.lines.len() + line.text.len() > MOST_OF_GROUP_BYTES
+            || self.bytes + line.text.len() > MOST_BYTES
+        {
+            waiting.lost += 1;
+            return;
+        }
+        let before = waiting.lines.len();
+        line.write_to(&mut waiting.lines);
+        self.bytes += waiting.lines.len() - before;
+    }
+
+    fn take(&mut self) -> BTreeMap<String, Waiting> {
+        self.bytes = 0;
+        self.is_writing = true;
+        std::mem::take(&mut self.groups)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // what is inside is whole whenever it is unlocked
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, mut writer: Writer) {
+        loop {
+            let idle = |queue: &mut Queue| queue.groups.is_empty();
+            let waited = self.changed.wait_while(self.lock(), idle);
+            let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
+            let (groups, total_bytes) = (queue.take(), queue.total_bytes);
+            drop(queue);
+            for (group, waiting) in &groups {
+                writer.write(group, waiting, total_bytes);
+            }
+            writer.close_surplus();
+            let mut queue = self.lock();
+            queue.is_writing = false;
+            self.changed.notify_all();
+            drop(self.changed.wait_timeout_while(queue, PAUSE, |queue| !queue.is_ending));
+        }
+    }
+}
+
+/// The files, and how writing them went.
+struct Writer {
+    root: PathBuf,
+    news: Teller,
+    groups: BTreeMap<String, Progress>,
+    /// The room with which the open files were opened.
+    total_bytes: u64,
+}
+
+#[derive(Default)]
+struct Progress {
+    file: Option<LogFile>,
+    /// Lines that the disk refused since the last one that it took.
+    lost: u64,
+    /// The refusal was reported.
+    is_reported: bool,
+}
+
+impl Writer {
+    fn new(root: PathBuf, news: Teller) -> Writer {
+        Writer { root, news, groups: BTreeMap::new(), total_bytes: 0 }
+    }
+
+    fn write(&mut self, group: &str, waiting: &Waiting, total_bytes: u64) {
+        let Some(directory) = directory_of(&self.root, group) else { return };
+        if self.total_bytes != total_bytes {
+            self.total_bytes = total_bytes;
+            self.close_all();
+        }
+        let progress = self.groups.entry(group.to_owned()).or_default();
+        let before = progress.is_reported;
+        let result = progress.write(&directory, waiting, total_bytes);
+        progress.is_reported = result.is_err();
+        let text = match (result, before) {
+            (Err(error), false) => format!(
+                "Lines of '{group}' cannot be kept in '{}' ({error}); those of now are counted as \
+                 lost until they can",
+                directory.display()
+            ),
+            (Ok(()), true) => format!("Lines of '{group}' are kept again"),
+            _ => return,
+        };
+        self.news.tell(News::ServiceLog { text });
+    }
+
+    fn close_surplus(&mut self) {
+        if self.groups.len() > MOST_FILES {
+            self.groups.retain(|_, progress| progress.lost > 0);
+            self.close_all();
+        }
+    }
+
+    fn close_all(&mut self) {
+        for progress in self.groups.values_mut() {
+            progress.file = None;
+        }
+    }
+}
+
+impl Progress {
+    fn write(&mut self, directory: &Path, waiting: &Waiting, total_bytes: u64) -> io::Result<()> {
+        let mut rest = &waiting.lines[..];
+        let written = self.write_lines(directory, &mut rest, total_bytes);
+        let refused = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.lost += refused + waiting.lost;
+        let result = written.and_then(|()| self.write_lost());
+        if result.is_err() {
+            self.file = None;
+        }
+        result
+    }
+
+    /// Writes lines; `rest` are those that are not written.
+    fn write_lines(
+        &mut self,
+        directory: &Path,
+        rest: &mut &[u8],
+        total_bytes: u64,
+    ) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = Some(LogFile::open(directory, total_bytes)?);
+        }
+        self.write_lost()?;
+        while !rest.is_empty() {
+            let (chunk, later) = rest.split_at(chunk_len(rest));
+            if let Some(file) = &mut self.file {
+                file.append(chunk)?;
+            }
+            *rest = later;
+        }
+        Ok(())
+    }
+
+    /// Marks the place where lines are missing.
+    fn write_lost(&mut self) -> io::Result<()> {
+        if let (Some(file), 1..) = (&mut self.file, self.lost) {
+            let text = format!("{} lines are missing: they could not be written", self.lost);
+            let unix_ms = clock::unix_ms();
+            let mut bytes = Vec::new();
+            Line { unix_ms, stream: Stream::Stdout, tag: Tag::Lost, text: &text }
+                .write_to(&mut bytes);
+            file.append(&bytes)?;
+            self.lost = 0;
+        }
+        Ok(())
+    }
+}
+
+/// As many whole lines as fit into a chunk, at least one.
+fn chunk_len(lines: &[u8]) -> usize {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let head = &lines[..lines.len().min(CHUNK_BYTES)];
+    match head.iter().rposition(is_end).or_else(|| lines.iter().position(is_end)) {
+        Some(at) => at + 1,
+        None => lines.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const GROUP: &str = "redis.default";
+
+    fn line(text: &str) -> Line<'_> {
+        Line { unix_ms: 1, stream: Stream::Stdout, tag: Tag::Whole, text }
+    }
+
+    fn texts(root: &Path) -> Vec<String> {
+        let mut texts = Vec::new();
+        let directory = directory_of(root, GROUP).expect("a plain name");
+        roost_logs::read(&directory, &roost_logs::Selection::default(), |record| {
+            texts.push(record.line.text.to_owned());
+            std::ops::ControlFlow::Continue(())
+        })
+        .expect("readable");
+        texts
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_hides_no_hole() {
+        let mut queue = Queue::new();
+        let text = "x".repeat(1_000);
+        for _ in 0..1_000 {
+            queue.add(GROUP, line(&text));
+        }
+        queue.add(GROUP, line("short"));
+        for group in 0..20 {
+            for _ in 0..1_000 {
+                queue.add(&format!("other{group}.default"), line(&text));
+            }
+        }
+        let groups = queue.take();
+        let waiting = &groups[GROUP];
+        let kept = waiting.lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert!(waiting.lines.len() < MOST_OF_GROUP_BYTES + 100);
+        assert_eq!(kept + waiting.lost, 1_001);
+        assert!(!waiting.lines.windows(5).any(|bytes| bytes == b"short"));
+        let all: usize = groups.values().map(|waiting| waiting.lines.len()).sum();
+        assert!(all < MOST_BYTES + 100, "{all}");
+        assert_eq!(queue.bytes, 0);
+    }
+
+    #[test]
+    fn without_room_for_files_nothing_is_kept() {
+        let mut queue = Queue::new();
+        queue.total_bytes = 0;
+        queue.add(GROUP, line("x"));
+        assert!(queue.groups.is_empty());
+    }
+
+    #[test]
+    fn a_disk_that_refuses_costs_the_lines_of_that_time_which_a_mark_counts() {
+        let root = tempfile::tempdir().expect("a directory");
+        let directory = directory_of(root.path(), GROUP).expect("a plain name");
+        let mut progress = Progress::default();
+        let waiting = |texts: &[&str], lost| {
+            let mut lines = Vec::new();
+            for text in texts {
+                line(text).write_to(&mut lines);
+            }
+            Waiting { lines, lost }
+        };
+        let mut write = |texts: &[&str], lost| {
+            progress.write(&directory, &waiting(texts, lost), DEFAULT_TOTAL_BYTES)
+        };
+        write(&["a", "b"], 0).expect("written");
+        write(&["c"], 2).expect("written");
+        // A file in the place of the directory stands for a disk that refuses everything.
+        fs::rename(&directory, root.path().join("away")).expect("renamed");
+        fs::write(&directory, "").expect("written");
+        progress.file = None;
+        let mut write = |texts: &[&str], lost| {
+            progress.write(&directory, &waiting(texts, lost), DEFAULT_TOTAL_BYTES)
+        };
+        write(&["d", "e"], 3).expect_err("refused");
+        write(&[], 1).expect_err("refused");
+        fs::remove_file(&directory).expect("removed");
+        fs::rename(root.path().join("away"), &directory).expect("renamed");
+        write(&["f"], 0).expect("written");
+        let missing = |count| format!("{count} lines are missing: they could not be written");
+        assert_eq!(texts(root.path()), ["a", "b", "c", &missing(2), &missing(6), "f"]);
+    }
+}
