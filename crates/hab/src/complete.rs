@@ -36,6 +36,14 @@ pub(crate) fn groups() -> ArgValueCandidates {
     candidates(|| loaded().iter().map(|status| status.group.to_string()).collect())
 }
 
+/// Groups of services that have printed something on this machine.
+pub(crate) fn logged() -> ArgValueCandidates {
+    candidates(|| {
+        let Ok(context) = Context::new(Ui::silent()) else { return Vec::new() };
+        roost_logs::groups(context.root.path()).unwrap_or_default()
+    })
+}
+
 /// Installed packages.
 pub(crate) fn packages() -> ArgValueCandidates {
     candidates(|| {

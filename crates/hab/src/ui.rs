@@ -5,12 +5,16 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    ops::ControlFlow,
     sync::OnceLock,
 };
 
 use roost_ctl::reply::{Color, Console};
 use roost_text::block;
-use rustix::termios::tcgetwinsize;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    termios::tcgetwinsize,
+};
 
 use crate::context::variable;
 
@@ -239,16 +243,33 @@ impl Ui {
         glyph.0[self.glyphs as usize]
     }
 
-    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
     fn out(&self, text: &str) {
+        let _ = self.stream(text);
+    }
+
+    /// Prints a piece of a stream as it is; breaks when nothing more can be printed.
+    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
+    pub(crate) fn stream(&self, text: &str) -> ControlFlow<()> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => return ControlFlow::Continue(()),
             // The reader has closed the pipe, so a message would not arrive either.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 LOST_OUTPUT.get_or_init(|| error.to_string());
             }
-            _ => {}
+            Err(_) => {}
         }
+        ControlFlow::Break(())
+    }
+
+    /// False when the program that read standard output has closed it: a command that waits before
+    /// it prints again would not notice.
+    #[expect(clippy::unused_self, reason = "printing belongs to the Ui")]
+    pub(crate) fn has_reader(&self) -> bool {
+        let out = io::stdout();
+        let mut fds = [PollFd::new(&out, PollFlags::empty())];
+        let at_once = Timespec::default();
+        poll(&mut fds, Some(&at_once)).is_err() || !fds[0].revents().contains(PollFlags::ERR)
     }
 
     fn err(&self, text: &str) {

@@ -260,6 +260,8 @@ group! {
         Key(Group<SvcKeyCommand>),
         /// Load a service and start it; it is started again with the Supervisor
         Load(Box<cmd::svc_load::Arguments>),
+        /// Show what a service printed
+        Logs(cmd::svc_logs::Arguments),
         /// Start a loaded, but stopped, service
         Start(cmd::svc_start::Arguments),
         /// Show the state of services

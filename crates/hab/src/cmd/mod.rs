@@ -54,6 +54,7 @@ pub(crate) mod sup_term;
 pub(crate) mod svc_check;
 pub(crate) mod svc_key_generate;
 pub(crate) mod svc_load;
+pub(crate) mod svc_logs;
 pub(crate) mod svc_start;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;

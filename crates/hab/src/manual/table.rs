@@ -221,6 +221,20 @@ pub(super) const MANUALS: &[Manual] = &[
             ),
         ],
     ),
+    Manual {
+        command: "svc logs",
+        examples: &[
+            ("hab svc logs redis --tail 50", "The last 50 lines of redis."),
+            ("hab svc logs redis -f --stream stderr", "Its errors, as they are printed."),
+            ("hab svc logs redis --since -10m --grep timeout", "Of the last ten minutes."),
+        ],
+        files: &[(
+            "/hab/sup/default/logs/NAME.GROUP/",
+            "The lines, in the format of Kubernetes' container logs: the file current, and older \
+             ones.",
+        )],
+        exit: EXIT,
+    },
     manual("svc start", &[("hab svc start web --wait", "Start it; return when it is up.")]),
     manual(
         "svc status",

@@ -10,6 +10,7 @@ mod disk;
 mod environment;
 mod hanging;
 mod health;
+mod lines;
 mod returning;
 mod rights;
 mod services;

@@ -1,0 +1,226 @@
+//! `hab svc logs`: what a service printed, read from the files that the launcher keeps. No
+//! Supervisor needs to run.
+
+use std::{path::PathBuf, thread, time::Duration};
+
+use anyhow::{Context as _, bail};
+use roost_ident::time::{parse_moment_ms, rfc3339_ms};
+use roost_logs::{Follower, Record, Selection, Stream, Tag, directory_of};
+use roost_text::append_line;
+use serde_json::json;
+
+use crate::{cli::Run, clock, cmd::loaded::Loaded, complete, context::Context, exit::Exit};
+
+/// How often a follower looks for new lines.
+const PERIOD: Duration = Duration::from_millis(200);
+/// Lines that `--tail` may ask for: their positions are kept in memory.
+const MOST_TAIL: u64 = 1_000_000;
+
+/// Forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Time and text, with marks where the process started, ended, or lines are missing
+    Text,
+    /// The text alone
+    Plain,
+    /// One JSON object a line
+    Json,
+}
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Go on with new lines until interrupted
+    #[arg(long, short)]
+    follow: bool,
+    /// Only lines from this time on: RFC 3339, or so long ago (-10m, -2h)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
+    since: Option<u64>,
+    /// Only lines up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
+    until: Option<u64>,
+    /// Only so many lines, the newest ones
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(..=MOST_TAIL))]
+    tail: Option<u64>,
+    /// Only lines of stdout or stderr
+    #[arg(long, value_parser = stream)]
+    stream: Option<Stream>,
+    /// Only lines that contain this text
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The service: its name (redis), its group (redis.default) or its package identifier
+    /// (core/redis); it need not be loaded any more
+    #[arg(value_name = "SERVICE", add = complete::logged())]
+    service: Loaded,
+}
+
+fn moment(text: &str) -> Result<u64, String> {
+    let expected = "a time like 2026-11-27T23:00:00Z, or how long ago: -90s, -10m, -2h, -3d";
+    parse_moment_ms(text, clock::unix_ms()).ok_or_else(|| format!("expected {expected}"))
+}
+
+fn stream(text: &str) -> Result<Stream, String> {
+    Stream::from_name(text).ok_or_else(|| "expected stdout or stderr".into())
+}
+
+impl Run for Arguments {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        let directory = directory(context, &self.service)?;
+        let selection = Selection {
+            since_ms: self.since,
+            until_ms: self.until,
+            stream: self.stream,
+            grep: self.grep,
+            tail: self.tail.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX)),
+        };
+        let mut printer = Printer { format: self.format, open_part: None };
+        let mut print = |record: Record<'_>| context.ui.stream(&printer.text(&record));
+        let failed = || format!("The lines in {} cannot be read", directory.display());
+        let position = roost_logs::read(&directory, &selection, &mut print).with_context(failed)?;
+        if self.follow {
+            let mut follower = Follower::new(directory.clone(), selection, position);
+            while follower.poll(&mut print).with_context(failed)?.is_continue()
+                && context.ui.has_reader()
+            {
+                thread::sleep(PERIOD);
+            }
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// The directory of the one service that is meant.
+fn directory(context: &Context, service: &Loaded) -> anyhow::Result<PathBuf> {
+    let root = context.root.path();
+    let place = roost_logs::directory(root);
+    let groups = roost_logs::groups(root)
+        .with_context(|| format!("The lines of services in {} cannot be read", place.display()))?;
+    let name = match service {
+        Loaded::Ident(ident) => &ident.name,
+        Loaded::Name(name) => name,
+    };
+    let means = |group: &&String| {
+        let bare = group.split('@').next().unwrap_or_default();
+        let service = bare.split('.').next().unwrap_or_default();
+        [group.as_str(), bare, service].contains(&name.as_str())
+    };
+    let found: Vec<&String> = groups.iter().filter(means).collect();
+    let list = |groups: &[&String]| {
+        groups.iter().map(|group| group.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match found.as_slice() {
+        [group] => directory_of(root, group).context("The name of the service is not valid"),
+        [] if groups.is_empty() => {
+            bail!("No service has printed anything on this machine ({} is empty).", place.display())
+        }
+        [] => bail!(
+            "There are no lines of {name}. There are of: {}.",
+            list(&groups.iter().collect::<Vec<_>>())
+        ),
+        several => bail!("{name} is ambiguous. Give one of: {}.", list(several)),
+    }
+}
+
+/// Turns lines into text.
+struct Printer {
+    format: Format,
+    /// The stream of a line whose end has not been printed yet.
+    open_part: Option<Stream>,
+}
+
+impl Printer {
+    fn text(&mut self, record: &Record<'_>) -> String {
+        let line = &record.line;
+        let mark = line.tag.mark();
+        if self.format == Format::Json {
+            let mut object = json!({
+                "time": rfc3339_ms(line.unix_ms),
+                "stream": line.stream.name(),
+                "sequence": record.position,
+                "text": line.text,
+            });
+            if let Some(mark) = mark {
+                object["mark"] = mark.into();
+            }
+            if line.tag == Tag::Part {
+                object["partial"] = true.into();
+            }
+            return format!("{object}\n");
+        }
+        if self.format == Format::Plain && mark.is_some() {
+            return String::new();
+        }
+        let mut out = String::new();
+        let continues = self.open_part == Some(line.stream) && mark.is_none();
+        if self.open_part.is_some() && !continues {
+            out.push('\n');
+        }
+        if self.format == Format::Text && !continues {
+            // A loss that a reader notices itself has no time.
+            if line.unix_ms > 0 {
+                out.push_str(&rfc3339_ms(line.unix_ms));
+                out.push(' ');
+            }
+        }
+        match mark {
+            Some(_) => {
+                out.push_str("-- ");
+                append_line(&mut out, line.text);
+                out.push_str(" --");
+            }
+            None => append_line(&mut out, line.text),
+        }
+        self.open_part = (line.tag == Tag::Part).then_some(line.stream);
+        if self.open_part.is_none() {
+            out.push('\n');
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roost_logs::Line;
+
+    use super::*;
+
+    #[test]
+    fn lines_become_text() {
+        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        let lines = [
+            (out, Tag::Started, "process 7 started"),
+            (out, Tag::Whole, "a\x1b[2J"),
+            (out, Tag::Part, "b1"),
+            (out, Tag::Whole, "b2"),
+            (out, Tag::Part, "c"),
+            (err, Tag::Whole, "d"),
+        ];
+        let text = |format| {
+            let mut printer = Printer { format, open_part: None };
+            let text = |(stream, tag, text): &(Stream, Tag, &'static str)| {
+                let line = Line { unix_ms: 1, stream: *stream, tag: *tag, text };
+                printer.text(&Record { position: 9, line })
+            };
+            lines.iter().map(text).collect::<String>()
+        };
+        let time = "1970-01-01T00:00:00.001Z";
+        assert_eq!(text(Format::Plain), "a\\u{1b}[2J\nb1b2\nc\nd\n");
+        assert_eq!(
+            text(Format::Text),
+            format!(
+                "{time} -- process 7 started --\n{time} a\\u{{1b}}[2J\n{time} b1b2\n{time} c\n{time} d\n"
+            )
+        );
+        let json = text(Format::Json);
+        let first: serde_json::Value =
+            serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
+        assert_eq!(
+            first,
+            json!({"time": time, "stream": "stdout", "sequence": 9, "text": "process 7 started",
+                "mark": "started"})
+        );
+    }
+}
