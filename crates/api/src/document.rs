@@ -11,7 +11,7 @@ use http::HeaderValue;
 use serde::Serialize;
 
 use crate::{
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument},
     toml_form,
 };
 
@@ -133,7 +133,7 @@ macro_rules! structured {
     };
 }
 
-structured!(ServiceDocument, ServiceV1, Census, Butterfly);
+structured!(ServiceDocument, Census, Butterfly);
 
 impl Render for HealthDocument {
     fn to_form(&self, format: Format) -> Vec<u8> {

@@ -45,7 +45,88 @@ pub struct GatewayConfig {
     pub tls: Option<TlsConfig>,
 }
 
-/// The HTTP API.
+/// The HTTP API of one Supervisor.
+///
+/// A gateway answers GET and HEAD requests from the newest [`Snapshot`] in a `watch` channel and
+/// from a registry of metrics. It decides nothing and changes nothing: what a document says is
+/// decided by who publishes the snapshot.
+///
+/// # Order of calls
+///
+/// 1. [`bind`](crate::bind) takes the port. From then on clients can connect, and wait.
+/// 2. [`Gateway::new`] registers the gateway's own metrics. A registry holds those of one gateway:
+///    a second one with the same registry is an error.
+/// 3. [`Gateway::serve`] takes the gateway and the listener. While the channel holds `None`,
+///    requests for documents get 503 with `retry-after`; `/`, `/metrics` and the OpenAPI description
+///    are available.
+/// 4. Each `send_replace(Some(snapshot))` replaces all documents at once. A request that has begun
+///    finishes with the snapshot that it began with, so that one answer never mixes two moments.
+///    Numbers of snapshots rise; metrics of services that a later one lacks are dropped.
+/// 5. Cancelling the token ends `serve`.
+///
+/// Several listeners need several gateways with a registry each. The sender of the channel may be
+/// dropped: the last snapshot stays.
+///
+/// # Time and memory
+///
+/// A document is rendered at most once per snapshot and format, by the first request for it, on
+/// the thread of that request; every other answer shares the bytes. What did not change between two
+/// snapshots keeps its bytes. A request takes no lock that the publisher waits for, and publishing
+/// waits for no client.
+///
+/// Clients cost bounded memory and time, whatever they send ([`Limits`]): the number of
+/// connections, the size of a request head, the time for a head, for a handshake and for taking an
+/// answer are limited, and answers together hold at most 64 MiB until their clients have read them.
+/// When a limit is hit, the connection is closed and counted; the oldest one leaves first.
+///
+/// # Errors
+///
+/// After the start nothing is returned as an error: `serve` ends only by its token. A request is
+/// refused with a status, in this order: 400 for a path that is not ASCII, 401, 404 for an unknown
+/// or redacted path, 405, then 503, 400 or 404 by what the snapshot holds. Refusals have no body,
+/// except below `/v1/`, where they are problem documents with a stable `code`.
+///
+/// # Example
+///
+/// ```
+/// use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, bind};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = bind("127.0.0.1:0".parse()?)?;
+/// let address = listener.local_addr()?;
+/// let (publish, snapshots) = tokio::sync::watch::channel(None);
+/// let config = GatewayConfig {
+///     token: None,
+///     redact: false,
+///     version: "2.1.78".into(),
+///     limits: Limits::default(),
+///     tls: None,
+/// };
+/// let source = MetricsSource::new(prometheus::Registry::new());
+/// let gateway = Gateway::new(config, snapshots, source)?;
+/// let shutdown = tokio_util::sync::CancellationToken::new();
+/// let served = tokio::spawn(gateway.serve(listener, shutdown.clone()));
+///
+/// let services = async || -> std::io::Result<String> {
+///     let mut connection = tokio::net::TcpStream::connect(address).await?;
+///     connection.write_all(b"GET /services HTTP/1.1\r\nconnection: close\r\n\r\n").await?;
+///     let mut answer = String::new();
+///     connection.read_to_string(&mut answer).await?;
+///     Ok(answer)
+/// };
+/// assert!(services().await?.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+///
+/// publish.send_replace(Some(Snapshot::empty(1, "a member id").into()));
+/// let answer = services().await?;
+/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+/// assert!(answer.ends_with("\r\n\r\n[]"));
+///
+/// shutdown.cancel();
+/// served.await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Gateway {
     shared: Arc<Shared>,
@@ -103,7 +184,7 @@ struct Reached<'a> {
 enum Source<'a> {
     Page(fn(&Pages, Media) -> Rendered),
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
-    Service(&'a ServiceEntry, fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
+    Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
 }
 
 /// A status without a document, and what it is counted under.
@@ -270,7 +351,7 @@ impl Shared {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
             }
             Source::Service(entry, render) => {
-                let (status, body) = render(entry, media.format());
+                let (status, body) = render(entry, reached.id, media.format());
                 (status, body.clone())
             }
         };

@@ -6,25 +6,7 @@
 //! request, and answers from the shared bytes. A request takes no lock that the Supervisor
 //! waits for.
 //!
-//! ```no_run
-//! # async fn start(registry: prometheus::Registry) -> Result<(), Box<dyn std::error::Error>> {
-//! use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, Token, bind};
-//! let listener = bind("0.0.0.0:9631".parse()?)?;
-//! let (publish, snapshots) = tokio::sync::watch::channel(None);
-//! let config = GatewayConfig {
-//!     token: Token::from_environment(std::env::var_os("HAB_SUP_GATEWAY_AUTH_TOKEN"))?,
-//!     redact: false,
-//!     version: "2.1.78".into(),
-//!     limits: Limits::default(),
-//!     tls: None,
-//! };
-//! let gateway = Gateway::new(config, snapshots, MetricsSource::new(registry))?;
-//! let shutdown = tokio_util::sync::CancellationToken::new();
-//! tokio::spawn(gateway.serve(listener, shutdown.clone()));
-//! // From now on the documents are answered with 503; the first snapshot opens them:
-//! publish.send_replace(Some(Snapshot::empty(1, "the member id").into()));
-//! # Ok(()) }
-//! ```
+//! [`Gateway`] has the order of calls, what they cost, and an example.
 //!
 //! | module | holds |
 //! |---|---|

@@ -6,7 +6,7 @@ use roost_ident::{HealthStatus, ServiceGroup};
 
 use crate::{
     accept::Media,
-    document::{Format, Rendered},
+    document::{Format, Rendered, to_json},
     documents::{
         Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1, config::CurrentConfig,
         service::Services,
@@ -58,14 +58,14 @@ pub(crate) enum Renderer {
     Page(fn(&Pages, Media) -> Rendered),
     /// The present snapshot.
     Snapshot(fn(&Snapshot, Format) -> &Rendered),
-    /// One service of the present snapshot.
-    Service(fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
+    /// One service of the present snapshot; also gets the place of the resource in the table.
+    Service(fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
 }
 
 const STRUCTURED: &[Media] = &[Media::Json, Media::Toml];
 const ALL_FORMS: &[Media] = &[Media::Json, Media::Toml, Media::Text];
 
-static RESOURCES: [Resource; 11] = [
+const RESOURCES: &[Resource] = &[
     Resource {
         path: "/services",
         organization_path: None,
@@ -84,7 +84,7 @@ static RESOURCES: [Resource; 11] = [
         media: STRUCTURED,
         shape: Some(Shape::of::<ServiceDocument>()),
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
-        renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.object(format))),
+        renderer: Renderer::Service(|entry, _, format| (StatusCode::OK, entry.object(format))),
     },
     Resource {
         path: "/services/{name}/{group}/config",
@@ -94,7 +94,7 @@ static RESOURCES: [Resource; 11] = [
         media: ALL_FORMS,
         shape: Some(Shape::of::<CurrentConfig>()),
         outcomes: &[Outcome { status: 200, meaning: "The configuration; null when redacted." }],
-        renderer: Renderer::Service(|entry, format| (StatusCode::OK, entry.config(format))),
+        renderer: Renderer::Service(|entry, _, format| (StatusCode::OK, entry.config(format))),
     },
     Resource {
         path: "/services/{name}/{group}/health",
@@ -109,7 +109,7 @@ static RESOURCES: [Resource; 11] = [
             Outcome { status: 500, meaning: "Health check: Unknown." },
             Outcome { status: 503, meaning: "Health check: Critical." },
         ],
-        renderer: Renderer::Service(|entry, format| {
+        renderer: Renderer::Service(|entry, _, format| {
             (health_status(entry.health_document().status), entry.health(format))
         }),
     },
@@ -141,7 +141,9 @@ static RESOURCES: [Resource; 11] = [
         media: &[Media::Json],
         shape: Some(Shape::of::<ServiceV1>()),
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
-        renderer: Renderer::Service(|entry, _| (StatusCode::OK, entry.v1())),
+        renderer: Renderer::Service(|entry, id, _| {
+            (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.service)))
+        }),
     },
     Resource {
         path: "/metrics",

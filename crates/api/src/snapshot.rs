@@ -9,7 +9,8 @@ use std::{
 
 use crate::{
     document::{Document, Format, Forms, Rendered, to_json},
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceDocuments},
+    resource::ResourceId,
     toml_form,
 };
 
@@ -29,7 +30,19 @@ pub struct ServiceEntry {
     object: Arc<Document<ServiceDocument>>,
     config: Arc<Forms>,
     health: Arc<Document<HealthDocument>>,
-    v1: Arc<Document<ServiceV1>>,
+    v1: Arc<V1>,
+}
+
+/// The documents of a service in the v1 API, and the JSON of each resource once it was asked for.
+struct V1 {
+    documents: ServiceDocuments,
+    json: [OnceLock<Rendered>; ResourceId::COUNT],
+}
+
+impl V1 {
+    fn new(documents: ServiceDocuments) -> Arc<Self> {
+        Arc::new(Self { documents, json: std::array::from_fn(|_| OnceLock::new()) })
+    }
 }
 
 impl Snapshot {
@@ -138,18 +151,18 @@ impl ServiceEntry {
             object: Arc::new(document.into()),
             config: Arc::default(),
             health: Arc::new(health.into()),
-            v1: Arc::new(ServiceV1::default().into()),
+            v1: V1::new(ServiceDocuments::default()),
         }
     }
 
-    /// The same service with another document of the v1 API; all else is shared.
+    /// The same service with other documents of the v1 API; all else is shared.
     #[must_use]
-    pub fn with_v1(&self, v1: ServiceV1) -> Self {
+    pub fn with_v1(&self, documents: ServiceDocuments) -> Self {
         Self {
             object: Arc::clone(&self.object),
             config: Arc::clone(&self.config),
             health: Arc::clone(&self.health),
-            v1: Arc::new(v1.into()),
+            v1: V1::new(documents),
         }
     }
 
@@ -230,16 +243,19 @@ impl ServiceEntry {
         })
     }
 
-    /// Its document of the v1 API as a value.
+    /// Its documents of the v1 API as values.
     #[must_use]
-    pub fn v1_document(&self) -> &ServiceV1 {
-        self.v1.value()
+    pub fn v1_documents(&self) -> &ServiceDocuments {
+        &self.v1.documents
     }
 
-    /// The JSON of its document of the v1 API.
-    #[must_use]
-    pub fn v1(&self) -> &Rendered {
-        self.v1.render(Format::Json)
+    /// The JSON of a resource that shows one of them.
+    pub(crate) fn v1(
+        &self,
+        id: ResourceId,
+        render: impl FnOnce(&ServiceDocuments) -> Vec<u8>,
+    ) -> &Rendered {
+        self.v1.json[id.index()].get_or_init(|| Rendered::new(render(&self.v1.documents)))
     }
 
     /// A form of the health.

@@ -18,4 +18,4 @@ pub use config::{ConfigTable, TableSource};
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
 pub use sys::RingSys;
-pub use v1::ServiceV1;
+pub use v1::{ServiceDocuments, ServiceV1};

@@ -4,6 +4,13 @@ use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The documents of one service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceDocuments {
+    /// How it is, and why.
+    pub service: ServiceV1,
+}
+
 /// How a service is, and why it is so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

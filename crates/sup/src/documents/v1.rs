@@ -1,7 +1,7 @@
 //! `/v1/services/{sg}`: how a service is, and why it is so.
 
 use roost_api::documents::v1::{
-    Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceV1,
+    Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments, ServiceV1,
 };
 use roost_ident::time::rfc3339_ms;
 use roost_service::{BindReport, ExitCause, ExitStatus, HookOutcome, Status};
@@ -34,20 +34,20 @@ const fn cause(cause: ExitCause) -> Cause {
 
 /// The document of a service at this moment. What processes printed is left out of it when the
 /// API is redacted: it may hold what the configuration does.
-pub(crate) fn document(
+pub(crate) fn documents(
     id: &str,
     package: String,
     status: &Status,
     binds: &[BindReport],
     redact: bool,
-) -> ServiceV1 {
+) -> ServiceDocuments {
     let lines = |excerpt: &roost_service::Excerpt| match redact {
         true => Vec::new(),
         false => excerpt.lines().to_vec(),
     };
     let account = &status.account;
     let since_ms = status.health_since_unix_ms;
-    ServiceV1 {
+    let service = ServiceV1 {
         id: id.into(),
         package,
         state: status.state,
@@ -109,5 +109,6 @@ pub(crate) fn document(
                 message: report.line(),
             })
             .collect(),
-    }
+    };
+    ServiceDocuments { service }
 }

@@ -66,7 +66,7 @@ impl Publisher {
             &managed.cfg,
         );
         let health = service::health(&status, &managed.health_output);
-        let v1 = v1::document(
+        let v1 = v1::documents(
             managed.group().as_str(),
             shown_ident(managed).to_string(),
             &status,
@@ -78,7 +78,7 @@ impl Publisher {
             Some(known) => {
                 let same_object = *known.document() == document;
                 let same_health = *known.health_document() == health;
-                let same_v1 = *known.v1_document() == v1;
+                let same_v1 = *known.v1_documents() == v1;
                 match (same_object, same_health) {
                     (true, true) if same_v1 => return,
                     (true, true) => known.with_v1(v1),
