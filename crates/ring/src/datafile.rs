@@ -12,10 +12,15 @@ use crate::{
 
 /// Version that is written.
 const VERSION: u8 = 2;
+/// Sections that each file of version 2 has, because Habitat knows them. Others are written when
+/// they are not empty.
+const SECTIONS_MIN: usize = 7;
+
 /// Header size of version 2, counted from offset 1: itself, and the length of each section.
-const HEADER_BYTES: usize = 8 + 8 * SECTIONS.len();
-/// The smallest header of version 2.
-const HEADER_BYTES_MIN: usize = 64;
+const fn header_bytes(sections: usize) -> usize {
+    8 + 8 * sections
+}
+
 /// Size of the largest file that is read, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -72,9 +77,12 @@ pub fn encode(stores: &Stores) -> Vec<u8> {
         }
         section
     };
-    let sections: Vec<Vec<u8>> = SECTIONS.iter().map(section).collect();
+    let mut sections: Vec<Vec<u8>> = SECTIONS.iter().map(section).collect();
+    while sections.len() > SECTIONS_MIN && sections.last().is_some_and(Vec::is_empty) {
+        sections.pop();
+    }
     let mut file = vec![VERSION];
-    file.extend((HEADER_BYTES as u64).to_le_bytes());
+    file.extend((header_bytes(sections.len()) as u64).to_le_bytes());
     for section in &sections {
         file.extend((section.len() as u64).to_le_bytes());
     }
@@ -85,7 +93,7 @@ pub fn encode(stores: &Stores) -> Vec<u8> {
 }
 
 /// As many bytes as [`size`] needs at most.
-pub const HEADER_BYTES_MAX: usize = 1 + HEADER_BYTES;
+pub const HEADER_BYTES_MAX: usize = 1 + header_bytes(SECTIONS.len());
 
 /// Length of a file according to its header; later bytes are not part of it.
 ///
@@ -108,7 +116,8 @@ fn layout(file: &[u8]) -> Result<(usize, usize, &'static [RumorKind]), DataFileE
         Some(1) => Ok((1, 1 + 6 * 8, &SECTIONS[..6])),
         Some(2) => {
             let header = number_at(file, 1).ok_or(DataFileError::ShortHeader)?;
-            let header = usize::try_from(header).ok().filter(|size| *size >= HEADER_BYTES_MIN);
+            let header =
+                usize::try_from(header).ok().filter(|size| *size >= header_bytes(SECTIONS_MIN));
             let header = header.ok_or(DataFileError::ShortHeader)?;
             let sections = ((header - 8) / 8).min(SECTIONS.len());
             Ok((9, header.saturating_add(1), &SECTIONS[..sections]))
