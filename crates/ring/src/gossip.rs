@@ -1,4 +1,4 @@
-//! Whom to send rumors, and when (reference: ring §7).
+//! Schedule and receivers of gossip (reference: ring §7).
 
 use std::{collections::BTreeMap, net::SocketAddr, vec};
 
@@ -12,77 +12,77 @@ use crate::{
     time::Now,
 };
 
-/// From one turn to the next.
+/// Interval of turns.
 const TURN_MS: u64 = 1_000;
-/// Members that are sent rumors in one turn.
+/// Members that receive rumors in one turn.
 const FAN_OUT: usize = 5;
 /// A push whose end is not reported within this time counts as failed.
 const PUSH_MS: u64 = 60_000;
-/// A member that has just come to a large ring passes on what it learns only to members it has
-/// heard from directly: the others know it all. It lasts at least this long after first contact …
+/// A member that has just joined a large ring forwards new rumors only to members it has heard from
+/// directly: the others already know them. This lasts at least this long after first contact …
 const JOINING_MS: u64 = 30_000;
-/// … and until it learnt nothing new for this long.
+/// … and until there was no new rumor for this long.
 const JOINING_QUIET_MS: u64 = 10_000;
 
-/// The sending side of gossip. It owns the order in which members are served and the pushes that
-/// have not ended: [`Gossip::step`] returns what the member is to do next.
+/// The sending side of gossip. It owns the order in which members are served and the unfinished
+/// pushes: [`Gossip::step`] returns the member's next action.
 #[derive(Debug)]
 pub(crate) struct Gossip {
     /// Members still to be served in this round.
     round: Vec<Place>,
-    /// Members to be served before; each once, so no more than the list has.
+    /// Members to serve first; each once, so no more than the list has.
     hurried: Vec<Place>,
-    /// The turn that is being served.
+    /// The current turn.
     turn: Option<Turn>,
-    /// One for each member at most, while its entry says `pushing`; given up after [`PUSH_MS`].
+    /// At most one per member, while its entry has `pushing` set; abandoned after [`PUSH_MS`].
     in_flight: BTreeMap<u64, InFlight>,
     last_push: u64,
     joining: Option<Joining>,
     next: Now,
 }
 
-/// A turn under way.
+/// A turn in progress.
 #[derive(Debug)]
 struct Turn {
     hurried: vec::IntoIter<Place>,
     served: usize,
 }
 
-/// A push that has not ended yet, and what its member had been sent before.
+/// An unfinished push, and what its member had been sent before.
 #[derive(Debug)]
 struct InFlight {
     place: Place,
     members: Cursor,
     others: Cursor,
     started: Now,
-    /// What it consists of.
+    /// Its contents.
     contents: Vec<Content>,
 }
 
-/// This member is new to the ring.
+/// State of a member that is new to the ring.
 #[derive(Debug, Default)]
 struct Joining {
-    /// When it may end, once another member was heard from.
+    /// When it may end, once another member was heard.
     ends: Option<Now>,
     /// A push has reached another member.
     delivered: bool,
 }
 
-/// What the member is to do for its gossip.
+/// The next action of the member for its gossip.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Send these messages over one connection.
     Push { push: u64, to: SocketAddr, messages: Vec<Bytes> },
-    /// Count a push that was given up.
+    /// Count an abandoned push.
     Failed,
 }
 
-/// How a push ended.
+/// Result of a push.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The messages that were sent.
     pub(crate) sent: Vec<Content>,
-    /// Not all were.
+    /// Some messages were not sent.
     pub(crate) failed: bool,
 }
 
@@ -101,12 +101,12 @@ impl Default for Gossip {
 }
 
 impl Gossip {
-    /// When [`Gossip::step`] is due.
+    /// Time when [`Gossip::step`] is due.
     pub(crate) const fn next(&self) -> Now {
         self.next
     }
 
-    /// There is a member to gossip with, perhaps a new one.
+    /// There is a member to gossip with, possibly a new one.
     pub(crate) fn resume(&mut self, now: Now) {
         self.next = self.next.min(now.plus_ms(TURN_MS));
         if let Some(Joining { ends: Some(ends), .. }) = &mut self.joining {
@@ -121,7 +121,7 @@ impl Gossip {
         }
     }
 
-    /// Another member was heard from directly.
+    /// A message came directly from another member.
     pub(crate) fn contact(&mut self, now: Now) {
         if let Some(joining) = &mut self.joining {
             joining.ends.get_or_insert(now.plus_ms(JOINING_MS));
@@ -133,7 +133,7 @@ impl Gossip {
         self.joining = None;
     }
 
-    /// What is due, and has to be done before the next call. To be called until there is nothing.
+    /// The next due action, to be carried out before the next call. Call it until it returns none.
     pub(crate) fn step(&mut self, now: Now, at: &mut Surroundings<'_>) -> Option<Step> {
         if self.turn.is_none() {
             if self.next > now {
@@ -153,7 +153,7 @@ impl Gossip {
         push
     }
 
-    /// Serves those who wait for it, then the next of the round.
+    /// Serves the hurried members, then the next of the round.
     fn serve_next(&mut self, now: Now, at: &mut Surroundings<'_>) -> Option<Step> {
         let mut turn = self.turn.take()?;
         let mut push = None;
@@ -167,7 +167,7 @@ impl Gossip {
                 turn.served += usize::from(push.is_some());
             }
         }
-        // those that cannot be served take no slot; in Habitat they do
+        // members that cannot be served take no slot; in Habitat they do
         while push.is_none()
             && turn.served < FAN_OUT
             && let Some(place) = self.round.pop()
@@ -199,7 +199,7 @@ impl Gossip {
             && is_addressed
     }
 
-    /// A push of what is hot for a member, if anything is.
+    /// A push of the hot rumors for a member, if there are any.
     fn push_to(&mut self, now: Now, at: &mut Surroundings<'_>, place: Place) -> Option<Step> {
         if !self.is_served(at.table, place) {
             return None;
@@ -230,8 +230,7 @@ impl Gossip {
         Some(Step::Push { push: self.last_push, to, messages })
     }
 
-    /// A push has ended. When not all of it was sent, it is offered again. `None` when it was
-    /// given up before.
+    /// A push has ended. Unsent messages are offered again. `None` when it was abandoned before.
     pub(crate) fn ended(
         &mut self,
         at: &mut Surroundings<'_>,
@@ -260,14 +259,15 @@ impl Gossip {
         old.and_then(|push| self.ended(at, push, 0)).is_some()
     }
 
-    /// From now on all members are sent the news; what was learnt while joining, they know.
+    /// From now on all members are sent the news; they already know what was learnt while joining.
     fn end_joining(&mut self, now: Now, at: &mut Surroundings<'_>) {
         let Some(Joining { ends: Some(ends), delivered: true }) = &self.joining else { return };
         if *ends > now {
             return;
         }
         self.joining = None;
-        // those it talked to may depend on it: what came back often was heard by it, not by them
+        // its contacts may depend on it: rumors that often came back were received by it, not by
+        // them
         for place in 0..Place::try_from(at.table.len()).unwrap_or(Place::MAX) {
             at.table.was_away(place, &at.rumors.heat);
         }
@@ -296,7 +296,7 @@ mod tests {
         MemberId::from_bits(number.into())
     }
 
-    /// The gossip of member 1 in a ring of so many, alone: no ring, no connections.
+    /// The gossip of member 1 alone in a ring of this size: no ring, no connections.
     struct Alone {
         gossip: Gossip,
         table: Table,
@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    /// Numbers of pushes and how many messages they have.
+    /// Numbers of pushes with their number of messages.
     fn pushes(steps: &[Step]) -> Vec<(u64, usize)> {
         let push = |step: &Step| match step {
             Step::Push { push, messages, .. } => Some((*push, messages.len())),
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_is_offered_again_and_what_was_sent_twice_is_not() {
+    fn unsent_rumors_are_offered_again_and_those_sent_twice_are_not() {
         let mut alone = Alone::new(2);
         alone.steps(alone.gossip.next());
         let mut push = 0;
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_whose_end_is_never_reported_is_given_up() {
+    fn a_push_without_a_reported_end_is_abandoned() {
         let mut alone = Alone::new(2);
         alone.steps(alone.gossip.next());
         let made = alone.gossip.next();

@@ -16,7 +16,7 @@ pub(crate) fn member_id(id: Option<String>, field: &'static str) -> Result<Membe
     Ok(MemberId::new(&id))
 }
 
-/// Checks text that stands for something in logs and documents, and may have any form.
+/// Checks free text that appears in logs and documents.
 pub(crate) fn checked_text(text: &str, bytes_max: usize) -> Result<(), Dropped> {
     if text.len() > bytes_max {
         return Err(Dropped::NameTooLong);
@@ -31,7 +31,7 @@ pub(crate) fn group_name(group: Option<String>) -> Result<String, Dropped> {
     Ok(group)
 }
 
-/// The name of a group of the right form; a legacy prefix is dropped.
+/// A valid name of a group; drops a legacy prefix.
 pub(crate) fn checked_group(group: Option<String>) -> Result<String, Dropped> {
     let group = group_name(group)?;
     match group.parse::<ServiceGroup>() {
@@ -40,7 +40,7 @@ pub(crate) fn checked_group(group: Option<String>) -> Result<String, Dropped> {
     }
 }
 
-/// Content of its own: what was decoded is a slice that would keep the whole message.
+/// A copy of the content: a decoded slice would keep the whole message in memory.
 pub(crate) fn detached(content: Option<Bytes>) -> Bytes {
     content.map(|content| Bytes::copy_from_slice(&content)).unwrap_or_default()
 }

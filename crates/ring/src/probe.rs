@@ -1,4 +1,4 @@
-//! Who is asked whether it is alive, and when (reference: ring §6).
+//! Schedule and targets of probes (reference: ring §6).
 
 use std::net::SocketAddr;
 
@@ -15,94 +15,94 @@ use crate::{
     time::Now,
 };
 
-/// How long an answer to a ping may take.
+/// Time limit of an answer to a ping.
 const PING_MS: u64 = 1_000;
-/// How long the answer may take once others were asked.
+/// Time limit of an answer after indirect pings.
 const PINGREQ_MS: u64 = 2_100;
-/// From the start of one probe to the start of the next.
+/// Interval of probes.
 const PROBE_MS: u64 = PING_MS + PINGREQ_MS;
-/// How often a member that others call Confirmed is asked. Habitat asks once, so that a lost
-/// datagram is a death.
+/// How often a member reported as Confirmed is asked. Habitat asks once, so that one lost datagram
+/// means death.
 const ASK_MAX: u32 = 3;
-/// Share of turns at which members called Confirmed are taken up. Habitat does so once per pass,
-/// which takes an hour in a ring of 1,000. Not all ask at once: the first answer spares the rest.
+/// Share of turns used to ask members reported as Confirmed. Habitat does so once per pass, which
+/// takes an hour in a ring of 1,000. Not all ask at once: after the first answer the rest need not.
 const ASK_SHARE: f64 = 0.25;
-/// Members that are asked to help.
+/// Members asked for indirect pings.
 const HELPERS: usize = 5;
 
-/// The prober of a member. It owns the course of the probes, of which one runs at a time:
-/// [`Prober::step`] returns what the member is to do next.
+/// The prober of a member. It owns the state of the probes, of which one runs at a time:
+/// [`Prober::step`] returns the member's next action.
 #[derive(Debug)]
 pub(crate) struct Prober {
     initial_peers: Vec<SocketAddr>,
-    /// Enough members are known; initial peers are not needed any more.
+    /// Enough members are known; initial peers are no longer needed.
     seeded: bool,
-    /// Members called Confirmed by others, to be asked in the next pass.
+    /// Members reported as Confirmed, to be asked in the next pass.
     ask_next: Vec<Member>,
-    /// Those to be asked in this pass.
+    /// Members to be asked in this pass.
     asking: Vec<Accused>,
-    /// The last turn was spent on asking; the next is for a probe.
+    /// The last turn was used for asking; the next is for a probe.
     asked_last: bool,
     /// Members still to be probed in this pass.
     pass: Vec<Place>,
-    /// When the current pass began, `None` before the first.
+    /// Start of the current pass, `None` before the first.
     pass_started: Option<Now>,
     waiting: Waiting,
     next: Now,
 }
 
-/// What the prober waits for.
+/// The event that the prober waits for.
 #[derive(Debug, Clone)]
 enum Waiting {
     /// For its next turn.
     Turn,
-    /// For the pings to initial peers; the pass that they begin is listed then.
+    /// For answers of initial peers; then the pass is listed.
     Peers,
-    /// For a member that others call Confirmed.
+    /// For a member reported as Confirmed.
     Accused(Accused),
-    /// For a member's own answer.
+    /// For the target's direct answer.
     Direct(Probe),
-    /// For an answer by any way.
+    /// For a direct or indirect answer.
     Indirect(Probe),
 }
 
-/// A member that others call Confirmed, and how often it was asked.
+/// A member reported as Confirmed, and how often it was asked.
 #[derive(Debug, Clone)]
 struct Accused {
     member: Member,
     asked: u32,
 }
 
-/// A probe that runs.
+/// A running probe.
 #[derive(Debug, Clone, Copy)]
 struct Probe {
     place: Place,
     started: Now,
-    /// The member's incarnation when it was pinged. A higher one meanwhile is news of its life.
+    /// The member's incarnation at the ping. A higher one means that it is alive.
     incarnation: u64,
 }
 
-/// What the member is to do for its prober.
+/// The next action of the member for its prober.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Ping the initial peers.
     PingPeers(Vec<SocketAddr>),
     /// Ping a member.
     Ping { id: MemberId, to: SocketAddr },
-    /// Send a PROBEPING to a member that others call Confirmed.
+    /// Send a PROBEPING to a member reported as Confirmed.
     Ask { to: SocketAddr },
     /// The target did not answer in time: ask these helpers to ping it.
     AskHelpers { target: Member, helpers: Vec<SocketAddr> },
-    /// Nor did it with their help: it is Suspect.
+    /// There was no indirect answer either: it is Suspect.
     Suspect(Member),
-    /// A member that others call Confirmed did not answer either: so it is.
+    /// A member reported as Confirmed did not answer: it is Confirmed.
     Confirm(Member),
 }
 
-/// A probe that succeeded.
+/// A successful probe.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
-    /// The answer came after helpers were asked.
+    /// The answer came after indirect pings.
     pub(crate) indirect: bool,
     pub(crate) took_us: u64,
 }
@@ -126,7 +126,7 @@ impl Prober {
         }
     }
 
-    /// When [`Prober::step`] is due.
+    /// Time when [`Prober::step`] is due.
     pub(crate) const fn next(&self) -> Now {
         self.next
     }
@@ -137,15 +137,15 @@ impl Prober {
         self.resume(now);
     }
 
-    /// There is a member to probe, or to look for: a prober that rests goes on.
+    /// There is a member to probe, or to look for: a resting prober continues.
     pub(crate) fn resume(&mut self, now: Now) {
         if self.next == Now::NEVER {
             self.next = now.max(self.next_pass());
         }
     }
 
-    /// Puts a member into the set that is asked in the next pass. False when it is there
-    /// already, or the set is full.
+    /// Adds a member to the set to be asked in the next pass. False when it is already there, or
+    /// the set is full.
     pub(crate) fn ask_later(&mut self, member: Member, max: usize) -> bool {
         if self.ask_next.len() >= max || self.ask_next.iter().any(|known| known.id == member.id) {
             return false;
@@ -154,14 +154,14 @@ impl Prober {
         true
     }
 
-    /// This member was stopped for a while; answers may be waiting, so the time starts again.
+    /// This member was paused; answers may be waiting, so the time restarts.
     pub(crate) fn extend(&mut self, now: Now) {
         if !matches!(self.waiting, Waiting::Turn) {
             self.next = now.plus_ms(PING_MS);
         }
     }
 
-    /// What is due, and has to be done before the next call. To be called until there is nothing.
+    /// The next due action, to be carried out before the next call. Call it until it returns none.
     pub(crate) fn step(
         &mut self,
         now: Now,
@@ -187,7 +187,7 @@ impl Prober {
         None
     }
 
-    /// A member answered. `Some` when it is the one that is probed.
+    /// A member answered. `Some` when it is the target of the probe.
     pub(crate) fn answered(&mut self, now: Now, id: &MemberId, table: &Table) -> Option<Answered> {
         let (Probe { place, started, .. }, indirect) = match &self.waiting {
             Waiting::Turn | Waiting::Peers => return None,
@@ -248,7 +248,7 @@ impl Prober {
         self.pass_started.map_or(Now::default(), |started| started.plus_ms(PROBE_MS))
     }
 
-    /// Looks for initial peers, then lists whom to ask and whom to probe.
+    /// Looks for initial peers, then lists the members to ask and to probe.
     fn begin_pass(
         &mut self,
         now: Now,
@@ -280,7 +280,7 @@ impl Prober {
         }
         let is_other_alive =
             table.entries.iter().any(|entry| entry.health == Health::Alive && entry.id != *me);
-        // Habitat stops for good once seeded, even when all it knows are dead
+        // Habitat stops permanently once seeded, even when all known members are dead
         !(self.seeded && is_other_alive)
     }
 
@@ -345,8 +345,8 @@ impl Prober {
     }
 }
 
-/// True when what others said of a member is old news: it has contradicted them since, or
-/// it is known to be dead here as well.
+/// True when the report about a member is obsolete: the member has refuted it, or is known to be
+/// dead here too.
 fn is_settled(accused: &Member, table: &Table) -> bool {
     table.get(&accused.id).is_some_and(|known| {
         known.incarnation > accused.incarnation
@@ -380,7 +380,7 @@ mod tests {
         }
     }
 
-    /// The prober of member 1 in a ring of so many, alone: no ring, no messages.
+    /// The prober of member 1 alone in a ring of this size: no ring, no messages.
     struct Alone {
         prober: Prober,
         table: Table,
@@ -398,7 +398,7 @@ mod tests {
             Self { prober, table, rng: ChaCha8Rng::seed_from_u64(1) }
         }
 
-        /// All that is due.
+        /// All due actions.
         fn steps(&mut self, now: Now) -> Vec<Step> {
             let Self { prober, table, rng } = self;
             std::iter::from_fn(|| prober.step(now, &id(1), table, rng)).collect()
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_the_probe_and_says_how_long_it_took() {
+    fn an_answer_ends_the_probe_with_its_duration() {
         let mut alone = Alone::new(3, &[]);
         let steps = alone.steps(Now(0));
         let [Step::Ping { id: target, .. }] = &steps[..] else { panic!("{steps:?}") };
@@ -433,10 +433,10 @@ mod tests {
     }
 
     #[test]
-    fn a_member_called_confirmed_is_asked_three_times() {
+    fn a_member_reported_as_confirmed_is_asked_three_times() {
         let mut alone = Alone::new(2, &[]);
         assert!(alone.prober.ask_later(member(2), 1));
-        assert!(!alone.prober.ask_later(member(2), 1), "it is there already");
+        assert!(!alone.prober.ask_later(member(2), 1), "it is already there");
         let to = member(2).swim_addr().expect("an address");
         let mut steps = Vec::new();
         while !steps.contains(&Step::Confirm(member(2))) {

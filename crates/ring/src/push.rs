@@ -1,4 +1,4 @@
-//! What one push consists of: the rumors that are hot for a member, as messages.
+//! Contents of one push: the hot rumors for a member, as messages.
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +17,7 @@ const PUSH_MESSAGES_MAX: usize = 1_000;
 /// Size of one push beyond which no further rumor is added.
 const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What gossip sees of the member that sends it.
+/// State of the sending member that gossip reads.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) me: &'a MemberId,
@@ -25,7 +25,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rumors: &'a RumorStores,
     pub(crate) envelope: &'a Envelope,
     pub(crate) rng: &'a mut ChaCha8Rng,
-    /// How often a rumor is sent to one member.
+    /// Number of times a rumor is sent to each member.
     pub(crate) share_limit: u32,
 }
 
@@ -34,15 +34,15 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) struct Gathered {
     pub(crate) messages: Vec<Bytes>,
     pub(crate) contents: Vec<Content>,
-    /// The member's cursor among member rumors once this is sent.
+    /// The member's cursor among member rumors after this is sent.
     pub(crate) members: Cursor,
     /// Its cursor among other rumors.
     pub(crate) others: Cursor,
-    /// It did not hold everything.
+    /// There are further hot rumors.
     pub(crate) more: bool,
 }
 
-/// A message of a push: what it is, and how long.
+/// A message of a push, with its length.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) kind: RumorKind,
@@ -50,7 +50,7 @@ pub(crate) struct Content {
 }
 
 impl Surroundings<'_> {
-    /// What is hot for a member with these cursors. `None` when nothing is.
+    /// The hot rumors for a member with these cursors. `None` when there are none.
     pub(crate) fn gather(&mut self, members: Cursor, others: Cursor) -> Option<Gathered> {
         let hot_members = hottest(self.table.heat.hot(members, self.share_limit));
         let hot_others = hottest(self.rumors.heat.hot(others, self.share_limit));
@@ -85,11 +85,12 @@ impl Surroundings<'_> {
                 size += self.add(&mut push, &rumor);
             }
         }
-        // A real Supervisor that learns of a leader before it knows the leader's service dies.
-        // So elections come last, and if this push was cut short, with the services they name.
+        // A real Supervisor dies if it learns of a leader before the leader's service. So elections
+        // come last, and if this push was truncated, together with the services of their
+        // candidates.
         let is_cut = included < hot_others.len() || hot_others.len() == PUSH_MESSAGES_MAX;
         for rumor in elections {
-            // Where that service is not known here, the election is sent when it arrives.
+            // If that service is unknown here, the election is sent when it arrives.
             let Some(service) = self.service_of_candidate(&rumor) else { continue };
             if is_cut {
                 self.add(&mut push, &Rumor::Service(service));
@@ -110,7 +111,7 @@ impl Surroundings<'_> {
         self.rumors.get::<Service>(&election.group, &id).map(|service| (**service).clone())
     }
 
-    /// Adds a rumor to a push. Returns the bytes that this makes.
+    /// Adds a rumor to a push. Returns the added bytes.
     fn add(&mut self, push: &mut Gathered, rumor: &Rumor) -> usize {
         let message = self.envelope.wrap(rumor.encode(), self.rng);
         let bytes = message.len();

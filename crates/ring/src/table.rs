@@ -1,5 +1,5 @@
-//! The member list: dense, never shrinking, found by id (reference: ring §5). Members are known
-//! elsewhere by their place in it.
+//! The member list: dense, never shrinking, found by id (reference: ring §5). Other code refers to
+//! members by their index in it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,10 +18,10 @@ use crate::{
     view::PART_MEMBERS,
 };
 
-/// Members of a ring that counts as small.
+/// Most members of a ring that counts as small.
 const SMALL_RING_MAX: usize = 16;
 
-/// Place of a member in the list.
+/// Index of a member in the list.
 pub(crate) type Place = u32;
 
 /// A member. Rings of ten thousand are simulated in one process, so each byte counts.
@@ -30,9 +30,9 @@ pub(crate) struct Entry {
     pub(crate) id: MemberId,
     pub(crate) incarnation: u64,
     pub(crate) address: Ipv4Addr,
-    /// Which member rumors this member has been sent.
+    /// The member rumors that were sent to this member.
     pub(crate) sent_members: Cursor,
-    /// Which other rumors this member has been sent.
+    /// The other rumors that were sent to this member.
     pub(crate) sent_others: Cursor,
     pub(crate) swim_port: u16,
     pub(crate) gossip_port: u16,
@@ -40,9 +40,9 @@ pub(crate) struct Entry {
     pub(crate) persistent: bool,
     pub(crate) departed: bool,
     pub(crate) probe_ping: bool,
-    /// It is one of the first that this member heard from directly.
+    /// It is one of the first members with direct contact.
     pub(crate) contact: bool,
-    /// A push to it has not ended yet.
+    /// A push to it is in progress.
     pub(crate) pushing: bool,
 }
 
@@ -64,7 +64,7 @@ impl Entry {
         Membership { member: self.member(), health: self.health }
     }
 
-    /// Worth a ping and gossip (reference: ring §5.7).
+    /// Eligible for pings and gossip (reference: ring §5.7).
     pub(crate) const fn is_pingable(&self) -> bool {
         self.persistent || matches!(self.health, Health::Alive | Health::Suspect)
     }
@@ -78,20 +78,20 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
-    /// Which member rumors are how hot; a rumor's number is the member's place.
+    /// Heat of member rumors; a rumor's number is the member's index.
     pub(crate) heat: Heat,
     /// Accepted changes since the start.
     pub(crate) update_counter: u64,
     index: HashTable<Place>,
     hash_key: u64,
-    /// When suspects and confirmed ones are due for the next worse health.
+    /// When suspect and confirmed members are due for the next worse health.
     due: BTreeSet<(Now, Place)>,
     due_of: BTreeMap<Place, Now>,
     tally: HealthTally,
 }
 
 impl Table {
-    /// An empty list; `hash_key` keeps strangers from choosing ids that collide.
+    /// An empty list; `hash_key` prevents strangers from choosing colliding ids.
     pub(crate) fn new(hash_key: u64) -> Self {
         Self {
             entries: Vec::new(),
@@ -143,13 +143,13 @@ impl Table {
         &mut self.entries[place as usize]
     }
 
-    /// The members of one part of the list as it is shown.
+    /// The members of one part of the public list.
     pub(crate) fn part(&self, number: usize) -> Vec<(Member, Health)> {
         let entries = self.entries.iter().skip(number * PART_MEMBERS).take(PART_MEMBERS);
         entries.map(|entry| (entry.member(), entry.health)).collect()
     }
 
-    /// Writes a record, new or in place of the old one.
+    /// Stores a record, new or as a replacement.
     pub(crate) fn put(&mut self, member: &Member, address: Ipv4Addr, health: Health) -> Place {
         let place = self.find(&member.id).unwrap_or_else(|| self.push(&member.id));
         self.count(place, -1);
@@ -210,7 +210,7 @@ impl Table {
         self.tally
     }
 
-    /// Plans the next worse health of a member, or none.
+    /// Schedules the next worse health of a member, or none.
     pub(crate) fn plan(&mut self, place: Place, due: Option<Now>) {
         if let Some(old) = self.due_of.remove(&place) {
             self.due.remove(&(old, place));
@@ -221,12 +221,12 @@ impl Table {
         }
     }
 
-    /// When the first member is due for a worse health.
+    /// Time of the next scheduled change.
     pub(crate) fn next_due(&self) -> Option<Now> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// The members that are due, and plans nothing for them any more.
+    /// Takes the members that are due.
     pub(crate) fn take_due(&mut self, now: Now) -> Vec<Place> {
         let mut places = Vec::new();
         while let Some((_, place)) = self.due.first().filter(|(due, _)| *due <= now).copied() {
@@ -236,7 +236,7 @@ impl Table {
         places
     }
 
-    /// Gives all suspects `us` microseconds more.
+    /// Extends all suspicions by `us` microseconds.
     pub(crate) fn postpone_suspects(&mut self, us: u64) {
         let suspects: Vec<(Place, Now)> = self
             .due_of
@@ -249,21 +249,21 @@ impl Table {
         }
     }
 
-    /// Somebody told what is known of a member already.
+    /// A known record of a member was received again.
     pub(crate) fn heard(&mut self, id: &MemberId) {
         if let Some(place) = self.find(id) {
             self.heat.heard(place);
         }
     }
 
-    /// A member is reachable from now on; it may not have heard what all the others know.
+    /// A member is reachable again; it may have missed rumors.
     pub(crate) fn was_away(&mut self, place: Place, others: &Heat) {
         let entry = &mut self.entries[place as usize];
         self.heat.is_back(&mut entry.sent_members);
         others.is_back(&mut entry.sent_others);
     }
 
-    /// Nothing is left that a member needs, so later searches may begin here.
+    /// A member has been sent everything, so later searches may start here.
     pub(crate) fn caught_up(&mut self, place: Place, others: &Heat) {
         let entry = &mut self.entries[place as usize];
         let present = entry.sent_members.present;
@@ -272,7 +272,7 @@ impl Table {
         entry.sent_others = Cursor { present, ..others.all_sent() };
     }
 
-    /// Takes the members that are chosen for having been sent all there is.
+    /// Marks the chosen members as having been sent everything.
     pub(crate) fn forget_old_news(&mut self, others: &Heat, chosen: impl Fn(&Entry) -> bool) {
         let (members, others) = (self.heat.all_sent(), others.all_sent());
         for entry in self.entries.iter_mut().filter(|entry| chosen(entry)) {
@@ -285,7 +285,7 @@ impl Table {
         self.heat.start(place);
     }
 
-    /// Gives the rumors about members new numbers when these are nearly used up.
+    /// Renumbers the rumors about members when the numbers are nearly used up.
     pub(crate) fn renumber(&mut self) {
         if self.heat.is_nearly_used_up() {
             self.heat.renumber(self.entries.iter_mut().map(|entry| &mut entry.sent_members));
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_stays_small() {
+    fn an_entry_is_small() {
         assert!(size_of::<Entry>() <= 72, "{}", size_of::<Entry>());
     }
 }

@@ -1,8 +1,8 @@
-//! What systemd learns (`sd_notify(3)`): ready, status line, stopping. The launcher sends it,
-//! because systemd takes such messages from the process it started only. Its watchdog watches the
-//! launcher.
+//! Notifications of systemd (`sd_notify(3)`): ready, status line, stopping. The launcher sends
+//! them, because systemd accepts such messages only from the process it started. Its watchdog
+//! monitors the launcher.
 //!
-//! Without systemd nothing of this does anything.
+//! Without systemd these functions do nothing.
 
 use std::sync::OnceLock;
 
@@ -10,16 +10,16 @@ use roost_launch::wire::Request;
 
 use crate::launcher::Launcher;
 
-/// The way to systemd, once there is a launcher.
+/// The launcher that forwards the messages.
 static LAUNCHER: OnceLock<Launcher> = OnceLock::new();
 
-/// From now on messages go to this launcher. There is one in the life of a Supervisor.
+/// Sets the launcher that forwards the messages; there is one per Supervisor process.
 pub(crate) fn through(launcher: &Launcher) {
     // A second one would be the same.
     let _ = LAUNCHER.set(launcher.clone());
 }
 
-/// Everything is started as far as the Supervisor decides it.
+/// Everything that the Supervisor decides is started.
 pub(crate) fn ready() {
     send(&Request::Ready(()));
 }
@@ -29,7 +29,7 @@ pub(crate) fn status(status: &str) {
     send(&Request::Status(status.into()));
 }
 
-/// An orderly shutdown has begun.
+/// A clean shutdown has begun.
 pub(crate) fn stopping() {
     send(&Request::Stopping(()));
 }

@@ -1,4 +1,4 @@
-//! What the local Supervisor wants of the ring.
+//! Commands of the local Supervisor.
 
 use super::Ring;
 use crate::{

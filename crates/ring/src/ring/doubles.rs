@@ -1,4 +1,4 @@
-//! Doubles: what the member does when two machines seem to use one id.
+//! Actions of the member when two machines seem to use one id.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,11 +13,11 @@ use crate::{
 };
 
 impl Ring {
-    /// A datagram came from `source`, and `member` has written it.
+    /// A datagram from `member` came from `source`.
     pub(super) fn notice_double(&mut self, now: Now, member: &Member, source: SocketAddr) {
         if member.id == self.me.id {
-            // It may be this member itself, which has its own address among the initial peers:
-            // only the caller knows the addresses of the machine.
+            // It may be this member itself, if its own address is among the initial peers: only the
+            // caller knows the addresses of the machine.
             if self.doubles.own_id_is_due(now) {
                 self.note(Event::OwnIdHeard { from: source });
             }
@@ -29,7 +29,8 @@ impl Ring {
         match self.doubles.hear(now, &member.id, from, known) {
             Heard::Nothing => {}
             Heard::Ask(other) => {
-                // Without memberships: it is no longer than what asked for it, whoever that was.
+                // Without memberships: the answer must not be longer than the datagram that
+                // triggered it.
                 for place in [other, from] {
                     let kind = SwimKind::Ping { from: self.own_member(), forward_to: None };
                     let ping = Swim { kind, memberships: Vec::new() };
@@ -37,7 +38,7 @@ impl Ring {
                 }
             }
             Heard::Copied(other) => {
-                // in an order of their own, so that the line is the same each time
+                // in sorted order, so that the log line is always the same
                 let (one, other) = (from.min(other), from.max(other));
                 self.note(Event::Copied { id: member.id.clone(), one, other });
             }

@@ -1,4 +1,4 @@
-//! Gossip: what the member does to spread rumors.
+//! Actions of the member for its gossip.
 
 use super::Ring;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Ring {
-    /// Serves the next members when it is time.
+    /// Serves the next members when they are due.
     pub(super) fn run_gossip(&mut self, now: Now) {
         while let Some(step) = self.gossip(|gossip, at| gossip.step(now, at)) {
             match step {

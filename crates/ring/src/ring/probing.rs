@@ -1,4 +1,4 @@
-//! Probes: what the member does for its prober.
+//! Actions of the member for its prober.
 
 use super::Ring;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Ring {
-    /// Does what the prober is due for.
+    /// Carries out the due actions of the prober.
     pub(super) fn run_prober(&mut self, now: Now) {
         while let Some(step) = self.prober.step(now, &self.me.id, &self.table, &mut self.rng) {
             self.carry_out(now, step);
@@ -33,7 +33,7 @@ impl Ring {
                 self.counters.probes_ping += 1;
             }
             Step::Ask { to } => {
-                // only here the own record says what it travels in
+                // only in this message the own record contains the flag
                 let from = Member { probe_ping: true, ..self.own_member() };
                 let kind = SwimKind::ProbePing { from };
                 let probeping = Swim { kind, memberships: Vec::new() };
@@ -68,8 +68,8 @@ impl Ring {
         }
     }
 
-    /// Takes what the prober found out about a member. The list has it already, so there is no
-    /// limit to meet.
+    /// Applies the prober's result about a member. The list already contains it, so no limit
+    /// applies.
     fn worsen(&mut self, now: Now, member: &Member, health: Health) -> bool {
         let Some(address) = member.address else { return false };
         self.insert(now, member, address, health) == Ok(true)

@@ -1,4 +1,4 @@
-//! Contradictions: what the member does when others are wrong about it.
+//! Actions of the member against wrong claims about it.
 
 use rand::seq::IteratorRandom;
 
@@ -12,12 +12,12 @@ use crate::{
     time::Now,
 };
 
-/// Members that get a contradiction at once.
+/// Members that get a refutation immediately.
 const TOLD_AT_ONCE: usize = 5;
 
 impl Ring {
-    /// Another member reports how this one is. When that is wrong it is contradicted, at once or
-    /// a little later. True when it was at once.
+    /// Another member reports the health of this one. A wrong report is refuted, immediately or
+    /// after a pause. True when it was immediate.
     pub(super) fn hear_of_oneself(&mut self, now: Now, incarnation: u64, said: Health) -> bool {
         let wrong = incarnation > self.me.incarnation
             || (incarnation == self.me.incarnation && said != Health::Alive);
@@ -41,7 +41,7 @@ impl Ring {
         true
     }
 
-    /// Contradicts what had to wait.
+    /// Sends pending refutations.
     pub(super) fn run_refutations(&mut self, now: Now) {
         if let Some((incarnation, said)) = self.refutations.take_due(now)
             && self.hear_of_oneself(now, incarnation, said)
@@ -50,9 +50,9 @@ impl Ring {
         }
     }
 
-    /// Habitat lets a new incarnation travel with pings alone. Here a few members get it at once,
-    /// as an answer that they did not ask for. It is no rumor, because that would have to name an
-    /// address: what is known here of the own one comes from others, and may be old or a lie.
+    /// In Habitat a new incarnation spreads only with pings. Here a few members get it immediately,
+    /// as an unsolicited answer. It is not a rumor, because that would have to include an address:
+    /// the known own address comes from others, and may be old or wrong.
     pub(super) fn tell_a_few(&mut self) {
         let others = self.table.entries.iter();
         let others = others.filter(|entry| entry.id != self.me.id && entry.health == Health::Alive);

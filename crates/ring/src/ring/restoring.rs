@@ -1,4 +1,4 @@
-//! What the data file brings back (reference: ring §12.3).
+//! Restoring the data file (reference: ring §12.3).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Ring {
-    /// Puts everything into the stores. What does not fit is counted and left out.
+    /// Restores all stores. What exceeds a limit is counted and left out.
     pub(super) fn restore(&mut self, now: Now, mut stores: Stores) {
         self.restoring = true;
         let members = std::mem::take(&mut stores.members);
@@ -43,8 +43,8 @@ impl Ring {
         }
     }
 
-    /// What this member alone is sure to know best is new to everybody. Its record is not among
-    /// that: others learn it from its pings.
+    /// Rumors that this member knows best are sent to all. Its own record is not among them: others
+    /// learn it from its pings.
     fn start_own_hot(&mut self) {
         let me = &self.me.id;
         let services = self.rumors.list::<Service>().iter().filter(|it| it.member_id == *me);

@@ -1,4 +1,4 @@
-//! What others may see of the ring: views, what the data file keeps, and single facts.
+//! Public state of the ring: views, contents of the data file, and single facts.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Ring {
-    /// A picture of what is known. Parts that did not change since the last one are shared.
+    /// The current view. Parts that did not change since the last one are shared.
     pub fn view(&mut self) -> View {
         if !self.stale_parts.is_empty() {
             let list = Arc::make_mut(&mut self.member_list);
@@ -35,13 +35,13 @@ impl Ring {
         view
     }
 
-    /// Everything that the data file keeps.
+    /// Contents of the data file.
     #[must_use]
     pub fn stores(&self) -> Stores {
         self.rumors.stores(self.table.entries.iter().map(Entry::membership).collect())
     }
 
-    /// Members in the list and how many of them have which health. Cheaper than a view.
+    /// Number of members in the list, and of each health. Cheaper than a view.
     #[must_use]
     pub fn tally(&self) -> (usize, HealthTally) {
         (self.table.len(), self.table.tally())
@@ -53,13 +53,13 @@ impl Ring {
         self.table.health_of(id)
     }
 
-    /// What was counted since the start.
+    /// Counters since the start.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// How unwell this member is by its own observations (own lag, failed probes): 0 is well.
+    /// Awareness by this member's own observations (own lag, failed probes): 0 is healthy.
     #[must_use]
     pub const fn awareness(&self) -> u32 {
         self.awareness.score()
@@ -71,7 +71,7 @@ impl Ring {
         id.with_text(|id| self.rumors.get::<Service>(group, id)).map(|service| &**service)
     }
 
-    /// Groups with an election of any kind that this member takes part in.
+    /// Groups with an election of any kind with participation of this member.
     pub fn own_elections(&self) -> impl Iterator<Item = &str> {
         let groups = ElectionKind::ALL.into_iter();
         let groups = groups.flat_map(|kind| self.rumors.groups_with_election(kind));

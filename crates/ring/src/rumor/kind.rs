@@ -1,12 +1,12 @@
-//! What a kind of rumors is: one type with [`RumorType`], and one row of the table below.
+//! Kinds of rumors: one type with [`RumorType`], and one row of the table below.
 
 use std::borrow::Cow;
 
 use crate::dropped::Dropped;
 
-/// The kinds of rumors besides member rumors, in the order of documents and of the data file:
-/// how its store is sorted, its type and the name of its payload on the wire, its number there,
-/// its label in metrics, the name of its store. Everything that names each kind is made from it:
+/// The kinds of rumors besides member rumors, in the order of documents and of the data file: the
+/// order of its store, its type and the name of its payload on the wire, its number there, its
+/// label in metrics, the name of its store. All code that lists the kinds is generated from it:
 /// `for_each_kind!(make)` calls the macro `make` with all rows.
 macro_rules! for_each_kind {
     ($make:ident) => {
@@ -55,7 +55,7 @@ macro_rules! make_kinds {
 }
 for_each_kind!(make_kinds);
 
-/// A kind of rumors: where one is stored, which version wins, how it travels.
+/// A kind of rumors: its key in the store, its merge rule, its wire form.
 pub(crate) trait RumorType: Clone {
     /// Its row in the table of kinds.
     const KIND: RumorKind;
@@ -68,18 +68,18 @@ pub(crate) trait RumorType: Clone {
     /// The second level key: a member id, a file name, or a constant.
     fn id(&self) -> Cow<'_, str>;
 
-    /// What becomes of this version when another one arrives.
+    /// The result when another version arrives.
     fn merged(&self, incoming: Self) -> Merge<Self>;
 
-    /// Size of what it holds besides its key and id, in bytes.
+    /// Size of its content besides its key and id, in bytes.
     fn weight(&self) -> usize;
 
-    /// The sender that its message names (reference: ring §3.4).
+    /// The sender in its message (reference: ring §3.4).
     fn sender(&self) -> String;
 
     fn to_wire(&self) -> Self::Wire;
 
-    /// Checks what another member has sent.
+    /// Checks a rumor from another member.
     ///
     /// # Errors
     /// When a mandatory field is absent, a name invalid, or a limit exceeded.
@@ -98,7 +98,8 @@ pub(crate) enum Merge<T> {
 }
 
 impl<T> Merge<T> {
-    /// Of kinds whose versions have numbers: the higher one wins, at equal ones the first stays.
+    /// The merge rule of kinds with version numbers: the higher one wins, at equal ones the first
+    /// stays.
     pub(crate) fn by_incarnation(stored: u64, incoming: u64, version: T) -> Self {
         match incoming.cmp(&stored) {
             std::cmp::Ordering::Greater => Self::News(version),

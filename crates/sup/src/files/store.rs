@@ -1,13 +1,13 @@
 //! The only writer of state files: temporary file, fsync, rename, fsync of the directory.
 //!
-//! One thread, because fsync takes as long as the disk wants. What waits for it is held by path,
-//! and of each path only the newest content: however long a disk hangs, no more is held than two
-//! copies of each state file besides the one that is being written. There are as many paths as
-//! loaded services and a handful of files of the ring, so the number of entries needs no limit of
-//! its own; `hab_sup_state_writes_waiting` shows it.
+//! One thread, because fsync may block as long as the disk does. Waiting contents are stored by
+//! path, and of each path only the newest: however long a disk hangs, there are at most two copies
+//! of each state file besides the one being written. There are as many paths as loaded services and
+//! a handful of files of the ring, so the number of entries needs no limit;
+//! `hab_sup_state_writes_waiting` shows it.
 //!
-//! A write that somebody waits for fails at once with its error; one that nobody waits for is
-//! tried again until it succeeds, because the state behind it exists only in memory until then.
+//! A write whose caller waits fails immediately with its error; other writes are retried until they
+//! succeed, because their state exists only in memory until then.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{metrics::Metrics, services::DISK_PATIENCE, vital};
 
-/// Pause before failed writes are tried again.
+/// Pause before failed writes are retried.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Handle of the writing thread. All clones share one queue.
@@ -53,17 +53,17 @@ impl Shared {
     }
 }
 
-/// Who waits for an outcome.
+/// Receiver of a result.
 type Waiting = oneshot::Sender<io::Result<()>>;
 
-/// What a path shall hold.
+/// The wanted content of a path.
 #[derive(Debug, Clone)]
 enum Content {
     File {
         bytes: Arc<[u8]>,
         mode: u32,
     },
-    /// Another form of what the file says, if it still says that.
+    /// Another form of the file's content, if it still has that content.
     Form {
         of: Arc<[u8]>,
         bytes: Arc<[u8]>,
@@ -72,13 +72,13 @@ enum Content {
     Nothing,
 }
 
-/// The newest that is wanted of a path.
+/// The newest wanted content of a path.
 #[derive(Debug)]
 struct Entry {
     content: Content,
-    /// What is tried again when the content cannot be written.
+    /// Content to retry when this one cannot be written.
     kept: Option<Content>,
-    /// All who wait for this content or for one that it has replaced.
+    /// All receivers waiting for this content or for one that it has replaced.
     waiting: Vec<Waiting>,
 }
 
@@ -87,19 +87,19 @@ struct Queue {
     entries: BTreeMap<PathBuf, Entry>,
     /// Keys of `entries`, the oldest first.
     order: VecDeque<PathBuf>,
-    /// Failed writes that nobody waits for.
+    /// Failed writes without a waiting caller.
     failed: BTreeMap<PathBuf, Content>,
     retry_at: Option<Instant>,
     /// Paths whose failure was logged.
     logged: BTreeSet<PathBuf>,
-    /// What is being done, and since when.
+    /// The current write, and its start.
     at_work: Option<(PathBuf, Instant)>,
     flushes: Vec<oneshot::Sender<()>>,
     closed: bool,
 }
 
 impl Queue {
-    /// Wants a content of a path. Returns true when an older one, which was not begun, is replaced.
+    /// Requests a content of a path. Returns true when it replaces one that was not started.
     fn add(&mut self, path: &Path, content: Content, waiting: Option<Waiting>) -> bool {
         let replaces = self.entries.contains_key(path);
         let failed = self.failed.remove(path);
@@ -119,7 +119,7 @@ impl Queue {
         replaces
     }
 
-    /// True when nothing of the path waits or is tried again.
+    /// True when no content of the path waits or is retried.
     fn is_idle(&self, path: &Path) -> bool {
         !self.entries.contains_key(path) && !self.failed.contains_key(path)
     }
@@ -137,8 +137,8 @@ impl Queue {
         }
     }
 
-    /// Takes back what was not begun and what nobody waits for any more. False when it may still
-    /// take effect.
+    /// Withdraws a write that was not started and that no caller waits for any more. False when it
+    /// may still take effect.
     fn withdraw(&mut self, path: &Path) -> bool {
         let Some(entry) = self.entries.get_mut(path) else { return false };
         if entry.waiting.iter().any(|waiting| !waiting.is_closed()) {
@@ -154,7 +154,7 @@ impl Queue {
         true
     }
 
-    /// Something was tried.
+    /// A write was attempted.
     fn settle(&mut self, path: PathBuf, entry: Entry, result: &io::Result<()>) {
         self.at_work = None;
         match result {
@@ -184,7 +184,7 @@ impl Queue {
     }
 }
 
-/// An error of the system for one more who waits for it.
+/// A copy of the error for another receiver.
 fn copy(result: &io::Result<()>) -> io::Result<()> {
     result.as_ref().copied().map_err(|error| match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
@@ -205,16 +205,16 @@ impl Store {
         Ok(Self(Arc::new(handle)))
     }
 
-    /// Writes a file; the answer comes when it is on disk, or the error at once.
+    /// Writes a file; returns when it is on disk, or immediately with the error.
     ///
     /// # Errors
-    /// What the system says: then nothing has changed. A disk that does not answer is waited for
-    /// no longer than [`DISK_PATIENCE`]; the text says whether the write can still take effect.
+    /// Errors of the operating system: then nothing has changed. The wait for a hanging disk is
+    /// limited to [`DISK_PATIENCE`]; the text shows whether the write can still take effect.
     pub(crate) async fn write(&self, path: &Path, bytes: Vec<u8>, mode: u32) -> io::Result<()> {
         self.ask(path, Content::File { bytes: bytes.into(), mode }).await
     }
 
-    /// Removes a file, durably; one that does not exist is removed.
+    /// Removes a file durably, if it exists.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -222,14 +222,14 @@ impl Store {
         self.ask(path, Content::Nothing).await
     }
 
-    /// Writes a file some time soon; a failure is logged once and the write tried again. Of
-    /// several writes of one file only the last counts.
+    /// Writes a file in the background; a failure is logged once and the write retried. Of several
+    /// writes of one file only the last counts.
     pub(crate) fn write_later(&self, path: &Path, bytes: Vec<u8>, mode: u32) {
         self.add(path, Content::File { bytes: bytes.into(), mode }, None);
     }
 
-    /// Writes a file of the user in another form some time soon, unless somebody has changed it
-    /// since `of` was read, or a command is about to.
+    /// Rewrites a user's file in another form in the background, unless it has changed since `of`
+    /// was read, or a command is about to change it.
     pub(crate) fn reform_later(&self, path: &Path, of: Vec<u8>, bytes: Vec<u8>, mode: u32) {
         let is_idle = self.0.0.queue().is_idle(path);
         if is_idle {
@@ -237,7 +237,7 @@ impl Store {
         }
     }
 
-    /// Waits until everything that was wanted before was tried.
+    /// Waits until all earlier requests were attempted.
     pub(crate) async fn flush(&self) {
         let (done, tried) = oneshot::channel();
         {
@@ -246,11 +246,11 @@ impl Store {
             queue.flushes.push(done);
         }
         self.0.0.wake.notify_all();
-        // Without the thread the process is ending.
+        // The thread is gone only when the process is ending.
         let _ = tried.await;
     }
 
-    /// The file whose writing takes longer than a healthy disk needs, and for how long it does.
+    /// The file whose write takes longer than a healthy disk needs, and its duration so far.
     pub(crate) fn hangs(&self) -> Option<(PathBuf, Duration)> {
         let queue = self.0.0.queue();
         let (path, since) = queue.at_work.as_ref()?;
@@ -280,7 +280,7 @@ impl Store {
     }
 }
 
-/// What a client reads whose change a disk does not take.
+/// The error for a client whose change the disk does not accept.
 fn unwritten(withdrawn: bool) -> String {
     let seconds = DISK_PATIENCE.as_secs();
     let effect = match withdrawn {
@@ -300,7 +300,7 @@ fn run(shared: &Shared) {
     }
 }
 
-/// Waits for something to do; `None` at the end.
+/// Waits for work; `None` at the end.
 fn wait(shared: &Shared) -> Option<(PathBuf, Entry)> {
     let mut queue = shared.queue();
     loop {
@@ -347,8 +347,8 @@ fn carry_out(path: &Path, content: &Content) -> io::Result<()> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result?,
             }
-            // Without it a power cut brings the file back. Also for one that is gone already: an
-            // earlier removal may have failed here.
+            // Without it a power failure would restore the file. Also for a missing one: an earlier
+            // removal may have failed at this point.
             match path.parent() {
                 Some(parent) if parent.is_dir() => roost_files::sync_directory(parent),
                 _ => Ok(()),
@@ -357,8 +357,8 @@ fn carry_out(path: &Path, content: &Content) -> io::Result<()> {
     }
 }
 
-/// Makes a directory that somebody removed, so that it survives a power cut together with what is
-/// written into it.
+/// Creates a missing directory durably, so that it survives a power failure together with its
+/// content.
 fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_nobody_waits_for_succeeds_once_it_can() {
+    async fn a_write_without_a_waiting_caller_is_retried_until_it_succeeds() {
         let directory = tempfile::tempdir().unwrap();
         let obstacle = directory.path().join("data");
         fs::write(&obstacle, "in the way").unwrap();
@@ -445,7 +445,7 @@ mod tests {
             queue.add(Path::new("incarnation"), file(b"8"), None);
         }
         assert_eq!((queue.entries.len(), queue.order.len()), (2, 2));
-        assert_eq!(queue.next().unwrap().0, Path::new("rumors"), "the oldest wish first");
+        assert_eq!(queue.next().unwrap().0, Path::new("rumors"), "the oldest request first");
     }
 
     #[test]
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_nobody_waits_for_any_more_is_withdrawn() {
+    fn an_abandoned_write_is_withdrawn() {
         let mut queue = Queue::default();
         let path = Path::new("web.spec");
         let (waiting, answer) = oneshot::channel();
@@ -473,6 +473,6 @@ mod tests {
         drop(answer);
         assert!(queue.withdraw(path));
         assert!(queue.next().is_none());
-        assert!(!queue.withdraw(path), "it was begun");
+        assert!(!queue.withdraw(path), "it was started");
     }
 }
