@@ -1,9 +1,9 @@
-//! What the launcher does on disks, done by threads: the launcher's loop never waits for one.
+//! Disk access of the launcher in threads: the launcher's loop never waits for a disk.
 //!
-//! One thread writes the process tables. Of several contents of a table that wait only the newest
-//! is written, so a disk that hangs costs one copy of each table, and nothing else: processes are
-//! started, signalled and their ends are seen as ever. Looking for another interpreter of a script
-//! reads files anywhere, so each such search has a thread of its own.
+//! One thread writes the process tables. Of several waiting contents of a table only the newest is
+//! written, so a hanging disk costs one copy of each table and has no other effect: processes are
+//! started, signalled and reaped as usual. The search for another interpreter of a script reads
+//! files anywhere, so each search has its own thread.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,9 +18,9 @@ use crate::shebang::Fallback;
 use crate::table::Table;
 use crate::wire::Kind;
 
-/// Room for the stack of a thread: they write and read small files.
+/// Stack size of a thread: they write and read small files.
 const STACK_BYTES: usize = 128 * 1024;
-/// At the end it is waited so long for files to be removed.
+/// Time limit at the end for files to be removed.
 const REMOVE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Both tables, each with its own kind of process.
@@ -36,7 +36,7 @@ pub(crate) struct Disk {
     tell: Teller,
 }
 
-/// What came of something.
+/// Results of the threads.
 pub(crate) enum News {
     /// This content of a table was written, or could not be.
     Written { kind: Kind, number: u64, result: io::Result<()> },
@@ -46,7 +46,7 @@ pub(crate) enum News {
     ServiceLog { text: String },
 }
 
-/// Sends news and wakes the loop.
+/// Sends results and wakes the loop.
 #[derive(Clone)]
 pub(crate) struct Teller {
     news: Sender<News>,
@@ -55,7 +55,7 @@ pub(crate) struct Teller {
 
 struct Shared {
     work: Mutex<Work>,
-    /// Something is to be done, or was.
+    /// A task, or its completion.
     changed: Condvar,
 }
 
@@ -63,13 +63,13 @@ struct Shared {
 struct Work {
     services: Option<(u64, String)>,
     hooks: Option<(u64, String)>,
-    /// Files to remove: the very last thing.
+    /// Files to remove, as the last task.
     remove: Option<Vec<PathBuf>>,
     removed: bool,
 }
 
 impl Disk {
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     pub(crate) fn start(tables: Tables) -> io::Result<Disk> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (sender, news) = mpsc::channel();
@@ -80,8 +80,7 @@ impl Disk {
         Ok(Disk { shared, news, tell })
     }
 
-    /// Writes a table some time soon. Numbers grow; one that is told of as written stands for all
-    /// before it.
+    /// Writes a table in the background. Numbers increase; a written one implies all before it.
     pub(crate) fn write(&self, kind: Kind, number: u64, text: String) {
         let mut work = self.shared.lock();
         match kind {
@@ -91,7 +90,7 @@ impl Disk {
         self.shared.changed.notify_all();
     }
 
-    /// Runs a search beside the loop.
+    /// Runs a search in the background.
     pub(crate) fn find(
         &self,
         id: u64,
@@ -104,20 +103,20 @@ impl Disk {
         }
     }
 
-    /// For other threads that work on disks.
+    /// For other threads with disk access.
     pub(crate) fn teller(&self) -> Teller {
         self.tell.clone()
     }
 
-    /// What has come meanwhile.
+    /// The results so far.
     pub(crate) fn news(&self) -> Vec<News> {
         let mut count = [0; 8];
-        // nothing to read is fine
+        // an empty counter is fine
         let _ = rustix::io::read(&*self.tell.wake, &mut count);
         self.news.try_iter().collect()
     }
 
-    /// Removes files after everything that waits, as far as the disk answers.
+    /// Removes files after all waiting tasks, as far as the disk answers.
     pub(crate) fn remove(&self, paths: Vec<PathBuf>) {
         let end = Instant::now() + REMOVE_PATIENCE;
         let mut work = self.shared.lock();
@@ -144,14 +143,14 @@ impl Teller {
     pub(crate) fn tell(&self, news: News) {
         // without a receiver the process is ending
         let _ = self.news.send(news);
-        // a counter that is full wakes all the same
+        // a full counter wakes the loop too
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Work> {
-        // what is inside is whole whenever it is unlocked
+        // the content is consistent whenever it is unlocked
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,7 +171,7 @@ impl Shared {
             } else if let Some(paths) = work.remove.take() {
                 drop(work);
                 for path in paths {
-                    // missing is as good as removed, and an old table is harmless
+                    // a missing file counts as removed, and an old table is harmless
                     let _ = std::fs::remove_file(path);
                 }
                 work = self.lock();
@@ -185,7 +184,7 @@ impl Shared {
     }
 }
 
-/// Starts a thread of the launcher, which needs little room.
+/// Starts a thread of the launcher with a small stack.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let thread = std::thread::Builder::new().name(format!("hab-{name}"));
     thread.stack_size(STACK_BYTES).spawn(work).map(|_| ())
@@ -245,7 +244,7 @@ mod tests {
         assert!(matches!(next(&disk), News::Found { id: 7, result: Err(Some(_)) }));
     }
 
-    /// A table that is a pipe nobody reads stands for a disk that hangs.
+    /// A table that is a pipe without a reader simulates a hanging disk.
     #[test]
     fn a_search_does_not_wait_for_a_table_that_cannot_be_written() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -1,16 +1,16 @@
-//! Which variables of the Supervisor's environment reach services, hooks and its other children.
+//! The variables of the Supervisor's environment that reach services, hooks and its other children.
 //!
-//! The one list of all variables the program knows. Every name that begins with `HAB_` and is not
-//! listed is the configuration of the service of that name, which is for that service alone.
-//! Everything else is inherited.
+//! The only list of all variables that the program uses. Every other name that begins with `HAB_`
+//! is the configuration of the service of that name, and only that service gets it. All other
+//! variables are inherited.
 
-/// What a variable is to children of the Supervisor.
+/// Use of a variable, which determines who gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// A secret: no child gets it, whoever put it into its environment.
+    /// A secret: no child gets it, whatever its origin.
     Secret,
-    /// Between launcher, Supervisor and systemd: as a secret, because with it a child could speak
-    /// for the Supervisor.
+    /// Between launcher, Supervisor and systemd: treated like a secret, because a child could
+    /// impersonate the Supervisor with it.
     Internal,
     /// A setting of the Supervisor or of one command: not inherited.
     Setting,
@@ -18,11 +18,11 @@ pub enum Use {
     Shared,
     /// The configuration of one service: only that one gets it.
     Service,
-    /// Nothing of ours: inherited.
+    /// Not used by Roost: inherited.
     Foreign,
 }
 
-/// All variables the program knows, each with its use. Documented in the operator guide.
+/// All variables that the program uses. Documented in the operator guide.
 pub const VARIABLES: &[(&str, Use)] = &[
     ("CREDENTIALS_DIRECTORY", Use::Secret),
     ("HAB_AUTH_TOKEN", Use::Secret),
@@ -79,14 +79,14 @@ pub const VARIABLES: &[(&str, Use)] = &[
     ("HAB_NONINTERACTIVE", Use::Shared),
 ];
 
-/// What a variable of this name is to children.
+/// The use of a variable with this name.
 #[must_use]
 pub fn use_of(name: &str) -> Use {
     let listed = VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
     listed.unwrap_or(if name.starts_with("HAB_") { Use::Service } else { Use::Foreign })
 }
 
-/// Whether no child may ever have a variable of this name, and no service may be configured by it.
+/// Whether no child may ever have a variable of this name, nor may a service be configured by it.
 #[must_use]
 pub fn is_private(name: &str) -> bool {
     matches!(use_of(name), Use::Secret | Use::Internal)
@@ -120,7 +120,7 @@ mod tests {
         for name in ["HAB_DB", "HAB_RING_KEY", "HAB_LISTEN_HTTP", "NOTIFY_SOCKET", "HAB_FEAT_NEW"] {
             assert!(!is_inherited(name, own), "{name}");
         }
-        // a package called `ring-key` is no way to the key
+        // a package called `ring-key` must not expose the key
         assert!(!is_inherited("HAB_RING_KEY", "HAB_RING_KEY"));
         assert!(is_private("HAB_RING_KEY") && !is_private("HAB_RING") && !is_private("HAB_DB"));
     }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(listed.len(), VARIABLES.len(), "each once");
         let mut seen = 0;
         for file in files {
-            // this one holds examples
+            // this one contains examples
             if file.ends_with("launch/src/environment.rs")
                 || file.ends_with("template/src/environment.rs")
             {

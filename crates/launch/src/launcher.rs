@@ -1,9 +1,9 @@
-//! The loop: wait for something to happen, handle it, write what came of it.
+//! The loop: waits for events, handles them, writes the output.
 //!
-//! One thread, one `poll`. The parts of the work are in the modules below: starting
-//! processes in `processes`, their output in `outputs`, their ends in `ends`, the Supervisor in
-//! `supervising`, the orderly end of everything in `stopping`, the tables on disk in `saving`.
-//! What needs a disk is done by other threads ([`crate::disk`]).
+//! One thread, one `poll`. The parts of the work are in the modules below: starting processes in
+//! `processes`, their output in `outputs`, their ends in `ends`, the Supervisor in `supervising`,
+//! the clean shutdown in `stopping`, the tables on disk in `saving`. Other threads do the work that
+//! needs a disk ([`crate::disk`]).
 
 mod ends;
 mod outputs;
@@ -37,25 +37,25 @@ use crate::wire::{Ended, Kind, LauncherEvent, Remembered, Status, Stream};
 use saving::Saving;
 pub(crate) use watchdog::Promise;
 
-/// How often it is looked whether a group without its first process still lives. Mostly a child
-/// signal tells it sooner.
+/// Interval of checks whether a group without its first process still lives. Usually a child signal
+/// reports its end sooner.
 const LINGER_CHECK: Duration = Duration::from_millis(200);
 
-/// What stays the same over the life of the launcher.
+/// Constants over the life of the launcher.
 pub(crate) struct Setup {
     /// Arguments of the Supervisor.
     pub(crate) args: Vec<OsString>,
-    /// The program that the Supervisor is started from.
+    /// The program of the Supervisor.
     pub(crate) program: PathBuf,
     pub(crate) pid_file: PathBuf,
-    /// The tables, to be removed when nothing is left to find.
+    /// The tables, to be removed when no process is left.
     pub(crate) tables: Vec<PathBuf>,
     pub(crate) boot_id: String,
     /// Limit of open files at the start.
     pub(crate) open_files: Rlimit,
 }
 
-/// Everything the launcher knows.
+/// State of the launcher.
 pub(crate) struct Launcher {
     setup: Setup,
     disk: Disk,
@@ -66,7 +66,7 @@ pub(crate) struct Launcher {
     link: Option<Link>,
     /// The next start of a Supervisor, while there is none.
     start_at: Option<Instant>,
-    /// No longer than that it is waited for killed hooks.
+    /// Limit of the wait for killed hooks.
     hooks_until: Instant,
     backoff: Backoff,
     ever_started: bool,
@@ -77,13 +77,13 @@ pub(crate) struct Launcher {
     ended: BTreeMap<String, Ended>,
     remembered: BTreeMap<String, Remembered>,
     next_id: u64,
-    /// When groups without their first process are looked at again.
+    /// Time of the next check of groups without their first process.
     groups_due: Instant,
     phase: Phase,
     saving: Saving,
 }
 
-/// What the launcher is about.
+/// Phase of the launcher.
 enum Phase {
     Running,
     /// The Supervisor was asked to stop everything.
@@ -91,11 +91,11 @@ enum Phase {
         signal: i32,
         /// How many times.
         asked: u32,
-        /// One more Supervisor was started for that, because the first one ended before it had
+        /// Another Supervisor was started for that, because the first one ended before it had
         /// stopped everything.
         again: bool,
     },
-    /// What the Supervisor left is being stopped.
+    /// The remaining services are being stopped.
     Stopping {
         code: u8,
         farewell: bool,
@@ -105,33 +105,33 @@ enum Phase {
     },
 }
 
-/// Stands for the Supervisor among the ids of processes, which begin with 1.
+/// Number of the Supervisor among the ids of processes, which begin with 1.
 const SUPERVISOR_PIPE: u64 = 0;
 
 /// One output of a process.
 struct Pipe {
-    /// Of the process; [`SUPERVISOR_PIPE`] for the Supervisor's.
+    /// Id of the process; [`SUPERVISOR_PIPE`] for the Supervisor.
     id: u64,
-    /// `None` once it ended; swept at the end of the turn.
+    /// `None` once it is closed; removed at the end of the turn.
     fd: Option<OwnedFd>,
     stream: Stream,
     sink: Sink,
 }
 
-/// Where output goes.
+/// Destination of output.
 enum Sink {
     /// Lines to the launcher's own output.
     Service { group: String, splitter: Splitter },
     /// Pieces to the Supervisor.
     Hook,
-    /// Lines of the Supervisor, to the launcher's own output as they are.
+    /// Lines of the Supervisor, unchanged to the launcher's own output.
     Supervisor { splitter: Splitter },
 }
 
-/// Brings together how a hook ended and the end of its output, which come in any order.
+/// Combines the end of a hook and the end of its output, which come in any order.
 struct HookEnd {
     id: u64,
-    /// Pipes that have not ended.
+    /// Number of open pipes.
     open: u8,
     /// Its process ended.
     exit: Option<HookExit>,
@@ -141,23 +141,23 @@ struct HookEnd {
 #[derive(Clone, Copy)]
 struct HookExit {
     status: Option<Status>,
-    /// What is left in its pipes is awaited until then.
+    /// Deadline for its pipes to close.
     until: Instant,
 }
 
-/// What `poll` waits for.
+/// The events of `poll`.
 #[derive(Clone, Copy)]
 enum Token {
     Signals,
     Link,
-    /// Status pipe of a process that starts.
+    /// Status pipe of a starting process.
     Status(u64),
     /// Descriptor of a survivor.
     Survivor(u64),
     Pipe(usize),
-    /// Something was written or found.
+    /// Results of the disk threads.
     Disk,
-    /// stdout or stderr takes bytes again; the flush of each turn does it.
+    /// stdout or stderr accepts bytes again; the flush of each turn writes them.
     Output,
 }
 
@@ -195,7 +195,7 @@ impl Launcher {
         }
     }
 
-    /// Runs until the end; gives the exit code.
+    /// Runs until the end; returns the exit code.
     pub(crate) fn run(mut self, found: Vec<(Kind, Loaded)>) -> u8 {
         self.adopt_survivors(found);
         loop {
@@ -231,7 +231,7 @@ impl Launcher {
         }
     }
 
-    /// Waits for the next thing, at most until the next deadline.
+    /// Waits for the next event, at most until the next deadline.
     fn wait(&self) -> Vec<Token> {
         let mut tokens = Vec::with_capacity(self.pipes.len() + 4);
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.pipes.len() + 4);
@@ -239,7 +239,7 @@ impl Launcher {
             tokens.push(token);
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
-        // requests before signals: what a Supervisor asked for precedes its end
+        // requests before signals: requests of a Supervisor precede its end
         if let Some((fd, reads, writes)) = self.link.as_ref().and_then(Link::interest) {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, reads);
@@ -306,12 +306,12 @@ impl Launcher {
             .into_iter()
             .flatten()
             .min()
-            // one millisecond more, so that the deadline is over when we wake
+            // one millisecond more, so that the deadline has passed at wake-up
             .map(|at| at.saturating_duration_since(now) + Duration::from_millis(1))
             .and_then(|left| Timespec::try_from(left).ok())
     }
 
-    /// Does what is due.
+    /// Performs due actions.
     fn on_time(&mut self, now: Instant) {
         self.printer.on_time(now);
         if let Some(systemd) = &mut self.systemd {
@@ -341,7 +341,8 @@ impl Launcher {
         self.children.iter().any(|child| child.kind == Kind::Hook)
     }
 
-    /// Tells the Supervisor; without one that said Hello, what counts is kept for its Welcome.
+    /// Sends an event to the Supervisor; without one that sent Hello, the state for its Welcome is
+    /// kept.
     fn tell(&mut self, event: &LauncherEvent) {
         if let Some(link) = &mut self.link
             && link.greeted

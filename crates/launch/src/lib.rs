@@ -4,7 +4,7 @@
 //! and starts, signals and reaps services and hooks on its behalf, so that services outlive a
 //! Supervisor that crashes, restarts or is upgraded. Single-threaded, one `poll` loop, no runtime.
 //!
-//! One program plays all parts; its `main` looks at the first argument before anything else:
+//! One program plays all roles; its `main` checks the first argument first:
 //!
 //! | first argument | does |
 //! |---|---|
@@ -16,15 +16,15 @@
 //! |---|---|
 //! | [`wire`], [`codec`] | messages between launcher and Supervisor, and their bytes |
 //! | [`client`] | the Supervisor's end |
-//! | [`mod@line`] | the look of a line of output, shared with the Supervisor |
-//! | [`environment`] | which variables reach children |
-//! | [`group`] | life and signals of process groups |
-//! | [`lock`] | the lock file, and what `hab sup term` does with it |
+//! | [`mod@line`] | the format of a line of output, shared with the Supervisor |
+//! | [`environment`] | the variables that reach children |
+//! | [`group`] | liveness and signals of process groups |
+//! | [`lock`] | the lock file, and `hab sup term` |
 //! | [`once`] | a hook run by the command line itself |
 //!
-//! The launcher makes itself the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were
-//! process 1: whatever a service leaves behind stays below the launcher, is reaped, and is known to
-//! belong to a group that still has to be stopped.
+//! The launcher is the reaper of orphans (`PR_SET_CHILD_SUBREAPER`), as if it were process 1: all
+//! remaining processes of a service stay below the launcher, are reaped, and are known to belong to
+//! a group that must still be stopped.
 
 mod backoff;
 mod child;
@@ -61,17 +61,18 @@ pub use memory::{limit_arenas, release_heap, release_text};
 pub use program::{exec_launcher, name_process};
 pub use start::run;
 
-/// First argument of the program when it is to be the launcher.
+/// First argument of the program for the role of launcher.
 pub const LAUNCHER_ARG: &str = "--roost-launcher";
-/// First argument of the program when it is to be the Supervisor.
+/// First argument of the program for the role of Supervisor.
 pub const SUPERVISOR_ARG: &str = "--roost-supervisor";
 
-/// Exit code of a Supervisor that wants everything to end well: the launcher ends with 0.
+/// Exit code of a Supervisor after a clean shutdown: the launcher exits with 0.
 pub const EXIT_SHUT_DOWN: i32 = 84;
-/// Exit code of a Supervisor that cannot go on: the launcher stops the services and ends with it.
+/// Exit code of a Supervisor that cannot continue: the launcher stops the services and exits with
+/// it.
 pub const EXIT_FATAL: i32 = 86;
 
 /// Environment variable of the Supervisor with the launcher's process id.
 pub const LAUNCHER_PID_VAR: &str = "HAB_LAUNCHER_PID";
-/// Tells the launcher where the program is that it and the Supervisor are started from.
+/// Environment variable with the path of the program for the launcher and the Supervisor.
 const PROGRAM_VAR: &str = "ROOST_PROGRAM";

@@ -1,7 +1,7 @@
 //! A hook without a launcher: install and uninstall hooks of the command line.
 //!
-//! It gets what hooks of a Supervisor get: its own process group, no input, the user and groups of
-//! its service, and another interpreter where the one it names does not exist.
+//! It runs like hooks of a Supervisor: in its own process group, without input, with the user and
+//! groups of its service, and with another interpreter if its own does not exist.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,9 +17,9 @@ use crate::shebang;
 use crate::spawn::{self, Failure, Forked, Program, Role, Step};
 use crate::wire::{Ids, Status, Stream};
 
-/// After the end of a hook its pipes are read for so long, if something keeps them open.
+/// Time to read the pipes of a hook after its end, if another process keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
-/// How often the end of the process is looked for while it prints nothing.
+/// Interval of checks for the end of a silent process.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// A program to run once.
@@ -29,11 +29,11 @@ pub struct Hook<'a> {
     pub program: &'a Path,
     /// The complete environment.
     pub env: &'a [(OsString, OsString)],
-    /// Whom to become; `None` stays who this process is.
+    /// User and groups to switch to; `None` keeps those of this process.
     pub user: Option<&'a Ids>,
 }
 
-/// Runs it to its end and hands on what it prints, as it comes. Both outputs are read at once.
+/// Runs it to its end and forwards its output immediately. Reads both outputs at the same time.
 ///
 /// # Errors
 /// When it could not be executed.
@@ -58,7 +58,7 @@ fn failed(failure: Failure) -> io::Error {
     io::Error::from_raw_os_error(failure.errno)
 }
 
-/// What runs: its number and its outputs.
+/// The running process: its id and its outputs.
 struct Started {
     pid: u32,
     outputs: Vec<(Stream, OwnedFd)>,

@@ -1,8 +1,8 @@
-//! Lines of services on their way to disk.
+//! Log files of services.
 //!
-//! The loop hands lines over and never waits: a thread writes them, a bounded amount waits, and
-//! what finds no room, or what the disk refuses, is counted. A mark in the file says how many
-//! lines are missing where.
+//! The loop hands lines over without waiting: a thread writes them, a bounded number waits, and
+//! lines without room, or refused by the disk, are counted. A mark in the file shows where and how
+//! many lines are missing.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,17 +15,17 @@ use roost_logs::{DEFAULT_TOTAL_BYTES, Line, LogFile, Stream, Tag, directory_of};
 use crate::clock;
 use crate::disk::{self, News, Teller};
 
-/// Lines of one service that wait at most, in bytes.
+/// Most waiting bytes of one service's lines.
 const MOST_OF_GROUP_BYTES: usize = 512 * 1024;
-/// Lines of all services that wait at most, in bytes.
+/// Most waiting bytes of all services' lines.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Lines that come within this time are written together.
+/// Lines within this time are written together.
 const PAUSE: Duration = Duration::from_millis(20);
-/// At the end, a disk gets this long to take what waits.
+/// Time limit at the end for the disk to accept the waiting lines.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Written at once, at line ends, so that a file does not grow far beyond its room.
+/// Size of a write, up to a line end, so that a file does not grow far beyond its limit.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Files that stay open. Above it all are closed, and opened again when they are needed.
+/// Most open files. Beyond it all are closed, and reopened when needed.
 const MOST_FILES: usize = 256;
 
 /// The launcher's end.
@@ -41,17 +41,17 @@ struct Shared {
 struct Queue {
     groups: BTreeMap<String, Waiting>,
     bytes: usize,
-    /// Room for the files of one service in bytes; 0 keeps no lines.
+    /// Limit of one service's files in bytes; 0 keeps no lines.
     total_bytes: u64,
     is_writing: bool,
     is_ending: bool,
 }
 
-/// Lines of one service that are not written yet.
+/// Unwritten lines of one service.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Waiting {
     lines: Vec<u8>,
-    /// Lines after those, which found no room.
+    /// Number of dropped lines after those.
     lost: u64,
 }
 
@@ -64,7 +64,7 @@ impl ServiceLogs {
         Ok(ServiceLogs { shared })
     }
 
-    /// Sets the room for the files of each service, in bytes; 0 keeps no lines from now on.
+    /// Sets the limit of each service's files, in bytes; 0 stops keeping lines.
     pub(crate) fn set_room(&self, total_bytes: u64) {
         self.shared.lock().total_bytes = total_bytes;
     }
@@ -89,7 +89,7 @@ impl ServiceLogs {
         queue.is_ending = true;
         self.shared.changed.notify_all();
         let is_busy = |queue: &mut Queue| queue.is_writing || !queue.groups.is_empty();
-        // a disk that hangs keeps its lines
+        // the lines of a hanging disk are dropped
         drop(self.shared.changed.wait_timeout_while(queue, PATIENCE, is_busy));
     }
 }
@@ -113,7 +113,7 @@ impl Queue {
             self.groups.insert(group.to_owned(), Waiting::default());
         }
         let Some(waiting) = self.groups.get_mut(group) else { return };
-        // A line after lost ones would hide the hole.
+        // A line after lost ones would hide the gap.
         if waiting.lost > 0
             || waiting.lines.len() + line.text.len() > MOST_OF_GROUP_BYTES
             || self.bytes + line.text.len() > MOST_BYTES
@@ -135,7 +135,7 @@ impl Queue {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // what is inside is whole whenever it is unlocked
+        // the content is consistent whenever it is unlocked
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,21 +158,21 @@ impl Shared {
     }
 }
 
-/// The files, and how writing them went.
+/// The files, and their write errors.
 struct Writer {
     root: PathBuf,
     news: Teller,
     groups: BTreeMap<String, Progress>,
-    /// The room with which the open files were opened.
+    /// The limit of the open files.
     total_bytes: u64,
 }
 
 #[derive(Default)]
 struct Progress {
     file: Option<LogFile>,
-    /// Lines that the disk refused since the last one that it took.
+    /// Number of lines refused by the disk since the last accepted one.
     lost: u64,
-    /// The refusal was reported.
+    /// The error was reported.
     is_reported: bool,
 }
 
@@ -230,7 +230,7 @@ impl Progress {
         result
     }
 
-    /// Writes lines; `rest` are those that are not written.
+    /// Writes lines; `rest` are the unwritten ones.
     fn write_lines(
         &mut self,
         directory: &Path,
@@ -251,7 +251,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Marks the place where lines are missing.
+    /// Marks the place of missing lines.
     fn write_lost(&mut self) -> io::Result<()> {
         if let (Some(file), 1..) = (&mut self.file, self.lost) {
             let text = format!("{} lines are missing: they could not be written", self.lost);
@@ -348,7 +348,7 @@ mod tests {
         };
         write(&["a", "b"], 0).expect("written");
         write(&["c"], 2).expect("written");
-        // A file in the place of the directory stands for a disk that refuses everything.
+        // A file in place of the directory simulates a disk that refuses everything.
         fs::rename(&directory, root.path().join("away")).expect("renamed");
         fs::write(&directory, "").expect("written");
         progress.file = None;

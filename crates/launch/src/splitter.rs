@@ -1,19 +1,19 @@
-//! Cuts the output of a service into lines.
+//! Splits the output of a service into lines.
 
 use roost_logs::Tag;
 
-/// Longest line that is kept together; a longer one is broken here.
+/// Longest line; longer ones are split.
 pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// Holds what came after the last line feed.
+/// The bytes after the last line feed.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
     partial: Vec<u8>,
 }
 
 impl Splitter {
-    /// Gives every line that `bytes` completes, without its LF or CR LF, invalid UTF-8 replaced,
-    /// as [`Tag::Whole`]; the parts of a broken one before the last as [`Tag::Part`].
+    /// Passes every line completed by `bytes`, without its LF or CR LF, invalid UTF-8 replaced, as
+    /// [`Tag::Whole`]; the parts of a split one before the last as [`Tag::Part`].
     pub(crate) fn push(&mut self, mut bytes: &[u8], mut line: impl FnMut(Tag, &str)) {
         while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
             self.extend(&bytes[..at], &mut line);
@@ -23,7 +23,7 @@ impl Splitter {
         self.extend(bytes, &mut line);
     }
 
-    /// Gives the last line when it had no line feed.
+    /// Passes the last line if it has no line feed.
     pub(crate) fn end(&mut self, mut line: impl FnMut(Tag, &str)) {
         if !self.partial.is_empty() {
             self.finish(Tag::Whole, &mut line);
@@ -34,7 +34,7 @@ impl Splitter {
         while self.partial.len() + bytes.len() > MAX_LINE_BYTES {
             let (now, rest) = bytes.split_at(MAX_LINE_BYTES - self.partial.len());
             self.partial.extend_from_slice(now);
-            // break before a character rather than within it
+            // split before a character rather than within it
             let cut = whole_characters(&self.partial);
             let carried = self.partial.split_off(cut);
             self.finish(Tag::Part, line);
@@ -48,7 +48,7 @@ impl Splitter {
         let whole = std::mem::take(&mut self.partial);
         let text = whole.strip_suffix(b"\r").unwrap_or(&whole);
         line(tag, &String::from_utf8_lossy(text));
-        // room of a usual line is kept, that of a huge one given back
+        // keep the capacity of a usual line, free that of a huge one
         if whole.capacity() <= 512 {
             self.partial = whole;
             self.partial.clear();
@@ -56,7 +56,7 @@ impl Splitter {
     }
 }
 
-/// Length without a character that is cut off at the end.
+/// Length without a truncated character at the end.
 fn whole_characters(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
     for at in (tail..bytes.len()).rev() {

@@ -1,4 +1,4 @@
-//! From the first instruction of the launcher to its loop.
+//! The start of the launcher, up to its loop.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,15 +21,15 @@ use crate::table::Table;
 use crate::wire::Kind;
 use crate::{EXIT_FATAL, program};
 
-/// The launcher's whole life. `args` are those of the Supervisor (what followed `hab sup run`).
+/// Runs the launcher. `args` are those of the Supervisor (after `hab sup run`).
 ///
-/// Exit codes (reference: control §19): 0 after an orderly shutdown, 86 when the lock is held or
-/// the Supervisor cannot go on, 1 when there is nothing to start it from or the system refuses.
+/// Exit codes (reference: control §19): 0 after a clean shutdown, 86 when the lock is held or the
+/// Supervisor cannot continue, 1 when the Supervisor's program is missing or a system call fails.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::name_process(LAUNCHER);
     let args: Vec<OsString> = args.into_iter().collect();
-    // before the printer: its threads must not take signals
+    // before the printer: its threads must not receive signals
     let signals = Signals::block();
     let mut printer = Printer::new(style_of(&args));
     let signals = match signals {
@@ -96,15 +96,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(reason) => {
             printer.log_error(&reason);
             printer.finish();
-            // gone already is as good
+            // it may already be gone
             let _ = fs::remove_file(&pid_file);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Makes the directories that the launcher and the Supervisor keep their state in, and refuses
-/// those that others may write.
+/// Creates the state directories of the launcher and the Supervisor, and refuses those that other
+/// users may write.
 fn prepare_directories(root: &Path, printer: &mut Printer) -> Result<(), String> {
     for dir in [root.join("hab/sup/default"), root.join("hab/launcher")] {
         create_directories(&dir, PUBLIC_DIRECTORY)
@@ -113,7 +113,7 @@ fn prepare_directories(root: &Path, printer: &mut Printer) -> Result<(), String>
     for dir in ["hab/sup", "hab/sup/default", "hab/launcher"] {
         check_directory(&root.join(dir)).map_err(|refusal| refusal.to_string())?;
     }
-    // A volume of a container is often open to everybody, and cannot always be changed.
+    // A volume of a container is often world-writable, and cannot always be changed.
     if let Err(refusal) = check_directory(&root.join("hab")) {
         printer.own(&format!("Warning: {refusal}"));
     }
@@ -127,7 +127,7 @@ fn root() -> PathBuf {
     std::path::absolute(&root).unwrap_or(root)
 }
 
-/// The style asked for by the Supervisor's options, until the Supervisor says what counts.
+/// The style according to the Supervisor's options, until the Supervisor sets it.
 fn style_of(args: &[OsString]) -> Style {
     let has = |names: &[&str]| {
         args.iter().take_while(|arg| *arg != "--").any(|arg| names.iter().any(|name| arg == name))
@@ -141,17 +141,17 @@ fn style_of(args: &[OsString]) -> Style {
     .with_time(has(&["--log-time"]))
 }
 
-/// Each service takes two pipes, so the launcher allows itself as many files as it may. Gives the
-/// limit that was, which every child gets back.
+/// Each service needs two pipes, so the launcher raises its limit of open files as far as allowed.
+/// Returns the original limit, which every child gets.
 fn raise_open_files() -> Rlimit {
     let original = rustix::process::getrlimit(Resource::Nofile);
     let all = Rlimit { current: original.maximum, maximum: original.maximum };
-    // refused: as many as there were
+    // refused: the original limit stays
     let _ = rustix::process::setrlimit(Resource::Nofile, all);
     original
 }
 
-/// Orphans of services come to the launcher, as they would if it were process 1.
+/// Makes the launcher adopt orphans of services, as if it were process 1.
 fn become_reaper() {
     let _: io::Result<()> =
         rustix::process::set_child_subreaper(Some(Pid::INIT)).map_err(io::Error::from);

@@ -13,9 +13,9 @@ use crate::wire::{Ended, Exited, Kind, LauncherEvent, Process, Status};
 use crate::{clock, group};
 
 impl Launcher {
-    /// Collects every process that ended: children, and orphans that came to us.
+    /// Reaps every process that ended: children, and orphans adopted by the launcher.
     pub(super) fn reap(&mut self) {
-        // All first: those that ended together are no longer there when the first end is told.
+        // All first: processes that ended together are gone before the first end is reported.
         let mut ended = Vec::new();
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             ended.push((pid.as_raw_pid().cast_unsigned(), status));
@@ -44,7 +44,7 @@ impl Launcher {
         };
         self.children[at].go();
         if let State::Starting { .. } = self.children[at].state {
-            // what its status pipe says comes first
+            // its status pipe comes first
             let id = self.children[at].entry.id;
             self.on_exec(id);
         }
@@ -82,7 +82,7 @@ impl Launcher {
         }
     }
 
-    /// A survivor's descriptor says that it ended.
+    /// A survivor's descriptor reports its end.
     pub(super) fn on_survivor_end(&mut self, id: u64) {
         if let Some(at) = self.children.iter().position(|child| child.entry.id == id) {
             let child = &self.children[at];
@@ -96,7 +96,7 @@ impl Launcher {
         }
     }
 
-    /// Told at once; its group stays in our care until nothing of it lives.
+    /// Reported immediately; its group is tracked until no process of it lives.
     fn on_service_end(&mut self, at: usize, status: Option<Status>) {
         let child = &mut self.children[at];
         child.state = State::Lingering;
@@ -105,7 +105,8 @@ impl Launcher {
         self.groups_due = Instant::now();
         let text = format!("process {} {}", entry.pid, in_words(status));
         self.service_logs.mark(&entry.name, Tag::Exited, &text);
-        // one time for both: by it the next Supervisor knows an end that was told already
+        // the same time for both: it lets the next Supervisor recognise an end that was already
+        // reported
         let at_unix_ms = clock::unix_ms();
         let group_alive = group::has_living(entry.pid);
         let end = self.keep_end(entry, status, at_unix_ms, last_words);
@@ -126,8 +127,8 @@ impl Launcher {
         ended
     }
 
-    /// Lets go of groups that nothing can run in any more, and notices survivors that ended unseen.
-    /// Looks at once after the end of a child, and now and then for what is no child of ours.
+    /// Drops groups without running processes, and detects survivors that ended unseen. Runs right
+    /// after the end of a child, and periodically for processes that are not children.
     pub(super) fn check_groups(&mut self, now: Instant) {
         if now < self.groups_due {
             return;

@@ -1,4 +1,4 @@
-//! What processes print: lines of services to our own output, pieces of hooks to the Supervisor.
+//! Output of processes: lines of services to our own output, pieces of hooks to the Supervisor.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,16 @@ use crate::clock;
 use crate::link::Link;
 use crate::wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream};
 
-/// After the end of a hook its pipes are read for so long, if something keeps them open.
+/// Time to read the pipes of a hook after its end, if another process keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
-/// Read at once of what becomes lines: little, because empty lines grow most by their preamble.
+/// Size of a read that is split into lines: small, because the preamble makes empty lines grow
+/// most.
 const LINES_BYTES: usize = 4096;
-/// Most that is read at the end of a process: more than a pipe usually holds.
+/// Most bytes read at the end of a process: more than a pipe usually holds.
 const LAST_WORDS_BYTES: usize = 1024 * 1024;
 
 impl Launcher {
-    /// Whether there is room for what this pipe may bring.
+    /// Whether there is room for a read from this pipe.
     pub(super) fn may_read(&self, pipe: &Pipe) -> bool {
         match &pipe.sink {
             Sink::Service { .. } | Sink::Supervisor { .. } => {
@@ -28,15 +29,15 @@ impl Launcher {
         }
     }
 
-    /// A pipe has something.
+    /// A pipe is readable.
     pub(super) fn on_pipe(&mut self, at: usize) {
-        // one before it in the same turn may have filled what there was room for
+        // an earlier one in the same turn may have used up the room
         if self.pipes.get(at).is_some_and(|pipe| self.may_read(pipe)) {
             self.read_pipe(at);
         }
     }
 
-    /// Reads once; gives the number of bytes, 0 when there is nothing (now or any more).
+    /// Reads once; returns the number of bytes, 0 when there is nothing (now or any more).
     fn read_pipe(&mut self, at: usize) -> usize {
         let Some(Pipe { id, fd: fd @ Some(_), stream, sink }) = self.pipes.get_mut(at) else {
             return 0;
@@ -106,8 +107,8 @@ impl Launcher {
         self.report_hook_end(id);
     }
 
-    /// Reads what a process left in its pipes, without waiting for more. When our own output is
-    /// slow, the rest comes later, after the line about the end; nothing is lost by that.
+    /// Reads the remaining output in a process's pipes, without waiting for more. When our own
+    /// output is slow, the rest follows after the line about the end; nothing is lost.
     pub(super) fn read_last_words(&mut self, id: u64) {
         for at in 0..self.pipes.len() {
             let mut left = LAST_WORDS_BYTES;
@@ -120,7 +121,7 @@ impl Launcher {
         }
     }
 
-    /// The process of a hook ended. Its output may go on for a little while.
+    /// The process of a hook ended. Its output may continue for a short time.
     pub(super) fn hook_exited(&mut self, id: u64, status: Option<Status>) {
         if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
             end.exit = Some(HookExit { status, until: Instant::now() + OUTPUT_GRACE });
@@ -137,8 +138,8 @@ impl Launcher {
         }
     }
 
-    /// Reports the ends of hooks whose output was awaited long enough. Their pipes stay open: what
-    /// runs on in the background must not die of printing something.
+    /// Reports the ends of hooks whose output was awaited long enough. Their pipes stay open: a
+    /// background process must not die from printing.
     pub(super) fn end_hook_outputs(&mut self, now: Instant) {
         let takes_output = self.link.as_ref().is_some_and(Link::takes_output);
         for end in &mut self.hook_ends {
@@ -148,7 +149,7 @@ impl Launcher {
                 if takes_output {
                     end.open = 0;
                 } else {
-                    // what the hook printed may still wait in the pipe for a slow Supervisor
+                    // output of the hook may still wait in the pipe for a slow Supervisor
                     exit.until = now + OUTPUT_GRACE;
                 }
             }
@@ -159,7 +160,7 @@ impl Launcher {
         }
     }
 
-    /// Lets go of the outputs of a process without a word.
+    /// Drops the outputs of a process without a report.
     pub(super) fn close_outputs(&mut self, id: u64) {
         for pipe in self.pipes.iter_mut().filter(|pipe| pipe.id == id) {
             pipe.fd = None;

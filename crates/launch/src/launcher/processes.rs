@@ -1,4 +1,4 @@
-//! Requests of the Supervisor, above all: start a process.
+//! Requests of the Supervisor, mainly to start processes.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -24,11 +24,11 @@ use crate::wire::{
 };
 use crate::{group, proc};
 
-/// Exit code told for a program that could not be executed while nobody listened.
+/// Reported exit code of a program that could not be executed while there was no Supervisor.
 const NOT_EXECUTED: i32 = 127;
 
 impl Launcher {
-    /// Takes in what an earlier launcher left: its services are announced, its hooks killed.
+    /// Handles the processes of an earlier launcher: reports its services, kills its hooks.
     pub(super) fn adopt_survivors(&mut self, found: Vec<(Kind, Loaded)>) {
         for (kind, loaded) in found {
             let Content { entries, forks } = match loaded {
@@ -44,12 +44,12 @@ impl Launcher {
                 let (name, pid) = (entry.name.clone(), entry.pid);
                 match (Child::survivor(entry.clone(), kind, unique), kind) {
                     (Found::Nothing | Found::Unsure, Kind::Hook) => (),
-                    // nobody has cleaned up after it
+                    // it has not been cleaned up yet
                     (Found::Nothing, Kind::Service) => {
                         self.keep_end(entry, None, clock::unix_ms(), String::new());
                     }
                     (Found::Alive(hook), Kind::Hook) => {
-                        // gone in between is as good
+                        // it may be gone in the meantime
                         let _ = hook.signal(libc::SIGKILL, Scope::Group);
                     }
                     (Found::Unsure, Kind::Service) => self.printer.own(&format!(
@@ -110,7 +110,7 @@ impl Launcher {
 
     fn send_signal(&mut self, request: SendSignal) {
         let SendSignal { id, signal, .. } = request;
-        // one that is not known comes with another version
+        // an unknown one comes from another version
         let Ok(scope) = Scope::try_from(request.scope) else { return };
         let Some(child) = self.children.iter_mut().find(|child| child.entry.id == id) else {
             return;
@@ -121,7 +121,7 @@ impl Launcher {
             return;
         }
         child.note_sent(signal);
-        // nobody there: its end is told already or about to be
+        // it is gone: its end is already reported or will be
         let _ = child.signal(signal, scope);
         if child.kind == Kind::Service && signal == libc::SIGKILL && scope == Scope::Group {
             let left = group::out_of_reach(child.entry.pid);
@@ -212,7 +212,7 @@ impl Launcher {
             last_words: LastWords::default(),
             sent: Sent::default(),
         });
-        // recorded before it executes anything: a launcher killed right now leaves no unknown child
+        // recorded before it executes: a launcher killed at this moment leaves no unknown child
         let record = self.hold(kind);
         if let Some(Child { state: State::Held { number, until, .. }, .. }) =
             self.children.last_mut()
@@ -236,7 +236,7 @@ impl Launcher {
         }
     }
 
-    /// The status pipe of a starting process has news.
+    /// The status pipe of a starting process is readable.
     pub(super) fn on_exec(&mut self, id: u64) {
         let Some(at) = self.children.iter().position(|child| child.entry.id == id) else {
             return;
@@ -282,14 +282,14 @@ impl Launcher {
         }
         let path = spawn.variable("PATH").map(OsStr::to_owned);
         let script = PathBuf::from(spawn.program());
-        // it reads files, which may take as long as a disk wants
+        // it reads files, which may block on a disk
         self.disk
             .find(child.entry.id, move || shebang::find(&script, failure.errno, path.as_deref()));
         child.state = State::Seeking { spawn, failure };
         self.children.push(child);
     }
 
-    /// What the search for another way to run a script gave.
+    /// Result of the search for another way to run a script.
     pub(super) fn found_way(&mut self, id: u64, found: Result<Fallback, Option<String>>) {
         let seeks =
             |child: &Child| child.entry.id == id && matches!(child.state, State::Seeking { .. });
@@ -312,7 +312,7 @@ impl Launcher {
         }
     }
 
-    /// Tells why there is no process.
+    /// Reports why a process could not be started.
     fn not_executed(
         &mut self,
         child: Child,
@@ -347,8 +347,8 @@ impl Launcher {
     }
 }
 
-/// Whether no process id was given a second time since the kernel had started so many processes.
-/// Ids go up and begin anew at the highest; half of that leaves room for whatever is in use.
+/// Whether no process id was reused since the kernel had started this many processes. Ids increase
+/// and wrap around at the highest; half of that leaves room for the ids in use.
 fn is_unique_since(forks: Option<u64>) -> bool {
     match (forks, proc::forks(), proc::pid_max()) {
         (Some(before), Some(now), Some(all)) => {
@@ -358,7 +358,7 @@ fn is_unique_since(forks: Option<u64>) -> bool {
     }
 }
 
-/// Everything exec needs, private variables taken out.
+/// The data for exec, without private variables.
 fn prepare(spawn: &Spawn, program: &OsStr, leading: &[OsString]) -> std::io::Result<Program> {
     let own_name = std::iter::once(program);
     let leading = leading.iter().map(OsString::as_os_str);

@@ -1,8 +1,8 @@
-//! The tables on disk: when they are written, and who waits for that.
+//! The tables on disk: when they are written, and which processes wait for that.
 //!
-//! A process executes nothing before it is on record, so that a launcher that is killed leaves no
-//! unknown child. A disk that does not answer is not waited for: the process starts, and a line
-//! says what that costs.
+//! A process executes nothing before it is recorded, so that a killed launcher leaves no unknown
+//! child. The wait for a hanging disk is limited: then the process starts, and a line reports the
+//! consequence.
 
 use std::time::{Duration, Instant};
 
@@ -12,35 +12,35 @@ use crate::disk::News;
 use crate::wire::Kind;
 use crate::{proc, table};
 
-/// Tables that could not be saved are saved again after this.
+/// Interval of retries of a failed write.
 const SAVE_PAUSE: Duration = Duration::from_secs(2);
-/// A process waits so long for its record.
+/// Longest wait of a process for its record.
 const RECORD_PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is looked whether the table of services has to be written for its age alone.
+/// Interval of checks of the age of the services' table.
 const AGE_CHECK: Duration = Duration::from_secs(60);
 
-/// How far both tables got.
+/// State of both tables.
 #[derive(Default)]
 pub(super) struct Saving {
     services: Progress,
     hooks: Progress,
-    /// The last try failed; it is tried again then.
+    /// The last write failed; time of the next one.
     again: Option<Instant>,
-    /// It was said that tables cannot be written.
+    /// The failure to write tables was logged.
     told: bool,
-    /// When the age of the table of services is looked at again.
+    /// Next check of the age of the services' table.
     age_due: Option<Instant>,
-    /// Processes started by the kernel when it was last handed over.
+    /// Number of processes started by the kernel at the last handover.
     forks: Option<u64>,
 }
 
 struct Progress {
-    /// What is on disk differs.
+    /// The content on disk is outdated.
     unsaved: bool,
-    /// Number of the last content that was handed over, and since when there is no answer.
+    /// Number of the last content handed over, and since when its result is missing.
     handed: u64,
     since: Option<Instant>,
-    /// Number of the last one that was answered.
+    /// Number of the last content with a result.
     answered: u64,
 }
 
@@ -58,12 +58,12 @@ impl Saving {
         }
     }
 
-    /// When there is something to save.
+    /// Time of the next write.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         (self.services.unsaved || self.hooks.unsaved).then(|| self.again.unwrap_or(now))
     }
 
-    /// A disk that has not answered for so long hangs.
+    /// A disk without a result for this long counts as hanging.
     fn hangs(&self, now: Instant) -> bool {
         let late = |since: Instant| now >= since + RECORD_PATIENCE;
         [self.services.since, self.hooks.since].into_iter().flatten().any(late)
@@ -81,13 +81,13 @@ impl Launcher {
         }
     }
 
-    /// Hands over what differs.
+    /// Hands over changed tables.
     pub(super) fn save_tables(&mut self, now: Instant) {
         for kind in [Kind::Service, Kind::Hook] {
             if !self.saving.progress(kind).unsaved {
                 continue;
             }
-            // hooks come and go all the time, and nothing of an old one matters
+            // hooks start and end all the time, and old ones are irrelevant
             let forks = if kind == Kind::Service { proc::forks() } else { None };
             let entries =
                 self.children.iter().filter(|child| child.kind == kind && child.is_recorded());
@@ -105,8 +105,8 @@ impl Launcher {
         self.saving.again = None;
     }
 
-    /// Writes the table of services when so many processes were started since that process ids
-    /// may begin anew: by its number alone a group is known for only so long.
+    /// Writes the table of services when so many processes were started since that process ids may
+    /// be reused: a number alone identifies a group only for a limited time.
     pub(super) fn check_age(&mut self) {
         let now = Instant::now();
         if self.saving.age_due.is_some_and(|due| now < due) {
@@ -124,7 +124,7 @@ impl Launcher {
         }
     }
 
-    /// Lets a process wait until it is on record.
+    /// Holds a process until it is recorded.
     pub(super) fn hold(&mut self, kind: Kind) -> (u64, Instant) {
         let now = Instant::now();
         self.mark_unsaved(kind);
@@ -133,7 +133,7 @@ impl Launcher {
         (self.saving.progress(kind).handed, until)
     }
 
-    /// When the first process is started without a record.
+    /// Time when the first process is started without a record.
     pub(super) fn held_until(&self) -> Option<Instant> {
         let until = |state: &State| match state {
             State::Held { until, .. } => Some(*until),
@@ -142,7 +142,7 @@ impl Launcher {
         self.children.iter().filter_map(|child| until(&child.state)).min()
     }
 
-    /// Threads have news.
+    /// Threads have results.
     pub(super) fn on_disk(&mut self) {
         for news in self.disk.news() {
             match news {
@@ -172,7 +172,7 @@ impl Launcher {
         self.release(|child_kind, held, _| child_kind == kind && held <= number);
     }
 
-    /// A full disk or one that hangs must not keep services from running; it is said once.
+    /// A full or hanging disk must not keep services from running; it is logged once.
     fn tell_unsaved(&mut self, what: &str) {
         if !std::mem::replace(&mut self.saving.told, true) {
             self.printer.own(&format!(
@@ -182,7 +182,7 @@ impl Launcher {
         }
     }
 
-    /// Starts what has waited long enough for its record.
+    /// Starts processes that have waited long enough for their record.
     pub(super) fn release_late(&mut self, now: Instant) {
         if self.held_until().is_none_or(|until| now < until) {
             return;
@@ -202,8 +202,8 @@ impl Launcher {
         }
     }
 
-    /// The last thing: removes what only matters while a launcher runs, and the tables when
-    /// nothing is left to find.
+    /// The last action: removes files that matter only while a launcher runs, and the tables when
+    /// no process is left.
     pub(super) fn remove_files(&mut self) {
         let mut paths = vec![self.setup.pid_file.clone()];
         if self.children.is_empty() {

@@ -1,4 +1,4 @@
-//! The Supervisor: started, greeted, restarted.
+//! The life of the Supervisor: start, Hello, restart.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,10 +16,10 @@ use crate::splitter::Splitter;
 use crate::wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Stream, Welcome};
 use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG, environment};
 
-/// A Supervisor that closed its connection has so long to end by itself.
+/// Time limit for a Supervisor to end after closing its connection.
 const CLOSED_GRACE: Duration = Duration::from_secs(5);
-/// Killed hooks are waited for so long before the next Supervisor starts. Only a process that the
-/// kernel itself holds (a dead network file system) takes longer.
+/// Time limit for killed hooks before the next Supervisor starts. Only a process stuck in the
+/// kernel (a dead network file system) takes longer.
 const HOOKS_GRACE: Duration = Duration::from_secs(5);
 
 impl Launcher {
@@ -50,7 +50,7 @@ impl Launcher {
             (LAUNCHER_PID_VAR, std::process::id().to_string()),
             (PROTOCOL_VAR, PROTOCOL_VERSION.to_string()),
         ];
-        // systemd is the launcher's to talk to
+        // only the launcher sends messages to systemd
         let is_ours = |key: &OsString| {
             let internal = |key: &str| environment::use_of(key) == environment::Use::Internal;
             key.to_str().is_some_and(internal)
@@ -62,7 +62,7 @@ impl Launcher {
             .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
             .chain(own.iter().map(|(key, value)| (OsStr::new(key), OsStr::new(value))));
         let prepared = Program::new(program.as_os_str(), first.into_iter().chain(args), env)?;
-        // a Supervisor that a hanging disk holds could be neither ended nor started again
+        // a Supervisor blocked by a hanging disk could be neither ended nor restarted
         let mut piped = vec![Stream::Stdout, Stream::Stderr];
         piped.retain(|stream| self.printer.may_block(*stream));
         let role = Role::Supervisor { socket, piped: &piped };
@@ -91,7 +91,7 @@ impl Launcher {
         }
     }
 
-    /// The socket has news, or takes more.
+    /// The socket is readable or writable.
     pub(super) fn on_link(&mut self) {
         let Some(link) = &mut self.link else {
             return;
@@ -118,7 +118,7 @@ impl Launcher {
         }
     }
 
-    /// Kills a Supervisor that had its time.
+    /// Kills a Supervisor that missed its deadline.
     pub(super) fn check_link(&mut self, now: Instant) {
         if let Some(link) = &mut self.link
             && link.kill_at.is_some_and(|at| now >= at)
@@ -128,8 +128,8 @@ impl Launcher {
         }
     }
 
-    /// Ends a Supervisor that speaks another version of the protocol. It is started again as
-    /// often as one that cannot start: its program may be replaced by one that fits.
+    /// Ends a Supervisor with another version of the protocol. It is restarted like one that cannot
+    /// start: its program may be replaced by a matching one.
     fn refuse_supervisor(&mut self, reason: &str) {
         let Some(link) = &mut self.link else { return };
         link.kill_at = Some(Instant::now());
@@ -142,7 +142,7 @@ impl Launcher {
         ));
     }
 
-    /// Answers with everything that lives.
+    /// Answers with all live processes.
     pub(super) fn on_hello(&mut self, hello: &Hello) {
         if hello.version != PROTOCOL_VERSION {
             return self.refuse_supervisor(&format!("it speaks version {}", hello.version));
@@ -184,11 +184,11 @@ impl Launcher {
         } else if restart {
             self.tell(&LauncherEvent::Restart(()));
         }
-        // The start is over.
+        // The start is complete.
         crate::release_text();
     }
 
-    /// HUP: a new Supervisor, services untouched.
+    /// HUP: starts a new Supervisor, services are not touched.
     pub(super) fn restart_supervisor(&mut self) {
         if !matches!(self.phase, Phase::Running) {
             return;
@@ -210,7 +210,7 @@ impl Launcher {
         let Some(mut link) = self.link.take() else {
             return;
         };
-        // what it wanted kept still counts; nobody would look after what it wanted started
+        // the state that it sent still counts; processes that it requested would have no owner
         for request in link.drain() {
             if !matches!(request, Request::Spawn(_) | Request::Hello(_)) {
                 self.on_request(request);
@@ -221,7 +221,7 @@ impl Launcher {
         match &mut self.phase {
             Phase::Running => (),
             Phase::Leaving { again, .. } => {
-                // one that never got as far as Hello will not the next time
+                // a Supervisor that failed before Hello will fail again
                 *again |= !link.greeted;
                 return self.leave_without_supervisor();
             }
@@ -234,8 +234,8 @@ impl Launcher {
             return;
         }
         let ran = link.started.elapsed();
-        // One that follows another and never said Hello decides nothing: options and
-        // configuration files that it stumbled over must not cost the services.
+        // A replacement that never sent Hello decides nothing: invalid options or configuration
+        // files must not stop the services.
         let decides = link.greeted || !self.ever_started;
         match status.exit_status() {
             Some(EXIT_SHUT_DOWN) if decides => self.stop_services(0, false),
@@ -267,13 +267,13 @@ impl Launcher {
         }
     }
 
-    /// Ends every hook with its group: the next Supervisor decides anew what to run.
+    /// Ends every hook with its group: the next Supervisor decides again what to run.
     pub(super) fn kill_hooks(&mut self) {
         self.hooks_until = Instant::now() + HOOKS_GRACE;
         let hooks = self.children.iter_mut().filter(|c| c.kind == Kind::Hook);
         let ids: Vec<u64> = hooks
             .map(|child| {
-                // gone in between is as good
+                // it may be gone in the meantime
                 let _ = child.signal(libc::SIGKILL, Scope::Group);
                 child.stop = Stop::Killed;
                 child.entry.id
@@ -288,7 +288,7 @@ impl Launcher {
 
 pub(super) fn kill(link: &Link) {
     if let Some(pid) = Pid::from_raw(link.pid.cast_signed()) {
-        // not reaped, so it is still that process
+        // not reaped, so the id is still its own
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
 }

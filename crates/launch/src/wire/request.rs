@@ -1,4 +1,4 @@
-//! What the Supervisor sends.
+//! Requests of the Supervisor.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,7 +12,7 @@ use super::PROTOCOL_VERSION;
 use super::{Ended, LauncherEvent, MAX_ENTRIES, MAX_STATE_BYTES, Process, Welcome};
 use crate::line::Style;
 
-/// What the Supervisor asks of the launcher.
+/// Requests of the Supervisor to the launcher.
 #[derive(Clone, PartialEq, Eq, Oneof)]
 pub enum Request {
     /// The first message of every Supervisor.
@@ -21,30 +21,30 @@ pub enum Request {
     /// Start a process. Answered by [`LauncherEvent::Spawned`] or [`LauncherEvent::SpawnFailed`].
     #[prost(message, tag = "2")]
     Spawn(Spawn),
-    /// Send a signal. No answer: a process that is gone has its [`LauncherEvent::Exited`] on the
-    /// way. It works until [`LauncherEvent::GroupGone`], so also for what a dead main process left
-    /// in its group.
+    /// Send a signal. No answer: for a process that is gone, [`LauncherEvent::Exited`] is on its
+    /// way. It works until [`LauncherEvent::GroupGone`], and so for remaining processes of a group
+    /// without its main process too.
     #[prost(message, tag = "3")]
     Signal(SendSignal),
-    /// Keep this for the next Supervisor; it replaces the earlier state of that name. Kept
-    /// in memory only, whether or not a process of that name runs. Longer than
-    /// [`MAX_STATE_BYTES`], more than [`MAX_ENTRIES`] names, or no name that fits into a line: not
+    /// Keep this state for the next Supervisor; it replaces the earlier state of that name. Kept in
+    /// memory only, whether or not a process of that name runs. A state longer than
+    /// [`MAX_STATE_BYTES`], with more than [`MAX_ENTRIES`] names, or with an invalid name is not
     /// kept, with a line on the launcher's stderr.
     #[prost(message, tag = "4")]
     Remember(Remembered),
     /// Drop the state and the last [`Ended`] of this service group (after stop or unload).
     #[prost(string, tag = "5")]
     Forget(String),
-    /// The Supervisor handles events. When it does not say so again in time, the launcher kills it
-    /// and starts another; one that never says it is never killed for that.
+    /// The Supervisor handles events. Without a further report in time, the launcher kills it and
+    /// starts another; one that never reports is never killed for that.
     #[prost(message, tag = "6")]
     Alive(Alive),
-    /// For systemd (`sd_notify(3)`): everything is started, as far as the Supervisor decides it.
-    /// The launcher sends it, because systemd takes such messages from the process it started
-    /// only. Without systemd this and the next two do nothing.
+    /// For systemd (`sd_notify(3)`): everything that the Supervisor decides is started. The
+    /// launcher sends it, because systemd accepts such messages only from the process it started.
+    /// Without systemd this and the next two do nothing.
     #[prost(message, tag = "7")]
     Ready(()),
-    /// For systemd: an orderly end has begun.
+    /// For systemd: a clean shutdown has begun.
     #[prost(message, tag = "8")]
     Stopping(()),
     /// For systemd: one line for `systemctl status`.
@@ -52,7 +52,7 @@ pub enum Request {
     Status(String),
 }
 
-/// How a Supervisor introduces itself.
+/// The first message of a Supervisor.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Hello {
     /// [`PROTOCOL_VERSION`] of the sender.
@@ -70,22 +70,22 @@ pub struct Hello {
     /// See [`Style::time`].
     #[prost(bool, tag = "5")]
     pub time: bool,
-    /// Room for the files of lines of each service, in bytes; 0 keeps no lines, and without it the
-    /// launcher keeps what it kept before.
+    /// Limit of each service's log files, in bytes; 0 keeps no lines, and without it the launcher
+    /// keeps its setting.
     #[prost(uint64, optional, tag = "6")]
     pub service_log_bytes: Option<u64>,
 }
 
 impl Hello {
-    /// For this version. `style` is the look of the launcher's own lines from now on: options and
-    /// configuration file of the Supervisor decide it.
+    /// For this version. `style` is the format of the launcher's own lines from now on, from the
+    /// Supervisor's options and configuration file.
     #[must_use]
     pub fn new(style: Style) -> Self {
         let Style { color, json, verbose, time, journal: _ } = style;
         Self { version: PROTOCOL_VERSION, color, json, verbose, time, service_log_bytes: None }
     }
 
-    /// The look of lines. What depends on the output, the launcher finds out itself.
+    /// The format of lines. The launcher itself determines what depends on the output.
     #[must_use]
     pub fn style(&self) -> Style {
         let Self { version: _, color, json, verbose, time, service_log_bytes: _ } = *self;
@@ -95,21 +95,20 @@ impl Hello {
 
 /// A process to start.
 ///
-/// It gets a session of its own (its process group is that of its process id), `/dev/null` as
-/// stdin, all signals unblocked and at their default, the resource limits the launcher was started
-/// with, and no other descriptor. Working directory and umask are the launcher's
-/// (reference: services §6.3, §6.4).
+/// It gets its own session (its process group is that of its process id), `/dev/null` as stdin, all
+/// signals unblocked and at their default, the launcher's original resource limits, and no other
+/// descriptor. Working directory and umask are the launcher's (reference: services §6.3, §6.4).
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Spawn {
-    /// Chosen by the Supervisor, never used before: count on from [`Welcome::next_id`]. A used id
-    /// is refused (`EEXIST`).
+    /// Chosen by the Supervisor, never used before: count from [`Welcome::next_id`]. A used id is
+    /// refused (`EEXIST`).
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// What becomes of it when the Supervisor dies, and of its output ([`Kind`]). A kind that the
-    /// launcher does not know is refused (`EINVAL`).
+    /// Determines whether it outlives the Supervisor, and the destination of its output ([`Kind`]).
+    /// An unknown kind is refused (`EINVAL`).
     #[prost(enumeration = "Kind", tag = "2")]
     pub kind: i32,
-    /// For services the service group (`redis.default`), which begins its output lines. Only one
+    /// For services the service group (`redis.default`), the preamble of its output lines. Only one
     /// live process may have it: a second one is refused (`EEXIST`). For hooks any label.
     #[prost(string, tag = "3")]
     pub name: String,
@@ -119,14 +118,14 @@ pub struct Spawn {
     /// Arguments after the program's own name.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub args: Vec<Vec<u8>>,
-    /// The complete environment. Private variables ([`crate::environment::is_private`]) are taken
-    /// out on the way, whoever put them in.
+    /// The complete environment. Private variables ([`crate::environment::is_private`]) are
+    /// removed, whatever their origin.
     #[prost(message, repeated, tag = "6")]
     pub env: Vec<Variable>,
-    /// Whom to become; `None` keeps the launcher's user.
+    /// User and groups to switch to; `None` keeps the launcher's user.
     #[prost(message, optional, tag = "7")]
     pub user: Option<Ids>,
-    /// How it is stopped when that is the launcher's to do, or a later Supervisor's.
+    /// How the launcher, or a later Supervisor, stops it.
     #[prost(message, required, tag = "8")]
     pub shutdown: Shutdown,
 }
@@ -148,10 +147,10 @@ impl Spawn {
 /// A variable of an environment.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Variable {
-    /// What is before the `=`.
+    /// The part before the `=`.
     #[prost(bytes = "vec", tag = "1")]
     pub name: Vec<u8>,
-    /// What is after it.
+    /// The part after it.
     #[prost(bytes = "vec", tag = "2")]
     pub value: Vec<u8>,
 }
@@ -176,7 +175,7 @@ impl From<(OsString, OsString)> for Variable {
     }
 }
 
-/// How a process is asked to end. The default is `TERM` and 8 seconds (reference: services §1.6).
+/// How a process is stopped. The default is `TERM` and 8 seconds (reference: services §1.6).
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Shutdown {
     /// Number of the signal.
@@ -201,12 +200,12 @@ pub struct Ids {
     pub groups: Vec<u32>,
 }
 
-/// What a process is to the launcher.
+/// Kind of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
 #[repr(i32)]
 pub enum Kind {
-    /// Main process of a service: lives on when the Supervisor dies; its output is printed by the
-    /// launcher as `NAME(O): line`, `NAME(E): line`.
+    /// Main process of a service: outlives the Supervisor; the launcher prints its output as
+    /// `NAME(O): line`, `NAME(E): line`.
     Service = 1,
     /// A hook: its output goes to the Supervisor; it is killed with its group when the Supervisor
     /// dies.
@@ -222,18 +221,18 @@ pub struct SendSignal {
     /// Number of the signal (`libc::SIGTERM`, ...).
     #[prost(int32, tag = "2")]
     pub signal: i32,
-    /// Whom it reaches ([`Scope`]).
+    /// Its target ([`Scope`]).
     #[prost(enumeration = "Scope", tag = "3")]
     pub scope: i32,
 }
 
-/// Whom a signal reaches.
+/// Target of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
 #[repr(i32)]
 pub enum Scope {
     /// All processes of the group.
     Group = 1,
-    /// Only the process that was started.
+    /// Only the started process.
     Process = 2,
 }
 
@@ -251,7 +250,7 @@ pub struct Remembered {
     /// Service group.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// Anything; the launcher does not look inside.
+    /// Opaque to the launcher.
     #[prost(bytes = "vec", tag = "2")]
     pub bytes: Vec<u8>,
 }
