@@ -60,6 +60,7 @@ pub const VARIABLES: &[(&str, Use)] = &[
     ("HAB_POST_STOP_TIMEOUT_SECS", Use::Setting),
     ("HAB_RECONFIGURE_TIMEOUT_SECS", Use::Setting),
     ("HAB_SUITABILITY_TIMEOUT_SECS", Use::Setting),
+    ("HAB_UNINSTALL_TIMEOUT_SECS", Use::Setting),
     ("HAB_INTERPRETER_IDENT", Use::Setting),
     ("HAB_KEEP_LATEST_PACKAGES", Use::Setting),
     ("HAB_LISTEN_CTL", Use::Setting),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, WaitOptions, getrlimit, waitpid};
+use rustix::process::{Pid, Resource, Signal, WaitOptions, getrlimit, kill_process_group, waitpid};
 
 use crate::shebang;
 use crate::spawn::{self, Failure, Forked, Program, Role, Step};
@@ -31,12 +31,14 @@ pub struct Hook<'a> {
     pub env: &'a [(OsString, OsString)],
     /// User and groups to switch to; `None` keeps those of this process.
     pub user: Option<&'a Ids>,
+    /// How long it may run: then it is killed with its group.
+    pub limit: Duration,
 }
 
 /// Runs it to its end and forwards its output immediately. Reads both outputs at the same time.
 ///
 /// # Errors
-/// When it could not be executed.
+/// When it could not be executed, or ran longer than its limit.
 pub fn run_hook(hook: &Hook<'_>, mut printed: impl FnMut(Stream, &[u8])) -> io::Result<Status> {
     let (forked, status) = match start(hook, hook.program, &[])? {
         Ok(started) => started,
@@ -51,7 +53,7 @@ pub fn run_hook(hook: &Hook<'_>, mut printed: impl FnMut(Stream, &[u8])) -> io::
     drop(status);
     let pid = i32::try_from(forked.pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::from(Errno::SRCH))?;
-    read_to_the_end(pid, forked.outputs, &mut printed)
+    read_to_the_end(pid, forked.outputs, hook.limit, &mut printed)
 }
 
 fn failed(failure: Failure) -> io::Error {
@@ -99,8 +101,11 @@ fn start(hook: &Hook<'_>, program: &Path, leading: &[OsString]) -> StartResult {
 fn read_to_the_end(
     pid: Pid,
     mut outputs: Vec<(Stream, OwnedFd)>,
+    limit: Duration,
     printed: &mut impl FnMut(Stream, &[u8]),
 ) -> io::Result<Status> {
+    let began = Instant::now();
+    let mut is_late = false;
     let mut ended: Option<(Option<Status>, Instant)> = None;
     let mut buffer = [0; 8192];
     loop {
@@ -111,7 +116,16 @@ fn read_to_the_end(
         if let Some((status, at)) = ended
             && (outputs.is_empty() || at.elapsed() > OUTPUT_GRACE)
         {
+            if is_late {
+                let text = format!("it ran longer than {} secs and was stopped", limit.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
             return status.ok_or_else(|| io::Error::other("its end was not seen"));
+        }
+        if ended.is_none() && !is_late && began.elapsed() >= limit {
+            is_late = true;
+            // Already gone is as good.
+            let _ = kill_process_group(pid, Signal::KILL);
         }
         let mut waits: Vec<_> =
             outputs.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN)).collect();
@@ -145,7 +159,8 @@ mod tests {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&program, mode).expect("a mode");
         let env = [("PATH".into(), "/usr/bin:/bin".into()), ("WORD".into(), "hello".into())];
-        let hook = Hook { program: &program, env: &env, user: None };
+        let limit = Duration::from_secs(60);
+        let hook = Hook { program: &program, env: &env, user: None, limit };
         let mut texts = [Vec::new(), Vec::new()];
         let status = run_hook(&hook, |stream, bytes| {
             texts[usize::from(stream == Stream::Stderr)].extend_from_slice(bytes);
@@ -173,5 +188,20 @@ mod tests {
         let (status, out, _) = run("#!/hab/pkgs/none/bin/sh\necho found");
         assert_eq!((status, out.as_str()), (Status::Code(0), "found\n"));
         assert_eq!(run("#!/hab/pkgs/none/bin/sh\nsleep 100 & exit 3").0, Status::Code(3));
+    }
+
+    #[test]
+    fn one_that_runs_too_long_is_killed_with_its_group() {
+        let place = tempfile::tempdir().expect("a directory");
+        let program = place.path().join("hook");
+        // The child holds the pipe open: without its end nothing would come back for long.
+        fs::write(&program, "#!/bin/sh\nsleep 1000 &\nsleep 1000\n").expect("written");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&program, mode).expect("a mode");
+        let env = [("PATH".into(), "/usr/bin:/bin".into())];
+        let limit = Duration::from_secs(1);
+        let hook = Hook { program: &program, env: &env, user: None, limit };
+        let error = run_hook(&hook, |_, _| {}).expect_err("it is ended");
+        assert_eq!(error.to_string(), "it ran longer than 1 secs and was stopped");
     }
 }

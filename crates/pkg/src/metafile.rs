@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roost_ident::{PackageIdent, ShutdownSignal};
+use roost_ident::{Hook, PackageIdent, ShutdownSignal};
 
 use crate::read::ReadError;
 
@@ -214,6 +214,37 @@ pub fn parse_timeout_s(text: &str) -> Result<u32, Fault> {
     })
 }
 
+/// `HOOK_TIMEOUTS`, a metafile of Roost: `hook=seconds` per line, how long each hook may run.
+///
+/// # Errors
+/// Not the name of a hook with a limit, or not a number of seconds above 0.
+pub fn parse_hook_timeouts(text: &str) -> Result<BTreeMap<Hook, u32>, Fault> {
+    let limited = |hook: &Hook| *hook != Hook::Run;
+    lines(text)
+        .map(|(line, entry)| {
+            let fault = |problem| Fault { line, problem };
+            let Some((name, seconds)) = entry.split_once('=') else {
+                return Err(fault(format!("'{entry}' is not a limit; write hook=seconds")));
+            };
+            let hook = name.parse::<Hook>().ok().filter(limited).ok_or_else(|| {
+                let known: Vec<_> = Hook::ALL
+                    .iter()
+                    .filter(|hook| limited(hook))
+                    .map(|hook| hook.as_str())
+                    .collect();
+                fault(format!(
+                    "'{name}' is not a hook with a limit; use one of {}",
+                    known.join(", ")
+                ))
+            })?;
+            let seconds = seconds.parse().ok().filter(|seconds| *seconds > 0).ok_or_else(|| {
+                fault(format!("'{seconds}' is not a number of seconds above 0 for '{hook}'"))
+            })?;
+            Ok((hook, seconds))
+        })
+        .collect()
+}
+
 /// `INSTALL_HOOK_STATUS`: the exit code of the install hook.
 ///
 /// # Errors
@@ -233,6 +264,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn limits_of_hooks_name_a_hook_and_a_time() {
+        let limits = parse_hook_timeouts("init=7200\nuninstall=5\n").unwrap();
+        assert_eq!(limits, [(Hook::Init, 7200), (Hook::Uninstall, 5)].into());
+        for (text, problem) in [
+            ("init", "'init' is not a limit; write hook=seconds"),
+            ("run=5", "'run' is not a hook with a limit; use one of "),
+            ("nosuch=5", "'nosuch' is not a hook with a limit"),
+            ("init=0", "'0' is not a number of seconds above 0 for 'init'"),
+            ("init=-1", "'-1' is not"),
+            ("init=99999999999", "'99999999999' is not"),
+        ] {
+            let fault = parse_hook_timeouts(&format!("post-run=1\n{text}\n")).unwrap_err();
+            assert!(fault.line == 2 && fault.problem.starts_with(problem), "{fault:?}");
+        }
+    }
 
     #[test]
     fn white_space_around_the_content_does_not_count() {

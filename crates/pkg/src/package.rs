@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use roost_ident::{PackageIdent, ShutdownSignal};
+use roost_ident::{Hook, PackageIdent, ShutdownSignal};
 
 use crate::{
     env,
@@ -48,6 +48,8 @@ pub struct Package {
     pub shutdown_signal: ShutdownSignal,
     /// Seconds between that signal and SIGKILL; a spec may override it.
     pub shutdown_timeout_s: u32,
+    /// How long hooks may run, in seconds, as far as the package states it.
+    pub hook_timeouts_s: BTreeMap<Hook, u32>,
     /// The program or hook that the service executes.
     pub run: RunSource,
     /// Environment of its programs (reference: packages §4.8), before that of this process is
@@ -103,6 +105,9 @@ impl Package {
             shutdown_timeout_s: dir
                 .parsed("SHUTDOWN_TIMEOUT", metafile::parse_timeout_s)?
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT_S),
+            hook_timeouts_s: dir
+                .parsed("HOOK_TIMEOUTS", metafile::parse_hook_timeouts)?
+                .unwrap_or_default(),
             run: run_source(&dir.path),
             environment,
             path: dir.path,

@@ -1,6 +1,6 @@
 //! Input of the machine.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use roost_ident::{ElectionStatus, Hook, ServiceGroup, ShutdownSignal};
 
@@ -38,6 +38,8 @@ pub struct Plan {
     pub shutdown_signal: ShutdownSignal,
     /// The package's `SHUTDOWN_TIMEOUT` in seconds.
     pub shutdown_timeout_s: Option<u32>,
+    /// How long hooks may run, in milliseconds, as far as the package states it.
+    pub hook_timeouts_ms: BTreeMap<Hook, u64>,
 }
 
 impl Plan {
@@ -53,6 +55,7 @@ impl Plan {
             incapable_user: None,
             shutdown_signal: ShutdownSignal::default(),
             shutdown_timeout_s: None,
+            hook_timeouts_ms: BTreeMap::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufWriter, Write as _},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -18,6 +19,7 @@ use roost_sup::installation::{self, InstallHook};
 use crate::{
     context::{Context, variable},
     exit::HookError,
+    options::run_config::hook_timeouts,
     ui::Verb,
 };
 
@@ -113,7 +115,10 @@ fn run(
     });
     let program = prepared.svc.hook(hook);
     let mut logs = Logs::create(&prepared, hook)?;
-    let process = once::Hook { program: &program, env: &environment, user: user.as_ref() };
+    let stated =
+        prepared.timeouts_s.get(&hook).map(|seconds| Duration::from_secs((*seconds).into()));
+    let limit = stated.unwrap_or_else(|| Duration::from_millis(hook_timeouts().ms(hook)));
+    let process = once::Hook { program: &program, env: &environment, user: user.as_ref(), limit };
     let preamble = format!("{} hook[{hook}]:", ident.name);
     let status = run_hook(&process, |stream, bytes| {
         for line in logs.push(stream, bytes) {

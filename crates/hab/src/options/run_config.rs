@@ -178,8 +178,8 @@ fn gateway_token() -> Option<OsString> {
 
 /// `HAB_INIT_TIMEOUT_SECS`, `HAB_HEALTH_CHECK_TIMEOUT_SECS` and so on; a value that is not a
 /// positive number leaves the default.
-fn hook_timeouts() -> HookTimeouts {
-    Hook::ALL.iter().filter(|hook| !matches!(hook, Hook::Run | Hook::Uninstall)).fold(
+pub(crate) fn hook_timeouts() -> HookTimeouts {
+    Hook::ALL.iter().filter(|hook| **hook != Hook::Run).fold(
         HookTimeouts::default(),
         |timeouts, hook| {
             let name = hook.as_str().to_uppercase().replace('-', "_");

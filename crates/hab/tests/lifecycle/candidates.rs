@@ -203,3 +203,20 @@ fn a_reconfigure_hook_that_hangs_is_ended_and_the_next_change_is_delivered() {
     sup.wait_log("hook[reconfigure]: v=2");
     assert_eq!(sup.wait_up("web"), pid);
 }
+
+/// A service knows best how long its hooks take, and it counts before what holds for all.
+#[test]
+fn a_directory_states_how_long_its_hooks_may_run() {
+    let root = root();
+    directory(&root);
+    root.write("web/hooks/init", "#!/bin/sh\nsleep 100000\n");
+    root.write("web/roost.toml", "[hook_timeouts]\ninit = 1\nnosuch = 3\n");
+    let dir = root.join("web").display().to_string();
+    let refused = root.supervisor().args([&dir]).spawn().wait_exit();
+    assert_ne!(refused, 0);
+    root.write("web/roost.toml", "[hook_timeouts]\ninit = 1\n");
+    let sup = root.supervisor().env("HAB_INIT_TIMEOUT_SECS", "1000").args([&dir]).start();
+    sup.wait_log("web.default(HK): init ran longer than 1 secs and was ");
+    root.write("web/hooks/init", "#!/bin/sh\nexit 0\n");
+    sup.wait_up("web");
+}

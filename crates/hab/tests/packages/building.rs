@@ -244,3 +244,16 @@ fn the_difference_between_two_packages_is_told_by_kind() {
     );
     assert!(machine.hab(&["pkg", "diff", &one, &one]).ends_with("No differences\n"));
 }
+
+#[test]
+fn an_uninstall_hook_runs_no_longer_than_its_package_states() {
+    let machine = Machine::new();
+    machine.service("web");
+    machine.write("web/hooks/uninstall", "#!/bin/sh\necho going\nsleep 100000\n");
+    let limit = "origin = \"acme\"\nversion = \"1.0\"\n[hook_timeouts]\nuninstall = 1\n";
+    machine.write("web/roost.toml", limit);
+    machine.hab(&["pkg", "build", "web"]);
+    machine.hab(&["pkg", "install", archive(&machine).to_str().expect("text")]);
+    let text = machine.refused(&["pkg", "uninstall", "acme/web"]);
+    assert!(text.contains("uninstall: it ran longer than 1 secs and was stopped"), "{text}");
+}

@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub(super) binds_optional: Option<BTreeMap<String, Vec<String>>>,
     pub(super) shutdown_signal: Option<ShutdownSignal>,
     pub(super) shutdown_timeout: Option<u32>,
+    /// Seconds by the name of a hook.
+    pub(super) hook_timeouts: Option<BTreeMap<String, u32>>,
     pub(super) environment: Option<BTreeMap<String, String>>,
     /// Files and directories besides hooks and templates that belong to the service.
     pub(super) files: Option<Vec<String>>,

@@ -8,7 +8,7 @@ use super::{
     facts::{Expose, Facts},
     tree::StagedFile,
 };
-use crate::user;
+use crate::{metafile::parse_hook_timeouts, user};
 
 /// Longest part of an identifier in bytes: one file name.
 const MAX_PART_BYTES: usize = 255;
@@ -93,9 +93,20 @@ pub(super) fn files(
     add("SHUTDOWN_SIGNAL", Ok(text));
     let text = facts.shutdown_timeout.map_or_else(String::new, |seconds| seconds.to_string());
     add("SHUTDOWN_TIMEOUT", Ok(text));
+    add("HOOK_TIMEOUTS", hook_timeouts(facts));
     match problems.is_empty() {
         true => Ok(files),
         false => Err(problems),
+    }
+}
+
+fn hook_timeouts(facts: &Facts) -> Result<String, Problem> {
+    let given = facts.hook_timeouts.iter().flatten();
+    let text =
+        given.map(|(hook, seconds)| format!("{hook}={seconds}")).collect::<Vec<_>>().join("\n");
+    match parse_hook_timeouts(&text) {
+        Ok(_) => Ok(text),
+        Err(fault) => Err(format!("'hook_timeouts': {}", fault.problem)),
     }
 }
 

@@ -27,6 +27,7 @@
 //! | `binds`, `binds_optional` | table: name = list of keys that the other side must export | none |
 //! | `shutdown_signal` | `"TERM"`, `"INT"`, … | `TERM` |
 //! | `shutdown_timeout` | seconds | 8 |
+//! | `hook_timeouts` | table: hook = seconds it may run | limits of the Supervisor |
 //! | `environment` | table of variables for all hooks; `PATH` goes before the inherited one | none |
 //! | `files` | list of further paths of the service: `["bin", "lib/x.so"]` | everything; beside a plan nothing |
 //! | `ignore` | list of rules as in `.habignore` | none |

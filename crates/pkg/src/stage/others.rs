@@ -26,7 +26,7 @@ const OWN_MEANING: [&str; 6] =
     ["hooks", "config", "config_install", "default.toml", "roost.toml", "plan.sh"];
 
 /// Metafiles: a file of that name would be read as a fact of the package.
-const METAFILES: [&str; 26] = [
+const METAFILES: [&str; 27] = [
     "BINDS",
     "BINDS_OPTIONAL",
     "BUILDTIME_ENVIRONMENT",
@@ -36,6 +36,7 @@ const METAFILES: [&str; 26] = [
     "EXPORTS",
     "EXPOSES",
     "FILES",
+    "HOOK_TIMEOUTS",
     "IDENT",
     "INSTALL_HOOK_STATUS",
     "INTERPRETERS",

@@ -356,9 +356,16 @@ impl Machine {
         self.attempt.plan.as_ref().is_some_and(|plan| plan.has(hook))
     }
 
+    /// The longest run of a hook: what the package states, else the Supervisor's setting.
+    fn hook_timeout_ms(&self, hook: Hook) -> u64 {
+        let plan = self.attempt.plan.as_ref();
+        let own = plan.and_then(|plan| plan.hook_timeouts_ms.get(&hook)).copied();
+        own.unwrap_or_else(|| self.settings.hook_timeouts.ms(hook))
+    }
+
     /// Starts a hook of the package; false when it does not exist, or an instance is running.
     fn run_hook(&mut self, now: Now, hook: Hook) -> bool {
-        let until_ms = now.mono_ms.saturating_add(self.settings.hook_timeouts.ms(hook));
+        let until_ms = now.mono_ms.saturating_add(self.hook_timeout_ms(hook));
         let starts = self.has_hook(hook) && self.hooks.start(hook, until_ms);
         if starts {
             self.push(Effect::RunHook(hook));

@@ -152,7 +152,7 @@ impl Machine {
 
     fn check_health(&mut self, now: Now) {
         if self.health.is_due(now.mono_ms) && self.run_hook(now, Hook::HealthCheck) {
-            let timeout_ms = self.settings.hook_timeouts.ms(Hook::HealthCheck);
+            let timeout_ms = self.hook_timeout_ms(Hook::HealthCheck);
             self.health.check_started(now.mono_ms, timeout_ms);
         }
     }
@@ -185,7 +185,7 @@ impl Machine {
     /// Stops one; returns its log line.
     fn end_late_hook(&mut self, hook: Hook) -> String {
         self.push(Effect::EndHook(hook));
-        let reason = text::too_long(hook, self.settings.hook_timeouts.ms(hook));
+        let reason = text::too_long(hook, self.hook_timeout_ms(hook));
         self.tell_hook(hook, vec![text::line(Preamble::Package, LogKey::Hk, reason.clone())]);
         reason
     }

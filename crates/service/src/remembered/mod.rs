@@ -138,6 +138,7 @@ mod tests {
                 hooks: vec![Hook::Run, Hook::PostStop, Hook::HealthCheck],
                 shutdown_signal: ShutdownSignal::Int,
                 shutdown_timeout_s: Some(20),
+                hook_timeouts_ms: std::collections::BTreeMap::new(),
                 ..Plan::bare("o/n/1.0/20250101000000")
             }),
             ..Remembered::default()

@@ -320,6 +320,10 @@ impl Built {
             incapable_user: own.as_ref().map(|own| own.user.clone()),
             shutdown_signal: self.package.shutdown_signal,
             shutdown_timeout_s: Some(self.package.shutdown_timeout_s),
+            hook_timeouts_ms: {
+                let stated = self.package.hook_timeouts_s.iter();
+                stated.map(|(hook, seconds)| (*hook, u64::from(*seconds) * 1_000)).collect()
+            },
         }
     }
 }

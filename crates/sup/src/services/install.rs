@@ -33,6 +33,8 @@ pub struct InstallHook {
     pub environment: BTreeMap<String, String>,
     /// What rendering changed, as key and text of lines.
     pub lines: Vec<(&'static str, String)>,
+    /// How long each hook may run, in seconds, as far as the package states it.
+    pub timeouts_s: BTreeMap<Hook, u32>,
 }
 
 /// Renders the install and uninstall hooks of a release. Reads and writes files.
@@ -78,6 +80,7 @@ pub fn prepare(
     Ok(InstallHook {
         package: ident.clone(),
         package_path: package.path,
+        timeouts_s: package.hook_timeouts_s,
         svc,
         credentials,
         environment,

@@ -350,7 +350,7 @@ impl Supervisor {
                     credentials: hook.credentials.as_ref(),
                     shutdown: Shutdown::default(),
                 });
-                self.limit_hook(id, Hook::Install);
+                self.limit_hook(id, Hook::Install, hook.timeouts_s.get(&Hook::Install).copied());
                 self.installing.insert(id, (package, hook.package_path));
             }
         }

@@ -31,13 +31,15 @@ impl Supervisor {
         self.suitability.insert(id, Asked { group: group.into(), term });
         let hook = Hook::Suitability;
         self.hooks.begin(id, (&name, group), hook, hook.to_string(), &built.svc);
-        self.limit_hook(id, hook);
+        self.limit_hook(id, hook, built.package.hook_timeouts_s.get(&hook).copied());
         self.start_hook(id, group, Hook::Suitability, &built);
     }
 
     /// Sets how long a hook may run that no state machine looks after.
-    pub(super) fn limit_hook(&mut self, id: u64, hook: Hook) {
-        let timeout_ms = self.world.config.hook_timeouts.ms(hook);
+    /// What its package states counts before the setting.
+    pub(super) fn limit_hook(&mut self, id: u64, hook: Hook, stated_s: Option<u32>) {
+        let stated_ms = stated_s.map(|seconds| u64::from(seconds) * 1_000);
+        let timeout_ms = stated_ms.unwrap_or_else(|| self.world.config.hook_timeouts.ms(hook));
         let limit = Limit::new(self.world.clock.now().mono_ms, timeout_ms);
         self.hooks.limit(id, limit);
     }
