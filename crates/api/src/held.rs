@@ -140,4 +140,11 @@ mod tests {
         let state = held.state();
         assert!(state.total == 0 && state.versions.is_empty() && state.answers.is_empty());
     }
+
+    #[test]
+    fn answers_that_are_not_counted_are_few_bytes_even_on_all_streams() {
+        let connections = crate::Limits::default().connections * 5 / 4;
+        let streams = connections * crate::limits::HTTP2_STREAMS as usize;
+        assert!(streams * UNCOUNTED_BYTES_MAX <= HELD_BYTES_MAX);
+    }
 }

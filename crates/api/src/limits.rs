@@ -27,8 +27,9 @@ pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 /// document counts once.
 pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Answers up to this size are not counted: their number is bounded by that of connections.
-pub(crate) const UNCOUNTED_BYTES_MAX: usize = 16 * 1024;
+/// Answers up to this size are not counted. Clients that take none of them hold at most one per
+/// stream: 500 connections (see [`Limits::connections`]) with [`HTTP2_STREAMS`] each are 32 MiB.
+pub(crate) const UNCOUNTED_BYTES_MAX: usize = 1024;
 
 /// Limits that an operator may want to move.
 #[derive(Debug, Clone)]

@@ -238,10 +238,26 @@ async fn a_pool_refuses_batches_beyond_its_limits() {
     assert_eq!(pool.stats().refused, 4);
 }
 
+/// Each slow peer stays within its own limit.
+#[tokio::test]
+async fn slow_peers_do_not_add_up() {
+    let (mut pool, _reports) = Pool::new(PoolLimits { bytes_max: 10, ..patient() });
+    let mut silent = Vec::new();
+    let mut results = Vec::new();
+    for _ in 0..3 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let to = listener.local_addr().expect("an address");
+        silent.push(listener);
+        results.push(pool.send(to, messages(&["12345"])).map(drop));
+    }
+    assert_eq!(results, [Ok(()), Ok(()), Err(Refused::PoolBusy)]);
+}
+
 #[tokio::test]
 async fn sent_batches_no_longer_count_as_queued() {
     let listener = listener(ListenLimits::default()).await;
-    let (mut pool, mut reports) = Pool::new(PoolLimits { peer_bytes_max: 10, ..patient() });
+    let limits = PoolLimits { peer_bytes_max: 10, bytes_max: 10, ..patient() };
+    let (mut pool, mut reports) = Pool::new(limits);
     for _ in 0..5 {
         pool.send(listener.local_addr(), messages(&["1234567"])).expect("room");
         assert_eq!(report(&mut reports).await.sent, 1);

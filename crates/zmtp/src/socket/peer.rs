@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) limits: PoolLimits,
     pub(crate) counters: Arc<PoolCounters>,
     pub(crate) reports: mpsc::Sender<Report>,
+    /// Bytes that wait for all peers.
+    pub(crate) queued_bytes: AtomicUsize,
     /// Notified when descriptors run out: idle connections should be closed.
     pub(crate) scarce: Notify,
 }
@@ -61,7 +63,9 @@ impl Peer {
                 link = None;
             }
             let report = self.deliver(&mut link, &batch, &shared).await;
-            self.queued_bytes.fetch_sub(bytes_of(&batch.messages), Ordering::Relaxed);
+            let bytes = bytes_of(&batch.messages);
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             // If the receiver is gone, reports are not needed.
             let _ = shared.reports.send(report).await;
         }

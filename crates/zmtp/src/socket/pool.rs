@@ -33,6 +33,8 @@ pub struct PoolLimits {
     pub peer_batches_max: usize,
     /// Bytes that wait for one peer.
     pub peer_bytes_max: usize,
+    /// Bytes that wait for all peers together: many slow ones must not add up.
+    pub bytes_max: usize,
     /// Longest message; peers refuse longer ones.
     pub message_bytes_max: usize,
     /// Reports waiting to be taken.
@@ -55,6 +57,7 @@ impl Default for PoolLimits {
             peers_max: 1024,
             peer_batches_max: 16,
             peer_bytes_max: 32 * 1024 * 1024,
+            bytes_max: 128 * 1024 * 1024,
             message_bytes_max: 16 * 1024 * 1024,
             reports_max: 4096,
             connect_timeout: Duration::from_millis(500),
@@ -93,6 +96,7 @@ impl Pool {
             limits,
             counters: Arc::clone(&counters),
             reports: sender,
+            queued_bytes: AtomicUsize::new(0),
             scarce: Notify::new(),
         };
         let pool = Self {
@@ -123,6 +127,10 @@ impl Pool {
             return Err(Refused::MessageTooLong);
         }
         let bytes = bytes_of(&messages);
+        let all_bytes = self.shared.queued_bytes.load(Ordering::Relaxed);
+        if all_bytes + bytes > limits.bytes_max {
+            return Err(Refused::PoolBusy);
+        }
         let id = BatchId(self.next_batch);
         let mut batch = Batch { id, messages };
         if let Some(peer) = self.peers.get(&to) {
@@ -132,6 +140,7 @@ impl Pool {
             peer.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
             match peer.batches.try_send(batch) {
                 Ok(()) => {
+                    self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
                     self.next_batch += 1;
                     return Ok(id);
                 }
@@ -161,6 +170,7 @@ impl Pool {
         let (sender, batches) = mpsc::channel(limits.peer_batches_max.max(1));
         sender.try_send(batch).expect("a new queue has room for one");
         let queued_bytes = Arc::new(AtomicUsize::new(bytes));
+        self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
         let peer = Peer { to, batches, queued_bytes: Arc::clone(&queued_bytes), shared };
         self.tasks.spawn(peer.run());

@@ -14,6 +14,9 @@ pub enum Refused {
     /// Too much is queued for this peer; it is slow or gone.
     #[error("too much is queued for this peer")]
     PeerBusy,
+    /// Too much is queued for all peers together.
+    #[error("too much is queued for all peers together")]
+    PoolBusy,
     /// Too many peers are being sent to.
     #[error("too many peers are being sent to")]
     TooManyPeers,
