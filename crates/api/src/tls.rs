@@ -25,7 +25,7 @@ pub enum TlsError {
     Key {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A certificate is missing or unreadable.
@@ -33,7 +33,7 @@ pub enum TlsError {
     Cert {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

@@ -1,4 +1,4 @@
-//! What services print, kept on disk.
+//! Output of services, stored on disk.
 //!
 //! Each service group has a directory, `<root>/hab/sup/default/logs/NAME.GROUP`, with the file
 //! `current` and a few older ones. Their lines have the format of Kubernetes' container logs
@@ -8,12 +8,12 @@
 //! 2026-11-27T23:59:08.123Z stderr F Can't open the database
 //! ```
 //!
-//! Time, stream, `F` for a whole line or `P` for a part of a longer one, text. The tag after a
-//! colon marks what the launcher reports itself: `F:started`, `F:exited`, `F:lost`.
+//! Time, stream, `F` for a whole line or `P` for a part of a longer one, text. A tag after a colon
+//! marks lines of the launcher itself: `F:started`, `F:exited`, `F:lost`.
 //!
-//! Every line has a *position*: the number of bytes in front of it since the first line of the
-//! service. Positions only grow, so a reader resumes where it stopped, and sees how much was
-//! removed meanwhile. The name of an older file is the position of its first line.
+//! Every line has a *position*: the number of bytes before it since the first line of the service.
+//! Positions only grow, so a reader resumes where it stopped, and sees how much was removed in
+//! between. The name of an older file is the position of its first line.
 //!
 //! | module | holds |
 //! |---|---|
@@ -22,8 +22,8 @@
 //! | `write` | [`LogFile`]: appends and rotates; one writer per directory, the launcher |
 //! | `read` | [`Selection`], [`read`], [`Follower`]: any number of readers, in any process |
 //!
-//! Nothing here waits for a lock, and nothing is synced: what the kernel took survives the death
-//! of every process, and a power cut costs the last seconds.
+//! Nothing here waits for a lock, and nothing is synced: written data survives the death of every
+//! process, and a power failure costs the last seconds.
 
 mod line;
 mod read;
@@ -41,10 +41,9 @@ pub use write::LogFile;
 
 /// Files per service: `current` and the older ones.
 pub const FILES: u64 = 4;
-/// Least room for the files of one service together, in bytes: each must take a few of the
-/// longest lines.
+/// Least total size of one service's files, in bytes: each must hold a few of the longest lines.
 pub const MIN_TOTAL_BYTES: u64 = 1024 * 1024;
-/// Room for the files of one service together when no option sets it, in bytes.
+/// Default total size of one service's files, in bytes.
 pub const DEFAULT_TOTAL_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The directory of all services below `root` (`FS_ROOT`).
@@ -53,7 +52,7 @@ pub fn directory(root: &Path) -> PathBuf {
     root.join("hab/sup/default/logs")
 }
 
-/// The directory of one service group; `None` for a name that is not one plain file name.
+/// The directory of one service group; `None` for a name that is not a plain file name.
 #[must_use]
 pub fn directory_of(root: &Path, group: &str) -> Option<PathBuf> {
     let is_plain = !group.is_empty()
@@ -63,8 +62,8 @@ pub fn directory_of(root: &Path, group: &str) -> Option<PathBuf> {
     is_plain.then(|| directory(root).join(group))
 }
 
-/// The service groups that have a directory below `root`, sorted: those that printed something
-/// since their directory was last removed, whether they are still loaded or not.
+/// The service groups with a directory below `root`, sorted: those that printed something since
+/// their directory was last removed, whether or not they are still loaded.
 ///
 /// # Errors
 /// What the system says. A root without a Supervisor's state has no groups.

@@ -4,13 +4,13 @@ use std::fmt;
 
 use roost_ident::time::{parse_rfc3339_ms, rfc3339_ms};
 
-/// Longest text of a line in bytes; the writer breaks longer lines into parts. Three times what
-/// the launcher keeps together, because each invalid byte becomes the three of U+FFFD.
+/// Longest text of a line in bytes; the writer splits longer lines into parts. Three times the
+/// launcher's limit, because each invalid byte becomes the three of U+FFFD.
 pub const MAX_TEXT_BYTES: usize = 3 * 64 * 1024;
-/// Longest line with everything in front of the text.
+/// Longest line including everything before the text.
 pub(crate) const MAX_LINE_BYTES: usize = MAX_TEXT_BYTES + 64;
 
-/// Where a process printed the line.
+/// Output stream of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -20,7 +20,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// The word for it in files and options.
+    /// Its word in files and options.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl fmt::Display for Stream {
     }
 }
 
-/// What a line is.
+/// Kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
     /// A whole line of the service, or the last part of one.
@@ -70,8 +70,8 @@ impl Tag {
         }
     }
 
-    /// The word for a line that the launcher wrote about the service; `None` for what the service
-    /// printed itself.
+    /// The word of a line that the launcher wrote about the service; `None` for output of the
+    /// service itself.
     #[must_use]
     pub fn mark(self) -> Option<&'static str> {
         self.written().split_once(':').map(|(_, mark)| mark)
@@ -81,19 +81,19 @@ impl Tag {
 /// One line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// When it was read from the process, in milliseconds since 1970.
+    /// Time when it was read from the process, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// Where it was printed; marks are on [`Stream::Stdout`].
+    /// Its stream; marks are on [`Stream::Stdout`].
     pub stream: Stream,
-    /// What it is.
+    /// Its kind.
     pub tag: Tag,
     /// The text without its line feed.
     pub text: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// Appends the line with its line feed. A line feed within the text would forge a line, so it
-    /// becomes a space.
+    /// Appends the line with its line feed. A line feed within the text becomes a space, as it
+    /// would forge a line.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(rfc3339_ms(self.unix_ms).as_bytes());
         for part in [self.stream.name(), self.tag.written()] {
@@ -111,7 +111,7 @@ impl<'a> Line<'a> {
         out.push(b'\n');
     }
 
-    /// Reads a line without its line feed; `None` when it is damaged.
+    /// Parses a line without its line feed; `None` when it is damaged.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?;

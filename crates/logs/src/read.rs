@@ -12,7 +12,7 @@ use crate::{
     sections::{self, Section},
 };
 
-/// Which lines a reader wants. The default is all of them.
+/// Filter of a reader. The default selects all lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Not older, in milliseconds since 1970.
@@ -21,9 +21,9 @@ pub struct Selection {
     pub until_ms: Option<u64>,
     /// Of this stream. Marks of the launcher belong to both.
     pub stream: Option<Stream>,
-    /// With this text in it, taken literally.
+    /// Containing this literal text.
     pub grep: Option<String>,
-    /// At most so many, the newest ones.
+    /// At most this many, the newest ones.
     pub tail: Option<usize>,
 }
 
@@ -36,19 +36,19 @@ impl Selection {
     }
 }
 
-/// A line and where it is.
+/// A line and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Bytes in front of it since the first line of the service.
+    /// Bytes before it since the first line of the service.
     pub position: u64,
     /// The line.
     pub line: Line<'a>,
 }
 
-/// Calls `emit` for each wanted line that is on disk now, oldest first, until it breaks. Returns
-/// the position behind the last line that was looked at: where a [`Follower`] goes on.
+/// Calls `emit` for each selected line on disk, oldest first, until it breaks. Returns the position
+/// after the last line read: a [`Follower`] continues there.
 ///
-/// Memory: one line and 8 bytes for each line of `tail`. A damaged line is left out.
+/// Memory: one line and 8 bytes for each line of `tail`. Skips damaged lines.
 ///
 /// # Errors
 /// What the system says. A service that never printed anything is no error.
@@ -79,7 +79,7 @@ pub fn read(
     })
 }
 
-/// Reads what is appended, from a position on.
+/// Reads appended lines from a position on.
 #[derive(Debug)]
 pub struct Follower {
     directory: PathBuf,
@@ -88,14 +88,15 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Goes on at `position`, which [`read`] returned. `tail` of the selection has no meaning here.
+    /// Continues at `position`, which [`read`] returned. The `tail` of the selection is ignored
+    /// here.
     #[must_use]
     pub fn new(directory: PathBuf, selection: Selection, position: u64) -> Self {
         Self { directory, selection, position }
     }
 
-    /// Calls `emit` for each wanted line that was appended since the last call, until it breaks.
-    /// Lines that were removed before they could be read are reported as one of [`Tag::Lost`].
+    /// Calls `emit` for each selected line appended since the last call, until it breaks. Lines
+    /// that were removed unread are reported as one of [`Tag::Lost`].
     ///
     /// # Errors
     /// What the system says; the next call tries again.
@@ -109,7 +110,7 @@ impl Follower {
             return Ok(ControlFlow::Continue(()));
         };
         if self.position > last.end() {
-            // All files were removed, and positions began again.
+            // All files were removed, and positions restarted.
             self.position = last.start;
         }
         if self.position < first.start {
@@ -132,7 +133,7 @@ impl Follower {
 }
 
 /// Calls `each` for every whole line from a position on, until it breaks; returns the position
-/// behind the last line. What is appended meanwhile comes next time.
+/// after the last line. Lines appended in between follow next time.
 fn scan(
     sections: &mut [Section],
     from: u64,
@@ -150,11 +151,11 @@ fn scan(
             let count = file.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut buffer)?;
             let is_whole = buffer.last() == Some(&b'\n');
             if !is_whole && count < MAX_LINE_BYTES {
-                // The end of the file, or a line that is just being written.
+                // The end of the file, or a line that is being written.
                 break;
             }
             let line = (is_whole && !is_rest).then(|| Line::parse(&buffer[..count - 1])).flatten();
-            // Longer than any line of ours: damage, to be left out up to the next line feed.
+            // Longer than any valid line: damage, to be skipped up to the next line feed.
             is_rest = !is_whole;
             let record = line.map(|line| Record { position, line });
             position += count as u64;
@@ -189,7 +190,7 @@ mod tests {
         texts
     }
 
-    /// 1,000 lines over several files, each third one on stderr, one a millisecond.
+    /// 1,000 lines over several files, every third one on stderr, one per millisecond.
     fn filled() -> (tempfile::TempDir, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("redis.default");
@@ -276,7 +277,7 @@ mod tests {
         assert!(text.ends_with(" bytes were removed by rotation"), "{text}");
         let found = numbers(&seen.drain(..).map(|(_, text)| text).collect::<Vec<_>>());
         assert_eq!(found, (1_094 - found.len() as u64..1_094).collect::<Vec<_>>());
-        // A user removes everything.
+        // A user removes all files.
         fs::remove_dir_all(&directory).unwrap();
         poll(&mut seen);
         let mut log = LogFile::open(&directory, MIN_TOTAL_BYTES).unwrap();

@@ -9,14 +9,14 @@ use std::{
 
 use roost_files::ReadError;
 
-/// Name of the file that is written.
+/// Name of the file being written.
 pub(crate) const CURRENT: &str = "current";
 const OLDER_SUFFIX: &str = ".log";
 const POSITION_DIGITS: usize = 20;
-/// The writer may rotate while the directory is read; more often than this it does not.
+/// Most rotations tolerated while the directory is read.
 const TRIES: u32 = 10;
 
-/// One file and where its lines are.
+/// One file and the positions of its lines.
 #[derive(Debug)]
 pub(crate) struct Section {
     /// Position of its first line.
@@ -27,7 +27,7 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Position behind its last line.
+    /// Position after its last line.
     pub(crate) fn end(&self) -> u64 {
         self.start.saturating_add(self.len)
     }
@@ -64,10 +64,10 @@ pub(crate) fn older_files(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Opens all files, oldest first, `current` last. None when the service never printed anything.
+/// Opens all files, oldest first, `current` last. Empty when the service never printed anything.
 pub(crate) fn open_all(directory: &Path) -> io::Result<Vec<Section>> {
     for _ in 0..TRIES {
-        // First, because a rotation gives it another name and never the other way round.
+        // First, because a rotation renames it to an older file and never the reverse.
         let current = open(&directory.join(CURRENT), 0)?;
         let older = match older_files(directory) {
             Ok(older) => older,
@@ -76,7 +76,7 @@ pub(crate) fn open_all(directory: &Path) -> io::Result<Vec<Section>> {
         };
         let mut sections = Vec::with_capacity(older.len() + 1);
         for (start, path) in older {
-            // Without a file the writer removed the oldest one meanwhile.
+            // Without a file the writer has removed the oldest one in between.
             sections.extend(open(&path, start)?);
         }
         let Some(mut current) = current else { return Ok(sections) };

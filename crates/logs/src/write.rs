@@ -16,7 +16,7 @@ use crate::{
     sections::{self, CURRENT},
 };
 
-/// Lines can hold what a service should not have printed: only its owner and group read them.
+/// Lines may contain secrets that a service printed: only owner and group can read them.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
 
@@ -24,7 +24,7 @@ const FILE_MODE: u32 = 0o640;
 #[derive(Debug)]
 pub struct LogFile {
     directory: PathBuf,
-    /// Room of one file in bytes.
+    /// Largest size of one file in bytes.
     most_bytes: u64,
     file: File,
     /// Position of the first line of `file`.
@@ -33,13 +33,13 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Opens `current`, or creates it with what is missing above it. An unfinished line at its end
-    /// (a power cut, a full disk) is removed. Anything that is not a regular file is set aside.
+    /// Opens `current`, or creates it with its missing parents. Removes an incomplete line at its
+    /// end (a power failure, a full disk). Sets anything that is not a regular file aside.
     ///
-    /// `total_bytes` is the room for all files of the service together.
+    /// `total_bytes` is the total size of the service's files.
     ///
     /// # Errors
-    /// What the system says.
+    /// Errors of the operating system.
     pub fn open(directory: &Path, total_bytes: u64) -> io::Result<Self> {
         create_directories(directory, DIRECTORY_MODE)?;
         let (file, len) = open_current(&directory.join(CURRENT))?;
@@ -54,7 +54,7 @@ impl LogFile {
     /// What the system says; the files end with the last whole line that was there before.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.file.metadata()?.nlink() == 0 {
-            // Removed by a user, who wants the room back.
+            // Removed by a user to free the space.
             *self = Self::open(&self.directory, self.most_bytes * FILES)?;
         }
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
@@ -168,7 +168,7 @@ mod tests {
             }
             log.append(&line).unwrap();
         }
-        // 2 lines fit into each of the 4 files.
+        // Each of the 4 files holds 2 lines.
         assert_eq!(
             names(&dir),
             [
@@ -193,7 +193,7 @@ mod tests {
             LogFile::open(dir.path(), MIN_TOTAL_BYTES).unwrap().append(b"new\n").unwrap();
             assert_eq!(fs::read_to_string(&current).unwrap(), format!("{kept}new\n"));
         }
-        // Longer than any line of ours: what a damaged file system leaves.
+        // Longer than any valid line: left by a damaged file system.
         fs::write(&current, vec![0; 3 * MAX_LINE_BYTES]).unwrap();
         LogFile::open(dir.path(), MIN_TOTAL_BYTES).unwrap().append(b"new\n").unwrap();
         assert_eq!(fs::read_to_string(&current).unwrap(), "new\n");

@@ -151,7 +151,7 @@ pub enum SetupError {
     Io {
         /// Where.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 }

@@ -157,7 +157,7 @@ pub fn remove_release(root: &FsRoot, release: &Path, _lock: &TreeLock) -> io::Re
 /// Removes a tree, including directories that deny writing to their owner.
 ///
 /// # Errors
-/// What the system says.
+/// Errors of the operating system.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -69,7 +69,7 @@ pub(crate) fn spawn_blocking<T: Send + 'static>(
 /// Runs a part as a thread of this name.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// When the system cannot start a thread.
 pub(crate) fn spawn_thread(
     name: &'static str,
     stack_bytes: usize,

@@ -1,5 +1,5 @@
-//! `hab svc logs`: what a service printed, read from the files that the launcher keeps. No
-//! Supervisor needs to run.
+//! `hab svc logs`: prints the output of a service from the files that the launcher keeps. It needs
+//! no running Supervisor.
 
 use std::{path::PathBuf, thread, time::Duration};
 
@@ -11,35 +11,35 @@ use serde_json::json;
 
 use crate::{cli::Run, clock, cmd::loaded::Loaded, complete, context::Context, exit::Exit};
 
-/// How often a follower looks for new lines.
+/// Interval of a follower's checks for new lines.
 const PERIOD: Duration = Duration::from_millis(200);
-/// Lines that `--tail` may ask for: their positions are kept in memory.
+/// Limit of `--tail`: the positions of its lines are kept in memory.
 const MOST_TAIL: u64 = 1_000_000;
 
-/// Forms of the output.
+/// Output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Time and text, with marks where the process started, ended, or lines are missing
+    /// Time and text, with marks for starts, ends and missing lines
     Text,
-    /// The text alone
+    /// Only the text
     Plain,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Go on with new lines until interrupted
+    /// Follow new lines until interrupted
     #[arg(long, short)]
     follow: bool,
-    /// Only lines from this time on: RFC 3339, or so long ago (-10m, -2h)
+    /// Only lines from this time on: RFC 3339, or an age (-10m, -2h)
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
     since: Option<u64>,
     /// Only lines up to this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
     until: Option<u64>,
-    /// Only so many lines, the newest ones
+    /// Only this many lines, the newest ones
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(..=MOST_TAIL))]
     tail: Option<u64>,
     /// Only lines of stdout or stderr
@@ -48,17 +48,17 @@ pub(crate) struct Arguments {
     /// Only lines that contain this text
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
-    /// Form of the output
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// The service: its name (redis), its group (redis.default) or its package identifier
-    /// (core/redis); it need not be loaded any more
+    /// (core/redis); it need not be loaded
     #[arg(value_name = "SERVICE", add = complete::logged())]
     service: Loaded,
 }
 
 fn moment(text: &str) -> Result<u64, String> {
-    let expected = "a time like 2026-11-27T23:00:00Z, or how long ago: -90s, -10m, -2h, -3d";
+    let expected = "a time like 2026-11-27T23:00:00Z, or an age: -90s, -10m, -2h, -3d";
     parse_moment_ms(text, clock::unix_ms()).ok_or_else(|| format!("expected {expected}"))
 }
 
@@ -92,7 +92,7 @@ impl Run for Arguments {
     }
 }
 
-/// The directory of the one service that is meant.
+/// The directory of the selected service.
 fn directory(context: &Context, service: &Loaded) -> anyhow::Result<PathBuf> {
     let root = context.root.path();
     let place = roost_logs::directory(root);
@@ -117,14 +117,14 @@ fn directory(context: &Context, service: &Loaded) -> anyhow::Result<PathBuf> {
             bail!("No service has printed anything on this machine ({} is empty).", place.display())
         }
         [] => bail!(
-            "There are no lines of {name}. There are of: {}.",
+            "There are no lines of {name}. There are lines of: {}.",
             list(&groups.iter().collect::<Vec<_>>())
         ),
         several => bail!("{name} is ambiguous. Give one of: {}.", list(several)),
     }
 }
 
-/// Turns lines into text.
+/// Formats lines as text.
 struct Printer {
     format: Format,
     /// The stream of a line whose end has not been printed yet.
@@ -159,7 +159,7 @@ impl Printer {
             out.push('\n');
         }
         if self.format == Format::Text && !continues {
-            // A loss that a reader notices itself has no time.
+            // A loss detected by the reader itself has no time.
             if line.unix_ms > 0 {
                 out.push_str(&rfc3339_ms(line.unix_ms));
                 out.push(' ');

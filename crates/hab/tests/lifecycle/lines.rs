@@ -163,7 +163,8 @@ fn what_cannot_be_shown_is_said() {
     assert!(!text.contains("passwd"), "{text}");
     let (code, text) = message(&["webb"]);
     assert_eq!(code, Some(1));
-    let all = "There are no lines of webb. There are of: redis.default@acme, web.blue, web.green.";
+    let all =
+        "There are no lines of webb. There are lines of: redis.default@acme, web.blue, web.green.";
     assert!(text.contains(all), "{text}");
     assert_eq!(message(&["redis"]).0, Some(0));
     for bad in

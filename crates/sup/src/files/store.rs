@@ -178,7 +178,7 @@ impl Queue {
             }
         }
         for waiting in entry.waiting {
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = waiting.send(copy(result));
         }
     }
@@ -196,7 +196,7 @@ impl Store {
     /// Starts the thread; it ends with the last handle.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub(crate) fn start(metrics: Metrics) -> io::Result<Self> {
         let (queue, wake) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { queue, wake, metrics });
@@ -309,7 +309,7 @@ fn wait(shared: &Shared) -> Option<(PathBuf, Entry)> {
             return Some(next);
         }
         for flush in mem::take(&mut queue.flushes) {
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = flush.send(());
         }
         if queue.closed {

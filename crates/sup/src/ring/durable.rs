@@ -67,7 +67,7 @@ impl Durable {
         if self.waiting.len() < CHANGES_MAX {
             self.waiting.push((command, answer));
         } else {
-            // Who asked may be gone.
+            // The requester may be gone.
             let _ = answer.send(Err(Refused::Busy));
         }
     }
@@ -85,7 +85,7 @@ impl Durable {
         let write = disk.write_stores_now(&stores);
         let results = self.results.0.clone();
         vital::spawn("changes to the disk", async move {
-            // Without the task the process is ending.
+            // The task is gone only when the process is ending.
             let _ = results.send(write.await).await;
         });
     }
@@ -97,7 +97,7 @@ impl Durable {
                 Ok(()) => ring.handle(now, Input::Command(*command)).map_err(Refused::Ring),
                 Err(error) => Err(Refused::Disk(io::Error::new(error.kind(), error.to_string()))),
             };
-            // Who asked may be gone.
+            // The requester may be gone.
             let _ = answer.send(result);
         }
     }
@@ -111,7 +111,7 @@ fn after(now: Now, ring: &Ring, changes: Vec<Change>) -> (Stores, Vec<Change>) {
     for (command, answer) in changes {
         match trial.handle(now, Input::Command((*command).clone())) {
             Ok(()) => taken.push((command, answer)),
-            // Who asked may be gone.
+            // The requester may be gone.
             Err(dropped) => drop(answer.send(Err(dropped.into()))),
         }
     }

@@ -74,7 +74,7 @@ enum Order {
 impl RingHandle {
     /// Sends a command to the ring.
     pub(crate) fn command(&self, command: Command) {
-        // Without the task the process is ending.
+        // The task is gone only when the process is ending.
         let _ = self.commands.send(Order::Command(Box::new(command)));
     }
 

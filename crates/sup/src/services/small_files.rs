@@ -132,7 +132,7 @@ impl SmallFiles {
     /// Starts the thread; it ends with the last handle.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub(crate) fn start(metrics: Metrics) -> io::Result<Self> {
         let (waiting, wake) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { waiting, wake, metrics });
@@ -225,7 +225,7 @@ fn wait(shared: &Shared) -> Option<Work> {
             return Some(work);
         }
         for flush in mem::take(&mut waiting.flushes) {
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = flush.send(());
         }
         if waiting.closed {
