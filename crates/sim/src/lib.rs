@@ -6,14 +6,14 @@
 //! |---|---|
 //! | `scenario`, `scenarios/*.toml` | setup, faults and expectations |
 //! | `play` | plays a scenario and reports |
-//! | `world` | the heap, the members, their steps |
+//! | `world/` | the heap, the members, their steps; what faults and lies do, what is checked |
 //! | `node` | one member: ring, disk, clock, whether it runs |
 //! | `net` | loss, delay, duplication, reordering, partitions, one-way cuts |
 //! | `fault` | faults: crashes, pauses, cuts, lies |
 //! | `liar` | messages of liars |
 //! | `check` | invariants and counters |
 //! | `watch` | time until each member learns of news |
-//! | `report`, `trace` | results of a run; a line for each event |
+//! | `report` | figures of a run |
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,6 @@ pub mod node;
 pub mod play;
 pub mod report;
 pub mod scenario;
-mod trace;
 pub mod watch;
 pub mod world;
 

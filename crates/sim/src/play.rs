@@ -3,10 +3,11 @@
 use rand::Rng;
 
 use crate::{
-    Fault, Report, Scenario, World,
+    fault::Fault,
     liar::Lie,
-    scenario::{Measure, Planned, Start, What},
-    world::ring_key,
+    report::Report,
+    scenario::{Measure, Planned, Scenario, Start, What},
+    world::{World, ring_key},
 };
 
 /// Time between the start and the main part, in milliseconds.

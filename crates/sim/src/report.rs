@@ -4,7 +4,7 @@ use std::fmt;
 
 use roost_ring::RumorKind;
 
-use crate::World;
+use crate::world::World;
 
 /// Results of a run.
 #[derive(Debug, Default)]

@@ -2,6 +2,8 @@
 //! restarts. The record and its merge rule are in `rumor/election.rs`.
 
 mod electorate;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::{

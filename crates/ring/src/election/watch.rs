@@ -209,11 +209,11 @@ mod tests {
         assert!(watch.wants_echo());
         assert_eq!(watch.echo(at(3_000)), None);
         assert!(!watch.wants_echo());
-        assert!(!watch.nudge(at(60_000), false));
+        assert!(!watch.nudge(at(5_000), false));
         assert_eq!(watch.next_nudge(), None);
-        assert!(watch.nudge(at(60_001), true), "quorum has returned");
-        assert_eq!(watch.next_nudge(), Some(at(70_001)));
-        assert!(!watch.nudge(at(70_000), true));
-        assert!(watch.nudge(at(70_001), true));
+        assert!(watch.nudge(at(5_001), true), "quorum has returned");
+        assert_eq!(watch.next_nudge(), Some(at(15_001)));
+        assert!(!watch.nudge(at(15_000), true));
+        assert!(watch.nudge(at(15_001), true));
     }
 }

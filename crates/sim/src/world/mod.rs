@@ -1,6 +1,12 @@
 //! The heap of events and the members. All events happen here, in an order determined by the seed
 //! alone.
 
+mod checking;
+mod faults;
+mod lies;
+mod tracing;
+mod watching;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
@@ -18,8 +24,8 @@ use roost_ring::{
 };
 
 use crate::{
-    Fault,
     check::{Checks, Harm},
+    fault::Fault,
     liar::{Message, Recorded},
     net::Net,
     node::{Node, PORT, addr_of, id_of, number_of},

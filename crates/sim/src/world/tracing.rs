@@ -5,7 +5,8 @@ use std::{io::Write, net::SocketAddr};
 use bytes::Bytes;
 use roost_ring::{Envelope, Event, Member, MemberId, Rumor, Swim, SwimKind};
 
-use crate::{World, node::number_of};
+use super::World;
+use crate::node::number_of;
 
 /// Length of generated ids.
 const ID_CHARS: usize = 32;
