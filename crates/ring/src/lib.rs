@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `ring/` | the member as a whole: inputs, timers, outputs, views; one file wires in each part |
 //! | `swim`, `envelope`, `names` | bytes of datagrams; encryption; names in messages |
-//! | `member`, `table`, `id`, `greeting` | who is in the ring, and who tells newcomers |
+//! | `member`, `table`, `id`, `greeting` | who is in the ring, and who informs newcomers |
 //! | `probe`, `awareness` | who is asked whether it is alive, and how far to trust oneself |
 //! | `gossip`, `push`, `heat` | rumors: to whom, which, how often |
 //! | `rumor/`, `stores`, `rooms` | one file per kind; where they are kept, and how many |

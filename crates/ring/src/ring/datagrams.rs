@@ -86,10 +86,10 @@ impl Ring {
     ) -> Result<(), Dropped> {
         // first the answer, so that on first contact it does not mention the sender
         let ack = SwimKind::Ack { from: self.own_member(), forward_to };
-        let told = self.say_swim(source, ack, Some(&from.id));
+        let sent = self.say_swim(source, ack, Some(&from.id));
         from.address = Some(ip);
         let applied = self.apply_memberships(now, memberships);
-        self.hear_from(now, &from, ip, told)?;
+        self.hear_from(now, &from, ip, sent)?;
         applied
     }
 
@@ -183,9 +183,9 @@ impl Ring {
         kind: SwimKind,
         towards: Option<&MemberId>,
     ) -> Cursor {
-        let ((swim_type, payload), told) = self.compose(kind, towards);
+        let ((swim_type, payload), sent) = self.compose(kind, towards);
         self.send_swim(to, swim_type, payload);
-        told
+        sent
     }
 
     /// The encoded message with memberships for `towards`, and what that one has been sent then.

@@ -34,14 +34,14 @@ impl Ring {
         })
     }
 
-    /// The rule for a member that was heard from directly (reference: ring §5.4): whoever talks is
-    /// alive. `told` is what a stranger was already sent in the answer.
+    /// The rule for a member that was heard from directly (reference: ring §5.4): a member
+    /// that sends is alive. `sent` is what an unknown member got with the answer.
     pub(super) fn hear_from(
         &mut self,
         now: Now,
         member: &Member,
         address: Ipv4Addr,
-        told: Cursor,
+        sent: Cursor,
     ) -> Result<(), Dropped> {
         if !self.is_from(member, address) {
             return Err(Dropped::ForeignAddress);
@@ -50,7 +50,7 @@ impl Ring {
             self.insert(now, member, address, Health::Departed)?;
             return Ok(());
         }
-        self.insert_if(now, member, address, Health::Alive, Some(told), |known| {
+        self.insert_if(now, member, address, Health::Alive, Some(sent), |known| {
             member.incarnation > known.incarnation || known.health != Health::Alive
         })?;
         if let Some(place) = self.table.find(&member.id) {
@@ -75,7 +75,7 @@ impl Ring {
         member: &Member,
         address: Ipv4Addr,
         health: Health,
-        told: Option<Cursor>,
+        sent: Option<Cursor>,
         accept: impl FnOnce(&Entry) -> bool,
     ) -> Result<bool, Dropped> {
         let known = self.table.get(&member.id);
@@ -105,7 +105,7 @@ impl Ring {
         self.counters.health = self.table.tally();
         if member.id != self.me.id && !self.restoring {
             match before {
-                None => self.greet_newcomer(now, place, told),
+                None => self.greet_newcomer(now, place, sent),
                 Some(before) if health == Health::Alive && before != Health::Alive => {
                     self.greet_returned(place, before);
                 }
@@ -125,12 +125,12 @@ impl Ring {
     }
 
     /// Decides what a member that was not in the list will be sent.
-    fn greet_newcomer(&mut self, now: Now, place: Place, told: Option<Cursor>) {
+    fn greet_newcomer(&mut self, now: Now, place: Place, sent: Option<Cursor>) {
         let greeter =
-            told.is_some() || self.table.is_small() || greets(&self.me.id, &self.table, place);
+            sent.is_some() || self.table.is_small() || greets(&self.me.id, &self.table, place);
         let (members, others) = if greeter {
             self.gossip.hurry(place);
-            (told.unwrap_or_default(), Cursor::default())
+            (sent.unwrap_or_default(), Cursor::default())
         } else {
             (self.table.heat.all_sent(), self.rumors.heat.all_sent())
         };
@@ -206,7 +206,7 @@ impl Ring {
     pub(super) fn force_departed(&mut self, id: &crate::id::MemberId) {
         let Some(place) = self.table.find(id) else { return };
         if self.table.at(place).health == Health::Departed {
-            // each member tells it; that must not make the news new each time
+            // every member spreads it; a repetition must not count as news
             return;
         }
         self.table.set_health(place, Health::Departed);
@@ -216,7 +216,7 @@ impl Ring {
         self.member_changed(place);
     }
 
-    /// The services of a departed member are offered to nobody until they change
+    /// The services of a departed member are not offered to any member until they change
     /// (reference: ring §9.3). What the member was sent is forgotten when it comes back.
     fn purge(&mut self, place: Place) {
         let id = self.table.at(place).id.to_string();

@@ -214,8 +214,8 @@ impl Ring {
         ring
     }
 
-    /// A member that holds the same and speaks with nobody: what comes of a command can be tried
-    /// on it.
+    /// A copy of this member that is not connected to any other: the effect of a command can be
+    /// tried on it.
     #[must_use]
     pub fn trial(&self, now: Now) -> Self {
         Self::new(self.config.clone(), self.me.clone(), Some(self.stores()), 0, now)
@@ -296,7 +296,7 @@ impl Ring {
         Some(output)
     }
 
-    /// This member's record as it tells it to others (reference: ring §4.1).
+    /// This member's record as it sends it to others (reference: ring §4.1).
     fn own_member(&self) -> Member {
         Member {
             id: self.me.id.clone(),
