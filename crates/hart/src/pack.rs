@@ -3,12 +3,13 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Seek, Write},
+    num::NonZeroU64,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
-use lzma_rust2::{XzOptions, XzWriter};
+use lzma_rust2::{XzOptions, XzWriterMt};
 use roost_crypto::SigningSecretKey;
 use roost_ident::PackageIdent;
 
@@ -19,6 +20,17 @@ use crate::{
     limits::NAME_BYTES,
     walk::{Entry, Kind},
 };
+
+/// Bytes that are compressed together. It decides the bytes of the archive, the number of threads
+/// does not.
+const BLOCK_BYTES: u64 = 24 * 1024 * 1024;
+/// Most threads that compress: each needs about 100 MB at level 6.
+const WORKERS_MAX: usize = 4;
+
+fn workers() -> u32 {
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(available.min(WORKERS_MAX)).unwrap_or(1)
+}
 
 /// Compression and timestamp of an archive.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +79,13 @@ fn write(
     Header::sign(key, &nothing).write(&mut out).map_err(failed)?;
     let hashing =
         Hashing { inner: BufWriter::with_capacity(256 * 1024, out), hash: Blake2b::new() };
-    let xz =
-        XzWriter::new(hashing, XzOptions::with_preset(options.level.min(9))).map_err(failed)?;
+    let mut xz = XzOptions::with_preset(options.level.min(9));
+    xz.set_block_size(NonZeroU64::new(BLOCK_BYTES));
+    let xz = XzWriterMt::new(hashing, xz, workers()).map_err(failed)?;
     let mut tar = tar::Builder::new(xz);
     tar.mode(tar::HeaderMode::Deterministic);
     append_release(&mut tar, tree, ident, options.mtime_s)?;
-    let hashing = tar.into_inner().and_then(XzWriter::finish).map_err(failed)?;
+    let hashing = tar.into_inner().and_then(XzWriterMt::finish).map_err(failed)?;
     let (out, hash) = hashing.finish().map_err(failed)?;
     let mut out = out;
     out.rewind().map_err(failed)?;

@@ -197,3 +197,28 @@ fn an_archive_cut_anywhere_is_refused() {
         archive.unpack(&ident(), &directory.into()).expect_err("cut");
     }
 }
+
+#[test]
+fn a_large_tree_is_packed_in_several_blocks_and_is_the_same_each_time() {
+    let place = tempfile::tempdir().expect("a directory");
+    let source = place.path().join("tree");
+    tree(&source);
+    // More than one block is compressed at once.
+    let piece: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(n) >> 13) as u8).collect();
+    let content = piece.repeat(300);
+    fs::write(source.join("bin/large"), &content).expect("written");
+    let key = key();
+    let options = pack::PackOptions { level: 0, mtime_s: 0 };
+    let files = ["one.hart", "two.hart"].map(|name| place.path().join(name));
+    for file in &files {
+        pack::pack(&source, &ident(), &key, options, file).expect("packed");
+    }
+    assert!(fs::read(&files[0]).expect("read") == fs::read(&files[1]).expect("read"));
+    let archive = Archive::open(&files[0]).expect("opened");
+    archive.verify(&key.public_key()).expect("verified");
+    let release = place.path().join("release");
+    fs::create_dir(&release).expect("a directory");
+    let directory = File::open(&release).expect("a directory");
+    archive.unpack(&ident(), &directory.into()).expect("unpacked");
+    assert!(content == fs::read(release.join("bin/large")).expect("read"));
+}
