@@ -33,7 +33,7 @@ impl Payload {
         Self { bytes, taken: false }
     }
 
-    /// Puts other bytes of the same content in the place of the present ones.
+    /// Replaces the bytes by others with the same content.
     pub(crate) fn exchange(&mut self, exchange: impl FnOnce(Bytes) -> Bytes) {
         self.bytes = exchange(std::mem::take(&mut self.bytes));
     }

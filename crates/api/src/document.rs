@@ -52,7 +52,7 @@ pub struct Document<T> {
     forms: Forms,
 }
 
-/// The forms of a document, each empty until it is asked for.
+/// The forms of a document, each empty until it is requested.
 #[derive(Default)]
 pub(crate) struct Forms {
     json: OnceLock<Rendered>,

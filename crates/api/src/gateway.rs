@@ -297,7 +297,7 @@ impl Shared {
         answer
     }
 
-    /// Finds what is asked for: route, redaction, method, then whether it exists.
+    /// Finds the requested resource: route, redaction, method, then whether it exists.
     fn resolve<'a>(
         &self,
         parts: &Parts,

@@ -15,7 +15,7 @@
 //! | [`snapshot`] | all documents of one moment |
 //! | `resource`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
-//! | `path`, `accept`, `token` | the three things a request is asked for |
+//! | `path`, `accept`, `token` | the checked parts of a request |
 //! | `serve`, `table`, `stream` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
 //! | [`metrics`] | `/metrics` |

@@ -81,7 +81,7 @@ pub(crate) enum Closed {
     Idle,
     /// It took no byte of the answer in time.
     Stalled,
-    /// What it sent is no request.
+    /// Its bytes are not a valid request.
     Malformed,
 }
 

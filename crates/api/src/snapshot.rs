@@ -65,7 +65,7 @@ impl Snapshot {
         }
     }
 
-    /// The snapshot of a Supervisor that runs nothing and knows nobody.
+    /// The snapshot of a Supervisor without services and peers.
     #[must_use]
     pub fn empty(number: u64, member_id: &str) -> Self {
         let census = Census { local_member_id: member_id.into(), ..Census::default() };

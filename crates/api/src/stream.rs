@@ -1,4 +1,4 @@
-//! A TCP connection that does not wait for ever: it fails when the client takes no byte for too
+//! A TCP connection with a write time limit: it fails when the client takes no byte for too
 //! long, and it closes in a way that lets the client read the last answer.
 
 use std::{
@@ -24,7 +24,7 @@ use crate::limits;
 /// How long we go on reading after the last answer.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Whether an answer is on its way: set when a request is taken up, cleared when everything has
+/// Whether an answer is on its way: set when a request starts, cleared when everything has
 /// been handed to the system.
 pub(crate) type Answering = Arc<AtomicBool>;
 

@@ -51,7 +51,7 @@ impl Table {
         state.staying.len() + state.leaving > self.capacity + self.capacity / 4
     }
 
-    /// Asks the oldest connection to leave if there are too many; tells whether it did.
+    /// Asks the oldest connection to leave if there are too many; returns whether it did.
     pub(crate) fn make_room(&self) -> bool {
         let mut state = self.lock();
         state.staying.len() > self.capacity && state.ask_oldest()

@@ -1,4 +1,4 @@
-//! What a Supervisor is told at its start, as plain values.
+//! Configuration of a Supervisor, as plain values.
 //!
 //! The command line, the environment and the configuration files are read elsewhere (crate
 //! `hab`); here is only their sum. For the options of `hab sup run` see reference: control §12.1.

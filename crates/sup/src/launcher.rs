@@ -1,7 +1,7 @@
 //! The connection to the launcher as a pair of tasks.
 //!
 //! Events go into a bounded queue: while the Supervisor is busy the launcher stops reading the
-//! output of hooks, so that a hook that prints without end costs no memory.
+//! output of hooks, so that endless output of a hook needs no memory.
 
 use std::{
     io,

@@ -42,7 +42,7 @@ fn from_capitals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HealthSta
         .iter()
         .copied()
         .find(|status| status.upper() == word)
-        .ok_or_else(|| de::Error::custom(format_args!("'{word}' is no health status")))
+        .ok_or_else(|| de::Error::custom(format_args!("'{word}' is not a health status")))
 }
 
 impl HealthDocument {

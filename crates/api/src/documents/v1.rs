@@ -166,7 +166,7 @@ pub struct HookFailure {
     pub signal: Option<i32>,
     /// Why it could not be run.
     pub error: Option<String>,
-    /// It ran too long and was ended.
+    /// It exceeded its time limit and was stopped.
     pub timed_out: bool,
     /// When.
     #[schema(format = DateTime)]

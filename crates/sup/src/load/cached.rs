@@ -79,7 +79,7 @@ impl SpecWriter {
         let (config, ident) = (self.config.clone(), spec.ident.clone());
         let channel = spec.channel.clone();
         let installing = vital::spawn_blocking("installation", move || {
-            // Without a receiver nobody waits any more; what is under way is finished.
+            // Without a receiver the result is not needed; work in progress is finished.
             let tell = |line| drop(lines.send(line));
             tell(Line::begin(&ident));
             let setup = Setup {
