@@ -1,16 +1,20 @@
 //! A process managed by the launcher.
 
-use std::io;
-use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use crate::last_words::LastWords;
-use crate::proc::Stat;
-use crate::spawn::{Failure, Forked};
-use crate::wire::{Kind, Process, Scope, Spawn};
-use crate::{group, proc};
+use crate::{
+    group,
+    last_words::LastWords,
+    proc::{self, Stat},
+    spawn::{Failure, Forked},
+    wire::{Kind, Process, Scope, Spawn},
+};
 
 /// A process (and its group) with its state.
 pub(crate) struct Child {

@@ -15,14 +15,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::fmt;
-use std::io;
-use std::os::fd::FromRawFd;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    fmt, io,
+    os::{fd::FromRawFd, unix::net::UnixStream},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use crate::codec;
-use crate::wire::{LauncherEvent, PROTOCOL_VERSION, Request};
+use crate::{
+    codec,
+    wire::{LauncherEvent, PROTOCOL_VERSION, Request},
+};
 
 /// Decodes events from the launcher's bytes.
 pub type Decoder = codec::Decoder<LauncherEvent>;

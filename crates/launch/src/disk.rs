@@ -5,18 +5,20 @@
 //! started, signalled and reaped as usual. The search for another interpreter of a script reads
 //! files anywhere, so each search has its own thread.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Receiver, Sender},
+    },
+    time::{Duration, Instant},
+};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::shebang::Fallback;
-use crate::table::Table;
-use crate::wire::Kind;
+use crate::{shebang::Fallback, table::Table, wire::Kind};
 
 /// Stack size of a thread: they write and read small files.
 const STACK_BYTES: usize = 128 * 1024;

@@ -3,9 +3,11 @@
 //! A file on a hanging disk blocks its writer, whatever its flags. Here only the thread is blocked.
 //! It holds at most one batch of lines; further lines wait with the caller, as for a full pipe.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
 
 use rustix::event::{EventfdFlags, eventfd};
 

@@ -3,11 +3,12 @@
 //! A process that ended and was not reaped by its parent (a zombie) does not count as alive: it
 //! cannot be stopped, and it does nothing.
 
-use std::collections::BTreeSet;
-use std::io;
+use std::{collections::BTreeSet, io};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, geteuid};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, geteuid},
+};
 
 use crate::proc;
 

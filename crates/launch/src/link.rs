@@ -1,15 +1,21 @@
 //! The launcher's view of the Supervisor: a process and a socket.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::{
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    time::Instant,
+};
 
 use rustix::net::SendFlags;
 
-use crate::codec::{self, Decoder};
-use crate::launcher::Promise;
-use crate::wire::{LauncherEvent, Request};
+use crate::{
+    codec::{self, Decoder},
+    launcher::Promise,
+    wire::{LauncherEvent, Request},
+};
 
 /// Above this number of unsent bytes, hooks' pipes are not read.
 const OUTPUT_HIGH_BYTES: usize = 64 * 1024;

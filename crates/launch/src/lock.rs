@@ -1,14 +1,18 @@
 //! `<root>/hab/sup/default/LOCK`: one launcher per root, found by `hab sup term` (reference:
 //! services §1.8 and §2.2).
 
-use std::fmt;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
 
-use rustix::fs::FlockOperation;
-use rustix::process::{Pid, Signal};
+use rustix::{
+    fs::FlockOperation,
+    process::{Pid, Signal},
+};
 
 /// Whoever can open the file can lock it, so only its owner may.
 const MODE: u32 = 0o600;

@@ -3,19 +3,25 @@
 //! It runs like hooks of a Supervisor: in its own process group, without input, with the user and
 //! groups of its service, and with another interpreter if its own does not exist.
 
-use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::fd::OwnedFd,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Signal, WaitOptions, getrlimit, kill_process_group, waitpid};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Pid, Resource, Signal, WaitOptions, getrlimit, kill_process_group, waitpid},
+};
 
-use crate::shebang;
-use crate::spawn::{self, Failure, Forked, Program, Role, Step};
-use crate::wire::{Ids, Status, Stream};
+use crate::{
+    shebang,
+    spawn::{self, Failure, Forked, Program, Role, Step},
+    wire::{Ids, Status, Stream},
+};
 
 /// Time to read the pipes of a hook after its end, if another process keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);

@@ -9,21 +9,29 @@
 //! A file is slow when its disk is, and then blocks its writer: a thread writes to it
 //! ([`FileWriter`]).
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::time::{Duration, Instant};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::OpenOptionsExt,
+    },
+    time::{Duration, Instant},
+};
 
 use roost_ident::time::rfc3339_s;
-use rustix::event::{PollFd, PollFlags};
-use rustix::fs::FileType;
-use rustix::net::SendFlags;
+use rustix::{
+    event::{PollFd, PollFlags},
+    fs::FileType,
+    net::SendFlags,
+};
 
-use crate::clock;
-use crate::file_writer::{FileWriter, Written};
-use crate::line::{self, Level, Line, Style};
-use crate::wire::Stream;
+use crate::{
+    clock,
+    file_writer::{FileWriter, Written},
+    line::{self, Level, Line, Style},
+    wire::Stream,
+};
 
 /// Waiting bytes before services are slowed down.
 const HIGH_BYTES: usize = 64 * 1024;

@@ -1,16 +1,15 @@
 //! The path of this program, and becoming the launcher.
 
-use std::env;
-use std::ffi::{CString, OsStr, OsString};
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{
+    env,
+    ffi::{CString, OsStr, OsString},
+    fs, io,
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::line::LAUNCHER;
-use crate::{LAUNCHER_ARG, PROGRAM_VAR, shebang};
+use crate::{LAUNCHER_ARG, PROGRAM_VAR, line::LAUNCHER, shebang};
 
 /// Replaces this process by the launcher, which passes `args` to the Supervisor.
 ///

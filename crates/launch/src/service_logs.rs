@@ -4,16 +4,20 @@
 //! lines without room, or refused by the disk, are counted. A mark in the file shows where and how
 //! many lines are missing.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use roost_logs::{DEFAULT_TOTAL_BYTES, Line, LogFile, Stream, Tag, directory_of};
 
-use crate::clock;
-use crate::disk::{self, News, Teller};
+use crate::{
+    clock,
+    disk::{self, News, Teller},
+};
 
 /// Most waiting bytes of one service's lines.
 const MOST_OF_GROUP_BYTES: usize = 512 * 1024;

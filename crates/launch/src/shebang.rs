@@ -3,10 +3,12 @@
 //! A script whose `#!` program does not exist is run by a program of that base name in the child's
 //! PATH; a file without `#!` is run by the shell (reference: services §6.4).
 
-use std::ffi::{OsStr, OsString};
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    io::Read,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 /// The kernel reads this much of the first line.
 const HEAD_BYTES: usize = 256;

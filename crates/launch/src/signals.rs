@@ -1,7 +1,9 @@
 //! Signals as a descriptor to poll: blocked for the whole process, read when they arrive.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+};
 
 /// Signals the launcher acts on.
 const ACTED_ON: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];

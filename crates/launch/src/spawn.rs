@@ -4,13 +4,19 @@
 //! before, the child ends without having executed anything. A pipe that exec closes returns errors
 //! before exec.
 
-use std::ffi::{CString, OsStr};
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::{
+    ffi::{CString, OsStr},
+    io,
+    os::{
+        fd::{AsRawFd, OwnedFd, RawFd},
+        unix::ffi::OsStrExt,
+    },
+};
 
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Rlimit;
+use rustix::{
+    pipe::{PipeFlags, pipe_with},
+    process::Rlimit,
+};
 
 use crate::wire::{Ids, Stream};
 

@@ -1,25 +1,29 @@
 //! The start of the launcher, up to its loop.
 
-use std::env;
-use std::ffi::OsString;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use roost_files::{Durability, PUBLIC_DIRECTORY, check_directory, create_directories, replace};
 use rustix::process::{Pid, Resource, Rlimit};
 
-use crate::disk::{Disk, Tables};
-use crate::launcher::{Launcher, Setup};
-use crate::line::{LAUNCHER, Style};
-use crate::lock::Lock;
-use crate::printer::Printer;
-use crate::service_logs::ServiceLogs;
-use crate::signals::Signals;
-use crate::table::Table;
-use crate::wire::Kind;
-use crate::{EXIT_FATAL, program};
+use crate::{
+    EXIT_FATAL,
+    disk::{Disk, Tables},
+    launcher::{Launcher, Setup},
+    line::{LAUNCHER, Style},
+    lock::Lock,
+    printer::Printer,
+    program,
+    service_logs::ServiceLogs,
+    signals::Signals,
+    table::Table,
+    wire::Kind,
+};
 
 /// Runs the launcher. `args` are those of the Supervisor (after `hab sup run`).
 ///

@@ -2,12 +2,17 @@
 //! systemd accept messages only from its main process: that the launcher is alive and has no
 //! Supervisor, and the Supervisor's own notices.
 
-use std::env;
-use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::{Duration, Instant};
+use std::{
+    env, io,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+    time::{Duration, Instant},
+};
 
 /// The socket of systemd, if systemd started us.
 pub(crate) struct Systemd {

@@ -11,8 +11,10 @@
 //! number identifies the group. It is unique as long as process ids have not been reused since: so
 //! the table contains the number of processes that the kernel had started when it was written.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use roost_files::{Durability, replace};
 

@@ -1,12 +1,13 @@
 //! Every recorded frame is read and written again, byte for byte, in both directions.
 
-use crate::recording::recordings;
 use bytes::BytesMut;
 use prost::Message;
 use roost_ctl::{
     Decoder, Frame, FrameError, Request, ServiceStatus, frame::MAX_BODY_BYTES, message as m,
     request::REQUEST_IDS,
 };
+
+use crate::recording::recordings;
 
 /// Recorded bytes that intentionally are not frames.
 const NO_FRAME: &[&str] = &["62-raw-name-not-utf8"];

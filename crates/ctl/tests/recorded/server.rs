@@ -4,7 +4,6 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use crate::recording::{Connection, recordings};
 use prost::Message;
 use roost_ctl::{
     Color, Console, Decoder, Failure, Frame, Reply, Responder, Secret, ServerConfig, ServiceStatus,
@@ -19,6 +18,8 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+
+use crate::recording::{Connection, recordings};
 
 const SECRET: &str = "c2VjcmV0LW9mLXRoZS12ZWN0b3Jz";
 /// Only a failing test waits this long.

@@ -44,7 +44,7 @@ fn has_section(page: &str, section: &str) -> bool {
 }
 
 /// Calls `visit` with each source file below a directory.
-fn visit_sources(directory: &Path, visit: &mut impl FnMut(&Path)) {
+pub(crate) fn visit_sources(directory: &Path, visit: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(directory).expect("a directory").flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -5,6 +5,7 @@ mod citations;
 mod commands;
 mod console;
 mod crates;
+mod imports;
 mod links;
 mod session;
 

@@ -1,7 +1,8 @@
 //! A newer candidate replaces the running release only when it can start.
 
-use crate::{RUN, is_up, kill, pid_of, root, root_with_web, wait_web, web};
 use testkit::{Root, Supervisor};
+
+use crate::{RUN, is_up, kill, pid_of, root, root_with_web, wait_web, web};
 
 const HEALTH: &str = "/services/web/default/health";
 

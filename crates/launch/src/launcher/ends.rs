@@ -1,16 +1,16 @@
 //! Ends of processes and of their groups.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
-use std::time::Instant;
+use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Instant};
 
 use roost_logs::Tag;
 use rustix::process::{WaitOptions, WaitStatus};
 
 use super::{LINGER_CHECK, Launcher, Phase};
-use crate::child::{Child, Sent, State, Stop};
-use crate::wire::{Ended, Exited, Kind, LauncherEvent, Process, Status};
-use crate::{clock, group};
+use crate::{
+    child::{Child, Sent, State, Stop},
+    clock, group,
+    wire::{Ended, Exited, Kind, LauncherEvent, Process, Status},
+};
 
 impl Launcher {
     /// Reaps every process that ended: children, and orphans adopted by the launcher.

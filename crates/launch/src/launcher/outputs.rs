@@ -6,9 +6,11 @@ use roost_logs::Line;
 use rustix::io::Errno;
 
 use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
-use crate::clock;
-use crate::link::Link;
-use crate::wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream};
+use crate::{
+    clock,
+    link::Link,
+    wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream},
+};
 
 /// Time to read the pipes of a hook after its end, if another process keeps them open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);

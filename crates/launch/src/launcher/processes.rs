@@ -1,28 +1,30 @@
 //! Requests of the Supervisor, mainly to start processes.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::{
+    ffi::{OsStr, OsString},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use roost_logs::Tag;
 
 use super::{HookEnd, Launcher, Pipe, Sink};
-use crate::child::{Child, Found, Sent, State, Stop};
-use crate::clock;
-use crate::environment;
-use crate::last_words::LastWords;
-use crate::shebang::{self, Fallback};
-use crate::spawn::{self, Failure, Program, Role, Step};
-use crate::splitter::Splitter;
-use crate::systemd::Systemd;
-use crate::table::{Content, Loaded, is_name};
-use crate::wire::{
-    Kind, LauncherEvent, MAX_ENTRIES, MAX_STATE_BYTES, Notice, OutOfReach, Process, Remembered,
-    Request, Scope, SendSignal, Spawn, SpawnFailed, Spawned, Status, Stream,
+use crate::{
+    child::{Child, Found, Sent, State, Stop},
+    clock, environment, group,
+    last_words::LastWords,
+    proc,
+    shebang::{self, Fallback},
+    spawn::{self, Failure, Program, Role, Step},
+    splitter::Splitter,
+    systemd::Systemd,
+    table::{Content, Loaded, is_name},
+    wire::{
+        Kind, LauncherEvent, MAX_ENTRIES, MAX_STATE_BYTES, Notice, OutOfReach, Process, Remembered,
+        Request, Scope, SendSignal, Spawn, SpawnFailed, Spawned, Status, Stream,
+    },
 };
-use crate::{group, proc};
 
 /// Reported exit code of a program that could not be executed while there was no Supervisor.
 const NOT_EXECUTED: i32 = 127;

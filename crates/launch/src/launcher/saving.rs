@@ -7,10 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::Launcher;
-use crate::child::State;
-use crate::disk::News;
-use crate::wire::Kind;
-use crate::{proc, table};
+use crate::{child::State, disk::News, proc, table, wire::Kind};
 
 /// Interval of retries of a failed write.
 const SAVE_PAUSE: Duration = Duration::from_secs(2);

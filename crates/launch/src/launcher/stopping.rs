@@ -9,11 +9,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::supervising::kill;
-use super::{Launcher, Phase};
-use crate::child::{State, Stop};
-use crate::group;
-use crate::wire::{Kind, LauncherEvent, Scope};
+use super::{Launcher, Phase, supervising::kill};
+use crate::{
+    child::{State, Stop},
+    group,
+    wire::{Kind, LauncherEvent, Scope},
+};
 
 /// Longest time between signal and KILL of a service that the launcher itself stops, whatever its
 /// own timeout.

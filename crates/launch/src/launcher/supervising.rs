@@ -1,20 +1,25 @@
 //! The life of the Supervisor: start, Hello, restart.
 
-use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::fd::AsRawFd,
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, Signal, WaitStatus};
 
 use super::{Launcher, Phase, Pipe, SUPERVISOR_PIPE, Sink};
-use crate::child::{State, Stop};
-use crate::client::{LAUNCHER_FD_VAR, PROTOCOL_VAR};
-use crate::link::{self, Link, Read};
-use crate::spawn::{self, Program, Role};
-use crate::splitter::Splitter;
-use crate::wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Stream, Welcome};
-use crate::{EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG, environment};
+use crate::{
+    EXIT_FATAL, EXIT_SHUT_DOWN, LAUNCHER_PID_VAR, SUPERVISOR_ARG,
+    child::{State, Stop},
+    client::{LAUNCHER_FD_VAR, PROTOCOL_VAR},
+    environment,
+    link::{self, Link, Read},
+    spawn::{self, Program, Role},
+    splitter::Splitter,
+    wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Stream, Welcome},
+};
 
 /// Time limit for a Supervisor to end after closing its connection.
 const CLOSED_GRACE: Duration = Duration::from_secs(5);

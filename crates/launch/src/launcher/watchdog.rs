@@ -5,8 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Launcher;
-use super::supervising::kill;
+use super::{Launcher, supervising::kill};
 
 /// Grace period of a Supervisor after its deadline: when the whole machine was paused, the launcher
 /// may be the first to run again.

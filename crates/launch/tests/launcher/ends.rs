@@ -2,11 +2,15 @@
 
 use std::fs;
 
-use roost_launch::lock;
-use roost_launch::wire::{Kind, LauncherEvent, Request, Scope, Shutdown};
+use roost_launch::{
+    lock,
+    wire::{Kind, LauncherEvent, Request, Scope, Shutdown},
+};
 
-use crate::Test;
-use crate::rig::{Rig, Sup, Text, lives, wait_for};
+use crate::{
+    Test,
+    rig::{Rig, Sup, Text, lives, wait_for},
+};
 
 pub(crate) const TESTS: &[Test] = &[
     (

@@ -2,11 +2,13 @@
 //!
 //! It ends when the test closes the connection, with the code in `<root>/exit-code` (0 without).
 
-use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use roost_launch::client::Client;
 

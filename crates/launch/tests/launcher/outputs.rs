@@ -1,16 +1,16 @@
 //! Output of processes arrives, whatever the reader does.
 
-use std::io::Read;
-use std::process::Stdio;
-use std::time::Duration;
+use std::{io::Read, process::Stdio, time::Duration};
 
-use roost_launch::line::Style;
-use roost_launch::wire::{
-    Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, Status, Stream,
+use roost_launch::{
+    line::Style,
+    wire::{Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, Status, Stream},
 };
 
-use crate::Test;
-use crate::rig::{Rig, Text, status_kb};
+use crate::{
+    Test,
+    rig::{Rig, Text, status_kb},
+};
 
 pub(crate) const TESTS: &[Test] = &[
     ("lines_of_services_carry_their_group", lines_of_services_carry_their_group),

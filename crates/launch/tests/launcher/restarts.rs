@@ -1,16 +1,16 @@
 //! Supervisors are replaced; services stay.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use roost_launch::wire::{
     Alive, Ended, Hello, Kind, LauncherEvent, MAX_STATE_BYTES, Output, PROTOCOL_VERSION,
     Remembered, Request, Scope, Status,
 };
 
-use crate::Test;
-use crate::rig::{Rig, kill, lives, wait_for};
+use crate::{
+    Test,
+    rig::{Rig, kill, lives, wait_for},
+};
 
 pub(crate) const TESTS: &[Test] = &[
     (

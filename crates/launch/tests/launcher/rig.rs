@@ -1,21 +1,27 @@
 //! One launcher with its own root, ended with everything it started at the end of the test.
 
-use std::ffi::OsString;
-use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::{
+    ffi::OsString,
+    fs,
+    io::{ErrorKind, Read, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    time::{Duration, Instant},
+};
 
-use roost_launch::LAUNCHER_ARG;
-use roost_launch::client::{self, Decoder};
-use roost_launch::line::Style;
-use roost_launch::wire::{
-    Exited, Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, SendSignal, Shutdown,
-    Spawn, SpawnFailed, Spawned, Status, Variable, Welcome,
+use roost_launch::{
+    LAUNCHER_ARG,
+    client::{self, Decoder},
+    line::Style,
+    wire::{
+        Exited, Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, SendSignal,
+        Shutdown, Spawn, SpawnFailed, Spawned, Status, Variable, Welcome,
+    },
 };
 
 /// A test that waits longer has failed.

@@ -1,16 +1,15 @@
 //! Processes start as requested, or a reason is reported.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use roost_launch::wire::{
     Ended, Exited, Ids, Kind, LauncherEvent, Notice, Request, Scope, Status, Variable,
 };
 
-use crate::Test;
-use crate::rig::{Rig, kill, lives, wait_for};
+use crate::{
+    Test,
+    rig::{Rig, kill, lives, wait_for},
+};
 
 pub(crate) const TESTS: &[Test] = &[
     ("exit_codes_and_signals_are_reported", exit_codes_and_signals_are_reported),

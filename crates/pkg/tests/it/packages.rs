@@ -1,8 +1,12 @@
 //! Installed packages, seen from outside.
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::symlink};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+};
 
-use crate::support::{Root, ident, write};
 use roost_ident::Hook;
 use roost_pkg::{
     Package,
@@ -12,6 +16,8 @@ use roost_pkg::{
     package::{RunSource, install_hook_status, write_install_hook_status},
     sources, user,
 };
+
+use crate::support::{Root, ident, write};
 
 fn load_error(files: &[(&str, &str)]) -> String {
     let root = Root::new();

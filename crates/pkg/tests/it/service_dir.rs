@@ -6,13 +6,14 @@ use std::{
     path::Path,
 };
 
-use crate::support::{Root, write};
 use roost_ident::Hook;
 use roost_pkg::{
     dirs::prepare,
     user::{Credentials, capable},
     write::{Change, Rendered, write_atomic, write_rendered},
 };
+
+use crate::support::{Root, write};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777

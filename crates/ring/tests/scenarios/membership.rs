@@ -1,10 +1,11 @@
 //! Members meet, die, come back and leave.
 
-use crate::net::{Net, addr, id, plain, ring_key, stranger};
 use roost_ring::{
     Command, Config, Event, Health, Input, Me, Member, Membership, Now, Output, Ring, Rumor,
     RumorKind, Swim, SwimKind,
 };
+
+use crate::net::{Net, addr, id, plain, ring_key, stranger};
 
 #[test]
 fn a_member_without_peers_has_an_empty_list_and_never_wakes() {

@@ -1,8 +1,9 @@
 //! Results of health checks.
 
-use crate::support::{has_line, world};
 use roost_ident::{HealthStatus, Hook};
 use roost_service::{Effect, HookOutcome, PhaseName};
+
+use crate::support::{has_line, world};
 
 #[test]
 fn a_hung_health_check_is_stopped_and_unknown_with_a_reason() {

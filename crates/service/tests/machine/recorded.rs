@@ -1,11 +1,12 @@
 //! The machine against console output and documents recorded from Habitat 2.1.78.
 
-use crate::support::{Script, World, plan, spec};
 use roost_ident::{Hook, ProcessState};
 use roost_service::{
     BackoffSettings, BindReport, BindState, Event, HookOutcome, RenderedFile, RenderedKind,
     Rendering, Settings, Status,
 };
+
+use crate::support::{Script, World, plan, spec};
 
 /// The log lines of one service that the machine produces, without process ids and immediate
 /// repetitions.

@@ -1,10 +1,11 @@
 //! Rendered files: failures, effects of changes, waiting for an election.
 
-use crate::support::{Script, World, has_line, plan, rendering, spec, world};
 use roost_ident::{ElectionStatus, Hook, Topology};
 use roost_service::{
     Effect, Event, HookOutcome, PhaseName, RenderFailure, RenderedKind, Rendering, Settings,
 };
+
+use crate::support::{Script, World, has_line, plan, rendering, spec, world};
 
 #[test]
 fn a_run_hook_that_does_not_render_is_not_started_from_an_old_file() {

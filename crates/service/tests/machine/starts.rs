@@ -1,8 +1,9 @@
 //! Starts of a service: the start floor, install hooks, failed builds.
 
-use crate::support::{Script, has_line, is_build, world};
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState};
 use roost_service::{BuildFailure, Effect, Event, HookOutcome, PhaseName};
+
+use crate::support::{Script, has_line, is_build, world};
 
 #[test]
 fn a_process_that_ran_a_second_is_started_again_in_the_same_instant() {

@@ -1,8 +1,9 @@
 //! Stops of a service, and what follows.
 
-use crate::support::{Script, World, group, has_line, is_build, plan, spec, world};
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState, ShutdownSignal};
 use roost_service::{BuildFailure, Effect, Event, HookOutcome, PhaseName, Settings};
+
+use crate::support::{Script, World, group, has_line, is_build, plan, spec, world};
 
 #[test]
 fn a_stop_stops_hooks_signals_waits_and_runs_post_stop_last() {

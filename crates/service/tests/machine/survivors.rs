@@ -1,8 +1,9 @@
 //! Processes that outlived the former Supervisor.
 
-use crate::support::{Script, World, is_build, plan, world};
 use roost_ident::{HealthStatus, Hook};
 use roost_service::{BuildFailure, Effect, Event, PhaseName, Survivor};
+
+use crate::support::{Script, World, is_build, plan, world};
 
 fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
     let mut world = world(&[Hook::Run, Hook::HealthCheck, Hook::PostStop], |script| {

@@ -1,11 +1,12 @@
 //! Why a service is not healthy, and how much of that the next Supervisor knows.
 
-use crate::support::{EPOCH_MS, Script, World, group, has_line, now, plan, spec, world};
 use roost_ident::{HealthStatus, Hook};
 use roost_service::{
     BindReport, BindState, BuildFailure, Event, ExitCause, ExitStatus, HookOutcome, Machine,
     Printed, ReasonCode, Remembered, RenderFailure, Rendering, ServiceState, Settings,
 };
+
+use crate::support::{EPOCH_MS, Script, World, group, has_line, now, plan, spec, world};
 
 fn why(world: &World) -> (ServiceState, Option<ReasonCode>, String) {
     let status = world.machine.status();

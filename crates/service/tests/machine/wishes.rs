@@ -1,8 +1,9 @@
 //! Changed specs, newer releases, restarts with back-off.
 
-use crate::support::{Script, World, group, has_line, plan, spec, world};
 use roost_ident::{DesiredState, Hook};
 use roost_service::{BackoffSettings, Effect, Event, PhaseName, Settings};
+
+use crate::support::{Script, World, group, has_line, plan, spec, world};
 
 #[test]
 fn spec_changes_restart_swap_or_stop() {

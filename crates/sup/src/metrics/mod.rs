@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use self::{ring::RingFigures, upkeep::UpkeepFigures};
 use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::Collector,
@@ -21,6 +20,8 @@ use roost_api::metrics::DURATION_BOUNDS;
 use roost_ident::Hook;
 use roost_ring::{Counters, Duration as Took};
 use roost_zmtp::{ListenStats, PoolStats};
+
+use self::{ring::RingFigures, upkeep::UpkeepFigures};
 
 /// Handles of all metrics. Cheap to clone.
 #[derive(Clone)]

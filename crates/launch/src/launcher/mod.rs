@@ -13,29 +13,34 @@ mod stopping;
 mod supervising;
 mod watchdog;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::Rlimit;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    process::Rlimit,
+};
 
-use crate::backoff::Backoff;
-use crate::child::{Child, State};
-use crate::disk::Disk;
-use crate::link::Link;
-use crate::printer::Printer;
-use crate::service_logs::ServiceLogs;
-use crate::signals::Signals;
-use crate::splitter::Splitter;
-use crate::systemd::Systemd;
-use crate::table::Loaded;
-use crate::wire::{Ended, Kind, LauncherEvent, Remembered, Status, Stream};
-
-use saving::Saving;
-pub(crate) use watchdog::Promise;
+use self::saving::Saving;
+pub(crate) use self::watchdog::Promise;
+use crate::{
+    backoff::Backoff,
+    child::{Child, State},
+    disk::Disk,
+    link::Link,
+    printer::Printer,
+    service_logs::ServiceLogs,
+    signals::Signals,
+    splitter::Splitter,
+    systemd::Systemd,
+    table::Loaded,
+    wire::{Ended, Kind, LauncherEvent, Remembered, Status, Stream},
+};
 
 /// Interval of checks whether a group without its first process still lives. Usually a child signal
 /// reports its end sooner.

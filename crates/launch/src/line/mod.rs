@@ -6,15 +6,12 @@
 
 mod level;
 
-use std::io::IsTerminal;
-use std::panic::Location;
-
-pub use level::Level;
+use std::{io::IsTerminal, panic::Location};
 
 use roost_ident::time::rfc3339_ms;
 
-use crate::clock;
-use crate::wire::Stream;
+pub use self::level::Level;
+use crate::{clock, wire::Stream};
 
 /// Preamble of the launcher's own lines.
 pub const LAUNCHER: &str = "hab-launch";
