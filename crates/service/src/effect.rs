@@ -1,6 +1,6 @@
 //! Requests of the machine to its caller.
 
-use roost_ident::{HealthStatus, Hook, ServiceGroup, ShutdownSignal};
+use roost_ident::{Hook, ServiceGroup, ShutdownSignal};
 
 use crate::spec::ServiceSpec;
 
@@ -118,15 +118,6 @@ pub enum Effect {
     WritePid(u32),
     /// Remove the PID file.
     RemovePid,
-    /// A health check gave a result.
-    Health {
-        /// The result.
-        status: HealthStatus,
-        /// Why it is unknown, unless the hook's output shows it.
-        reason: Option<String>,
-        /// Milliseconds until the next check; `None` when there is no hook.
-        pause_ms: Option<u64>,
-    },
     /// `Machine::remember` has changed.
     Remember,
     /// A log line for the user.

@@ -33,7 +33,7 @@ use crate::{
     peers::Peers,
     ring::{self, RingError},
     services::{DISK_PATIENCE, small_files::SmallFiles},
-    supervisor::{self, End, Places, Supervisor, World, event::Reports, orphans},
+    supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
     system, systemd, vital,
 };
 
@@ -230,7 +230,7 @@ async fn start(
         // The next Supervisor may be starting already: it shall find the ports free.
         shutdown.cancel();
         tokio::task::yield_now().await;
-        orphans::stop_without_launcher(&left);
+        left_over::stop_without_launcher(&left);
     }
     // What could not be written was told; a disk that hangs must not keep the next Supervisor
     // from its services.

@@ -61,7 +61,18 @@ impl Output {
     /// Prints one line with the preamble (`hab-sup`, a service group, …) and key.
     #[track_caller]
     pub(crate) fn line(&self, preamble: &str, key: &str, text: &str) {
-        self.put(Line::new(preamble, key, text).at(Location::caller()).format(self.style));
+        self.line_at(Location::caller(), preamble, key, text);
+    }
+
+    /// The same for a line of another place in the code.
+    pub(crate) fn line_at(
+        &self,
+        at: &'static Location<'static>,
+        preamble: &str,
+        key: &str,
+        text: &str,
+    ) {
+        self.put(Line::new(preamble, key, text).at(at).format(self.style));
     }
 
     /// Prints a line that a hook printed.

@@ -6,8 +6,8 @@ use super::{Machine, Process};
 use crate::{
     account::{Crashes, ExitCause, LastCheck, LastExit},
     effect::{Effect, LogKey, Preamble},
-    event::{HookOutcome, Now, Plan, ProcessEnd},
-    excerpt::Printed,
+    event::{ExitStatus, HookOutcome, Now, Plan, ProcessEnd},
+    excerpt::{Excerpt, Printed},
     phase::{After, Phase},
     remembered::Survivor,
     text,
@@ -96,11 +96,6 @@ impl Machine {
             self.check_health(now);
         } else {
             self.health.begin_without_hook(now);
-            self.push(Effect::Health {
-                status: self.health.status(),
-                reason: None,
-                pause_ms: None,
-            });
         }
     }
 
@@ -165,11 +160,6 @@ impl Machine {
         if before != HealthStatus::Unknown {
             self.push(text::health_changed(before, HealthStatus::Unknown, None, &reason));
         }
-        self.push(Effect::Health {
-            status: HealthStatus::Unknown,
-            reason: Some(reason),
-            pause_ms: None,
-        });
     }
 
     /// Stops hooks that exceed their time limit, so that they block nothing.
@@ -291,7 +281,7 @@ impl Machine {
         };
         let interval = self.spec.health_check_interval;
         let before = self.health.status();
-        let pause_ms = self.health.ended(now, status, interval, &mut self.rng);
+        self.health.ended(now, status, interval, &mut self.rng);
         let after = self.health.status();
         let exit_code = match outcome {
             HookOutcome::Exit(code) => Some(*code),
@@ -302,11 +292,6 @@ impl Machine {
         }
         let at_unix_ms = now.unix_ms;
         self.account.check = Some(LastCheck { status: after, exit_code, at_unix_ms, printed });
-        self.push(Effect::Health {
-            status: self.health.status(),
-            reason: self.health.reason().map(Into::into),
-            pause_ms: Some(pause_ms),
-        });
         self.check_health(now);
     }
 
@@ -369,9 +354,12 @@ impl Machine {
 
     /// The last process of the group has ended.
     pub(super) fn group_ended(&mut self, now: Now, pid: u32) {
-        let is_ours = |process: &Process| process.pid == pid && process.left_behind;
-        if !self.process.as_ref().is_some_and(is_ours) {
-            return;
+        let Some(process) = self.process.filter(|process| process.pid == pid) else { return };
+        if !process.left_behind {
+            // Its own end was forgotten with a service that was unloaded: nothing of it is left.
+            let (status, at_unix_ms) = (ExitStatus::Unknown, now.unix_ms);
+            let end = ProcessEnd { status, at_unix_ms, stderr: Excerpt::default() };
+            return self.exited(now, pid, false, end);
         }
         self.process = None;
         if let Phase::Stopping(stopping) = self.phase {

@@ -347,7 +347,6 @@ impl Model {
                 | Effect::StartElection
                 | Effect::WritePid(_)
                 | Effect::RemovePid
-                | Effect::Health { .. }
                 | Effect::Remember
                 | Effect::Log { .. } => {}
             }

@@ -304,7 +304,6 @@ impl World {
             | Effect::Ran { .. }
             | Effect::WritePid(_)
             | Effect::RemovePid
-            | Effect::Health { .. }
             | Effect::Remember
             | Effect::Log { .. }
             | Effect::Stopped

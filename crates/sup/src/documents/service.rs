@@ -193,8 +193,8 @@ pub(crate) fn document(
 
 /// The health of a service: the last result, what the hook printed, and as a last line of
 /// `stderr` why it is unknown where the hook itself does not say.
-pub(crate) fn health(status: &Status, output: &(String, String)) -> HealthDocument {
-    let (stdout, mut stderr) = output.clone();
+pub(crate) fn health(status: &Status, stdout: &str, stderr: &str) -> HealthDocument {
+    let (stdout, mut stderr) = (stdout.to_owned(), stderr.to_owned());
     if let Some(reason) = &status.reason {
         if !stderr.is_empty() && !stderr.ends_with('\n') {
             stderr.push('\n');

@@ -3,57 +3,52 @@
 //! The files are the truth: commands change them, people may too, and the Supervisor follows.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
+use roost_fleet::{Followed, Rewrite};
 use roost_ident::PackageIdent;
-use roost_pkg::{followed::Followed, read::read_text};
+use roost_pkg::{FsRoot, followed, read::read_text, stage::Rights};
 use roost_service::{ServiceSpec, SpecError, spec_file::SPEC_SIZE_MAX_BYTES};
 
-use crate::vital::guarded;
+use crate::{services::built::Built, vital::guarded};
 
 /// What the directory holds.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    /// Specs by the name of their package.
-    pub(crate) specs: BTreeMap<String, ServiceSpec>,
-    /// A line for the user for each file that cannot be used, by path.
-    pub(crate) complaints: BTreeMap<PathBuf, String>,
-    /// Packages whose file exists but cannot be used.
-    pub(crate) unusable: Vec<String>,
-    /// Plain directories that are followed, and a line for each file that cannot be used.
-    pub(crate) followed: (Vec<Followed>, Vec<String>),
-    /// Files whose text is not the canonical form of what they say.
-    pub(crate) rewrites: Vec<Rewrite>,
-    /// The release that a service ran from last, by the name of its package.
-    pub(crate) formers: BTreeMap<String, String>,
-}
-
-/// A spec that is to be written in its full form.
-#[derive(Debug)]
-pub(crate) struct Rewrite {
-    pub(crate) path: PathBuf,
-    /// As it was read.
-    pub(crate) text: String,
-    pub(crate) canonical: String,
-}
+pub(crate) type Listing = roost_fleet::Listing<Built>;
 
 /// Longest file with the name of a release.
 const MAX_RELEASE_BYTES: u64 = 4096;
 
-impl Listing {
-    /// Reads what the listed services ran from last; a file that cannot be used says nothing.
-    pub(crate) fn read_formers(&mut self, file_of: impl Fn(&str) -> PathBuf) {
-        for name in self.specs.keys() {
-            let text = read_text(&file_of(name), MAX_RELEASE_BYTES).ok().flatten();
-            let release = text.and_then(|text| text.trim().parse::<PackageIdent>().ok());
-            if let Some(release) = release.filter(PackageIdent::is_fully_qualified) {
-                self.formers.insert(name.clone(), release.to_string());
-            }
+/// Reads all specs as [`read_all`] does, the directories that are followed, and what the services
+/// ran from last.
+///
+/// # Errors
+/// When the directory of specs cannot be listed.
+pub(crate) fn read_everything(root: &FsRoot, known: &[String]) -> io::Result<Listing> {
+    let mut listing = read_all(&root.sup().specs(), known)?;
+    let (found, complaints) = guarded(|| followed::read_all(root)).unwrap_or_default();
+    listing.followed = found.into_iter().map(follow).collect();
+    listing.followed_complaints = complaints;
+    for name in listing.specs.keys() {
+        if let Some(former) = former(&root.sup().release_file(name)) {
+            listing.formers.insert(name.clone(), former);
         }
     }
+    Ok(listing)
+}
+
+fn follow(known: followed::Followed) -> Followed<Rights> {
+    let rights = known.pinned().rights;
+    let followed::Followed { path, origin, name, release, .. } = known;
+    Followed { service: name, origin, path, rights, release }
+}
+
+/// The release that a service ran from last; a file that cannot be used names none.
+fn former(path: &Path) -> Option<String> {
+    let text = read_text(path, MAX_RELEASE_BYTES).ok().flatten()?;
+    let release = text.trim().parse::<PackageIdent>().ok()?;
+    release.is_fully_qualified().then(|| release.to_string())
 }
 
 /// Reads all specs. Those of the `known` services are looked for by name too: some file systems

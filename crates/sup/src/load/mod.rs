@@ -20,6 +20,7 @@ use roost_ctl::{
     request::{Request, ServiceOptions},
     responder::Responder,
 };
+use roost_fleet::{Event as FleetEvent, Watched};
 use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
 use roost_pkg::{
     FsRoot,
@@ -71,9 +72,9 @@ impl SpecCommands {
             while let Some((request, responder)) = inbox.recv().await {
                 // Without a receiver the process is ending; the files are right.
                 let will_stop = |service: String, timeout_s| {
-                    drop(events.send(Event::WillStop { service, timeout_s }));
+                    drop(events.send(Event::Fleet(FleetEvent::WillStop { service, timeout_s })));
                 };
-                drop(events.send(Event::SpecsBeingWritten));
+                drop(events.send(Event::Fleet(FleetEvent::SpecsBeingWritten)));
                 let stops = stop_of(&request);
                 let directory = directory_of(&request);
                 if let Some((service, timeout_s)) = stops.clone() {
@@ -83,10 +84,11 @@ impl SpecCommands {
                 if let (Err(_), Some((service, _))) = (&result, stops) {
                     will_stop(service, None);
                 }
-                drop(events.send(Event::SpecsWritten));
+                drop(events.send(Event::Fleet(FleetEvent::SpecsWritten)));
                 if let Some(service) = directory.filter(|_| result.is_ok()) {
                     // What was refused before was agreed to by loading it again.
-                    drop(events.send(Event::Changed(Watch::Directory(service))));
+                    let directory = Watch::Fleet(Watched::Directory(service));
+                    drop(events.send(Event::Changed(directory)));
                 }
                 responder.finish(match result {
                     Ok(None) => Reply::Ok,

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use roost_fleet::Event as FleetEvent;
 use roost_ring::{Command, Event as RingEvent, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{
@@ -241,9 +242,9 @@ impl Task {
                     self.store_incarnation();
                 }
                 Output::Changed => changed = true,
-                Output::Departed => self.tell(Event::Departed),
+                Output::Departed => self.tell(Event::Fleet(FleetEvent::Departed)),
                 Output::NeedSuitability { group, term } => {
-                    self.tell(Event::NeedSuitability { group, term });
+                    self.tell(Event::Fleet(FleetEvent::NeedSuitability { group, term }));
                 }
                 Output::Event(RingEvent::OwnIdHeard { from }) => self.look_at_double(from),
                 Output::Event(event) if event.is_advice() => self.advise(event.to_string()),

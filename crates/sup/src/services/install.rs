@@ -106,24 +106,3 @@ fn layers(root: &FsRoot, package: &Package) -> Result<Layers, String> {
         gossip: None,
     })
 }
-
-/// How lines of an install hook name it: a dependency's is named with its package.
-pub(crate) fn label(service: &str, package: &PackageIdent) -> String {
-    let hook = Hook::Install;
-    match package.name == service {
-        true => hook.to_string(),
-        false => format!("{hook} {}/{}", package.origin, package.name),
-    }
-}
-
-/// The line about an install hook that failed, key `HK`.
-pub(crate) fn failure(outcome: &roost_service::HookOutcome) -> Option<String> {
-    use roost_service::HookOutcome::{CouldNotRun, Exit, Signal};
-    let hook = Hook::Install;
-    match outcome {
-        Exit(0) => None,
-        Exit(code) => Some(format!("Installation failed! '{hook}' exited with status code {code}")),
-        Signal(_) => Some(format!("Installation failed! '{hook}' exited without a status code")),
-        CouldNotRun(reason) => Some(format!("Hook failed to run, {hook}, {reason}")),
-    }
-}

@@ -10,8 +10,4 @@ pub(crate) mod rendering;
 pub(crate) mod small_files;
 pub(crate) mod user_layer;
 
-use std::time::Duration;
-
-/// So long the files of a service are waited for: enough for a disk that is busy, and far less
-/// than one that is gone takes to say so.
-pub(crate) const DISK_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) use roost_fleet::DISK_PATIENCE;

@@ -4,9 +4,10 @@
 //! to 2 MiB. At most [`BATCH_BYTES`] of messages are copied for it at once, whatever the ring holds;
 //! the census offers the others again when those are open.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use roost_census::Closed;
+use roost_fleet::Glance;
 
 use super::{Supervisor, event::Event};
 use crate::vital::guarded;
@@ -55,13 +56,18 @@ impl Boxes {
         self.under_way = false;
         self.opened = opened;
     }
+
+    /// The census has taken what was opened.
+    fn clear(&mut self) {
+        self.opened.clear();
+    }
 }
 
 impl Supervisor {
     /// Opens what the census has asked for.
     pub(super) fn open_boxes(&mut self) {
-        let Some(messages) = self.boxes.begin() else { return };
-        let keys = self.keys.clone();
+        let Some(messages) = self.outlook.boxes.begin() else { return };
+        let keys = self.outlook.keys.clone();
         self.beside(move || {
             let open = |message: &[u8]| {
                 let opened = guarded(|| keys.decrypt(message).map_err(|error| error.to_string()));
@@ -77,11 +83,9 @@ impl Supervisor {
 
     /// The census takes what was opened, and services look again.
     pub(super) fn boxes_opened(&mut self, opened: Opened) {
-        self.boxes.end(opened);
-        // What was opened may have to be read before it shows.
-        self.update_census(Arc::clone(&self.view));
-        self.boxes.opened.clear();
-        self.look_at_ring();
+        self.outlook.boxes.end(opened);
+        self.look_again(Glance::Opened);
+        self.outlook.boxes.clear();
     }
 }
 

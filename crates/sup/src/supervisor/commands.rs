@@ -10,13 +10,14 @@ use roost_ctl::{
     request::Request,
     responder::Responder,
 };
+use roost_fleet::Service;
 use roost_ident::{DesiredState, PackageIdent, ProcessState};
 use roost_ring::{Command, MemberId};
 use roost_service::{HookFailure, LastExit, Reason, Status};
 use roost_template::{ConfigError, config::parse_toml};
 
-use super::{Supervisor, managed::Managed};
-use crate::{documents::v1, ring::Refused, standing};
+use super::Supervisor;
+use crate::{documents::v1, ring::Refused, services::built::Built, standing};
 
 impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
@@ -29,7 +30,9 @@ impl Supervisor {
             Request::SetConfig { group, config, version, encrypted } => {
                 let text = format!("Setting new configuration version {version} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
-                if let Some(why) = standing::config(&self.view, group.as_str(), version, &config) {
+                if let Some(why) =
+                    standing::config(&self.outlook.view, group.as_str(), version, &config)
+                {
                     return responder.finish(Reply::Unchanged(why));
                 }
                 let command = Command::SetServiceConfig {
@@ -45,7 +48,8 @@ impl Supervisor {
                     format!("Receiving new version {version} of file {filename} for {group}");
                 self.world.output.line("hab-sup", "CMD", &text);
                 let name = filename.as_str();
-                let why = standing::file(&self.view, group.as_str(), name, version, &content);
+                let why =
+                    standing::file(&self.outlook.view, group.as_str(), name, version, &content);
                 if let Some(why) = why {
                     return responder.finish(Reply::Unchanged(why));
                 }
@@ -61,7 +65,7 @@ impl Supervisor {
             Request::Depart { member_id } => {
                 let text = format!("Attempting to depart member: {member_id}");
                 self.world.output.line("hab-sup", "CMD", &text);
-                if let Some(why) = standing::departure(&self.view, &member_id) {
+                if let Some(why) = standing::departure(&self.outlook.view, &member_id) {
                     return responder.finish(Reply::Unchanged(why));
                 }
                 self.spread(Command::DepartMember(MemberId::new(&member_id)), responder);
@@ -69,7 +73,7 @@ impl Supervisor {
             Request::Restart => {
                 // The end of the connection is the answer.
                 responder.finish(Reply::CloseAtEnd);
-                self.restart();
+                self.tell(roost_fleet::Event::Restart);
             }
             request => self.world.specs.handle(request, responder),
         }
@@ -95,11 +99,11 @@ impl Supervisor {
     }
 
     fn status_reply(&self, ident: Option<&PackageIdent>) -> Reply {
-        let mut found: Vec<(&Managed, Status)> = self
-            .services
-            .values()
-            .filter(|managed| ident.is_none_or(|ident| matches(managed, ident)))
-            .map(|managed| (managed, managed.status()))
+        let mut found: Vec<(&Service<Built>, Status)> = self
+            .fleet
+            .services()
+            .filter(|service| ident.is_none_or(|ident| matches(service, ident)))
+            .map(|service| (service, service.status()))
             .collect();
         match ident {
             Some(ident) if found.is_empty() => Failure::not_loaded(ident).into(),
@@ -114,14 +118,14 @@ impl Supervisor {
         }
     }
 
-    fn statuses(&self, services: &[(&Managed, Status)]) -> Reply {
+    fn statuses(&self, services: &[(&Service<Built>, Status)]) -> Reply {
         let now_ms = self.world.clock.now().unix_ms;
-        let status = |(managed, status): &(&Managed, Status)| {
+        let status = |(service, status): &(&Service<Built>, Status)| {
             let process = status.process;
-            let group = self.census.group(managed.group());
+            let group = self.fleet.census().group(service.group());
             ServiceStatus {
-                ident: shown_ident(managed),
-                group: managed.group().clone(),
+                ident: service.ident().clone(),
+                group: service.group().clone(),
                 desired: Some(status.desired_state),
                 state: process.state,
                 elapsed_s: (now_ms / 1_000).saturating_sub(process.state_entered_s),
@@ -131,14 +135,10 @@ impl Supervisor {
                     restarts: Some(status.restart_count),
                     since_unix_s: Some(process.state_entered_s),
                     leader: group.and_then(|group| group.leader_id.clone()),
-                    update: Some(managed.spec().update_strategy.to_string()),
+                    update: Some(service.spec().update_strategy.to_string()),
                     phase: Some(status.phase.as_str().into()),
                     reason: status.why.as_ref().map(Reason::line),
-                    pending: Some(
-                        self.specs_being_written
-                            || self.specs_being_read
-                            || managed.machine.is_undecided(),
-                    ),
+                    pending: Some(self.fleet.is_pending() || service.is_undecided()),
                     service_state: Some(status.state.as_str().into()),
                     reason_code: status.why.as_ref().map(|why| why.code.as_str().into()),
                     evidence: {
@@ -158,15 +158,15 @@ impl Supervisor {
 
     /// The default configuration of a service that is wanted up.
     fn default_config(&self, ident: &PackageIdent) -> Reply {
-        let found = self.services.values().find(|managed| {
-            managed.spec().desired_state == DesiredState::Up
-                && managed.built.is_some()
-                && matches(managed, ident)
+        let found = self.fleet.services().find(|service| {
+            service.spec().desired_state == DesiredState::Up
+                && service.release().is_some()
+                && matches(service, ident)
         });
         match found {
             None => Failure::not_loaded(ident).into(),
-            Some(managed) => {
-                let default = managed.layers.default.clone().unwrap_or_default();
+            Some(service) => {
+                let default = service.default_cfg().cloned().unwrap_or_default();
                 // A table that was read from TOML can be written as TOML.
                 Reply::DefaultConfig(toml::to_string_pretty(&default).unwrap_or_default())
             }
@@ -200,14 +200,8 @@ fn hook_message(failure: &HookFailure) -> message::LastHook {
     }
 }
 
-/// The release in use, or what the spec says while none is known.
-pub(super) fn shown_ident(managed: &Managed) -> PackageIdent {
-    let package = managed.built.as_ref().map(|built| built.package.ident.clone());
-    package.unwrap_or_else(|| managed.spec().ident.clone())
-}
-
-fn matches(managed: &Managed, ident: &PackageIdent) -> bool {
-    shown_ident(managed).satisfies(ident)
+fn matches(service: &Service<Built>, ident: &PackageIdent) -> bool {
+    service.ident().satisfies(ident)
 }
 
 fn validate(config: &[u8]) -> Result<(), Failure> {

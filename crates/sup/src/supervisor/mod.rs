@@ -1,63 +1,50 @@
-//! The Supervisor's task: the one owner of its state, one event at a time.
+//! The Supervisor's task: one event at a time, in a thin shell around the [`Fleet`].
 //!
-//! Everything slow runs beside it and comes back as an [`Event`]: reading packages, rendering,
-//! hooks, writing state. After each event the state machines that were touched are drained,
-//! and if something that documents show has changed, a new snapshot is published.
+//! The fleet decides; this task brings it what happened, carries out what it asks for, and after
+//! each event that changed something that documents show publishes a new snapshot. Everything slow
+//! runs beside it and comes back as an [`Event`]: reading packages, rendering, hooks, writing state.
 //!
 //! | file | holds |
 //! |---|---|
 //! | [`event`] | what can happen |
-//! | [`managed`] | one loaded service |
-//! | `effects` | what the state machines ask for |
-//! | `candidates` | what would replace that which runs, and what is gone back to |
-//! | `launched` | what the launcher says |
-//! | `specs` | the spec directory and the services it asks for |
-//! | `errands` | slow work, which is not waited for without end |
-//! | `governor` | the share of this task that changes of the ring get |
-//! | `heard` | which advice was logged |
-//! | `key_watch` | when a rumor that could not be opened is tried again |
-//! | `contexts` | census, configuration layers, gossiped files: what templates see |
-//! | `directories` | plain directories |
-//! | `suitability` | hooks that elections ask |
-//! | `orphans` | processes that are nobody's service any more |
+//! | `launched` | what the launcher sends |
+//! | `outlook` | the ring, brought into the fleet's census |
+//! | `boxes` | what of the ring is encrypted |
 //! | `commands` | what clients of the control gateway want |
+//! | `act` | what the fleet asks for |
+//! | `jobs` | slow work that the fleet asks for |
+//! | `release` | what a service is made of, as the fleet sees it |
 //! | `publish` | documents |
+//! | `governor` | the share of this task that changes of the ring get |
+//! | `key_watch` | when a rumor that could not be opened is tried again |
+//! | [`left`] | what still runs when the launcher is gone |
 
 pub(crate) mod event;
-pub(crate) mod managed;
+pub(crate) mod left;
 
+mod act;
 mod boxes;
-mod candidates;
 mod commands;
-mod contexts;
-mod directories;
-mod effects;
-mod errands;
 mod governor;
-mod heard;
+mod jobs;
 mod key_watch;
 mod launched;
-pub(crate) mod orphans;
+mod outlook;
 mod publish;
-mod specs;
-mod suitability;
+mod release;
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, BTreeSet},
     future,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use roost_api::Snapshot;
-use roost_census::Census;
-use roost_crypto::KeyCache;
-use roost_ident::PackageIdent;
-use roost_launch::wire::{self, Shutdown, Welcome};
+use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
+use roost_launch::wire::{self, Welcome};
 use roost_ring::{SysInfo, View};
-use roost_service::Remembered;
+use roost_service::{BackoffSettings, Settings};
 use roost_template::context::Sys;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -65,18 +52,10 @@ use tokio::{
 };
 
 use self::{
-    boxes::Boxes,
-    directories::Directory,
-    errands::{Errands, Kind},
     event::{Event, Reports, Watch},
     governor::Governor,
-    heard::Heard,
-    key_watch::KeyWatch,
-    managed::Managed,
-    orphans::Orphans,
+    outlook::Outlook,
     publish::Publisher,
-    specs::Inherited,
-    suitability::Asked,
 };
 use crate::{
     Exit,
@@ -94,19 +73,17 @@ use crate::{
     output::Output,
     peers::Peers,
     ring::RingHandle,
-    services::{hook_run::HookRuns, small_files::SmallFiles},
-    systemd, vital,
+    services::{built::Built, hook_run::HookRuns, small_files::SmallFiles},
+    system,
 };
 
-/// An end waits so long for the specs of services that still run and were not taken back yet.
-const SPECS_PATIENCE_MS: u64 = 5_000;
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
 /// What the condition of a disk that hangs is about.
 const STATE_FILES: &str = "state files";
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
-/// Heard nothing for so long, it starts another Supervisor.
+/// After so long without a sign of life it starts another Supervisor.
 const ALIVE: wire::Request = wire::Request::Alive(wire::Alive { within_ms: 60_000 });
 
 /// Handles of everything outside the Supervisor's task.
@@ -163,74 +140,25 @@ pub(crate) fn reporter(
     }
 }
 
-/// What the Supervisor is doing as a whole.
-#[derive(Debug)]
-enum Course {
-    /// Not everything is read yet; who waits for it.
-    Starting {
-        started: Option<oneshot::Sender<()>>,
-        specs_read: bool,
-    },
-    Running,
-    /// Every service is being stopped or let go.
-    Ending(Exit),
-}
-
 /// How the Supervisor's task ended.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) exit: Exit,
     /// Processes that the launcher can no longer stop, because it is gone.
-    pub(crate) left: Vec<(u32, Shutdown)>,
+    pub(crate) left: Vec<Left>,
 }
 
 /// The Supervisor's task.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     world: World,
-    services: BTreeMap<String, Managed>,
-    orphans: Orphans,
-    /// Slow work for services that is under way.
-    errands: Errands,
+    fleet: Fleet<Built>,
     hooks: HookRuns,
-    /// Services by the launcher's number of their process.
-    processes: BTreeMap<u64, String>,
-    next_id: u64,
-    /// Processes of the former Supervisor that wait for their spec, by service group.
-    inherited: BTreeMap<String, Inherited>,
-    /// What the former Supervisor kept of services that are not loaded yet, by service group.
-    remembered: BTreeMap<String, Remembered>,
-    /// Complaints about spec files that were told, by path.
-    spec_complaints: BTreeMap<PathBuf, String>,
-    specs_being_read: bool,
-    specs_read_again: bool,
-    /// A command that changes specs is under way.
-    specs_being_written: bool,
-    /// The end waits for the specs, no longer than this: with them, what still runs is stopped
-    /// as its package wants.
-    end_waits_until_ms: Option<u64>,
-    census: Census,
-    view: Arc<View>,
-    keys: KeyCache,
-    key_watch: KeyWatch,
-    /// Suitability hooks that run, with the elections that wait for them.
-    suitability: BTreeMap<u64, Asked>,
-    /// Install hooks that run, with the package each belongs to.
-    installing: BTreeMap<u64, (PackageIdent, PathBuf)>,
-    /// Plain directories that are followed, by service.
-    directories: BTreeMap<String, Directory>,
+    outlook: Outlook,
     publisher: Publisher,
-    touched: BTreeSet<String>,
-    /// Advice that was logged: of this member's services and directories, and of the ring.
-    own_advice: Heard,
+    /// Advice about the ring that was logged.
     ring_advice: Heard,
     governor: Governor,
-    /// What services see of the ring is being parsed beside this task.
-    contents_being_read: bool,
-    boxes: Boxes,
-    /// Processes that nobody will stop but the end of this process.
-    left: Vec<(u32, Shutdown)>,
-    course: Course,
 }
 
 impl Supervisor {
@@ -243,54 +171,24 @@ impl Supervisor {
         snapshots: watch::Sender<Option<Arc<Snapshot>>>,
         started: oneshot::Sender<()>,
     ) -> Self {
-        let hooks = HookRuns::new(world.output.clone(), world.small_files.clone());
-        let keys = KeyCache::new(world.config.key_cache.clone());
+        let config = fleet_config(&world);
+        let fleet = Fleet::new(world.clock.now(), config, launched::inheritance(welcome));
         let mut supervisor = Self {
-            census: Census::new(&world.sys.member_id).read_beside(),
-            services: BTreeMap::new(),
-            orphans: Orphans::default(),
-            errands: Errands::default(),
-            hooks,
-            processes: BTreeMap::new(),
-            next_id: welcome.next_id,
-            inherited: BTreeMap::new(),
-            remembered: BTreeMap::new(),
-            spec_complaints: BTreeMap::new(),
-            specs_being_read: false,
-            specs_read_again: false,
-            specs_being_written: false,
-            end_waits_until_ms: None,
-            view: Arc::new(View::empty(view.id.clone())),
-            keys,
-            key_watch: KeyWatch::default(),
-            suitability: BTreeMap::new(),
-            installing: BTreeMap::new(),
-            directories: BTreeMap::new(),
-            publisher: Publisher::new(snapshots),
-            touched: BTreeSet::new(),
-            own_advice: Heard::default(),
+            fleet,
+            hooks: HookRuns::new(world.output.clone(), world.small_files.clone()),
+            outlook: Outlook::new(&view, &world.config.key_cache),
+            publisher: Publisher::new(snapshots, started),
             ring_advice: Heard::default(),
             governor: Governor::default(),
-            contents_being_read: false,
-            boxes: Boxes::default(),
-            left: Vec::new(),
-            course: Course::Starting { started: Some(started), specs_read: false },
             world,
         };
-        supervisor.take_over(welcome);
-        supervisor.take_view(view);
-        supervisor.watch_files();
-        supervisor.read_specs();
-        supervisor
-    }
-
-    fn watch_files(&mut self) {
-        let specs = self.world.config.root.sup().specs();
-        self.world.watcher.watch_and_report(Watch::Specs, vec![Target::Directory(specs)]);
-        if let Some(path) = &self.world.config.ring.peer_watch_file {
+        supervisor.look(Glance::Ring, view);
+        supervisor.act();
+        if let Some(path) = &supervisor.world.config.ring.peer_watch_file {
             let target = Target::File(path.clone());
-            self.world.watcher_of_places().watch(Watch::Peers, vec![target]);
+            supervisor.world.watcher_of_places().watch(Watch::Peers, vec![target]);
         }
+        supervisor
     }
 
     /// Handles events until the end.
@@ -307,10 +205,11 @@ impl Supervisor {
         // task, and what must wait is not queued: only the last view counts.
         loop {
             let ring_rests = self.governor.rests_until(Instant::now());
-            let wake = self.next_wake().into_iter().chain(ring_rests).min();
+            let next_wake = self.fleet.next_wake_ms().map(|at_ms| self.world.clock.instant(at_ms));
+            let wake = next_wake.into_iter().chain(ring_rests).min();
             // What the last view brought is looked at before the next one is taken, so that
             // services see something however fast views follow each other.
-            let takes_views = ring_rests.is_none() && !self.contents_being_read;
+            let takes_views = ring_rests.is_none() && !self.fleet.is_reading_ring();
             let mut view_at = None;
             tokio::select! {
                 event = events.recv() => {
@@ -347,8 +246,13 @@ impl Supervisor {
             if let Some(began) = view_at {
                 self.governor.worked(began, Instant::now());
             }
-            if let Some(exit) = self.finished() {
-                return End { exit, left: self.left };
+            if let Some(ending) = self.fleet.finished() {
+                let exit = match ending {
+                    Ending::Done => Exit::Done,
+                    Ending::Departed => Exit::Departed,
+                    Ending::LauncherGone => Exit::Failed,
+                };
+                return End { exit, left: self.fleet.left().to_vec() };
             }
         }
     }
@@ -356,18 +260,16 @@ impl Supervisor {
     fn handle(&mut self, event: Event) {
         let began = Instant::now();
         match event {
-            Event::Launcher(event) => self.launcher_said(event),
-            Event::LauncherGone => self.launcher_gone(),
-            Event::Ring(view) => self.take_view(view),
+            Event::Launcher(event) => self.launcher_sent(event),
+            Event::LauncherGone => self.tell(FleetEvent::LauncherGone),
+            Event::Ring(view) => self.look(Glance::Ring, view),
             Event::ContentsRead { took } => {
-                self.contents_read();
+                self.look_again(Glance::Contents);
                 // The other thread took a core of the machine for as long.
                 let now = Instant::now();
                 self.governor.worked(began.checked_sub(took).unwrap_or(began), now);
             }
             Event::BoxesOpened(opened) => self.boxes_opened(opened),
-            Event::NeedSuitability { group, term } => self.find_suitability(&group, term),
-            Event::Departed => self.departed(),
             Event::Advice(text, _room) => {
                 if self.ring_advice.is_due(self.world.clock.now().mono_ms, &text) {
                     self.world.output.sup(&text);
@@ -375,90 +277,29 @@ impl Supervisor {
             }
             Event::Changed(watch) => {
                 self.world.reports.taken(&watch);
-                // Everything is read again when the command has ended.
-                if watch != Watch::Specs || !self.specs_being_written {
-                    self.file_changed(watch);
+                match watch {
+                    Watch::Fleet(what) => self.tell(FleetEvent::Changed(what)),
+                    Watch::Peers if self.fleet.is_ending() => {}
+                    Watch::Peers => self.world.peers.reread(),
                 }
-            }
-            Event::Specs(listing) => self.take_specs(listing),
-            Event::Built { service, result, look } => self.built(&service, result, look),
-            Event::CandidateBuilt { service, result } => self.candidate_built(&service, result),
-            Event::CandidateChecked { service, result } => {
-                self.candidate_checked(&service, result);
-            }
-            Event::Rendered { service, rendering } => {
-                if self.errands.end(&service, Kind::Render) {
-                    self.tell(&service, roost_service::Event::Rendered(rendering));
-                } else {
-                    self.ended_late(&service, Kind::Render);
-                }
-            }
-            Event::UserLayer { service, result } => self.take_user_layer(&service, result),
-            Event::InstallReady { service, result } => self.run_install_hook(&service, result),
-            Event::FilesWritten { service, names, failed, initial } => {
-                self.files_written(&service, names, failed, initial);
-            }
-            Event::FilesAgain { service } => self.write_files_again(&service),
-            Event::Staged { service, directory, result } => {
-                self.staged(&service, &directory, result);
             }
             Event::Control((request, responder)) => self.command(request, responder),
-            Event::WillStop { service, timeout_s } => {
-                if let Some(managed) = self.services.get_mut(&service) {
-                    managed.stop_timeout = timeout_s;
-                }
-            }
-            Event::SpecsBeingWritten => self.specs_being_written = true,
-            Event::SpecsWritten => {
-                self.specs_being_written = false;
-                self.read_specs();
-            }
+            Event::Fleet(event) => self.tell(event),
         }
+        self.act();
         self.world.metrics.event_took("sup", began.elapsed());
     }
 
-    /// Tells a service's machine something and does what it asks for.
-    fn tell(&mut self, service: &str, event: roost_service::Event) {
-        let now = self.world.clock.now();
-        if let Some(managed) = self.services.get_mut(service) {
-            managed.machine.handle(now, event);
-            self.drive(service);
-        }
+    /// Hands the fleet an event; what it asks for then is carried out with [`Supervisor::act`].
+    fn tell(&mut self, event: FleetEvent<Built>) {
+        let began = Instant::now();
+        self.fleet.handle(self.world.clock.now(), event);
+        self.world.metrics.event_took("service", began.elapsed());
     }
 
-    /// Lets every machine do what is due.
     fn wake(&mut self) {
-        let now = self.world.clock.now();
-        let due = |managed: &Managed| {
-            managed.machine.next_wake_ms().is_some_and(|wake| wake <= now.mono_ms)
-        };
-        let due: Vec<String> = self
-            .services
-            .values()
-            .filter(|managed| due(managed))
-            .map(|managed| managed.name.clone())
-            .collect();
-        for service in due {
-            if let Some(managed) = self.services.get_mut(&service) {
-                managed.machine.wake(now);
-            }
-            self.drive(&service);
-        }
-        self.kill_late_orphans();
-        self.give_up_errands();
-        if self.end_waits_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
-            self.stop_all();
-        }
-        self.end_late_hooks();
-    }
-
-    fn next_wake(&self) -> Option<Instant> {
-        let machines = self.services.values().filter_map(|managed| managed.machine.next_wake_ms());
-        let own =
-            [self.orphans.next_wake_ms(), self.errands.next_wake_ms(), self.hooks.next_late_ms()];
-        let own = own.into_iter().flatten().chain(self.end_waits_until_ms);
-        let next = machines.chain(own).min()?;
-        Some(self.world.clock.instant(next))
+        self.fleet.wake(self.world.clock.now());
+        self.act();
     }
 
     /// Notices a disk below the state files that does not answer.
@@ -478,90 +319,26 @@ impl Supervisor {
             None => conditions.end(kind, STATE_FILES, "The disk takes state files again"),
         }
     }
+}
 
-    /// Begins the end: every service is stopped, then the process ends with the code.
-    fn shut_down(&mut self, exit: Exit) {
-        if matches!(self.course, Course::Ending(_)) {
-            return;
-        }
-        systemd::stopping();
-        self.world.output.sup("Gracefully departing from butterfly network.");
-        self.world.ring.command(roost_ring::Command::LeaveGracefully);
-        let before = std::mem::replace(&mut self.course, Course::Ending(exit));
-        if matches!(before, Course::Starting { specs_read: false, .. })
-            && !self.inherited.is_empty()
-        {
-            self.end_waits_until_ms = Some(self.world.clock.now().mono_ms + SPECS_PATIENCE_MS);
-        } else {
-            self.stop_all();
-        }
-    }
-
-    fn stop_all(&mut self) {
-        self.end_waits_until_ms = None;
-        self.tell_all(&roost_service::Event::Shutdown);
-        self.stop_inherited();
-    }
-
-    /// Logs what an operator must know of, each thing once.
-    fn advise(&mut self, text: &str) {
-        if self.own_advice.is_due(self.world.clock.now().mono_ms, text) {
-            self.world.output.sup(text);
-        }
-    }
-
-    /// This member was departed by hand: it may not come back under its id.
-    fn departed(&mut self) {
-        self.shut_down(Exit::Departed);
-    }
-
-    /// Lets go of every service and ends, so that the launcher starts a new Supervisor.
-    fn restart(&mut self) {
-        if matches!(self.course, Course::Ending(_)) {
-            return;
-        }
-        self.world.output.sup("Supervisor shutting down for restart");
-        self.world.output.sup("Preparing services for Supervisor restart");
-        self.course = Course::Ending(Exit::Done);
-        self.tell_all(&roost_service::Event::Detach);
-    }
-
-    fn tell_all(&mut self, event: &roost_service::Event) {
-        let services: Vec<String> = self.services.keys().cloned().collect();
-        for service in services {
-            self.tell(&service, event.clone());
-        }
-    }
-
-    fn finished(&self) -> Option<Exit> {
-        match self.course {
-            Course::Ending(exit)
-                if self.services.is_empty()
-                    && self.orphans.is_empty()
-                    && self.end_waits_until_ms.is_none() =>
-            {
-                Some(exit)
-            }
-            _ => None,
-        }
-    }
-
-    fn is_ending(&self) -> bool {
-        matches!(self.course, Course::Ending(_))
-    }
-
-    /// A number that the launcher has not seen.
-    fn new_id(&mut self) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        id
-    }
-
-    /// Runs something slow beside this task; what it returns comes back as an event.
-    fn beside(&self, work: impl FnOnce() -> Event + Send + 'static) {
-        let events = self.world.events.clone();
-        // Without a receiver the process is ending.
-        vital::spawn_blocking("work for services", move || drop(events.send(work())));
+/// What the fleet has to know of the options.
+fn fleet_config(world: &World) -> roost_fleet::Config {
+    let config = &world.config;
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    roost_fleet::Config {
+        specs: config.root.sup().specs(),
+        organization: config.organization.clone(),
+        member_id: world.sys.member_id.clone(),
+        settings: Settings {
+            backoff: BackoffSettings {
+                min_ms: ms(config.backoff.min),
+                max_ms: ms(config.backoff.max),
+                cooldown_ms: ms(config.backoff.cooldown),
+            },
+            hook_timeouts: config.hook_timeouts,
+            ..Settings::default()
+        },
+        seed: system::seed(),
     }
 }
 

@@ -3,13 +3,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::{Document, ServiceEntry, Snapshot, documents};
+use roost_fleet::Service;
 use roost_ident::ProcessState;
 use roost_service::{PhaseName, Status};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use super::{Course, Supervisor, World, commands::shown_ident, managed::Managed};
+use super::{Supervisor, World};
 use crate::{
-    documents::{butterfly, census::CensusDocuments, service, v1},
+    documents::{
+        butterfly,
+        census::CensusDocuments,
+        service::{self, Facts},
+        v1,
+    },
+    services::built::Built,
     systemd,
 };
 
@@ -19,6 +26,8 @@ pub(super) struct Publisher {
     snapshots: watch::Sender<Option<Arc<Snapshot>>>,
     number: u64,
     entries: BTreeMap<String, Arc<ServiceEntry>>,
+    /// What documents show of releases, by service.
+    facts: BTreeMap<String, Known>,
     census_documents: CensusDocuments,
     census: Arc<Document<documents::Census>>,
     butterfly: Arc<Document<documents::Butterfly>>,
@@ -27,20 +36,45 @@ pub(super) struct Publisher {
     /// The ring's view is not what was published, and whether the census differs too.
     ring_changed: Option<bool>,
     status_line: String,
+    start: Start,
+}
+
+/// Whether documents are published.
+#[derive(Debug)]
+enum Start {
+    /// Not every service can be shown: half of them would be a lie. Who waits for the first
+    /// documents.
+    Before(oneshot::Sender<()>),
+    /// The first documents are due.
+    Due(oneshot::Sender<()>),
+    Published,
+}
+
+/// The parts of a document that change with the release alone.
+#[derive(Debug)]
+struct Known {
+    release: Arc<Built>,
+    facts: Facts,
 }
 
 impl Publisher {
-    pub(super) fn new(snapshots: watch::Sender<Option<Arc<Snapshot>>>) -> Self {
+    /// `started` is told when the first documents are published.
+    pub(super) fn new(
+        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        started: oneshot::Sender<()>,
+    ) -> Self {
         Self {
             snapshots,
             number: 0,
             entries: BTreeMap::new(),
+            facts: BTreeMap::new(),
             census_documents: CensusDocuments::default(),
             census: Arc::new(documents::Census::default().into()),
             butterfly: Arc::new(documents::Butterfly::default().into()),
             entries_changed: false,
             ring_changed: None,
             status_line: String::new(),
+            start: Start::Before(started),
         }
     }
 
@@ -49,31 +83,56 @@ impl Publisher {
         self.ring_changed = Some(census_too | self.ring_changed.unwrap_or(false));
     }
 
+    /// Every service that the specs named at the start can be shown.
+    pub(super) fn begin(&mut self) {
+        self.start = match std::mem::replace(&mut self.start, Start::Published) {
+            Start::Before(started) => Start::Due(started),
+            other => other,
+        };
+    }
+
     /// A service is gone.
     pub(super) fn remove(&mut self, service: &str) {
+        self.facts.remove(service);
         self.entries_changed |= self.entries.remove(service).is_some();
     }
 
+    fn facts(&mut self, world: &World, service: &Service<Built>) -> Facts {
+        let spec = service.spec();
+        let Some(release) = service.release() else {
+            return Facts::unknown(&world.config.root, spec);
+        };
+        let known = self.facts.get(service.name());
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.release, release)) {
+            return known.facts.clone();
+        }
+        let facts = Facts::new(release, spec);
+        let known = Known { release: Arc::clone(release), facts: facts.clone() };
+        self.facts.insert(service.name().into(), known);
+        facts
+    }
+
     /// Shows the present state of a service.
-    pub(super) fn show(&mut self, world: &World, managed: &Managed) {
-        let status = managed.status();
+    pub(super) fn show(&mut self, world: &World, service: &Service<Built>) {
+        let (status, facts) = (service.status(), self.facts(world, service));
         let document = service::document(
             &world.common,
-            &managed.facts,
-            managed.spec(),
-            managed.group(),
+            &facts,
+            service.spec(),
+            service.group(),
             &status,
-            &managed.cfg,
+            &Arc::clone(service.cfg()).into(),
         );
-        let health = service::health(&status, &managed.health_output);
+        let output = service.health_output();
+        let health = service::health(&status, &output.stdout, &output.stderr);
         let v1 = v1::documents(
-            managed.group().as_str(),
-            shown_ident(managed).to_string(),
+            service.group().as_str(),
+            service.ident().to_string(),
             &status,
-            managed.binds_told.as_deref().unwrap_or_default(),
+            service.bind_reports(),
             world.common.redact,
         );
-        let entry = match self.entries.get(&managed.name) {
+        let entry = match self.entries.get(service.name()) {
             None => ServiceEntry::new(document, health).with_v1(v1),
             Some(known) => {
                 let same_object = *known.document() == document;
@@ -88,7 +147,7 @@ impl Publisher {
                 }
             }
         };
-        self.entries.insert(managed.name.clone(), Arc::new(entry));
+        self.entries.insert(service.name().into(), Arc::new(entry));
         self.entries_changed = true;
     }
 
@@ -104,25 +163,27 @@ impl Publisher {
 impl Supervisor {
     /// Publishes a new snapshot if something that documents show has changed.
     pub(super) fn publish(&mut self) {
-        for service in std::mem::take(&mut self.touched) {
-            if let Some(managed) = self.services.get(&service) {
-                self.publisher.show(&self.world, managed);
+        for name in self.fleet.take_touched() {
+            if let Some(service) = self.fleet.service(&name) {
+                self.publisher.show(&self.world, service);
             }
         }
-        let first = matches!(self.course, Course::Starting { .. }) && self.is_started();
-        // Also an end before everything was read: half of the services would be a lie.
-        if !first && self.publisher.number == 0 {
-            return;
-        }
+        let first = match self.publisher.start {
+            // Also an end before everything was read.
+            Start::Before(_) => return,
+            Start::Due(_) if self.fleet.is_ending() => return,
+            Start::Due(_) => true,
+            Start::Published => false,
+        };
         let publisher = &mut self.publisher;
         if !first && !publisher.entries_changed && publisher.ring_changed.is_none() {
             return;
         }
         if first || publisher.ring_changed.is_some() {
             let changed = publisher.ring_changed.unwrap_or(false);
-            let census = publisher.census_documents.document(&self.census, changed);
+            let census = publisher.census_documents.document(self.fleet.census(), changed);
             publisher.census = Arc::new(census.into());
-            let view = Arc::clone(&self.view);
+            let view = Arc::clone(&self.outlook.view);
             let butterfly = Document::deferred(move || butterfly::document(&view));
             publisher.butterfly = Arc::new(butterfly);
         } else if publisher.census.value().changed {
@@ -136,25 +197,16 @@ impl Supervisor {
         let (census, butterfly) = (Arc::clone(&publisher.census), Arc::clone(&publisher.butterfly));
         let snapshot = Snapshot::new(number, services, census, butterfly);
         publisher.snapshots.send_replace(Some(Arc::new(snapshot)));
-        if first {
-            self.all_read();
+        if let Start::Due(started) = std::mem::replace(&mut publisher.start, Start::Published) {
+            // Nothing waits any more when the start has failed elsewhere.
+            let _ = started.send(());
         }
         self.tell_systemd();
     }
 
-    /// Every spec was read: from now on there are documents.
-    fn all_read(&mut self) {
-        let course = std::mem::replace(&mut self.course, Course::Running);
-        if let Course::Starting { started: Some(started), .. } = course {
-            // Nobody waits any more when the start has failed elsewhere.
-            let _ = started.send(());
-        }
-    }
-
     /// One line for `systemctl status`, when it is another one.
     fn tell_systemd(&mut self) {
-        let statuses: Vec<Status> =
-            self.services.values().map(|managed| managed.machine.status()).collect();
+        let statuses: Vec<Status> = self.fleet.services().map(Service::status).collect();
         let up = statuses.iter().filter(|s| s.process.state == ProcessState::Up).count();
         let broken = statuses.iter().filter(|s| s.phase == PhaseName::Broken).count();
         let mut line = format!("{up} of {} services up", statuses.len());

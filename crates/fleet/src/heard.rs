@@ -12,7 +12,7 @@ const PERIOD_MS: u64 = 60_000;
 
 /// Texts that were logged, the last ones.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub struct Heard {
     texts: BTreeSet<String>,
     /// The same in the order in which they were logged.
     order: VecDeque<String>,
@@ -22,7 +22,7 @@ pub(super) struct Heard {
 
 impl Heard {
     /// True when the text is to be logged now.
-    pub(super) fn is_due(&mut self, now_ms: u64, text: &str) -> bool {
+    pub fn is_due(&mut self, now_ms: u64, text: &str) -> bool {
         if self.texts.contains(text) {
             return false;
         }

@@ -1,0 +1,108 @@
+//! What services see of the ring, and what follows when that changes.
+
+use roost_service::Event as Told;
+use roost_template::config::MergeError;
+
+use super::Fleet;
+use crate::{action::Job, release::Release};
+
+impl<R: Release> Fleet<R> {
+    /// Each service takes what it sees of the ring. What was not parsed yet is parsed first, beside
+    /// the fleet.
+    pub(super) fn look_at_ring(&mut self) {
+        if self.is_ending() || self.read_contents() {
+            return;
+        }
+        for name in self.names(|_| true) {
+            let configured = self.take_gossip(&name);
+            if configured {
+                self.announce_again(&name);
+            }
+            self.write_files(&name, false);
+            let has_news =
+                self.services.get(&name).is_some_and(|service| self.context.has_news(service));
+            if configured || has_news {
+                self.refresh(&name);
+            }
+        }
+    }
+
+    /// Has what services here can see of the ring parsed; false when all of it is.
+    pub(super) fn read_contents(&mut self) -> bool {
+        if self.context.is_read {
+            return true;
+        }
+        let unread = self.context.unread(self.services.values());
+        if unread.is_empty() {
+            return false;
+        }
+        self.context.is_read = true;
+        self.actions.work(Job::ReadContents(unread));
+        true
+    }
+
+    /// Takes a newer gossiped configuration; true when there was one.
+    pub(super) fn take_gossip(&mut self, name: &str) -> bool {
+        let Some(service) = self.services.get_mut(name) else { return false };
+        let group = self.context.census.group(service.machine.group());
+        let config = group.and_then(|group| group.service_config.as_ref());
+        // One that is not parsed yet is taken once it is.
+        let Some(config) = config.filter(|config| config.value.is_read()) else { return false };
+        let taken = service.configuration.take_gossip(config.incarnation, config.value.table());
+        let Some(errors) = taken else { return false };
+        self.touched.insert(name.into());
+        self.report_merge_errors(name, &errors);
+        true
+    }
+
+    pub(super) fn report_merge_errors(&mut self, name: &str, errors: &[MergeError]) {
+        for error in errors {
+            self.say(name, "CF", error.to_string());
+        }
+    }
+
+    /// Hands a service's machine what has changed of binds, election and context.
+    pub(super) fn refresh(&mut self, name: &str) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        if service.built.is_some() {
+            if self.context.sees_clearly(service) {
+                self.look_clearly(name);
+            } else {
+                self.read_contents();
+            }
+        }
+        self.drive(name);
+    }
+
+    fn look_clearly(&mut self, name: &str) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        service.told.sight = Some(self.context.sight(service));
+        // Before what may start a hook: it is to see who leads, and where its binds are.
+        if service.rendering.is_some() {
+            self.render(name);
+        } else if let Some(seen) = &service.told.seen {
+            let sees = self.context.seen(service);
+            if *seen != sees {
+                service.told.seen = Some(sees);
+                service.machine.handle(self.now, Told::ContextChanged);
+            }
+        }
+        let Some(service) = self.services.get_mut(name) else { return };
+        let binds = self.context.reports(&service.binds());
+        if service.told.binds.as_ref() != Some(&binds) {
+            service.told.binds = Some(binds.clone());
+            service.machine.handle(self.now, Told::Binds(binds));
+        }
+        let election = self.context.election(service.group());
+        if service.told.election.as_ref() != Some(&election) {
+            service.told.election = Some(election.clone());
+            let (status, leader) = (election.status, election.leader);
+            service.machine.handle(self.now, Told::Election { status, leader });
+        }
+        let topology = service.spec().topology;
+        let group = self.context.census.group(service.group());
+        if let Some(advice) = group.and_then(|group| group.advice(topology)) {
+            self.advise(&advice.to_string());
+        }
+    }
+}
