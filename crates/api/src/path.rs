@@ -32,8 +32,16 @@ impl Route {
 
 /// The group that a path names, if it has the form of the pattern.
 fn read(pattern: &str, path: &str) -> Option<String> {
-    let fixed = pattern.find('{').unwrap_or(pattern.len());
-    let parameters = path.strip_prefix(&pattern[..fixed])?;
+    // Most patterns differ from a path within a few bytes; this is asked of each for each request.
+    let same = |(wanted, byte): &(u8, u8)| wanted == byte && *wanted != b'{';
+    let fixed = pattern.bytes().zip(path.bytes()).take_while(same).count();
+    if fixed == pattern.len() {
+        return (fixed == path.len()).then(String::new);
+    }
+    if pattern.as_bytes()[fixed] != b'{' {
+        return None;
+    }
+    let parameters = &path[fixed..];
     let mut segments = parameters.split('/');
     let mut group = String::new();
     for wanted in pattern[fixed..].split('/') {
