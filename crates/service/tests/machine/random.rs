@@ -143,6 +143,8 @@ struct Model {
     whole: bool,
     /// The service has run before.
     ran: bool,
+    /// The install hooks that run are those of a candidate.
+    installs_beside: bool,
     signalled: bool,
     /// When the current process group was killed.
     killed_at_ms: Option<u64>,
@@ -163,6 +165,7 @@ impl Model {
             gone: false,
             whole: false,
             ran: false,
+            installs_beside: false,
             signalled: false,
             killed_at_ms: None,
         };
@@ -236,6 +239,7 @@ impl Model {
                 Event::HookEnded { hook, outcome, printed: Printed::default() }
             }
         };
+        self.installs_beside |= matches!(event, Event::Checked(_));
         self.tell(event);
     }
 
@@ -257,8 +261,14 @@ impl Model {
     }
 
     fn nothing_runs(&self) -> bool {
-        // A check changes nothing, so nothing waits for it.
-        let mut asked = self.asked.iter().filter(|asked| **asked != Asked::Check);
+        // A check changes nothing, and the install hooks of a candidate run beside the release that
+        // runs or starts: nothing waits for them.
+        let is_beside = |asked: &Asked| match asked {
+            Asked::Check => true,
+            Asked::Install => self.installs_beside,
+            _ => false,
+        };
+        let mut asked = self.asked.iter().filter(|asked| !is_beside(asked));
         self.process.is_none() && !self.is_left_behind() && asked.next().is_none()
     }
 
@@ -290,6 +300,7 @@ impl Model {
                         assert!(self.nothing_runs(), "{:?}", self.asked);
                         self.keep_floor(0);
                     }
+                    self.installs_beside = false;
                     self.ask(Asked::Build);
                 }
                 Effect::RunInstallHooks => self.ask(Asked::Install),
