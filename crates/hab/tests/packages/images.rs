@@ -239,6 +239,15 @@ fn bring_shell(rootfs: &Path) {
     }
 }
 
+/// What a container engine adds to an image before it starts process 1.
+const INSIDE: &str = r#"set -e
+root=$1; shift
+mkdir "$root/proc" "$root/dev"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+exec env -i "PATH=$IMAGE_PATH" /usr/sbin/chroot "$root" "$@"
+"#;
+
 /// The root file system of an image, in namespaces of its own: process 1 runs the service.
 #[test]
 fn an_image_runs_its_service_as_process_1() {
@@ -263,7 +272,6 @@ fn an_image_runs_its_service_as_process_1() {
     let image = Image::read(machine.path().join("image"));
     let rootfs = machine.path().join("rootfs");
     tar::Archive::new(image.layer().as_slice()).unpack(&rootfs).expect("a root file system");
-    fs::create_dir(rootfs.join("proc")).expect("a directory");
     bring_shell(&rootfs);
     let words = |key: &str| {
         let list = image.config["config"][key].as_array().cloned().unwrap_or_default();
@@ -273,15 +281,16 @@ fn an_image_runs_its_service_as_process_1() {
     let port = testkit::free_ports(&[address]);
     let listen = |option: &str, port: u16| [option.to_owned(), format!("{address}:{port}")];
     let mut child = Command::new("unshare")
-        .args(["-mpf", "--kill-child", "--mount-proc"])
-        .arg(format!("--root={}", rootfs.display()))
+        .args(["-mpf", "--kill-child", "sh", "-c", INSIDE, "sh"])
+        .arg(&rootfs)
         .args(words("Entrypoint"))
         .args(words("Cmd"))
         .args(listen("--listen-http", port))
         .args(listen("--listen-ctl", port + 1))
         .args(listen("--listen-gossip", port + 2))
         .env_clear()
-        .envs(words("Env").iter().filter_map(|pair| pair.split_once('=')))
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("IMAGE_PATH", words("Env")[0].trim_start_matches("PATH="))
         .stdout(fs::File::create(machine.path().join("log")).expect("a log"))
         .stderr(Stdio::null())
         .spawn()
