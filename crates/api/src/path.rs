@@ -4,7 +4,7 @@
 //! any other. Escapes are decoded first, except those of `%`, `/` and `+`, which stay as they
 //! are until a parameter has been cut out.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use crate::resource::ResourceId;
 
@@ -23,42 +23,64 @@ impl Route {
     /// follows it.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let path = decode(path, |byte| !STAYS.contains(&byte));
-        let find = |pattern: fn(ResourceId) -> Option<&'static str>| {
-            ResourceId::all().find_map(|id| Some(Self { id, group: read(pattern(id)?, &path)? }))
-        };
-        find(|id| Some(id.resource().path)).or_else(|| find(|id| id.resource().organization_path))
+        let mut segments = [""; SEGMENTS_MAX];
+        let mut count = 0;
+        for segment in path.split('/') {
+            *segments.get_mut(count)? = segment;
+            count += 1;
+        }
+        let segments = &segments[..count];
+        let pattern = PATTERNS.iter().find(|pattern| pattern.fits(segments))?;
+        Some(Self { id: pattern.id, group: pattern.group(segments) })
     }
 }
 
-/// The group that a path names, if it has the form of the pattern.
-fn read(pattern: &str, path: &str) -> Option<String> {
-    // Most patterns differ from a path within a few bytes; this is asked of each for each request.
-    let same = |(wanted, byte): &(u8, u8)| wanted == byte && *wanted != b'{';
-    let fixed = pattern.bytes().zip(path.bytes()).take_while(same).count();
-    if fixed == pattern.len() {
-        return (fixed == path.len()).then(String::new);
+/// Most segments of a pattern, the empty one before the first slash among them.
+const SEGMENTS_MAX: usize = 8;
+
+/// All paths of the table, taken apart once: each request is compared with them.
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    let pattern = |id, path: &'static str| Pattern { id, segments: path.split('/').collect() };
+    let plain = ResourceId::all().map(|id| pattern(id, id.resource().path));
+    let organizations =
+        ResourceId::all().filter_map(|id| Some(pattern(id, id.resource().organization_path?)));
+    plain.chain(organizations).collect()
+});
+
+/// One path of the table.
+struct Pattern {
+    id: ResourceId,
+    segments: Vec<&'static str>,
+}
+
+impl Pattern {
+    /// True when a path has this form.
+    fn fits(&self, path: &[&str]) -> bool {
+        let mut pairs = self.segments.iter().zip(path);
+        self.segments.len() == path.len()
+            && pairs.all(|(wanted, segment)| {
+                wanted == segment || (is_parameter(wanted) && !segment.is_empty())
+            })
     }
-    if pattern.as_bytes()[fixed] != b'{' {
-        return None;
-    }
-    let parameters = &path[fixed..];
-    let mut segments = parameters.split('/');
-    let mut group = String::new();
-    for wanted in pattern[fixed..].split('/') {
-        let segment = segments.next()?;
-        match wanted {
-            "{name}" | "{sg}" => {}
-            "{group}" => group.push('.'),
-            "{organization}" => group.push('@'),
-            literal if literal == segment => continue,
-            _ => return None,
+
+    /// The group that the parameters of a path form.
+    fn group(&self, path: &[&str]) -> String {
+        let mut group = String::new();
+        for (wanted, segment) in self.segments.iter().zip(path) {
+            match *wanted {
+                "{name}" | "{sg}" => {}
+                "{group}" => group.push('.'),
+                "{organization}" => group.push('@'),
+                _ => continue,
+            }
+            group.push_str(&parameter(segment));
         }
-        if segment.is_empty() {
-            return None;
-        }
-        group.push_str(&parameter(segment));
+        group
     }
-    segments.next().is_none().then_some(group)
+}
+
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{')
 }
 
 /// Escapes that are decoded only inside a parameter.
@@ -116,6 +138,17 @@ mod tests {
     const OBJECT: &str = "/services/{name}/{group}";
     const CONFIG: &str = "/services/{name}/{group}/config";
     const HEALTH: &str = "/services/{name}/{group}/health";
+
+    #[test]
+    fn every_path_of_the_table_is_found() {
+        for id in ResourceId::all() {
+            let resource = id.resource();
+            for path in std::iter::once(resource.path).chain(resource.organization_path) {
+                let path = path.replace(['{', '}'], "");
+                assert_eq!(Route::of(&path).map(|route| route.id), Some(id), "{path}");
+            }
+        }
+    }
 
     #[test]
     fn paths_are_compared_as_they_are() {
