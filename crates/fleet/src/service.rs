@@ -35,6 +35,8 @@ pub struct Service<R> {
     /// What the last health check printed.
     pub(crate) health_output: HookOutput,
     pub(crate) told: Told,
+    /// The group that its state is remembered under.
+    pub(crate) remembered_as: ServiceGroup,
     /// A rendering that was asked for and could not begin yet.
     pub(crate) rendering: Option<WantedRendering>,
     /// A reading that waits for the end of a process of an earlier run.
@@ -140,6 +142,7 @@ impl<R: Release> Service<R> {
             process: None,
             health_output: HookOutput::default(),
             told: Told::default(),
+            remembered_as: machine.group().clone(),
             rendering: None,
             held_build: None,
             look_again: false,

@@ -59,10 +59,14 @@ impl<R: Release> Fleet<R> {
                 self.actions.store(Stored::Pid { service: name.into(), pid: None });
             }
             Effect::Remember => {
-                if let Some(service) = self.services.get(name) {
-                    let group = service.group().to_string();
+                if let Some(service) = self.services.get_mut(name) {
+                    let group = service.group().clone();
                     let state = service.machine.remember().encode();
-                    self.actions.push(Action::Remember { group, state });
+                    let former = std::mem::replace(&mut service.remembered_as, group.clone());
+                    if former != group {
+                        self.actions.push(Action::Forget { group: former.to_string() });
+                    }
+                    self.actions.push(Action::Remember { group: group.to_string(), state });
                 }
             }
             Effect::Log { preamble, key, text } => self.log(name, preamble, key, text),

@@ -135,7 +135,11 @@ impl Machine {
             self.told.binds.clear();
         }
         self.spec = spec;
-        self.group = group;
+        if group != self.group {
+            self.group = group;
+            // The next Supervisor looks for it under the new group.
+            self.remembered = None;
+        }
     }
 
     pub(super) fn change_spec(&mut self, now: Now, spec: ServiceSpec, group: ServiceGroup) {

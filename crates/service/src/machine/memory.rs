@@ -63,8 +63,8 @@ impl Machine {
             return;
         }
         let remembered = self.remember();
-        if remembered != self.remembered {
-            self.remembered = remembered;
+        if self.remembered.as_ref() != Some(&remembered) {
+            self.remembered = Some(remembered);
             self.push(Effect::Remember);
         }
     }

@@ -107,7 +107,8 @@ pub struct Machine {
     told: Told,
     /// Difference between Unix time and the caller's clock, for the remembered state.
     unix_minus_mono_ms: u64,
-    remembered: Remembered,
+    /// What was last given to be remembered; `None` when the group has changed since.
+    remembered: Option<Remembered>,
     effects: VecDeque<Effect>,
 }
 
@@ -219,7 +220,7 @@ impl Machine {
             conditions: Conditions::default(),
             told: Told::default(),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
-            remembered: Remembered::default(),
+            remembered: Some(Remembered::default()),
             effects: VecDeque::new(),
         }
     }
