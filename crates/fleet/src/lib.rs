@@ -37,7 +37,7 @@
 //!
 //! Never two processes of one service. What a spec file holds at last is what happens, in whatever
 //! order things end. Everything ends, also when files or processes do not answer. A fleet that was
-//! replaced shows what it showed before.
+//! replaced shows what it showed before. `tests/fleet/random.rs` tries these.
 //!
 //! # Example
 //!
