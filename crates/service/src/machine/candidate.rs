@@ -146,6 +146,16 @@ impl Machine {
         self.push(Effect::Check { spec: Box::new(spec), group, release });
     }
 
+    /// Checks a candidate whose last answer came while there was nothing to replace: without this it
+    /// would wait forever.
+    pub(super) fn check_unanswered(&mut self) {
+        let candidate = self.candidate.as_ref();
+        let is_waiting = candidate.is_some_and(|candidate| candidate.stage == Stage::Checking);
+        if is_waiting && !self.asked.check && !self.asked.install && self.is_protected() {
+            self.check_candidate();
+        }
+    }
+
     /// A file of a refused candidate may be repaired.
     pub(super) fn check_refused(&mut self) {
         if self.is_refused() {
@@ -171,8 +181,8 @@ impl Machine {
         if !std::mem::take(&mut self.asked.check) {
             return;
         }
-        // Without a candidate, or during a stop, the answer is obsolete: the next attempt checks
-        // again.
+        // Without a candidate, or during a stop, the answer is obsolete: the next attempt takes the
+        // newest, or the candidate is checked once more when there is something to replace.
         if !self.is_protected() {
             return;
         }

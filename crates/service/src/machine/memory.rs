@@ -57,11 +57,12 @@ impl Machine {
         self.account.clone_from(&remembered.account);
     }
 
-    /// End of every call: requests that changes are remembered.
+    /// End of every call: requests that changes are remembered, and what a candidate still needs.
     pub(super) fn settle(&mut self) {
         if self.phase == Phase::Gone {
             return;
         }
+        self.check_unanswered();
         let remembered = self.remember();
         if self.remembered.as_ref() != Some(&remembered) {
             self.remembered = Some(remembered);

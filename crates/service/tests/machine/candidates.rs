@@ -115,6 +115,21 @@ fn a_crash_while_a_newer_release_is_refused_starts_what_ran() {
 }
 
 #[test]
+fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
+    let mut world = running(&[Hook::Run]);
+    world.script.check = Err("bad".into());
+    world.tell(Event::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
+    world.pass(10);
+    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    assert_eq!(world.machine.status().phase, PhaseName::Building);
+    world.script.check = Ok(());
+    world.tell(Event::SpecChanged { spec: spec("web"), group: group("web") });
+    world.pass(5_000);
+    assert_eq!((pid(&world), world.machine.status().reason), (Some(1_002), None));
+    assert!(!world.machine.is_undecided());
+}
+
+#[test]
 fn a_restart_during_a_check_tries_the_newest_and_forgets_the_condition() {
     let mut world = refused_at("bad");
     world.script.check = Ok(());
