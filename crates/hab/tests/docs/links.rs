@@ -52,3 +52,28 @@ fn every_link_between_pages_leads_somewhere() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
+
+/// Source files that a page names, as `CRATE/src/…` or `crates/CRATE/src/…`.
+fn source_files(page: &str) -> impl Iterator<Item = &str> {
+    let is_source = |code: &&str| {
+        let path = code.strip_prefix("crates/").unwrap_or(code);
+        let mut parts = path.split('/').skip(1);
+        !code.contains([' ', '{', '*']) && matches!(parts.next(), Some("src" | "tests" | "benches"))
+    };
+    page.split('`').skip(1).step_by(2).filter(is_source)
+}
+
+#[test]
+fn every_source_file_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    for page in pages() {
+        let text = read(&page);
+        for file in source_files(&text) {
+            let path = file.strip_prefix("crates/").unwrap_or(file);
+            if !repository(&format!("crates/{path}")).exists() {
+                missing.push(format!("{page}: {file}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
