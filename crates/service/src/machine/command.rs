@@ -153,6 +153,7 @@ impl Machine {
         match self.phase {
             Phase::Gone => {}
             Phase::Stopped => {
+                self.drop_candidate();
                 self.replace_spec(spec, group);
                 if up {
                     self.begin(now);
@@ -212,6 +213,8 @@ impl Machine {
         difference: Difference,
     ) {
         if spec.desired_state == DesiredState::Down {
+            // What it was to become is older than this.
+            self.drop_candidate();
             self.next = Some((spec, group));
             self.enter_stop(now, After::Down, None);
             return;
@@ -229,6 +232,8 @@ impl Machine {
                 self.offer(now, Some((spec, group)), None);
             }
             Difference::Restart => {
+                // A refused spec is older than this one, and must not replace it later.
+                self.drop_candidate();
                 self.next = Some((spec, group));
                 self.forget();
                 self.enter_stop(now, After::Start, None);

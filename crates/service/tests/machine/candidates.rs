@@ -130,6 +130,21 @@ fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
 }
 
 #[test]
+fn an_older_refused_spec_never_replaces_a_newer_one() {
+    let mut world = running(&[Hook::Run]);
+    world.script.check = Err("bad".into());
+    world.tell(Event::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
+    world.pass(10);
+    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    assert_eq!(world.machine.status().phase, PhaseName::Building);
+    world.script.check = Ok(());
+    world.tell(Event::SpecChanged { spec: pinned("3.0.0"), group: group("web") });
+    world.pass(120_000);
+    assert_eq!(world.machine.spec(), &pinned("3.0.0"));
+    assert_eq!(world.machine.status().reason, None);
+}
+
+#[test]
 fn a_restart_during_a_check_tries_the_newest_and_forgets_the_condition() {
     let mut world = refused_at("bad");
     world.script.check = Ok(());
