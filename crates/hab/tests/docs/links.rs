@@ -58,7 +58,10 @@ fn source_files(page: &str) -> impl Iterator<Item = &str> {
     let is_source = |code: &&str| {
         let path = code.strip_prefix("crates/").unwrap_or(code);
         let mut parts = path.split('/').skip(1);
-        !code.contains([' ', '{', '*']) && matches!(parts.next(), Some("src" | "tests" | "benches"))
+        // `NAME.rs` stands for a file that the reader chooses.
+        !code.contains([' ', '{', '*'])
+            && !code.contains("NAME")
+            && matches!(parts.next(), Some("src" | "tests" | "benches"))
     };
     page.split('`').skip(1).step_by(2).filter(is_source)
 }
