@@ -202,7 +202,7 @@ pub enum Job<R: Release> {
     Build {
         /// What is read.
         blueprint: Blueprint,
-        /// It is only looked at, for the documents.
+        /// It is read for the documents alone.
         look: bool,
     },
     /// Read what the service ran from before. Answer: `Built`.

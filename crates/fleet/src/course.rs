@@ -84,7 +84,7 @@ impl Course {
         }
     }
 
-    /// Why the Supervisor ends, when nothing more is waited for than services and processes.
+    /// Why the Supervisor ends, once only services and processes are left to wait for.
     pub(crate) fn ending(&self) -> Option<Ending> {
         match self {
             Self::Ending { ending, specs_until_ms: None } => Some(*ending),

@@ -83,7 +83,7 @@ pub enum Event<R: Release> {
         /// What it printed, bounded.
         output: HookOutput,
     },
-    /// The launcher is gone: nothing can be started or waited for.
+    /// The launcher is gone: nothing can be started, and no end of a process is reported.
     LauncherGone,
     /// An election needs to know how fit the service of a group is.
     NeedSuitability {
@@ -102,7 +102,7 @@ pub enum Event<R: Release> {
         service: String,
         /// What came of it.
         result: Result<Box<R>, BuildFailure>,
-        /// It was only looked at, for the documents.
+        /// It was read for the documents alone.
         look: bool,
     },
     /// What would replace that which a service runs from was read.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::action::{Left, Shutdown};
 
-/// How long after KILL the rest of a group whose leader is gone is waited for, as for the group of
-/// a service: what no signal can end must not keep a service down, nor the Supervisor from its end.
+/// How long the fleet waits after KILL for the rest of a group whose leader is gone, as for the
+/// group of a service: a process that no signal can end must neither keep a service down nor keep
+/// the Supervisor from ending.
 const KILLED_WAIT_MS: u64 = 5_000;
 
 #[derive(Debug)]
@@ -15,10 +16,10 @@ struct Orphan {
     group: String,
     pid: u32,
     shutdown: Shutdown,
-    /// When it is killed, and when it is looked at once it was.
+    /// When to kill it, or once it was killed, when to probe it.
     due_ms: u64,
     killed: bool,
-    /// It may not be killed: it is waited for until it is gone.
+    /// This Supervisor may not signal it, so the fleet waits until it is gone.
     out_of_reach: bool,
 }
 
@@ -33,7 +34,7 @@ pub(crate) enum Due {
     Kill { id: u64 },
     /// See whether its first process has ended; then the rest is given up.
     Probe { id: u64, pid: u32 },
-    /// Nothing more is waited for.
+    /// Stop waiting for it.
     GiveUp { id: u64 },
 }
 
@@ -88,7 +89,8 @@ impl Orphans {
         self.0.remove(&id).map(|orphan| service_of(&orphan.group).to_owned())
     }
 
-    /// What orphans need that have had their time; at an end nothing out of reach is waited for.
+    /// What to do about orphans that are due. While the Supervisor ends, orphans out of reach are
+    /// given up.
     pub(crate) fn due(&mut self, now_ms: u64, is_ending: bool) -> Vec<Due> {
         let mut due = Vec::new();
         for (&id, orphan) in self.0.iter_mut().filter(|(_, orphan)| orphan.due_ms <= now_ms) {

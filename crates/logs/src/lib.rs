@@ -66,7 +66,7 @@ pub fn directory_of(root: &Path, group: &str) -> Option<PathBuf> {
 /// their directory was last removed, whether or not they are still loaded.
 ///
 /// # Errors
-/// What the system says. A root without a Supervisor's state has no groups.
+/// The error of the system. A root without a Supervisor's state has no groups.
 pub fn groups(root: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(directory(root)) {
         Ok(entries) => entries,

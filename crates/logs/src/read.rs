@@ -51,7 +51,7 @@ pub struct Record<'a> {
 /// Memory: one line and 8 bytes for each line of `tail`. Skips damaged lines.
 ///
 /// # Errors
-/// What the system says. A service that never printed anything is no error.
+/// The error of the system. A service that has never printed anything is not an error.
 pub fn read(
     directory: &Path,
     selection: &Selection,
@@ -99,7 +99,7 @@ impl Follower {
     /// that were removed unread are reported as one of [`Tag::Lost`].
     ///
     /// # Errors
-    /// What the system says; the next call tries again.
+    /// The error of the system; the next call tries again.
     pub fn poll(
         &mut self,
         mut emit: impl FnMut(Record<'_>) -> ControlFlow<()>,

@@ -51,7 +51,7 @@ impl LogFile {
     /// Appends whole lines, each with its line feed: all of them or none.
     ///
     /// # Errors
-    /// What the system says; the files end with the last whole line that was there before.
+    /// The error of the system; the files end with the last whole line that was there before.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.file.metadata()?.nlink() == 0 {
             // Removed by a user to free the space.

@@ -167,7 +167,7 @@ impl LocalArchive {
     }
 }
 
-/// What an archive says of itself.
+/// What the header and metafiles of an archive hold.
 struct Description {
     ident: PackageIdent,
     target: PackageTarget,

@@ -243,7 +243,7 @@ impl<R: Release> Fleet<R> {
                     false => self.tell(name, Told::ContextChanged),
                 }
             }
-            // Tried again without end, at the floor of starts.
+            // The machine retries it, at most once per second.
             Kind::Install => {}
         }
     }

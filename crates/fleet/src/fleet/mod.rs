@@ -273,8 +273,8 @@ impl<R: Release> Fleet<R> {
         self.folder.is_pending()
     }
 
-    /// True while what services see of the ring is being parsed: what comes next is looked at after
-    /// that, so that services see something however fast changes follow each other.
+    /// True while what services see of the ring is being parsed. The next view waits for that, so
+    /// that services see some view however fast changes follow each other.
     #[must_use]
     pub fn is_reading_ring(&self) -> bool {
         self.context.is_read
@@ -413,7 +413,7 @@ impl<R: Release> Fleet<R> {
         self.tell_all(&Told::Detach);
     }
 
-    /// Without the launcher nothing can be started or waited for: the fleet ends at once, and what
+    /// Without the launcher nothing can be started, and no end of a process is reported: the fleet ends at once, and what
     /// still runs is [`Fleet::left`].
     fn launcher_gone(&mut self) {
         self.actions.sup("Supervisor shutting down due to launcher exit");

@@ -65,7 +65,7 @@ impl Exported {
         Ok(Self { ident, output, members, roots })
     }
 
-    /// What the first package says of itself.
+    /// What the metafiles of the first package hold.
     pub(crate) fn package(&self) -> anyhow::Result<Package> {
         Ok(Package::load(self.roots.of(&self.ident), self.ident.clone())?)
     }

@@ -78,7 +78,7 @@ fn an_export_of_archives_needs_no_installation_and_leaves_nothing_beside_it() {
     let made = fs::read_dir(machine.path().join("out")).expect("exports").count();
     assert_eq!(made, 2, "something lies beside the exports");
     assert!(!machine.root().join("hab/pkgs").exists());
-    // Without trust in the signer there is no export.
+    // An archive of an untrusted signer is not exported.
     let machine = Machine::new();
     let text = machine.refused(&["pkg", "export", "tar", hart, "-o", "other.tar.gz"]);
     assert!(text.contains("hab origin key import < acme-"), "{text}");

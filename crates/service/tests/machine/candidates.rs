@@ -27,6 +27,18 @@ fn refused_at(check: &str) -> World {
     world
 }
 
+/// The former release is read after a crash, because this spec was refused; it could start now.
+fn going_back_from(refused: ServiceSpec) -> World {
+    let mut world = running(&[Hook::Run]);
+    world.script.check = Err("bad".into());
+    world.tell(Event::SpecChanged { spec: refused, group: group("web") });
+    world.pass(10);
+    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    assert_eq!(world.machine.status().phase, PhaseName::Building);
+    world.script.check = Ok(());
+    world
+}
+
 fn is_signal(effect: &Effect) -> bool {
     matches!(effect, Effect::Signal { .. } | Effect::Kill { .. })
 }
@@ -116,13 +128,7 @@ fn a_crash_while_a_newer_release_is_refused_starts_what_ran() {
 
 #[test]
 fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
-    let mut world = running(&[Hook::Run]);
-    world.script.check = Err("bad".into());
-    world.tell(Event::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
-    world.pass(10);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
-    assert_eq!(world.machine.status().phase, PhaseName::Building);
-    world.script.check = Ok(());
+    let mut world = going_back_from(pinned("2.0.0"));
     world.tell(Event::SpecChanged { spec: spec("web"), group: group("web") });
     world.pass(5_000);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_002), None));
@@ -131,13 +137,7 @@ fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
 
 #[test]
 fn an_older_refused_spec_never_replaces_a_newer_one() {
-    let mut world = running(&[Hook::Run]);
-    world.script.check = Err("bad".into());
-    world.tell(Event::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
-    world.pass(10);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
-    assert_eq!(world.machine.status().phase, PhaseName::Building);
-    world.script.check = Ok(());
+    let mut world = going_back_from(pinned("2.0.0"));
     world.tell(Event::SpecChanged { spec: pinned("3.0.0"), group: group("web") });
     world.pass(120_000);
     assert_eq!(world.machine.spec(), &pinned("3.0.0"));

@@ -103,7 +103,7 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) common: Common,
-    /// This Supervisor as templates see it, and as its service rumors tell it.
+    /// This Supervisor as templates see it, and as its service rumors describe it.
     pub(crate) sys: Sys,
     pub(crate) ring_sys: SysInfo,
     pub(crate) events: mpsc::UnboundedSender<Event>,
@@ -162,7 +162,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Takes over what the launcher holds. `started` is told when every spec was read and its
+    /// Takes over what the launcher holds. Sends on `started` when every spec was read and its
     /// service can be shown.
     pub(crate) fn new(
         world: World,
@@ -207,7 +207,7 @@ impl Supervisor {
             let ring_rests = self.governor.rests_until(Instant::now());
             let next_wake = self.fleet.next_wake_ms().map(|at_ms| self.world.clock.instant(at_ms));
             let wake = next_wake.into_iter().chain(ring_rests).min();
-            // What the last view brought is looked at before the next one is taken, so that
+            // Services see the last view before the task takes the next one, so that
             // services see something however fast views follow each other.
             let takes_views = ring_rests.is_none() && !self.fleet.is_reading_ring();
             let mut view_at = None;

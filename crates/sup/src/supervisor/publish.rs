@@ -1,4 +1,5 @@
-//! Documents: what was touched is shown anew, the rest is shared with the snapshot before.
+//! Documents: those of touched services are made again, the rest is shared with the snapshot
+//! before.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -58,7 +59,7 @@ struct Known {
 }
 
 impl Publisher {
-    /// `started` is told when the first documents are published.
+    /// Sends on `started` when the first documents are published.
     pub(super) fn new(
         snapshots: watch::Sender<Option<Arc<Snapshot>>>,
         started: oneshot::Sender<()>,
