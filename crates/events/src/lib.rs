@@ -1,0 +1,18 @@
+//! Events: every change that matters, with its cause.
+//!
+//! A source (the fleet, the ring, the control gateway) decides that something happened, and says so
+//! with a [`Fact`]. It numbers its facts as [`Report`]s, so that a later one can name an earlier one
+//! as its cause although neither has a place in the record yet. The record gives each report the
+//! next sequence number of the Supervisor, and the time: an [`Event`].
+//!
+//! A fact is small, whatever it is made from: [`limits`] bounds it.
+#![forbid(unsafe_code)]
+
+mod event;
+mod kind;
+pub mod limits;
+mod report;
+
+pub use event::{Event, Fact, Seq};
+pub use kind::{Kind, Severity, Topic};
+pub use report::{Cause, Numbering, Report, Reports};
