@@ -12,7 +12,9 @@ mod event;
 mod kind;
 pub mod limits;
 mod report;
+mod stream;
 
 pub use event::{Event, Fact, Seq};
 pub use kind::{Kind, Severity, Topic};
 pub use report::{Cause, Numbering, Report, Reports};
+pub use stream::{Batch, Gap, Position, Stream};

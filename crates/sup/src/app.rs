@@ -5,7 +5,9 @@ use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ctl::reply::ErrorCode;
+use roost_events::Seq;
 use roost_ident::PackageIdent;
+use roost_journal::Recorder;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
 use roost_ring::SysInfo;
@@ -31,6 +33,7 @@ use crate::{
     metrics::Metrics,
     output::Output,
     peers::Peers,
+    record,
     ring::{self, RingError},
     services::{DISK_PATIENCE, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
@@ -125,12 +128,13 @@ async fn start(
     let sup = config.root.sup();
     let member_id = identity::member_id(&sup.member_id(), &sup.data(), &metrics)?;
     output.sup(&format!("Supervisor Member-ID {member_id}"));
+    let recorder = Recorder::new(Seq(0));
 
     // The ports come first: one that is taken ends the start before any service is touched.
     let (publish, snapshots) = watch::channel(None);
     let http = match config.http.disabled {
         true => None,
-        false => Some(Http::prepare(&config.http, snapshots, &metrics)?),
+        false => Some(Http::prepare(&config.http, snapshots, &metrics, &recorder)?),
     };
     let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;
     if let Some(warning) = control::tls_without_key(&config.ctl) {
@@ -146,6 +150,12 @@ async fn start(
     let sockets = ring::bind(config.ring.listen).await?;
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
     let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
+
+    let started = recorder.record(None, record::started(&member_id));
+    let running = welcome.running.iter().map(|process| process.name.clone());
+    if let Some(fact) = record::took_back(running.collect()) {
+        recorder.record(Some(started), fact);
+    }
 
     let writer = SpecWriter {
         config: Arc::clone(&config),
@@ -197,6 +207,7 @@ async fn start(
         clock,
         events: events.clone(),
         reports,
+        recorder,
     };
     let (started, all_read) = oneshot::channel();
     let view = Arc::clone(&views.borrow_and_update());

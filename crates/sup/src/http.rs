@@ -6,6 +6,7 @@ use roost_api::{
     BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
     TokenError, bind,
 };
+use roost_journal::Recorder;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +71,7 @@ impl Http {
         config: &HttpConfig,
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         metrics: &Metrics,
+        recorder: &Recorder,
     ) -> Result<Self, HttpError> {
         let token = Token::from_environment(config.token.clone())?;
         let tls = match (&config.tls_key, &config.tls_certs) {
@@ -81,9 +83,12 @@ impl Http {
             _ => return Err(HttpError::HalfTls),
         };
         let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
-        let refresh = metrics.clone();
-        let source =
-            MetricsSource::new(metrics.registry().clone()).with_refresh(move || refresh.refresh());
+        let source = MetricsSource::new(metrics.registry().clone());
+        let (metrics, recorder) = (metrics.clone(), recorder.clone());
+        let source = source.with_refresh(move || {
+            metrics.refresh();
+            metrics.record(&recorder);
+        });
         let gateway = Gateway::new(
             GatewayConfig {
                 token,

@@ -16,6 +16,7 @@
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
+//! | `record` | what the Supervisor records of itself |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod app;
@@ -36,6 +37,7 @@ mod metrics;
 mod output;
 mod peers;
 mod ports;
+mod record;
 mod ring;
 mod services;
 mod standing;

@@ -1,6 +1,7 @@
 //! The Supervisor's own metrics in `/metrics` (reference: http-api §14). Those of the ring that
 //! Habitat does not have are in `metrics/ring.rs`.
 
+mod record;
 mod ring;
 mod upkeep;
 
@@ -21,7 +22,7 @@ use roost_ident::Hook;
 use roost_ring::{Counters, Duration as Took};
 use roost_zmtp::{ListenStats, PoolStats};
 
-use self::{ring::RingFigures, upkeep::UpkeepFigures};
+use self::{record::RecordFigures, ring::RingFigures, upkeep::UpkeepFigures};
 
 /// Handles of all metrics. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +53,7 @@ pub(crate) struct Metrics {
     ignored: IntCounterVec,
     dropped: IntCounterVec,
     connections: IntGaugeVec,
+    record: RecordFigures,
     ring: RingFigures,
     upkeep: UpkeepFigures,
 }
@@ -192,6 +194,7 @@ impl Metrics {
                 "Open gossip connections",
                 &["direction"],
             ),
+            record: RecordFigures::new(r),
             ring: RingFigures::new(r),
             upkeep: UpkeepFigures::new(r),
             registry,

@@ -42,6 +42,7 @@ use std::{
 
 use roost_api::Snapshot;
 use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
+use roost_journal::Recorder;
 use roost_launch::wire::{self, Welcome};
 use roost_ring::{SysInfo, View};
 use roost_service::{BackoffSettings, Settings};
@@ -72,6 +73,7 @@ use crate::{
     metrics::Metrics,
     output::Output,
     peers::Peers,
+    record,
     ring::RingHandle,
     services::{built::Built, hook_run::HookRuns, small_files::SmallFiles},
     system,
@@ -108,6 +110,7 @@ pub(crate) struct World {
     pub(crate) ring_sys: SysInfo,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) reports: Reports,
+    pub(crate) recorder: Recorder,
 }
 
 /// A second watcher, once there is something for it.
@@ -293,6 +296,11 @@ impl Supervisor {
     /// Hands the fleet an event; what it asks for then is carried out with [`Supervisor::act`].
     fn tell(&mut self, event: FleetEvent<Built>) {
         let began = Instant::now();
+        if !self.fleet.is_ending()
+            && let Some(fact) = record::stopping(&event)
+        {
+            self.world.recorder.record(None, fact);
+        }
         self.fleet.handle(self.world.clock.now(), event);
         self.world.metrics.event_took("service", began.elapsed());
     }
