@@ -4,7 +4,8 @@
 //! *directories* of its targets with inotify, or the nearest existing one, renews the watches after
 //! each event (a watch on a removed directory is dead), and compares fingerprints, so that it
 //! reports changes and not events. It reports a change after a quiet moment: an editor that saves
-//! removes, writes and renames, and the file between these steps is not gone. It also watches the
+//! removes, writes and renames, and the file between these steps is not gone. Where files were only
+//! added, the moment is short. It also watches the
 //! directories of links that lead to a target. Every 30 s it checks all targets without an event:
 //! network file systems and bind mounts send none.
 
@@ -31,13 +32,16 @@ use rustix::{
 };
 
 pub(crate) use self::target::Target;
-use self::target::{directories_of, fingerprint};
+use self::target::{Fingerprint, directories_of, fingerprint};
 use crate::vital;
 
 /// Interval of checks without an event.
 const SAFETY_POLL: Duration = Duration::from_secs(30);
 /// A change is reported after this quiet time,
 const QUIET: Duration = Duration::from_millis(200);
+/// or after this one when it only adds files to a directory: no file can be gone for a moment then,
+/// and a new file is looked at when its writer has closed it,
+const QUIET_ADDED: Duration = Duration::from_millis(5);
 /// or after this time when changes continue.
 const QUIET_MAX: Duration = Duration::from_secs(3);
 /// Pause between two checks of everything, however many events arrive.
@@ -136,13 +140,15 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
 
 struct Watched {
     targets: Vec<Target>,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
     change: Option<Change>,
 }
 
 /// An unreported change.
 struct Change {
-    fingerprint: u64,
+    fingerprint: Fingerprint,
+    /// Time without a further change after which it is reported.
+    quiet: Duration,
     /// First detection.
     since: Instant,
     /// Last detection of a further change.
@@ -151,7 +157,7 @@ struct Change {
 
 impl Change {
     fn due(&self) -> Instant {
-        (self.last + QUIET).min(self.since + QUIET_MAX)
+        (self.last + self.quiet).min(self.since + QUIET_MAX)
     }
 }
 
@@ -167,11 +173,18 @@ impl Watched {
         if self.change.is_none() && found == self.fingerprint {
             return false;
         }
-        let begun = Change { fingerprint: found, since: now, last: now };
-        let change = self.change.get_or_insert(begun);
+        let quiet = if found.only_adds_to(&self.fingerprint) { QUIET_ADDED } else { QUIET };
+        let change = self.change.get_or_insert_with(|| Change {
+            fingerprint: found.clone(),
+            quiet,
+            since: now,
+            last: now,
+        });
         if change.fingerprint != found {
-            change.fingerprint = found;
+            change.fingerprint = found.clone();
             change.last = now;
+            // What was changed or gone in between takes its time.
+            change.quiet = change.quiet.max(quiet);
         }
         if change.due() > now {
             return false;
@@ -282,7 +295,7 @@ impl<K: Ord + Clone> Thread<K> {
                     // The old fingerprint of a changed key differs from that of the new targets, so
                     // the change is still reported.
                     let fingerprint = match self.targets.get(&key) {
-                        Some(known) if known.has_changed() => known.fingerprint,
+                        Some(known) if known.has_changed() => known.fingerprint.clone(),
                         Some(_) | None => fingerprint(&targets),
                     };
                     self.targets.insert(key, Watched { targets, fingerprint, change: None });

@@ -1,7 +1,7 @@
 //! Watched targets, the directories where their changes show, and the fingerprint of their state.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -85,9 +85,25 @@ pub(super) fn directories_of(target: &Target, wanted: &mut BTreeSet<PathBuf>) {
     }
 }
 
-/// A fingerprint that changes with names, sizes, times or identity of the target's files.
-pub(super) fn fingerprint(targets: &[Target]) -> u64 {
+/// What the files of the targets were like. It differs when names, sizes, times or identity differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    all: u64,
+    /// The entries of the directories among the targets.
+    entries: BTreeMap<PathBuf, u64>,
+}
+
+impl Fingerprint {
+    /// Whether directories have new entries and nothing that was there before has changed.
+    pub(super) fn only_adds_to(&self, before: &Self) -> bool {
+        self.entries.len() > before.entries.len()
+            && before.entries.iter().all(|(path, file)| self.entries.get(path) == Some(file))
+    }
+}
+
+pub(super) fn fingerprint(targets: &[Target]) -> Fingerprint {
     let mut hasher = DefaultHasher::new();
+    let mut entries = BTreeMap::new();
     for target in targets {
         let path = target.path();
         match target {
@@ -97,17 +113,7 @@ pub(super) fn fingerprint(targets: &[Target]) -> u64 {
                 // timestamp.
                 let times = fs::metadata(path).ok().map(|m| (m.mtime(), m.mtime_nsec()));
                 times.hash(&mut hasher);
-                let mut names: Vec<_> = fs::read_dir(path)
-                    .into_iter()
-                    .flatten()
-                    .flatten()
-                    .map(|e| e.file_name())
-                    .collect();
-                names.sort();
-                for name in names.iter().take(TREE_ENTRIES_MAX) {
-                    name.hash(&mut hasher);
-                    hash_file(fs::metadata(path.join(name)).ok().as_ref(), &mut hasher);
-                }
+                entries.extend(entries_of(path));
             }
             Target::Service { .. } => target.survey().fingerprint.hash(&mut hasher),
             Target::Tree(_) => {
@@ -119,7 +125,20 @@ pub(super) fn fingerprint(targets: &[Target]) -> u64 {
             }
         }
     }
-    hasher.finish()
+    Fingerprint { all: hasher.finish(), entries }
+}
+
+/// The entries of a directory, each with a fingerprint of its own.
+fn entries_of(directory: &Path) -> BTreeMap<PathBuf, u64> {
+    let found = fs::read_dir(directory).into_iter().flatten().flatten();
+    // Sorted before the rest is left out, so that it is always the same rest.
+    let paths: BTreeSet<PathBuf> = found.map(|entry| entry.path()).collect();
+    let with_fingerprint = |path: PathBuf| {
+        let mut hasher = DefaultHasher::new();
+        hash_file(fs::metadata(&path).ok().as_ref(), &mut hasher);
+        (path, hasher.finish())
+    };
+    paths.into_iter().take(TREE_ENTRIES_MAX).map(with_fingerprint).collect()
 }
 
 /// For other types than files only the existence counts: the removal of a directory in place of a

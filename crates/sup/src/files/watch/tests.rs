@@ -167,6 +167,32 @@ fn a_change_reverted_before_its_report_is_reported() {
 }
 
 #[test]
+fn added_files_are_reported_soon_and_what_may_be_gone_for_a_moment_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("specs");
+    let (a, b) = (directory.join("a.spec"), directory.join("b.spec"));
+    fs::create_dir(&directory).unwrap();
+    fs::write(&a, "a").unwrap();
+    let targets = vec![Target::Directory(directory.clone())];
+    let fingerprint = fingerprint(&targets);
+    let mut watched = Watched { targets, fingerprint, change: None };
+    let now = Instant::now();
+
+    fs::write(&b, "b").unwrap();
+    assert!(!watched.is_due(now));
+    assert!(watched.is_due(now + QUIET_ADDED), "a file was added");
+
+    // An editor moves the file away and writes a new one in its place.
+    fs::rename(&a, directory.join("a.spec~")).unwrap();
+    assert!(!watched.is_due(now));
+    assert!(!watched.is_due(now + QUIET_ADDED), "the file may be back soon");
+    fs::write(&a, "new").unwrap();
+    assert!(!watched.is_due(now + QUIET_ADDED * 2));
+    assert!(!watched.is_due(now + QUIET_ADDED * 3), "the same change");
+    assert!(watched.is_due(now + QUIET_ADDED * 2 + QUIET));
+}
+
+#[test]
 fn each_key_keeps_its_newest_command_and_no_report_is_lost() {
     let commands = Commands(Arc::default());
     for _ in 0..100 {
