@@ -1,0 +1,117 @@
+//! Figures of real process trees.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use roost_usage::{Detail, Protocol, Reader};
+
+/// Far longer than anything takes: only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A shell script in a session of its own, as services are started; all of it ends with this value.
+struct Tree(Child);
+
+impl Tree {
+    /// Starts it and waits for its first line.
+    fn start(script: &str) -> Self {
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("setsid starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("a pipe"))
+            .read_line(&mut line)
+            .expect("a line");
+        assert_eq!(line, "ready\n");
+        Self(child)
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // The end of its input ends each of these scripts.
+        drop(self.0.stdin.take());
+        let _ = self.0.stdout.as_mut().map(|pipe| pipe.read_to_end(&mut Vec::new()));
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_tree_is_counted_with_descendants_in_other_sessions() {
+    // The first process, a child, and one with a session of its own. Each waits for the end of
+    // the input.
+    let tree =
+        Tree::start("exec 3<&0; cat <&3 & setsid sh -c 'echo ready; exec cat <&3' & cat <&3; wait");
+    let other = Tree::start("echo ready; exec cat");
+    let mut reader = Reader::default();
+    let count = |reader: &mut Reader| {
+        let reading = reader.read(&[tree.pid(), other.pid()]).expect("/proc");
+        (reading.services[&tree.pid()].clone(), reading.services[&other.pid()].clone())
+    };
+    let begun = Instant::now();
+    let (usage, single) = loop {
+        // They start one after the other.
+        let (usage, single) = count(&mut reader);
+        if usage.processes == 4 {
+            break (usage, single);
+        }
+        assert!(usage.processes < 4 && begun.elapsed() < PATIENCE, "{usage:?}");
+    };
+    assert_eq!((single.processes, single.threads), (1, 1), "{single:?}");
+    // Also those that cargo passes on.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", other.pid())).expect("it runs").count();
+    assert_eq!(single.descriptors, Some(open as u64), "{single:?}");
+    assert!(single.io.is_some(), "{single:?}");
+    assert_eq!(usage.threads, 4, "{usage:?}");
+    assert!(usage.resident_bytes > single.resident_bytes, "{usage:?}");
+    let detail = Detail::read(other.pid(), &single);
+    let fullest = detail.fullest.expect("a process");
+    assert_eq!((fullest.pid, fullest.open), (other.pid(), open as u64));
+    assert!(fullest.limit > Some(open as u64), "{fullest:?}");
+    assert_eq!(detail.listening, Some(Vec::new()));
+}
+
+#[test]
+fn cpu_time_of_children_that_ended_counts() {
+    let burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+    let tree = Tree::start(&format!("sh -c '{burn}'; echo ready; cat"));
+    let mut reader = Reader::default();
+    let reading = reader.read(&[tree.pid()]).expect("/proc");
+    assert!(reading.services[&tree.pid()].cpu_ms > 0, "{reading:?}");
+}
+
+#[test]
+fn what_does_not_run_has_no_figures() {
+    let mut ended = Command::new("true").spawn().expect("it starts");
+    ended.wait().expect("it ends");
+    let reading = Reader::default().read(&[ended.id(), u32::MAX]).expect("/proc");
+    assert!(reading.services.is_empty(), "{reading:?}");
+    assert!(!reading.hides);
+}
+
+#[test]
+fn ports_are_those_of_the_tree_alone() {
+    // A listener of this process is not inherited.
+    let own = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let script = "import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); \
+                  u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 0)); \
+                  print('ready', flush=True); sys.stdin.read()";
+    if Command::new("python3").arg("-V").output().is_err() {
+        eprintln!("SKIPPED ports: python3 is not installed");
+        return;
+    }
+    let tree = Tree::start(&format!("python3 -c \"{script}\""));
+    let reading = Reader::default().read(&[tree.pid()]).expect("/proc");
+    let detail = Detail::read(tree.pid(), &reading.services[&tree.pid()]);
+    let listening = detail.listening.expect("ports");
+    let protocols: Vec<Protocol> = listening.iter().map(|it| it.protocol).collect();
+    assert_eq!(protocols, [Protocol::Tcp, Protocol::Udp], "{listening:?}");
+    let own = own.local_addr().expect("an address");
+    assert!(listening.iter().all(|it| it.address != own), "{listening:?}");
+}
