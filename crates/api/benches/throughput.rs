@@ -21,7 +21,7 @@ use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use roost_api::{
-    Gateway, GatewayConfig, Limits, MetricsSource, ServiceEntry, Snapshot, bind,
+    Gateway, GatewayConfig, Limits, MetricsSource, NotLive, ServiceEntry, Snapshot, bind,
     documents::{Census, HealthDocument, ServiceDocument},
 };
 use tokio::{
@@ -92,7 +92,7 @@ async fn start_gateway() -> SocketAddr {
         tls: None,
     };
     let source = MetricsSource::new(prometheus::Registry::new());
-    let gateway = Gateway::new(config, snapshots, source).unwrap();
+    let gateway = Gateway::new(config, snapshots, source, Arc::new(NotLive)).unwrap();
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -9,13 +9,22 @@ use crate::{document::Format, limits};
 
 /// A media type that a resource can be had in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
+#[allow(dead_code, reason = "the forms of streams are there for resources that stream")]
+pub enum Media {
+    /// `application/json`
     Json,
+    /// `application/toml`
     Toml,
+    /// `text/plain`
     Text,
+    /// `text/html`
     Html,
     /// The text format of Prometheus.
     Prometheus,
+    /// Server-sent events.
+    EventStream,
+    /// One JSON object per line.
+    Ndjson,
 }
 
 impl Media {
@@ -27,6 +36,17 @@ impl Media {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html",
             Self::Prometheus => "text/plain; version=0.0.4",
+            Self::EventStream => "text/event-stream",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
+    /// What an idle stream sends: nothing in the eyes of its reader, but a dead connection shows.
+    pub(crate) const fn heartbeat(self) -> Option<&'static [u8]> {
+        match self {
+            Self::EventStream => Some(b":\n\n"),
+            Self::Ndjson => Some(b"\n"),
+            _ => None,
         }
     }
 
@@ -35,7 +55,9 @@ impl Media {
         match self {
             Self::Toml => Format::Toml,
             Self::Text => Format::Text,
-            Self::Json | Self::Html | Self::Prometheus => Format::Json,
+            Self::Json | Self::Html | Self::Prometheus | Self::EventStream | Self::Ndjson => {
+                Format::Json
+            }
         }
     }
 
@@ -46,6 +68,8 @@ impl Media {
             Self::Toml => &[("application", "toml"), ("application", "x-toml"), ("text", "x-toml")],
             Self::Text | Self::Prometheus => &[("text", "plain")],
             Self::Html => &[("text", "html")],
+            Self::EventStream => &[("text", "event-stream")],
+            Self::Ndjson => &[("application", "x-ndjson"), ("application", "ndjson")],
         }
     }
 

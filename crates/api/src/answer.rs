@@ -11,36 +11,52 @@ use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY,
+        WWW_AUTHENTICATE,
     },
 };
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::document::Rendered;
+use crate::{document::Rendered, streaming::Streaming};
 
 pub(crate) type Answer = Response<Payload>;
+
+/// The body of an answer: known bytes, or those of a stream.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Whole(Whole),
+    Stream(Box<Streaming>),
+}
 
 /// A body of known bytes. Unlike the ready-made ones it is not at its end before it was asked,
 /// even if it is empty: for a body that is, hyper moves `content-length` behind other headers.
 #[derive(Debug, Default)]
-pub(crate) struct Payload {
+pub(crate) struct Whole {
     bytes: Bytes,
     taken: bool,
 }
 
+impl Default for Payload {
+    fn default() -> Self {
+        Self::Whole(Whole::default())
+    }
+}
+
 impl Payload {
     pub(crate) fn new(bytes: Bytes) -> Self {
-        Self { bytes, taken: false }
+        Self::Whole(Whole { bytes, taken: false })
     }
 
     /// Replaces the bytes by others with the same content.
     pub(crate) fn exchange(&mut self, exchange: impl FnOnce(Bytes) -> Bytes) {
-        self.bytes = exchange(std::mem::take(&mut self.bytes));
+        if let Self::Whole(whole) = self {
+            whole.bytes = exchange(std::mem::take(&mut whole.bytes));
+        }
     }
 
     /// Leaves the bytes away, for HEAD.
     pub(crate) fn clear(&mut self) {
-        self.bytes = Bytes::new();
+        *self = Self::default();
     }
 }
 
@@ -50,19 +66,32 @@ impl Body for Payload {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.taken = true;
-        let bytes = std::mem::take(&mut self.bytes);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+        match &mut *self {
+            Self::Whole(whole) => {
+                whole.taken = true;
+                let bytes = std::mem::take(&mut whole.bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Self::Stream(stream) => {
+                stream.poll_next(context).map(|bytes| bytes.map(Frame::data).map(Ok))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.taken
+        match self {
+            Self::Whole(whole) => whole.taken,
+            Self::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        match self {
+            Self::Whole(whole) => SizeHint::with_exact(whole.bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -93,7 +122,28 @@ pub(crate) fn document(
     if vary {
         headers.insert(VARY, HeaderValue::from_static("accept"));
     }
-    answer.body_mut().bytes = body.bytes;
+    *answer.body_mut() = Payload::new(body.bytes);
+    answer
+}
+
+/// An answer without a known end.
+pub(crate) fn stream(
+    status: StatusCode,
+    content_type: &'static str,
+    vary: bool,
+    streaming: Streaming,
+    persistence: Persistence,
+) -> Answer {
+    let mut answer = start(status, ZERO, persistence);
+    let headers = answer.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // A stream that a cache or a proxy collects is not a stream.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if vary {
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+    }
+    *answer.body_mut() = Payload::Stream(Box::new(streaming));
     answer
 }
 

@@ -1,6 +1,12 @@
 //! From a request to its answer (reference: http-api §3 to §6 and §15).
 
-use std::{fmt, pin::Pin, sync::Arc, task::Poll, time::Instant};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use http::{
     HeaderMap, Method, Request, StatusCode, Version,
@@ -9,7 +15,11 @@ use http::{
 };
 use hyper::body::{Body, Incoming};
 use roost_ident::{ServiceGroup, ServiceGroupError};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,14 +27,17 @@ use crate::{
     answer::{self, Answer, Persistence},
     document::{Format, Rendered},
     held::Held,
-    limits::Limits,
-    metrics::{Closed, GatewayMetrics, Label, MetricsSource},
+    limits::{self, Limits},
+    live::{Ask, Live, Pending, Reply, ReplyBody},
+    metrics::{Closed, GatewayMetrics, Label, MetricsSource, Series},
     page::Pages,
     path::Route,
-    problem,
-    resource::{Renderer, ResourceId, Scope},
+    problem::{Code, Problem},
+    query::Query,
+    resource::{Renderer, ResourceId, Scope, is_v1},
     serve,
     snapshot::{ServiceEntry, Snapshot},
+    streaming::{Line, Streaming},
     tls::TlsConfig,
     token::Token,
 };
@@ -89,7 +102,9 @@ pub struct GatewayConfig {
 /// # Example
 ///
 /// ```
-/// use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, bind};
+/// use roost_api::{
+///     Gateway, GatewayConfig, Limits, MetricsSource, NotLive, Snapshot, bind,
+/// };
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -105,7 +120,7 @@ pub struct GatewayConfig {
 ///     tls: None,
 /// };
 /// let source = MetricsSource::new(prometheus::Registry::new());
-/// let gateway = Gateway::new(config, snapshots, source)?;
+/// let gateway = Gateway::new(config, snapshots, source, std::sync::Arc::new(NotLive))?;
 /// let shutdown = tokio_util::sync::CancellationToken::new();
 /// let served = tokio::spawn(gateway.serve(listener, shutdown.clone()));
 ///
@@ -142,11 +157,16 @@ pub(crate) struct Shared {
     pages: Pages,
     pub(crate) metrics: GatewayMetrics,
     held: Arc<Held>,
+    live: Arc<dyn Live>,
+    /// One permit for each answer that is being made on request.
+    live_permits: Semaphore,
+    /// One permit for each stream.
+    streams: Arc<Semaphore>,
 }
 
 impl Gateway {
     /// Sets the API up. While `snapshots` holds `None` the Supervisor counts as not fully
-    /// started, and its documents are answered with 503.
+    /// started, and its documents are answered with 503. `live` makes what is not in a snapshot.
     ///
     /// # Errors
     /// When the registry already has metrics of these names (reference: http-api §14).
@@ -154,6 +174,7 @@ impl Gateway {
         config: GatewayConfig,
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         source: MetricsSource,
+        live: Arc<dyn Live>,
     ) -> Result<Self, prometheus::Error> {
         let metrics = GatewayMetrics::register(source.registry())?;
         let shared = Shared {
@@ -163,6 +184,9 @@ impl Gateway {
             pages: Pages::new(&config.version, source),
             metrics,
             held: Arc::default(),
+            live,
+            live_permits: Semaphore::new(limits::LIVE_AT_ONCE),
+            streams: Arc::new(Semaphore::new(limits::STREAMS)),
         };
         Ok(Self { shared: Arc::new(shared), limits: config.limits, tls: config.tls })
     }
@@ -185,25 +209,41 @@ enum Source<'a> {
     Page(fn(&Pages, Media) -> Rendered),
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
     Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
+    Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
 }
 
-/// A status without a document, and what it is counted under.
-struct Refusal(StatusCode, Label<'static>);
+/// Why there is no document, and what the request is counted under.
+struct Refusal(Problem, Label<'static>);
+
+/// An answer, or what it takes to make one.
+enum First {
+    Ready(Answer),
+    Asked(Asked),
+}
+
+/// A request that the Supervisor answers.
+struct Asked {
+    pending: Pending<Reply>,
+    media: Media,
+    vary: bool,
+    is_head: bool,
+    begun: Instant,
+    series: Series,
+    persistence: Persistence,
+}
 
 impl Shared {
-    /// Answers one request. Its body is not read. `close` closes the connection when its answer
-    /// waits too long while others need the memory.
-    pub(crate) async fn respond(
-        &self,
-        request: Request<Incoming>,
-        leaving: bool,
-        close: &CancellationToken,
-    ) -> Answer {
+    /// Answers one request. Its body is not read.
+    pub(crate) async fn respond(&self, request: Request<Incoming>, line: &Line) -> Answer {
         let (parts, mut body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let mut answer = self.answer(&parts, persistence(&parts, has_body || leaving));
+        let leaving = line.leave.is_cancelled();
+        let mut answer = match self.answer(&parts, persistence(&parts, has_body || leaving)) {
+            First::Ready(answer) => answer,
+            First::Asked(asked) => self.await_reply(asked, line).await,
+        };
         answer.body_mut().exchange(|bytes| {
-            let (bytes, closed) = self.held.hold(bytes, close);
+            let (bytes, closed) = self.held.hold(bytes, &line.close);
             for _ in 0..closed {
                 self.metrics.count_closed(Closed::Memory);
             }
@@ -226,41 +266,142 @@ impl Shared {
         answer
     }
 
-    fn answer(&self, parts: &Parts, persistence: Persistence) -> Answer {
+    /// Waits for an answer that the Supervisor makes.
+    async fn await_reply(&self, asked: Asked, line: &Line) -> Answer {
+        let Asked { pending, media, vary, is_head, begun, series, persistence } = asked;
+        let made = async {
+            let Ok(_permit) = self.live_permits.try_acquire() else {
+                return Err(Code::TooManyRequests.into());
+            };
+            tokio::select! {
+                made = timeout(limits::LIVE_TIMEOUT, pending) => {
+                    made.unwrap_or_else(|_| Err(Code::NoAnswer.into()))
+                }
+                () = line.leave.cancelled() => Err(Problem::new(
+                    Code::Unavailable,
+                    "The Supervisor ends, or the connection has to make room for others.",
+                )),
+            }
+        };
+        let reply = match made.await {
+            Ok(reply) => self.reply(reply, media, vary, line, persistence),
+            Err(problem) => Err(problem),
+        };
+        let mut answer = reply.unwrap_or_else(|problem| problem.answer(persistence));
+        if is_head {
+            answer.body_mut().clear();
+        }
+        series.end(begun.elapsed());
+        answer
+    }
+
+    fn reply(
+        &self,
+        reply: Reply,
+        media: Media,
+        vary: bool,
+        line: &Line,
+        persistence: Persistence,
+    ) -> Result<Answer, Problem> {
+        let Reply { status, body } = reply;
+        Ok(match body {
+            ReplyBody::Whole(bytes) => {
+                let body = Rendered::new(bytes);
+                answer::document(status, media.content_type(), body, vary, persistence)
+            }
+            ReplyBody::Stream(chunks) => {
+                let permit = Arc::clone(&self.streams).try_acquire_owned();
+                let permit = permit.map_err(|_| Code::TooManyRequests)?;
+                let held = Arc::clone(&self.held);
+                let streaming = Streaming::new(chunks, media.heartbeat(), line, held, permit);
+                answer::stream(status, media.content_type(), vary, streaming, persistence)
+            }
+        })
+    }
+
+    fn answer(&self, parts: &Parts, persistence: Persistence) -> First {
         let begun = Instant::now();
         // Habitat's parser refuses raw bytes above 127 in the request line.
         if !parts.uri.path().is_ascii() {
-            let bad = StatusCode::BAD_REQUEST;
-            return self.refuse(parts, bad, Label::Other, begun, Persistence::Close);
+            let refusal = Refusal(Code::BadName.into(), Label::Other);
+            return First::Ready(self.refuse(parts, &refusal, begun, Persistence::Close));
         }
         if self.token.as_ref().is_some_and(|token| !token.admits(&parts.headers)) {
-            let refused = StatusCode::UNAUTHORIZED;
-            let answer = self.refuse(parts, refused, Label::Unauthorized, begun, persistence);
-            return self.ask_token(parts, persistence).unwrap_or(answer);
+            let refusal = Refusal(Code::Unauthorized.into(), Label::Unauthorized);
+            let answer = self.refuse(parts, &refusal, begun, persistence);
+            return First::Ready(self.ask_token(parts, persistence).unwrap_or(answer));
         }
         let snapshot = self.snapshots.borrow().clone();
         if let Some(snapshot) = &snapshot {
             self.metrics.follow(snapshot);
         }
-        let reached = match self.resolve(parts, snapshot.as_deref()) {
+        let reached = match self.resolve(parts, snapshot.as_ref()) {
             Ok(reached) => reached,
-            Err(Refusal(status, label)) => {
-                return self.refuse(parts, status, label, begun, persistence);
+            Err(refusal) => {
+                return First::Ready(self.refuse(parts, &refusal, begun, persistence));
             }
         };
-        let series = self.metrics.series(match &reached.source {
-            Source::Service(entry, _) => {
-                Label::Service(reached.id, &entry.document().service_group)
+        let query = match self.query(parts, reached.id) {
+            Ok(query) => query,
+            Err(problem) => {
+                let refusal = Refusal(problem, Label::Other);
+                return First::Ready(self.refuse(parts, &refusal, begun, persistence));
             }
-            _ => Label::Fixed(reached.id),
+        };
+        let service = match &reached.source {
+            Source::Service(entry, _) => Some(*entry),
+            Source::Live(entry, _) => entry.map(Arc::as_ref),
+            _ => None,
+        };
+        let series = self.metrics.series(match service {
+            Some(entry) => Label::Service(reached.id, &entry.document().service_group),
+            None => Label::Fixed(reached.id),
         });
         series.begin();
-        let mut answer = self.document(&reached, &parts.headers, persistence);
+        let offered = reached.id.resource().media;
+        let media = accept::choose(&parts.headers, offered);
+        let vary = media != offered[0];
+        let (status, body) = match reached.source {
+            Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
+            Source::Snapshot(snapshot, render) => {
+                (StatusCode::OK, render(snapshot, media.format()).clone())
+            }
+            Source::Service(entry, render) => {
+                let (status, body) = render(entry, reached.id, media.format());
+                (status, body.clone())
+            }
+            Source::Live(service, ask) => {
+                let ask = ask(
+                    &*self.live,
+                    Ask {
+                        service: service.cloned(),
+                        snapshot: snapshot.clone(),
+                        query,
+                        media,
+                        last_event_id: last_event_id(&parts.headers),
+                    },
+                );
+                let is_head = parts.method == Method::HEAD;
+                let asked =
+                    Asked { pending: ask, media, vary, is_head, begun, series, persistence };
+                return First::Asked(asked);
+            }
+        };
+        let mut answer = answer::document(status, media.content_type(), body, vary, persistence);
         if parts.method == Method::HEAD {
             answer.body_mut().clear();
         }
         series.end(begun.elapsed());
-        answer
+        First::Ready(answer)
+    }
+
+    /// The checked query of a resource of ours; Habitat ignores that of its own.
+    fn query(&self, parts: &Parts, id: ResourceId) -> Result<Query, Problem> {
+        let resource = id.resource();
+        if !resource.is_v1() {
+            return Ok(Query::default());
+        }
+        Query::parse(parts.uri.query(), resource.parameters, unix_ms())
     }
 
     /// The page that asks for the token, where a person would see the start page.
@@ -279,18 +420,17 @@ impl Shared {
     fn refuse(
         &self,
         parts: &Parts,
-        status: StatusCode,
-        label: Label<'_>,
+        Refusal(problem, label): &Refusal,
         begun: Instant,
         persistence: Persistence,
     ) -> Answer {
-        let series = self.metrics.series(label);
+        let series = self.metrics.series(*label);
         series.begin();
         series.end(begun.elapsed());
-        if !parts.uri.path().starts_with("/v1/") {
-            return answer::empty(status, persistence);
+        if !is_v1(parts.uri.path()) {
+            return answer::empty(problem.status(), persistence);
         }
-        let mut answer = problem::answer(status, persistence);
+        let mut answer = problem.answer(persistence);
         if parts.method == Method::HEAD {
             answer.body_mut().clear();
         }
@@ -301,62 +441,39 @@ impl Shared {
     fn resolve<'a>(
         &self,
         parts: &Parts,
-        snapshot: Option<&'a Snapshot>,
+        snapshot: Option<&'a Arc<Snapshot>>,
     ) -> Result<Reached<'a>, Refusal> {
-        let refusal = |status| Err(Refusal(status, Label::Other));
+        let refusal = |code: Code| Refusal(code.into(), Label::Other);
         let Some(Route { id, group }) = Route::of(parts.uri.path()) else {
-            return refusal(StatusCode::NOT_FOUND);
+            return Err(refusal(Code::NotFound));
         };
         let resource = id.resource();
         if self.redact && resource.scope == Scope::Secrets {
-            return refusal(StatusCode::NOT_FOUND);
+            return Err(refusal(Code::NotFound));
         }
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return refusal(StatusCode::METHOD_NOT_ALLOWED);
+            return Err(refusal(Code::MethodNotAllowed));
         }
+        let service = || match snapshot.map(|snapshot| snapshot.service(&group)) {
+            Some(Some(entry)) => Ok(entry),
+            known => Err(refusal(match code_of_missing(&group) {
+                Code::NotFound if known.is_none() => Code::Starting,
+                code => code,
+            })),
+        };
         let source = match (resource.renderer, snapshot) {
             (Renderer::Page(render), _) => Source::Page(render),
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
             (Renderer::Snapshot(_), None) => {
-                return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, Label::Fixed(id)));
+                return Err(Refusal(Code::Starting.into(), Label::Fixed(id)));
             }
-            (Renderer::Service(render), snapshot) => {
-                match snapshot.map(|snapshot| snapshot.service(&group)) {
-                    Some(Some(entry)) => Source::Service(entry, render),
-                    known => {
-                        return refusal(match status_of_missing(&group) {
-                            StatusCode::NOT_FOUND if known.is_none() => {
-                                StatusCode::SERVICE_UNAVAILABLE
-                            }
-                            status => status,
-                        });
-                    }
-                }
+            (Renderer::Service(render), _) => Source::Service(service()?, render),
+            (Renderer::Live(ask), _) if resource.is_of_service() => {
+                Source::Live(Some(service()?), ask)
             }
+            (Renderer::Live(ask), _) => Source::Live(None, ask),
         };
         Ok(Reached { id, source })
-    }
-
-    fn document(
-        &self,
-        reached: &Reached<'_>,
-        headers: &HeaderMap,
-        persistence: Persistence,
-    ) -> Answer {
-        let offered = reached.id.resource().media;
-        let media = accept::choose(headers, offered);
-        let (status, body) = match reached.source {
-            Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
-            Source::Snapshot(snapshot, render) => {
-                (StatusCode::OK, render(snapshot, media.format()).clone())
-            }
-            Source::Service(entry, render) => {
-                let (status, body) = render(entry, reached.id, media.format());
-                (status, body.clone())
-            }
-        };
-        let vary = media != offered[0];
-        answer::document(status, media.content_type(), body, vary, persistence)
     }
 }
 
@@ -386,9 +503,19 @@ fn persistence(parts: &Parts, last: bool) -> Persistence {
 
 /// The answer about a service group that is not loaded: 400 for text that does not have the form
 /// of one. A name that no service can have is not loaded either (reference: http-api §5.2).
-fn status_of_missing(group: &str) -> StatusCode {
+fn code_of_missing(group: &str) -> Code {
     match group.parse::<ServiceGroup>() {
-        Err(ServiceGroupError::Form(_)) => StatusCode::BAD_REQUEST,
-        Ok(_) | Err(ServiceGroupError::Name(_)) => StatusCode::NOT_FOUND,
+        Err(ServiceGroupError::Form(_)) => Code::BadName,
+        Ok(_) | Err(ServiceGroupError::Name(_)) => Code::NotFound,
     }
+}
+
+/// The last event that a client has seen; text that is not a number is none of ours.
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+fn unix_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

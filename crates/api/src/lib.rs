@@ -15,8 +15,9 @@
 //! | [`snapshot`] | all documents of one moment |
 //! | `resource`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
-//! | `path`, `accept`, `token` | the checked parts of a request |
-//! | `serve`, `table`, `stream` | connections: accept loop, limits, time-outs |
+//! | `path`, `query`, `accept`, `token` | the checked parts of a request |
+//! | [`live`] | answers that are made when they are asked for |
+//! | `serve`, `table`, `stream`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
 //! | [`metrics`] | `/metrics` |
 
@@ -28,25 +29,32 @@ pub mod gateway;
 mod held;
 pub mod limits;
 pub mod listen;
+pub mod live;
 pub mod metrics;
 mod openapi;
 mod page;
 mod path;
-mod problem;
+pub mod problem;
+mod query;
 mod resource;
 mod serve;
 pub mod snapshot;
 mod stream;
+mod streaming;
 mod table;
 pub mod tls;
 mod token;
 mod toml_form;
 
+pub use accept::Media;
 pub use document::{Document, Format};
 pub use gateway::{Gateway, GatewayConfig};
 pub use limits::Limits;
 pub use listen::{BindError, bind};
+pub use live::{Ask, Live, NotLive};
 pub use metrics::MetricsSource;
+pub use problem::{Code, Problem};
+pub use query::Query;
 pub use snapshot::{ServiceEntry, Snapshot};
 pub use tls::{TlsConfig, TlsError};
 pub use token::{Token, TokenError};

@@ -31,6 +31,23 @@ pub(crate) const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// stream: 500 connections (see [`Limits::connections`]) with [`HTTP2_STREAMS`] each are 32 MiB.
 pub(crate) const UNCOUNTED_BYTES_MAX: usize = 1024;
 
+/// Longest query of a request, in bytes, and most parameters in it.
+pub(crate) const QUERY_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const QUERY_PAIRS_MAX: usize = 32;
+
+/// Most answers that are being made on request at the same time, and the time that each has.
+pub(crate) const LIVE_AT_ONCE: usize = 64;
+pub(crate) const LIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most streams at the same time.
+pub(crate) const STREAMS: usize = 1024;
+
+/// Pieces of a stream are sent in parts of at most this size, in bytes.
+pub(crate) const CHUNK_BYTES_MAX: usize = 16 * 1024;
+
+/// A stream in which nothing happens this long sends a sign of life.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// Limits that an operator may want to move.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -10,6 +10,7 @@ use utoipa::{
 use crate::{
     accept::Media,
     problem::Problem,
+    query::{Kind, Parameter},
     resource::{Outcome, Renderer, Resource, ResourceId, Scope},
 };
 
@@ -88,7 +89,8 @@ fn operation(resource: &Resource, path: &str, schemas: &mut Map<String, Value>) 
         "summary": resource.summary,
     });
     let names = path.split(['{', '}']).skip(1).step_by(2);
-    let parameters: Vec<Value> = names.map(|name| reference("parameters", name)).collect();
+    let names = names.map(|name| reference("parameters", name));
+    let parameters: Vec<Value> = names.chain(resource.parameters.iter().map(query)).collect();
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -143,14 +145,53 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     if resource.scope == Scope::Secrets {
         add("404", "Redacted");
     }
-    if let Renderer::Service(_) = resource.renderer {
-        add("400", "BadName");
+    if resource.is_v1() {
+        add("400", "BadRequest");
+    }
+    if resource.is_of_service() {
+        if !resource.is_v1() {
+            add("400", "BadName");
+        }
         add("404", "NotLoaded");
     }
-    if !matches!(resource.renderer, Renderer::Page(_)) {
-        add("503", "NotStarted");
+    match resource.renderer {
+        Renderer::Page(_) => {}
+        Renderer::Snapshot(_) | Renderer::Service(_) => {
+            add("503", "NotStarted");
+        }
+        Renderer::Live(_) => {
+            add("429", "TooMany");
+            add("503", "NoAnswer");
+        }
     }
     responses
+}
+
+/// A parameter of the query.
+fn query(parameter: &Parameter) -> Value {
+    let words = |known: &[&str]| json!({ "type": "array", "items": { "enum": known } });
+    let schema = match parameter.kind {
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Number { least, most } => {
+            json!({ "type": "integer", "minimum": least, "maximum": most })
+        }
+        Kind::Words(known) => words(known),
+        Kind::Text { bytes_max } => {
+            json!({ "type": "string", "minLength": 1, "maxLength": bytes_max })
+        }
+        Kind::Moment | Kind::Span { .. } => json!({ "type": "string" }),
+    };
+    let mut described = json!({
+        "name": parameter.name,
+        "in": "query",
+        "description": format!("{} Expected: {}.", parameter.meaning, parameter.kind.expected()),
+        "schema": schema,
+    });
+    if let Kind::Words(_) = parameter.kind {
+        // Several words are one value with commas.
+        described["explode"] = false.into();
+    }
+    described
 }
 
 fn reference(kind: &str, name: &str) -> Value {
@@ -187,7 +228,7 @@ fn header(name: &str, description: &str, kind: &str) -> Value {
 }
 
 fn retry_after() -> Value {
-    header("retry-after", "Seconds; only while the Supervisor starts.", "integer")
+    header("retry-after", "Seconds after which to ask again.", "integer")
 }
 
 /// Each refusal: empty, and as a problem document below `/v1`.
@@ -195,6 +236,9 @@ fn responses() -> Value {
     let scheme = header("www-authenticate", "The scheme, Bearer.", "string");
     let none = json!({});
     let refusals = [
+        ("BadRequest", "Path or query not valid.", &none, &none),
+        ("TooMany", "Too many requests at once.", &retry_after(), &retry_after()),
+        ("NoAnswer", "The answer cannot be made at present.", &retry_after(), &retry_after()),
         ("BadName", "Name, group and organization form no service group.", &none, &none),
         ("Unauthorized", "The bearer token is missing or wrong.", &none, &scheme),
         (

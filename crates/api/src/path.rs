@@ -119,7 +119,7 @@ fn decode(text: &str, wanted: impl Fn(u8) -> bool) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
-fn hex_pair(text: &[u8]) -> Option<u8> {
+pub(crate) fn hex_pair(text: &[u8]) -> Option<u8> {
     let digit = |index: usize| char::from(*text.get(index)?).to_digit(16);
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }

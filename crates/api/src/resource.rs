@@ -11,8 +11,10 @@ use crate::{
         Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1, config::CurrentConfig,
         service::Services,
     },
+    live::{Ask, Live, Pending, Reply},
     openapi::Shape,
     page::Pages,
+    query::Parameter,
     snapshot::{ServiceEntry, Snapshot},
 };
 
@@ -26,6 +28,8 @@ pub(crate) struct Resource {
     /// One line for people.
     pub(crate) summary: &'static str,
     pub(crate) scope: Scope,
+    /// What its query may hold. Resources of Habitat ignore theirs.
+    pub(crate) parameters: &'static [Parameter],
     /// What it is offered in, the default first.
     pub(crate) media: &'static [Media],
     /// Its type in JSON, where it has one of its own.
@@ -60,6 +64,9 @@ pub(crate) enum Renderer {
     Snapshot(fn(&Snapshot, Format) -> &Rendered),
     /// One service of the present snapshot; also gets the place of the resource in the table.
     Service(fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
+    /// The Supervisor, when it is asked: a document or a stream.
+    #[allow(dead_code, reason = "for what is not in a snapshot")]
+    Live(fn(&dyn Live, Ask) -> Pending<Reply>),
 }
 
 const STRUCTURED: &[Media] = &[Media::Json, Media::Toml];
@@ -71,6 +78,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "All services loaded by this Supervisor: process, health, restarts, configuration.",
         scope: Scope::Read,
+        parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Services>()),
         outcomes: &[Outcome { status: 200, meaning: "The services." }],
@@ -81,6 +89,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: Some("/services/{name}/{group}/{organization}"),
         summary: "One loaded service.",
         scope: Scope::Read,
+        parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<ServiceDocument>()),
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
@@ -91,6 +100,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: Some("/services/{name}/{group}/{organization}/config"),
         summary: "The current configuration of one service.",
         scope: Scope::Read,
+        parameters: &[],
         media: ALL_FORMS,
         shape: Some(Shape::of::<CurrentConfig>()),
         outcomes: &[Outcome { status: 200, meaning: "The configuration; null when redacted." }],
@@ -102,6 +112,7 @@ const RESOURCES: &[Resource] = &[
         summary: "The last health check of one service. Ok and Warning are 200, Critical is 503, \
                   Unknown is 500.",
         scope: Scope::Read,
+        parameters: &[],
         media: ALL_FORMS,
         shape: Some(Shape::of::<HealthDocument>()),
         outcomes: &[
@@ -118,6 +129,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "All services on the ring: which members are alive, which lead.",
         scope: Scope::Secrets,
+        parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Census>()),
         outcomes: &[Outcome { status: 200, meaning: "The census." }],
@@ -128,6 +140,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "The rumors that the census is made of, for debugging.",
         scope: Scope::Secrets,
+        parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Butterfly>()),
         outcomes: &[Outcome { status: 200, meaning: "The rumors." }],
@@ -138,6 +151,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "How one service is, and why it is so.",
         scope: Scope::Read,
+        parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<ServiceV1>()),
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
@@ -150,6 +164,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "Figures for Prometheus.",
         scope: Scope::Read,
+        parameters: &[],
         media: &[Media::Prometheus],
         shape: None,
         outcomes: &[Outcome { status: 200, meaning: "The figures." }],
@@ -160,6 +175,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "This description of the API for programs (OpenAPI 3.1).",
         scope: Scope::Read,
+        parameters: &[],
         media: &[Media::Json],
         shape: None,
         outcomes: &[Outcome { status: 200, meaning: "OpenAPI 3.1." }],
@@ -170,6 +186,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "The same description.",
         scope: Scope::Read,
+        parameters: &[],
         media: &[Media::Json],
         shape: None,
         outcomes: &[Outcome { status: 200, meaning: "OpenAPI 3.1." }],
@@ -180,6 +197,7 @@ const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "A page for browsers; with an Accept that prefers JSON, the description.",
         scope: Scope::Read,
+        parameters: &[],
         media: &[Media::Html, Media::Json],
         shape: None,
         outcomes: &[Outcome { status: 200, meaning: "The page." }],
@@ -215,6 +233,17 @@ impl ResourceId {
 }
 
 impl Resource {
+    /// True when its path names a service.
+    pub(crate) fn is_of_service(&self) -> bool {
+        self.path.contains("{sg}") || self.path.contains("{name}")
+    }
+
+    /// True when it follows the conventions of the v1 API: its query is checked, and refusals are
+    /// problem documents.
+    pub(crate) fn is_v1(&self) -> bool {
+        is_v1(self.path)
+    }
+
     /// Where it is for this group.
     pub(crate) fn path_of(&self, group: &ServiceGroup) -> String {
         let pattern = match (self.organization_path, group.organization()) {
@@ -230,6 +259,11 @@ impl Resource {
         });
         segments.collect::<Vec<_>>().join("/")
     }
+}
+
+/// True for paths of the v1 API, those without a resource among them.
+pub(crate) fn is_v1(path: &str) -> bool {
+    path.starts_with("/v1/")
 }
 
 const fn health_status(health: HealthStatus) -> StatusCode {

@@ -28,6 +28,7 @@ use crate::{
     limits::{self, Limits},
     metrics::Closed,
     stream::{Answering, Stream},
+    streaming::Line,
     table::Table,
     tls::TlsConfig,
 };
@@ -144,8 +145,14 @@ macro_rules! service {
         service_fn(move |request| {
             answering.store(true, Ordering::Relaxed);
             let shared = Arc::clone(&shared);
-            let (leaving, close) = (leave.is_cancelled(), close.clone());
-            async move { Ok::<_, Infallible>(shared.respond(request, leaving, &close).await) }
+            let line = Line { leave: leave.clone(), close: close.clone() };
+            let answering = Arc::clone(&answering);
+            async move {
+                let answer = shared.respond(request, &line).await;
+                // A flush may have come while the answer was being made.
+                answering.store(true, Ordering::Relaxed);
+                Ok::<_, Infallible>(answer)
+            }
         })
     }};
 }

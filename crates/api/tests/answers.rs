@@ -365,3 +365,19 @@ async fn a_million_random_paths_cost_less_than_a_megabyte() {
     println!("resident: {before} KiB before, {after} KiB after");
     assert!(after < before + 1024, "{before} KiB before, {after} KiB after");
 }
+
+#[tokio::test]
+async fn resources_of_v1_refuse_unknown_parameters_and_those_of_habitat_ignore_them() {
+    let server = start(config(), Some(web()));
+    for path in ["/v1/openapi.json?nope=1", "/v1/services/web.default?%1b=&x"] {
+        let answer = get(server.address, path, "").await;
+        assert_eq!(answer.status(), 400, "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert!(answer.body.contains(r#""code":"bad_parameter""#), "{}", answer.body);
+        assert!(answer.body.contains("takes no parameters"), "{}", answer.body);
+        assert!(!answer.body.contains('\u{1b}'));
+    }
+    for path in ["/services?nope=1", "/openapi.json?x", "/metrics?x=%zz", "/?x"] {
+        assert_eq!(get(server.address, path, "").await.status(), 200, "{path}");
+    }
+}

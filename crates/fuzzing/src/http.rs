@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, bind};
+use roost_api::{Gateway, GatewayConfig, Limits, MetricsSource, NotLive, Snapshot, bind};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -61,7 +61,8 @@ impl Server {
             tls: None,
         };
         let source = MetricsSource::new(prometheus::Registry::new());
-        let gateway = Gateway::new(config, snapshots, source).expect("a fresh registry");
+        let gateway =
+            Gateway::new(config, snapshots, source, Arc::new(NotLive)).expect("a fresh registry");
         let address = runtime.block_on(async {
             let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
             let address = listener.local_addr().expect("it is bound");

@@ -11,7 +11,8 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    VERSION, config::HttpConfig, metrics::Metrics, output::Output, ports, system, systemd, vital,
+    VERSION, answers::Answers, config::HttpConfig, metrics::Metrics, output::Output, ports, system,
+    systemd, vital,
 };
 
 /// Pause before a taken port is tried again while reattaching to services.
@@ -99,6 +100,7 @@ impl Http {
             },
             snapshots,
             source,
+            Arc::new(Answers),
         )
         .map_err(|error| HttpError::Metrics(error.to_string()))?;
         Ok(Self { gateway, listen: config.listen, open_to_all })

@@ -19,6 +19,7 @@
 //! | `record` | what the Supervisor records of itself |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
+mod answers;
 mod app;
 mod census_input;
 mod clock;

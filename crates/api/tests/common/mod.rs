@@ -13,7 +13,7 @@ use std::{
 };
 
 use roost_api::{
-    Document, Gateway, GatewayConfig, Limits, MetricsSource, ServiceEntry, Snapshot, Token,
+    Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry, Snapshot, Token,
     documents::{
         Butterfly, Census, HealthDocument, ServiceDocument,
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
@@ -228,6 +228,11 @@ pub fn token(text: &str) -> Option<Token> {
     Token::from_environment(Some(text.into())).expect("a token")
 }
 
+/// Samples of answers that a Supervisor makes on request.
+struct Samples;
+
+impl Live for Samples {}
+
 /// Starts a gateway; `None` is one that has no snapshot yet.
 pub fn start(config: GatewayConfig, snapshot: Option<Snapshot>) -> Server {
     let listener =
@@ -235,8 +240,9 @@ pub fn start(config: GatewayConfig, snapshot: Option<Snapshot>) -> Server {
     let address = listener.local_addr().expect("an address");
     let (publish, snapshots) = watch::channel(snapshot.map(Arc::new));
     let registry = prometheus::Registry::new();
-    let gateway = Gateway::new(config, snapshots, MetricsSource::new(registry.clone()))
-        .expect("fresh metrics");
+    let gateway =
+        Gateway::new(config, snapshots, MetricsSource::new(registry.clone()), Arc::new(Samples))
+            .expect("fresh metrics");
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(gateway.serve(listener, shutdown.clone()));
     Server { address, publish, registry, shutdown, ended }

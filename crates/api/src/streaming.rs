@@ -1,0 +1,165 @@
+//! The body of an answer that is made while it is sent: in parts of bounded size, with signs of
+//! life while nothing happens, until its source, the connection or the Supervisor ends.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, Sleep, sleep},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::{
+    held::Held,
+    limits::{CHUNK_BYTES_MAX, HEARTBEAT},
+    live::Chunks,
+};
+
+/// See the module.
+pub(crate) struct Streaming {
+    chunks: Chunks,
+    /// What is left of the last piece.
+    rest: Bytes,
+    heartbeat: Option<Heartbeat>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    held: Arc<Held>,
+    close: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+}
+
+struct Heartbeat {
+    bytes: &'static [u8],
+    due: Pin<Box<Sleep>>,
+}
+
+/// The connection that a stream belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// Cancelled when the connection has to end.
+    pub(crate) leave: CancellationToken,
+    /// Closes the connection when its bytes wait too long while others need the memory.
+    pub(crate) close: CancellationToken,
+}
+
+impl Streaming {
+    pub(crate) fn new(
+        chunks: Chunks,
+        heartbeat: Option<&'static [u8]>,
+        line: &Line,
+        held: Arc<Held>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let heartbeat = heartbeat.map(|bytes| Heartbeat { bytes, due: Box::pin(sleep(HEARTBEAT)) });
+        Self {
+            chunks,
+            rest: Bytes::new(),
+            heartbeat,
+            ended: Box::pin(line.leave.clone().cancelled_owned()),
+            held,
+            close: line.close.clone(),
+            _permit: permit,
+        }
+    }
+
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.ended.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        if self.rest.is_empty() {
+            match self.chunks.poll_next(context) {
+                Poll::Ready(Some(piece)) => self.rest = piece,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return self.poll_heartbeat(context),
+            }
+        }
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.due.as_mut().reset(Instant::now() + HEARTBEAT);
+        }
+        let part = self.rest.split_to(self.rest.len().min(CHUNK_BYTES_MAX));
+        let (part, _) = self.held.hold(part, &self.close);
+        Poll::Ready(Some(part))
+    }
+
+    fn poll_heartbeat(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(Heartbeat { bytes, due }) = &mut self.heartbeat else { return Poll::Pending };
+        std::task::ready!(due.as_mut().poll(context));
+        due.as_mut().reset(Instant::now() + HEARTBEAT);
+        // Registers the timer that was set.
+        context.waker().wake_by_ref();
+        Poll::Ready(Some(Bytes::from_static(bytes)))
+    }
+}
+
+impl fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::sync::{Semaphore, mpsc};
+
+    use super::*;
+
+    fn streaming(
+        leave: &CancellationToken,
+        permits: &Arc<Semaphore>,
+    ) -> (mpsc::Sender<Bytes>, Streaming) {
+        let (send, pieces) = mpsc::channel(1);
+        let chunks = Chunks::unfold(pieces, |mut pieces: mpsc::Receiver<Bytes>| async {
+            Some((pieces.recv().await?, pieces))
+        });
+        let line = Line { leave: leave.clone(), close: CancellationToken::new() };
+        let permit = Arc::clone(permits).try_acquire_owned().expect("a permit");
+        (send, Streaming::new(chunks, Some(b":\n\n"), &line, Arc::default(), permit))
+    }
+
+    #[tokio::test]
+    async fn pieces_come_in_order_in_parts_until_the_source_ends() {
+        let permits = Arc::new(Semaphore::new(1));
+        let (send, mut stream) = streaming(&CancellationToken::new(), &permits);
+        let sent: Vec<u8> = (0..50_000_u32).map(|it| it.to_le_bytes()[0]).collect();
+        let pieces = [
+            Bytes::new(),
+            Bytes::from(sent[..40_000].to_vec()),
+            Bytes::from(sent[40_000..].to_vec()),
+        ];
+        let sender = tokio::spawn(async move {
+            for piece in pieces {
+                send.send(piece).await.expect("taken");
+            }
+        });
+        let mut received = Vec::new();
+        while let Some(part) = poll_fn(|context| stream.poll_next(context)).await {
+            assert!((1..=CHUNK_BYTES_MAX).contains(&part.len()));
+            received.extend_from_slice(&part);
+        }
+        sender.await.expect("sent");
+        assert_eq!(received, sent);
+        assert!(poll_fn(|context| stream.poll_next(context)).await.is_none(), "it stays ended");
+        assert_eq!(permits.available_permits(), 0);
+        drop(stream);
+        assert_eq!(permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_its_connection_and_its_source_notices() {
+        let (leave, permits) = (CancellationToken::new(), Arc::new(Semaphore::new(1)));
+        let (send, mut stream) = streaming(&leave, &permits);
+        let reader =
+            tokio::spawn(async move { poll_fn(|context| stream.poll_next(context)).await });
+        leave.cancel();
+        assert!(reader.await.expect("no panic").is_none());
+        send.closed().await;
+    }
+}
