@@ -9,7 +9,7 @@ use crate::{
     document::{Format, Rendered, to_json},
     documents::{
         Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1, config::CurrentConfig,
-        service::Services,
+        explain::Explanation, service::Services,
     },
     live::{Ask, Live, Pending, Reply},
     openapi::Shape,
@@ -157,6 +157,19 @@ const RESOURCES: &[Resource] = &[
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
         renderer: Renderer::Service(|entry, id, _| {
             (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.service)))
+        }),
+    },
+    Resource {
+        path: "/v1/services/{sg}/explain",
+        organization_path: None,
+        summary: "Why one service is as it is: a sentence, its causes with evidence, what to do.",
+        scope: Scope::Read,
+        media: &[Media::Json],
+        parameters: &[],
+        shape: Some(Shape::of::<Explanation>()),
+        outcomes: &[Outcome { status: 200, meaning: "The explanation." }],
+        renderer: Renderer::Service(|entry, id, _| {
+            (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.explanation)))
         }),
     },
     Resource {

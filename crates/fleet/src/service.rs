@@ -197,6 +197,12 @@ impl<R: Release> Service<R> {
         Status { reason, ..status }
     }
 
+    /// True while it waits for others.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.machine.is_blocked()
+    }
+
     /// True while it is not decided what it runs from.
     #[must_use]
     pub fn is_undecided(&self) -> bool {
@@ -225,6 +231,12 @@ impl<R: Release> Service<R> {
     #[must_use]
     pub fn bind_reports(&self) -> &[BindReport] {
         self.told.binds.as_deref().unwrap_or_default()
+    }
+
+    /// Why it could not be read for the documents, while it is not wanted up.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        self.look_failure.as_deref()
     }
 
     /// The id of its process.

@@ -389,9 +389,11 @@ words! {
         StartFailed = "start_failed",
         /// Its process ends unexpectedly.
         RunExits = "run_exits",
+        /// It failed, and waits before its next start.
+        BackingOff = "backing_off",
         /// A template cannot be rendered or written.
         TemplateError = "template_error",
-        /// User, configuration, binds or templates are missing or invalid.
+        /// Configuration, binds or templates are missing or invalid.
         ConfigError = "config_error",
         /// A newer release or spec was requested and cannot start.
         NotReplaced = "not_replaced",
@@ -399,8 +401,12 @@ words! {
         PackageMissing = "package_missing",
         /// Its package has no run hook.
         PackageBroken = "package_broken",
+        /// The user or the group that its package names does not exist.
+        UserMissing = "user_missing",
         /// A directory of the service could not be created.
         DirectoryError = "directory_error",
+        /// Its files could not be read or written in time.
+        FilesNotAnswering = "files_not_answering",
         /// The last health check was critical.
         HealthCritical = "health_critical",
         /// The last health check gave no result.

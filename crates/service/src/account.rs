@@ -134,6 +134,17 @@ pub struct Account {
 }
 
 impl Account {
+    /// How a service that is not wanted up came down.
+    pub(crate) fn stopped(&self) -> String {
+        match self.exit {
+            Some(LastExit { cause: ExitCause::StopTimeout { after_ms }, .. }) => {
+                let after = text::seconds(after_ms);
+                format!("it was stopped (killed, because it did not end within {after} s)")
+            }
+            _ => "it was stopped".into(),
+        }
+    }
+
     /// Records the end of a hook other than `health-check`.
     pub(crate) fn hook_ended(
         &mut self,

@@ -75,8 +75,12 @@ pub enum BuildFailure {
     NotRunnable(String),
     /// The binds of the spec do not match those of the package.
     Binds(String),
-    /// User, configuration or a config template is missing or invalid.
+    /// Configuration or a config template is missing or invalid.
     Refused(String),
+    /// The user or the group that the package names does not exist.
+    NoUser(String),
+    /// The files did not arrive in time.
+    Unread(String),
     /// A directory could not be created.
     Directory {
         /// The directory.
@@ -89,7 +93,11 @@ pub enum BuildFailure {
 impl fmt::Display for BuildFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotInstalled(text) | Self::Binds(text) | Self::Refused(text) => f.write_str(text),
+            Self::NotInstalled(text)
+            | Self::Binds(text)
+            | Self::Refused(text)
+            | Self::NoUser(text)
+            | Self::Unread(text) => f.write_str(text),
             Self::NotRunnable(package) => write!(f, "Package is not runnable: {package}"),
             Self::Directory { path, error } => write!(f, "Can't create directory {path}: {error}"),
         }

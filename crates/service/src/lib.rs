@@ -11,6 +11,7 @@
 //! | [`event`], [`effect`] | its input and output |
 //! | [`status`] | content of documents and the status table |
 //! | [`account`], [`why`], [`excerpt`] | the last events, and why a service is not healthy |
+//! | [`explain`] | one sentence, causes and remedies |
 //! | [`remembered`] | state that outlives the Supervisor |
 //! | [`spec`], [`spec_file`], [`spec_fields`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
@@ -22,6 +23,7 @@ pub mod binds;
 pub mod effect;
 pub mod event;
 pub mod excerpt;
+pub mod explain;
 pub mod health;
 mod hooks;
 pub mod machine;
@@ -43,6 +45,7 @@ pub use event::{
     RenderedFile, RenderedKind, Rendering,
 };
 pub use excerpt::{Excerpt, Printed};
+pub use explain::{Explanation, explain};
 pub use machine::Machine;
 pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, HookTimeouts, Settings};

@@ -94,8 +94,12 @@ pub struct Status {
     /// The reason in Habitat's health document besides the hook's output: why the service could not
     /// be read or rendered, or that a check timed out.
     pub reason: Option<String>,
-    /// Why the service is not healthy.
+    /// Why the service is not healthy, with the conditions.
     pub why: Option<Reason>,
+    /// The same without the conditions.
+    pub cause: Option<Reason>,
+    /// What keeps it from running what it should.
+    pub conditions: Vec<Reason>,
     /// State for machines.
     pub state: ServiceState,
     /// Unix milliseconds of the last change of `health`.

@@ -92,7 +92,9 @@ pub(crate) fn build_failed(ident: &str, failure: &BuildFailure) -> Vec<String> {
         BuildFailure::NotInstalled(_)
         | BuildFailure::NotRunnable(_)
         | BuildFailure::Binds(_)
-        | BuildFailure::Refused(_) => vec![format!("Unable to start {ident}, {failure}")],
+        | BuildFailure::Refused(_)
+        | BuildFailure::NoUser(_)
+        | BuildFailure::Unread(_) => vec![format!("Unable to start {ident}, {failure}")],
     }
 }
 
@@ -112,10 +114,9 @@ pub(crate) fn rendered(file: &RenderedFile) -> Effect {
     }
 }
 
-/// The failures of a rendering; `None` when there are none.
-pub(crate) fn unrendered(failures: &[RenderFailure]) -> Option<String> {
-    let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| texts.join("; "))
+/// The failures of a rendering.
+pub(crate) fn unrendered(failures: &[RenderFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The reason when a newer candidate cannot start.

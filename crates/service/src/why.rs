@@ -49,4 +49,6 @@ pub struct Failure {
     pub message: String,
     /// Unix milliseconds of the first one of this kind in a row.
     pub since_unix_ms: u64,
+    /// Output of an `install` hook.
+    pub printed: Excerpt,
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod http;
+mod lease;
 mod network;
 mod python;
 mod root;
@@ -17,6 +18,7 @@ mod skip;
 mod supervisor;
 
 pub use http::{Answer, request};
+pub use lease::Lease;
 pub use network::Network;
 pub use python::{peer_script, python_with};
 pub use root::Root;

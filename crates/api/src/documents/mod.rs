@@ -7,6 +7,7 @@
 pub mod butterfly;
 pub mod census;
 pub mod config;
+pub mod explain;
 pub mod health;
 pub mod service;
 pub mod sys;

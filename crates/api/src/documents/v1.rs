@@ -4,11 +4,15 @@ use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::explain::Explanation;
+
 /// The documents of one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceDocuments {
     /// How it is, and why.
     pub service: ServiceV1,
+    /// Its explanation.
+    pub explanation: Explanation,
 }
 
 /// How a service is, and why it is so.

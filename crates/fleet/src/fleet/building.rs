@@ -50,7 +50,7 @@ impl<R: Release> Fleet<R> {
         let Some(service) = self.services.get_mut(name) else { return false };
         if !self.work.begin(name, Kind::Build, self.now.mono_ms) {
             service.settled = true;
-            let failure = Told::BuildFailed(BuildFailure::Refused(unread()));
+            let failure = Told::BuildFailed(BuildFailure::Unread(unread()));
             service.machine.handle(self.now, failure);
             return false;
         }
@@ -216,14 +216,15 @@ impl<R: Release> Fleet<R> {
         let Some(service) = self.services.get_mut(name) else { return };
         service.settled = true;
         let failure = match service.held_build.take() {
-            None => unread(),
+            None => BuildFailure::Unread(unread()),
             Some(_) => {
                 // It never began.
                 self.work.end(name, Kind::Build);
-                "a process of an earlier run still lives and is being stopped".into()
+                let text = "a process of an earlier run still lives and is being stopped";
+                BuildFailure::Refused(text.into())
             }
         };
-        self.tell(name, Told::BuildFailed(BuildFailure::Refused(failure)));
+        self.tell(name, Told::BuildFailed(failure));
     }
 
     /// Work that was given up has ended: now the service can be tried again.

@@ -2,6 +2,7 @@
 //! hostile ones, and TLS.
 
 mod commands;
+mod explain;
 mod foreign;
 mod hostile;
 mod many;

@@ -1,50 +1,11 @@
 //! Hanging files and processes (a dead mount, a process that cannot be killed) block nothing else.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::process::Command;
 
 use rustix::process::Signal;
-use testkit::wait_for;
+use testkit::{Lease, wait_for};
 
 use crate::{RUN, disk::HangingDisk, is_up, kill, lives, pid_of, root, wait_web};
-
-/// Opening the file blocks until this is dropped, or 45 s: the kernel asks the holder of a lease of
-/// the file to release it, and the holder does not answer.
-struct Lease(Child);
-
-const HOLD: &str = "
-import fcntl, sys
-file = open(sys.argv[1], 'r+')
-fcntl.fcntl(file, 10, 23)  # F_SETSIG: SIGURG, which kills nobody
-fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-print('held', flush=True)
-sys.stdin.read()
-";
-
-impl Lease {
-    /// `None` without Python, or when the file system has no leases.
-    fn take(path: &Path) -> Option<Self> {
-        testkit::python_with(&["fcntl"])?;
-        let mut python = Command::new("python3");
-        python.args(["-c", HOLD]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut holder = python.spawn().expect("python3 starts");
-        let mut line = String::new();
-        let said = holder.stdout.take().map(BufReader::new);
-        said.expect("piped").read_line(&mut line).expect("readable");
-        let lease = Self(holder);
-        (line == "held\n").then_some(lease)
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn a_service_whose_files_do_not_come_is_down_with_the_reason_and_all_others_run() {

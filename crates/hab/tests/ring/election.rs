@@ -1,9 +1,10 @@
 //! Leaders of service groups.
 
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 use testkit::{Builder, Root, Supervisor};
 
-use super::{first, installed, joining, wait_converged, wait_health};
+use super::{first, installed, joining, peer::Peer, wait_converged, wait_health};
 
 /// The member that each of these considers leader of `db.default`, once all agree on one of the
 /// allowed ones.
@@ -61,6 +62,35 @@ fn a_lone_member_waits_for_others() {
     sup.wait_log("Waiting to execute hooks; election in progress, and we have no quorum.");
     let service = sup.get("/services/db/default").json();
     assert_eq!(service["process"]["state"], "down");
+}
+
+#[test]
+fn a_service_that_waits_for_a_leader_explains_the_election() {
+    let root = installed();
+    let sup = first(&root, &[]);
+    let Some(mut peer) = Peer::start(&sup, &["--service", "db.default", "--no-vote", "--quiet"])
+    else {
+        return;
+    };
+    sup.wait_json("/census", |census| {
+        census["census_groups"]["db.default"]["population"][&peer.id]["alive"] == true
+    });
+    root.spec("db", "ident = \"acme/db\"\ntopology = \"leader\"\n");
+    let path = "/v1/services/db.default/explain";
+    let said = sup.wait_json(path, |it| it["chain"][0]["code"] == "election_in_progress");
+    let listed = said["chain"][0]["evidence"].to_string();
+    assert!(listed.contains(&format!("({}): alive", peer.id)), "{said:#}");
+    assert!(said["remedies"].to_string().contains("gossip ports"), "{said:#}");
+
+    peer.send(&json!({"cmd": "set", "answering": false, "pinging": false, "gossiping": false}));
+    let said = sup.wait_json(path, |it| it["chain"][1]["code"] == "no_quorum");
+    let message = "1 of 2 members of its group are alive, and an election needs 2";
+    assert_eq!(said["chain"][1]["message"], message);
+    sup.wait_json(path, |it| {
+        let listed = it["chain"][1]["evidence"].to_string();
+        listed.contains(&format!("({}): confirmed", peer.id))
+            && it["remedies"].to_string().contains(&format!("hab sup depart {}", peer.id))
+    });
 }
 
 #[test]

@@ -153,11 +153,10 @@ impl Machine {
             }
             let line = self.give_up_former(&line);
             self.tell_failure(Preamble::Sup, LogKey::Mr, &[line]);
-            let message = match printed.end().last() {
-                Some(last) => format!("{error}: {last}"),
-                None => error.to_owned(),
-            };
-            self.note_failure(now, ReasonCode::InstallFailed, message);
+            self.note_failure(now, ReasonCode::InstallFailed, error.to_owned());
+            if let Some(failure) = &mut self.failure {
+                failure.printed = printed.end().clone();
+            }
             // Not a counted failure, so the back-off does not grow.
             let pause_ms = self.backoff.first_ms();
             self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
@@ -448,6 +447,8 @@ fn code_of(failure: &BuildFailure) -> ReasonCode {
         BuildFailure::NotInstalled(_) => ReasonCode::PackageMissing,
         BuildFailure::NotRunnable(_) => ReasonCode::PackageBroken,
         BuildFailure::Binds(_) | BuildFailure::Refused(_) => ReasonCode::ConfigError,
+        BuildFailure::NoUser(_) => ReasonCode::UserMissing,
+        BuildFailure::Unread(_) => ReasonCode::FilesNotAnswering,
         BuildFailure::Directory { .. } => ReasonCode::DirectoryError,
     }
 }

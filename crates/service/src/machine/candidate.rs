@@ -7,7 +7,7 @@
 
 use roost_ident::{PackageIdent, ServiceGroup, TerminationReason};
 
-use super::{Attempt, Machine};
+use super::{Attempt, Machine, conditions::Condition};
 use crate::{
     effect::Effect,
     event::{Now, Plan},
@@ -259,12 +259,12 @@ impl Machine {
     }
 
     fn tell_condition(&mut self, now: Now, condition: String) {
-        self.mark_conditions(now);
         if self.told.candidate.as_ref() != Some(&condition) {
             self.push(text::service(condition.clone()));
         }
         self.told.candidate = Some(condition.clone());
-        self.conditions.not_replaced = Some(condition);
+        let present = self.conditions.not_replaced.take();
+        self.conditions.not_replaced = Some(Condition::after(present.as_ref(), now, condition));
     }
 
     /// Requests the build of an attempt. Tries the newest of what was never fully checked; does not

@@ -5,75 +5,104 @@
 
 use super::Machine;
 use crate::{
-    event::Now,
+    event::{Now, RenderFailure},
     excerpt::Excerpt,
     text,
     why::{Reason, ReasonCode},
 };
 
+/// One condition.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) text: String,
+    since_unix_ms: u64,
+}
+
+impl Condition {
+    /// The condition with this text, which began with the present one if there is one.
+    pub(super) fn after(present: Option<&Self>, now: Now, text: String) -> Self {
+        let since_unix_ms = present.map_or(now.unix_ms, |present| present.since_unix_ms);
+        Self { text, since_unix_ms }
+    }
+}
+
 /// Conditions that outlive an attempt. A failed rendering belongs to the attempt.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     /// Why a newer release or spec does not run.
-    pub(super) not_replaced: Option<String>,
+    pub(super) not_replaced: Option<Condition>,
     /// Why a newer state of the service's directory is not a release.
-    unreleased: Option<String>,
+    unreleased: Option<Condition>,
     /// Why the current `user.toml` is not in use.
-    unconfigured: Option<String>,
-    /// Start of the first present condition, Unix milliseconds.
-    since_unix_ms: u64,
+    unconfigured: Option<Condition>,
 }
 
 impl Machine {
-    /// The conditions that keep it from running what it should.
-    pub(super) fn conditions(&self) -> Option<String> {
-        let Conditions { not_replaced, unreleased, unconfigured, .. } = &self.conditions;
-        let all = [not_replaced, unreleased, unconfigured, &self.attempt.unrendered];
-        let all: Vec<&str> = all.into_iter().filter_map(Option::as_deref).collect();
+    /// What keeps it from running what it should, one reason each.
+    pub(super) fn conditions(&self) -> Vec<Reason> {
+        let Conditions { not_replaced, unreleased, unconfigured } = &self.conditions;
+        let unread = |failure: &RenderFailure| matches!(failure, RenderFailure::Unfinished(_));
+        let unrendered = match self.told.render.iter().any(unread) {
+            true => ReasonCode::FilesNotAnswering,
+            false => ReasonCode::TemplateError,
+        };
+        let all = [
+            (ReasonCode::NotReplaced, not_replaced),
+            (ReasonCode::ConfigError, unreleased),
+            (ReasonCode::ConfigError, unconfigured),
+            (unrendered, &self.attempt.unrendered),
+        ];
+        let present = all.into_iter().filter_map(|(code, it)| Some((code, it.as_ref()?)));
+        present
+            .map(|(code, Condition { text, since_unix_ms })| Reason {
+                code,
+                message: text.clone(),
+                since_unix_ms: *since_unix_ms,
+                evidence: Excerpt::default(),
+                also: None,
+            })
+            .collect()
+    }
+
+    /// The conditions in one line.
+    pub(super) fn conditions_line(&self) -> Option<String> {
+        let all: Vec<String> = self.conditions().into_iter().map(|it| it.message).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// The conditions of an otherwise healthy service, as a reason.
+    /// The conditions of an otherwise healthy service, as one reason: the code of the first, the
+    /// time since which there is any.
     pub(super) fn condition(&self) -> Option<Reason> {
-        let code = match &self.conditions {
-            Conditions { not_replaced: Some(_), .. } => ReasonCode::NotReplaced,
-            Conditions { unreleased: Some(_), .. } | Conditions { unconfigured: Some(_), .. } => {
-                ReasonCode::ConfigError
-            }
-            _ => ReasonCode::TemplateError,
-        };
-        let since_unix_ms = self.conditions.since_unix_ms;
-        let message = self.conditions()?;
-        Some(Reason { code, message, since_unix_ms, evidence: Excerpt::default(), also: None })
+        let all = self.conditions();
+        let since_unix_ms = all.iter().map(|it| it.since_unix_ms).min()?;
+        let first = all.into_iter().next()?;
+        let message = self.conditions_line()?;
+        Some(Reason { message, since_unix_ms, ..first })
     }
 
     /// A newer state of the directory cannot become a release; `None` when it can.
     pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
-        self.mark_conditions(now);
-        let known = self.conditions.unreleased.as_deref();
-        if known != error
-            && let Some(error) = error
+        let known = self.conditions.unreleased.as_ref();
+        if let Some(error) = error
+            && known.is_none_or(|known| known.text != error)
         {
             self.push(text::service(error));
         }
-        self.conditions.unreleased = error.map(Into::into);
+        let present = self.conditions.unreleased.take();
+        self.conditions.unreleased =
+            error.map(|error| Condition::after(present.as_ref(), now, error.into()));
     }
 
     /// The current `user.toml` cannot be used; `None` when it can.
     pub(super) fn note_unconfigured(&mut self, now: Now, error: Option<String>) {
-        self.mark_conditions(now);
-        if self.conditions.unconfigured != error
-            && let Some(error) = &error
+        let known = self.conditions.unconfigured.as_ref();
+        if let Some(error) = &error
+            && known.is_none_or(|known| known.text != *error)
         {
             self.push(text::service(error.as_str()));
         }
-        self.conditions.unconfigured = error;
-    }
-
-    /// Records the start of the first condition; call it before setting one.
-    pub(super) fn mark_conditions(&mut self, now: Now) {
-        if self.conditions().is_none() {
-            self.conditions.since_unix_ms = now.unix_ms;
-        }
+        let present = self.conditions.unconfigured.take();
+        self.conditions.unconfigured =
+            error.map(|error| Condition::after(present.as_ref(), now, error));
     }
 }

@@ -27,6 +27,8 @@ mod shown;
 mod state;
 mod stopping;
 
+pub(crate) use self::reason::lack;
+
 use std::collections::VecDeque;
 
 use rand::SeedableRng;
@@ -73,6 +75,8 @@ pub struct Machine {
     hooks: Hooks,
     process: Option<Process>,
     state_entered_ms: u64,
+    /// Start of the last stop.
+    stop_began_unix_ms: u64,
     health: Health,
     backoff: Backoff,
     /// A failed service does not start before this time.
@@ -197,6 +201,7 @@ impl Machine {
             hooks: Hooks::default(),
             process: None,
             state_entered_ms: now.unix_ms,
+            stop_began_unix_ms: now.unix_ms,
             health: Health::default(),
             backoff: Backoff::new(settings.backoff),
             not_before_ms: None,

@@ -10,7 +10,6 @@ use crate::{
     excerpt::Excerpt,
     phase::{After, Phase},
     status::ServiceState,
-    text,
     why::{Failure, Reason, ReasonCode},
 };
 
@@ -22,11 +21,12 @@ impl Machine {
             return None;
         }
         let Some(reason) = self.main_reason() else { return self.condition() };
-        let also = self.conditions().filter(|also| !reason.message.contains(also.as_str()));
+        let also = self.conditions_line().filter(|also| !reason.message.contains(also.as_str()));
         Some(Reason { also, ..reason })
     }
 
-    fn main_reason(&self) -> Option<Reason> {
+    /// The same without the conditions.
+    pub(super) fn main_reason(&self) -> Option<Reason> {
         match self.phase {
             Phase::Stopped => Some(self.stopped()),
             Phase::Gone => None,
@@ -51,7 +51,8 @@ impl Machine {
     pub(super) fn note_failure(&mut self, now: Now, code: ReasonCode, message: String) {
         let before = self.failure.as_ref().filter(|failure| failure.code == code);
         let since_unix_ms = before.map_or(now.unix_ms, |failure| failure.since_unix_ms);
-        self.failure = Some(Failure { code, message, since_unix_ms });
+        let printed = Excerpt::default();
+        self.failure = Some(Failure { code, message, since_unix_ms, printed });
     }
 
     /// A process ended while no Supervisor ran, or before the Supervisor could record it.
@@ -70,15 +71,9 @@ impl Machine {
     }
 
     fn stopped(&self) -> Reason {
-        let mut message = "it was stopped".to_owned();
-        if let Some(LastExit { cause: ExitCause::StopTimeout { after_ms }, .. }) = self.account.exit
-        {
-            let after = text::seconds(after_ms);
-            message.push_str(&format!(" (killed, because it did not end within {after} s)"));
-        }
-        let ident = &self.spec.ident;
-        message.push_str(&format!("; 'hab svc start {}/{}' starts it", ident.origin, ident.name));
-        self.since_state(ReasonCode::DesiredDown, message)
+        let (message, ident) = (self.account.stopped(), &self.spec.ident);
+        let hint = format!("; 'hab svc start {}/{}' starts it", ident.origin, ident.name);
+        self.since_state(ReasonCode::DesiredDown, message + &hint)
     }
 
     fn stopping(&self, after: After) -> Option<Reason> {
@@ -86,7 +81,8 @@ impl Machine {
             After::Restart => self.failed(),
             After::Start => None,
             After::Down | After::Unload | After::Shutdown => {
-                Some(self.since_state(ReasonCode::Stopping, "it is being stopped".into()))
+                let reason = self.since_state(ReasonCode::Stopping, "it is being stopped".into());
+                Some(Reason { since_unix_ms: self.stop_began_unix_ms, ..reason })
             }
         }
     }
@@ -124,7 +120,7 @@ impl Machine {
 
     /// The last failure with its output.
     fn failed(&self) -> Option<Reason> {
-        let Failure { code, message, since_unix_ms } = self.failure.clone()?;
+        let Failure { code, message, since_unix_ms, printed } = self.failure.clone()?;
         let (message, evidence) = match code {
             ReasonCode::RunExits => {
                 let exit = self.account.exit.as_ref()?;
@@ -134,7 +130,7 @@ impl Machine {
                 let hook = self.account.hook.as_ref()?;
                 (HookFailure::sentence(hook), hook.printed.clone())
             }
-            _ => (message, Excerpt::default()),
+            _ => (message, printed),
         };
         Some(Reason { code, message, since_unix_ms, evidence, also: None })
     }
@@ -177,7 +173,7 @@ impl Machine {
 }
 
 /// Why a bind is not satisfied.
-fn lack(report: &BindReport) -> (ReasonCode, String) {
+pub(crate) fn lack(report: &BindReport) -> (ReasonCode, String) {
     let BindReport { name, group, state } = report;
     let start = format!("bind '{name}' waits for {group}, which");
     match state {

@@ -3,7 +3,7 @@
 
 use roost_ident::{Hook, TerminationReason};
 
-use super::{Machine, Pending};
+use super::{Machine, Pending, conditions::Condition};
 use crate::{
     effect::Effect,
     event::{Now, RenderFailure, RenderedFile, RenderedKind, Rendering},
@@ -45,8 +45,10 @@ impl Machine {
         }
         self.tell_rendering(rendering);
         self.note_on_disk(rendering);
-        self.mark_conditions(now);
-        self.attempt.unrendered = text::unrendered(&rendering.failures);
+        let present = self.attempt.unrendered.take();
+        self.attempt.unrendered = (!rendering.failures.is_empty())
+            .then(|| text::unrendered(&rendering.failures))
+            .map(|text| Condition::after(present.as_ref(), now, text));
         let again_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
         self.attempt.rerender_at_ms = (!rendering.failures.is_empty()).then_some(again_ms);
         match self.phase {
@@ -63,7 +65,11 @@ impl Machine {
                     // The files on disk belong to another release or are missing: do not run them.
                     let reason = self.give_up_former(&failure.to_string());
                     self.told.failure = Some(reason.clone());
-                    self.note_failure(now, ReasonCode::TemplateError, reason.clone());
+                    let code = match failure {
+                        RenderFailure::Unfinished(_) => ReasonCode::FilesNotAnswering,
+                        _ => ReasonCode::TemplateError,
+                    };
+                    self.note_failure(now, code, reason.clone());
                     self.reason = Some(reason);
                     self.break_down(now, true);
                 } else {
@@ -121,7 +127,8 @@ impl Machine {
     /// A template failed, so nothing was written. Starts from the files on disk if they belong to
     /// the same release (only a value or a file has changed), else from the fallback.
     fn start_unrendered(&mut self, now: Now) {
-        let reason = self.attempt.unrendered.clone().unwrap_or_default();
+        let reason = self.attempt.unrendered.as_ref();
+        let reason = reason.map_or_else(String::new, |condition| condition.text.clone());
         if self.is_on_disk() {
             self.attempt.rendered = true;
             self.advance(now);

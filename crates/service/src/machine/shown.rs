@@ -24,6 +24,8 @@ impl Machine {
             health: self.health.status(),
             reason: self.shown_reason(),
             why: self.why(),
+            cause: self.main_reason(),
+            conditions: self.conditions(),
             state: self.state(),
             health_since_unix_ms: self.health.since_unix_ms(),
             has_check: self.has_hook(Hook::HealthCheck),
@@ -45,8 +47,14 @@ impl Machine {
             return self.reason.clone();
         }
         let health = self.health.reason().map(Into::into);
-        let reasons: Vec<String> = self.conditions().into_iter().chain(health).collect();
+        let reasons: Vec<String> = self.conditions_line().into_iter().chain(health).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// True while it waits for others: binds, a leader.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.state() == ServiceState::Blocked
     }
 
     fn phase_name(&self) -> PhaseName {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use roost_ident::{ElectionStatus, Hook};
 
+use super::conditions::Condition;
 use crate::{
     binds::BindState,
     effect::Effect,
@@ -61,7 +62,7 @@ pub(super) struct Attempt {
     /// Error of the failed attempt that this one falls back from.
     pub(super) first_error: Option<String>,
     /// Failures of the last rendering.
-    pub(super) unrendered: Option<String>,
+    pub(super) unrendered: Option<Condition>,
     /// Template values have changed since the last rendering was requested.
     pub(super) dirty: bool,
     /// Changes that wait for the process or the election.

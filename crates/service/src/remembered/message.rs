@@ -83,6 +83,8 @@ pub(super) struct Reason {
     message: String,
     #[prost(uint64, tag = "3")]
     since_unix_ms: u64,
+    #[prost(string, tag = "4")]
+    printed: String,
 }
 
 /// How a process ended; none means that nothing knows.
@@ -255,16 +257,17 @@ impl Started {
 }
 
 impl From<&Failure> for Reason {
-    fn from(Failure { code, message, since_unix_ms }: &Failure) -> Self {
-        let message = message.clone();
-        Self { code: code.as_str().into(), message, since_unix_ms: *since_unix_ms }
+    fn from(Failure { code, message, since_unix_ms, printed }: &Failure) -> Self {
+        let (message, printed) = (message.clone(), printed.text());
+        Self { code: code.as_str().into(), message, since_unix_ms: *since_unix_ms, printed }
     }
 }
 
 impl Reason {
     fn read(self) -> Option<Failure> {
         let code = *ReasonCode::ALL.iter().find(|known| known.as_str() == self.code)?;
-        Some(Failure { code, message: self.message, since_unix_ms: self.since_unix_ms })
+        let Self { message, since_unix_ms, .. } = self;
+        Some(Failure { code, message, since_unix_ms, printed: excerpt(&self.printed) })
     }
 }
 

@@ -156,6 +156,7 @@ mod tests {
             not_before_unix_ms: Some(1_795_362_330_126),
             restarting: true,
             failure: Some(Failure {
+                printed: Excerpt::last_of("bad helper\n", 100),
                 code: ReasonCode::TemplateError,
                 message: one_line(&text("m")),
                 since_unix_ms: 9,

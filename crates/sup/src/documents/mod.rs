@@ -2,5 +2,6 @@
 
 pub(crate) mod butterfly;
 pub(crate) mod census;
+pub(crate) mod explanation;
 pub(crate) mod service;
 pub(crate) mod v1;

@@ -1,7 +1,11 @@
 //! `/v1/services/{sg}`: how a service is, and why it is so.
 
-use roost_api::documents::v1::{
-    Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments, ServiceV1,
+use roost_api::documents::{
+    explain::Explanation,
+    v1::{
+        Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments,
+        ServiceV1,
+    },
 };
 use roost_ident::time::rfc3339_ms;
 use roost_service::{BindReport, ExitCause, ExitStatus, HookOutcome, Status};
@@ -39,6 +43,7 @@ pub(crate) fn documents(
     package: String,
     status: &Status,
     binds: &[BindReport],
+    explanation: Explanation,
     redact: bool,
 ) -> ServiceDocuments {
     let lines = |excerpt: &roost_service::Excerpt| match redact {
@@ -110,5 +115,5 @@ pub(crate) fn documents(
             })
             .collect(),
     };
-    ServiceDocuments { service }
+    ServiceDocuments { service, explanation }
 }

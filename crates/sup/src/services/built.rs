@@ -133,9 +133,10 @@ impl Blueprint {
         if self.purpose != Purpose::End {
             self.check_binds(&package)?;
         }
-        let service_user = user::names(&package).map_err(refuse)?;
+        let no_user = |error: user::UserError| BuildFailure::NoUser(error.to_string());
+        let service_user = user::names(&package).map_err(no_user)?;
         let credentials = match user::capable() {
-            true => Some(user::credentials(&service_user).map_err(refuse)?),
+            true => Some(user::credentials(&service_user).map_err(no_user)?),
             false => None,
         };
         // The development directory stands in for the package's own templates.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::{Document, ServiceEntry, Snapshot, documents};
-use roost_fleet::Service;
+use roost_fleet::{Fleet, Service};
 use roost_ident::ProcessState;
 use roost_service::{PhaseName, Status};
 use tokio::sync::{oneshot, watch};
@@ -14,6 +14,7 @@ use crate::{
     documents::{
         butterfly,
         census::CensusDocuments,
+        explanation,
         service::{self, Facts},
         v1,
     },
@@ -113,8 +114,8 @@ impl Publisher {
         facts
     }
 
-    /// Shows the present state of a service.
-    pub(super) fn show(&mut self, world: &World, service: &Service<Built>) {
+    /// Shows the present state of a service of the fleet, or of one that has just left it.
+    pub(super) fn show(&mut self, world: &World, fleet: &Fleet<Built>, service: &Service<Built>) {
         let (status, facts) = (service.status(), self.facts(world, service));
         let document = service::document(
             &world.common,
@@ -131,6 +132,7 @@ impl Publisher {
             service.ident().to_string(),
             &status,
             service.bind_reports(),
+            explanation::document(fleet, service, world.common.redact),
             world.common.redact,
         );
         let entry = match self.entries.get(service.name()) {
@@ -164,9 +166,13 @@ impl Publisher {
 impl Supervisor {
     /// Publishes a new snapshot if something that documents show has changed.
     pub(super) fn publish(&mut self) {
-        for name in self.fleet.take_touched() {
-            if let Some(service) = self.fleet.service(&name) {
-                self.publisher.show(&self.world, service);
+        let touched = self.fleet.take_touched();
+        let has_news = !touched.is_empty() || self.publisher.ring_changed.is_some();
+        for service in self.fleet.services() {
+            // What a blocked service waits for is shown with it, and that is others.
+            let may_differ = touched.contains(service.name()) || (has_news && service.is_blocked());
+            if may_differ {
+                self.publisher.show(&self.world, &self.fleet, service);
             }
         }
         let first = match self.publisher.start {

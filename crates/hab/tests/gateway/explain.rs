@@ -1,0 +1,286 @@
+//! Why a service is as it is: each cause on a real service that is broken in that way.
+
+use serde_json::Value;
+use testkit::{Root, Supervisor};
+
+use super::{RUN, ok, root, root_with_web};
+
+/// A service that is broken.
+struct Broken {
+    name: &'static str,
+    /// Files of its package.
+    files: &'static [(&'static str, &'static str)],
+    /// Lines of its spec.
+    spec: &'static str,
+    /// The causes that its explanation has, from the effect to the root.
+    chain: &'static [&'static str],
+    /// What the evidence or the message of the root holds.
+    root: &'static str,
+    /// What one of the remedies says or types.
+    remedy: &'static str,
+}
+
+const LED: &str = "topology = \"leader\"\n";
+
+const BROKEN: [Broken; 16] = [
+    Broken {
+        name: "down",
+        files: &[("hooks/run", RUN)],
+        spec: "desired_state = \"down\"\n",
+        chain: &["desired_down"],
+        root: "it was stopped",
+        remedy: "hab svc start acme/down",
+    },
+    Broken {
+        name: "waiting",
+        files: &[("hooks/run", RUN), ("BINDS", "database=port\n")],
+        spec: "binds = [\"database:nowhere.default\"]\n",
+        chain: &["waiting_for_binds"],
+        root: "database:nowhere.default",
+        remedy: "hab svc load ORIGIN/nowhere",
+    },
+    Broken {
+        name: "lacking",
+        files: &[("hooks/run", RUN), ("BINDS", "front=colour port\n")],
+        spec: "binds = [\"front:fine.default\"]\n",
+        chain: &["bind_field_missing"],
+        root: "front:fine.default needs colour, port",
+        remedy: "Export colour, port from the package of fine.default",
+    },
+    Broken {
+        name: "behind",
+        files: &[("hooks/run", RUN), ("BINDS", "front=\n")],
+        spec: "binds = [\"front:packageless.default\"]\n",
+        chain: &["waiting_for_binds", "package_missing"],
+        root: "packageless.default: ",
+        remedy: "hab pkg install packageless.hart",
+    },
+    Broken {
+        name: "alone",
+        files: &[("hooks/run", RUN)],
+        spec: LED,
+        chain: &["no_quorum"],
+        root: "has not met another member of the ring",
+        remedy: "hab sup run --peer HOST",
+    },
+    Broken {
+        name: "installing",
+        files: &[("hooks/run", RUN), ("hooks/install", "#!/bin/sh\necho no licence >&2\nexit 3\n")],
+        spec: "",
+        chain: &["backing_off", "install_failed"],
+        root: "no licence",
+        remedy: "hab svc logs installing --tail 50",
+    },
+    Broken {
+        name: "initless",
+        files: &[("hooks/run", RUN), ("hooks/init", "#!/bin/sh\necho no database\nexit 4\n")],
+        spec: "",
+        chain: &["backing_off", "init_failed"],
+        root: "no database",
+        remedy: "hab svc stop acme/initless && hab svc start acme/initless",
+    },
+    Broken {
+        name: "startless",
+        files: &[("hooks/run", "#!/nosuch/interpreter\n")],
+        spec: "",
+        chain: &["backing_off", "start_failed"],
+        root: "interpreter",
+        remedy: "hab/svc/startless/hooks/run",
+    },
+    Broken {
+        name: "crashing",
+        files: &[("hooks/run", "#!/bin/sh\necho no port 80 >&2\nexit 3\n")],
+        spec: "",
+        chain: &["backing_off", "run_exits"],
+        root: "no port 80",
+        remedy: "hab svc logs crashing --tail 50",
+    },
+    Broken {
+        name: "templated",
+        files: &[("hooks/run", "#!/bin/sh\n{{strReplace cfg.nothing}}\n")],
+        spec: "",
+        chain: &["template_error"],
+        root: "hooks/run:2",
+        remedy: "Correct the template",
+    },
+    Broken {
+        name: "configured",
+        files: &[("hooks/run", RUN), ("default.toml", "port = 1\nport == 2\n")],
+        spec: "",
+        chain: &["config_error"],
+        root: "default.toml:2:7",
+        remedy: "Correct what the message names",
+    },
+    Broken {
+        name: "packageless",
+        files: &[],
+        spec: "",
+        chain: &["package_missing"],
+        root: "acme/packageless",
+        remedy: "hab pkg install packageless.hart",
+    },
+    Broken {
+        name: "hookless",
+        files: &[("default.toml", "")],
+        spec: "",
+        chain: &["package_broken"],
+        root: "not runnable",
+        remedy: "hab svc unload acme/hookless",
+    },
+    Broken {
+        name: "critical",
+        files: &[
+            ("hooks/run", RUN),
+            ("hooks/health-check", "#!/bin/sh\necho connection refused\nexit 2\n"),
+        ],
+        spec: "",
+        chain: &["health_critical"],
+        root: "connection refused",
+        remedy: "hab svc check critical",
+    },
+    Broken {
+        name: "puzzled",
+        files: &[("hooks/run", RUN), ("hooks/health-check", "#!/bin/sh\necho hm >&2\nexit 3\n")],
+        spec: "",
+        chain: &["health_unknown"],
+        root: "hm",
+        remedy: "hab svc check puzzled",
+    },
+    Broken {
+        name: "slow",
+        files: &[
+            ("hooks/run", RUN),
+            ("hooks/health-check", "#!/bin/sh\nexec sleep 1000\n"),
+            ("HOOK_TIMEOUTS", "health-check=1\n"),
+        ],
+        spec: "",
+        chain: &["health_timeout"],
+        root: "health",
+        remedy: "HAB_HEALTH_CHECK_TIMEOUT_SECS",
+    },
+];
+
+fn ident(name: &str) -> String {
+    format!("acme/{name}/1.0.0/20250101000000")
+}
+
+/// Loads every broken service, and one that is fine.
+fn broken() -> Root {
+    let root = root_with_web();
+    let fine = Broken { name: "fine", files: &[("hooks/run", RUN)], ..BROKEN[0] };
+    for Broken { name, files, spec, .. } in BROKEN.iter().chain([&Broken { spec: "", ..fine }]) {
+        if !files.is_empty() {
+            root.package(&ident(name), files);
+        }
+        root.spec(name, &format!("ident = \"acme/{name}\"\n{spec}"));
+    }
+    root
+}
+
+fn explain(sup: &Supervisor, name: &str) -> Value {
+    sup.get(&format!("/v1/services/{name}.default/explain")).json()
+}
+
+fn codes(explanation: &Value) -> Vec<&str> {
+    let chain = explanation["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
+    chain.iter().filter_map(|step| step["code"].as_str()).collect()
+}
+
+/// Waits for these causes.
+fn wait_chain(sup: &Supervisor, name: &str, chain: &[&str]) -> Value {
+    sup.wait_json(&format!("/v1/services/{name}.default/explain"), |it| codes(it) == chain)
+}
+
+#[test]
+fn every_cause_is_found_on_a_service_that_is_broken_in_that_way() {
+    let root = broken();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    for Broken { name, chain, root: wanted, remedy, .. } in &BROKEN {
+        let said = wait_chain(&sup, name, chain);
+        let last = &said["chain"][chain.len() - 1];
+        let text = format!("{} {}", last["message"], last["evidence"]);
+        assert!(text.contains(wanted), "{name}: {said:#}");
+        assert!(said["remedies"].to_string().contains(remedy), "{name}: {said:#}");
+        let answer = said["answer"].as_str().expect("a sentence");
+        assert!(
+            answer.starts_with(&format!("{name}.default is ")) || answer.contains("cannot start")
+        );
+        assert!(!answer.contains('\n'), "{answer}");
+    }
+    let fine = wait_chain(&sup, "fine", &[]);
+    let answer = fine["answer"].as_str().expect("a sentence");
+    assert!(answer.starts_with("fine.default is up since 20"), "{answer}");
+    assert!(answer.ends_with("Z, and has no health check"), "{answer}");
+    assert_eq!(fine["remedies"], serde_json::json!([]));
+    sup.wait_json("/v1/services/web.default/explain", |it| {
+        it["answer"].as_str().is_some_and(|answer| answer.contains(", healthy since 20"))
+    });
+}
+
+#[test]
+fn what_needs_a_situation_of_its_own_is_explained_too() {
+    let root = root_with_web();
+    let stubborn = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n";
+    root.package(&ident("stubborn"), &[("hooks/run", stubborn)]);
+    root.package(&ident("placeless"), &[("hooks/run", RUN)]);
+    root.write("hab/svc/placeless", "a file where the directory belongs");
+    root.package(
+        &ident("foreign"),
+        &[("hooks/run", RUN), ("SVC_USER", "nosuchuser"), ("SVC_GROUP", "nosuchuser")],
+    );
+    for name in ["stubborn", "placeless", "foreign"] {
+        root.spec(name, &format!("ident = \"acme/{name}\"\n"));
+    }
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("stubborn");
+    ok(&sup, &["svc", "stop", "--shutdown-timeout", "1000", "acme/stubborn"]);
+    let stopping = wait_chain(&sup, "stubborn", &["stopping"]);
+    let since = stopping["chain"][0]["since"].as_str().expect("a time").to_owned();
+    let up = sup.get("/v1/services/stubborn.default").json();
+    assert!(since.as_str() > up["since"].as_str().expect("a time"), "the stop began later");
+    ok(&sup, &["svc", "stop", "--shutdown-timeout", "0", "acme/stubborn"]);
+
+    let said = wait_chain(&sup, "placeless", &["directory_error"]);
+    assert!(said["chain"][0]["message"].to_string().contains("hab/svc/placeless"), "{said:#}");
+    if rustix::process::geteuid().is_root() {
+        let said = wait_chain(&sup, "foreign", &["user_missing"]);
+        let command = "useradd --system --user-group --no-create-home nosuchuser";
+        assert_eq!(said["remedies"][0]["command"], command, "{said:#}");
+    }
+    // A newer spec that cannot start: what ran goes on.
+    root.spec("web", "ident = \"acme/web/2.0.0\"\n");
+    let said = wait_chain(&sup, "web", &["not_replaced"]);
+    assert!(said["answer"].to_string().contains("web.default is up since"), "{said:#}");
+    assert!(said["chain"][0]["message"].to_string().contains("keeps running"), "{said:#}");
+}
+
+#[test]
+fn redaction_hides_what_processes_printed_from_explanations() {
+    let root = broken();
+    let sup = root.supervisor().env("HAB_FEAT_REDACT_HTTP", "1").start();
+    for (name, chain, secret) in [
+        ("crashing", ["backing_off", "run_exits"].as_slice(), "no port 80"),
+        ("installing", &["backing_off", "install_failed"], "no licence"),
+        ("initless", &["backing_off", "init_failed"], "no database"),
+        ("critical", &["health_critical"], "connection refused"),
+    ] {
+        let said = wait_chain(&sup, name, chain);
+        assert!(!said.to_string().contains(secret), "{said:#}");
+    }
+}
+
+#[test]
+fn files_that_do_not_answer_are_named() {
+    let root = root();
+    root.package(&ident("stuck"), &[("hooks/run", RUN), ("default.toml", "port = 1\n")]);
+    let file = root.join(&format!("hab/pkgs/{}/default.toml", ident("stuck")));
+    let Some(lease) = testkit::Lease::take(&file) else { return };
+    root.spec("stuck", "ident = \"acme/stuck\"\n");
+    let sup = root.supervisor().start();
+    let said = wait_chain(&sup, "stuck", &["files_not_answering"]);
+    assert!(said["answer"].to_string().contains("could not be read"), "{said:#}");
+    assert!(said["remedies"].to_string().contains("state D"), "{said:#}");
+    drop(lease);
+    wait_chain(&sup, "stuck", &[]);
+    assert!(explain(&sup, "stuck")["answer"].to_string().contains("is up since"));
+}
