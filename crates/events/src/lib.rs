@@ -8,12 +8,14 @@
 //! A fact is small, whatever it is made from: [`limits`] bounds it.
 #![forbid(unsafe_code)]
 
+mod document;
 mod event;
 mod kind;
 pub mod limits;
 mod report;
 mod stream;
 
+pub use document::EventDocument;
 pub use event::{Event, Fact, Seq};
 pub use kind::{Kind, Severity, Topic};
 pub use report::{Cause, Numbering, Report, Reports};

@@ -4,6 +4,15 @@
 //! each at its own pace.
 #![forbid(unsafe_code)]
 
+mod file;
+mod place;
+mod query;
+mod record;
 mod recorder;
+mod row;
+mod writer;
 
+pub use query::{Entry, Filter, Order, Page, Query};
+pub use record::{Followed, Follower, Record};
 pub use recorder::{Reader, Recorder, Source};
+pub use writer::{Config, Journal, Notice, Start, Writer};

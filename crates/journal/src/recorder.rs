@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use roost_events::{Batch, Event, Fact, Kind, Numbering, Position, Report, Seq, Stream};
@@ -19,6 +19,8 @@ pub struct Recorder(Arc<Shared>);
 struct Shared {
     stream: Mutex<Stream>,
     last: watch::Sender<Seq>,
+    /// For the one thread that follows.
+    bell: Condvar,
     /// Events by type, in the order of [`Kind::ALL`].
     counts: Vec<AtomicU64>,
 }
@@ -30,6 +32,7 @@ impl Recorder {
         Self(Arc::new(Shared {
             stream: Mutex::new(Stream::new(last, Stream::CAPACITY)),
             last: watch::Sender::new(last),
+            bell: Condvar::new(),
             counts: Kind::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }))
     }
@@ -46,6 +49,7 @@ impl Recorder {
         let mut stream = self.stream();
         let seq = stream.push(time_ms, cause, fact).seq;
         self.0.last.send_replace(seq);
+        self.0.bell.notify_all();
         seq
     }
 
@@ -74,6 +78,28 @@ impl Recorder {
         self.stream().held()
     }
 
+    /// The number of the oldest event in memory, or of the next one.
+    #[must_use]
+    pub fn first(&self) -> Seq {
+        self.stream().first()
+    }
+
+    /// Lets a thread wait until there is an event after this one, or the time is over. With
+    /// [`Recorder::wake`] it looks at `stop` again.
+    pub(crate) fn wait(&self, after: Seq, most: Duration, stop: &AtomicBool) {
+        let stream = self.stream();
+        if stream.last() <= after && !stop.load(Ordering::Relaxed) {
+            let waited = self.0.bell.wait_timeout(stream, most);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Ends a wait, after its `stop` was set.
+    pub(crate) fn wake(&self) {
+        let _stream = self.stream();
+        self.0.bell.notify_all();
+    }
+
     /// How many events of each type were recorded.
     pub fn counts(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
         let counts = self.0.counts.iter().map(|count| count.load(Ordering::Relaxed));
@@ -85,7 +111,8 @@ impl Recorder {
     }
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -124,8 +151,13 @@ impl Reader {
         self.position
     }
 
+    /// Goes back to where it was.
+    pub(crate) fn go_back_to(&mut self, position: Position) {
+        self.position = position;
+    }
+
     /// The next events without waiting; an empty batch when there are none.
-    pub fn take(&mut self) -> Batch {
+    pub(crate) fn take(&mut self) -> Batch {
         self.last.mark_unchanged();
         self.recorder.stream().read(&mut self.position, Self::BATCH)
     }

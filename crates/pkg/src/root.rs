@@ -268,6 +268,11 @@ impl SupPaths {
     pub fn member_id(&self) -> PathBuf {
         self.root.join("MEMBER_ID")
     }
+    /// The journal of events.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.redb")
+    }
     /// Lock that prevents a second Supervisor.
     #[must_use]
     pub fn lock(&self) -> PathBuf {

@@ -5,9 +5,7 @@ use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use roost_api::documents::service::Sys as ServiceSys;
 use roost_ctl::reply::ErrorCode;
-use roost_events::Seq;
 use roost_ident::PackageIdent;
-use roost_journal::Recorder;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
 use roost_ring::SysInfo;
@@ -28,6 +26,7 @@ use crate::{
         watch::Watcher,
     },
     http::{Http, HttpError, Opened},
+    journal,
     launcher::{Launcher, LauncherError},
     load::{self, SpecCommands, SpecWriter},
     metrics::Metrics,
@@ -128,13 +127,16 @@ async fn start(
     let sup = config.root.sup();
     let member_id = identity::member_id(&sup.member_id(), &sup.data(), &metrics)?;
     output.sup(&format!("Supervisor Member-ID {member_id}"));
-    let recorder = Recorder::new(Seq(0));
+    let opening = journal::open(config.journal, sup.journal(), &conditions, &metrics);
+    let (events_record, found) =
+        opening.await.map_err(system("Unable to start the writer of the journal"))?;
+    let recorder = events_record.recorder().clone();
 
     // The ports come first: one that is taken ends the start before any service is touched.
     let (publish, snapshots) = watch::channel(None);
     let http = match config.http.disabled {
         true => None,
-        false => Some(Http::prepare(&config.http, snapshots, &metrics, &recorder)?),
+        false => Some(Http::prepare(&config.http, snapshots, &metrics, &events_record)?),
     };
     let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;
     if let Some(warning) = control::tls_without_key(&config.ctl) {
@@ -152,6 +154,9 @@ async fn start(
     let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
     let started = recorder.record(None, record::started(&member_id));
+    if let Some(lost) = found.lost {
+        recorder.record(Some(started), record::recovered(lost));
+    }
     let running = welcome.running.iter().map(|process| process.name.clone());
     if let Some(fact) = record::took_back(running.collect()) {
         recorder.record(Some(started), fact);
@@ -245,7 +250,8 @@ async fn start(
     }
     // What could not be written was told; a disk that hangs must not keep the next Supervisor
     // from its services.
-    let written = async { tokio::join!(store.flush(), small_files.flush()) };
+    let written =
+        async { tokio::join!(store.flush(), small_files.flush(), journal::end(&events_record)) };
     let _ = tokio::time::timeout(FLUSH_PATIENCE, written).await;
     if exit == Exit::Departed {
         output.text(&departure_notice(&config.root.sup().root));

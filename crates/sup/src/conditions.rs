@@ -17,13 +17,18 @@ pub(crate) enum Kind {
     DiskHangs,
     /// A peer cannot be resolved, or the file with peers cannot be read.
     PeerUnresolved,
+    /// The journal of events cannot be written.
+    JournalLossy,
 }
 
 impl Kind {
+    const ALL: [Self; 3] = [Self::DiskHangs, Self::PeerUnresolved, Self::JournalLossy];
+
     const fn label(self) -> &'static str {
         match self {
             Self::DiskHangs => "disk-hangs",
             Self::PeerUnresolved => "peer-unresolved",
+            Self::JournalLossy => "journal-lossy",
         }
     }
 
@@ -32,6 +37,7 @@ impl Kind {
         match self {
             Self::DiskHangs => "MR",
             Self::PeerUnresolved => "PW",
+            Self::JournalLossy => "JN",
         }
     }
 }
@@ -47,7 +53,7 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     pub(crate) fn new(output: &Output, metrics: &Metrics) -> Self {
-        for kind in [Kind::DiskHangs, Kind::PeerUnresolved] {
+        for kind in Kind::ALL {
             metrics.conditions(kind.label(), 0);
         }
         Self { present: Arc::default(), output: output.clone(), metrics: metrics.clone() }

@@ -26,6 +26,8 @@ pub struct SupConfig {
     pub style: Style,
     /// Room for the lines that each service printed, in bytes; 0 keeps none.
     pub service_log_bytes: u64,
+    /// What the journal of events may keep; none is written without it.
+    pub journal: Option<JournalConfig>,
     /// The HTTP gateway.
     pub http: HttpConfig,
     /// The control gateway.
@@ -52,6 +54,15 @@ pub struct SupConfig {
     pub artifacts: PathBuf,
     /// Directories with the public keys of those who sign archives.
     pub public_keys: Vec<PathBuf>,
+}
+
+/// What the journal of events may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// `--journal-size`: what it may take on the disk.
+    pub max_bytes: u64,
+    /// `--journal-days`: how long events are kept.
+    pub max_age: Duration,
 }
 
 /// The HTTP gateway (reference: http-api §2).
@@ -146,6 +157,11 @@ pub mod defaults {
     pub use roost_logs::DEFAULT_TOTAL_BYTES as SERVICE_LOG_BYTES;
 
     use super::{IpAddr, Ipv4Addr, SocketAddr};
+
+    /// MiB that the journal of events may take.
+    pub const JOURNAL_MIB: u64 = 64;
+    /// Days that events are kept.
+    pub const JOURNAL_DAYS: u64 = 90;
 
     const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

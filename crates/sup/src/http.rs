@@ -6,7 +6,7 @@ use roost_api::{
     BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
     TokenError, bind,
 };
-use roost_journal::Recorder;
+use roost_journal::Record;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +72,7 @@ impl Http {
         config: &HttpConfig,
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         metrics: &Metrics,
-        recorder: &Recorder,
+        record: &Record,
     ) -> Result<Self, HttpError> {
         let token = Token::from_environment(config.token.clone())?;
         let tls = match (&config.tls_key, &config.tls_certs) {
@@ -85,10 +85,10 @@ impl Http {
         };
         let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
         let source = MetricsSource::new(metrics.registry().clone());
-        let (metrics, recorder) = (metrics.clone(), recorder.clone());
+        let (metrics, record) = (metrics.clone(), record.clone());
         let source = source.with_refresh(move || {
             metrics.refresh();
-            metrics.record(&recorder);
+            metrics.record(&record);
         });
         let gateway = Gateway::new(
             GatewayConfig {

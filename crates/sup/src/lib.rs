@@ -16,7 +16,7 @@
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
-//! | `record` | what the Supervisor records of itself |
+//! | `record`, `journal` | what the Supervisor records of itself, and where |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod answers;
@@ -32,6 +32,7 @@ mod documents;
 mod files;
 mod http;
 pub mod installation;
+mod journal;
 mod launcher;
 mod load;
 mod metrics;

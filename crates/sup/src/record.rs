@@ -1,6 +1,6 @@
 //! What the Supervisor records of itself.
 
-use roost_events::{Fact, Kind};
+use roost_events::{Fact, Gap, Kind};
 use roost_fleet::Event;
 
 use crate::{VERSION, services::built::Built};
@@ -11,6 +11,15 @@ pub(crate) fn started(member_id: &str) -> Fact {
         .with("version", VERSION)
         .with("member_id", member_id)
         .with("pid", std::process::id())
+}
+
+/// The Supervisor before this one did not end in order, and may have recorded more than the journal
+/// has.
+pub(crate) fn recovered(lost: Gap) -> Fact {
+    let message = "The Supervisor before this one did not end in order; what it recorded in its \
+                   last second may be missing";
+    let fact = Fact::new(Kind::SupervisorRecovered, message);
+    fact.with("first_missing", lost.first.0).with("last_missing", lost.last.0)
 }
 
 /// Services of these groups ran before the Supervisor did. `None` if there are none.

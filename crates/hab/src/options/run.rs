@@ -148,6 +148,12 @@ pub(crate) struct RunOptions {
     /// none [default: 8]
     #[arg(long, value_name = "MIB", help_heading = "Log")]
     pub(crate) service_log_size: Option<u64>,
+    /// The room in MiB for the journal of events; 0 keeps none on disk [default: 64]
+    #[arg(long, value_name = "MIB", help_heading = "Log")]
+    pub(crate) journal_size: Option<u64>,
+    /// The days that events are kept; 0 keeps none on disk [default: 90]
+    #[arg(long, value_name = "DAYS", help_heading = "Log")]
+    pub(crate) journal_days: Option<u64>,
     /// The IP address to use as the sys.ip value
     #[arg(long)]
     pub(crate) sys_ip_address: Option<IpAddr>,
@@ -207,6 +213,8 @@ impl RunOptions {
             service_max_backoff_period: Some(0),
             service_restart_cooldown_period: Some(300),
             service_log_size: Some(defaults::SERVICE_LOG_BYTES / MIB),
+            journal_size: Some(defaults::JOURNAL_MIB),
+            journal_days: Some(defaults::JOURNAL_DAYS),
             event_stream_connect_timeout: Some(0),
             service: ServiceArgs::defaults(),
             ..Self::default()

@@ -5,8 +5,8 @@ use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 use roost_ident::{Hook, PackageIdent, ServiceGroup, UpdateStrategy};
 use roost_launch::line::Style;
 use roost_sup::config::{
-    BackoffConfig, CtlConfig, HookTimeouts, HttpConfig, Interval, LoadSource, RingConfig,
-    RingKeySource, SpecFields, SupConfig, defaults,
+    BackoffConfig, CtlConfig, HookTimeouts, HttpConfig, Interval, JournalConfig, LoadSource,
+    RingConfig, RingKeySource, SpecFields, SupConfig, defaults,
 };
 
 use super::{
@@ -75,6 +75,7 @@ impl RunOptions {
             service_log_bytes: self
                 .service_log_size
                 .map_or(defaults::SERVICE_LOG_BYTES, |mib| mib.saturating_mul(MIB)),
+            journal: journal(self.journal_size, self.journal_days),
             http: HttpConfig {
                 listen: self.listen_http.unwrap_or(defaults::LISTEN_HTTP),
                 disabled: self.http_disable,
@@ -152,6 +153,16 @@ impl RunOptions {
             None => Ok(()),
         }
     }
+}
+
+/// The bounds of the journal; either of them switches it off.
+fn journal(mib: Option<u64>, days: Option<u64>) -> Option<JournalConfig> {
+    let (mib, days) =
+        (mib.unwrap_or(defaults::JOURNAL_MIB), days.unwrap_or(defaults::JOURNAL_DAYS));
+    (mib > 0 && days > 0).then(|| JournalConfig {
+        max_bytes: mib.saturating_mul(MIB),
+        max_age: Duration::from_secs(days.saturating_mul(24 * 3600)),
+    })
 }
 
 fn load_options(service: ServiceArgs) -> SpecFields {

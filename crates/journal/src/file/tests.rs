@@ -1,0 +1,114 @@
+use redb::backends::InMemoryBackend;
+use roost_events::{Fact, Kind};
+
+use super::*;
+use crate::query::Filter;
+
+fn event(seq: u64, time_ms: u64, service: &str) -> Arc<Event> {
+    let kind = if seq.is_multiple_of(2) { Kind::ServiceUp } else { Kind::HookFailed };
+    Arc::new(Event { seq: Seq(seq), time_ms, cause: None, fact: Fact::new(kind, "x").of(service) })
+}
+
+const WIDE: Bounds = Bounds { max_bytes: u64::MAX, oldest_ms: None };
+
+fn file_with(events: impl IntoIterator<Item = Arc<Event>>) -> JournalFile {
+    let (file, _) = JournalFile::open(InMemoryBackend::new(), Seq(0)).unwrap();
+    file.append(&events.into_iter().collect::<Vec<_>>(), &WIDE, 0).unwrap();
+    file
+}
+
+fn query(filter: Filter) -> Query {
+    Query { filter, order: Order::NewestFirst, limit: 3, after: None }
+}
+
+fn numbers(page: &Page) -> Vec<u64> {
+    page.items.iter().map(|entry| entry.seq.0).collect()
+}
+
+#[test]
+fn pages_follow_each_other_in_both_orders() {
+    let file = file_with((1..=8).map(|seq| event(seq, seq, "web.default")));
+    for (order, expected) in [
+        (Order::NewestFirst, vec![vec![8, 7, 6], vec![5, 4, 3], vec![2, 1]]),
+        (Order::OldestFirst, vec![vec![1, 2, 3], vec![4, 5, 6], vec![7, 8]]),
+    ] {
+        let mut query = Query { order, ..query(Filter::default()) };
+        let mut pages = Vec::new();
+        loop {
+            let page = file.page(&query).unwrap();
+            pages.push(numbers(&page));
+            query.after = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, expected);
+    }
+}
+
+#[test]
+fn events_of_a_service_come_from_its_index() {
+    let name = |seq: u64| if seq.is_multiple_of(10) { "redis.default" } else { "web.default" };
+    let file = file_with((1..=40).map(|seq| event(seq, seq, name(seq))));
+    let filter = Filter { service: Some("redis.default".into()), ..Filter::default() };
+    assert_eq!(numbers(&file.page(&query(filter.clone())).unwrap()), [40, 30, 20]);
+    let filter = Filter { kinds: vec![Kind::HookFailed], ..filter };
+    assert_eq!(numbers(&file.page(&query(filter)).unwrap()), [0; 0]);
+}
+
+#[test]
+fn a_clock_that_was_set_back_hides_no_event() {
+    let day = 24 * HOUR_MS;
+    let times = [10 * day, 10 * day + 1, 9 * day, 9 * day + 5, 10 * day + 2];
+    let file = file_with((1..).zip(times).map(|(seq, time)| event(seq, time, "web.default")));
+    let at = |since, until| {
+        let filter = Filter { since_ms: Some(since), until_ms: Some(until), ..Filter::default() };
+        numbers(&file.page(&query(filter)).unwrap())
+    };
+    assert_eq!(at(9 * day, 9 * day + 100), [4, 3]);
+    assert_eq!(at(10 * day, 10 * day + 1), [2, 1]);
+    assert_eq!(at(11 * day, 12 * day), [0; 0]);
+    assert_eq!(at(12 * day, 11 * day), [0; 0]);
+}
+
+#[test]
+fn numbers_of_a_supervisor_that_did_not_end_in_order_are_not_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        let path = directory.path().join("journal.redb");
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path).unwrap();
+        JournalFile::open(redb::backends::FileBackend::new(file).unwrap(), Seq(0)).unwrap()
+    };
+    let (file, opened) = open();
+    assert_eq!(opened, Opened { written: Seq(0), last: Seq(0), lost: None });
+    file.append(&[event(1, 0, "a.default")], &WIDE, 0).unwrap();
+    file.end(Seq(1)).unwrap();
+    drop(file);
+    let (file, opened) = open();
+    assert_eq!(opened, Opened { written: Seq(1), last: Seq(1), lost: None });
+    file.append(&[event(2, 0, "a.default")], &WIDE, 0).unwrap();
+    drop(file);
+    let (_, opened) = open();
+    let last = Seq(2 + RESERVE);
+    assert_eq!(opened, Opened { written: Seq(2), last, lost: Some((Seq(3), last)) });
+}
+
+#[test]
+fn the_oldest_events_go_when_the_file_is_full_or_they_are_too_old() {
+    let file = file_with((1..=1000).map(|seq| event(seq, seq * HOUR_MS, "web.default")));
+    let full = Bounds { max_bytes: 1600, ..WIDE };
+    let removed = file.append(&[event(1001, 1001 * HOUR_MS, "b.default")], &full, 1550).unwrap();
+    assert!((50..500).contains(&removed), "{removed}");
+    // As full as before: nothing more has to go.
+    assert_eq!(file.append(&[], &full, 1550).unwrap(), 0);
+    let old = Bounds { oldest_ms: Some(900 * HOUR_MS), ..WIDE };
+    file.append(&[], &old, 0).unwrap();
+    let query = Query { order: Order::OldestFirst, ..query(Filter::default()) };
+    assert_eq!(numbers(&file.page(&query).unwrap()), [900, 901, 902]);
+    let of_service = Filter { service: Some("web.default".into()), ..Filter::default() };
+    let query = Query { filter: of_service, ..query };
+    assert_eq!(numbers(&file.page(&query).unwrap()), [900, 901, 902]);
+    assert!(file.append(&[], &Bounds { oldest_ms: Some(u64::MAX), ..WIDE }, 0).unwrap() > 0);
+    assert_eq!(file.page(&query).unwrap(), Page::default());
+}

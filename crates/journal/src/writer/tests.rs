@@ -1,0 +1,236 @@
+use std::{fs, path::Path};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    query::{Filter, Order},
+    record::{Followed, Record},
+};
+
+/// Far longer than anything takes: only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A journal with its writer, as a Supervisor has it.
+struct Run {
+    recorder: Recorder,
+    record: Record,
+    journal: Journal,
+    start: Start,
+    notices: Arc<Mutex<Vec<Notice>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Run {
+    fn start(path: &Path) -> Self {
+        let notices = Arc::<Mutex<Vec<Notice>>>::default();
+        let noted = Arc::clone(&notices);
+        let max_age = Duration::from_secs(3600);
+        let config = Config { path: path.into(), max_bytes: 64 << 20, max_age };
+        let (writer, journal) = Writer::new(config, move |notice| locked(&noted).push(notice));
+        let (opened, start) = oneshot::channel();
+        let (give, take) = mpsc::channel();
+        let thread = thread::spawn(move || writer.run(opened, take));
+        let start = start.blocking_recv().unwrap();
+        let recorder = Recorder::new(start.last);
+        give.send(recorder.clone()).unwrap();
+        let record = Record::new(recorder.clone(), Some(journal.clone()));
+        Self { recorder, record, journal, start, notices, thread: Some(thread) }
+    }
+
+    fn record(&self, count: usize) {
+        for _ in 0..count {
+            self.recorder.record(None, Fact::new(Kind::ServiceUp, "up").of("web.default"));
+        }
+    }
+
+    fn end(mut self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.journal.end(&self.recorder));
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        let query = Query {
+            filter: Filter::default(),
+            order: Order::OldestFirst,
+            limit: 1000,
+            after: None,
+        };
+        let page = self.journal.page(&self.recorder, &query).unwrap_or_default();
+        page.items.iter().map(|entry| entry.seq.0).collect()
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        self.recorder.held().iter().map(|event| event.fact.kind).collect()
+    }
+
+    fn wait_for(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < PATIENCE, "{what}: {:?}", locked(&self.notices));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn place() -> (TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.redb");
+    (directory, path)
+}
+
+#[test]
+fn numbers_go_on_over_restarts() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    assert_eq!(run.start, Start { last: Seq(0), lost: None });
+    run.record(3);
+    run.end();
+    let run = Run::start(&path);
+    assert_eq!(run.start, Start { last: Seq(3), lost: None });
+    run.record(2);
+    run.end();
+    let run = Run::start(&path);
+    assert_eq!(run.numbers(), [1, 2, 3, 4, 5]);
+    assert_eq!(run.kinds(), []);
+    run.end();
+}
+
+#[test]
+fn an_event_is_on_disk_without_waiting_for_another_one() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    run.record(1);
+    run.wait_for("the first commit", |run| run.numbers() == [1]);
+    run.record(1);
+    run.wait_for("the second commit", |run| run.numbers() == [1, 2]);
+    run.end();
+}
+
+#[test]
+fn what_cannot_be_a_journal_is_set_aside_and_recorded() {
+    type Spoil = fn(&Path);
+    let cases: [(&str, Spoil); 5] = [
+        ("text", |path| fs::write(path, "not a journal".repeat(10_000)).unwrap()),
+        ("a directory", |path| fs::create_dir(path).unwrap()),
+        ("a link", |path| std::os::unix::fs::symlink("elsewhere", path).unwrap()),
+        ("a pipe", |path| {
+            rustix::fs::mknodat(CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+                .unwrap();
+        }),
+        ("a file that ended two Supervisors", |path| {
+            fs::write(path.with_extension("opening"), [2]).unwrap();
+            fs::write(path, "").unwrap();
+        }),
+    ];
+    use rustix::fs::CWD;
+    for (what, spoil) in cases {
+        let (_directory, path) = place();
+        spoil(&path);
+        let run = Run::start(&path);
+        run.wait_for(what, |run| run.kinds() == [Kind::JournalRecovered]);
+        assert!(run.start.last > Seq(1_700_000_000_000), "{what}: {:?}", run.start);
+        assert!(path.with_extension("redb.corrupt").symlink_metadata().is_ok(), "{what}");
+        let last = run.recorder.last().0;
+        run.wait_for(what, |run| run.numbers() == [last]);
+        run.end();
+        let run = Run::start(&path);
+        assert_eq!(run.start, Start { last: Seq(last), lost: None }, "{what}");
+        run.end();
+    }
+}
+
+#[test]
+fn a_file_that_another_supervisor_has_open_is_used_when_it_is_free() {
+    let (_directory, path) = place();
+    let first = Run::start(&path);
+    first.record(1);
+    first.wait_for("a commit", |run| run.numbers() == [1]);
+    let second = Run::start(&path);
+    second.record(1);
+    second.wait_for("the notice", |run| !locked(&run.notices).is_empty());
+    assert!(matches!(&locked(&second.notices)[..], [Notice::Lossy(why)] if why.contains("open")));
+    // Readers still get it.
+    assert_eq!(second.record.recorder().held().len(), 1);
+    first.end();
+    second.wait_for("the second to take over", |run| run.numbers().len() == 2);
+    assert_eq!(locked(&second.notices).last(), Some(&Notice::Whole));
+    let numbers = second.numbers();
+    assert!(numbers[0] == 1 && numbers[1] > 1_700_000_000_000, "{numbers:?}");
+    second.end();
+}
+
+#[test]
+fn a_file_that_was_removed_is_replaced_and_no_event_of_memory_is_lost() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    run.record(1);
+    run.wait_for("a commit", |run| run.numbers() == [1]);
+    fs::remove_file(&path).unwrap();
+    run.record(1);
+    run.wait_for("another file", |run| run.numbers().contains(&2));
+    run.end();
+}
+
+#[test]
+fn a_follower_goes_through_the_journal_and_memory_without_a_hole() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    run.record(700);
+    run.end();
+    let run = Run::start(&path);
+    run.record(10);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut follower = run.record.follow(Some(Seq(100)), Filter::default());
+    let mut seen = Vec::new();
+    runtime.block_on(async {
+        while seen.len() < 610 {
+            for followed in follower.next().await {
+                let Followed::Event(entry) = followed else { panic!("{followed:?}") };
+                seen.push(entry.seq.0);
+            }
+        }
+    });
+    assert_eq!(seen, (101..=710).collect::<Vec<_>>());
+    run.end();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Whatever happens to the bytes of a journal: the Supervisor starts and records, and each
+    /// event that it shows is one that was recorded.
+    #[test]
+    fn damaged_bytes_stop_no_start_and_make_no_event(
+        spots in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
+        length in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let (_directory, path) = place();
+        let run = Run::start(&path);
+        run.record(200);
+        let recorded: Vec<_> = run.recorder.held().iter().map(|event| event.to_json()).collect();
+        run.end();
+        let mut bytes = fs::read(&path).unwrap();
+        for (at, flip) in spots {
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+        }
+        if let Some(length) = length {
+            bytes.truncate(length.index(bytes.len()));
+        }
+        fs::write(&path, &bytes).unwrap();
+        let run = Run::start(&path);
+        run.record(5);
+        let query =
+            Query { filter: Filter::default(), order: Order::OldestFirst, limit: 1000, after: None };
+        for entry in run.record.page(&query).items {
+            let is_ours = entry.seq > run.start.last;
+            prop_assert!(is_ours || recorded.iter().any(|json| **json == *entry.json));
+        }
+        run.end();
+        let run = Run::start(&path);
+        run.end();
+    }
+}
