@@ -217,6 +217,37 @@ fn blob(layout: &Path, descriptor: &Value) -> Vec<u8> {
     bytes
 }
 
+/// Whether the library of podman and CRI-O (containers/image) takes the image in each of its forms:
+/// it reads every document and compares every blob with its digest.
+#[test]
+fn skopeo_copies_an_image_from_each_form() {
+    let there = Command::new("skopeo").arg("--version").output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        return testkit::skip("no skopeo");
+    }
+    let machine = Machine::new();
+    machine.service("web");
+    machine.hab(&["pkg", "build", "web", "--release", "20250101000000"]);
+    let hart = archive(&machine);
+    let hart = hart.to_str().expect("text");
+    static_program(&machine);
+    for output in ["image", "image.tar"] {
+        let tag = ["-t", "acme/web:1", "-o", output];
+        let export = ["pkg", "export", "container", hart, "--program", "static"];
+        machine.hab(&[export.as_slice(), &tag].concat());
+    }
+    for form in ["oci:image", "oci-archive:image.tar", "docker-archive:image.tar"] {
+        let copy = format!("dir:{}", form.replace(':', "-of-"));
+        let output = Command::new("skopeo")
+            .args(["--insecure-policy", "copy", form, &copy])
+            .current_dir(machine.path())
+            .output()
+            .expect("skopeo starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{form}: {errors}");
+    }
+}
+
 /// A `hab` that needs no libraries: `ROOST_STATIC_HAB`, or one built for musl beside this one.
 fn static_hab() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("ROOST_STATIC_HAB") {
