@@ -218,6 +218,9 @@ message! {
         /// The last hook that failed.
         #[prost(message, optional, tag = "114")]
         last_hook: Option<LastHook>,
+        /// Critical health checks in a row until a restart; 0 is never.
+        #[prost(uint32, optional, tag = "120")]
+        restart_when_critical: Option<u32>,
     }
 }
 
@@ -335,6 +338,9 @@ message! {
         /// The plain directory of the package, for the Supervisor to follow. Extension of Roost.
         #[prost(string, optional, tag = "100")]
         directory: Option<String>,
+        /// Critical health checks in a row until a restart; 0 is never. Extension of Roost.
+        #[prost(uint32, optional, tag = "101")]
+        restart_when_critical: Option<u32>,
     }
 }
 
@@ -377,6 +383,9 @@ message! {
         /// 0 latest, 1 track the channel.
         #[prost(int32, optional, tag = "12")]
         update_condition: Option<i32>,
+        /// Critical health checks in a row until a restart; 0 is never. Extension of Roost.
+        #[prost(uint32, optional, tag = "101")]
+        restart_when_critical: Option<u32>,
     }
 }
 

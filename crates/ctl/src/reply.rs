@@ -193,6 +193,8 @@ pub struct StatusExtra {
     pub last_exit: Option<message::LastExit>,
     /// The last hook that failed.
     pub last_hook: Option<message::LastHook>,
+    /// Critical health checks in a row until a restart; 0 is never.
+    pub restart_when_critical: Option<u32>,
 }
 
 /// A service status that is not valid.
@@ -233,6 +235,7 @@ impl From<&ServiceStatus> for message::ServiceStatus {
             up_ms: extra.up_ms,
             last_exit: extra.last_exit,
             last_hook: extra.last_hook,
+            restart_when_critical: extra.restart_when_critical,
         }
     }
 }
@@ -274,6 +277,7 @@ impl TryFrom<message::ServiceStatus> for ServiceStatus {
                 up_ms: status.up_ms,
                 last_exit: status.last_exit,
                 last_hook: status.last_hook,
+                restart_when_critical: status.restart_when_critical,
             },
         })
     }

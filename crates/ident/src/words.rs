@@ -270,6 +270,8 @@ words! {
         RunHookUpdated = "run_hook_updated",
         /// The rendered `post-run` hook changed.
         PostRunHookUpdated = "post_run_hook_updated",
+        /// Too many health checks in a row were critical.
+        HealthCheckCritical = "health_check_critical",
     }
 }
 
@@ -278,7 +280,7 @@ impl TerminationReason {
     /// intended and restart at once.
     #[must_use]
     pub const fn is_failure(self) -> bool {
-        matches!(self, Self::InitHookFailed | Self::RunHookFailed)
+        matches!(self, Self::InitHookFailed | Self::RunHookFailed | Self::HealthCheckCritical)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct ServiceSpec {
     pub svc_encrypted_password: Option<String>,
     /// Time between health checks.
     pub health_check_interval: Interval,
+    /// Critical health checks in a row after which it is restarted; 0 is never.
+    pub restart_when_critical: u32,
 }
 
 /// How two specs of one service differ, apart from the desired state (reference: services §4.2).
@@ -74,7 +76,8 @@ pub struct ServiceSpec {
 pub enum Difference {
     /// Not at all.
     None,
-    /// Only in the source and strategy of updates: the process is not touched.
+    /// Only in the source and strategy of updates, or in what its health leads to: the process is
+    /// not touched.
     Swap,
     /// In a property that the process depends on: it is restarted.
     Restart,
@@ -99,6 +102,7 @@ impl ServiceSpec {
             shutdown_timeout_s: None,
             svc_encrypted_password: None,
             health_check_interval: HEALTH_CHECK_INTERVAL_DEFAULT,
+            restart_when_critical: 0,
         }
     }
 
@@ -127,6 +131,7 @@ impl ServiceSpec {
             shutdown_timeout_s,
             svc_encrypted_password,
             health_check_interval,
+            restart_when_critical,
         } = self;
         let same_process = *ident == new.ident
             && *group == new.group
@@ -137,11 +142,12 @@ impl ServiceSpec {
             && *shutdown_timeout_s == new.shutdown_timeout_s
             && *svc_encrypted_password == new.svc_encrypted_password
             && *health_check_interval == new.health_check_interval;
-        let same_updates = *bldr_url == new.bldr_url
+        let same_watch = *bldr_url == new.bldr_url
             && *channel == new.channel
             && *update_strategy == new.update_strategy
-            && *update_condition == new.update_condition;
-        match (same_process, same_updates) {
+            && *update_condition == new.update_condition
+            && *restart_when_critical == new.restart_when_critical;
+        match (same_process, same_watch) {
             (true, true) => Difference::None,
             (true, false) => Difference::Swap,
             (false, _) => Difference::Restart,
@@ -177,13 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_updates_only_swap_the_spec() {
+    fn changes_beside_the_process_only_swap_the_spec() {
         let old = ServiceSpec::new(PackageIdent::new("o", "n", None, None));
-        let edits: [Edit; 4] = [
+        let edits: [Edit; 5] = [
             |spec| spec.bldr_url = "http://x".into(),
             |spec| spec.channel = "dev".into(),
             |spec| spec.update_strategy = UpdateStrategy::AtOnce,
             |spec| spec.update_condition = UpdateCondition::TrackChannel,
+            |spec| spec.restart_when_critical = 3,
         ];
         for edit in edits {
             let mut new = old.clone();

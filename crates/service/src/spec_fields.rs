@@ -34,6 +34,8 @@ pub struct SpecFields {
     pub svc_encrypted_password: Option<String>,
     /// Time between health checks.
     pub health_check_interval: Option<Interval>,
+    /// Critical health checks in a row until a restart; 0 is never.
+    pub restart_when_critical: Option<u32>,
 }
 
 fn replace<T>(place: &mut T, field: Option<T>) {
@@ -71,6 +73,7 @@ impl ServiceSpec {
             shutdown_timeout_s,
             svc_encrypted_password,
             health_check_interval,
+            restart_when_critical,
         } = fields;
         replace(&mut self.group, group);
         replace(&mut self.bldr_url, bldr_url);
@@ -81,6 +84,7 @@ impl ServiceSpec {
         replace(&mut self.binds, binds);
         replace(&mut self.binding_mode, binding_mode);
         replace(&mut self.health_check_interval, health_check_interval);
+        replace(&mut self.restart_when_critical, restart_when_critical);
         if shutdown_timeout_s.is_some() {
             self.shutdown_timeout_s = shutdown_timeout_s;
         }

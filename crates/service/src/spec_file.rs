@@ -72,6 +72,9 @@ struct Keys {
     shutdown_timeout: Option<u32>,
     svc_encrypted_password: Option<String>,
     health_check_interval: Option<Interval>,
+    /// Roost's own; Habitat ignores keys that it does not know.
+    #[serde(default)]
+    restart_when_critical: u32,
 }
 
 fn desired_state<'de, D: serde::Deserializer<'de>>(source: D) -> Result<DesiredState, D::Error> {
@@ -118,6 +121,7 @@ impl ServiceSpec {
             health_check_interval: keys
                 .health_check_interval
                 .unwrap_or(HEALTH_CHECK_INTERVAL_DEFAULT),
+            restart_when_critical: keys.restart_when_critical,
         };
         if spec.file_name() == file_name {
             Ok(spec)
@@ -158,6 +162,9 @@ impl ServiceSpec {
         }
         if let Some(password) = &self.svc_encrypted_password {
             key("svc_encrypted_password", quote(password));
+        }
+        if self.restart_when_critical > 0 {
+            key("restart_when_critical", self.restart_when_critical.to_string());
         }
         let Interval { secs, nanos } = self.health_check_interval;
         // The limit of TOML numbers; a control command may exceed it.
@@ -203,6 +210,7 @@ mod tests {
             desired_state: DesiredState::Down,
             shutdown_timeout_s: Some(3),
             svc_encrypted_password: Some("se\"cret".into()),
+            restart_when_critical: 5,
             ..ServiceSpec::new(PackageIdent::new("o", "n", Some("1"), None))
         };
         let text = "ident = \"o/n/1\"\ngroup = \"default\"\n\
@@ -210,7 +218,8 @@ mod tests {
             topology = \"standalone\"\nupdate_strategy = \"none\"\n\
             update_condition = \"latest\"\nbinds = [\"db:pg.default@acme\", \"q:mq.prod\"]\n\
             binding_mode = \"strict\"\nconfig_from = \"/src/x\"\ndesired_state = \"down\"\n\
-            shutdown_timeout = 3\nsvc_encrypted_password = 'se\"cret'\n\n\
+            shutdown_timeout = 3\nsvc_encrypted_password = 'se\"cret'\n\
+            restart_when_critical = 5\n\n\
             [health_check_interval]\nsecs = 30\nnanos = 0\n";
         assert_eq!(spec.to_toml(), text);
         assert_eq!(parse(text), Ok(spec));
@@ -249,6 +258,7 @@ mod tests {
             "ident = \"o/n\"\ntopology = \"Leader\"",
             "ident = \"o/n\"\nbinds = [\"db\"]",
             "ident = \"o/n\"\nshutdown_timeout = -1",
+            "ident = \"o/n\"\nrestart_when_critical = -1",
             "ident = \"o/n\"\ndesired_state = \"sideways\"",
             "ident = \"o/n\"\n[health_check_interval]\nsecs = 3",
             "ident",
@@ -285,6 +295,7 @@ mod tests {
             timeout in any::<Option<u32>>(),
             secs in 0..i64::MAX as u64,
             nanos in any::<u32>(),
+            restart_when_critical in any::<u32>(),
         ) -> ServiceSpec {
             let [bldr_url, channel] = words;
             ServiceSpec {
@@ -302,6 +313,7 @@ mod tests {
                 shutdown_timeout_s: timeout,
                 svc_encrypted_password: password,
                 health_check_interval: Interval { secs, nanos },
+                restart_when_critical,
             }
         }
     }

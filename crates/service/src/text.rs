@@ -192,6 +192,15 @@ pub(crate) fn health_changed(
     line(Preamble::Group, LogKey::Hk, text)
 }
 
+/// Why a service is restarted that was critical this many times in a row.
+pub(crate) fn critical(times: u32, found: Option<&str>) -> String {
+    let text = match times {
+        1 => "the last health check was critical".to_owned(),
+        times => format!("{times} health checks in a row were critical"),
+    };
+    found.map_or(text.clone(), |found| format!("{text}: {found}"))
+}
+
 /// The lines about a failure with reason `what`. Habitat logs only the second one; without a pause
 /// that one would announce the stop of a service that has already ended.
 pub(crate) fn failed(what: Option<&str>, pause_ms: u64) -> Vec<Effect> {

@@ -141,6 +141,7 @@ fn from_load(load: message::SvcLoad) -> Result<Request, Failure> {
             shutdown_timeout_s: load.shutdown_timeout,
             config_from: load.config_from,
             directory: load.directory,
+            restart_when_critical: load.restart_when_critical,
             encrypted_password: load.svc_encrypted_password,
         },
     })
@@ -162,6 +163,7 @@ fn from_update(update: message::SvcUpdate) -> Result<Request, Failure> {
             shutdown_timeout_s: update.shutdown_timeout,
             config_from: None,
             directory: None,
+            restart_when_critical: update.restart_when_critical,
             encrypted_password: update.svc_encrypted_password,
         },
     })

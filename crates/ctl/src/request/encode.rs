@@ -87,6 +87,7 @@ fn load(ident: &PackageIdent, force: bool, options: &ServiceOptions) -> message:
         shutdown_timeout: options.shutdown_timeout_s,
         update_condition: number(options.update_condition, &CONDITIONS),
         directory: options.directory.clone(),
+        restart_when_critical: options.restart_when_critical,
     }
 }
 
@@ -106,5 +107,6 @@ fn update(ident: &PackageIdent, options: &ServiceOptions) -> message::SvcUpdate 
             .map(|seconds| message::HealthCheckInterval { seconds }),
         shutdown_timeout: options.shutdown_timeout_s,
         update_condition: number(options.update_condition, &CONDITIONS),
+        restart_when_critical: options.restart_when_critical,
     }
 }

@@ -139,6 +139,8 @@ pub struct ServiceOptions {
     /// The plain directory of the package, on the Supervisor's machine, for the Supervisor to
     /// follow. Only for a load.
     pub directory: Option<String>,
+    /// Critical health checks in a row until a restart; 0 is never. Extension of Roost.
+    pub restart_when_critical: Option<u32>,
     /// Windows only.
     pub encrypted_password: Option<String>,
 }
@@ -224,7 +226,8 @@ mod tests {
             option::of(select(UpdateCondition::ALL)),
             option::of(select(BindingMode::ALL)),
         );
-        let rest = (option::of(vec(bind, 0..3)), any::<Option<u64>>(), any::<Option<u32>>());
+        let numbers = (any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>());
+        let rest = (option::of(vec(bind, 0..3)), numbers);
         (texts, words, rest).prop_map(|(texts, words, rest)| ServiceOptions {
             group: texts.0,
             bldr_url: texts.1,
@@ -234,8 +237,9 @@ mod tests {
             update_condition: words.2,
             binding_mode: words.3,
             binds: rest.0,
-            health_check_interval_s: rest.1,
-            shutdown_timeout_s: rest.2,
+            health_check_interval_s: rest.1.0,
+            shutdown_timeout_s: rest.1.1,
+            restart_when_critical: rest.1.2,
             config_from: None,
             directory: None,
             encrypted_password: None,

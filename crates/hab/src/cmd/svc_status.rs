@@ -146,6 +146,7 @@ fn document(statuses: &[ServiceStatus]) -> Value {
             "pid": status.pid,
             "health": extra.health,
             "restarts": extra.restarts,
+            "restart_when_critical": extra.restart_when_critical,
             "since_unix_s": extra.since_unix_s,
             "phase": extra.phase,
             "service_state": extra.service_state,

@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// The interval in seconds on which to run health checks
     #[arg(short = 'i', long)]
     health_check_interval: Option<u64>,
+    /// Restart the service when this many health checks in a row were critical; 0 is never
+    #[arg(long, value_name = "N")]
+    restart_when_critical: Option<u32>,
     /// The delay in seconds after sending the shutdown signal to wait before killing the service
     /// process
     #[arg(long)]
@@ -77,6 +80,7 @@ impl Run for Arguments {
             shutdown_timeout_s: self.shutdown_timeout,
             config_from: None,
             directory: None,
+            restart_when_critical: self.restart_when_critical,
             encrypted_password: None,
         };
         if options == ServiceOptions::default() {

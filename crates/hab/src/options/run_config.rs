@@ -176,6 +176,7 @@ fn load_options(service: ServiceArgs) -> SpecFields {
         binding_mode: service.binding_mode,
         channel: service.channel,
         health_check_interval: service.health_check_interval.map(Interval::from_secs),
+        restart_when_critical: service.restart_when_critical,
         shutdown_timeout_s: service.shutdown_timeout,
         config_from: service.config_from.map(|path| path.display().to_string()),
         svc_encrypted_password: None,

@@ -63,6 +63,10 @@ pub(crate) struct ServiceArgs {
     /// The interval in seconds on which to run health checks [default: 30]
     #[arg(long)]
     pub(crate) health_check_interval: Option<u64>,
+    /// Restart the service when this many health checks in a row were critical; 0 is never
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) restart_when_critical: Option<u32>,
     /// The delay in seconds after sending the shutdown signal to wait before killing the service
     /// process
     #[arg(long)]
@@ -81,6 +85,7 @@ impl ServiceArgs {
             update_condition: Some(UpdateCondition::Latest),
             binding_mode: Some(BindingMode::Strict),
             health_check_interval: Some(30),
+            restart_when_critical: Some(0),
             ..Self::default()
         }
     }
@@ -107,6 +112,7 @@ impl ServiceArgs {
             shutdown_timeout_s: given.shutdown_timeout,
             config_from: given.config_from.map(|path| path.to_string_lossy().into_owned()),
             directory: None,
+            restart_when_critical: given.restart_when_critical,
             encrypted_password: None,
         }
     }

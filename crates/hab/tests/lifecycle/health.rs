@@ -1,6 +1,8 @@
 //! Health checks.
 
-use crate::{RUN, is_up, lives, root, root_with_web, wait_web};
+use serde_json::{Value, json};
+
+use crate::{RUN, is_up, lives, pid_of, root, root_with_web, wait_web};
 
 const HEALTH: &str = "/services/web/default/health";
 
@@ -86,4 +88,49 @@ fn a_stopped_service_keeps_the_output_of_its_last_check() {
     assert_eq!(service["health_check"], "Unknown");
     let answer = sup.get(HEALTH);
     assert_eq!((answer.status(), &answer.json()["stdout"]), (500, &serde_json::json!("fine\n")));
+}
+
+/// Fails while there is a file, which a start removes.
+const FAILS: [(&str, &str); 2] = [
+    ("hooks/init", "#!/bin/sh\nrm -f {{pkg.svc_data_path}}/bad\n"),
+    (
+        "hooks/health-check",
+        "#!/bin/sh\n[ ! -e {{pkg.svc_data_path}}/bad ] || { echo it is bad; exit 2; }\n",
+    ),
+];
+
+#[test]
+fn a_critical_service_is_restarted_when_that_was_asked_for() {
+    let root = root_with_web(&FAILS);
+    let sup = root.supervisor().start();
+    let run = |args: &[&str]| {
+        let remote = ["--remote-sup".to_owned(), sup.ctl.to_string()];
+        let all = args.iter().map(|arg| (*arg).to_owned()).chain(remote);
+        let output = sup.hab(all);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let load = ["svc", "load", "acme/web", "--restart-when-critical", "2"];
+    run(&[&load[..], &["--health-check-interval", "1"]].concat());
+    sup.wait_json(HEALTH, |health| health["status"] == "OK");
+    assert!(root.read("hab/sup/default/specs/web.spec").contains("restart_when_critical = 2\n"));
+    let status: Value = serde_json::from_str(&run(&["svc", "status", "--format", "json"])).unwrap();
+    assert_eq!(status[0]["restart_when_critical"], 2, "{status:#}");
+
+    let before = pid_of(&wait_web(&sup, is_up));
+    root.write("hab/svc/web/data/bad", "");
+    let after = wait_web(&sup, |web| is_up(web) && pid_of(web) != before);
+    let last = &after["last_process_state"];
+    assert_eq!(last["termination_reason"], "health_check_critical", "{after:#}");
+    assert_eq!((&last["pid"], &after["restart_count"]), (&json!(before), &json!(1)));
+    sup.wait_log("2 health checks in a row were critical: it is bad; starting again");
+    sup.wait_json(HEALTH, |health| health["status"] == "OK");
+
+    // Taken back, the process is not touched, and a critical one goes on.
+    run(&["svc", "update", "web", "--restart-when-critical", "0"]);
+    assert!(!root.read("hab/sup/default/specs/web.spec").contains("restart_when_critical"));
+    root.write("hab/svc/web/data/bad", "");
+    sup.wait_json("/v1/services/web.default", |web| web["health"] == "critical");
+    sup.wait_log_times("it is bad", 6);
+    assert_eq!(wait_web(&sup, is_up)["process"]["pid"], after["process"]["pid"]);
 }

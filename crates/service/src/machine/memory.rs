@@ -18,6 +18,7 @@ impl Machine {
             state_entered_unix_ms: Some(self.state_entered_ms),
             health_since_unix_ms: Some(self.health.since_unix_ms()),
             has_passed: self.health.has_passed(),
+            streak: self.health.streak(),
             not_before_unix_ms: self.not_before_ms.map(|at_ms| self.unix_of(at_ms)),
             restarting: self.restarting,
             failure: self.failure.clone(),

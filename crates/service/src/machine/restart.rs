@@ -59,6 +59,9 @@ impl Machine {
                 self.note_failure(now, ReasonCode::RunExits, String::new());
                 self.account.exit.as_ref().map(LastExit::sentence)
             }
+            (TerminationReason::HealthCheckCritical, _) => {
+                self.failure.as_ref().map(|failure| failure.message.clone())
+            }
             // The failed hook or process already has its own log line.
             _ => None,
         };

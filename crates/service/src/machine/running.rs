@@ -8,6 +8,7 @@ use crate::{
     effect::{Effect, LogKey, Preamble},
     event::{ExitStatus, HookOutcome, Now, Plan, ProcessEnd},
     excerpt::{Excerpt, Printed},
+    health::Rule,
     phase::{After, Phase},
     remembered::Survivor,
     text,
@@ -42,6 +43,7 @@ impl Machine {
         self.health.restore(remembered.health, health_since_ms, remembered.has_passed);
         self.state_entered_ms = started_unix_ms;
         let up_since_ms = mono_of(started_unix_ms);
+        self.health.restore_streak(up_since_ms, remembered.streak);
         self.last_start_ms = Some(up_since_ms);
         if is_gone {
             self.push(Effect::RemovePid);
@@ -280,8 +282,9 @@ impl Machine {
             HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => HealthStatus::Unknown,
         };
         let interval = self.spec.health_check_interval;
+        let rule = self.health_rule();
         let before = self.health.status();
-        self.health.ended(now, status, interval, &mut self.rng);
+        self.health.ended(now, status, interval, &rule, &mut self.rng);
         let after = self.health.status();
         let exit_code = match outcome {
             HookOutcome::Exit(code) => Some(*code),
@@ -292,7 +295,28 @@ impl Machine {
         }
         let at_unix_ms = now.unix_ms;
         self.account.check = Some(LastCheck { status: after, exit_code, at_unix_ms, printed });
-        self.check_health(now);
+        if self.health.restarts(&rule) {
+            self.restart_critical(now);
+        } else {
+            self.check_health(now);
+        }
+    }
+
+    /// How health results become a status.
+    fn health_rule(&self) -> Rule {
+        Rule { restart_after: self.spec.restart_when_critical, ..Rule::default() }
+    }
+
+    /// Too many checks in a row were critical: the process is stopped and started again, after the
+    /// back-off of a failure.
+    fn restart_critical(&mut self, now: Now) {
+        let times = self.health.streak().criticals;
+        let check = self.account.check.as_ref();
+        let found = check.and_then(|check| check.printed.end().last()).map(str::to_owned);
+        let message = text::critical(times, found.as_deref());
+        self.note_failure(now, ReasonCode::HealthCritical, message);
+        let pid = self.process.map(|process| process.pid);
+        self.fail(now, TerminationReason::HealthCheckCritical, pid);
     }
 
     /// Gossiped files were written (reference: services §12.3).

@@ -9,6 +9,7 @@ use crate::{
     account::{Account, ExitCause, HookFailure, LastCheck, LastExit},
     event::{ExitStatus, HookOutcome, Plan},
     excerpt::{Excerpt, Printed, STDERR_BYTES_MAX},
+    health::Streak,
     status::LastProcess,
     why::{Failure, ReasonCode},
 };
@@ -51,6 +52,13 @@ pub(super) struct State {
     hook: Option<HookEnd>,
     #[prost(message, tag = "18")]
     check: Option<Check>,
+    /// Health results in a row: critical ones, OK ones, those that count for a restart.
+    #[prost(uint32, tag = "20")]
+    failures: u32,
+    #[prost(uint32, tag = "21")]
+    successes: u32,
+    #[prost(uint32, tag = "22")]
+    criticals: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -189,6 +197,9 @@ impl From<&Remembered> for State {
             exit: exit.as_ref().map(Exit::from),
             hook: hook.as_ref().map(HookEnd::from),
             check: check.as_ref().map(Check::from),
+            failures: remembered.streak.failures,
+            successes: remembered.streak.successes,
+            criticals: remembered.streak.criticals,
         }
     }
 }
@@ -208,6 +219,7 @@ impl From<State> for Remembered {
             state_entered_unix_ms: state.state_entered_unix_ms,
             health_since_unix_ms: state.health_since_unix_ms,
             has_passed: state.has_passed,
+            streak: Streak::new(state.failures, state.successes, state.criticals),
             not_before_unix_ms: state.not_before_unix_ms,
             restarting: state.restarting,
             failure: state.failure.and_then(Reason::read),

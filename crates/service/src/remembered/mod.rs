@@ -6,7 +6,7 @@ use prost::Message;
 use roost_ident::HealthStatus;
 
 use self::message::State;
-use crate::{account::Account, event::Plan, status::LastProcess, why::Failure};
+use crate::{account::Account, event::Plan, health::Streak, status::LastProcess, why::Failure};
 
 mod message;
 
@@ -54,6 +54,8 @@ pub struct Remembered {
     pub health_since_unix_ms: Option<u64>,
     /// A check of this process was OK.
     pub has_passed: bool,
+    /// Its health results in a row.
+    pub streak: Streak,
     /// Earliest next start, Unix milliseconds.
     pub not_before_unix_ms: Option<u64>,
     /// The next start counts as a restart.
@@ -153,6 +155,7 @@ mod tests {
             state_entered_unix_ms: Some(1_795_362_330_124),
             health_since_unix_ms: Some(1_795_362_330_125),
             has_passed: true,
+            streak: Streak::new(3, 0, 2),
             not_before_unix_ms: Some(1_795_362_330_126),
             restarting: true,
             failure: Some(Failure {

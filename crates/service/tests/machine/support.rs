@@ -116,16 +116,14 @@ impl World {
     }
 
     pub(crate) fn adopted(name: &str, script: Script, survivor: Survivor) -> Self {
-        let pid = survivor.pid;
-        let machine = Machine::adopt(
-            now(START_MS),
-            group(name),
-            spec(name),
-            Settings::default(),
-            7,
-            survivor,
-        );
-        let mut world = Self::around(machine, name.into(), script);
+        Self::adopted_with(spec(name), script, survivor)
+    }
+
+    pub(crate) fn adopted_with(spec: ServiceSpec, script: Script, survivor: Survivor) -> Self {
+        let (pid, name) = (survivor.pid, spec.ident.name.clone());
+        let settings = Settings::default();
+        let machine = Machine::adopt(now(START_MS), group(&name), spec, settings, 7, survivor);
+        let mut world = Self::around(machine, name, script);
         world.alive = Some(pid);
         world
     }

@@ -458,6 +458,7 @@ fn fields(options: ServiceOptions) -> SpecFields {
         shutdown_timeout_s: options.shutdown_timeout_s,
         svc_encrypted_password: options.encrypted_password,
         health_check_interval: options.health_check_interval_s.map(Interval::from_secs),
+        restart_when_critical: options.restart_when_critical,
     }
 }
 

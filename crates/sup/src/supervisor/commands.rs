@@ -150,6 +150,7 @@ impl Supervisor {
                         .then(|| now_ms.saturating_sub(process.state_entered_ms)),
                     last_exit: status.account.exit.as_ref().map(exit_message),
                     last_hook: status.account.hook.as_ref().map(hook_message),
+                    restart_when_critical: Some(service.spec().restart_when_critical),
                 },
             }
         };

@@ -2,9 +2,13 @@
 //!
 //! Starts no processes: the machine starts the hook when [`Health::is_due`] and passes the result.
 
+mod verdict;
+
 use rand::Rng;
 use roost_ident::HealthStatus;
 
+use self::verdict::Found;
+pub use self::verdict::{Rule, START_DEFAULT_MS, Streak, worse};
 use crate::{event::Now, spec::Interval};
 
 /// Least pause between checks of one service, whatever the interval.
@@ -42,6 +46,10 @@ pub struct Health {
     since_unix_ms: u64,
     /// The loop was restarted while the hook ran: check again when the hook ends.
     again: bool,
+    /// Results in a row.
+    streak: Streak,
+    /// When the process was started, on the caller's clock.
+    started_ms: u64,
 }
 
 impl Default for Health {
@@ -54,6 +62,8 @@ impl Default for Health {
             opening_ms: None,
             since_unix_ms: 0,
             again: false,
+            streak: Streak::default(),
+            started_ms: 0,
         }
     }
 }
@@ -83,11 +93,29 @@ impl Health {
         self.opening_ms.is_none()
     }
 
+    /// Results in a row.
+    #[must_use]
+    pub fn streak(&self) -> Streak {
+        self.streak
+    }
+
+    /// True when the results in a row restart the service.
+    #[must_use]
+    pub fn restarts(&self, rule: &Rule) -> bool {
+        self.status == HealthStatus::Critical && self.streak.restarts(rule)
+    }
+
     /// Restores the last result of a reattached process, and whether a check had passed.
     pub fn restore(&mut self, status: HealthStatus, since_unix_ms: u64, has_passed: bool) {
         self.status = status;
         self.since_unix_ms = since_unix_ms;
         self.opening_ms = (!has_passed).then_some(PAUSE_FIRST_MS);
+    }
+
+    /// Restores when the process of a former Supervisor was started, and its results in a row.
+    pub fn restore_streak(&mut self, started_ms: u64, streak: Streak) {
+        self.started_ms = started_ms;
+        self.streak = streak;
     }
 
     /// The process is not checked any more.
@@ -105,6 +133,8 @@ impl Health {
     /// The process has started with a hook; the first check is due immediately.
     pub fn begin(&mut self, now: Now) {
         self.opening_ms = Some(PAUSE_FIRST_MS);
+        self.streak = Streak::default();
+        self.started_ms = now.mono_ms;
         self.resume(now.mono_ms);
     }
 
@@ -172,10 +202,22 @@ impl Health {
         now: Now,
         status: HealthStatus,
         interval: Interval,
+        rule: &Rule,
         rng: &mut impl Rng,
     ) -> u64 {
-        if self.stage != Stage::Ending {
-            self.set(now, status);
+        let timed_out = self.stage == Stage::Ending;
+        let status = if timed_out { HealthStatus::Unknown } else { status };
+        let start_ms = now.mono_ms.saturating_sub(self.started_ms);
+        let found = Found {
+            now_ms: now.mono_ms,
+            status,
+            before: self.status,
+            apart_ms: not_ok_pause_ms(interval),
+            has_started: self.has_passed() || start_ms >= rule.start_ms,
+        };
+        let status = self.streak.add(found, rule);
+        self.set(now, status);
+        if !timed_out {
             self.reason = None;
         }
         let pause_ms = if self.again { 0 } else { self.pause_ms(interval, rng) };
@@ -192,10 +234,10 @@ impl Health {
         } else if let Some(opening_ms) = &mut self.opening_ms {
             let pause_ms = *opening_ms;
             *opening_ms = pause_ms.saturating_mul(2);
-            return pause_ms.min(interval_ms.clamp(PAUSE_MIN_MS, PAUSE_NOT_OK_MAX_MS));
+            return pause_ms.min(not_ok_pause_ms(interval));
         }
         let pause_ms = if self.status != HealthStatus::Ok {
-            interval_ms.min(PAUSE_NOT_OK_MAX_MS)
+            not_ok_pause_ms(interval)
         } else if self.had_ok {
             interval_ms
         } else {
@@ -215,6 +257,11 @@ impl Health {
             Stage::Checking { until_ms } => Some(until_ms),
         }
     }
+}
+
+/// The pause after a result other than OK.
+fn not_ok_pause_ms(interval: Interval) -> u64 {
+    interval.as_ms().clamp(PAUSE_MIN_MS, PAUSE_NOT_OK_MAX_MS)
 }
 
 #[cfg(test)]
@@ -238,7 +285,7 @@ mod tests {
             .iter()
             .map(|status| {
                 health.check_started(0, 60_000);
-                health.ended(at(0), *status, interval, &mut rng)
+                health.ended(at(0), *status, interval, &Rule::default(), &mut rng)
             })
             .collect()
     }
@@ -264,7 +311,10 @@ mod tests {
             health.restore(Critical, 5, has_passed);
             health.resume(10);
             health.check_started(10, 100);
-            assert_eq!(health.ended(at(11), Critical, Interval::from_secs(60), &mut rng), pause_ms);
+            assert_eq!(
+                health.ended(at(11), Critical, Interval::from_secs(60), &Rule::default(), &mut rng),
+                pause_ms
+            );
             assert_eq!(health.since_unix_ms(), 5, "unchanged");
         }
     }
@@ -298,7 +348,8 @@ mod tests {
         assert!(!health.is_overdue(104) && health.is_overdue(105));
         health.time_out(at(106), "too long".into());
         assert_eq!(health.next_wake_ms(), None, "nothing to do until the hook has ended");
-        let pause_ms = health.ended(at(110), Ok, Interval::from_secs(7), &mut rng);
+        let pause_ms =
+            health.ended(at(110), Ok, Interval::from_secs(7), &Rule::default(), &mut rng);
         assert_eq!((health.status(), health.reason()), (Unknown, Some("too long")));
         assert_eq!((pause_ms, health.next_wake_ms()), (250, Some(360)));
     }
@@ -310,10 +361,10 @@ mod tests {
         health.begin(at(0));
         health.check_started(0, 100);
         health.restart(1);
-        assert_eq!(health.ended(at(2), Ok, Interval::from_secs(60), &mut rng), 0);
+        assert_eq!(health.ended(at(2), Ok, Interval::from_secs(60), &Rule::default(), &mut rng), 0);
         assert!(health.is_due(2));
         health.check_started(2, 100);
-        health.ended(at(3), Ok, Interval::from_secs(60), &mut rng);
+        health.ended(at(3), Ok, Interval::from_secs(60), &Rule::default(), &mut rng);
         health.restart(4);
         assert!(health.is_due(4));
     }
