@@ -16,7 +16,7 @@ use http::{
 use hyper::body::{Body, Incoming};
 use roost_ident::{ServiceGroup, ServiceGroupError};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     sync::{Semaphore, watch},
     time::timeout,
 };
@@ -28,6 +28,7 @@ use crate::{
     document::{Format, Rendered},
     held::Held,
     limits::{self, Limits},
+    line::{Line, Waiting},
     live::{Ask, Live, Pending, Reply, ReplyBody},
     metrics::{Closed, GatewayMetrics, Label, MetricsSource, Series},
     page::Pages,
@@ -37,7 +38,8 @@ use crate::{
     resource::{Renderer, ResourceId, Scope, is_v1},
     serve,
     snapshot::{ServiceEntry, Snapshot},
-    streaming::{Line, Streaming},
+    socket::Listener,
+    streaming::Streaming,
     tls::TlsConfig,
     token::Token,
 };
@@ -160,8 +162,8 @@ pub(crate) struct Shared {
     live: Arc<dyn Live>,
     /// One permit for each answer that is being made on request.
     live_permits: Semaphore,
-    /// One permit for each stream.
-    streams: Arc<Semaphore>,
+    /// One permit for each request that waits or takes a stream.
+    waiting: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -186,7 +188,7 @@ impl Gateway {
             held: Arc::default(),
             live,
             live_permits: Semaphore::new(limits::LIVE_AT_ONCE),
-            streams: Arc::new(Semaphore::new(limits::STREAMS)),
+            waiting: Arc::new(Semaphore::new(config.limits.waiting)),
         };
         Ok(Self { shared: Arc::new(shared), limits: config.limits, tls: config.tls })
     }
@@ -194,7 +196,20 @@ impl Gateway {
     /// Answers requests until `shutdown` is cancelled; then takes no new connections, lets open
     /// requests end within the limit, and returns.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        let listener = Listener::Port(listener);
         serve::run(self.shared, listener, self.limits, self.tls, shutdown).await;
+    }
+
+    /// Answers the same requests on a socket in the file system, without a token and without TLS:
+    /// its mode decides who may connect. Its connections have a limit of their own, so that a
+    /// flood at the port does not lock out the tools of this machine.
+    pub fn serve_local(
+        &self,
+        listener: UnixListener,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let limits = Limits { connections: limits::LOCAL_CONNECTIONS, ..self.limits.clone() };
+        serve::run(Arc::clone(&self.shared), Listener::Local(listener), limits, None, shutdown)
     }
 }
 
@@ -238,7 +253,7 @@ impl Shared {
         let (parts, mut body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let leaving = line.leave.is_cancelled();
-        let mut answer = match self.answer(&parts, persistence(&parts, has_body || leaving)) {
+        let mut answer = match self.answer(&parts, line, persistence(&parts, has_body || leaving)) {
             First::Ready(answer) => answer,
             First::Asked(asked) => self.await_reply(asked, line).await,
         };
@@ -310,23 +325,28 @@ impl Shared {
                 answer::document(status, media.content_type(), body, vary, persistence)
             }
             ReplyBody::Stream(chunks) => {
-                let permit = Arc::clone(&self.streams).try_acquire_owned();
-                let permit = permit.map_err(|_| Code::TooManyRequests)?;
-                let held = Arc::clone(&self.held);
-                let streaming = Streaming::new(chunks, media.heartbeat(), line, held, permit);
+                let (waiting, held) = (self.wait(line)?, Arc::clone(&self.held));
+                let streaming = Streaming::new(chunks, media.heartbeat(), line, held, waiting);
                 answer::stream(status, media.content_type(), vary, streaming, persistence)
             }
         })
     }
 
-    fn answer(&self, parts: &Parts, persistence: Persistence) -> First {
+    /// Begins to wait, if not too many do.
+    fn wait(&self, line: &Line) -> Result<Waiting, Problem> {
+        let permit = Arc::clone(&self.waiting).try_acquire_owned();
+        Ok(Waiting::begin(line, permit.map_err(|_| Code::TooManyRequests)?))
+    }
+
+    fn answer(&self, parts: &Parts, line: &Line, persistence: Persistence) -> First {
         let begun = Instant::now();
         // Habitat's parser refuses raw bytes above 127 in the request line.
         if !parts.uri.path().is_ascii() {
             let refusal = Refusal(Code::BadName.into(), Label::Other);
             return First::Ready(self.refuse(parts, &refusal, begun, Persistence::Close));
         }
-        if self.token.as_ref().is_some_and(|token| !token.admits(&parts.headers)) {
+        let token = self.token.as_ref().filter(|_| !line.is_local);
+        if token.is_some_and(|token| !token.admits(&parts.headers)) {
             let refusal = Refusal(Code::Unauthorized.into(), Label::Unauthorized);
             let answer = self.refuse(parts, &refusal, begun, persistence);
             return First::Ready(self.ask_token(parts, persistence).unwrap_or(answer));

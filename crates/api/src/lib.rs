@@ -17,7 +17,7 @@
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
 //! | [`live`] | answers that are made when they are asked for |
-//! | `serve`, `table`, `stream`, `streaming` | connections: accept loop, limits, time-outs |
+//! | `serve`, `table`, `socket`, `stream`, `line`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
 //! | [`metrics`] | `/metrics` |
 
@@ -28,6 +28,7 @@ pub mod documents;
 pub mod gateway;
 mod held;
 pub mod limits;
+mod line;
 pub mod listen;
 pub mod live;
 pub mod metrics;
@@ -39,6 +40,7 @@ mod query;
 mod resource;
 mod serve;
 pub mod snapshot;
+mod socket;
 mod stream;
 mod streaming;
 mod table;

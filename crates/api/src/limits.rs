@@ -39,8 +39,11 @@ pub(crate) const QUERY_PAIRS_MAX: usize = 32;
 pub(crate) const LIVE_AT_ONCE: usize = 64;
 pub(crate) const LIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most streams at the same time.
-pub(crate) const STREAMS: usize = 1024;
+/// A request that waits looks this often whether its client has left.
+pub(crate) const LEFT_CHECK: Duration = Duration::from_secs(5);
+
+/// Connections of tools on this machine, through the socket in the file system.
+pub(crate) const LOCAL_CONNECTIONS: usize = 64;
 
 /// Pieces of a stream are sent in parts of at most this size, in bytes.
 pub(crate) const CHUNK_BYTES_MAX: usize = 16 * 1024;
@@ -55,6 +58,9 @@ pub struct Limits {
     /// may finish the request it is in. A quarter more may be open for the moment that takes.
     /// Keep it well below the limit of open files.
     pub connections: usize,
+    /// Requests at the same time that wait for a change or take a stream. Their connections are
+    /// not among the ones above.
+    pub waiting: usize,
     /// Time for a request head to arrive; also how long a connection may be idle.
     pub head_timeout: Duration,
     /// Time for a TLS handshake.
@@ -71,6 +77,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 400,
+            waiting: 1024,
             head_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(3),
             write_timeout: Duration::from_secs(10),

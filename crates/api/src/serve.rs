@@ -5,7 +5,7 @@ use std::{
     future::Future,
     io,
     pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +16,6 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -26,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     gateway::Shared,
     limits::{self, Limits},
+    line::Line,
     metrics::Closed,
-    stream::{Answering, Stream},
-    streaming::Line,
-    table::Table,
+    socket::{Listener, Socket},
+    stream::Stream,
+    table::{Seat, Table},
     tls::TlsConfig,
 };
 
@@ -47,19 +47,20 @@ struct Terms {
     shared: Arc<Shared>,
     limits: Limits,
     tls: Option<TlsAcceptor>,
+    is_local: bool,
     shutdown: CancellationToken,
 }
 
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    listener: TcpListener,
+    listener: Listener,
     limits: Limits,
     tls: Option<TlsConfig>,
     shutdown: CancellationToken,
 ) {
     let table = Table::new(limits.connections);
     let tls = tls.map(|tls| TlsAcceptor::from(tls.0));
-    let terms = Arc::new(Terms { shared, limits, tls, shutdown });
+    let terms = Arc::new(Terms { shared, limits, tls, is_local: listener.is_local(), shutdown });
     let metrics = &terms.shared.metrics;
     let mut connections = JoinSet::new();
     loop {
@@ -69,19 +70,18 @@ pub(crate) async fn run(
             () = terms.shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((tcp, _)) => {
+            Ok(socket) => {
                 let leave = terms.shutdown.child_token();
                 // Who was asked to leave does so within a second; until then the others wait
                 // in the system's queue.
                 while table.is_crowded() && connections.join_next().await.is_some() {}
-                let seat = table.enter(leave.clone());
+                let seat = Arc::new(table.enter(leave.clone()));
                 if table.make_room() {
                     metrics.count_closed(Closed::Oldest);
                 }
                 let terms = Arc::clone(&terms);
                 connections.spawn(async move {
-                    let _seat = seat;
-                    serve_connection(&terms, tcp, leave).await;
+                    serve_connection(&terms, socket, &seat, leave).await;
                 });
             }
             Err(error) if concerns_one_connection(&error) => {}
@@ -111,14 +111,23 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve_connection(terms: &Terms, tcp: TcpStream, leave: CancellationToken) {
-    // Answers are written whole; waiting for more would only delay their last packet. A failure
-    // means that the connection is gone, which the next read finds out.
-    let _ = tcp.set_nodelay(true);
-    let stream = Stream::new(tcp, terms.limits.write_timeout);
-    let answering = stream.answering();
+async fn serve_connection(
+    terms: &Terms,
+    socket: Socket,
+    seat: &Arc<Seat>,
+    leave: CancellationToken,
+) {
+    socket.set_nodelay();
+    let stream = Stream::new(socket, terms.limits.write_timeout);
+    let line = Line {
+        leave: leave.clone(),
+        close: CancellationToken::new(),
+        is_local: terms.is_local,
+        activity: stream.activity(),
+        seat: Arc::clone(seat),
+    };
     let Some(acceptor) = &terms.tls else {
-        return serve_http1(terms, TokioIo::new(stream), &answering, leave).await;
+        return serve_http1(terms, TokioIo::new(stream), &line).await;
     };
     let handshake = timeout(terms.limits.handshake_timeout, acceptor.accept(stream));
     let finished = tokio::select! {
@@ -130,38 +139,33 @@ async fn serve_connection(terms: &Terms, tcp: TcpStream, leave: CancellationToke
         return;
     };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve_http2(terms, TokioIo::new(stream), &answering, leave).await;
+        serve_http2(terms, TokioIo::new(stream), &line).await;
     } else {
-        serve_http1(terms, TokioIo::new(stream), &answering, leave).await;
+        serve_http1(terms, TokioIo::new(stream), &line).await;
     }
 }
 
 /// Makes the function that answers the requests of one connection.
 macro_rules! service {
-    ($terms:expr, $answering:expr, $leave:expr, $close:expr) => {{
-        let shared = Arc::clone(&$terms.shared);
-        let answering = Arc::clone($answering);
-        let (leave, close) = ($leave.clone(), $close.clone());
+    ($terms:expr, $line:expr) => {{
+        let (shared, line) = (Arc::clone(&$terms.shared), $line.clone());
         service_fn(move |request| {
-            answering.store(true, Ordering::Relaxed);
-            let shared = Arc::clone(&shared);
-            let line = Line { leave: leave.clone(), close: close.clone() };
-            let answering = Arc::clone(&answering);
+            line.activity.begin();
+            let (shared, line) = (Arc::clone(&shared), line.clone());
             async move {
                 let answer = shared.respond(request, &line).await;
                 // A flush may have come while the answer was being made.
-                answering.store(true, Ordering::Relaxed);
+                line.activity.begin();
                 Ok::<_, Infallible>(answer)
             }
         })
     }};
 }
 
-async fn serve_http1<I>(terms: &Terms, io: I, answering: &Answering, leave: CancellationToken)
+async fn serve_http1<I>(terms: &Terms, io: I, line: &Line)
 where
     I: Read + Write + Unpin,
 {
-    let close = CancellationToken::new();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(terms.limits.head_timeout)
@@ -169,27 +173,24 @@ where
         .max_headers(limits::HEADERS)
         .max_header_size(limits::HEAD_BYTES)
         .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(io, service!(terms, answering, leave, close));
-    let attended =
-        attend(terms, connection, http1::Connection::graceful_shutdown, answering, leave);
-    let _ = close.run_until_cancelled(attended).await;
+        .serve_connection(io, service!(terms, line));
+    let attended = attend(terms, connection, http1::Connection::graceful_shutdown, line);
+    let _ = line.close.run_until_cancelled(attended).await;
 }
 
-async fn serve_http2<I>(terms: &Terms, io: I, answering: &Answering, leave: CancellationToken)
+async fn serve_http2<I>(terms: &Terms, io: I, line: &Line)
 where
     I: Read + Write + Unpin,
 {
-    let close = CancellationToken::new();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(terms.limits.head_timeout)
         .max_concurrent_streams(limits::HTTP2_STREAMS)
         .max_header_list_size(limits::HEAD_BYTES as u32)
-        .serve_connection(io, service!(terms, answering, leave, close));
-    let attended =
-        attend(terms, connection, http2::Connection::graceful_shutdown, answering, leave);
-    let _ = close.run_until_cancelled(attended).await;
+        .serve_connection(io, service!(terms, line));
+    let attended = attend(terms, connection, http2::Connection::graceful_shutdown, line);
+    let _ = line.close.run_until_cancelled(attended).await;
 }
 
 /// Drives a connection to its end: its own, or after it was asked to leave. One that is idle or
@@ -198,18 +199,17 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
     terms: &Terms,
     connection: C,
     finish: impl Fn(Pin<&mut C>),
-    answering: &Answering,
-    leave: CancellationToken,
+    line: &Line,
 ) {
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = leave.cancelled() => {
+        () = line.leave.cancelled() => {
             if terms.shutdown.is_cancelled() {
                 finish(connection.as_mut());
                 // The accept loop bounds the wait.
                 let _ = connection.await;
-            } else if answering.load(Ordering::Relaxed) {
+            } else if line.activity.is_answering() {
                 finish(connection.as_mut());
                 let _ = timeout(LEAVE_TIMEOUT, connection).await;
             }

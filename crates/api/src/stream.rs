@@ -1,4 +1,4 @@
-//! A TCP connection with a write time limit: it fails when the client takes no byte for too
+//! A connection with a write time limit: it fails when the client takes no byte for too
 //! long, and it closes in a way that lets the client read the last answer.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,23 +15,46 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
-use crate::limits;
+use crate::{limits, socket::Socket};
 
 /// How long we go on reading after the last answer.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Whether an answer is on its way: set when a request starts, cleared when everything has
-/// been handed to the system.
-pub(crate) type Answering = Arc<AtomicBool>;
+/// What the requests of a connection do.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    /// An answer is on its way: set when a request starts, cleared when everything has been handed
+    /// to the system.
+    answering: AtomicBool,
+    /// Requests whose answer waits for something to happen.
+    waiting: AtomicUsize,
+}
+
+impl Activity {
+    pub(crate) fn begin(&self) {
+        self.answering.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_waiting(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_waiting(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// See the module.
 pub(crate) struct Stream {
-    tcp: TcpStream,
-    answering: Answering,
+    socket: Socket,
+    activity: Arc<Activity>,
     write_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     ended: bool,
@@ -44,10 +67,10 @@ struct Lingering {
 }
 
 impl Stream {
-    pub(crate) fn new(tcp: TcpStream, write_timeout: Duration) -> Self {
+    pub(crate) fn new(socket: Socket, write_timeout: Duration) -> Self {
         Self {
-            tcp,
-            answering: Answering::default(),
+            socket,
+            activity: Arc::default(),
             write_timeout,
             stalled: None,
             ended: false,
@@ -55,8 +78,8 @@ impl Stream {
         }
     }
 
-    pub(crate) fn answering(&self) -> Answering {
-        Arc::clone(&self.answering)
+    pub(crate) fn activity(&self) -> Arc<Activity> {
+        Arc::clone(&self.activity)
     }
 
     /// Passes on what a write gave; one that waits too long becomes an error.
@@ -83,7 +106,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.tcp).poll_read(context, buffer))?;
+        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         self.ended |= buffer.filled().len() == before;
         Poll::Ready(Ok(()))
     }
@@ -95,7 +118,7 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.watch(context, written)
     }
 
@@ -104,17 +127,22 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(context, parts);
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
         self.watch(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.tcp).poll_flush(context))?;
-        self.answering.store(false, Ordering::Relaxed);
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.activity.answering.store(false, Ordering::Relaxed);
+        // hyper flushes whenever it looks at a connection, and reads nothing while a request is
+        // being answered: this is where a client that left is noticed.
+        if self.activity.waiting.load(Ordering::Relaxed) > 0 && self.socket.has_left() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -123,7 +151,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.lingering.is_none() {
-            ready!(Pin::new(&mut this.tcp).poll_shutdown(context))?;
+            ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
         }
         let lingering = this.lingering.get_or_insert_with(|| Lingering {
             until: Box::pin(sleep(LINGER)),
@@ -132,7 +160,7 @@ impl AsyncWrite for Stream {
         let mut scratch = [0; 4096];
         while !this.ended && lingering.bytes_left > 0 {
             let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut this.tcp).poll_read(context, &mut buffer) {
+            match Pin::new(&mut this.socket).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     let read = buffer.filled().len();
                     lingering.bytes_left = lingering.bytes_left.saturating_sub(read);

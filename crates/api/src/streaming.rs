@@ -10,15 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Sleep, sleep},
-};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
     held::Held,
-    limits::{CHUNK_BYTES_MAX, HEARTBEAT},
+    limits::{CHUNK_BYTES_MAX, HEARTBEAT, LEFT_CHECK},
+    line::{Line, Waiting},
     live::Chunks,
 };
 
@@ -27,25 +25,14 @@ pub(crate) struct Streaming {
     chunks: Chunks,
     /// What is left of the last piece.
     rest: Bytes,
-    heartbeat: Option<Heartbeat>,
+    heartbeat: Option<&'static [u8]>,
+    /// When the next sign of life is due.
+    due: Instant,
+    tick: Pin<Box<Sleep>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
     held: Arc<Held>,
     close: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-}
-
-struct Heartbeat {
-    bytes: &'static [u8],
-    due: Pin<Box<Sleep>>,
-}
-
-/// The connection that a stream belongs to.
-#[derive(Debug, Clone)]
-pub(crate) struct Line {
-    /// Cancelled when the connection has to end.
-    pub(crate) leave: CancellationToken,
-    /// Closes the connection when its bytes wait too long while others need the memory.
-    pub(crate) close: CancellationToken,
+    _waiting: Waiting,
 }
 
 impl Streaming {
@@ -54,17 +41,18 @@ impl Streaming {
         heartbeat: Option<&'static [u8]>,
         line: &Line,
         held: Arc<Held>,
-        permit: OwnedSemaphorePermit,
+        waiting: Waiting,
     ) -> Self {
-        let heartbeat = heartbeat.map(|bytes| Heartbeat { bytes, due: Box::pin(sleep(HEARTBEAT)) });
         Self {
             chunks,
             rest: Bytes::new(),
             heartbeat,
+            due: Instant::now() + HEARTBEAT,
+            tick: Box::pin(sleep(LEFT_CHECK)),
             ended: Box::pin(line.leave.clone().cancelled_owned()),
             held,
             close: line.close.clone(),
-            _permit: permit,
+            _waiting: waiting,
         }
     }
 
@@ -76,24 +64,30 @@ impl Streaming {
             match self.chunks.poll_next(context) {
                 Poll::Ready(Some(piece)) => self.rest = piece,
                 Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return self.poll_heartbeat(context),
+                Poll::Pending => return self.poll_idle(context),
             }
         }
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.due.as_mut().reset(Instant::now() + HEARTBEAT);
+        if self.heartbeat.is_some() {
+            self.due = Instant::now() + HEARTBEAT;
         }
         let part = self.rest.split_to(self.rest.len().min(CHUNK_BYTES_MAX));
         let (part, _) = self.held.hold(part, &self.close);
         Poll::Ready(Some(part))
     }
 
-    fn poll_heartbeat(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(Heartbeat { bytes, due }) = &mut self.heartbeat else { return Poll::Pending };
-        std::task::ready!(due.as_mut().poll(context));
-        due.as_mut().reset(Instant::now() + HEARTBEAT);
-        // Registers the timer that was set.
-        context.waker().wake_by_ref();
-        Poll::Ready(Some(Bytes::from_static(bytes)))
+    /// Wakes the connection now and then, so that it notices that its client has left, and sends a
+    /// sign of life when one is due.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while self.tick.as_mut().poll(context).is_ready() {
+            self.tick.as_mut().reset(Instant::now() + LEFT_CHECK);
+            if let Some(bytes) = self.heartbeat
+                && Instant::now() >= self.due
+            {
+                self.due = Instant::now() + HEARTBEAT;
+                return Poll::Ready(Some(Bytes::from_static(bytes)));
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -110,6 +104,7 @@ mod tests {
     use tokio::sync::{Semaphore, mpsc};
 
     use super::*;
+    use crate::table::Table;
 
     fn streaming(
         leave: &CancellationToken,
@@ -119,9 +114,24 @@ mod tests {
         let chunks = Chunks::unfold(pieces, |mut pieces: mpsc::Receiver<Bytes>| async {
             Some((pieces.recv().await?, pieces))
         });
-        let line = Line { leave: leave.clone(), close: CancellationToken::new() };
+        let line = Line {
+            leave: leave.clone(),
+            close: CancellationToken::new(),
+            is_local: false,
+            activity: Arc::default(),
+            seat: Arc::new(Table::new(1).enter(leave.clone())),
+        };
         let permit = Arc::clone(permits).try_acquire_owned().expect("a permit");
-        (send, Streaming::new(chunks, Some(b":\n\n"), &line, Arc::default(), permit))
+        (
+            send,
+            Streaming::new(
+                chunks,
+                Some(b":\n\n"),
+                &line,
+                Arc::default(),
+                Waiting::begin(&line, permit),
+            ),
+        )
     }
 
     #[tokio::test]

@@ -19,8 +19,18 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 struct State {
     staying: BTreeMap<u64, CancellationToken>,
+    /// Connections whose requests wait for something to happen. They have a limit of their own:
+    /// the others neither count them nor drive them out.
+    waiting: BTreeMap<u64, Waiting>,
     leaving: usize,
     next: u64,
+}
+
+/// A connection in [`State::waiting`].
+#[derive(Debug)]
+struct Waiting {
+    leave: CancellationToken,
+    requests: usize,
 }
 
 /// A place in the table, given back when dropped.
@@ -76,10 +86,36 @@ impl State {
     }
 }
 
+impl Seat {
+    /// One more request of this connection waits.
+    pub(crate) fn begin_waiting(&self) {
+        let mut state = self.table.lock();
+        if let Some(waiting) = state.waiting.get_mut(&self.number) {
+            waiting.requests += 1;
+        } else if let Some(leave) = state.staying.remove(&self.number) {
+            state.waiting.insert(self.number, Waiting { leave, requests: 1 });
+        }
+    }
+
+    /// One of them waits no longer.
+    pub(crate) fn end_waiting(&self) {
+        let mut state = self.table.lock();
+        let Some(waiting) = state.waiting.get_mut(&self.number) else { return };
+        waiting.requests -= 1;
+        if waiting.requests == 0
+            && let Some(Waiting { leave, .. }) = state.waiting.remove(&self.number)
+        {
+            state.staying.insert(self.number, leave);
+        }
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.table.lock();
-        if state.staying.remove(&self.number).is_none() {
+        let known = state.staying.remove(&self.number).is_some()
+            || state.waiting.remove(&self.number).is_some();
+        if !known {
             state.leaving -= 1;
         }
     }

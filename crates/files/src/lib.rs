@@ -14,12 +14,14 @@
 //! | [`check_directory`] | refuses a state directory that other users may write |
 //! | [`open`], [`read`], [`read_text`] | reads a regular file up to a limit |
 //! | [`set_aside`] | renames a damaged file to keep it |
+//! | [`listen_at`], [`connect_to`] | sockets in the file system |
 //! | [`sync_directory`] | makes a removed or new name survive a power failure |
 
 mod aside;
 mod directory;
 mod read;
 mod replace;
+mod socket;
 mod sync;
 mod unchanged;
 
@@ -27,10 +29,13 @@ pub use aside::set_aside;
 pub use directory::{UnsafeDirectory, check_directory, create_directories};
 pub use read::{ReadError, is_absent, open, read, read_text, text_of};
 pub use replace::{Durability, Owner, replace, replace_at};
+pub use socket::{connect_to, listen_at};
 pub use sync::sync_directory;
 pub use unchanged::replace_unchanged;
 
 /// Mode of directories that everyone may read and only their owner may change.
 pub const PUBLIC_DIRECTORY: u32 = 0o755;
+/// Mode of sockets that only their owner may connect to.
+pub const PRIVATE_SOCKET: u32 = 0o600;
 /// Mode of directories that only their owner may enter.
 pub const PRIVATE_DIRECTORY: u32 = 0o700;

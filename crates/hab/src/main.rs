@@ -15,6 +15,7 @@ mod complete;
 mod context;
 mod control;
 mod exit;
+mod gateway;
 mod https;
 mod log;
 mod manual;

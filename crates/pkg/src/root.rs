@@ -283,6 +283,11 @@ impl SupPaths {
     pub fn ctl_secret(&self) -> PathBuf {
         self.root.join("CTL_SECRET")
     }
+    /// Socket of the HTTP gateway, for tools on this machine.
+    #[must_use]
+    pub fn http_socket(&self) -> PathBuf {
+        self.root.join("http.sock")
+    }
     /// Default configuration file of `hab sup run`.
     #[must_use]
     pub fn sup_toml(&self) -> PathBuf {

@@ -145,7 +145,11 @@ async fn start(
     let takes_back = !welcome.running.is_empty();
     let http = match http {
         None => Opened { address: config.http.listen, listens: false },
-        Some(http) => http.open(takes_back, output, shutdown.clone())?,
+        Some(http) => {
+            let socket = sup.http_socket();
+            http.open_socket(&socket, output, shutdown.clone());
+            http.open(takes_back, output, shutdown.clone())?
+        }
     };
     let ctl_listener = control::bind(config.ctl.listen).await?;
     let ctl_address = ctl_listener.local_addr().unwrap_or(config.ctl.listen);

@@ -1,13 +1,16 @@
 //! Start of the HTTP gateway: token, TLS, port (reference: http-api §2).
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use roost_api::{
     BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
     TokenError, bind,
 };
 use roost_journal::Record;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -95,7 +98,7 @@ impl Http {
                 token,
                 redact: config.redact,
                 version: VERSION.into(),
-                limits: Limits { connections: connections(), ..Limits::default() },
+                limits: limits(),
                 tls,
             },
             snapshots,
@@ -104,6 +107,24 @@ impl Http {
         )
         .map_err(|error| HttpError::Metrics(error.to_string()))?;
         Ok(Self { gateway, listen: config.listen, open_to_all })
+    }
+
+    /// Opens the socket for tools of this machine. A Supervisor without it runs as usual.
+    pub(crate) fn open_socket(&self, path: &Path, output: &Output, shutdown: CancellationToken) {
+        let opened = roost_files::listen_at(path, roost_files::PRIVATE_SOCKET);
+        let listener = opened.and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            UnixListener::from_std(listener)
+        });
+        match listener {
+            Ok(listener) => {
+                vital::spawn("http-socket", self.gateway.serve_local(listener, shutdown));
+            }
+            Err(error) => output.sup(&format!(
+                "The socket {} cannot be opened ({error}); commands on this machine need --url",
+                path.display()
+            )),
+        }
     }
 
     /// Opens the port; documents are answered with 503 until the first snapshot.
@@ -159,10 +180,16 @@ impl Http {
     }
 }
 
-/// A quarter of this process's file descriptors is for clients of the API.
-fn connections() -> usize {
-    let share = system::raise_descriptor_limit() / 4;
-    usize::try_from(share).unwrap_or(CONNECTIONS_MAX).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+/// A quarter of this process's file descriptors is for clients of the API, and as many for those
+/// of them that wait for a change or take a stream.
+fn limits() -> Limits {
+    let usual = Limits::default();
+    let share = usize::try_from(system::raise_descriptor_limit() / 4).unwrap_or(usize::MAX);
+    Limits {
+        connections: share.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX),
+        waiting: share.clamp(CONNECTIONS_MIN, usual.waiting),
+        ..usual
+    }
 }
 
 fn local_address(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {

@@ -2,11 +2,8 @@
 //! the single output line of a monitoring plugin (Nagios Plugin Development Guidelines): 0 OK, 1
 //! WARNING, 2 CRITICAL, 3 UNKNOWN.
 
-use std::{path::PathBuf, time::Duration};
-
 use roost_ident::ServiceGroup;
 use serde_json::Value;
-use ureq::Agent;
 
 use crate::{
     cli::Run,
@@ -14,37 +11,14 @@ use crate::{
     complete,
     context::Context,
     exit::Exit,
-    https::{self, explain_http},
+    gateway::{Answer, Client, Target, escape},
 };
-
-/// Longest wait for an answer: one day, so that deadlines cannot overflow.
-const MAX_TIMEOUT_S: u64 = 86_400;
-/// Longest health document that is read.
-const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
-/// Longest list of services that is read: it includes their configuration.
-const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Address of the HTTP gateway
-    #[arg(long, default_value = "http://127.0.0.1:9631", value_name = "URL")]
-    url: String,
-    /// Bearer token of the HTTP gateway
-    #[arg(long, env = "HAB_SUP_GATEWAY_AUTH_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// CA certificates for the gateway, a PEM file
-    #[arg(long)]
-    ca_certs: Option<PathBuf>,
-    /// Private key of the client's certificate, a PEM file
-    #[arg(long, requires = "certs")]
-    key: Option<PathBuf>,
-    /// The client's certificate, a PEM file
-    #[arg(long, requires = "key")]
-    certs: Option<PathBuf>,
-    /// Seconds to wait for the answer
-    #[arg(long, default_value_t = 10)]
-    timeout: u64,
+    #[command(flatten)]
+    target: Target,
     /// A loaded service: its package identifier (core/redis), its name (redis) or its group
     /// (redis.production, redis.production@acme)
     #[arg(value_name = "SERVICE", add = complete::groups())]
@@ -56,7 +30,7 @@ type Checked = (String, Exit, String);
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
-        let checked = self.check();
+        let checked = self.target.client(context).and_then(|client| self.check(&client));
         let (name, exit, text) = checked.unwrap_or_else(|error| {
             let group = self.service.group().map(|group| group.to_string());
             let name = group.unwrap_or_else(|| self.service.to_string());
@@ -146,14 +120,14 @@ fn no_document(code: u16) -> (Exit, String) {
 impl Arguments {
     /// Checks the group with this name, or the loaded service that the name selects if there is no
     /// such group.
-    fn check(&self) -> anyhow::Result<Checked> {
+    fn check(&self, client: &Client) -> anyhow::Result<Checked> {
         let service = &self.service;
         if let Some(group) = service.group()
-            && let Some((exit, said)) = self.check_group(&group)?
+            && let Some((exit, said)) = check_group(client, &group)?
         {
             return Ok((group.to_string(), exit, said));
         }
-        let (code, body) = self.fetch("/services", MAX_LIST_BYTES)?;
+        let Answer { status: code, body, .. } = client.get("/services", &[])?;
         if code != 200 {
             let (exit, said) = no_document(code);
             return Ok((service.to_string(), exit, said));
@@ -163,63 +137,35 @@ impl Arguments {
             Err(error) => return Ok((service.to_string(), Exit::Usage, error.to_string())),
         };
         // It may have been unloaded in the meantime.
-        let (exit, said) = self.check_group(&found)?.unwrap_or_else(|| no_document(404));
+        let (exit, said) = check_group(client, &found)?.unwrap_or_else(|| no_document(404));
         Ok((found.to_string(), exit, said))
     }
+}
 
-    /// Requests Roost's document of the group, and Habitat's if that does not exist; `None` when
-    /// the group is not loaded.
-    fn check_group(&self, group: &ServiceGroup) -> anyhow::Result<Option<(Exit, String)>> {
-        let path = format!("/v1/services/{}", escape(group.as_str()));
-        let (code, body) = self.fetch(&path, MAX_DOCUMENT_BYTES)?;
-        if code == 200
-            && let Some(judged) = judge_v1(&body)
-        {
-            return Ok(Some(judged));
-        }
-        if code != 404 {
-            return Ok(Some(no_document(code)));
-        }
-        if body.contains("\"code\"") {
-            return Ok(None);
-        }
-        let mut path = format!("/services/{}", escape(group.service()));
-        for part in [Some(group.group()), group.organization()].into_iter().flatten() {
-            path.push('/');
-            path.push_str(&escape(part));
-        }
-        path.push_str("/health");
-        let (code, body) = self.fetch(&path, MAX_DOCUMENT_BYTES)?;
-        Ok((code != 404).then(|| judge(code, &body)))
+/// Requests Roost's document of the group, and Habitat's if that does not exist; `None` when
+/// the group is not loaded.
+fn check_group(client: &Client, group: &ServiceGroup) -> anyhow::Result<Option<(Exit, String)>> {
+    let path = format!("/v1/services/{}", escape(group.as_str()));
+    let Answer { status: code, body, .. } = client.get(&path, &[])?;
+    if code == 200
+        && let Some(judged) = judge_v1(&body)
+    {
+        return Ok(Some(judged));
     }
-
-    fn fetch(&self, path: &str, limit: u64) -> anyhow::Result<(u16, String)> {
-        let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(self.timeout.min(MAX_TIMEOUT_S))))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .tls_config(https::settings(&self.url, self.files())?)
-            .build()
-            .into();
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let mut request = agent.get(&url);
-        if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let failed = |error| anyhow::anyhow!("cannot get {url}: {}", explain_http(&error));
-        let mut answer = request.call().map_err(failed)?;
-        let body = answer.body_mut().with_config().limit(limit).read_to_string();
-        let body = body.map_err(failed)?;
-        Ok((answer.status().as_u16(), body))
+    if code != 404 {
+        return Ok(Some(no_document(code)));
     }
-
-    fn files(&self) -> https::Files<'_> {
-        https::Files {
-            ca_certs: self.ca_certs.as_deref(),
-            identity: self.certs.as_deref().zip(self.key.as_deref()),
-        }
+    if body.contains("\"code\"") {
+        return Ok(None);
     }
+    let mut path = format!("/services/{}", escape(group.service()));
+    for part in [Some(group.group()), group.organization()].into_iter().flatten() {
+        path.push('/');
+        path.push_str(&escape(part));
+    }
+    path.push_str("/health");
+    let Answer { status: code, body, .. } = client.get(&path, &[])?;
+    Ok((code != 404).then(|| judge(code, &body)))
 }
 
 /// Identifiers and groups of the services in `/services`.
@@ -231,19 +177,6 @@ fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
         Some((format!("{}/{}", part("origin"), part("name")), group))
     };
     services.iter().filter_map(entry).collect()
-}
-
-/// Percent-encodes a part of a path (RFC 3986 section 2.3).
-fn escape(part: &str) -> String {
-    let mut out = String::new();
-    for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -333,10 +266,5 @@ mod tests {
         let web = ("acme/web".to_owned(), "web.blue".parse().expect("a group"));
         assert_eq!(loaded(body), [web]);
         assert_eq!(loaded("<html>"), []);
-    }
-
-    #[test]
-    fn parts_of_the_path_are_escaped() {
-        assert_eq!(escape("a b/ü"), "a%20b%2F%C3%BC");
     }
 }

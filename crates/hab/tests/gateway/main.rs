@@ -5,6 +5,7 @@ mod commands;
 mod explain;
 mod foreign;
 mod hostile;
+mod local;
 mod many;
 mod tls;
 mod waiting;
