@@ -27,10 +27,14 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
 /// work is in the future. It must not block a thread of the runtime: files are read on a blocking
 /// thread. The gateway ends it when the client leaves, when it takes longer than 10 s, and at
 /// shutdown.
-pub trait Live: Send + Sync + 'static {}
+pub trait Live: Send + Sync + 'static {
+    /// What the service printed.
+    fn lines(&self, _: Ask) -> Pending<Chunks> {
+        unavailable()
+    }
+}
 
 /// The answer of a gateway behind which nothing makes it: the default of methods of [`Live`].
-#[allow(dead_code, reason = "the default of each method of the trait")]
 fn unavailable<T>() -> Pending<T> {
     Box::pin(async { Err(Code::Unavailable.into()) })
 }
@@ -100,7 +104,6 @@ pub(crate) fn document<T: Serialize + 'static>(pending: Pending<T>) -> Pending<R
 }
 
 /// Answers with a stream, once it has begun: for rows of the table.
-#[allow(dead_code, reason = "for rows whose answer is a stream")]
 pub(crate) fn stream(pending: Pending<Chunks>) -> Pending<Reply> {
     Box::pin(async { Ok(Reply::stream(pending.await?)) })
 }

@@ -11,10 +11,10 @@ use crate::{
         Butterfly, Census, HealthDocument, ServiceDocument, ServiceV1, config::CurrentConfig,
         explain::Explanation, service::Services,
     },
-    live::{Ask, Live, Pending, Reply},
+    live::{self, Ask, Live, Pending, Reply},
     openapi::Shape,
     page::Pages,
-    query::Parameter,
+    query::{Kind, Parameter},
     snapshot::{ServiceEntry, Snapshot},
 };
 
@@ -171,6 +171,41 @@ const RESOURCES: &[Resource] = &[
         renderer: Renderer::Service(|entry, id, _| {
             (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.explanation)))
         }),
+    },
+    Resource {
+        path: "/v1/services/{sg}/logs",
+        organization_path: None,
+        summary: "What one service printed, from the files of the launcher: the last 100 lines, \
+                  unless parameters select others.",
+        scope: Scope::Secrets,
+        parameters: &[
+            Parameter {
+                name: "tail",
+                kind: Kind::Number { least: 0, most: 10_000 },
+                meaning: "Only this many lines, the newest ones.",
+            },
+            Parameter { name: "since", kind: Kind::Moment, meaning: "Only lines from then on." },
+            Parameter { name: "until", kind: Kind::Moment, meaning: "Only lines up to then." },
+            Parameter {
+                name: "stream",
+                kind: Kind::Words(&["stdout", "stderr"]),
+                meaning: "Only lines of this stream.",
+            },
+            Parameter {
+                name: "grep",
+                kind: Kind::Text { bytes_max: 1024 },
+                meaning: "Only lines that contain this text.",
+            },
+            Parameter {
+                name: "follow",
+                kind: Kind::Flag,
+                meaning: "Goes on with new lines until the client leaves.",
+            },
+        ],
+        media: &[Media::Text, Media::Ndjson],
+        shape: None,
+        outcomes: &[Outcome { status: 200, meaning: "The lines." }],
+        renderer: Renderer::Live(|live, ask| live::stream(live.lines(ask))),
     },
     Resource {
         path: "/metrics",

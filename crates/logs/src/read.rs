@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     line::{Line, MAX_LINE_BYTES, Stream, Tag},
-    sections::{self, Section},
+    sections::{self, Newest, Section},
 };
 
 /// Filter of a reader. The default selects all lines.
@@ -58,25 +58,29 @@ pub fn read(
     mut emit: impl FnMut(Record<'_>) -> ControlFlow<()>,
 ) -> io::Result<u64> {
     let mut sections = sections::open_all(directory)?;
-    let Some(first) = sections.first() else { return Ok(0) };
-    let mut from = first.start;
-    if let Some(tail) = selection.tail {
-        let mut newest = VecDeque::new();
-        let end = scan(&mut sections, from, |record| {
-            if selection.matches(&record.line) {
-                newest.push_back(record.position);
-                if newest.len() > tail {
-                    newest.pop_front();
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        from = newest.front().copied().unwrap_or(end);
-    }
+    let from = first_position(&mut sections, selection)?;
     scan(&mut sections, from, |record| match selection.matches(&record.line) {
         true => emit(record),
         false => ControlFlow::Continue(()),
     })
+}
+
+/// Position of the first selected line; of the end, or earlier, when there is none.
+fn first_position(sections: &mut [Section], selection: &Selection) -> io::Result<u64> {
+    let Some(first) = sections.first() else { return Ok(0) };
+    let start = first.start;
+    let Some(tail) = selection.tail else { return Ok(start) };
+    let mut newest = VecDeque::new();
+    let end = scan(sections, start, |record| {
+        if selection.matches(&record.line) {
+            newest.push_back(record.position);
+            if newest.len() > tail {
+                newest.pop_front();
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(newest.front().copied().unwrap_or(end))
 }
 
 /// Reads appended lines from a position on.
@@ -85,6 +89,8 @@ pub struct Follower {
     directory: PathBuf,
     selection: Selection,
     position: u64,
+    /// The newest file as it was when everything in it had been read.
+    seen: Option<Newest>,
 }
 
 impl Follower {
@@ -92,11 +98,30 @@ impl Follower {
     /// here.
     #[must_use]
     pub fn new(directory: PathBuf, selection: Selection, position: u64) -> Self {
-        Self { directory, selection, position }
+        Self { directory, selection, position, seen: None }
+    }
+
+    /// Begins with the lines on disk that are selected, and returns the position after the last of
+    /// them.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn begin(directory: PathBuf, selection: Selection) -> io::Result<(Self, u64)> {
+        let mut sections = sections::open_all(&directory)?;
+        let position = first_position(&mut sections, &selection)?;
+        let end = sections.last().map_or(position, Section::end);
+        Ok((Self::new(directory, selection, position), end))
+    }
+
+    /// Position after the last line read.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// Calls `emit` for each selected line appended since the last call, until it breaks. Lines
-    /// that were removed unread are reported as one of [`Tag::Lost`].
+    /// that were removed unread are reported as one of [`Tag::Lost`]. A call without anything new
+    /// costs the system one look at the newest file.
     ///
     /// # Errors
     /// The error of the system; the next call tries again.
@@ -104,6 +129,10 @@ impl Follower {
         &mut self,
         mut emit: impl FnMut(Record<'_>) -> ControlFlow<()>,
     ) -> io::Result<ControlFlow<()>> {
+        let newest = sections::newest(&self.directory);
+        if newest.is_some() && newest == self.seen {
+            return Ok(ControlFlow::Continue(()));
+        }
         let mut sections = sections::open_all(&self.directory)?;
         let (Some(first), Some(last)) = (sections.first(), sections.last()) else {
             self.position = 0;
@@ -128,6 +157,7 @@ impl Follower {
             }
             flow
         })?;
+        self.seen = newest.filter(|_| flow.is_continue());
         Ok(flow)
     }
 }

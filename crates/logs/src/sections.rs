@@ -64,6 +64,21 @@ pub(crate) fn older_files(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
+/// The newest file, as far as an append or a rotation changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Newest {
+    device: u64,
+    inode: u64,
+    len: u64,
+}
+
+/// Looks at the newest file; `None` without one.
+pub(crate) fn newest(directory: &Path) -> Option<Newest> {
+    let metadata = fs::symlink_metadata(directory.join(CURRENT)).ok()?;
+    let (device, inode, len) = (metadata.dev(), metadata.ino(), metadata.len());
+    Some(Newest { device, inode, len })
+}
+
 /// Opens all files, oldest first, `current` last. Empty when the service never printed anything.
 pub(crate) fn open_all(directory: &Path) -> io::Result<Vec<Section>> {
     for _ in 0..TRIES {

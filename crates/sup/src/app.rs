@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Exit, VERSION,
+    answers::Answers,
     clock::Clock,
     conditions::Conditions,
     config::{LoadSource, SupConfig},
@@ -136,7 +137,10 @@ async fn start(
     let (publish, snapshots) = watch::channel(None);
     let http = match config.http.disabled {
         true => None,
-        false => Some(Http::prepare(&config.http, snapshots, &metrics, &events_record)?),
+        false => {
+            let answers = Answers { root: config.root.path().into() };
+            Some(Http::prepare(&config.http, snapshots, &metrics, &events_record, answers)?)
+        }
     };
     let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;
     if let Some(warning) = control::tls_without_key(&config.ctl) {

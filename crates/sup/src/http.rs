@@ -76,6 +76,7 @@ impl Http {
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         metrics: &Metrics,
         record: &Record,
+        answers: Answers,
     ) -> Result<Self, HttpError> {
         let token = Token::from_environment(config.token.clone())?;
         let tls = match (&config.tls_key, &config.tls_certs) {
@@ -103,7 +104,7 @@ impl Http {
             },
             snapshots,
             source,
-            Arc::new(Answers),
+            Arc::new(answers),
         )
         .map_err(|error| HttpError::Metrics(error.to_string()))?;
         Ok(Self { gateway, listen: config.listen, open_to_all })

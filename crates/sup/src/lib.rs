@@ -9,6 +9,7 @@
 //! | `app` | the composition root |
 //! | `supervisor` | the one task that owns the state |
 //! | [`installation`] | hooks of installation, for the command line |
+//! | [`lines`] | lines of services as users see them |
 //! | `services` | building of services, their hooks and files |
 //! | `documents` | conversion of state into documents of the API |
 //! | `ring`, `census_input`, `peers` | the ring's shell, and its input to the census |
@@ -34,6 +35,7 @@ mod http;
 pub mod installation;
 mod journal;
 mod launcher;
+pub mod lines;
 mod load;
 mod metrics;
 mod output;

@@ -4,10 +4,9 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context as _, bail};
-use roost_ident::time::{parse_moment_ms, rfc3339_ms};
-use roost_logs::{Follower, Record, Selection, Stream, Tag, directory_of};
-use roost_text::append_line;
-use serde_json::json;
+use roost_ident::time::parse_moment_ms;
+use roost_logs::{Follower, Record, Selection, Stream, directory_of};
+use roost_sup::lines::{Form, Printer};
 
 use crate::{cli::Run, clock, cmd::loaded::Loaded, complete, context::Context, exit::Exit};
 
@@ -25,6 +24,16 @@ enum Format {
     Plain,
     /// One JSON object per line
     Json,
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Plain => Self::Plain,
+            Format::Json => Self::Json,
+        }
+    }
 }
 
 /// Arguments of the command.
@@ -76,7 +85,7 @@ impl Run for Arguments {
             grep: self.grep,
             tail: self.tail.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX)),
         };
-        let mut printer = Printer { format: self.format, open_part: None };
+        let mut printer = Printer::new(self.format.into());
         let mut print = |record: Record<'_>| context.ui.stream(&printer.text(&record));
         let failed = || format!("The lines in {} cannot be read", directory.display());
         let position = roost_logs::read(&directory, &selection, &mut print).with_context(failed)?;
@@ -121,106 +130,5 @@ fn directory(context: &Context, service: &Loaded) -> anyhow::Result<PathBuf> {
             list(&groups.iter().collect::<Vec<_>>())
         ),
         several => bail!("{name} is ambiguous. Give one of: {}.", list(several)),
-    }
-}
-
-/// Formats lines as text.
-struct Printer {
-    format: Format,
-    /// The stream of a line whose end has not been printed yet.
-    open_part: Option<Stream>,
-}
-
-impl Printer {
-    fn text(&mut self, record: &Record<'_>) -> String {
-        let line = &record.line;
-        let mark = line.tag.mark();
-        if self.format == Format::Json {
-            let mut object = json!({
-                "time": rfc3339_ms(line.unix_ms),
-                "stream": line.stream.name(),
-                "sequence": record.position,
-                "text": line.text,
-            });
-            if let Some(mark) = mark {
-                object["mark"] = mark.into();
-            }
-            if line.tag == Tag::Part {
-                object["partial"] = true.into();
-            }
-            return format!("{object}\n");
-        }
-        if self.format == Format::Plain && mark.is_some() {
-            return String::new();
-        }
-        let mut out = String::new();
-        let continues = self.open_part == Some(line.stream) && mark.is_none();
-        if self.open_part.is_some() && !continues {
-            out.push('\n');
-        }
-        if self.format == Format::Text && !continues {
-            // A loss detected by the reader itself has no time.
-            if line.unix_ms > 0 {
-                out.push_str(&rfc3339_ms(line.unix_ms));
-                out.push(' ');
-            }
-        }
-        match mark {
-            Some(_) => {
-                out.push_str("-- ");
-                append_line(&mut out, line.text);
-                out.push_str(" --");
-            }
-            None => append_line(&mut out, line.text),
-        }
-        self.open_part = (line.tag == Tag::Part).then_some(line.stream);
-        if self.open_part.is_none() {
-            out.push('\n');
-        }
-        out
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use roost_logs::Line;
-
-    use super::*;
-
-    #[test]
-    fn lines_become_text() {
-        let (out, err) = (Stream::Stdout, Stream::Stderr);
-        let lines = [
-            (out, Tag::Started, "process 7 started"),
-            (out, Tag::Whole, "a\x1b[2J"),
-            (out, Tag::Part, "b1"),
-            (out, Tag::Whole, "b2"),
-            (out, Tag::Part, "c"),
-            (err, Tag::Whole, "d"),
-        ];
-        let text = |format| {
-            let mut printer = Printer { format, open_part: None };
-            let text = |(stream, tag, text): &(Stream, Tag, &'static str)| {
-                let line = Line { unix_ms: 1, stream: *stream, tag: *tag, text };
-                printer.text(&Record { position: 9, line })
-            };
-            lines.iter().map(text).collect::<String>()
-        };
-        let time = "1970-01-01T00:00:00.001Z";
-        assert_eq!(text(Format::Plain), "a\\u{1b}[2J\nb1b2\nc\nd\n");
-        assert_eq!(
-            text(Format::Text),
-            format!(
-                "{time} -- process 7 started --\n{time} a\\u{{1b}}[2J\n{time} b1b2\n{time} c\n{time} d\n"
-            )
-        );
-        let json = text(Format::Json);
-        let first: serde_json::Value =
-            serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
-        assert_eq!(
-            first,
-            json!({"time": time, "stream": "stdout", "sequence": 9, "text": "process 7 started",
-                "mark": "started"})
-        );
     }
 }

@@ -11,6 +11,7 @@ mod environment;
 mod hanging;
 mod health;
 mod lines;
+mod lines_over_http;
 mod returning;
 mod rights;
 mod services;
