@@ -9,7 +9,7 @@ use roost_template::value::to_json;
 use toml::Table;
 
 use crate::{
-    action::Scope,
+    job::Scope,
     release::Release,
     service::{Election, Seen, Service},
 };

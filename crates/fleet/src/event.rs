@@ -5,20 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use roost_ident::PackageIdent;
 use roost_service::{BuildFailure, HookOutcome, ProcessEnd, Rendering};
 
-use crate::{release::Release, specs::Listing};
-
-/// Something on disk that is watched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watched {
-    /// The spec directory.
-    Specs,
-    /// `user.toml` of a service.
-    User(String),
-    /// What a service that could not be built is made of.
-    Sources(String),
-    /// The plain directory of a service.
-    Directory(String),
-}
+use crate::{hook::HookOutput, release::Release, specs::Listing, watched::Watched};
 
 /// What happened.
 #[derive(Debug)]
@@ -188,15 +175,6 @@ pub struct UserLayer {
     pub table: Option<toml::Table>,
     /// What the copy of it is to hold, if it does not.
     pub to_keep: Option<String>,
-}
-
-/// What a hook printed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HookOutput {
-    /// To stdout.
-    pub stdout: String,
-    /// To stderr.
-    pub stderr: String,
 }
 
 /// An install hook that is ready to run.

@@ -107,6 +107,7 @@
 //! | [`Fleet`] | its parts, and what each event does, one file per concern |
 //! | [`Event`], [`Action`], [`Release`] | what goes in, what comes out, what a service is made of |
 //! | [`Service`] | one loaded service |
+//! | `job`, `hook`, `stored`, `watched`, `shutdown` | what actions and events are made of |
 //! | `course` | start, life and end of the whole |
 //! | `spec_folder`, [`Listing`] | when specs are read, and what was read |
 //! | `processes`, `orphans`, `survivors` | whose process a number is; what is stopped; what is taken back |
@@ -123,25 +124,32 @@ mod directories;
 mod event;
 mod fleet;
 mod heard;
+mod hook;
+mod job;
 mod orphans;
 mod processes;
 mod release;
 mod service;
+mod shutdown;
 mod spec_folder;
 mod specs;
+mod stored;
 mod survivors;
+mod watched;
 mod work;
 
-pub use action::{
-    Action, Blueprint, HookRun, HookSource, Job, Left, Line, Place, Rewrite, RingAction, Scope,
-    Shutdown, Stored,
-};
+pub use action::{Action, Line, RingAction};
 pub use course::Ending;
-pub use event::{Change, Event, HookOutput, InstallReady, Staged, UserLayer, Watched};
+pub use event::{Change, Event, InstallReady, Staged, UserLayer};
 pub use fleet::{Config, Fleet, Glance};
 pub use heard::Heard;
+pub use hook::{HookOutput, HookRun, HookSource};
+pub use job::{Blueprint, Job, Scope};
 pub use release::Release;
 pub use service::Service;
+pub use shutdown::{Left, Shutdown};
 pub use specs::{Followed, Listing};
+pub use stored::{Rewrite, Stored};
 pub use survivors::{Held, HeldEnd, Inheritance, Kept};
+pub use watched::{Place, Watched};
 pub use work::DISK_PATIENCE;

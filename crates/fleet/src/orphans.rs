@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{Left, Shutdown};
+use crate::{
+    shutdown::{Left, Shutdown},
+    specs::service_of,
+};
 
 /// How long the fleet waits after KILL for the rest of a group whose leader is gone, as for the
 /// group of a service: a process that no signal can end must neither keep a service down nor keep
@@ -105,11 +108,6 @@ impl Orphans {
         }
         due
     }
-}
-
-/// The service that a service group is of.
-pub(crate) fn service_of(group: &str) -> &str {
-    group.split_once('.').map_or(group, |(service, _)| service)
 }
 
 #[cfg(test)]

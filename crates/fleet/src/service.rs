@@ -12,10 +12,8 @@ use roost_template::config::MergeError;
 use toml::Table;
 
 use crate::{
-    action::{Blueprint, Shutdown},
-    configuration::Configuration,
-    event::HookOutput,
-    release::Release,
+    configuration::Configuration, hook::HookOutput, job::Blueprint, release::Release,
+    shutdown::Shutdown,
 };
 
 /// A loaded service.
@@ -288,19 +286,7 @@ impl<R: Release> Service<R> {
 
     /// What is read of it, in general.
     pub(crate) fn blueprint(&self) -> Blueprint {
-        blueprint(self.spec())
-    }
-}
-
-/// What is read of a service with this spec, in general.
-pub(crate) fn blueprint(spec: &ServiceSpec) -> Blueprint {
-    Blueprint {
-        spec: spec.clone(),
-        pin: None,
-        exact: false,
-        directory: None,
-        prepare: true,
-        for_end: false,
+        Blueprint::of(self.spec())
     }
 }
 

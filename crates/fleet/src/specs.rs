@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use roost_ident::PackageIdent;
 use roost_service::ServiceSpec;
 
-use crate::{action::Rewrite, orphans::service_of, release::Release};
+use crate::{release::Release, stored::Rewrite};
 
 /// What the spec directory holds.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ impl<R: Release> Listing<R> {
     pub(crate) fn spec_of(&self, group: &str) -> Option<&ServiceSpec> {
         self.specs.get(service_of(group))
     }
+}
+
+/// The service that a service group is of.
+pub(crate) fn service_of(group: &str) -> &str {
+    group.split_once('.').map_or(group, |(service, _)| service)
 }
 
 /// A plain directory, and what an operator agreed to by loading it.

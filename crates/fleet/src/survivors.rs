@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roost_ident::{DesiredState, PackageIdent, ServiceGroup, ShutdownSignal};
 use roost_service::{Excerpt, ExitStatus, Plan, ProcessEnd, Remembered, ServiceSpec, Survivor};
 
-use crate::action::{Left, Shutdown};
+use crate::shutdown::{Left, Shutdown};
 
 /// A process that the launcher holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

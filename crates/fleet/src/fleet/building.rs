@@ -7,10 +7,11 @@ use roost_service::{
 
 use super::Fleet;
 use crate::{
-    action::{Action, Blueprint, Job, Place},
-    event::Watched,
+    action::Action,
+    job::{Blueprint, Job},
     release::Release,
-    service::{HeldBuild, blueprint},
+    service::HeldBuild,
+    watched::{Place, Watched},
     work::{Kind, Piece, unread},
 };
 
@@ -71,7 +72,7 @@ impl<R: Release> Fleet<R> {
             return;
         }
         let directory = self.directories.path(name);
-        let blueprint = Blueprint { prepare: false, directory, ..blueprint(spec) };
+        let blueprint = Blueprint { prepare: false, directory, ..Blueprint::of(spec) };
         self.actions.work(Job::Build { blueprint, look: true });
     }
 

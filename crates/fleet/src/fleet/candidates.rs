@@ -9,9 +9,9 @@ use roost_template::config::Layers;
 
 use super::Fleet;
 use crate::{
-    action::{Blueprint, Job},
+    job::{Blueprint, Job},
     release::Release,
-    service::{Checking, Service, binds, blueprint},
+    service::{Checking, Service, binds},
     work::{Kind, unread},
 };
 
@@ -29,7 +29,8 @@ impl<R: Release> Fleet<R> {
             return service.machine.handle(self.now, Told::Checked(Err(unread())));
         }
         let directory = self.directories.path(name);
-        let blueprint = Blueprint { pin: release, prepare: false, directory, ..blueprint(&spec) };
+        let blueprint =
+            Blueprint { pin: release, prepare: false, directory, ..Blueprint::of(&spec) };
         service.checking = Some(Checking { spec, group });
         self.actions.work(Job::Check { blueprint });
     }

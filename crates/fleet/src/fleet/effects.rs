@@ -8,11 +8,14 @@ use roost_service::{
 
 use super::Fleet;
 use crate::{
-    action::{Action, HookRun, HookSource, RingAction, SIGKILL, SUPERVISOR, Stored},
-    event::Watched,
+    action::{Action, RingAction, SUPERVISOR},
+    hook::{HookRun, HookSource},
     processes::Purpose,
     release::Release,
     service::{Process, WantedRendering},
+    shutdown::SIGKILL,
+    stored::Stored,
+    watched::Watched,
     work::Kind,
 };
 

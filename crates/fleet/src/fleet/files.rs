@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use roost_service::Event as Told;
 
 use super::Fleet;
-use crate::{
-    action::{Job, Stored},
-    event::UserLayer,
-    release::Release,
-};
+use crate::{event::UserLayer, job::Job, release::Release, stored::Stored};
 
 /// Gossiped files that could not be written (a full disk) are written again after this.
 const FILES_PAUSE_MS: u64 = 10_000;

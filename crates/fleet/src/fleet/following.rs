@@ -7,11 +7,14 @@ use roost_service::Event as Told;
 
 use super::Fleet;
 use crate::{
-    action::{Action, Job, Place, Stored},
+    action::Action,
     directories::StagingEnd,
-    event::{Staged, Watched},
+    event::Staged,
+    job::Job,
     release::Release,
     specs::Listing,
+    stored::Stored,
+    watched::{Place, Watched},
 };
 
 impl<R: Release> Fleet<R> {

@@ -5,10 +5,13 @@ use roost_service::{Event as Told, HookOutcome, PhaseName, Printed};
 
 use super::Fleet;
 use crate::{
-    action::{Action, HookRun, HookSource, Job, Stored},
+    action::Action,
     event::InstallReady,
+    hook::{HookRun, HookSource},
+    job::Job,
     processes::Purpose,
     release::Release,
+    stored::Stored,
     work::{Kind, unread},
 };
 

@@ -8,13 +8,14 @@ use roost_service::{
 
 use super::Fleet;
 use crate::{
-    action::{Action, Place, SUPERVISOR, Stored},
-    event::{HookOutput, Watched},
-    orphans::service_of,
+    action::{Action, SUPERVISOR},
+    hook::HookOutput,
     release::Release,
     service::{Process, Service},
-    specs::Listing,
+    specs::{Listing, service_of},
+    stored::Stored,
     survivors::{Held, Inherited},
+    watched::{Place, Watched},
 };
 
 impl<R: Release> Fleet<R> {

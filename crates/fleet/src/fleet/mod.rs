@@ -3,6 +3,7 @@
 mod building;
 mod candidates;
 mod effects;
+mod ending;
 mod files;
 mod following;
 mod installing;
@@ -22,18 +23,22 @@ use roost_census::{Census, Update};
 use roost_service::{Event as Told, Now, Settings};
 
 use crate::{
-    action::{Action, Actions, Job, Left, Place, RingAction, SIGKILL},
+    action::{Action, Actions},
     context::Context,
     course::{Course, Ending},
     directories::Directories,
-    event::{Event, Watched},
+    event::Event,
     heard::Heard,
-    orphans::{Orphans, service_of},
+    job::Job,
+    orphans::Orphans,
     processes::Processes,
     release::Release,
     service::Service,
+    shutdown::{Left, SIGKILL},
     spec_folder::SpecFolder,
+    specs::service_of,
     survivors::{Inheritance, Survivors},
+    watched::{Place, Watched},
     work::{Kind, Work},
 };
 
@@ -379,54 +384,5 @@ impl<R: Release> Fleet<R> {
             let known = self.services.keys().cloned().chain(inherited).collect();
             self.actions.work(Job::ReadSpecs { known });
         }
-    }
-
-    /// Begins the end: every service is stopped.
-    fn shut_down(&mut self, ending: Ending) {
-        if self.is_ending() {
-            return;
-        }
-        self.actions.push(Action::Ending);
-        self.actions.sup("Gracefully departing from butterfly network.");
-        self.actions.ring(RingAction::Leave);
-        if !self.course.end(ending, self.survivors.has_processes(), self.now.mono_ms) {
-            self.stop_all();
-        }
-    }
-
-    fn stop_all(&mut self) {
-        self.course.stop_waiting();
-        self.tell_all(&Told::Shutdown);
-        for held in self.survivors.take_all() {
-            self.stop_orphan(held);
-        }
-    }
-
-    /// Lets go of every service, so that the launcher starts a new Supervisor.
-    fn restart(&mut self) {
-        if self.is_ending() {
-            return;
-        }
-        self.actions.sup("Supervisor shutting down for restart");
-        self.actions.sup("Preparing services for Supervisor restart");
-        self.course.end(Ending::Done, false, self.now.mono_ms);
-        self.tell_all(&Told::Detach);
-    }
-
-    /// Without the launcher nothing can be started, and no end of a process is reported: the fleet ends at once, and what
-    /// still runs is [`Fleet::left`].
-    fn launcher_gone(&mut self) {
-        self.actions.sup("Supervisor shutting down due to launcher exit");
-        self.actions.ring(RingAction::Leave);
-        let services = self.services.values();
-        let running = services
-            .filter_map(|service| Some(Left { pid: service.pid()?, shutdown: service.shutdown() }));
-        self.left = running.collect();
-        self.left.extend(self.survivors.take_left());
-        self.left.extend(self.orphans.left());
-        self.services.clear();
-        self.orphans.clear();
-        // An end that waits for the specs, to take processes back, waits no longer.
-        self.course.end(Ending::LauncherGone, false, self.now.mono_ms);
     }
 }

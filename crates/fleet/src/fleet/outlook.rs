@@ -4,7 +4,7 @@ use roost_service::Event as Told;
 use roost_template::config::MergeError;
 
 use super::Fleet;
-use crate::{action::Job, release::Release};
+use crate::{job::Job, release::Release};
 
 impl<R: Release> Fleet<R> {
     /// Each service takes what it sees of the ring. What was not parsed yet is parsed first, beside

@@ -7,12 +7,13 @@ use roost_service::{
 
 use super::Fleet;
 use crate::{
-    action::{Action, SIGKILL},
-    event::HookOutput,
+    action::Action,
+    hook::HookOutput,
     orphans::Due,
     processes::{EndedHook, Purpose},
     release::Release,
     service::{HeldBuild, Service},
+    shutdown::SIGKILL,
     survivors::Held,
     work::Kind,
 };

@@ -5,7 +5,8 @@ use roost_service::HookOutcome;
 
 use super::Fleet;
 use crate::{
-    action::{Action, HookRun, HookSource, RingAction},
+    action::{Action, RingAction},
+    hook::{HookRun, HookSource},
     processes::Purpose,
     release::Release,
     service::Service,
