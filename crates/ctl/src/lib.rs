@@ -30,4 +30,4 @@ pub use net::{
     tls,
 };
 pub use reply::{Color, Console, ErrorCode, Failure, Reply, ServiceStatus};
-pub use request::{Request, ServiceOptions};
+pub use request::Request;

@@ -9,11 +9,13 @@
 //! | [`target`] | the platform a package was built for |
 //! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
 //! | [`hook`] | names of hooks |
+//! | [`options`] | options of a service, and their defaults |
 //! | [`time`] | points in time as text: RFC 3339, release stamps |
 //! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
 
 pub mod group;
 pub mod hook;
+pub mod options;
 pub mod package;
 pub mod target;
 pub mod time;
@@ -22,6 +24,7 @@ pub mod words;
 
 pub use group::{BindError, ServiceBind, ServiceGroup, ServiceGroupError};
 pub use hook::Hook;
+pub use options::ServiceOptions;
 pub use package::{PackageIdent, PackageIdentError};
 pub use target::{PackageTarget, PackageTargetError};
 pub use words::{

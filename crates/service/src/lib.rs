@@ -13,7 +13,7 @@
 //! | [`account`], [`why`], [`excerpt`] | the last events, and why a service is not healthy |
 //! | [`explain`] | one sentence, causes and remedies |
 //! | [`remembered`] | state that outlives the Supervisor |
-//! | [`spec`], [`spec_file`], [`spec_fields`] | specs, their file form, merging of commands into them |
+//! | [`spec`], [`spec_file`], [`spec_options`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
 //! | [`backoff`], [`health`] | restart back-off and health check schedule |
 
@@ -31,8 +31,8 @@ mod phase;
 pub mod remembered;
 pub mod settings;
 pub mod spec;
-pub mod spec_fields;
 pub mod spec_file;
+pub mod spec_options;
 pub mod status;
 mod text;
 pub mod why;
@@ -50,7 +50,6 @@ pub use machine::Machine;
 pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, HookTimeouts, Settings};
 pub use spec::{Difference, Interval, ServiceSpec};
-pub use spec_fields::SpecFields;
 pub use spec_file::SpecError;
 pub use status::{LastProcess, PhaseName, ProcessStatus, ServiceState, Status};
 pub use why::{Reason, ReasonCode};

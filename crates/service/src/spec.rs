@@ -1,17 +1,10 @@
 //! The desired configuration of one service.
 
 use roost_ident::{
-    BindingMode, DesiredState, PackageIdent, ServiceBind, Topology, UpdateCondition, UpdateStrategy,
+    BindingMode, DesiredState, PackageIdent, ServiceBind, Topology, UpdateCondition,
+    UpdateStrategy,
+    options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, GROUP_DEFAULT, HEALTH_CHECK_INTERVAL_DEFAULT_S},
 };
-
-/// Default group of a service.
-pub const GROUP_DEFAULT: &str = "default";
-/// Default address of Builder.
-pub const BLDR_URL_DEFAULT: &str = "https://bldr.habitat.sh";
-/// Default channel.
-pub const CHANNEL_DEFAULT: &str = "base";
-/// Default time between health checks.
-pub const HEALTH_CHECK_INTERVAL_DEFAULT: Interval = Interval { secs: 30, nanos: 0 };
 
 /// A duration as written in spec files and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -20,6 +13,13 @@ pub struct Interval {
     pub secs: u64,
     /// The rest, in nanoseconds.
     pub nanos: u32,
+}
+
+impl Default for Interval {
+    /// Time between health checks where none was chosen.
+    fn default() -> Self {
+        Self::from_secs(HEALTH_CHECK_INTERVAL_DEFAULT_S)
+    }
 }
 
 impl Interval {
@@ -101,7 +101,7 @@ impl ServiceSpec {
             desired_state: DesiredState::default(),
             shutdown_timeout_s: None,
             svc_encrypted_password: None,
-            health_check_interval: HEALTH_CHECK_INTERVAL_DEFAULT,
+            health_check_interval: Interval::default(),
             restart_when_critical: 0,
         }
     }

@@ -3,13 +3,11 @@
 use roost_ident::{
     BindingMode, DesiredState, PackageIdent, ServiceBind, ServiceGroup, Topology, UpdateCondition,
     UpdateStrategy,
+    options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, GROUP_DEFAULT},
 };
 use serde::Deserialize;
 
-use crate::spec::{
-    BLDR_URL_DEFAULT, CHANNEL_DEFAULT, GROUP_DEFAULT, HEALTH_CHECK_INTERVAL_DEFAULT, Interval,
-    ServiceSpec,
-};
+use crate::spec::{Interval, ServiceSpec};
 
 /// Largest spec file.
 pub const SPEC_SIZE_MAX_BYTES: usize = 64 * 1024;
@@ -118,9 +116,7 @@ impl ServiceSpec {
             desired_state: keys.desired_state,
             shutdown_timeout_s: keys.shutdown_timeout,
             svc_encrypted_password: keys.svc_encrypted_password,
-            health_check_interval: keys
-                .health_check_interval
-                .unwrap_or(HEALTH_CHECK_INTERVAL_DEFAULT),
+            health_check_interval: keys.health_check_interval.unwrap_or_default(),
             restart_when_critical: keys.restart_when_critical,
         };
         if spec.file_name() == file_name {

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use roost_ident::PackageIdent;
+use roost_ident::{PackageIdent, ServiceOptions};
 use roost_launch::line::Style;
 use roost_pkg::root::FsRoot;
-pub use roost_service::{HookTimeouts, SpecFields, spec::Interval};
+pub use roost_service::HookTimeouts;
 
 /// The version of Habitat that Roost is compatible with, followed by its own.
 pub const VERSION: &str = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
@@ -45,7 +45,7 @@ pub struct SupConfig {
     /// Packages and plain directories to load before the listeners open.
     pub load: Vec<LoadSource>,
     /// How the packages of [`SupConfig::load`] are loaded.
-    pub load_options: SpecFields,
+    pub load_options: ServiceOptions,
     /// `HAB_INTERPRETER_IDENT`; default `core/busybox-static`.
     pub interpreter: PackageIdent,
     /// Directory of the key cache.

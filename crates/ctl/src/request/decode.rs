@@ -1,10 +1,10 @@
 //! Decoding of requests.
 
-use roost_ident::{ServiceBind, ServiceGroup};
+use roost_ident::{ServiceBind, ServiceGroup, ServiceOptions};
 use roost_text::name::{self, NameKind};
 
 use super::{
-    MAX_PAYLOAD_BYTES, Refusal, Request, ServiceOptions,
+    MAX_PAYLOAD_BYTES, Refusal, Request,
     words::{BINDING_MODES, CONDITIONS, STRATEGIES, TOPOLOGIES, word},
 };
 use crate::{
@@ -128,6 +128,7 @@ fn from_load(load: message::SvcLoad) -> Result<Request, Failure> {
     Ok(Request::Load {
         ident: needed(load.ident)?.into(),
         force: load.force.unwrap_or(false),
+        directory: load.directory,
         options: ServiceOptions {
             group: load.group,
             topology: word(load.topology, &TOPOLOGIES),
@@ -136,13 +137,12 @@ fn from_load(load: message::SvcLoad) -> Result<Request, Failure> {
             binds: formed_binds(load.binds)?,
             binding_mode: word(load.binding_mode, &BINDING_MODES),
             bldr_url: load.bldr_url,
-            bldr_channel: load.bldr_channel,
+            channel: load.bldr_channel,
             health_check_interval_s: load.health_check_interval.map(|interval| interval.seconds),
             shutdown_timeout_s: load.shutdown_timeout,
             config_from: load.config_from,
-            directory: load.directory,
+            svc_encrypted_password: load.svc_encrypted_password,
             restart_when_critical: load.restart_when_critical,
-            encrypted_password: load.svc_encrypted_password,
         },
     })
 }
@@ -158,13 +158,12 @@ fn from_update(update: message::SvcUpdate) -> Result<Request, Failure> {
             binds: formed_binds(update.binds)?,
             binding_mode: word(update.binding_mode, &BINDING_MODES),
             bldr_url: update.bldr_url,
-            bldr_channel: update.bldr_channel,
+            channel: update.bldr_channel,
             health_check_interval_s: update.health_check_interval.map(|interval| interval.seconds),
             shutdown_timeout_s: update.shutdown_timeout,
             config_from: None,
-            directory: None,
+            svc_encrypted_password: update.svc_encrypted_password,
             restart_when_critical: update.restart_when_critical,
-            encrypted_password: update.svc_encrypted_password,
         },
     })
 }

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use prost::Message;
-use roost_ident::{PackageIdent, ServiceBind};
+use roost_ident::{PackageIdent, ServiceBind, ServiceOptions};
 
 use super::{
-    Request, ServiceOptions,
+    Request,
     words::{BINDING_MODES, CONDITIONS, STRATEGIES, TOPOLOGIES, number},
 };
 use crate::message;
@@ -15,7 +15,9 @@ impl Request {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         match self {
-            Self::Load { ident, force, options } => load(ident, *force, options).encode_to_vec(),
+            Self::Load { ident, force, directory, options } => {
+                load(ident, *force, directory.as_ref(), options).encode_to_vec()
+            }
             Self::Update { ident, options } => update(ident, options).encode_to_vec(),
             Self::Unload { ident, timeout_s } => {
                 message::SvcUnload { ident: Some(ident.into()), timeout_in_seconds: *timeout_s }
@@ -68,16 +70,21 @@ fn bind_list(binds: Option<&Vec<ServiceBind>>) -> Option<message::ServiceBindLis
     binds.map(|binds| message::ServiceBindList { binds: binds.iter().map(Into::into).collect() })
 }
 
-fn load(ident: &PackageIdent, force: bool, options: &ServiceOptions) -> message::SvcLoad {
+fn load(
+    ident: &PackageIdent,
+    force: bool,
+    directory: Option<&String>,
+    options: &ServiceOptions,
+) -> message::SvcLoad {
     message::SvcLoad {
         ident: Some(ident.into()),
         binds: bind_list(options.binds.as_ref()),
         bldr_url: options.bldr_url.clone(),
-        bldr_channel: options.bldr_channel.clone(),
+        bldr_channel: options.channel.clone(),
         config_from: options.config_from.clone(),
         force: Some(force),
         group: options.group.clone(),
-        svc_encrypted_password: options.encrypted_password.clone(),
+        svc_encrypted_password: options.svc_encrypted_password.clone(),
         topology: number(options.topology, &TOPOLOGIES),
         update_strategy: number(options.update_strategy, &STRATEGIES),
         binding_mode: number(options.binding_mode, &BINDING_MODES),
@@ -86,7 +93,7 @@ fn load(ident: &PackageIdent, force: bool, options: &ServiceOptions) -> message:
             .map(|seconds| message::HealthCheckInterval { seconds }),
         shutdown_timeout: options.shutdown_timeout_s,
         update_condition: number(options.update_condition, &CONDITIONS),
-        directory: options.directory.clone(),
+        directory: directory.cloned(),
         restart_when_critical: options.restart_when_critical,
     }
 }
@@ -97,9 +104,9 @@ fn update(ident: &PackageIdent, options: &ServiceOptions) -> message::SvcUpdate 
         binds: bind_list(options.binds.as_ref()),
         binding_mode: number(options.binding_mode, &BINDING_MODES),
         bldr_url: options.bldr_url.clone(),
-        bldr_channel: options.bldr_channel.clone(),
+        bldr_channel: options.channel.clone(),
         group: options.group.clone(),
-        svc_encrypted_password: options.encrypted_password.clone(),
+        svc_encrypted_password: options.svc_encrypted_password.clone(),
         topology: number(options.topology, &TOPOLOGIES),
         update_strategy: number(options.update_strategy, &STRATEGIES),
         health_check_interval: options

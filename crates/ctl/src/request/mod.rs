@@ -10,9 +10,7 @@ mod decode;
 mod encode;
 mod words;
 
-use roost_ident::{
-    BindingMode, PackageIdent, ServiceBind, ServiceGroup, Topology, UpdateCondition, UpdateStrategy,
-};
+use roost_ident::{PackageIdent, ServiceGroup, ServiceOptions};
 
 use crate::{
     message::{self, Named},
@@ -31,6 +29,9 @@ pub enum Request {
         ident: PackageIdent,
         /// Reload a loaded service.
         force: bool,
+        /// The plain directory of the package, on the Supervisor's machine, for the Supervisor to
+        /// follow.
+        directory: Option<String>,
         /// Options of the service.
         options: ServiceOptions,
     },
@@ -111,40 +112,6 @@ pub enum Request {
     Restart,
 }
 
-/// Options of a load or an update; `None` if the client sent none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceOptions {
-    /// Group
-    pub group: Option<String>,
-    /// Topology
-    pub topology: Option<Topology>,
-    /// Update strategy
-    pub update_strategy: Option<UpdateStrategy>,
-    /// Update condition
-    pub update_condition: Option<UpdateCondition>,
-    /// Binds; an empty list clears them.
-    pub binds: Option<Vec<ServiceBind>>,
-    /// Binding mode
-    pub binding_mode: Option<BindingMode>,
-    /// Address of Builder.
-    pub bldr_url: Option<String>,
-    /// Channel of Builder.
-    pub bldr_channel: Option<String>,
-    /// Seconds between health checks.
-    pub health_check_interval_s: Option<u64>,
-    /// Seconds a stop may take.
-    pub shutdown_timeout_s: Option<u32>,
-    /// Directory with templates to use instead of the package's; only for a load.
-    pub config_from: Option<String>,
-    /// The plain directory of the package, on the Supervisor's machine, for the Supervisor to
-    /// follow. Only for a load.
-    pub directory: Option<String>,
-    /// Critical health checks in a row until a restart; 0 is never. Extension of Roost.
-    pub restart_when_critical: Option<u32>,
-    /// Windows only.
-    pub encrypted_password: Option<String>,
-}
-
 /// Why a frame is not a valid request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -202,6 +169,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, option, prelude::*, sample::select};
+    use roost_ident::{BindingMode, ServiceBind, Topology, UpdateCondition, UpdateStrategy};
 
     use super::*;
 
@@ -231,7 +199,7 @@ mod tests {
         (texts, words, rest).prop_map(|(texts, words, rest)| ServiceOptions {
             group: texts.0,
             bldr_url: texts.1,
-            bldr_channel: texts.2,
+            channel: texts.2,
             topology: words.0,
             update_strategy: words.1,
             update_condition: words.2,
@@ -241,19 +209,21 @@ mod tests {
             shutdown_timeout_s: rest.1.1,
             restart_when_critical: rest.1.2,
             config_from: None,
-            directory: None,
-            encrypted_password: None,
+            svc_encrypted_password: None,
         })
     }
 
     fn request() -> impl Strategy<Value = Request> {
         let payload = || vec(any::<u8>(), 0..50);
         prop_oneof![
-            (ident(), any::<bool>(), options()).prop_map(|(ident, force, options)| Request::Load {
-                ident,
-                force,
-                options
-            }),
+            (ident(), any::<bool>(), option::of(".{0,5}"), options()).prop_map(
+                |(ident, force, directory, options)| Request::Load {
+                    ident,
+                    force,
+                    directory,
+                    options
+                }
+            ),
             (ident(), options()).prop_map(|(ident, options)| Request::Update { ident, options }),
             (ident(), any::<Option<u32>>())
                 .prop_map(|(ident, timeout_s)| Request::Unload { ident, timeout_s }),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use roost_ctl::Request;
-use roost_ident::PackageIdent;
+use roost_ident::{PackageIdent, options::BLDR_URL_DEFAULT};
 use roost_pkg::stage::{StageOptions, stage_directory};
 
 use crate::{
@@ -12,9 +12,7 @@ use crate::{
     context::{Context, surroundings, variable},
     control::{RemoteArg, command},
     exit::{Advised, Exit, UsageError},
-    options::{
-        archive, generate, given::keys, service::ServiceArgs, source::Source, url::DEFAULT_BLDR_URL,
-    },
+    options::{archive, generate, given::keys, service::ServiceArgs, source::Source},
     wait::{self, WaitUp},
 };
 
@@ -48,7 +46,8 @@ impl Run for Arguments {
             return self.print_config(context);
         }
         let text = self.pkg_ident.unwrap_or_default();
-        let mut options = self.options.to_load();
+        let options = self.options.to_load();
+        let mut directory = None;
         let archive = archive::install_named(context, &text, "[PKG_IDENT]")?;
         // What became a package here, below the root of this machine.
         let mut made = archive.is_some().then_some("archive");
@@ -58,7 +57,7 @@ impl Run for Arguments {
             Ok(Source::Ident(ident)) => ident,
             Ok(Source::Directory(path)) => {
                 let ident = stage(context, &path)?;
-                options.directory = Some(path.to_string_lossy().into_owned());
+                directory = Some(path.to_string_lossy().into_owned());
                 made = Some("directory");
                 // A change of the directory makes a new release.
                 PackageIdent { version: None, release: None, ..ident }
@@ -69,7 +68,7 @@ impl Run for Arguments {
             }
         };
         let remote = self.remote.address(context);
-        let request = Request::Load { ident: ident.clone(), force: self.force, options };
+        let request = Request::Load { ident: ident.clone(), force: self.force, directory, options };
         let before = self.wait.before(context, &remote, &ident)?;
         command(context, &remote, &request).map_err(|error| match made {
             // The Supervisor has its own root.
@@ -93,7 +92,7 @@ impl Arguments {
     fn print_config(self, context: &Context) -> anyhow::Result<Exit> {
         let mut values = toml::Table::try_from(ServiceArgs::defaults())?;
         values.extend(toml::Table::try_from(&self.options)?);
-        let url = self.options.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into());
+        let url = self.options.bldr_url_or_env().unwrap_or_else(|| BLDR_URL_DEFAULT.into());
         values.insert("bldr_url".into(), url.into());
         values.insert("force".into(), self.force.into());
         values.insert("remote_sup".into(), self.remote.address(context).to_string().into());

@@ -1,8 +1,10 @@
 //! `hab svc update`
 
 use anyhow::bail;
-use roost_ctl::{Request, ServiceOptions};
-use roost_ident::{BindingMode, ServiceBind, Topology, UpdateCondition, UpdateStrategy};
+use roost_ctl::Request;
+use roost_ident::{
+    BindingMode, ServiceBind, ServiceOptions, Topology, UpdateCondition, UpdateStrategy,
+};
 
 use crate::{
     cli::Run,
@@ -75,13 +77,12 @@ impl Run for Arguments {
             binds: self.bind,
             binding_mode: self.binding_mode,
             bldr_url: self.url.map(String::from),
-            bldr_channel: self.channel,
+            channel: self.channel,
             health_check_interval_s: self.health_check_interval,
             shutdown_timeout_s: self.shutdown_timeout,
             config_from: None,
-            directory: None,
+            svc_encrypted_password: None,
             restart_when_critical: self.restart_when_critical,
-            encrypted_password: None,
         };
         if options == ServiceOptions::default() {
             bail!("No fields specified for update");

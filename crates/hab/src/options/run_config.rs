@@ -2,11 +2,11 @@
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use roost_ident::{Hook, PackageIdent, ServiceGroup, UpdateStrategy};
+use roost_ident::{Hook, PackageIdent, ServiceGroup, ServiceOptions, UpdateStrategy};
 use roost_launch::line::Style;
 use roost_sup::config::{
-    BackoffConfig, CtlConfig, HookTimeouts, HttpConfig, Interval, JournalConfig, LoadSource,
-    RingConfig, RingKeySource, SpecFields, SupConfig, defaults,
+    BackoffConfig, CtlConfig, HookTimeouts, HttpConfig, JournalConfig, LoadSource, RingConfig,
+    RingKeySource, SupConfig, defaults,
 };
 
 use super::{
@@ -165,8 +165,8 @@ fn journal(mib: Option<u64>, days: Option<u64>) -> Option<JournalConfig> {
     })
 }
 
-fn load_options(service: ServiceArgs) -> SpecFields {
-    SpecFields {
+fn load_options(service: ServiceArgs) -> ServiceOptions {
+    ServiceOptions {
         bldr_url: service.bldr_url_or_env(),
         group: service.group,
         topology: service.topology,
@@ -175,7 +175,7 @@ fn load_options(service: ServiceArgs) -> SpecFields {
         binds: (!service.bind.is_empty()).then_some(service.bind),
         binding_mode: service.binding_mode,
         channel: service.channel,
-        health_check_interval: service.health_check_interval.map(Interval::from_secs),
+        health_check_interval_s: service.health_check_interval,
         restart_when_critical: service.restart_when_critical,
         shutdown_timeout_s: service.shutdown_timeout,
         config_from: service.config_from.map(|path| path.display().to_string()),

@@ -4,14 +4,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use roost_ctl::ServiceOptions;
 use roost_ident::{
-    BindingMode, ServiceBind, ServiceGroup, ServiceGroupError, Topology, UpdateCondition,
-    UpdateStrategy,
+    BindingMode, ServiceBind, ServiceGroup, ServiceGroupError, ServiceOptions, Topology,
+    UpdateCondition, UpdateStrategy,
+    options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, GROUP_DEFAULT, HEALTH_CHECK_INTERVAL_DEFAULT_S},
 };
 use serde::{Deserialize, Serialize};
 
-use super::url::{BldrUrl, DEFAULT_BLDR_URL};
+use super::url::BldrUrl;
 use crate::context::variable;
 
 /// A parser for the words of an enumeration, which are case-sensitive.
@@ -80,11 +80,11 @@ impl ServiceArgs {
     /// Defaults of a load.
     pub(crate) fn defaults() -> Self {
         Self {
-            group: Some("default".into()),
+            group: Some(GROUP_DEFAULT.into()),
             strategy: Some(UpdateStrategy::None),
             update_condition: Some(UpdateCondition::Latest),
             binding_mode: Some(BindingMode::Strict),
-            health_check_interval: Some(30),
+            health_check_interval: Some(HEALTH_CHECK_INTERVAL_DEFAULT_S),
             restart_when_critical: Some(0),
             ..Self::default()
         }
@@ -106,14 +106,13 @@ impl ServiceArgs {
             update_condition: given.update_condition.or(default.update_condition),
             binds: (!given.bind.is_empty()).then_some(given.bind),
             binding_mode: given.binding_mode.or(default.binding_mode),
-            bldr_url: Some(self.bldr_url_or_env().unwrap_or_else(|| DEFAULT_BLDR_URL.into())),
-            bldr_channel: Some(given.channel.unwrap_or_else(|| "base".into())),
+            bldr_url: Some(self.bldr_url_or_env().unwrap_or_else(|| BLDR_URL_DEFAULT.into())),
+            channel: Some(given.channel.unwrap_or_else(|| CHANNEL_DEFAULT.into())),
             health_check_interval_s: given.health_check_interval.or(default.health_check_interval),
             shutdown_timeout_s: given.shutdown_timeout,
             config_from: given.config_from.map(|path| path.to_string_lossy().into_owned()),
-            directory: None,
+            svc_encrypted_password: None,
             restart_when_critical: given.restart_when_critical,
-            encrypted_password: None,
         }
     }
 }

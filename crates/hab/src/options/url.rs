@@ -4,9 +4,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Default address of Builder.
-pub(crate) const DEFAULT_BLDR_URL: &str = "https://bldr.habitat.sh";
-
 /// An absolute URL, with `/` as path if it had none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

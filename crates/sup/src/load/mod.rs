@@ -17,20 +17,20 @@ use std::{
 
 use roost_ctl::{
     reply::{ErrorCode, Failure, Reply},
-    request::{Request, ServiceOptions},
+    request::Request,
     responder::Responder,
 };
 use roost_fleet::{Event as FleetEvent, Watched};
-use roost_ident::{DesiredState, PackageIdent, UpdateStrategy};
+use roost_ident::{
+    DesiredState, PackageIdent, ServiceOptions, UpdateStrategy,
+    options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT},
+};
 use roost_pkg::{
     FsRoot,
     followed::{self, Followed},
     stage::{self as staging, Pinned, StageError, StageOptions, Staged},
 };
-use roost_service::{
-    BuildFailure, ServiceSpec, SpecFields,
-    spec::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT, Interval},
-};
+use roost_service::{BuildFailure, ServiceSpec};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -109,9 +109,7 @@ impl SpecCommands {
 /// The service that a request loads from a directory.
 fn directory_of(request: &Request) -> Option<String> {
     match request {
-        Request::Load { ident, options, .. } if options.directory.is_some() => {
-            Some(ident.name.clone())
-        }
+        Request::Load { ident, directory: Some(_), .. } => Some(ident.name.clone()),
         _ => None,
     }
 }
@@ -138,8 +136,8 @@ impl SpecWriter {
             self.output.line("hab-sup", "AG", line);
         };
         match request {
-            Request::Load { ident, force, options } => {
-                let (ident, followed) = match options.directory.clone() {
+            Request::Load { ident, force, directory, options } => {
+                let (ident, followed) = match directory {
                     None => (ident, None),
                     Some(directory) => {
                         self.refuse_loaded(&ident, force).await?;
@@ -148,13 +146,13 @@ impl SpecWriter {
                         (PackageIdent { version: None, release: None, ..ident }, Some(followed))
                     }
                 };
-                let (fields, client) = (fields(options), Some(responder));
-                let loaded = self.load(&ident, force, fields, followed.as_ref(), client).await;
+                let client = Some(responder);
+                let loaded = self.load(&ident, force, options, followed.as_ref(), client).await;
                 loaded.map(|line| say(&line))?;
                 Ok(None)
             }
             Request::Update { ident, options } => {
-                let changed = self.update(&ident, fields(options)).await?;
+                let changed = self.update(&ident, options).await?;
                 // Clients of Habitat get this line in either case.
                 say(&format!("Updating {ident}"));
                 Ok((!changed).then(|| format!("{ident} has these values already")))
@@ -177,17 +175,17 @@ impl SpecWriter {
         &self,
         ident: &PackageIdent,
         force: bool,
-        mut fields: SpecFields,
+        mut options: ServiceOptions,
         followed: Option<&Followed>,
         client: Option<&Responder>,
     ) -> Result<String, Failure> {
         // The next Supervisor may be started elsewhere.
-        fields.config_from = fields.config_from.map(|path| {
+        options.config_from = options.config_from.map(|path| {
             std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
         });
         let stored = self.refuse_loaded(ident, force).await?;
         let mut spec = stored.unwrap_or_else(|| ServiceSpec::new(ident.clone()));
-        spec.merge_load(ident.clone(), fields);
+        spec.merge_load(ident.clone(), options);
         let release = followed.and_then(|followed| followed.release.clone());
         let purpose = if client.is_some() { Purpose::Command } else { Purpose::Run };
         match self.check(&spec, release.as_ref(), purpose).await {
@@ -296,10 +294,10 @@ impl SpecWriter {
     }
 
     /// False when the spec has these values already.
-    async fn update(&self, ident: &PackageIdent, fields: SpecFields) -> Result<bool, Failure> {
+    async fn update(&self, ident: &PackageIdent, options: ServiceOptions) -> Result<bool, Failure> {
         let stored = self.stored(ident).await.ok_or_else(|| not_loaded_internal(ident))?;
         let mut spec = stored.clone();
-        spec.merge_update(fields);
+        spec.merge_update(options);
         self.check(&spec, None, Purpose::Run).await.map_err(|unfit| unfit.into_failure(&spec))?;
         if spec == stored {
             return Ok(false);
@@ -441,24 +439,6 @@ impl Unfit {
             ),
             Self::Refused(failure) => failure,
         }
-    }
-}
-
-fn fields(options: ServiceOptions) -> SpecFields {
-    SpecFields {
-        group: options.group,
-        bldr_url: options.bldr_url,
-        channel: options.bldr_channel,
-        topology: options.topology,
-        update_strategy: options.update_strategy,
-        update_condition: options.update_condition,
-        binds: options.binds,
-        binding_mode: options.binding_mode,
-        config_from: options.config_from,
-        shutdown_timeout_s: options.shutdown_timeout_s,
-        svc_encrypted_password: options.encrypted_password,
-        health_check_interval: options.health_check_interval_s.map(Interval::from_secs),
-        restart_when_critical: options.restart_when_critical,
     }
 }
 
