@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Failure,
     /// A wrong command line; for `svc check`: critical.
     Usage,
-    /// Only `svc check`: the health is unknown.
+    /// `svc check`: the health is unknown; `svc why`: the service is not as it should be.
     Unknown,
     /// A Supervisor cannot start.
     SupervisorFailed,

@@ -135,6 +135,11 @@ impl Target {
         self.url_client(url)
     }
 
+    /// True when it may be the Supervisor of another root.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.url.is_some()
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout).min(MAX_TIMEOUT)
     }

@@ -272,6 +272,8 @@ group! {
         Unload(cmd::svc_stop::Unload),
         /// Change the options of a loaded service
         Update(Box<cmd::svc_update::Arguments>),
+        /// Explain why a service is as it is, and what to do
+        Why(cmd::svc_why::Arguments),
     }
 }
 

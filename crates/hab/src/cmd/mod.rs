@@ -59,4 +59,6 @@ pub(crate) mod svc_start;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;
 pub(crate) mod svc_update;
+pub(crate) mod svc_why;
+mod traces;
 pub(crate) mod user_key_generate;

@@ -249,6 +249,20 @@ pub(super) const MANUALS: &[Manual] = &[
         "svc update",
         &[("hab svc update web --health-check-interval 10", "Check its health every ten seconds.")],
     ),
+    Manual {
+        command: "svc why",
+        examples: &[
+            ("hab svc why web", "Causes from the effect to the root, and what to do."),
+            ("hab svc why web --format json", "The same for programs."),
+        ],
+        files: NO_FILES,
+        exit: &[
+            ("0", "The service is as it should be: up and well, or stopped by a user."),
+            ("1", "There is no such service, or the Supervisor refused to answer."),
+            ("2", "A wrong command line."),
+            ("3", "The service is not as it should be, or its Supervisor does not answer."),
+        ],
+    },
     manual(
         "user key generate",
         &[("hab user key generate admin", "Generate the keys of the user admin.")],

@@ -1,9 +1,10 @@
 //! Why a service is as it is: each cause on a real service that is broken in that way.
 
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use testkit::{Root, Supervisor};
 
-use super::{RUN, ok, root, root_with_web};
+use super::{RUN, Said, ok, root, root_with_web};
 
 /// A service that is broken.
 struct Broken {
@@ -283,4 +284,78 @@ fn files_that_do_not_answer_are_named() {
     drop(lease);
     wait_chain(&sup, "stuck", &[]);
     assert!(explain(&sup, "stuck")["answer"].to_string().contains("is up since"));
+}
+
+/// `hab svc why` in this root: exit code, standard output, standard error.
+fn why(sup: &Supervisor, args: &[&str]) -> Said {
+    Said::from(sup.hab([&["svc", "why"], args].concat()))
+}
+
+#[test]
+fn the_command_explains_with_and_without_a_supervisor() {
+    let root = root_with_web();
+    let talks = "#!/bin/sh\necho last words >&2\nexec sleep 100000\n";
+    root.package(&ident("talker"), &[("hooks/run", talks)]);
+    root.package(&ident("packageless"), &[("default.toml", "")]);
+    for name in ["talker", "packageless"] {
+        root.spec(name, &format!("ident = \"acme/{name}\"\n"));
+    }
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("talker");
+    wait_chain(&sup, "packageless", &["package_broken"]);
+    let said = why(&sup, &["talker"]);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    assert!(said.stdout.starts_with("talker.default is up since 20"), "{said:?}");
+    for name in ["packageless", "acme/packageless", "packageless.default"] {
+        let said = why(&sup, &[name]);
+        assert_eq!(said.code, 3, "{said:?}");
+        assert!(said.stdout.starts_with("packageless.default cannot start: "), "{said:?}");
+        assert!(said.stdout.contains("  package_broken since 20"), "{said:?}");
+        assert!(said.stdout.contains("\n      hab svc unload acme/packageless\n"), "{said:?}");
+    }
+    let url = format!("http://{}", sup.http);
+    let said = why(&sup, &["packageless", "--format", "json", "--url", &url]);
+    let document: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!((said.code, codes(&document)), (3, vec!["package_broken"]));
+    let said = why(&sup, &["tlaker"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains("tlaker is not loaded")
+            && said.stderr.contains("Did you mean talker?")
+    );
+    let said = why(&sup, &["talker", "--url", "http://127.0.0.1:1"]);
+    assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:?}");
+    ok(&sup, &["svc", "stop", "--wait", "acme/web"]);
+    let said = why(&sup, &["web"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("web.default is down since"), "{said:?}");
+
+    // It hangs.
+    let supervisor = sup.supervisor_pid().expect("a Supervisor");
+    kill_process(supervisor, Signal::STOP).expect("it lives");
+    let said = why(&sup, &["talker", "--timeout", "1"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    for text in ["does not answer", "runs, and nothing looks after it", "the launcher (process"] {
+        assert!(said.stdout.contains(text), "{text}: {said:?}");
+    }
+    kill_process(supervisor, Signal::CONT).expect("it lives");
+    // Nothing lives any more.
+    drop(sup);
+    root.lose_power();
+    let said = |args: &[&str]| {
+        let mut command = std::process::Command::new(root.program());
+        command.args([&["svc", "why"], args].concat()).env_clear().env("FS_ROOT", root.path());
+        Said::from(command.output().expect("the program starts"))
+    };
+    let text = said(&["talker"]);
+    assert_eq!(text.code, 3, "{text:?}");
+    for wanted in ["it is to run, and its process does not run", "    | last words", "hab sup run"]
+    {
+        assert!(text.stdout.contains(wanted), "{wanted}: {text:?}");
+    }
+    assert!(said(&["web"]).stdout.contains("its spec has it stopped"));
+    std::fs::remove_file(root.join("hab/sup/default/specs/talker.spec")).expect("removed");
+    let text = said(&["talker"]);
+    assert_eq!(text.code, 1, "{text:?}");
+    assert!(text.stderr.contains("'hab svc logs talker' shows them"), "{text:?}");
 }
