@@ -15,6 +15,12 @@ use crate::{
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Seq(pub u64);
 
+/// Key of the data with the last lines that a process printed to stderr.
+pub const PRINTED_STDERR: &str = "stderr";
+
+/// Key of the data with the last lines that a hook printed.
+pub const PRINTED_OUTPUT: &str = "output";
+
 /// What happened, without its place in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {

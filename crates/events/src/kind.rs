@@ -117,7 +117,8 @@ kinds! {
         ServiceStopping = "service.stopping", Info, "A service began to stop.";
         ServiceDown = "service.down", Info, "A service is down.";
         ServiceBlocked = "service.blocked", Warning, "A service waits for something before it can start.";
-        ServiceFailed = "service.failed", Error, "A service could not start.";
+        ServiceBackingOff = "service.backing_off", Warning, "A service failed and waits before it starts again.";
+        ServiceFailed = "service.failed", Error, "A service cannot start as it is.";
     }
     Process = "process" {
         ProcessStarted = "process.started", Info, "The process of a service started.";

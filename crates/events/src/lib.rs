@@ -1,7 +1,7 @@
 //! Events: every change that matters, with its cause.
 //!
 //! A source (the fleet, the ring, the control gateway) decides that something happened, and says so
-//! with a [`Fact`]. It numbers its facts as [`Report`]s, so that a later one can name an earlier one
+//! with a [`Fact`]. It names its facts as [`Report`]s, so that a later one can name an earlier one
 //! as its cause although neither has a place in the record yet. The record gives each report the
 //! next sequence number of the Supervisor, and the time: an [`Event`].
 //!
@@ -16,7 +16,7 @@ mod report;
 mod stream;
 
 pub use document::EventDocument;
-pub use event::{Event, Fact, Seq};
+pub use event::{Event, Fact, PRINTED_OUTPUT, PRINTED_STDERR, Seq};
 pub use kind::{Kind, Severity, Topic};
-pub use report::{Cause, Numbering, Report, Reports};
+pub use report::{Cause, Numbering, Report, ReportId, Reports};
 pub use stream::{Batch, Gap, Position, Stream};

@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, panic::Location, sync::Arc};
 
+use roost_events::Report;
+
 use crate::{
     hook::HookRun,
     job::Job,
@@ -31,6 +33,8 @@ pub struct Line {
 pub enum Action<R: Release> {
     /// Log a line.
     Line(Line),
+    /// Record a fact.
+    Record(Report),
     /// Start the process of a service. Answer: `Spawned` and later `Exited`, or `SpawnFailed`.
     Spawn {
         /// The launcher's number for it.

@@ -4,7 +4,16 @@ use std::sync::Arc;
 
 use roost_ident::ServiceGroup;
 use roost_template::config::{Layers, MergeError};
-use toml::Table;
+use toml::{Table, Value};
+
+/// What came of a change of a layer.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Merged {
+    /// Errors that were not reported before.
+    pub(crate) errors: Vec<MergeError>,
+    /// The keys whose effective values are others now, with those of tables in front.
+    pub(crate) keys: Vec<String>,
+}
 
 /// The configuration of one service.
 #[derive(Debug)]
@@ -48,34 +57,50 @@ impl Configuration {
         is_other
     }
 
-    /// Takes the layers that come from files; the gossiped one stays. Returns errors that were not
-    /// reported before, as the other changes do.
-    pub(crate) fn take_files(&mut self, layers: &Layers) -> Vec<MergeError> {
+    /// Takes the layers that come from files; the gossiped one stays.
+    pub(crate) fn take_files(&mut self, layers: &Layers) -> Merged {
         let gossip = self.layers.gossip.take();
         self.layers = Layers { gossip, ..layers.clone() };
         self.merge()
     }
 
     /// Takes a newer `user.toml`.
-    pub(crate) fn take_user(&mut self, user: Option<Table>) -> Vec<MergeError> {
+    pub(crate) fn take_user(&mut self, user: Option<Table>) -> Merged {
         self.layers.user = user;
         self.merge()
     }
 
     /// Takes a gossiped layer; `None` when it is not newer than the one in use.
-    pub(crate) fn take_gossip(&mut self, version: u64, table: &Table) -> Option<Vec<MergeError>> {
+    pub(crate) fn take_gossip(&mut self, version: u64, table: &Table) -> Option<Merged> {
         self.layers.take_gossip(version, table.clone()).then(|| self.merge())
     }
 
-    fn merge(&mut self) -> Vec<MergeError> {
+    fn merge(&mut self) -> Merged {
         let (table, errors) = self.layers.merged();
+        let mut keys = Vec::new();
         if table != *self.merged {
+            add_changed(&mut keys, "", &self.merged, &table);
             self.merged = Arc::new(table);
             self.revision += 1;
         }
         let news = if errors == self.errors { Vec::new() } else { errors.clone() };
         self.errors = errors;
-        news
+        Merged { errors: news, keys }
+    }
+}
+
+/// Adds the keys with other values in `new`: not those of a table that is new or gone, but its own.
+fn add_changed(keys: &mut Vec<String>, prefix: &str, old: &Table, new: &Table) {
+    let added = new.keys().filter(|key| !old.contains_key(*key));
+    for key in old.keys().chain(added) {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match (old.get(key), new.get(key)) {
+            (Some(Value::Table(old)), Some(Value::Table(new))) => {
+                add_changed(keys, &path, old, new);
+            }
+            (old, new) if old == new => {}
+            _ => keys.push(path),
+        }
     }
 }
 
@@ -103,6 +128,18 @@ mod tests {
         assert!(!configuration.enter(&group("default")) && configuration.enter(&group("blue")));
         configuration.take_files(&files);
         assert_eq!(**configuration.merged(), table("a = 1\nb = 1"));
+    }
+
+    #[test]
+    fn a_change_names_its_keys_and_no_values() {
+        let mut configuration = Configuration::new(group("default"));
+        configuration.take_user(Some(table("port = 1\nname = 'x'\n[db]\nuser = 'a'\npass = 'b'")));
+        let merged = configuration.take_user(Some(table(
+            "port = 2\nname = 'x'\n[db]\nuser = 'a'\npass = 'c'\n[log]\na = 1",
+        )));
+        assert_eq!(merged.keys, ["port", "db.pass", "log"]);
+        assert_eq!(configuration.take_user(None).keys, ["port", "name", "db", "log"]);
+        assert_eq!(configuration.take_user(None), Merged::default());
     }
 
     #[test]

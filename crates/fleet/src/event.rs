@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use roost_events::Cause;
 use roost_ident::PackageIdent;
 use roost_service::{BuildFailure, HookOutcome, ProcessEnd, Rendering};
 
@@ -147,13 +148,16 @@ pub enum Event<R: Release> {
         /// The release, or why there is none, for the user.
         result: Result<Staged, String>,
     },
-    /// A command is about to write that a service is to stop. It comes before the file, which is
-    /// read as soon as it is written.
-    WillStop {
+    /// A command is about to change what is wanted of a service. It comes before the file, which is
+    /// read as soon as it is written. If nothing was written, another one with neither time nor
+    /// cause follows.
+    WillChange {
         /// The service.
         service: String,
-        /// How long this stop may take, if the command has that.
+        /// How long a stop may take, if the command has that.
         timeout_s: Option<u32>,
+        /// The command, in the record.
+        cause: Cause,
     },
     /// A command begins that may change the spec directory. Nothing follows from a change before
     /// the command has ended.

@@ -6,13 +6,16 @@ use std::{
 };
 
 use roost_census::{Bind, Sight};
+use roost_events::Cause;
 use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
 use roost_service::{BindReport, Machine, ServiceSpec, Status};
-use roost_template::config::MergeError;
 use toml::Table;
 
 use crate::{
-    configuration::Configuration, hook::HookOutput, job::Blueprint, release::Release,
+    configuration::{Configuration, Merged},
+    hook::HookOutput,
+    job::Blueprint,
+    release::Release,
     shutdown::Shutdown,
 };
 
@@ -29,6 +32,10 @@ pub struct Service<R> {
     pub(crate) candidate: Option<Arc<R>>,
     pub(crate) checking: Option<Checking>,
     pub(crate) configuration: Configuration,
+    /// What made the configuration what it is, until the machine sees it.
+    pub(crate) change: Cause,
+    /// The last fact about it.
+    pub(crate) last_fact: Cause,
     pub(crate) process: Option<Process>,
     /// What the last health check printed.
     pub(crate) health_output: HookOutput,
@@ -137,6 +144,8 @@ impl<R: Release> Service<R> {
             candidate: None,
             checking: None,
             configuration: Configuration::new(machine.group().clone()),
+            change: Cause::Unknown,
+            last_fact: Cause::Unknown,
             process: None,
             health_output: HookOutput::default(),
             told: Told::default(),
@@ -261,15 +270,15 @@ impl<R: Release> Service<R> {
     }
 
     /// Takes in what was read from disk; the gossiped layer stays as long as the group does.
-    pub(crate) fn take_built(&mut self, built: R) -> Vec<MergeError> {
+    pub(crate) fn take_built(&mut self, built: R) -> Merged {
         if self.configuration.enter(self.machine.group()) {
             self.files.written.clear();
         }
-        let errors = self.configuration.take_files(built.layers());
+        let merged = self.configuration.take_files(built.layers());
         self.built = Some(Arc::new(built));
         self.look_failure = None;
         self.settled = true;
-        errors
+        merged
     }
 
     /// The process is up, or was taken back and what it runs from is read: that is what the service

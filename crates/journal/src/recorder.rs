@@ -127,8 +127,9 @@ pub struct Source {
 impl Source {
     /// Records the next report of this source. Its cause may be an earlier one.
     pub fn record(&mut self, report: Report) -> Seq {
-        let seq = self.recorder.record(self.numbering.resolve(report.cause), report.fact);
-        self.numbering.add(seq);
+        let Report { id, cause, fact } = report;
+        let seq = self.recorder.record(self.numbering.resolve(cause), fact);
+        self.numbering.add(id, seq);
         seq
     }
 }

@@ -1,5 +1,6 @@
 //! Requests of the machine to its caller.
 
+use roost_events::Report;
 use roost_ident::{Hook, ServiceGroup, ShutdownSignal};
 
 use crate::spec::ServiceSpec;
@@ -129,6 +130,8 @@ pub enum Effect {
         /// The text, one line.
         text: String,
     },
+    /// Record a fact.
+    Record(Report),
     /// A stop is complete: no process of this service runs. Sent in the middle of a restart too.
     Stopped,
     /// The machine is finished and sends nothing more. Drop it.

@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use roost_events::Cause;
 use roost_ident::Hook;
 
 /// One run.
 #[derive(Debug, Clone, Copy)]
-struct Run {
-    ended: bool,
+pub(crate) struct Run {
+    /// It was stopped.
+    pub(crate) ended: bool,
     /// Its deadline.
     until_ms: u64,
+    /// What it was started for.
+    pub(crate) cause: Cause,
 }
 
 /// The running hooks.
@@ -22,10 +26,10 @@ pub(crate) struct Hooks {
 impl Hooks {
     /// Records a start and its deadline. False when an instance is running: then it must not be
     /// started.
-    pub(crate) fn start(&mut self, hook: Hook, until_ms: u64) -> bool {
+    pub(crate) fn start(&mut self, hook: Hook, until_ms: u64, cause: Cause) -> bool {
         let fresh = !self.running.contains_key(&hook);
         if fresh {
-            self.running.insert(hook, Run { ended: false, until_ms });
+            self.running.insert(hook, Run { ended: false, until_ms, cause });
         }
         fresh
     }
@@ -65,10 +69,14 @@ impl Hooks {
         self.running.values().filter(|run| !run.ended).map(|run| run.until_ms).min()
     }
 
-    /// Removes an instance that has ended; `None` when there was none, otherwise whether it was
-    /// stopped.
-    pub(crate) fn finish(&mut self, hook: Hook) -> Option<bool> {
-        self.running.remove(&hook).map(|run| run.ended)
+    /// What the running instance was started for.
+    pub(crate) fn cause(&self, hook: Hook) -> Cause {
+        self.running.get(&hook).map(|run| run.cause).unwrap_or_default()
+    }
+
+    /// Removes an instance that has ended; `None` when there was none.
+    pub(crate) fn finish(&mut self, hook: Hook) -> Option<Run> {
+        self.running.remove(&hook)
     }
 
     /// True when no hook runs.

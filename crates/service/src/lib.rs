@@ -10,6 +10,7 @@
 //! | [`machine`] | the machine: what each event does in each phase |
 //! | [`event`], [`effect`] | its input and output |
 //! | [`status`] | content of documents and the status table |
+//! | [`facts`] | what the record gets |
 //! | [`account`], [`why`], [`excerpt`] | the last events, and why a service is not healthy |
 //! | [`explain`] | one sentence, causes and remedies |
 //! | [`remembered`] | state that outlives the Supervisor |
@@ -24,6 +25,7 @@ pub mod effect;
 pub mod event;
 pub mod excerpt;
 pub mod explain;
+pub mod facts;
 pub mod health;
 mod hooks;
 pub mod machine;

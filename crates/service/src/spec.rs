@@ -112,6 +112,50 @@ impl ServiceSpec {
         format!("{}.spec", self.ident.name)
     }
 
+    /// The option that starts and stops a service.
+    pub const DESIRED_STATE: &'static str = "desired_state";
+
+    /// The names of the options that are others in `new`, as in spec files.
+    #[must_use]
+    pub fn changed_options(&self, new: &Self) -> Vec<&'static str> {
+        // Destructured completely, so that the compiler rejects a forgotten new field.
+        let Self {
+            ident,
+            group,
+            bldr_url,
+            channel,
+            topology,
+            update_strategy,
+            update_condition,
+            binds,
+            binding_mode,
+            config_from,
+            desired_state,
+            shutdown_timeout_s,
+            svc_encrypted_password,
+            health_check_interval,
+            restart_when_critical,
+        } = self;
+        let options = [
+            ("ident", *ident != new.ident),
+            ("group", *group != new.group),
+            ("bldr_url", *bldr_url != new.bldr_url),
+            ("channel", *channel != new.channel),
+            ("topology", *topology != new.topology),
+            ("update_strategy", *update_strategy != new.update_strategy),
+            ("update_condition", *update_condition != new.update_condition),
+            ("binds", *binds != new.binds),
+            ("binding_mode", *binding_mode != new.binding_mode),
+            ("config_from", *config_from != new.config_from),
+            (Self::DESIRED_STATE, *desired_state != new.desired_state),
+            ("shutdown_timeout", *shutdown_timeout_s != new.shutdown_timeout_s),
+            ("svc_encrypted_password", *svc_encrypted_password != new.svc_encrypted_password),
+            ("health_check_interval", *health_check_interval != new.health_check_interval),
+            ("restart_when_critical", *restart_when_critical != new.restart_when_critical),
+        ];
+        options.into_iter().filter(|(_, differs)| *differs).map(|(option, _)| option).collect()
+    }
+
     /// The effect of a change to `new` on a running service.
     #[must_use]
     pub fn difference(&self, new: &Self) -> Difference {

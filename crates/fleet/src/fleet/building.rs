@@ -109,14 +109,15 @@ impl<R: Release> Fleet<R> {
         let (plan, complaints) = (built.plan(), built.complaints().to_vec());
         let refused = built.user_fault().map(Into::into);
         let to_keep = built.user_to_keep().map(Into::into);
-        let errors = service.take_built(built);
+        let was_read = service.built.is_some();
+        let merged = service.take_built(built);
         let is_refused = service.machine.is_refused();
         for complaint in complaints {
             self.say(name, "HK", complaint);
         }
         self.keep_user_toml(name, to_keep);
         self.tell(name, Told::UserConfig { refused });
-        self.report_merge_errors(name, &errors);
+        self.report_merge(name, &merged, was_read.then_some("release"));
         self.read_contents();
         self.take_gossip(name);
         if look {

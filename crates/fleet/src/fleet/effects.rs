@@ -1,5 +1,6 @@
 //! What the machine of a service asks for, turned into actions in order.
 
+use roost_events::Cause;
 use roost_ident::Hook;
 use roost_service::{
     BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, Printed,
@@ -71,6 +72,12 @@ impl<R: Release> Fleet<R> {
                     }
                     self.actions.push(Action::Remember { group: group.to_string(), state });
                 }
+            }
+            Effect::Record(report) => {
+                if let Some(service) = self.services.get_mut(name) {
+                    service.last_fact = Cause::Report(report.id);
+                }
+                self.actions.push(Action::Record(report));
             }
             Effect::Log { preamble, key, text } => self.log(name, preamble, key, text),
             Effect::Stopped => {
@@ -188,6 +195,9 @@ impl<R: Release> Fleet<R> {
     /// A machine is done: nothing of the service runs any more, or it was let go.
     fn forget(&mut self, name: &str) {
         let Some(service) = self.services.remove(name) else { return };
+        if !self.is_ending() {
+            self.record_unload(&service);
+        }
         self.actions.push(Action::Unwatch(Watched::User(name.into())));
         if service.sources_watched {
             self.actions.push(Action::Unwatch(Watched::Sources(name.into())));

@@ -24,10 +24,10 @@ impl<R: Release> Fleet<R> {
         }
         match result {
             Ok(layer) => {
-                let errors = service.configuration.take_user(layer.table);
+                let merged = service.configuration.take_user(layer.table);
                 self.keep_user_toml(name, layer.to_keep);
                 self.tell(name, Told::UserConfig { refused: None });
-                self.report_merge_errors(name, &errors);
+                self.report_merge(name, &merged, is_read.then_some("user.toml"));
             }
             // The reading of the service reports it.
             Err(_) if !is_read => {}
@@ -96,7 +96,8 @@ impl<R: Release> Fleet<R> {
         }
         files.failures = failed;
         if !initial && !names.is_empty() {
-            return self.tell(name, Told::FilesUpdated(names));
+            let cause = self.record_files(name, &names);
+            return self.tell_because(cause, name, Told::FilesUpdated(names));
         }
         for file in names {
             self.say(name, "SR", format!("Service file updated, {file}"));

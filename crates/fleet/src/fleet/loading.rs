@@ -41,7 +41,8 @@ impl<R: Release> Fleet<R> {
         for line in self.folder.complain(std::mem::take(&mut listing.complaints)) {
             self.actions.line(SUPERVISOR, "SD", line);
         }
-        if self.course.read_specs() {
+        let at_start = self.course.read_specs();
+        if at_start {
             // Every spec is brought into its full form once.
             for rewrite in listing.rewrites.drain(..) {
                 self.actions.store(Stored::Spec(rewrite));
@@ -54,13 +55,20 @@ impl<R: Release> Fleet<R> {
             if self.services.contains_key(name) {
                 self.change(name, spec);
             } else {
+                if !at_start {
+                    self.record_load(name, spec);
+                }
                 self.create(spec, listing.formers.get(name), false);
             }
         }
         for name in self.names(|service| listing.is_unloaded(&service.name)) {
             let service = self.services.get_mut(&name);
             let timeout_s = service.and_then(|service| service.stop_timeout_s.take());
-            self.tell(&name, Told::Unload { timeout_s });
+            let cause = self.record.take_expected(&name);
+            self.tell_because(cause, &name, Told::Unload { timeout_s });
+        }
+        if read.settled {
+            self.record.expect_nothing();
         }
     }
 
@@ -73,7 +81,7 @@ impl<R: Release> Fleet<R> {
         }
     }
 
-    fn group_of(&self, spec: &ServiceSpec) -> Result<ServiceGroup, ServiceGroupError> {
+    pub(super) fn group_of(&self, spec: &ServiceSpec) -> Result<ServiceGroup, ServiceGroupError> {
         let organization = self.config.organization.as_deref();
         ServiceGroup::new(&spec.ident.name, &spec.group, organization)
     }
@@ -110,6 +118,10 @@ impl<R: Release> Fleet<R> {
             self.processes.adopt(*id, &name);
         }
         self.services.insert(name.clone(), service);
+        let cause = self.record.take_expected(&name);
+        if let Some(service) = self.services.get_mut(&name) {
+            service.machine.introduce(self.now, cause);
+        }
         // Reported once: it may be read, and change, before the watching has begun.
         let (what, place) = (Watched::User(name.clone()), Place::UserToml(name.clone()));
         self.actions.push(Action::Watch { what, place, report: true });
@@ -185,10 +197,11 @@ impl<R: Release> Fleet<R> {
             Ok(group) => group,
             Err(error) => return self.complain_of_group(spec, &error.to_string()),
         };
+        let cause = self.record_options(name, spec);
         if spec.desired_state == DesiredState::Down && timeout_s.is_some() {
-            self.tell(name, Told::Stop { timeout_s });
+            self.tell_because(cause, name, Told::Stop { timeout_s });
         }
-        self.tell(name, Told::SpecChanged { spec: spec.clone(), group });
+        self.tell_because(cause, name, Told::SpecChanged { spec: spec.clone(), group });
         if spec.desired_state == DesiredState::Down {
             self.look(spec);
         } else if difference == Difference::Swap {

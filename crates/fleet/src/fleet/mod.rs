@@ -10,6 +10,7 @@ mod installing;
 mod loading;
 mod outlook;
 mod processes;
+mod record;
 mod suitability;
 
 use std::{
@@ -20,8 +21,10 @@ use std::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_census::{Census, Update};
+use roost_events::Cause;
 use roost_service::{Event as Told, Now, Settings};
 
+use self::record::Record;
 use crate::{
     action::{Action, Actions},
     context::Context,
@@ -91,6 +94,7 @@ pub struct Fleet<R: Release> {
     groups_changed: bool,
     left: Vec<Left>,
     course: Course,
+    record: Record,
     actions: Actions<R>,
 }
 
@@ -116,6 +120,7 @@ impl<R: Release> Fleet<R> {
             groups_changed: false,
             left: Vec::new(),
             course: Course::start(),
+            record: Record::default(),
             actions: Actions::new(),
             config,
         };
@@ -126,6 +131,11 @@ impl<R: Release> Fleet<R> {
         fleet.actions.push(Action::Watch { what, place, report: true });
         fleet.read_specs();
         fleet
+    }
+
+    /// Names what in the record the end of the Supervisor follows from.
+    pub fn end_because(&mut self, cause: Cause) {
+        self.record.end_follows_from(cause);
     }
 
     /// Takes in what happened. Actions are then to be drawn with [`Fleet::poll`].
@@ -156,7 +166,8 @@ impl<R: Release> Fleet<R> {
             Event::Staged { service, directory, result } => {
                 self.staged(&service, &directory, result);
             }
-            Event::WillStop { service, timeout_s } => {
+            Event::WillChange { service, timeout_s, cause } => {
+                self.record.expect(&service, cause);
                 if let Some(service) = self.services.get_mut(&service) {
                     service.stop_timeout_s = timeout_s;
                 }
@@ -323,15 +334,20 @@ impl<R: Release> Fleet<R> {
 
     /// Hands an event to a service's machine and does what it asks for.
     fn tell(&mut self, name: &str, event: Told) {
+        self.tell_because(Cause::Unknown, name, event);
+    }
+
+    /// Hands it an event that follows from something in the record.
+    fn tell_because(&mut self, cause: Cause, name: &str, event: Told) {
         if let Some(service) = self.services.get_mut(name) {
-            service.machine.handle(self.now, event);
+            service.machine.because(cause).handle(self.now, event);
             self.drive(name);
         }
     }
 
-    fn tell_all(&mut self, event: &Told) {
+    fn tell_all(&mut self, cause: Cause, event: &Told) {
         for name in self.names(|_| true) {
-            self.tell(&name, event.clone());
+            self.tell_because(cause, &name, event.clone());
         }
     }
 

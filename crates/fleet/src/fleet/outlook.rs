@@ -1,10 +1,10 @@
 //! What services see of the ring, and what follows when that changes.
 
+use roost_events::Cause;
 use roost_service::Event as Told;
-use roost_template::config::MergeError;
 
 use super::Fleet;
-use crate::{job::Job, release::Release};
+use crate::{configuration::Merged, job::Job, release::Release};
 
 impl<R: Release> Fleet<R> {
     /// Each service takes what it sees of the ring. What was not parsed yet is parsed first, beside
@@ -49,16 +49,20 @@ impl<R: Release> Fleet<R> {
         // One that is not parsed yet is taken once it is.
         let Some(config) = config.filter(|config| config.value.is_read()) else { return false };
         let taken = service.configuration.take_gossip(config.incarnation, config.value.table());
-        let Some(errors) = taken else { return false };
+        let Some(merged) = taken else { return false };
+        let was_read = service.built.is_some();
         self.touched.insert(name.into());
-        self.report_merge_errors(name, &errors);
+        self.report_merge(name, &merged, was_read.then_some("ring"));
         true
     }
 
-    pub(super) fn report_merge_errors(&mut self, name: &str, errors: &[MergeError]) {
-        for error in errors {
+    /// Reports what came of a change of a layer. `from` is where it comes from, unless the service
+    /// was not read before.
+    pub(super) fn report_merge(&mut self, name: &str, merged: &Merged, from: Option<&str>) {
+        for error in &merged.errors {
             self.say(name, "CF", error.to_string());
         }
+        self.record_merge(name, merged, from);
     }
 
     /// Hands a service's machine what has changed of binds, election and context.
@@ -79,12 +83,14 @@ impl<R: Release> Fleet<R> {
         service.told.sight = Some(self.context.sight(service));
         // Before what may start a hook: it is to see who leads, and where its binds are.
         if service.rendering.is_some() {
+            service.change = Cause::Unknown;
             self.render(name);
         } else if let Some(seen) = &service.told.seen {
             let sees = self.context.seen(service);
             if *seen != sees {
                 service.told.seen = Some(sees);
-                service.machine.handle(self.now, Told::ContextChanged);
+                let cause = std::mem::take(&mut service.change);
+                service.machine.because(cause).handle(self.now, Told::ContextChanged);
             }
         }
         let Some(service) = self.services.get_mut(name) else { return };

@@ -110,7 +110,7 @@ impl<R: Release> Fleet<R> {
                 self.install_hook_ended(&name, &package, path, &outcome, printed);
             }
             Purpose::Suitability { group, term } => {
-                self.suitability_ended(&name, group, term, &outcome, &output.stdout);
+                self.suitability_ended(&name, group, term, &outcome, &output.stdout, &printed);
             }
             Purpose::Machine(hook) => {
                 if hook == roost_ident::Hook::HealthCheck

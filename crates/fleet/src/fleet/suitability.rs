@@ -1,7 +1,7 @@
 //! Suitability hooks: how fit a member is to lead its group (reference: services §11.3).
 
 use roost_ident::Hook;
-use roost_service::HookOutcome;
+use roost_service::{HookOutcome, Printed};
 
 use super::Fleet;
 use crate::{
@@ -53,7 +53,11 @@ impl<R: Release> Fleet<R> {
         term: u64,
         outcome: &HookOutcome,
         stdout: &str,
+        printed: &Printed,
     ) {
+        if *outcome != HookOutcome::Exit(0) {
+            self.record_hook_failure(name, Hook::Suitability, outcome, printed);
+        }
         let Fitness { value, line } = fitness(outcome, stdout);
         self.say(name, "HK", line);
         self.actions.ring(RingAction::Suitability { group, term, value });

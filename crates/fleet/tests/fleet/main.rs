@@ -5,4 +5,5 @@
 mod launcher;
 mod model;
 mod random;
+mod record;
 mod release;

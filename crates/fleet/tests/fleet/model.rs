@@ -10,7 +10,7 @@ use roost_fleet::{
 use roost_ident::{Hook, MemberHealth, ServiceGroup};
 use roost_service::{BuildFailure, HookOutcome, Now, Rendering, ServiceSpec, Settings};
 
-use crate::{launcher::Launcher, release::Made};
+use crate::{launcher::Launcher, record::Record, release::Made};
 
 const ME: &str = "0123456789abcdef0123456789abcdef";
 const START_MS: u64 = 100_000;
@@ -57,6 +57,7 @@ pub(crate) struct Model {
     wakes_at_once: u32,
     started: bool,
     pub(crate) ended: bool,
+    pub(crate) record: Record,
     /// Files do not come any more.
     pub(crate) disk_hangs: bool,
 }
@@ -79,6 +80,7 @@ impl Model {
             wakes_at_once: 0,
             started: false,
             ended: false,
+            record: Record::default(),
             disk_hangs: false,
         };
         model.drain();
@@ -112,6 +114,7 @@ impl Model {
         // Hooks end with the Supervisor that started them; nothing else of it answers any more.
         (self.asked, self.loaded) = (Vec::new(), BTreeSet::new());
         (self.started, self.ended) = (false, false);
+        self.record.begin_again();
         self.fleet = Fleet::new(now(self.now_ms), config(), self.launcher.inheritance());
         self.drain();
         self.see(Glance::Ring);
@@ -343,6 +346,7 @@ impl Model {
         self.ended = self.fleet.finished().is_some();
         for service in self.fleet.services() {
             assert!(self.loaded.contains(service.name()), "it is shown and was not loaded");
+            self.record.check(service.group().as_str(), &service.status());
         }
     }
 
@@ -424,6 +428,7 @@ impl Model {
                 assert!(!self.started, "it starts once");
                 self.started = true;
             }
+            Action::Record(report) => self.record.take(&report),
             Action::Line(_)
             | Action::Store(_)
             | Action::Watch { .. }

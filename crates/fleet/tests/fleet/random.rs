@@ -2,6 +2,7 @@
 //! was told at last, shows the same after a restart, and always comes to an end.
 
 use proptest::prelude::*;
+use roost_events::Cause;
 use roost_fleet::{Event, Glance, Watched};
 use roost_ident::{DesiredState, Hook, PackageIdent};
 use roost_service::ServiceSpec;
@@ -125,7 +126,8 @@ fn take(model: &mut Model, step: Step) {
         Step::Command { service, spec, timeout_s } => {
             model.tell(Event::SpecsBeingWritten);
             if spec.is_none() {
-                model.tell(Event::WillStop { service: service.into(), timeout_s });
+                let (service, cause) = (service.into(), Cause::Unknown);
+                model.tell(Event::WillChange { service, timeout_s, cause });
             }
             write(model, service, spec);
             model.tell(Event::Changed(Watched::Specs));

@@ -132,6 +132,7 @@ impl Machine {
         if !std::mem::take(&mut self.asked.install) {
             return;
         }
+        self.forget_hook_failure(Hook::Install);
         if self.phase == Phase::Installing {
             self.prepare(now);
         } else if self.is_protected() {
@@ -144,6 +145,9 @@ impl Machine {
     pub(super) fn install_failed(&mut self, now: Now, error: &str, printed: &Printed) {
         if !std::mem::take(&mut self.asked.install) {
             return;
+        }
+        if self.phase == Phase::Installing || self.is_protected() {
+            self.report_failed_install(error, printed);
         }
         if self.phase == Phase::Installing {
             let ident = &self.spec.ident;
@@ -334,6 +338,7 @@ impl Machine {
             };
             if is_news {
                 self.push(text::service(report.line()));
+                self.report_bind(&report);
             }
         }
     }
@@ -400,6 +405,7 @@ impl Machine {
         }
         self.process = Some(Process { pid, up_since_ms: now.mono_ms, left_behind: false });
         self.state_entered_ms = now.unix_ms;
+        self.report_start(pid);
         self.push(Effect::WritePid(pid));
         if self.phase == Phase::Spawning {
             self.run(now);

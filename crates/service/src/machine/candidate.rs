@@ -5,6 +5,7 @@
 //! condition of the service, shown as its reason, and the check is repeated after changes and
 //! periodically. When nothing runs, a failed attempt falls back to the former release and spec.
 
+use roost_events::Cause;
 use roost_ident::{PackageIdent, ServiceGroup, TerminationReason};
 
 use super::{Attempt, Machine, conditions::Condition};
@@ -26,6 +27,8 @@ pub(super) struct Candidate {
     stage: Stage,
     /// Something has changed since the check was requested: check again.
     stale: bool,
+    /// What it follows from.
+    cause: Cause,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +108,9 @@ impl Machine {
             release: None,
             stage: Stage::Refused { retry_at_ms: now.mono_ms },
             stale: false,
+            cause: Cause::Unknown,
         });
+        candidate.cause = self.given_cause().or(candidate.cause);
         if spec.is_some() {
             candidate.spec = spec;
         }
@@ -233,6 +238,7 @@ impl Machine {
     /// The candidate replaces what runs.
     fn accept(&mut self, now: Now, release: &str) {
         let Some(candidate) = self.candidate.take() else { return };
+        self.because_of(candidate.cause);
         self.drop_candidate();
         self.pin = Some(release.into());
         match candidate.spec {
@@ -253,6 +259,8 @@ impl Machine {
         let retry_at_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
         if let Some(candidate) = &mut self.candidate {
             candidate.stage = Stage::Refused { retry_at_ms };
+            let cause = candidate.cause;
+            self.because_of(cause);
         }
         let running = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
         self.tell_condition(now, text::not_replaced(error, running.as_deref()));
@@ -331,7 +339,8 @@ impl Machine {
             false => self.settings.rebuild_pause_ms,
         };
         let stage = Stage::Refused { retry_at_ms: now.mono_ms.saturating_add(pause_ms) };
-        self.candidate = Some(Candidate { spec, release: None, stage, stale: false });
+        self.candidate =
+            Some(Candidate { spec, release: None, stage, stale: false, cause: self.given_cause() });
         self.tell_condition(now, text::gone_back(error, &release));
         let first_error = Some(error.to_owned());
         self.attempt = Attempt { former: true, first_error, ..Attempt::default() };

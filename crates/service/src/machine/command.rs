@@ -124,7 +124,7 @@ impl Machine {
         if self.asked.install && !matches!(self.phase, Phase::Stopping(_)) {
             self.push(Effect::EndHook(Hook::Install));
         }
-        self.settle();
+        self.keep();
         self.phase = Phase::Gone;
         self.push(Effect::Gone);
     }
@@ -136,6 +136,7 @@ impl Machine {
         }
         self.spec = spec;
         if group != self.group {
+            self.report_leave();
             self.group = group;
             // The next Supervisor looks for it under the new group.
             self.remembered = None;

@@ -38,6 +38,13 @@ pub(super) struct Conditions {
 }
 
 impl Machine {
+    /// What cannot be used: release or options, directory, `user.toml`, templates.
+    pub(super) fn each_condition(&self) -> [Option<&str>; 4] {
+        let Conditions { not_replaced, unreleased, unconfigured } = &self.conditions;
+        let all = [not_replaced, unreleased, unconfigured, &self.attempt.unrendered];
+        all.map(|it| it.as_ref().map(|condition| condition.text.as_str()))
+    }
+
     /// What keeps it from running what it should, one reason each.
     pub(super) fn conditions(&self) -> Vec<Reason> {
         let Conditions { not_replaced, unreleased, unconfigured } = &self.conditions;

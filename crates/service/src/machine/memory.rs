@@ -58,8 +58,17 @@ impl Machine {
         self.account.clone_from(&remembered.account);
     }
 
-    /// End of every call: requests that changes are remembered, and what a candidate still needs.
-    pub(super) fn settle(&mut self) {
+    /// End of every call: reports what has changed, requests what a candidate still needs, and
+    /// that changes are remembered.
+    pub(super) fn settle(&mut self, now: Now) {
+        if self.phase != Phase::Gone {
+            self.report_changes(now);
+        }
+        self.keep();
+    }
+
+    /// Requests what a candidate still needs, and that changes are remembered.
+    pub(super) fn keep(&mut self) {
         if self.phase == Phase::Gone {
             return;
         }

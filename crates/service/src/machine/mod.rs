@@ -21,6 +21,7 @@ mod conditions;
 mod memory;
 mod reason;
 mod rendering;
+mod reporting;
 mod restart;
 mod running;
 mod shown;
@@ -41,6 +42,7 @@ use roost_ident::{
 use self::{
     candidate::{Candidate, Former},
     conditions::Conditions,
+    reporting::Reporting,
     state::{Asked, Attempt, Pending, Process, Told},
 };
 use crate::{
@@ -109,6 +111,7 @@ pub struct Machine {
     pin: Option<String>,
     conditions: Conditions,
     told: Told,
+    reporting: Reporting,
     /// Difference between Unix time and the caller's clock, for the remembered state.
     unix_minus_mono_ms: u64,
     /// What was last given to be remembered; `None` when the group has changed since.
@@ -118,7 +121,7 @@ pub struct Machine {
 
 impl Machine {
     /// A service with a newly read spec; starts if its desired state is up. `seed` determines
-    /// back-off and splay.
+    /// back-off and splay, and names its reports. [`Machine::introduce`] is to follow.
     #[must_use]
     pub fn new(
         now: Now,
@@ -131,7 +134,7 @@ impl Machine {
         if machine.spec.desired_state == DesiredState::Up {
             machine.begin(now);
         }
-        machine.settle();
+        machine.keep();
         machine
     }
 
@@ -160,7 +163,7 @@ impl Machine {
         if machine.spec.desired_state == DesiredState::Up {
             machine.begin(now);
         }
-        machine.settle();
+        machine.keep();
         machine
     }
 
@@ -178,7 +181,7 @@ impl Machine {
     ) -> Self {
         let mut machine = Self::idle(now, group, spec, settings, seed);
         machine.take_back(now, survivor);
-        machine.settle();
+        machine.keep();
         machine
     }
 
@@ -224,6 +227,7 @@ impl Machine {
             pin: None,
             conditions: Conditions::default(),
             told: Told::default(),
+            reporting: Reporting::new(seed),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
             remembered: Some(Remembered::default()),
             effects: VecDeque::new(),
@@ -266,7 +270,7 @@ impl Machine {
             Event::FilesUpdated(names) => self.files_updated(now, &names),
             Event::PackageUpdated(ident) => self.package_updated(now, &ident),
         }
-        self.settle();
+        self.settle(now);
     }
 
     /// Performs due actions. Call it at [`Machine::next_wake_ms`]; an earlier call is harmless.
@@ -288,7 +292,7 @@ impl Machine {
             | Phase::Spawning
             | Phase::Gone => {}
         }
-        self.settle();
+        self.settle(now);
     }
 
     /// Time when [`Machine::wake`] is due, on the clock of [`Now::mono_ms`].
@@ -372,7 +376,8 @@ impl Machine {
     /// Starts a hook of the package; false when it does not exist, or an instance is running.
     fn run_hook(&mut self, now: Now, hook: Hook) -> bool {
         let until_ms = now.mono_ms.saturating_add(self.hook_timeout_ms(hook));
-        let starts = self.has_hook(hook) && self.hooks.start(hook, until_ms);
+        let cause = self.cause();
+        let starts = self.has_hook(hook) && self.hooks.start(hook, until_ms, cause);
         if starts {
             self.push(Effect::RunHook(hook));
         }
@@ -396,6 +401,11 @@ impl Machine {
                 .iter()
                 .all(|bind| self.bind_report(bind).is_some_and(BindReport::is_satisfied)),
         }
+    }
+
+    /// True when binds of a strict service are known not to be satisfied.
+    fn lacks_binds(&self) -> bool {
+        !self.may_initialize() && self.spec.binds.iter().all(|it| self.bind_report(it).is_some())
     }
 
     /// True when the group allows its members to act (reference: services §11.3).

@@ -61,7 +61,9 @@ impl Machine {
         let was_wanted = self.spec.desired_state == DesiredState::Up && !stopping;
         let cause = if was_wanted { ExitCause::Unexpected } else { ExitCause::Stopped };
         let ran_ms = at_unix_ms.saturating_sub(self.state_entered_ms);
-        self.account.exit = Some(LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr });
+        let exit = LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr };
+        self.report_exit(&exit);
+        self.account.exit = Some(exit);
         self.state_entered_ms = at_unix_ms;
     }
 

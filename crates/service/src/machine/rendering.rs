@@ -14,6 +14,7 @@ use crate::{
 
 impl Machine {
     pub(super) fn note_context(&mut self, now: Now) {
+        self.attempt.change = self.given_cause().or(self.attempt.change);
         match self.phase {
             Phase::Preparing | Phase::Initialized | Phase::Running => {
                 self.attempt.dirty = true;
@@ -43,6 +44,7 @@ impl Machine {
         if !std::mem::take(&mut self.asked.render) {
             return;
         }
+        self.because_of(self.attempt.change);
         self.tell_rendering(rendering);
         self.note_on_disk(rendering);
         let present = self.attempt.unrendered.take();
@@ -174,6 +176,8 @@ impl Machine {
 
     /// Applies changed files: the first matching rule (reference: services §12.2).
     pub(super) fn apply_pending(&mut self, now: Now) {
+        let change = std::mem::take(&mut self.attempt.change);
+        self.because_of(change);
         let Pending { init, run, post_run, reconfigure, config } =
             std::mem::take(&mut self.attempt.pending);
         let has_reconfigure = self.has_hook(Hook::Reconfigure);

@@ -1,5 +1,6 @@
 //! While the process is up: hooks, health, changes of its files.
 
+use roost_events::Cause;
 use roost_ident::{HealthStatus, Hook, TerminationReason};
 
 use super::{Machine, Process};
@@ -9,6 +10,7 @@ use crate::{
     event::{ExitStatus, HookOutcome, Now, Plan, ProcessEnd},
     excerpt::{Excerpt, Printed},
     health::Rule,
+    hooks::Run,
     phase::{After, Phase},
     remembered::Survivor,
     text,
@@ -177,6 +179,7 @@ impl Machine {
     /// Stops one; returns its log line.
     fn end_late_hook(&mut self, hook: Hook) -> String {
         self.push(Effect::EndHook(hook));
+        self.report_late_hook(hook);
         let reason = text::too_long(hook, self.hook_timeout_ms(hook));
         self.tell_hook(hook, vec![text::line(Preamble::Package, LogKey::Hk, reason.clone())]);
         reason
@@ -197,11 +200,14 @@ impl Machine {
         outcome: &HookOutcome,
         printed: Printed,
     ) {
-        let Some(was_ended) = self.hooks.finish(hook) else { return };
+        let Some(Run { ended: was_ended, cause, .. }) = self.hooks.finish(hook) else { return };
         // The outcome of a hook stopped along with its service is meaningless.
         let timed_out = was_ended && matches!(self.phase, Phase::PostStop { .. });
         if hook != Hook::HealthCheck && (!was_ended || timed_out) {
             self.account.hook_ended(hook, outcome, timed_out, &printed, now.unix_ms);
+        }
+        if !was_ended {
+            self.report_hook_end(hook, cause, outcome, &printed);
         }
         match self.phase {
             Phase::Initializing => {
@@ -295,7 +301,9 @@ impl Machine {
         }
         let at_unix_ms = now.unix_ms;
         self.account.check = Some(LastCheck { status: after, exit_code, at_unix_ms, printed });
+        self.report_health(Cause::Unknown);
         if self.health.restarts(&rule) {
+            self.because_of_health();
             self.restart_critical(now);
         } else {
             self.check_health(now);
@@ -352,7 +360,9 @@ impl Machine {
             _ => ExitCause::Unexpected,
         };
         let ProcessEnd { status, at_unix_ms, stderr } = end;
-        self.account.exit = Some(LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr });
+        let exit = LastExit { pid, status, at_unix_ms, ran_ms, cause, stderr };
+        self.report_exit(&exit);
+        self.account.exit = Some(exit);
         match self.phase {
             Phase::Running => self.fail(now, TerminationReason::RunHookFailed, Some(pid)),
             Phase::Stopping(stopping) => {

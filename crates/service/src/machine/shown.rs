@@ -6,6 +6,7 @@ use super::Machine;
 use crate::{
     phase::Phase,
     status::{PhaseName, ProcessStatus, ServiceState, Status},
+    why::ReasonCode,
 };
 
 impl Machine {
@@ -77,10 +78,21 @@ impl Machine {
 
     /// The state for machines.
     pub(super) fn state(&self) -> ServiceState {
+        // A retry counts as a start once it has come further than what failed before.
+        let retried = self.told.failure.is_some().then_some(self.failure.as_ref()).flatten();
         match self.phase {
             Phase::Stopped | Phase::Gone => ServiceState::Down,
+            Phase::Preparing if self.lacks_binds() => ServiceState::Blocked,
+            Phase::Pausing { .. } | Phase::Building | Phase::Installing | Phase::Preparing
+                if retried.is_some() =>
+            {
+                match retried.map(|failure| failure.code) {
+                    // These hooks are run again after a pause, other starts after a change.
+                    Some(ReasonCode::InstallFailed) => ServiceState::BackingOff,
+                    _ => ServiceState::Failed,
+                }
+            }
             Phase::Pausing { .. } if self.failure.is_some() => ServiceState::BackingOff,
-            Phase::Preparing if !self.may_initialize() => ServiceState::Blocked,
             Phase::Preparing | Phase::Initialized if !self.asked.render && !self.may_act() => {
                 ServiceState::Blocked
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use roost_events::Cause;
 use roost_ident::{ElectionStatus, Hook};
 
 use super::conditions::Condition;
@@ -65,6 +66,8 @@ pub(super) struct Attempt {
     pub(super) unrendered: Option<Condition>,
     /// Template values have changed since the last rendering was requested.
     pub(super) dirty: bool,
+    /// What the change of template values that is being rendered follows from.
+    pub(super) change: Cause,
     /// Changes that wait for the process or the election.
     pub(super) pending: Pending,
     /// The line `Starting …` was logged.

@@ -192,6 +192,7 @@ impl Machine {
             After::Down => self.rest(),
             After::Unload | After::Shutdown => {
                 self.phase = Phase::Gone;
+                self.report_changes(now);
                 self.push(Effect::Gone);
             }
             After::Start | After::Restart => self.begin(now),

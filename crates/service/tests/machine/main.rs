@@ -6,6 +6,7 @@ mod limits;
 mod random;
 mod recorded;
 mod renderings;
+mod reports;
 mod starts;
 mod stops;
 mod support;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use roost_events::Cause;
 use roost_ident::{BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology};
 use roost_service::{
     BackoffSettings, BindReport, BindState, BuildFailure, Effect, Event, HookOutcome, Machine,
@@ -10,7 +11,7 @@ use roost_service::{
     Survivor,
 };
 
-use crate::support::{START_MS, group, now, plan, spec};
+use crate::support::{Replay, START_MS, group, now, plan, spec};
 
 /// A step of a random caller. Numbers select among the steps possible at that moment.
 #[derive(Debug, Clone)]
@@ -148,6 +149,7 @@ struct Model {
     signalled: bool,
     /// When the current process group was killed.
     killed_at_ms: Option<u64>,
+    replay: Replay,
 }
 
 impl Model {
@@ -168,9 +170,16 @@ impl Model {
             installs_beside: false,
             signalled: false,
             killed_at_ms: None,
+            replay: Replay::default(),
         };
-        model.drain();
+        model.introduce();
         model
+    }
+
+    fn introduce(&mut self) {
+        self.replay = Replay::default();
+        self.machine.introduce(now(self.now_ms), Cause::Unknown);
+        self.drain();
     }
 
     fn tell(&mut self, event: Event) {
@@ -360,6 +369,7 @@ impl Model {
                 | Effect::RemovePid
                 | Effect::Remember
                 | Effect::Log { .. } => {}
+                Effect::Record(report) => self.replay.take(&report),
             }
         }
         if self.gone {
@@ -370,6 +380,7 @@ impl Model {
         if self.process.is_none() {
             assert_eq!(status.health, HealthStatus::Unknown);
         }
+        self.replay.check(&status);
         assert!(self.machine.remember().encode().len() <= 4_096);
     }
 
@@ -455,7 +466,7 @@ fn started(spec: ServiceSpec, plan: Plan, settings: Settings, seed: u64, adopted
     let mut model = Model::new(idle, plan);
     model.machine = machine;
     model.process = Some((999, START_MS - 5_000));
-    model.drain();
+    model.introduce();
     model
 }
 

@@ -1,12 +1,14 @@
 //! A caller of the machine on a simulated clock: it answers every effect after a scripted delay,
 //! and records the requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use roost_events::{Cause, Kind, Report, ReportId};
 use roost_ident::{Hook, PackageIdent, ServiceGroup};
 use roost_service::{
-    Effect, Event, Excerpt, ExitStatus, HookOutcome, Machine, Now, Plan, Preamble, Printed,
-    ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Status, Survivor,
+    Effect, Event, Excerpt, ExitStatus, HookOutcome, Machine, Now, PhaseName, Plan, Preamble,
+    Printed, ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Status,
+    Survivor,
 };
 
 /// Unix time of the beginning.
@@ -92,7 +94,10 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     pub(crate) script: Script,
     pub(crate) now_ms: u64,
-    /// Effects but for log lines and `Remember`, with their time.
+    /// Everything that was reported.
+    pub(crate) reports: Vec<Report>,
+    replay: Replay,
+    /// Other effects but for log lines and `Remember`, with their time.
     pub(crate) effects: Vec<(u64, Effect)>,
     pub(crate) lines: Vec<String>,
     /// The status after each step in which it changed.
@@ -128,11 +133,14 @@ impl World {
         world
     }
 
-    fn around(machine: Machine, name: String, script: Script) -> Self {
+    fn around(mut machine: Machine, name: String, script: Script) -> Self {
+        machine.introduce(now(START_MS), Cause::Unknown);
         let mut world = Self {
             machine,
             script,
             now_ms: START_MS,
+            reports: Vec::new(),
+            replay: Replay::default(),
             effects: Vec::new(),
             lines: Vec::new(),
             statuses: Vec::new(),
@@ -200,10 +208,15 @@ impl World {
                     self.lines.push(format!("{preamble}({}): {text}", key.as_str()));
                 }
                 Effect::Remember => {}
+                Effect::Record(report) => {
+                    self.replay.take(&report);
+                    self.reports.push(report);
+                }
                 effect => self.effects.push((self.now_ms, effect)),
             }
         }
         let status = self.machine.status();
+        self.replay.check(&status);
         if self.statuses.last() != Some(&status) {
             self.statuses.push(status);
         }
@@ -304,6 +317,7 @@ impl World {
             | Effect::RemovePid
             | Effect::Remember
             | Effect::Log { .. }
+            | Effect::Record(_)
             | Effect::Stopped
             | Effect::Gone => {}
         }
@@ -322,6 +336,78 @@ impl World {
     pub(crate) fn places(&self, is_wanted: impl Fn(&Effect) -> bool) -> Vec<usize> {
         let effects = self.effects.iter().enumerate();
         effects.filter(|(_, (_, effect))| is_wanted(effect)).map(|(place, _)| place).collect()
+    }
+}
+
+/// What a reader of the record knows of a service.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    state: Option<String>,
+    health: Option<String>,
+    process: Option<u64>,
+    known: HashSet<ReportId>,
+}
+
+impl Replay {
+    pub(crate) fn take(&mut self, report: &Report) {
+        let fact = &report.fact;
+        assert!(fact.service.is_some(), "{fact:?}");
+        if let Cause::Report(id) = report.cause {
+            assert!(self.known.contains(&id), "the cause of {fact:?} was not reported before it");
+        }
+        assert!(self.known.insert(report.id), "{report:?} has the name of another one");
+        let pid = fact.data.get("pid").and_then(serde_json::Value::as_u64);
+        match fact.kind {
+            Kind::ProcessStarted => {
+                assert_eq!(self.process, None, "two processes without an end between them");
+                self.process = pid;
+            }
+            Kind::ProcessExited => {
+                assert!(self.process.is_none_or(|process| Some(process) == pid), "{fact:?}");
+                self.process = None;
+            }
+            Kind::HealthChanged => {
+                let known = self.health.get_or_insert_with(|| "unknown".into());
+                assert!(fact.before.as_ref().is_none_or(|before| before == known), "{fact:?}");
+                self.health.clone_from(&fact.after);
+            }
+            // It is in another group from now on.
+            Kind::ServiceUnloaded => (self.state, self.health) = (None, None),
+            kind if kind.as_str().starts_with("service.") => {
+                assert_eq!(fact.before, self.state, "{fact:?}");
+                assert_eq!(kind.as_str().strip_prefix("service."), fact.after.as_deref());
+                assert!(can_change(fact.before.as_deref(), fact.after.as_deref()), "{fact:?}");
+                self.state.clone_from(&fact.after);
+            }
+            _ => {}
+        }
+    }
+
+    /// The record shows what the documents show.
+    pub(crate) fn check(&self, status: &Status) {
+        if status.phase == PhaseName::Gone {
+            return;
+        }
+        assert_eq!(self.state.as_deref(), Some(status.state.as_str()));
+        let health = self.health.as_deref().unwrap_or("unknown");
+        assert_eq!(health, status.health.as_str().to_ascii_lowercase());
+        if let (Some(process), Some(pid)) = (self.process, status.process.pid) {
+            assert_eq!(process, u64::from(pid));
+        }
+    }
+}
+
+/// The changes of a service's state that there are.
+fn can_change(before: Option<&str>, after: Option<&str>) -> bool {
+    let (Some(before), Some(after)) = (before, after) else { return after.is_some() };
+    match before {
+        // It may be back before its document is made again.
+        "up" => ["stopping", "down", "starting", "backing_off", "failed"].contains(&after),
+        "stopping" => ["down", "starting", "backing_off", "failed"].contains(&after),
+        "down" => ["starting"].contains(&after),
+        "starting" => before != after,
+        "backing_off" | "blocked" | "failed" => before != after && after != "up",
+        _ => false,
     }
 }
 

@@ -20,6 +20,7 @@ use roost_ctl::{
     request::Request,
     responder::Responder,
 };
+use roost_events::Cause;
 use roost_fleet::{Event as FleetEvent, Watched};
 use roost_ident::{
     DesiredState, PackageIdent, ServiceOptions, UpdateStrategy,
@@ -72,7 +73,9 @@ impl SpecCommands {
             while let Some((request, responder)) = inbox.recv().await {
                 // Without a receiver the process is ending; the files are right.
                 let will_stop = |service: String, timeout_s| {
-                    drop(events.send(Event::Fleet(FleetEvent::WillStop { service, timeout_s })));
+                    let cause = Cause::Unknown;
+                    let event = FleetEvent::WillChange { service, timeout_s, cause };
+                    drop(events.send(Event::Fleet(event)));
                 };
                 drop(events.send(Event::Fleet(FleetEvent::SpecsBeingWritten)));
                 let stops = stop_of(&request);

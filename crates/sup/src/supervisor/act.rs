@@ -46,6 +46,7 @@ impl Supervisor {
             Action::Line(Line { preamble, key, text, at }) => {
                 self.world.output.line_at(at, &preamble, key, &text);
             }
+            Action::Record(report) => drop(self.record.record(report)),
             Action::Spawn { id, service, group, release, shutdown } => self.start(&Program {
                 id,
                 kind: Kind::Service,

@@ -41,8 +41,9 @@ use std::{
 };
 
 use roost_api::Snapshot;
+use roost_events::Cause;
 use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
-use roost_journal::Recorder;
+use roost_journal::{Recorder, Source};
 use roost_launch::wire::{self, Welcome};
 use roost_ring::{SysInfo, View};
 use roost_service::{BackoffSettings, Settings};
@@ -162,6 +163,8 @@ pub(crate) struct Supervisor {
     /// Advice about the ring that was logged.
     ring_advice: Heard,
     governor: Governor,
+    /// The facts of the fleet, on their way to the record.
+    record: Source,
 }
 
 impl Supervisor {
@@ -183,6 +186,7 @@ impl Supervisor {
             publisher: Publisher::new(snapshots, started),
             ring_advice: Heard::default(),
             governor: Governor::default(),
+            record: world.recorder.source(),
             world,
         };
         supervisor.look(Glance::Ring, view);
@@ -299,7 +303,8 @@ impl Supervisor {
         if !self.fleet.is_ending()
             && let Some(fact) = record::stopping(&event)
         {
-            self.world.recorder.record(None, fact);
+            let stopping = self.world.recorder.record(None, fact);
+            self.fleet.end_because(Cause::Event(stopping));
         }
         self.fleet.handle(self.world.clock.now(), event);
         self.world.metrics.event_took("service", began.elapsed());
