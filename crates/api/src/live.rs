@@ -32,6 +32,16 @@ pub trait Live: Send + Sync + 'static {
     fn lines(&self, _: Ask) -> Pending<Chunks> {
         unavailable()
     }
+
+    /// A page of events ([`EventsV1`](crate::documents::EventsV1)), of all or of one service.
+    fn events(&self, _: Ask) -> Pending<Reply> {
+        unavailable()
+    }
+
+    /// Events as they happen.
+    fn event_stream(&self, _: Ask) -> Pending<Chunks> {
+        unavailable()
+    }
 }
 
 /// The answer of a gateway behind which nothing makes it: the default of methods of [`Live`].

@@ -28,20 +28,17 @@ pub struct EventDocument {
     /// How serious it is.
     pub severity: Severity,
     /// The service group that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// The word before a change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     /// The word after a change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// One sentence for people.
     pub message: String,
     /// The number of the event that it follows from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Seq>,
     /// What else is known; each type has its own keys.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub data: Map<String, Value>,
 }
 
@@ -90,6 +87,9 @@ mod tests {
             json,
             r#"{"seq":991,"time":"2023-11-14T22:13:20.250Z","topic":"health","type":"health.changed","severity":"info","service":"redis.default","before":"ok","after":"critical","message":"redis.default became critical","cause":987,"data":{"exit_code":2}}"#
         );
+        let fact = Fact::new(Kind::MemberJoined, "a member joined");
+        let json = Event { cause: None, fact, ..event.clone() }.to_json();
+        assert!(json.contains(r#""service":null,"before":null,"after":null,"#), "{json}");
         let document: EventDocument = serde_json::from_str(&json).unwrap();
         assert_eq!(document, EventDocument::from(&event));
     }

@@ -22,6 +22,9 @@ impl Severity {
     /// Every severity, the least serious first.
     pub const ALL: &'static [Self] = &[Self::Info, Self::Warning, Self::Error];
 
+    /// The words of all severities, in the same order.
+    pub const WORDS: &'static [&'static str] = &["info", "warning", "error"];
+
     /// The word in documents.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -52,6 +55,9 @@ macro_rules! kinds {
             /// Every topic.
             pub const ALL: &'static [Self] = &[$(Self::$topic),+];
 
+            /// The words of all topics, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($topic_word),+];
+
             /// The word in documents.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -61,7 +67,6 @@ macro_rules! kinds {
 
         /// The type of an event. The list is closed: consumers may rely on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
         pub enum Kind {
             $($(
                 #[doc = $meaning]
@@ -73,6 +78,9 @@ macro_rules! kinds {
         impl Kind {
             /// Every type, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$($(Self::$kind),+),+];
+
+            /// The words of all types, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($($word),+),+];
 
             /// The word in documents, `topic.what`.
             #[must_use]
@@ -175,6 +183,21 @@ kinds! {
     Journal = "journal" {
         JournalGap = "journal.gap", Warning, "Events are missing here.";
         JournalRecovered = "journal.recovered", Warning, "The journal could not be read and was set aside; a new one was begun.";
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for Kind {}
+
+// The derive macro does not see `rename` through the macro above.
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for Kind {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .description(Some("The type of an event. The list is closed."))
+            .enum_values(Some(Self::WORDS.iter().copied()))
+            .into()
     }
 }
 

@@ -7,18 +7,31 @@ use std::path::PathBuf;
 
 use roost_api::{
     Ask, Live,
-    live::{Chunks, Pending},
+    live::{Chunks, Pending, Reply},
 };
+use roost_journal::Record;
+
+use crate::history;
 
 /// What the answers are made from.
 #[derive(Debug)]
 pub(crate) struct Answers {
     /// `FS_ROOT`.
     pub(crate) root: PathBuf,
+    /// What happened.
+    pub(crate) record: Record,
 }
 
 impl Live for Answers {
     fn lines(&self, ask: Ask) -> Pending<Chunks> {
         lines::answer(&self.root, &ask)
+    }
+
+    fn events(&self, ask: Ask) -> Pending<Reply> {
+        history::page(&self.record, &ask)
+    }
+
+    fn event_stream(&self, ask: Ask) -> Pending<Chunks> {
+        history::stream(&self.record, &ask)
     }
 }

@@ -138,8 +138,9 @@ async fn start(
     let http = match config.http.disabled {
         true => None,
         false => {
-            let answers = Answers { root: config.root.path().into() };
-            Some(Http::prepare(&config.http, snapshots, &metrics, &events_record, answers)?)
+            let record = events_record.clone();
+            let answers = Answers { root: config.root.path().into(), record };
+            Some(Http::prepare(&config.http, snapshots, &metrics, answers)?)
         }
     };
     let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;

@@ -6,7 +6,6 @@ use roost_api::{
     BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
     TokenError, bind,
 };
-use roost_journal::Record;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
@@ -75,7 +74,6 @@ impl Http {
         config: &HttpConfig,
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         metrics: &Metrics,
-        record: &Record,
         answers: Answers,
     ) -> Result<Self, HttpError> {
         let token = Token::from_environment(config.token.clone())?;
@@ -89,7 +87,7 @@ impl Http {
         };
         let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
         let source = MetricsSource::new(metrics.registry().clone());
-        let (metrics, record) = (metrics.clone(), record.clone());
+        let (metrics, record) = (metrics.clone(), answers.record.clone());
         let source = source.with_refresh(move || {
             metrics.refresh();
             metrics.record(&record);

@@ -17,7 +17,7 @@
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
-//! | `record`, `journal` | what the Supervisor records of itself, and where |
+//! | `record`, `journal`, `history` | what the Supervisor records of itself, where, and how it is read |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod answers;
@@ -31,6 +31,7 @@ mod control;
 pub mod decoders;
 mod documents;
 mod files;
+mod history;
 mod http;
 pub mod installation;
 mod journal;

@@ -7,6 +7,7 @@
 pub mod butterfly;
 pub mod census;
 pub mod config;
+pub mod events;
 pub mod explain;
 pub mod health;
 pub mod service;
@@ -16,6 +17,7 @@ pub mod v1;
 pub use butterfly::Butterfly;
 pub use census::Census;
 pub use config::{ConfigTable, TableSource};
+pub use events::EventsV1;
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
 pub use sys::RingSys;

@@ -12,13 +12,17 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use roost_api::{
-    Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry, Snapshot, Token,
+    Ask, Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry, Snapshot,
+    Token,
     documents::{
-        Butterfly, Census, HealthDocument, ServiceDocument,
+        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument,
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
     },
+    live::{Chunks, Pending, Reply},
 };
+use roost_events::{Event, EventDocument, Fact, Kind, Seq};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -231,7 +235,24 @@ pub fn token(text: &str) -> Option<Token> {
 /// Samples of answers that a Supervisor makes on request.
 struct Samples;
 
-impl Live for Samples {}
+impl Live for Samples {
+    fn events(&self, _: Ask) -> Pending<Reply> {
+        let fact = Fact::new(Kind::ServiceUp, "web.default is up").of("web.default");
+        let event = Event { seq: Seq(7), time_ms: 1, cause: None, fact };
+        let page = EventsV1 {
+            items: vec![EventDocument::from(&event)],
+            next: Some("n7".into()),
+            last: Seq(9),
+            partial: false,
+        };
+        Box::pin(async move { Ok(Reply::json(&page)) })
+    }
+
+    fn event_stream(&self, _: Ask) -> Pending<Chunks> {
+        let once = Some(Bytes::from_static(b"id: 7\ndata: {}\n\n"));
+        Box::pin(async { Ok(Chunks::unfold(once, |piece| async { Some((piece?, None)) })) })
+    }
+}
 
 /// Starts a gateway; `None` is one that has no snapshot yet.
 pub fn start(config: GatewayConfig, snapshot: Option<Snapshot>) -> Server {

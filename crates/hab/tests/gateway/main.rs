@@ -2,6 +2,7 @@
 //! hostile ones, and TLS.
 
 mod commands;
+mod events;
 mod explain;
 mod foreign;
 mod hostile;

@@ -1,0 +1,126 @@
+//! The record: pages and streams of events, over restarts of the Supervisor.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use serde_json::Value;
+use testkit::{Supervisor, wait_for};
+
+use super::{root, root_with_web};
+
+/// Far longer than anything takes: only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A stream of events as lines of JSON, after this number.
+fn follow(sup: &Supervisor, after: u64) -> impl Iterator<Item = Value> {
+    let mut stream = TcpStream::connect(sup.http).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let head = format!(
+        "GET /v1/events/stream HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\
+         last-event-id: {after}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("a request");
+    // Lines of the head and of chunks are not objects.
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(&line).expect("JSON"))
+}
+
+fn page(sup: &Supervisor, query: &str) -> Value {
+    let answer = sup.get(&format!("/v1/events?{query}"));
+    assert_eq!(answer.status(), 200, "{query}: {}", answer.text());
+    answer.json()
+}
+
+fn numbers(items: &Value) -> Vec<u64> {
+    items.as_array().into_iter().flatten().filter_map(|item| item["seq"].as_u64()).collect()
+}
+
+#[test]
+fn events_outlive_a_killed_supervisor_and_streams_resume_without_a_hole() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let first = follow(&sup, 0).next().unwrap();
+    assert_eq!(first["type"], "supervisor.started", "{first}");
+    assert_eq!(first["seq"], 1);
+
+    // On disk, since a kill comes at once.
+    let journal = root.path().join("hab/sup/default/journal.redb");
+    wait_for("the journal", || {
+        let bytes = std::fs::read(&journal).ok()?;
+        bytes.windows(18).any(|part| part == b"supervisor.started").then_some(())
+    });
+    let former = sup.supervisor_pid().expect("a Supervisor");
+    rustix::process::kill_process(former, rustix::process::Signal::KILL).expect("killed");
+    wait_for("another Supervisor", || sup.supervisor_pid().filter(|pid| *pid != former));
+    sup.wait_up("web");
+    let recovered =
+        wait_for("the event", || page(&sup, "type=supervisor.recovered")["items"].get(0).cloned());
+    let lost = &recovered["data"];
+    let (from, to) = (lost["first_missing"].as_u64(), lost["last_missing"].as_u64());
+
+    let all = page(&sup, "order=oldest&limit=1000");
+    let expected = numbers(&all["items"]);
+    assert_eq!(all["next"], Value::Null);
+    assert_eq!(all["partial"], false);
+    let mut seen = Vec::new();
+    for line in follow(&sup, 0) {
+        match line.get("gap") {
+            Some(gap) => assert_eq!((gap["first"].as_u64(), gap["last"].as_u64()), (from, to)),
+            None => seen.extend(line["seq"].as_u64()),
+        }
+        if seen.last() == expected.last() {
+            break;
+        }
+    }
+    assert_eq!(seen, expected);
+
+    let mut newest = page(&sup, "limit=2");
+    let mut pages = numbers(&newest["items"]);
+    while let Some(next) = newest["next"].as_str().map(str::to_owned) {
+        newest = page(&sup, &format!("limit=2&cursor={next}"));
+        pages.extend(numbers(&newest["items"]));
+    }
+    pages.reverse();
+    assert_eq!(pages[..expected.len()], expected[..]);
+}
+
+#[test]
+fn what_cannot_be_asked_of_the_record_is_refused() {
+    let root = root();
+    let sup = root.supervisor().start();
+    for (query, code) in [
+        ("cursor=o1", "bad_cursor"),
+        ("cursor=x", "bad_cursor"),
+        ("topic=nonsense", "bad_parameter"),
+        ("limit=1001", "bad_parameter"),
+        ("since=tomorrow", "bad_parameter"),
+        ("grep=x", "bad_parameter"),
+    ] {
+        let answer = sup.get(&format!("/v1/events?{query}"));
+        assert_eq!(answer.status(), 400, "{query}");
+        assert_eq!(answer.json()["code"], code, "{query}");
+    }
+    assert_eq!(sup.get("/v1/services/none.default/events").status(), 404);
+    assert_eq!(page(&sup, "service=none.default")["items"], serde_json::json!([]));
+    assert_eq!(page(&sup, "since=2999-01-01T00:00:00Z")["items"], serde_json::json!([]));
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_costs_no_start_and_is_recorded() {
+    let root = root_with_web();
+    let directory = root.path().join("hab/sup/default");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("journal.redb"), vec![7; 100_000]).unwrap();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let event =
+        wait_for("the event", || page(&sup, "type=journal.recovered")["items"].get(0).cloned());
+    assert!(event["message"].as_str().unwrap().contains("journal.redb.corrupt"), "{event}");
+    assert!(directory.join("journal.redb.corrupt").exists());
+}
