@@ -11,7 +11,7 @@ use roost_api::{
 };
 use roost_journal::Record;
 
-use crate::history;
+use crate::history::{self, View};
 
 /// What the answers are made from.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Answers {
     pub(crate) root: PathBuf,
     /// What happened.
     pub(crate) record: Record,
+    /// How events are shown.
+    pub(crate) view: View,
 }
 
 impl Live for Answers {
@@ -28,10 +30,10 @@ impl Live for Answers {
     }
 
     fn events(&self, ask: Ask) -> Pending<Reply> {
-        history::page(&self.record, &ask)
+        history::page(&self.record, self.view, &ask)
     }
 
     fn event_stream(&self, ask: Ask) -> Pending<Chunks> {
-        history::stream(&self.record, &ask)
+        history::stream(&self.record, self.view, &ask)
     }
 }

@@ -26,6 +26,7 @@ use crate::{
         store::Store,
         watch::Watcher,
     },
+    history::View,
     http::{Http, HttpError, Opened},
     journal,
     launcher::{Launcher, LauncherError},
@@ -139,7 +140,11 @@ async fn start(
         true => None,
         false => {
             let record = events_record.clone();
-            let answers = Answers { root: config.root.path().into(), record };
+            let answers = Answers {
+                root: config.root.path().into(),
+                record,
+                view: View::redacted_if(config.http.redact),
+            };
             Some(Http::prepare(&config.http, snapshots, &metrics, answers)?)
         }
     };

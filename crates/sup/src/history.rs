@@ -1,13 +1,13 @@
 //! What readers of the record ask for over HTTP: pages of events, and events as they happen.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use bytes::Bytes;
 use roost_api::{
     Ask, Code, Media, Problem,
     live::{Chunks, Pending, Reply},
 };
-use roost_events::{Gap, Kind, Seq, Severity, Topic};
+use roost_events::{Gap, Kind, PRINTED_OUTPUT, PRINTED_STDERR, Seq, Severity, Topic};
 use roost_journal::{Entry, Filter, Followed, Follower, Order, Page, Query, Record};
 
 use crate::vital;
@@ -18,8 +18,33 @@ const LIMIT: u64 = 100;
 /// it resumes, they are not looked at again.
 const SILENT_MAX: u64 = 256;
 
+/// What readers see of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    Whole,
+    /// Without what processes printed.
+    Redacted,
+}
+
+impl View {
+    pub(crate) fn redacted_if(redact: bool) -> Self {
+        if redact { Self::Redacted } else { Self::Whole }
+    }
+
+    fn of(self, json: &str) -> Cow<'_, str> {
+        if self == Self::Whole {
+            return json.into();
+        }
+        let mut document: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        if let Some(data) = document["data"].as_object_mut() {
+            data.retain(|key, _| key != PRINTED_STDERR && key != PRINTED_OUTPUT);
+        }
+        document.to_string().into()
+    }
+}
+
 /// A page of events.
-pub(crate) fn page(record: &Record, ask: &Ask) -> Pending<Reply> {
+pub(crate) fn page(record: &Record, view: View, ask: &Ask) -> Pending<Reply> {
     let query = query(ask);
     let record = record.clone();
     Box::pin(async move {
@@ -29,7 +54,7 @@ pub(crate) fn page(record: &Record, ask: &Ask) -> Pending<Reply> {
             (record.recorder().last(), record.page(&query))
         });
         let (last, page) = reading.await.map_err(|_| Problem::from(Code::Unavailable))?;
-        Ok(Reply::whole(document(&page, order, last)))
+        Ok(Reply::whole(document(&page, view, order, last)))
     })
 }
 
@@ -80,7 +105,7 @@ fn seq_of(cursor: &str, order: Order) -> Option<Seq> {
 }
 
 /// The document of a page, from documents that are JSON already.
-fn document(page: &Page, order: Order, Seq(last): Seq) -> String {
+fn document(page: &Page, view: View, order: Order, Seq(last): Seq) -> String {
     let length: usize = page.items.iter().map(|entry| entry.json.len() + 1).sum();
     let mut json = String::with_capacity(length + 128);
     json.push_str("{\"items\":[");
@@ -88,7 +113,7 @@ fn document(page: &Page, order: Order, Seq(last): Seq) -> String {
         if index > 0 {
             json.push(',');
         }
-        json.push_str(&entry.json);
+        json.push_str(&view.of(&entry.json));
     }
     json.push_str("],\"next\":");
     // Writing to text cannot fail.
@@ -101,9 +126,9 @@ fn document(page: &Page, order: Order, Seq(last): Seq) -> String {
 }
 
 /// Events as they happen.
-pub(crate) fn stream(record: &Record, ask: &Ask) -> Pending<Chunks> {
+pub(crate) fn stream(record: &Record, view: View, ask: &Ask) -> Pending<Chunks> {
     let follower = record.follow(ask.last_event_id.map(Seq), filter(ask));
-    let stream = Stream { sent: follower.taken(), follower, form: Form::of(ask.media) };
+    let stream = Stream { sent: follower.taken(), follower, form: Form::of(ask.media), view };
     Box::pin(async { Ok(Chunks::unfold(stream, Stream::step)) })
 }
 
@@ -122,11 +147,11 @@ impl Form {
         }
     }
 
-    fn write(self, text: &mut String, followed: &Followed) {
+    fn write(self, text: &mut String, view: View, followed: &Followed) {
         // Writing to text cannot fail. A document is one line, since JSON escapes line ends.
         let _ = match (self, followed) {
             (Self::ServerSentEvents, Followed::Event(Entry { seq: Seq(seq), json, .. })) => {
-                write!(text, "id: {seq}\ndata: {json}\n\n")
+                write!(text, "id: {seq}\ndata: {}\n\n", view.of(json))
             }
             (Self::ServerSentEvents, Followed::Gap(Gap { first: Seq(first), last: Seq(last) })) => {
                 write!(
@@ -134,7 +159,7 @@ impl Form {
                     "id: {last}\nevent: gap\ndata: {{\"first\":{first},\"last\":{last}}}\n\n"
                 )
             }
-            (Self::Lines, Followed::Event(entry)) => writeln!(text, "{}", entry.json),
+            (Self::Lines, Followed::Event(entry)) => writeln!(text, "{}", view.of(&entry.json)),
             (Self::Lines, Followed::Gap(Gap { first: Seq(first), last: Seq(last) })) => {
                 writeln!(text, "{{\"gap\":{{\"first\":{first},\"last\":{last}}}}}")
             }
@@ -146,6 +171,7 @@ impl Form {
 struct Stream {
     follower: Follower,
     form: Form,
+    view: View,
     /// How far the client knows the stream to be.
     sent: Seq,
 }
@@ -154,7 +180,7 @@ impl Stream {
     async fn step(mut self) -> Option<(Bytes, Self)> {
         let mut text = String::new();
         for followed in self.follower.next().await {
-            self.form.write(&mut text, &followed);
+            self.form.write(&mut text, self.view, &followed);
         }
         let taken = self.follower.taken();
         if !text.is_empty() {
@@ -183,12 +209,23 @@ mod tests {
     #[test]
     fn a_page_is_a_document_whatever_it_holds() {
         let page = Page { items: vec![entry(2), entry(1)], next: Some(Seq(1)), is_partial: false };
-        let json = document(&page, Order::NewestFirst, Seq(9));
+        let json = document(&page, View::Whole, Order::NewestFirst, Seq(9));
         let document: roost_api::documents::EventsV1 = serde_json::from_str(&json).unwrap();
         assert_eq!((document.items.len(), document.last, document.partial), (2, Seq(9), false));
         assert_eq!(seq_of(&document.next.unwrap(), Order::NewestFirst), Some(Seq(1)));
-        let empty = super::document(&Page::default(), Order::OldestFirst, Seq(0));
+        let empty = super::document(&Page::default(), View::Whole, Order::OldestFirst, Seq(0));
         assert_eq!(empty, r#"{"items":[],"next":null,"last":0,"partial":false}"#);
+    }
+
+    #[test]
+    fn a_redacted_event_holds_no_output() {
+        let fact = Fact::new(Kind::ProcessExited, "exited").with(PRINTED_STDERR, "a secret");
+        let fact = fact.with(PRINTED_OUTPUT, "a secret").with("pid", 7);
+        let json = Event { seq: Seq(1), time_ms: 0, cause: None, fact }.to_json();
+        let redacted = View::Redacted.of(&json);
+        assert!(!redacted.contains("secret"), "{redacted}");
+        assert!(redacted.starts_with("{\"seq\":1,\"time\"") && redacted.contains("{\"pid\":7}"));
+        assert_eq!(View::Whole.of(&json), json);
     }
 
     #[test]
@@ -201,15 +238,15 @@ mod tests {
     #[test]
     fn foreign_text_makes_no_line_of_a_stream() {
         let mut text = String::new();
-        Form::ServerSentEvents.write(&mut text, &Followed::Event(entry(7)));
+        Form::ServerSentEvents.write(&mut text, View::Whole, &Followed::Event(entry(7)));
         assert!(text.starts_with("id: 7\ndata: {\"seq\":7,"), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
         text.clear();
         let gap = Followed::Gap(Gap { first: Seq(1), last: Seq(3) });
-        Form::Lines.write(&mut text, &gap);
+        Form::Lines.write(&mut text, View::Whole, &gap);
         assert_eq!(text, "{\"gap\":{\"first\":1,\"last\":3}}\n");
         text.clear();
-        Form::ServerSentEvents.write(&mut text, &gap);
+        Form::ServerSentEvents.write(&mut text, View::Whole, &gap);
         assert_eq!(text, "id: 3\nevent: gap\ndata: {\"first\":1,\"last\":3}\n\n");
     }
 }
