@@ -21,6 +21,8 @@ pub enum Media {
     Html,
     /// The text format of Prometheus.
     Prometheus,
+    /// The text format of OpenMetrics.
+    OpenMetrics,
     /// Server-sent events.
     EventStream,
     /// One JSON object per line.
@@ -36,6 +38,7 @@ impl Media {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html",
             Self::Prometheus => "text/plain; version=0.0.4",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::EventStream => "text/event-stream",
             Self::Ndjson => "application/x-ndjson",
         }
@@ -55,9 +58,12 @@ impl Media {
         match self {
             Self::Toml => Format::Toml,
             Self::Text => Format::Text,
-            Self::Json | Self::Html | Self::Prometheus | Self::EventStream | Self::Ndjson => {
-                Format::Json
-            }
+            Self::Json
+            | Self::Html
+            | Self::Prometheus
+            | Self::OpenMetrics
+            | Self::EventStream
+            | Self::Ndjson => Format::Json,
         }
     }
 
@@ -67,6 +73,7 @@ impl Media {
             Self::Json => &[("application", "json")],
             Self::Toml => &[("application", "toml"), ("application", "x-toml"), ("text", "x-toml")],
             Self::Text | Self::Prometheus => &[("text", "plain")],
+            Self::OpenMetrics => &[("application", "openmetrics-text")],
             Self::Html => &[("text", "html")],
             Self::EventStream => &[("text", "event-stream")],
             Self::Ndjson => &[("application", "x-ndjson"), ("application", "ndjson")],

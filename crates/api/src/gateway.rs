@@ -222,6 +222,7 @@ struct Reached<'a> {
 /// A renderer with what it renders.
 enum Source<'a> {
     Page(fn(&Pages, Media) -> Rendered),
+    Figures(fn(&Pages, Media) -> Pending<Reply>),
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
     Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
     Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
@@ -239,6 +240,8 @@ enum First {
 /// A request that the Supervisor answers.
 struct Asked {
     pending: Pending<Reply>,
+    /// Only so many are made at the same time.
+    limited: bool,
     media: Media,
     vary: bool,
     is_head: bool,
@@ -283,9 +286,10 @@ impl Shared {
 
     /// Waits for an answer that the Supervisor makes.
     async fn await_reply(&self, asked: Asked, line: &Line) -> Answer {
-        let Asked { pending, media, vary, is_head, begun, series, persistence } = asked;
+        let Asked { pending, limited, media, vary, is_head, begun, series, persistence } = asked;
         let made = async {
-            let Ok(_permit) = self.live_permits.try_acquire() else {
+            let permit = limited.then(|| self.live_permits.try_acquire());
+            let Ok(_permit) = permit.transpose() else {
                 return Err(Code::TooManyRequests.into());
             };
             tokio::select! {
@@ -381,7 +385,21 @@ impl Shared {
         let offered = reached.id.resource().media;
         let media = accept::choose(&parts.headers, offered);
         let vary = media != offered[0];
+        let is_head = parts.method == Method::HEAD;
         let (status, body) = match reached.source {
+            Source::Figures(render) => {
+                let pending = render(&self.pages, media);
+                return First::Asked(Asked {
+                    pending,
+                    limited: false,
+                    media,
+                    vary,
+                    is_head,
+                    begun,
+                    series,
+                    persistence,
+                });
+            }
             Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
             Source::Snapshot(snapshot, render) => {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
@@ -401,14 +419,20 @@ impl Shared {
                         last_event_id: last_event_id(&parts.headers),
                     },
                 );
-                let is_head = parts.method == Method::HEAD;
-                let asked =
-                    Asked { pending: ask, media, vary, is_head, begun, series, persistence };
-                return First::Asked(asked);
+                return First::Asked(Asked {
+                    pending: ask,
+                    limited: true,
+                    media,
+                    vary,
+                    is_head,
+                    begun,
+                    series,
+                    persistence,
+                });
             }
         };
         let mut answer = answer::document(status, media.content_type(), body, vary, persistence);
-        if parts.method == Method::HEAD {
+        if is_head {
             answer.body_mut().clear();
         }
         series.end(begun.elapsed());
@@ -483,6 +507,7 @@ impl Shared {
         };
         let source = match (resource.renderer, snapshot) {
             (Renderer::Page(render), _) => Source::Page(render),
+            (Renderer::Figures(render), _) => Source::Figures(render),
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
             (Renderer::Snapshot(_), None) => {
                 return Err(Refusal(Code::Starting.into(), Label::Fixed(id)));

@@ -33,6 +33,7 @@ pub mod listen;
 pub mod live;
 pub mod metrics;
 mod openapi;
+mod openmetrics;
 mod page;
 mod path;
 pub mod problem;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     accept::Media,
     document::to_json,
+    documents::{Stats, SupervisorV1},
     problem::{Code, Problem},
     query::Query,
     snapshot::{ServiceEntry, Snapshot},
@@ -40,6 +41,16 @@ pub trait Live: Send + Sync + 'static {
 
     /// Events as they happen.
     fn event_stream(&self, _: Ask) -> Pending<Chunks> {
+        unavailable()
+    }
+
+    /// What the processes of a service use.
+    fn stats(&self, _: Ask) -> Pending<Stats> {
+        unavailable()
+    }
+
+    /// The Supervisor itself.
+    fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {
         unavailable()
     }
 }
@@ -108,7 +119,6 @@ impl Reply {
 }
 
 /// Answers with a document, once it is made: for rows of the table.
-#[allow(dead_code, reason = "for rows whose answer is one document")]
 pub(crate) fn document<T: Serialize + 'static>(pending: Pending<T>) -> Pending<Reply> {
     Box::pin(async { Ok(Reply::json(&pending.await?)) })
 }

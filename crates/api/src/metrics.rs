@@ -7,6 +7,8 @@
 use std::{
     collections::HashMap,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -20,30 +22,39 @@ use prometheus::{
 };
 use roost_ident::ServiceGroup;
 
-use crate::{resource::ResourceId, snapshot::Snapshot};
+use crate::{
+    accept::Media,
+    live::{Pending, Reply},
+    openmetrics,
+    resource::ResourceId,
+    snapshot::Snapshot,
+};
 
 /// Bounds of all duration histograms of `/metrics`, in seconds.
 pub const DURATION_BOUNDS: [f64; 11] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// Figures that are being measured.
+pub type Refreshing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Where the figures of `/metrics` come from.
 #[derive(Clone)]
 pub struct MetricsSource {
     registry: Registry,
-    refresh: Arc<dyn Fn() + Send + Sync>,
+    refresh: Arc<dyn Fn() -> Refreshing + Send + Sync>,
 }
 
 impl MetricsSource {
     /// Shows what is in this registry.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        Self { registry, refresh: Arc::new(|| ()) }
+        Self { registry, refresh: Arc::new(|| Box::pin(std::future::ready(()))) }
     }
 
     /// Calls this before each answer, for figures that are measured on demand, such as open
-    /// file descriptors. It must be quick and must not block.
+    /// file descriptors. It must be quick and must not block; what it returns is waited for.
     #[must_use]
-    pub fn with_refresh(self, refresh: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn with_refresh(self, refresh: impl Fn() -> Refreshing + Send + Sync + 'static) -> Self {
         Self { refresh: Arc::new(refresh), ..self }
     }
 
@@ -51,14 +62,21 @@ impl MetricsSource {
         &self.registry
     }
 
-    /// The page, in the Prometheus text format 0.0.4.
-    pub(crate) fn render(&self) -> Vec<u8> {
-        (self.refresh)();
-        let mut page = Vec::with_capacity(16 * 1024);
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
-            tracing::error!("/metrics is incomplete: {error}");
-        }
-        page
+    /// The page, in the Prometheus text format 0.0.4 unless OpenMetrics is asked for.
+    pub(crate) fn render(&self, media: Media) -> Pending<Reply> {
+        let (refreshing, registry) = ((self.refresh)(), self.registry.clone());
+        Box::pin(async move {
+            refreshing.await;
+            let families = registry.gather();
+            if media == Media::OpenMetrics {
+                return Ok(Reply::whole(openmetrics::encode(&families)));
+            }
+            let mut page = Vec::with_capacity(16 * 1024);
+            if let Err(error) = TextEncoder::new().encode(&families, &mut page) {
+                tracing::error!("/metrics is incomplete: {error}");
+            }
+            Ok(Reply::whole(page))
+        })
     }
 }
 

@@ -155,7 +155,7 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
         add("404", "NotLoaded");
     }
     match resource.renderer {
-        Renderer::Page(_) => {}
+        Renderer::Page(_) | Renderer::Figures(_) => {}
         Renderer::Snapshot(_) | Renderer::Service(_) => {
             add("503", "NotStarted");
         }

@@ -2,7 +2,14 @@
 
 use std::sync::LazyLock;
 
-use crate::{document::Rendered, metrics::MetricsSource, openapi, resource::ResourceId};
+use crate::{
+    accept::Media,
+    document::Rendered,
+    live::{Pending, Reply},
+    metrics::MetricsSource,
+    openapi,
+    resource::ResourceId,
+};
 
 const START: &str = include_str!("start.html");
 const TOKEN: &str = include_str!("token.html");
@@ -47,8 +54,8 @@ impl Pages {
     }
 
     /// The figures of this moment.
-    pub(crate) fn metrics(&self) -> Rendered {
-        Rendered::new(self.metrics.render())
+    pub(crate) fn metrics(&self, media: Media) -> Pending<Reply> {
+        self.metrics.render(media)
     }
 }
 

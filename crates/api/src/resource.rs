@@ -9,8 +9,8 @@ use crate::{
     accept::Media,
     document::{Format, Rendered, to_json},
     documents::{
-        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, ServiceV1,
-        config::CurrentConfig, explain::Explanation, service::Services,
+        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, ServiceV1, Stats,
+        SupervisorV1, config::CurrentConfig, explain::Explanation, service::Services,
     },
     live::{self, Ask, Live, Pending, Reply},
     openapi::Shape,
@@ -104,12 +104,13 @@ pub(crate) enum Scope {
 pub(crate) enum Renderer {
     /// The gateway itself; there before the first snapshot.
     Page(fn(&Pages, Media) -> Rendered),
+    /// The gateway itself, once figures are measured; there before the first snapshot.
+    Figures(fn(&Pages, Media) -> Pending<Reply>),
     /// The present snapshot.
     Snapshot(fn(&Snapshot, Format) -> &Rendered),
     /// One service of the present snapshot; also gets the place of the resource in the table.
     Service(fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
     /// The Supervisor, when it is asked: a document or a stream.
-    #[allow(dead_code, reason = "for what is not in a snapshot")]
     Live(fn(&dyn Live, Ask) -> Pending<Reply>),
 }
 
@@ -285,15 +286,37 @@ const RESOURCES: &[Resource] = &[
         renderer: Renderer::Live(|live, ask| live::stream(live.event_stream(ask))),
     },
     Resource {
+        path: "/v1/services/{sg}/stats",
+        organization_path: None,
+        summary: "What the processes of one service use: CPU, memory, descriptors, ports.",
+        scope: Scope::Read,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<Stats>()),
+        outcomes: &[Outcome { status: 200, meaning: "The figures." }],
+        renderer: Renderer::Live(|live, ask| live::document(live.stats(ask))),
+    },
+    Resource {
+        path: "/v1/supervisor",
+        organization_path: None,
+        summary: "The Supervisor itself: version, addresses, what it uses, what needs an operator.",
+        scope: Scope::Read,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<SupervisorV1>()),
+        outcomes: &[Outcome { status: 200, meaning: "The Supervisor." }],
+        renderer: Renderer::Live(|live, ask| live::document(live.supervisor(ask))),
+    },
+    Resource {
         path: "/metrics",
         organization_path: None,
         summary: "Figures for Prometheus.",
         scope: Scope::Read,
         parameters: &[],
-        media: &[Media::Prometheus],
+        media: &[Media::Prometheus, Media::OpenMetrics],
         shape: None,
         outcomes: &[Outcome { status: 200, meaning: "The figures." }],
-        renderer: Renderer::Page(|pages, _| pages.metrics()),
+        renderer: Renderer::Figures(|pages, media| pages.metrics(media)),
     },
     Resource {
         path: "/openapi.json",

@@ -3,15 +3,27 @@
 
 mod lines;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use roost_api::{
-    Ask, Live,
+    Ask, Code, Live,
+    documents::{Stats, SupervisorV1},
     live::{Chunks, Pending, Reply},
 };
 use roost_journal::Record;
 
-use crate::history::{self, View};
+use crate::{
+    conditions::Conditions,
+    documents::{
+        supervisor::{self, Facts},
+        usage,
+    },
+    history::{self, View},
+    usages::Usages,
+};
 
 /// What the answers are made from.
 #[derive(Debug)]
@@ -22,6 +34,10 @@ pub(crate) struct Answers {
     pub(crate) record: Record,
     /// How events are shown.
     pub(crate) view: View,
+    pub(crate) usages: Usages,
+    pub(crate) conditions: Conditions,
+    /// Known once all ports are open.
+    pub(crate) facts: Arc<OnceLock<Facts>>,
 }
 
 impl Live for Answers {
@@ -35,5 +51,28 @@ impl Live for Answers {
 
     fn event_stream(&self, ask: Ask) -> Pending<Chunks> {
         history::stream(&self.record, self.view, &ask)
+    }
+
+    fn stats(&self, ask: Ask) -> Pending<Stats> {
+        let usages = self.usages.clone();
+        Box::pin(async move {
+            let service = ask.service.ok_or(Code::NotFound)?;
+            let service = &service.v1_documents().service;
+            let (sample, detail) = match service.pid {
+                Some(pid) => usages.of(pid).await,
+                None => (usages.sample().await, None),
+            };
+            Ok(usage::stats(service, &sample, detail.as_deref()))
+        })
+    }
+
+    fn supervisor(&self, ask: Ask) -> Pending<SupervisorV1> {
+        let (usages, conditions) = (self.usages.clone(), self.conditions.clone());
+        let facts = Arc::clone(&self.facts);
+        Box::pin(async move {
+            let facts = facts.get().ok_or(Code::Starting)?;
+            let sample = usages.sample().await;
+            Ok(supervisor::document(facts, &conditions, ask.snapshot.as_deref(), &sample))
+        })
     }
 }

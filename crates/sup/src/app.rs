@@ -1,9 +1,15 @@
 //! The composition root: everything is made here, in the order of the Supervisor's start
 //! (reference: services §3.1), and handed to the tasks that own it.
 
-use std::{env, fs, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    env, fs, io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use roost_api::documents::service::Sys as ServiceSys;
+use roost_api::documents::{service::Sys as ServiceSys, supervisor::Addresses as ShownAddresses};
 use roost_ctl::reply::ErrorCode;
 use roost_ident::PackageIdent;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
@@ -20,7 +26,8 @@ use crate::{
     conditions::Conditions,
     config::{LoadSource, SupConfig},
     control::{self, Control, ControlError},
-    documents::service::Common,
+    documents::{service::Common, supervisor::Facts},
+    exposure,
     files::{
         identity::{self, IdentityError},
         store::Store,
@@ -31,6 +38,7 @@ use crate::{
     journal,
     launcher::{Launcher, LauncherError},
     load::{self, SpecCommands, SpecWriter},
+    machine_watch,
     metrics::Metrics,
     output::Output,
     peers::Peers,
@@ -38,7 +46,9 @@ use crate::{
     ring::{self, RingError},
     services::{DISK_PATIENCE, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
-    system, systemd, vital,
+    system, systemd,
+    usages::Usages,
+    vital,
 };
 
 /// Under this name the launcher keeps for later Supervisors that what was named at the start
@@ -136,14 +146,17 @@ async fn start(
 
     // The ports come first: one that is taken ends the start before any service is touched.
     let (publish, snapshots) = watch::channel(None);
+    let facts = Arc::new(OnceLock::new());
     let http = match config.http.disabled {
         true => None,
         false => {
-            let record = events_record.clone();
             let answers = Answers {
                 root: config.root.path().into(),
-                record,
+                record: events_record.clone(),
                 view: View::redacted_if(config.http.redact),
+                usages: Usages::new(snapshots.clone()),
+                conditions: conditions.clone(),
+                facts: Arc::clone(&facts),
             };
             Some(Http::prepare(&config.http, snapshots, &metrics, answers)?)
         }
@@ -202,6 +215,10 @@ async fn start(
     let peers = Peers::start(&config.ring, ring.clone(), conditions.clone());
 
     let me = Me::find(&config, member_id, &addresses);
+    // Set once: this is the only place.
+    let _ = facts.set(me.facts(&clock));
+    machine_watch::start(sup.root.clone(), &conditions);
+    exposure::note(&config, &addresses.ctl, &addresses.gossip, &conditions);
     let reports = Reports::default();
     let watcher = Watcher::start(supervisor::reporter(&events, &reports))
         .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
@@ -424,6 +441,22 @@ impl Me {
             http_gateway_ip: http.ip().to_string(),
             http_gateway_port: http.port(),
             permanent: self.permanent,
+        }
+    }
+
+    fn facts(&self, clock: &Clock) -> Facts {
+        let Addresses { http, ctl, gossip } = self.addresses;
+        Facts {
+            member_id: self.member_id.clone(),
+            hostname: self.hostname.clone(),
+            ip: self.ip.clone(),
+            started: clock.instant(0),
+            started_unix_ms: clock.started_unix_ms(),
+            addresses: ShownAddresses {
+                http: http.to_string(),
+                control: ctl.to_string(),
+                gossip: gossip.to_string(),
+            },
         }
     }
 

@@ -8,17 +8,22 @@ use roost_service::Now;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
+    started_unix_ms: u64,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), started_unix_ms: unix_ms() }
+    }
+
+    /// When the Supervisor started, in milliseconds since 1970.
+    pub(crate) fn started_unix_ms(&self) -> u64 {
+        self.started_unix_ms
     }
 
     /// The current time, for state machines.
     pub(crate) fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono_ms: milliseconds(self.start.elapsed()), unix_ms: milliseconds(unix) }
+        Now { mono_ms: milliseconds(self.start.elapsed()), unix_ms: unix_ms() }
     }
 
     /// The instant of a state machine's time.
@@ -26,6 +31,11 @@ impl Clock {
         // Far enough for "never" without overflow.
         self.start + Duration::from_millis(mono_ms.min(u64::from(u32::MAX) * 1000))
     }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn milliseconds(duration: Duration) -> u64 {

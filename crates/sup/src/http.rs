@@ -13,12 +13,20 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    VERSION, answers::Answers, config::HttpConfig, metrics::Metrics, output::Output, ports, system,
-    systemd, vital,
+    VERSION,
+    answers::Answers,
+    conditions::{Conditions, Kind},
+    config::HttpConfig,
+    metrics::Metrics,
+    output::Output,
+    ports, system, systemd, vital,
 };
 
 /// Pause before a taken port is tried again while reattaching to services.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long figures of processes are waited for before `/metrics` is answered without them.
+const READING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fewest and most open connections; each costs up to 32 KiB.
 const CONNECTIONS_MIN: usize = 100;
@@ -63,6 +71,7 @@ pub(crate) struct Http {
     gateway: Gateway,
     listen: SocketAddr,
     open_to_all: bool,
+    conditions: Conditions,
 }
 
 impl Http {
@@ -87,10 +96,17 @@ impl Http {
         };
         let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
         let source = MetricsSource::new(metrics.registry().clone());
+        metrics.show_services(snapshots.clone());
+        let conditions = answers.conditions.clone();
         let (metrics, record) = (metrics.clone(), answers.record.clone());
+        let readings = answers.usages.clone();
         let source = source.with_refresh(move || {
-            metrics.refresh();
-            metrics.record(&record);
+            let (metrics, record, readings) = (metrics.clone(), record.clone(), readings.clone());
+            Box::pin(async move {
+                let reading = tokio::time::timeout(READING_PATIENCE, readings.sample()).await;
+                metrics.refresh(reading.ok());
+                metrics.record(&record);
+            })
         });
         let gateway = Gateway::new(
             GatewayConfig {
@@ -105,7 +121,7 @@ impl Http {
             Arc::new(answers),
         )
         .map_err(|error| HttpError::Metrics(error.to_string()))?;
-        Ok(Self { gateway, listen: config.listen, open_to_all })
+        Ok(Self { gateway, listen: config.listen, open_to_all, conditions })
     }
 
     /// Opens the socket for tools of this machine. A Supervisor without it runs as usual.
@@ -140,11 +156,13 @@ impl Http {
         shutdown: CancellationToken,
     ) -> Result<Opened, HttpError> {
         if self.open_to_all {
-            tracing::warn!(
+            let text = format!(
                 "the HTTP API on {} shows configuration, including secrets, to every client that \
                  reaches it; set HAB_SUP_GATEWAY_AUTH_TOKEN or HAB_FEAT_REDACT_HTTP",
                 self.listen
             );
+            tracing::warn!("{text}");
+            self.conditions.note(Kind::InsecureListen, "http", &text);
         }
         match bind(self.listen) {
             Ok(listener) => {

@@ -30,6 +30,7 @@ mod control;
 #[doc(hidden)]
 pub mod decoders;
 mod documents;
+mod exposure;
 mod files;
 mod history;
 mod http;
@@ -38,6 +39,7 @@ mod journal;
 mod launcher;
 pub mod lines;
 mod load;
+mod machine_watch;
 mod metrics;
 mod output;
 mod peers;
@@ -49,6 +51,7 @@ mod standing;
 mod supervisor;
 mod system;
 mod systemd;
+mod usages;
 mod vital;
 
 pub use app::StartError;

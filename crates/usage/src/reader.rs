@@ -143,6 +143,9 @@ impl Reader {
     /// # Errors
     /// When nothing can be known.
     pub fn read(&mut self, roots: &[u32]) -> Result<Reading, Unreadable> {
+        if roots.is_empty() {
+            return Ok(Reading::default());
+        }
         let (found, hides) = self.all()?;
         let relations: Vec<Relation> = found.iter().map(|process| process.relation).collect();
         let of = tree::roots_of(&relations, roots);
@@ -300,11 +303,11 @@ mod tests {
     fn hidden_processes_are_reported() {
         let proc = Proc::new();
         let mut reader = Reader::of(proc.0.path());
-        assert!(!reader.read(&[]).expect("a reading").hides);
+        assert!(!reader.read(&[20]).expect("a reading").hides);
         proc.end(1);
-        assert!(reader.read(&[]).expect("a reading").hides);
+        assert!(reader.read(&[20]).expect("a reading").hides);
         let mut nowhere = Reader::of(Path::new("/nowhere"));
-        assert!(matches!(nowhere.read(&[]), Err(Unreadable::Proc(_))));
+        assert!(matches!(nowhere.read(&[20]), Err(Unreadable::Proc(_))));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod events;
 pub mod explain;
 pub mod health;
 pub mod service;
+pub mod stats;
+pub mod supervisor;
 pub mod sys;
 pub mod v1;
 
@@ -20,5 +22,7 @@ pub use config::{ConfigTable, TableSource};
 pub use events::EventsV1;
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
+pub use stats::Stats;
+pub use supervisor::SupervisorV1;
 pub use sys::RingSys;
 pub use v1::{ServiceDocuments, ServiceV1};

@@ -87,6 +87,22 @@ pub enum Health {
     Unknown,
 }
 
+impl Health {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Warning, Self::Critical, Self::Unknown];
+
+    /// The word in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl From<HealthStatus> for Health {
     fn from(health: HealthStatus) -> Self {
         match health {

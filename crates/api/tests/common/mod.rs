@@ -17,8 +17,10 @@ use roost_api::{
     Ask, Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry, Snapshot,
     Token,
     documents::{
-        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument,
+        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, Stats, SupervisorV1,
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
+        stats::{CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol, UsageV1},
+        supervisor::{Condition, ConditionStatus, ConditionType, ProcessV1, ServiceCounts},
     },
     live::{Chunks, Pending, Reply},
 };
@@ -251,6 +253,45 @@ impl Live for Samples {
     fn event_stream(&self, _: Ask) -> Pending<Chunks> {
         let once = Some(Bytes::from_static(b"id: 7\ndata: {}\n\n"));
         Box::pin(async { Ok(Chunks::unfold(once, |piece| async { Some((piece?, None)) })) })
+    }
+
+    fn stats(&self, ask: Ask) -> Pending<Stats> {
+        let id = ask.service.expect("a path with {sg}").group().to_owned();
+        let usage = UsageV1 {
+            processes: 2,
+            descriptors: Some(DescriptorsV1 { open: 7, fullest: Some(FullestV1::default()) }),
+            io: Some(IoV1::default()),
+            listening: Some(vec![ListeningV1 {
+                protocol: Protocol::Tcp,
+                ip: "::1".into(),
+                port: 80,
+            }]),
+            cgroup: Some(CgroupV1::default()),
+            ..UsageV1::default()
+        };
+        let at = "2026-11-22T15:51:38.999Z".to_owned();
+        let stats = Stats { id, at, pid: Some(1), usage: Some(usage), ..Stats::default() };
+        Box::pin(async { Ok(stats) })
+    }
+
+    fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {
+        let at = "2026-11-22T15:51:38.999Z".to_owned();
+        let condition = Condition {
+            kind: ConditionType::InsecureListen,
+            status: ConditionStatus::Warn,
+            reason: Some("http".into()),
+            message: Some("everyone reads".into()),
+            since: at.clone(),
+        };
+        let supervisor = SupervisorV1 {
+            started_at: at.clone(),
+            at,
+            supervisor: Some(ProcessV1::default()),
+            services: Some(ServiceCounts::default()),
+            conditions: vec![condition],
+            ..SupervisorV1::default()
+        };
+        Box::pin(async { Ok(supervisor) })
     }
 }
 

@@ -5,11 +5,13 @@
 //! cargo bench -p hab --bench figures -- start     # only those whose name begins so
 //! cargo bench -p hab --bench figures -- control   # the control gateway and its commands
 //! cargo bench -p hab --bench figures -- package   # package commands
+//! cargo bench -p hab --bench figures -- http      # requests per second on paths of the HTTP API
 //! ```
 //!
 //! Each result is printed with its budget. On a busy machine look at medians.
 
 mod control;
+mod http;
 mod large_ring;
 mod packages;
 
@@ -25,10 +27,11 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 14] = [
+    let figures: [(&str, fn()); 15] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
+        ("http", http::throughput),
         ("health", health_to_visible),
         ("restart", kill_to_restart),
         ("spec", spec_to_process),
@@ -133,7 +136,7 @@ fn total_rss_mb(sup: &Supervisor) -> (f64, f64) {
 }
 
 fn memory() {
-    for (count, budget) in [(0, "<= 12 MB"), (50, "<= 20 MB")] {
+    for (count, budget) in [(0, "<= 9 MB"), (50, "<= 16 MB")] {
         let root = root();
         for number in 0..count {
             let name = format!("s{number}");
@@ -210,20 +213,27 @@ impl Poller {
     fn ask(&mut self) -> String {
         self.stream.write_all(&self.request).expect("a request");
         let mut answer = Vec::new();
-        let mut buffer = [0; 8192];
-        loop {
+        let mut buffer = [0; 64 * 1024];
+        let mut end = None;
+        while end.is_none_or(|end| answer.len() < end) {
             let n = self.stream.read(&mut buffer).expect("an answer");
+            assert!(n > 0, "the answer broke off");
             answer.extend_from_slice(&buffer[..n]);
-            let text = String::from_utf8_lossy(&answer);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.split("content-length: ").nth(1).expect("a length");
-            let length: usize =
-                length.split("\r\n").next().unwrap_or("").parse().expect("a number");
-            if body.len() >= length {
-                return text.into_owned();
+            if end.is_none() {
+                end = end_of(&answer);
             }
         }
+        String::from_utf8(answer).expect("text")
     }
+}
+
+/// Where an answer ends, once its head is there.
+fn end_of(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let text = std::str::from_utf8(&answer[..head]).expect("text");
+    let length = text.split("content-length: ").nth(1).expect("a length");
+    let length: usize = length.split("\r\n").next().unwrap_or("").parse().expect("a number");
+    Some(head + 4 + length)
 }
 
 /// The check prints its end time; how much later is it in the response?

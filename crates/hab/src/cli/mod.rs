@@ -264,6 +264,8 @@ group! {
         Logs(cmd::svc_logs::Arguments),
         /// Start a loaded, but stopped, service
         Start(cmd::svc_start::Arguments),
+        /// Show what the processes of services use
+        Stats(cmd::svc_stats::Arguments),
         /// Show the state of services
         Status(cmd::svc_status::Arguments),
         /// Stop a running service; it stays loaded

@@ -56,6 +56,7 @@ pub(crate) mod svc_key_generate;
 pub(crate) mod svc_load;
 pub(crate) mod svc_logs;
 pub(crate) mod svc_start;
+pub(crate) mod svc_stats;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;
 pub(crate) mod svc_update;

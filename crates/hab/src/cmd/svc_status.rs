@@ -114,7 +114,7 @@ fn wide(statuses: &[ServiceStatus], now_unix_s: u64) -> Vec<Vec<String>> {
 }
 
 /// Left-aligned columns, separated by two blanks, without trailing blanks.
-fn columns(rows: &[Vec<String>]) -> String {
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()

@@ -237,6 +237,13 @@ pub(super) const MANUALS: &[Manual] = &[
     },
     manual("svc start", &[("hab svc start web --wait", "Start it; return when it is up.")]),
     manual(
+        "svc stats",
+        &[
+            ("hab svc stats", "CPU time, memory, files and ports of each service."),
+            ("hab svc stats redis --format json", "All that is known of one service."),
+        ],
+    ),
+    manual(
         "svc status",
         &[
             ("hab svc status", "One line per service."),

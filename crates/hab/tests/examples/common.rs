@@ -72,6 +72,30 @@ impl Example {
         self.sup.get(&format!("/services/{}/default", self.name)).json()
     }
 
+    /// What its processes use, once it is as wanted.
+    pub(crate) fn wait_usage(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let path = format!("/v1/services/{}.default/stats", self.name);
+        let stats = self.sup.wait_json(&path, |stats| wanted(&stats["usage"]));
+        assert_eq!(stats["why"], Value::Null, "{stats:#}");
+        stats["usage"].clone()
+    }
+
+    /// Waits until the service listens on this port of TCP.
+    pub(crate) fn wait_port(&self, port: u16) -> Value {
+        self.wait_usage(|usage| {
+            let listening = usage["listening"].as_array();
+            let is_it = |it: &Value| it["protocol"] == "tcp" && it["port"] == port;
+            listening.is_some_and(|all| all.iter().any(is_it))
+        })
+    }
+
+    /// Lines that the service printed, as `hab svc logs` shows them.
+    pub(crate) fn lines(&self) -> String {
+        let output = self.sup.hab(["svc", "logs", self.name, "--format", "plain"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Pid of the service.
     pub(crate) fn pid(&self) -> i32 {
         self.sup.wait_up(self.name)

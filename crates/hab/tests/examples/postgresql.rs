@@ -23,6 +23,12 @@ fn postgresql_keeps_what_was_committed() {
         ask(&psql, &[&connection[..], &["-AtXc", statement]].concat())
     };
     assert_eq!(sql("CREATE TABLE kept AS SELECT 42 AS answer"), "SELECT 1");
+    // Each of its processes begins a session of its own.
+    let usage = postgresql.wait_usage(|usage| usage["processes"].as_u64() > Some(3));
+    assert!(usage["io"]["written_bytes"].is_u64(), "{usage:#}");
+    wait_for("the line of its start", || {
+        postgresql.lines().contains("ready to accept connections").then_some(())
+    });
 
     let pid = postgresql.pid();
     postgresql.configure(&config("work_mem = \"8MB\"\n"));

@@ -21,6 +21,12 @@ fn redis_lives_through_everything_and_keeps_its_data() {
     };
     assert_eq!(cli(&["PING"]), "PONG");
     assert_eq!(cli(&["SET", "kept", "yes"]), "OK");
+    let usage = redis.wait_port(port);
+    assert_eq!(usage["processes"], 1, "{usage:#}");
+    assert!(usage["threads"].as_u64() > Some(1), "{usage:#}");
+    wait_for("the line of its start", || {
+        redis.lines().contains("Ready to accept connections").then_some(())
+    });
 
     let pid = redis.pid();
     redis.configure(&format!("port = {port}\nmaxmemory = \"32mb\"\n"));

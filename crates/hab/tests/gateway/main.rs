@@ -8,6 +8,7 @@ mod foreign;
 mod hostile;
 mod local;
 mod many;
+mod stats;
 mod tls;
 mod waiting;
 mod why;

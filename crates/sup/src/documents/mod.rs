@@ -4,4 +4,6 @@ pub(crate) mod butterfly;
 pub(crate) mod census;
 pub(crate) mod explanation;
 pub(crate) mod service;
+pub(crate) mod supervisor;
+pub(crate) mod usage;
 pub(crate) mod v1;

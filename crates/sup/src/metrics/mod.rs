@@ -3,6 +3,7 @@
 
 mod record;
 mod ring;
+mod services;
 mod upkeep;
 
 use std::{
@@ -17,12 +18,19 @@ use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::Collector,
 };
-use roost_api::metrics::DURATION_BOUNDS;
+use roost_api::{Snapshot, metrics::DURATION_BOUNDS};
 use roost_ident::Hook;
 use roost_ring::{Counters, Duration as Took};
 use roost_zmtp::{ListenStats, PoolStats};
+use tokio::sync::watch;
 
-use self::{record::RecordFigures, ring::RingFigures, upkeep::UpkeepFigures};
+use self::{
+    record::RecordFigures,
+    ring::RingFigures,
+    services::{Readings, ServiceFigures},
+    upkeep::UpkeepFigures,
+};
+use crate::{VERSION, usages::Sample};
 
 /// Handles of all metrics. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +64,7 @@ pub(crate) struct Metrics {
     record: RecordFigures,
     ring: RingFigures,
     upkeep: UpkeepFigures,
+    readings: Readings,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -94,6 +103,9 @@ impl Metrics {
         let blocked = &["type", "mode", "blocked"];
         let loops =
             histograms("hab_sup_run_loop_duration_seconds", "Time that one event took", &["loop"]);
+        gauges("hab_build_info", "1, with the version of this program", &["version"])
+            .with_label_values(&[VERSION])
+            .set(1);
         // Visible before the first service is loaded.
         loops.with_label_values(&["service"]);
         Self {
@@ -197,6 +209,7 @@ impl Metrics {
             record: RecordFigures::new(r),
             ring: RingFigures::new(r),
             upkeep: UpkeepFigures::new(r),
+            readings: Readings::default(),
             registry,
         }
     }
@@ -205,8 +218,16 @@ impl Metrics {
         &self.registry
     }
 
-    /// Updates metrics that are measured only on demand.
-    pub(crate) fn refresh(&self) {
+    /// Adds those of the services in the newest snapshot.
+    pub(crate) fn show_services(&self, snapshots: watch::Receiver<Option<Arc<Snapshot>>>) {
+        let figures = ServiceFigures::new(snapshots, self.readings.clone());
+        self.registry.register(Box::new(figures)).expect("the name of a family is used once");
+    }
+
+    /// Updates metrics that are measured only on demand. Without a reading, figures of processes
+    /// are left out.
+    pub(crate) fn refresh(&self, reading: Option<Arc<Sample>>) {
+        self.readings.set(reading);
         let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
         // One of them is the directory being read.
         self.descriptors.set(i64::try_from(open.saturating_sub(1)).unwrap_or(i64::MAX));
