@@ -217,10 +217,27 @@ impl Client {
         &self,
         path: &str,
         query: &[(&str, &str)],
+        each: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> anyhow::Result<()> {
+        self.lines_after(path, query, None, each)
+    }
+
+    /// As [`Client::lines`], of a stream that continues after the event with this number.
+    ///
+    /// # Errors
+    /// As [`Client::lines`].
+    pub(crate) fn lines_after(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        last_event_id: Option<u64>,
         mut each: impl FnMut(&str) -> ControlFlow<()>,
     ) -> anyhow::Result<()> {
+        let last = last_event_id.map(|id| id.to_string());
+        let last = last.as_deref().map(|id| ("last-event-id", id));
         let accept = ("accept", "application/x-ndjson, text/plain;q=0.9");
-        let mut answer = self.call(path, query, &[accept], None)?;
+        let headers: Vec<_> = last.into_iter().chain([accept]).collect();
+        let mut answer = self.call(path, query, &headers, None)?;
         if answer.status().as_u16() != 200 {
             let answer = self.read(path, &mut answer)?;
             return Err(refused(&answer).into());

@@ -20,6 +20,7 @@ mod https;
 mod log;
 mod manual;
 mod options;
+mod record;
 mod ui;
 mod wait;
 

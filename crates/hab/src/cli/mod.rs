@@ -70,6 +70,8 @@ group! {
         Cli(Group<CliCommand>),
         /// Commands relating to a service's runtime config
         Config(Group<ConfigCommand>),
+        /// Show what happened to services, ring and Supervisor
+        Events(Box<cmd::events::Arguments>),
         /// Commands relating to files of services
         File(Group<FileCommand>),
         /// Commands relating to the licence
@@ -256,6 +258,8 @@ group! {
     SvcCommand {
         /// Check the health of a service, as a plugin of a monitoring system
         Check(cmd::svc_check::Arguments),
+        /// Show what happened to a service
+        History(cmd::svc_history::Arguments),
         /// Commands relating to keys of service groups
         Key(Group<SvcKeyCommand>),
         /// Load a service and start it; it is started again with the Supervisor

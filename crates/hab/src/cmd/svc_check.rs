@@ -169,7 +169,7 @@ fn check_group(client: &Client, group: &ServiceGroup) -> anyhow::Result<Option<(
 }
 
 /// Identifiers and groups of the services in `/services`.
-pub(super) fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
+pub(crate) fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
     let services: Vec<Value> = serde_json::from_str(body).unwrap_or_default();
     let entry = |service: &Value| {
         let part = |key: &str| service["pkg"][key].as_str().unwrap_or_default().to_owned();

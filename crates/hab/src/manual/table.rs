@@ -54,6 +54,13 @@ pub(super) const MANUALS: &[Manual] = &[
         &[("hab config show redis", "Print the configuration keys and their defaults.")],
     ),
     manual(
+        "events",
+        &[
+            ("hab events --since -2h", "What happened in the last two hours."),
+            ("hab events -f --severity warning,error", "What goes wrong, as it happens."),
+        ],
+    ),
+    manual(
         "file upload",
         &[(
             "hab file upload web.default 1 ./motd.txt",
@@ -203,6 +210,10 @@ pub(super) const MANUALS: &[Manual] = &[
             ("3", "Unknown: not reachable, not started, wrong token, wrong command line."),
         ],
     },
+    manual(
+        "svc history",
+        &[("hab svc history redis", "What happened to redis, with causes and last words.")],
+    ),
     manual(
         "svc key generate",
         &[(

@@ -124,3 +124,28 @@ fn a_journal_that_cannot_be_read_costs_no_start_and_is_recorded() {
     assert!(event["message"].as_str().unwrap().contains("journal.redb.corrupt"), "{event}");
     assert!(directory.join("journal.redb.corrupt").exists());
 }
+
+#[test]
+fn the_history_of_a_service_tells_why_it_was_restarted() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    wait_for("the restart", || (sup.wait_up("web") != pid.as_raw_nonzero().get()).then_some(()));
+    let lines = |args: &[&str]| -> String {
+        let output = sup.hab(args.iter().copied());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let history = lines(&["svc", "history", "web"]);
+    let exit = history.find("killed by signal 9").expect("the end of the process");
+    let rest = &history[exit..];
+    assert!(rest.contains("web.default starts") && rest.contains("because of ["), "{history}");
+    let json = lines(&["events", "--format", "json", "--type", "process.exited", "--limit", "1"]);
+    let event: Value = serde_json::from_str(&json).expect("one event");
+    assert_eq!((&event["data"]["signal"], &event["service"]), (&9.into(), &"web.default".into()));
+    let of_another = lines(&["events", "--service", "other.default"]);
+    assert_eq!(of_another, "");
+    assert!(!sup.hab(["events", "--topic", "nonsense"]).status.success());
+}
