@@ -9,15 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY,
-        WWW_AUTHENTICATE,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+        RETRY_AFTER, VARY, WWW_AUTHENTICATE,
     },
 };
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::{document::Rendered, streaming::Streaming};
+use crate::{document::Rendered, streaming::Streaming, version};
 
 pub(crate) type Answer = Response<Payload>;
 
@@ -124,6 +124,47 @@ pub(crate) fn document(
     }
     *answer.body_mut() = Payload::new(body.bytes);
     answer
+}
+
+/// An answer with a document of the v1 API, in the form that the client takes.
+pub(crate) fn versioned(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Rendered,
+    vary: &'static str,
+    takes_gzip: bool,
+    persistence: Persistence,
+) -> Answer {
+    let version = body.version.clone().unwrap_or_default();
+    let tag = version.tag(&body.bytes);
+    let compressed = version.compressed(&body.bytes).filter(|_| takes_gzip).cloned();
+    let etag = version::etag(tag, compressed.is_some());
+    let is_compressed = compressed.is_some();
+    let body = compressed.map_or(body, Rendered::new);
+    let mut answer = document(status, content_type, body, false, persistence);
+    let headers = answer.headers_mut();
+    headers.insert(ETAG, etag);
+    about_versions(headers, vary);
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+/// The answer to a client that has this version already.
+pub(crate) fn not_modified(tag: &str, vary: &'static str, persistence: Persistence) -> Answer {
+    let mut answer = start(StatusCode::NOT_MODIFIED, ZERO, persistence);
+    let headers = answer.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(ETAG, version::etag(tag, false));
+    about_versions(headers, vary);
+    answer
+}
+
+/// Caches ask whether the version that they have is the present one.
+fn about_versions(headers: &mut HeaderMap, vary: &'static str) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static(vary));
 }
 
 /// An answer without a known end.

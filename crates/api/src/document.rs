@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::{
     documents::{Butterfly, Census, HealthDocument, ServiceDocument},
     toml_form,
+    version::Version,
 };
 
 /// A form a document can be rendered in.
@@ -31,12 +32,19 @@ pub enum Format {
 pub struct Rendered {
     pub(crate) bytes: Bytes,
     pub(crate) length: HeaderValue,
+    /// Only documents of the v1 API have versions.
+    pub(crate) version: Option<Version>,
 }
 
 impl Rendered {
     pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { length: HeaderValue::from(bytes.len()), bytes }
+        Self { length: HeaderValue::from(bytes.len()), bytes, version: None }
+    }
+
+    /// Bytes of a document of the v1 API.
+    pub(crate) fn versioned(bytes: impl Into<Bytes>) -> Self {
+        Self { version: Some(Version::default()), ..Self::new(bytes) }
     }
 
     /// The bytes; cheap to clone.

@@ -2,10 +2,10 @@
 
 use std::{
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use http::{
@@ -17,8 +17,8 @@ use hyper::body::{Body, Incoming};
 use roost_ident::{ServiceGroup, ServiceGroupError};
 use tokio::{
     net::{TcpListener, UnixListener},
-    sync::{Semaphore, watch},
-    time::timeout,
+    sync::{Mutex, Semaphore, watch},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ use crate::{
     streaming::Streaming,
     tls::TlsConfig,
     token::Token,
+    version,
+    watchers::{Watched, Watchers},
 };
 
 /// How the gateway is set up. Read once, at start.
@@ -164,6 +166,9 @@ pub(crate) struct Shared {
     live_permits: Semaphore,
     /// One permit for each request that waits or takes a stream.
     waiting: Arc<Semaphore>,
+    watchers: Arc<Watchers>,
+    /// Held by what wakes them.
+    following: Mutex<()>,
 }
 
 impl Gateway {
@@ -189,6 +194,8 @@ impl Gateway {
             live,
             live_permits: Semaphore::new(limits::LIVE_AT_ONCE),
             waiting: Arc::new(Semaphore::new(config.limits.waiting)),
+            watchers: Arc::default(),
+            following: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), limits: config.limits, tls: config.tls })
     }
@@ -216,6 +223,8 @@ impl Gateway {
 /// What a request is answered with.
 struct Reached<'a> {
     id: ResourceId,
+    /// What the path says of a service.
+    group: String,
     source: Source<'a>,
 }
 
@@ -224,6 +233,7 @@ enum Source<'a> {
     Page(fn(&Pages, Media) -> Rendered),
     Figures(fn(&Pages, Media) -> Pending<Reply>),
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
+    Selection(&'a Snapshot, fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
     Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
     Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
 }
@@ -235,6 +245,60 @@ struct Refusal(Problem, Label<'static>);
 enum First {
     Ready(Answer),
     Asked(Asked),
+    /// The client has this version, and waits for another one.
+    Known(Known),
+}
+
+/// A request that waits for a change.
+struct Known {
+    watched: Watched,
+    tag: String,
+    wait: Duration,
+    not_modified: Answer,
+    begun: Instant,
+    series: Series,
+    persistence: Persistence,
+}
+
+/// What an answer has to know of its request.
+struct Terms<'a> {
+    headers: &'a HeaderMap,
+    media: Media,
+    offered: &'static [Media],
+    is_v1: bool,
+    persistence: Persistence,
+}
+
+impl Terms<'_> {
+    /// The answer with a document; a tag when the client has it already.
+    fn document(&self, status: StatusCode, body: Rendered) -> Result<Answer, String> {
+        let (media, persistence) = (self.media, self.persistence);
+        if !self.is_v1 {
+            let vary = media != self.offered[0];
+            return Ok(answer::document(status, media.content_type(), body, vary, persistence));
+        }
+        let body = match body.version {
+            Some(_) => body,
+            None => Rendered::versioned(body.bytes),
+        };
+        if status == StatusCode::OK
+            && let Some(version) = &body.version
+            && version::is_known(self.headers, version.tag(&body.bytes))
+        {
+            return Err(version.tag(&body.bytes).to_owned());
+        }
+        let takes_gzip = version::takes_gzip(self.headers);
+        let (kind, vary) = (media.content_type(), self.vary());
+        Ok(answer::versioned(status, kind, body, vary, takes_gzip, persistence))
+    }
+
+    fn not_modified(&self, tag: &str) -> Answer {
+        answer::not_modified(tag, self.vary(), self.persistence)
+    }
+
+    const fn vary(&self) -> &'static str {
+        if self.offered.len() > 1 { "accept, accept-encoding" } else { "accept-encoding" }
+    }
 }
 
 /// A request that the Supervisor answers.
@@ -242,9 +306,8 @@ struct Asked {
     pending: Pending<Reply>,
     /// Only so many are made at the same time.
     limited: bool,
+    id: ResourceId,
     media: Media,
-    vary: bool,
-    is_head: bool,
     begun: Instant,
     series: Series,
     persistence: Persistence,
@@ -256,10 +319,15 @@ impl Shared {
         let (parts, mut body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let leaving = line.leave.is_cancelled();
-        let mut answer = match self.answer(&parts, line, persistence(&parts, has_body || leaving)) {
+        let persistence = persistence(&parts, has_body || leaving);
+        let mut answer = match self.answer(&parts, line, persistence, true) {
             First::Ready(answer) => answer,
-            First::Asked(asked) => self.await_reply(asked, line).await,
+            First::Asked(asked) => self.await_reply(asked, &parts, line).await,
+            First::Known(known) => self.await_change(known, &parts, line).await,
         };
+        if parts.method == Method::HEAD {
+            answer.body_mut().clear();
+        }
         answer.body_mut().exchange(|bytes| {
             let (bytes, closed) = self.held.hold(bytes, &line.close);
             for _ in 0..closed {
@@ -285,8 +353,16 @@ impl Shared {
     }
 
     /// Waits for an answer that the Supervisor makes.
-    async fn await_reply(&self, asked: Asked, line: &Line) -> Answer {
-        let Asked { pending, limited, media, vary, is_head, begun, series, persistence } = asked;
+    async fn await_reply(&self, asked: Asked, parts: &Parts, line: &Line) -> Answer {
+        let Asked { pending, limited, id, media, begun, series, persistence } = asked;
+        let resource = id.resource();
+        let terms = Terms {
+            headers: &parts.headers,
+            media,
+            offered: resource.media,
+            is_v1: resource.is_v1(),
+            persistence,
+        };
         let made = async {
             let permit = limited.then(|| self.live_permits.try_acquire());
             let Ok(_permit) = permit.transpose() else {
@@ -303,35 +379,97 @@ impl Shared {
             }
         };
         let reply = match made.await {
-            Ok(reply) => self.reply(reply, media, vary, line, persistence),
+            Ok(reply) => self.reply(reply, &terms, line),
             Err(problem) => Err(problem),
         };
-        let mut answer = reply.unwrap_or_else(|problem| problem.answer(persistence));
-        if is_head {
-            answer.body_mut().clear();
-        }
+        let answer = reply.unwrap_or_else(|problem| problem.answer(persistence));
         series.end(begun.elapsed());
         answer
     }
 
-    fn reply(
-        &self,
-        reply: Reply,
-        media: Media,
-        vary: bool,
-        line: &Line,
-        persistence: Persistence,
-    ) -> Result<Answer, Problem> {
+    /// Waits until the document of a request is another one than its client has.
+    async fn await_change(&self, known: Known, parts: &Parts, line: &Line) -> Answer {
+        let Known { watched, tag, wait, not_modified, begun, series, persistence } = known;
+        let _waiting = match self.wait(line) {
+            Ok(waiting) => waiting,
+            Err(problem) => return problem.answer(persistence),
+        };
+        let watcher = self.watchers.enter(watched, &tag);
+        let mut deadline = pin!(sleep(wait));
+        let mut is_last = false;
+        let answer = loop {
+            let mut changed = pin!(watcher.place.changed.notified());
+            // What changes from here on is not missed.
+            changed.as_mut().enable();
+            match self.answer(parts, line, persistence, false) {
+                First::Ready(answer) => break answer,
+                First::Asked(asked) => break self.await_reply(asked, parts, line).await,
+                First::Known(_) if is_last => break not_modified,
+                First::Known(_) => {}
+            }
+            loop {
+                tokio::select! {
+                    () = changed.as_mut() => break,
+                    () = &mut deadline => break,
+                    () = line.leave.cancelled() => break,
+                    // Lets the connection notice that its client has left.
+                    () = sleep(limits::LEFT_CHECK) => {}
+                }
+            }
+            is_last = deadline.is_elapsed() || line.leave.is_cancelled();
+        };
+        series.end(begun.elapsed());
+        answer
+    }
+
+    /// Wakes those who wait for documents that a new snapshot changes. Ends never; of several
+    /// calls one does the work.
+    pub(crate) async fn follow_snapshots(&self) {
+        let _only = self.following.lock().await;
+        let mut snapshots = self.snapshots.clone();
+        loop {
+            let snapshot = snapshots.borrow_and_update().clone();
+            if let Some(snapshot) = snapshot {
+                self.watchers.wake(|watched| self.tag(&snapshot, watched));
+            }
+            if snapshots.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// The present version of a document.
+    fn tag(&self, snapshot: &Snapshot, watched: &Watched) -> Option<String> {
+        let Watched { id, group, query } = watched;
+        let body = match id.resource().renderer {
+            Renderer::Snapshot(render) => render(snapshot, Format::Json).clone(),
+            Renderer::Selection(select) => select(snapshot, query, self.redact).ok()?,
+            Renderer::Service(render) => {
+                render(snapshot.service(group)?, *id, Format::Json).1.clone()
+            }
+            Renderer::Page(_) | Renderer::Figures(_) | Renderer::Live(_) => return None,
+        };
+        Some(body.version.unwrap_or_default().tag(&body.bytes).to_owned())
+    }
+
+    fn reply(&self, reply: Reply, terms: &Terms<'_>, line: &Line) -> Result<Answer, Problem> {
         let Reply { status, body } = reply;
+        let (media, persistence) = (terms.media, terms.persistence);
         Ok(match body {
             ReplyBody::Whole(bytes) => {
-                let body = Rendered::new(bytes);
-                answer::document(status, media.content_type(), body, vary, persistence)
+                let answer = terms.document(status, Rendered::versioned(bytes));
+                answer.unwrap_or_else(|tag| terms.not_modified(&tag))
             }
             ReplyBody::Stream(chunks) => {
                 let (waiting, held) = (self.wait(line)?, Arc::clone(&self.held));
                 let streaming = Streaming::new(chunks, media.heartbeat(), line, held, waiting);
-                answer::stream(status, media.content_type(), vary, streaming, persistence)
+                answer::stream(
+                    status,
+                    media.content_type(),
+                    media != terms.offered[0],
+                    streaming,
+                    persistence,
+                )
             }
         })
     }
@@ -342,7 +480,14 @@ impl Shared {
         Ok(Waiting::begin(line, permit.map_err(|_| Code::TooManyRequests)?))
     }
 
-    fn answer(&self, parts: &Parts, line: &Line, persistence: Persistence) -> First {
+    /// The answer of this moment. One that is made again for the same request is not counted.
+    fn answer(
+        &self,
+        parts: &Parts,
+        line: &Line,
+        persistence: Persistence,
+        is_first: bool,
+    ) -> First {
         let begun = Instant::now();
         // Habitat's parser refuses raw bytes above 127 in the request line.
         if !parts.uri.path().is_ascii() {
@@ -381,20 +526,21 @@ impl Shared {
             Some(entry) => Label::Service(reached.id, &entry.document().service_group),
             None => Label::Fixed(reached.id),
         });
-        series.begin();
-        let offered = reached.id.resource().media;
+        if is_first {
+            series.begin();
+        }
+        let resource = reached.id.resource();
+        let (offered, is_v1) = (resource.media, resource.is_v1());
         let media = accept::choose(&parts.headers, offered);
-        let vary = media != offered[0];
-        let is_head = parts.method == Method::HEAD;
+        let terms = Terms { headers: &parts.headers, media, offered, is_v1, persistence };
         let (status, body) = match reached.source {
             Source::Figures(render) => {
                 let pending = render(&self.pages, media);
                 return First::Asked(Asked {
                     pending,
                     limited: false,
+                    id: reached.id,
                     media,
-                    vary,
-                    is_head,
                     begun,
                     series,
                     persistence,
@@ -404,6 +550,10 @@ impl Shared {
             Source::Snapshot(snapshot, render) => {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
             }
+            Source::Selection(snapshot, select) => match select(snapshot, &query, self.redact) {
+                Ok(body) => (StatusCode::OK, body),
+                Err(problem) => return First::Ready(problem.answer(persistence)),
+            },
             Source::Service(entry, render) => {
                 let (status, body) = render(entry, reached.id, media.format());
                 (status, body.clone())
@@ -419,23 +569,41 @@ impl Shared {
                         last_event_id: last_event_id(&parts.headers),
                     },
                 );
+                let id = reached.id;
                 return First::Asked(Asked {
                     pending: ask,
                     limited: true,
+                    id,
                     media,
-                    vary,
-                    is_head,
                     begun,
                     series,
                     persistence,
                 });
             }
         };
-        let mut answer = answer::document(status, media.content_type(), body, vary, persistence);
-        if is_head {
-            answer.body_mut().clear();
+        let answer = match terms.document(status, body) {
+            Ok(answer) => answer,
+            Err(tag) => {
+                let not_modified = terms.not_modified(&tag);
+                if let Some(wait) = query.span("wait") {
+                    let (id, group) = (reached.id, reached.group);
+                    let watched = Watched { id, group, query: query.without("wait") };
+                    return First::Known(Known {
+                        watched,
+                        tag,
+                        wait,
+                        not_modified,
+                        begun,
+                        series,
+                        persistence,
+                    });
+                }
+                not_modified
+            }
+        };
+        if is_first {
+            series.end(begun.elapsed());
         }
-        series.end(begun.elapsed());
         First::Ready(answer)
     }
 
@@ -445,20 +613,14 @@ impl Shared {
         if !resource.is_v1() {
             return Ok(Query::default());
         }
-        Query::parse(parts.uri.query(), resource.parameters, unix_ms())
+        Query::parse(parts.uri.query(), resource.all_parameters(), unix_ms())
     }
 
     /// The page that asks for the token, where a person would see the start page.
     fn ask_token(&self, parts: &Parts, persistence: Persistence) -> Option<Answer> {
-        let is_head = parts.method == Method::HEAD;
-        if !(is_head || parts.method == Method::GET) || parts.uri.path() != "/" {
-            return None;
-        }
-        let mut answer = answer::ask_token(self.pages.token(), persistence);
-        if is_head {
-            answer.body_mut().clear();
-        }
-        Some(answer)
+        let reads = parts.method == Method::HEAD || parts.method == Method::GET;
+        let wanted = reads && parts.uri.path() == "/";
+        wanted.then(|| answer::ask_token(self.pages.token(), persistence))
     }
 
     fn refuse(
@@ -474,11 +636,7 @@ impl Shared {
         if !is_v1(parts.uri.path()) {
             return answer::empty(problem.status(), persistence);
         }
-        let mut answer = problem.answer(persistence);
-        if parts.method == Method::HEAD {
-            answer.body_mut().clear();
-        }
-        answer
+        problem.answer(persistence)
     }
 
     /// Finds the requested resource: route, redaction, method, then whether it exists.
@@ -509,7 +667,8 @@ impl Shared {
             (Renderer::Page(render), _) => Source::Page(render),
             (Renderer::Figures(render), _) => Source::Figures(render),
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
-            (Renderer::Snapshot(_), None) => {
+            (Renderer::Selection(select), Some(snapshot)) => Source::Selection(snapshot, select),
+            (Renderer::Snapshot(_) | Renderer::Selection(_), None) => {
                 return Err(Refusal(Code::Starting.into(), Label::Fixed(id)));
             }
             (Renderer::Service(render), _) => Source::Service(service()?, render),
@@ -518,7 +677,7 @@ impl Shared {
             }
             (Renderer::Live(ask), _) => Source::Live(None, ask),
         };
-        Ok(Reached { id, source })
+        Ok(Reached { id, group, source })
     }
 }
 

@@ -16,6 +16,8 @@
 //! | `resource`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
+//! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
+//! | `service_list` | `/v1/services` |
 //! | [`live`] | answers that are made when they are asked for |
 //! | `serve`, `table`, `socket`, `stream`, `line`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
@@ -23,6 +25,7 @@
 
 mod accept;
 mod answer;
+pub mod cursor;
 pub mod document;
 pub mod documents;
 pub mod gateway;
@@ -40,6 +43,7 @@ pub mod problem;
 mod query;
 mod resource;
 mod serve;
+mod service_list;
 pub mod snapshot;
 mod socket;
 mod stream;
@@ -48,6 +52,8 @@ mod table;
 pub mod tls;
 mod token;
 mod toml_form;
+mod version;
+mod watchers;
 
 pub use accept::Media;
 pub use document::{Document, Format};

@@ -51,6 +51,9 @@ pub(crate) const CHUNK_BYTES_MAX: usize = 16 * 1024;
 /// A stream in which nothing happens this long sends a sign of life.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Shortest document that is compressed, in bytes.
+pub(crate) const GZIP_BYTES_MIN: usize = 1024;
+
 /// Limits that an operator may want to move.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -90,7 +90,8 @@ fn operation(resource: &Resource, path: &str, schemas: &mut Map<String, Value>) 
     });
     let names = path.split(['{', '}']).skip(1).step_by(2);
     let names = names.map(|name| reference("parameters", name));
-    let parameters: Vec<Value> = names.chain(resource.parameters.iter().map(query)).collect();
+    let parameters: Vec<Value> =
+        names.chain(resource.all_parameters().into_iter().flatten().map(query)).collect();
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -135,7 +136,8 @@ fn content(resource: &Resource, schemas: &mut Map<String, Value>) -> Value {
 fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     let v1 = path.starts_with("/v1/");
     let refuse = |plain: &str| {
-        let name = if v1 { format!("{plain}Problem") } else { plain.to_owned() };
+        let is_problem = v1 && plain != "NotModified";
+        let name = if is_problem { format!("{plain}Problem") } else { plain.to_owned() };
         reference("responses", &name)
     };
     let mut responses = Map::new();
@@ -154,9 +156,15 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
         }
         add("404", "NotLoaded");
     }
+    if resource.is_v1() {
+        add("304", "NotModified");
+    }
+    if resource.can_wait() {
+        add("429", "TooMany");
+    }
     match resource.renderer {
         Renderer::Page(_) | Renderer::Figures(_) => {}
-        Renderer::Snapshot(_) | Renderer::Service(_) => {
+        Renderer::Snapshot(_) | Renderer::Selection(_) | Renderer::Service(_) => {
             add("503", "NotStarted");
         }
         Renderer::Live(_) => {
@@ -237,6 +245,7 @@ fn responses() -> Value {
     let none = json!({});
     let refusals = [
         ("BadRequest", "Path or query not valid.", &none, &none),
+        ("NotModified", "The client has this version already.", &none, &none),
         ("TooMany", "Too many requests at once.", &retry_after(), &retry_after()),
         ("NoAnswer", "The answer cannot be made at present.", &retry_after(), &retry_after()),
         ("BadName", "Name, group and organization form no service group.", &none, &none),

@@ -30,7 +30,7 @@ impl Pages {
         Self {
             start: Rendered::new(start),
             token: Rendered::new(TOKEN),
-            description: LazyLock::new(|| Rendered::new(openapi::description())),
+            description: LazyLock::new(|| Rendered::versioned(openapi::description())),
             metrics,
         }
     }

@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Span { most: Duration },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Value {
     Flag(bool),
     Number(u64),
@@ -51,14 +51,14 @@ enum Value {
 }
 
 /// The checked parameters of one request. A parameter that was not given is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Query(Vec<(&'static str, Value)>);
 
 impl Query {
     /// Checks a query against the parameters of its resource; ages count from `now_ms`.
     pub(crate) fn parse(
         query: Option<&str>,
-        declared: &'static [Parameter],
+        declared: [&'static [Parameter]; 2],
         now_ms: u64,
     ) -> Result<Self, Problem> {
         let query = query.unwrap_or_default();
@@ -74,8 +74,9 @@ impl Query {
                 Some((name, text)) => (decode(name)?, Some(decode(text)?)),
                 None => (decode(pair)?, None),
             };
-            let Some(parameter) = declared.iter().find(|known| known.name == name) else {
-                return Err(unknown(&name, declared));
+            let Some(parameter) = declared.into_iter().flatten().find(|known| known.name == name)
+            else {
+                return Err(unknown(&name, &declared.concat()));
             };
             if values.iter().any(|known| known.0 == parameter.name) {
                 return Err(bad(format!("Parameter '{name}' is given more than once.")));
@@ -88,6 +89,12 @@ impl Query {
             values.push((parameter.name, value));
         }
         Ok(Self(values))
+    }
+
+    /// The same without one of them.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|value| value.0 != name);
+        self
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -264,7 +271,7 @@ mod tests {
     const NOW_MS: u64 = 10_000_000;
 
     fn parse(query: &str) -> Result<Query, Problem> {
-        Query::parse(Some(query), DECLARED, NOW_MS)
+        Query::parse(Some(query), [DECLARED, &[]], NOW_MS)
     }
 
     #[test]
@@ -278,7 +285,7 @@ mod tests {
         assert_eq!(query.text("grep"), Some("a +b"));
         assert_eq!(query.moment_ms("since"), Some(NOW_MS - 10_000));
         assert_eq!(query.span("wait"), Some(Duration::from_secs(600)));
-        let none = Query::parse(None, DECLARED, NOW_MS).expect("valid");
+        let none = Query::parse(None, [DECLARED, &[]], NOW_MS).expect("valid");
         assert!(!none.flag("follow") && none.number("limit").is_none());
         assert!(!parse("follow=false").expect("valid").flag("follow"));
     }

@@ -11,11 +11,14 @@ use crate::{
     documents::{
         Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, ServiceV1, Stats,
         SupervisorV1, config::CurrentConfig, explain::Explanation, service::Services,
+        summary::ServiceList,
     },
     live::{self, Ask, Live, Pending, Reply},
     openapi::Shape,
     page::Pages,
-    query::{Kind, Parameter},
+    problem::Problem,
+    query::{Kind, Parameter, Query},
+    service_list,
     snapshot::{ServiceEntry, Snapshot},
 };
 
@@ -108,6 +111,8 @@ pub(crate) enum Renderer {
     Figures(fn(&Pages, Media) -> Pending<Reply>),
     /// The present snapshot.
     Snapshot(fn(&Snapshot, Format) -> &Rendered),
+    /// What a query selects of the present snapshot; also gets whether the API is redacted.
+    Selection(fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
     /// One service of the present snapshot; also gets the place of the resource in the table.
     Service(fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
     /// The Supervisor, when it is asked: a document or a stream.
@@ -190,6 +195,17 @@ const RESOURCES: &[Resource] = &[
         shape: Some(Shape::of::<Butterfly>()),
         outcomes: &[Outcome { status: 200, meaning: "The rumors." }],
         renderer: Renderer::Snapshot(|snapshot, format| snapshot.butterfly().render(format)),
+    },
+    Resource {
+        path: "/v1/services",
+        organization_path: None,
+        summary: "The services of this Supervisor, a summary of each.",
+        scope: Scope::Read,
+        parameters: service_list::PARAMETERS,
+        media: &[Media::Json],
+        shape: Some(Shape::of::<ServiceList>()),
+        outcomes: &[Outcome { status: 200, meaning: "A page of services." }],
+        renderer: Renderer::Selection(service_list::page),
     },
     Resource {
         path: "/v1/services/{sg}",
@@ -357,7 +373,7 @@ const RESOURCES: &[Resource] = &[
 ];
 
 /// A place in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ResourceId(usize);
 
 impl ResourceId {
@@ -390,6 +406,20 @@ impl Resource {
     /// problem documents.
     pub(crate) fn is_v1(&self) -> bool {
         is_v1(self.path)
+    }
+
+    /// True when a request can wait for a change: of documents that are in a snapshot.
+    pub(crate) fn can_wait(&self) -> bool {
+        self.is_v1()
+            && !matches!(
+                self.renderer,
+                Renderer::Live(_) | Renderer::Page(_) | Renderer::Figures(_)
+            )
+    }
+
+    /// All that its query may hold.
+    pub(crate) fn all_parameters(&self) -> [&'static [Parameter]; 2] {
+        [self.parameters, if self.can_wait() { service_list::WAIT } else { &[] }]
     }
 
     /// Where it is for this group.

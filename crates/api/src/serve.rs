@@ -20,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     gateway::Shared,
@@ -63,8 +63,16 @@ pub(crate) async fn run(
     let terms = Arc::new(Terms { shared, limits, tls, is_local: listener.is_local(), shutdown });
     let metrics = &terms.shared.metrics;
     let mut connections = JoinSet::new();
+    let following = Arc::clone(&terms.shared);
+    let mut following =
+        AbortOnDropHandle::new(tokio::spawn(async move { following.follow_snapshots().await }));
     loop {
         let accepted = tokio::select! {
+            // It ends only by a panic, which must not go unnoticed.
+            Err(error) = &mut following => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => break,
+            },
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
             () = terms.shutdown.cancelled() => break,

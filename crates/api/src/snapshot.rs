@@ -255,7 +255,7 @@ impl ServiceEntry {
         id: ResourceId,
         render: impl FnOnce(&ServiceDocuments) -> Vec<u8>,
     ) -> &Rendered {
-        self.v1.json[id.index()].get_or_init(|| Rendered::new(render(&self.v1.documents)))
+        self.v1.json[id.index()].get_or_init(|| Rendered::versioned(render(&self.v1.documents)))
     }
 
     /// A form of the health.

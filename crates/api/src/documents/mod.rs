@@ -12,6 +12,7 @@ pub mod explain;
 pub mod health;
 pub mod service;
 pub mod stats;
+pub mod summary;
 pub mod supervisor;
 pub mod sys;
 pub mod v1;

@@ -4,6 +4,7 @@
 mod commands;
 mod events;
 mod explain;
+mod following;
 mod foreign;
 mod hostile;
 mod local;
