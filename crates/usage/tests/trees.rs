@@ -115,3 +115,30 @@ fn ports_are_those_of_the_tree_alone() {
     let own = own.local_addr().expect("an address");
     assert!(listening.iter().all(|it| it.address != own), "{listening:?}");
 }
+
+/// Prints what a reading of a service with many processes costs.
+#[test]
+#[ignore = "starts thousands of processes"]
+fn a_service_of_many_processes_is_read() {
+    const COUNT: u64 = 2_000;
+    let tree = Tree::start(&format!(
+        "exec 3<&0; i=1; while [ $i -lt {COUNT} ]; do i=$((i+1)); cat <&3 & done; echo ready; cat <&3; \
+         wait"
+    ));
+    let mut reader = Reader::default();
+    let begun = Instant::now();
+    let mut usage = None;
+    while usage.as_ref().is_none_or(|usage: &roost_usage::Usage| usage.processes <= COUNT) {
+        let read = Instant::now();
+        let reading = reader.read(&[tree.pid()]).expect("/proc");
+        println!("{COUNT} processes: {:?}", read.elapsed());
+        usage = reading.services.get(&tree.pid()).cloned();
+        assert!(begun.elapsed() < PATIENCE, "{:?}", usage.map(|usage| usage.processes));
+    }
+    let usage = usage.expect("a reading");
+    let begun = Instant::now();
+    let detail = Detail::read(tree.pid(), &usage);
+    println!("details: {:?}", begun.elapsed());
+    assert_eq!(detail.listening, Some(Vec::new()));
+    assert!(usage.descriptors > Some(COUNT * 3), "{:?}", usage.descriptors);
+}

@@ -66,7 +66,12 @@ fn figures_are_of_the_whole_tree_and_end_with_the_service() {
     ] {
         assert!(shown.iter().any(|known| known == line), "{line}: {shown:#?}");
     }
-    for name in ["resident_memory_bytes", "open_file_descriptors"] {
+    for name in [
+        "resident_memory_bytes",
+        "open_file_descriptors",
+        "check_duration_seconds_bucket",
+        "check_duration_seconds_count",
+    ] {
         assert!(has(&shown, name), "{name}: {shown:#?}");
     }
 

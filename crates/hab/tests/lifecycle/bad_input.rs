@@ -141,6 +141,11 @@ fn a_full_disk_stops_nothing_that_runs() {
     let Some(disk) = SmallDisk::below(&root) else { return };
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
+    sup.wait_json("/v1/supervisor", |shown| {
+        let conditions = shown["conditions"].as_array().expect("a list");
+        let low = conditions.iter().find(|condition| condition["type"] == "disk_low");
+        low.is_some_and(|low| low["status"] == "warn")
+    });
     disk.fill();
     let output = sup.hab(["svc", "stop", "acme/web", "-r", &sup.ctl.to_string()]);
     assert!(!output.status.success(), "a spec that cannot be stored is a failure: {output:?}");

@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     loops: HistogramVec,
     hooks: HistogramVec,
+    checks: HistogramVec,
     calls: IntCounterVec,
     call_durations: HistogramVec,
     refused_calls: IntCounterVec,
@@ -110,6 +111,11 @@ impl Metrics {
         loops.with_label_values(&["service"]);
         Self {
             loops,
+            checks: histograms(
+                "hab_sup_service_check_duration_seconds",
+                "Time that health checks of the service took",
+                &["service_group"],
+            ),
             hooks: histograms("hab_sup_hook_duration_seconds", "Time that hooks ran", &["hook"]),
             calls: counters("hab_sup_rpc_call_total", "Requests to the control gateway", &["name"]),
             call_durations: histograms(
@@ -244,6 +250,17 @@ impl Metrics {
     /// A hook ended.
     pub(crate) fn hook_took(&self, hook: Hook, took: Duration) {
         self.hooks.with_label_values(&[hook.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// A health check of a service ended.
+    pub(crate) fn check_took(&self, group: &str, took: Duration) {
+        self.checks.with_label_values(&[group]).observe(took.as_secs_f64());
+    }
+
+    /// A service is no longer loaded: what was counted of it ends.
+    pub(crate) fn forget_service(&self, group: &str) {
+        // Without a check there is nothing to remove.
+        let _ = self.checks.remove_label_values(&[group]);
     }
 
     /// The ring measured something.

@@ -32,6 +32,8 @@ struct HookRun {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) hook: Hook,
+    /// The service group.
+    pub(crate) group: String,
     pub(crate) outcome: HookOutcome,
     pub(crate) started: Instant,
     /// What it printed to stdout and stderr, bounded.
@@ -115,7 +117,13 @@ impl HookRuns {
         let cut = run.logged_bytes.map(|bytes| bytes > KEPT_BYTES_MAX);
         let [stdout, stderr] = run.captures.map(Capture::into_text);
         self.log.close(id, [cut[0].then(|| stdout.clone()), cut[1].then(|| stderr.clone())]);
-        Some(Ended { hook: run.hook, outcome, started: run.started, printed: (stdout, stderr) })
+        Some(Ended {
+            hook: run.hook,
+            group: run.group,
+            outcome,
+            started: run.started,
+            printed: (stdout, stderr),
+        })
     }
 }
 

@@ -78,7 +78,7 @@ impl Supervisor {
             Action::Unwatch(what) => self.watcher_of(&what).unwatch(Watch::Fleet(what)),
             Action::Ring(action) => self.give_to_ring(action),
             Action::LookAround => self.look_again(Glance::Ring),
-            Action::Hide { service } => self.publisher.remove(&service),
+            Action::Hide { service } => self.publisher.remove(&self.world, &service),
             Action::ShowLast(service) => self.publisher.show(&self.world, &self.fleet, &service),
             Action::Started => self.publisher.begin(),
             Action::Ending => systemd::stopping(),

@@ -1,6 +1,7 @@
 //! What the launcher sends, in the words of the fleet.
 
 use roost_fleet::{Event as FleetEvent, Held, HeldEnd, HookOutput, Inheritance, Kept, Shutdown};
+use roost_ident::Hook;
 use roost_launch::wire::{
     self, Exited, HookEnded, LauncherEvent as Sent, Notice, OutOfReach, SpawnFailed, Spawned,
     Status,
@@ -45,8 +46,11 @@ impl Supervisor {
     }
 
     fn hook_ended(&mut self, id: u64, ended: Option<Ended>) {
-        let Some(Ended { hook, outcome, started, printed }) = ended else { return };
+        let Some(Ended { hook, group, outcome, started, printed }) = ended else { return };
         self.world.metrics.hook_took(hook, started.elapsed());
+        if hook == Hook::HealthCheck && self.publisher.shows(&group) {
+            self.world.metrics.check_took(&group, started.elapsed());
+        }
         let (stdout, stderr) = printed;
         let output = HookOutput { stdout, stderr };
         self.tell(FleetEvent::HookEnded { id, outcome, output });

@@ -94,9 +94,18 @@ impl Publisher {
     }
 
     /// A service is gone.
-    pub(super) fn remove(&mut self, service: &str) {
+    pub(super) fn remove(&mut self, world: &World, service: &str) {
         self.facts.remove(service);
-        self.entries_changed |= self.entries.remove(service).is_some();
+        if let Some(entry) = self.entries.remove(service) {
+            world.metrics.forget_service(entry.group());
+            self.entries_changed = true;
+        }
+    }
+
+    /// True when a service of this group is shown.
+    pub(super) fn shows(&self, group: &str) -> bool {
+        let service = group.split('.').next().unwrap_or_default();
+        self.entries.get(service).is_some_and(|entry| entry.group() == group)
     }
 
     fn facts(&mut self, world: &World, service: &Service<Built>) -> Facts {
@@ -138,6 +147,9 @@ impl Publisher {
         let entry = match self.entries.get(service.name()) {
             None => ServiceEntry::new(document, health).with_v1(v1),
             Some(known) => {
+                if known.group() != service.group().as_str() {
+                    world.metrics.forget_service(known.group());
+                }
                 let same_object = *known.document() == document;
                 let same_health = *known.health_document() == health;
                 let same_v1 = *known.v1_documents() == v1;
