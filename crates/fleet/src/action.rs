@@ -5,7 +5,7 @@ use std::{collections::VecDeque, panic::Location, sync::Arc};
 use roost_events::Report;
 
 use crate::{
-    hook::HookRun,
+    hook::{HookRun, ProbeRun},
     job::Job,
     release::Release,
     service::Service,
@@ -50,6 +50,13 @@ pub enum Action<R: Release> {
     },
     /// Start a hook. Answer: `HookEnded`.
     RunHook(HookRun<R>),
+    /// Run a check that is not a hook. Answer: `Probed`; none is needed after `EndProbes`.
+    RunProbe(ProbeRun),
+    /// Stop the checks of a service that were started with `RunProbe`.
+    EndProbes {
+        /// The service.
+        service: String,
+    },
     /// Send a signal to the group of a process or hook.
     Signal {
         /// The launcher's number.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use roost_events::Cause;
 use roost_ident::PackageIdent;
-use roost_service::{BuildFailure, HookOutcome, ProcessEnd, Rendering};
+use roost_service::{BuildFailure, HookOutcome, ProbeFound, ProcessEnd, Rendering};
 
 use crate::{hook::HookOutput, release::Release, specs::Listing, watched::Watched};
 
@@ -70,6 +70,17 @@ pub enum Event<R: Release> {
         outcome: HookOutcome,
         /// What it printed, bounded.
         output: HookOutput,
+    },
+    /// A check that is not a hook has ended.
+    Probed {
+        /// The service.
+        service: String,
+        /// Number of the round, as in [`crate::ProbeRun`].
+        round: u64,
+        /// Place of the check in it.
+        place: usize,
+        /// What it found.
+        found: ProbeFound,
     },
     /// The launcher is gone: nothing can be started, and no end of a process is reported.
     LauncherGone,

@@ -3,8 +3,22 @@
 use std::sync::Arc;
 
 use roost_ident::{Hook, PackageIdent};
+use roost_service::Probe;
 
 use crate::release::Release;
+
+/// A check to run.
+#[derive(Debug, Clone)]
+pub struct ProbeRun {
+    /// The service.
+    pub service: String,
+    /// Number of the round of checks.
+    pub round: u64,
+    /// Place of the check in it.
+    pub place: usize,
+    /// The check.
+    pub probe: Arc<Probe>,
+}
 
 /// A hook to start.
 #[derive(Debug)]

@@ -143,7 +143,7 @@ pub use course::Ending;
 pub use event::{Change, Event, InstallReady, Staged, UserLayer};
 pub use fleet::{Config, Fleet, Glance};
 pub use heard::Heard;
-pub use hook::{HookOutput, HookRun, HookSource};
+pub use hook::{HookOutput, HookRun, HookSource, ProbeRun};
 pub use job::{Blueprint, Job, Scope};
 pub use release::Release;
 pub use service::Service;

@@ -37,8 +37,10 @@ pub struct Service<R> {
     /// The last fact about it.
     pub(crate) last_fact: Cause,
     pub(crate) process: Option<Process>,
-    /// What the last health check printed.
+    /// What the last health checks printed.
     pub(crate) health_output: HookOutput,
+    /// What the hook of the checks under way has printed, once it has ended.
+    pub(crate) hook_output: Option<HookOutput>,
     pub(crate) told: Told,
     /// The group that its state is remembered under.
     pub(crate) remembered_as: ServiceGroup,
@@ -148,6 +150,7 @@ impl<R: Release> Service<R> {
             last_fact: Cause::Unknown,
             process: None,
             health_output: HookOutput::default(),
+            hook_output: None,
             told: Told::default(),
             remembered_as: machine.group().clone(),
             rendering: None,

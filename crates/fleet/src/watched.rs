@@ -11,6 +11,8 @@ pub enum Watched {
     Specs,
     /// `user.toml` of a service.
     User(String),
+    /// The user's `monitor.toml` of a service.
+    Monitor(String),
     /// What a service that could not be built is made of.
     Sources(String),
     /// The plain directory of a service.
@@ -24,6 +26,8 @@ pub enum Place {
     Specs,
     /// `user.toml` of a service.
     UserToml(String),
+    /// The user's `monitor.toml` of a service.
+    Monitor(String),
     /// What a service is made of: its installed package, and the directory that stands in for it.
     Sources(Box<ServiceSpec>),
     /// A plain directory.

@@ -89,6 +89,12 @@ impl FsRoot {
         self.hab("user").join(name).join("config/user.toml")
     }
 
+    /// How the operator has a service watched: `hab/user/NAME/monitor.toml`.
+    #[must_use]
+    pub fn user_monitor(&self, name: &str) -> PathBuf {
+        self.hab("user").join(name).join("monitor.toml")
+    }
+
     /// State of the Supervisor.
     #[must_use]
     pub fn sup(&self) -> SupPaths {
@@ -263,6 +269,11 @@ impl SupPaths {
     pub fn user_copy(&self, name: &str) -> PathBuf {
         self.user_copies().join(format!("{name}.toml"))
     }
+    /// The last copy of the operator's `monitor.toml` of a service that could be used, rendered.
+    #[must_use]
+    pub fn monitor_copy(&self, name: &str) -> PathBuf {
+        self.user_copies().join(format!("{name}.monitor.toml"))
+    }
     /// Identity of this ring member.
     #[must_use]
     pub fn member_id(&self) -> PathBuf {
@@ -334,6 +345,8 @@ mod tests {
             (root.svc("n").hook(Hook::PostRun), "/r/hab/svc/n/hooks/post-run"),
             (root.svc("n").stderr_log(Hook::Init), "/r/hab/svc/n/logs/init.stderr.log"),
             (root.user_toml("n"), "/r/hab/user/n/config/user.toml"),
+            (root.user_monitor("n"), "/r/hab/user/n/monitor.toml"),
+            (root.sup().monitor_copy("n"), "/r/hab/sup/default/user/n.monitor.toml"),
             (root.sup().spec_file("n"), "/r/hab/sup/default/specs/n.spec"),
             (root.launcher_pid(), "/r/hab/launcher/PID"),
         ] {

@@ -1,9 +1,11 @@
 //! Requests of the machine to its caller.
 
+use std::sync::Arc;
+
 use roost_events::Report;
 use roost_ident::{Hook, ServiceGroup, ShutdownSignal};
 
-use crate::spec::ServiceSpec;
+use crate::{monitor::Probe, spec::ServiceSpec};
 
 /// First part of a log line, before the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,21 @@ pub enum Effect {
     /// Send KILL to the hook's process group; for [`Hook::Install`] stop the run of
     /// [`Effect::RunInstallHooks`]. The answer to the start still follows.
     EndHook(Hook),
+    /// Run a check that is not a hook, within its time limit. Answer: `Probed`, with this round and
+    /// place; none is needed after [`Effect::EndProbes`].
+    RunProbe {
+        /// Number of the round.
+        round: u64,
+        /// Place of the check among those of the round.
+        place: usize,
+        /// The check.
+        probe: Arc<Probe>,
+    },
+    /// Stop the checks that were started with [`Effect::RunProbe`].
+    EndProbes,
+    /// A round of checks has ended. Shows what they found, one line each, beside the output of the
+    /// hook.
+    Checked(Vec<String>),
     /// Start the process. Answer: `Spawned`, later `Exited`; or `SpawnFailed`.
     Spawn,
     /// Send a signal to the process group.

@@ -7,6 +7,7 @@ use roost_ident::{ElectionStatus, Hook, ServiceGroup, ShutdownSignal};
 use crate::{
     binds::BindReport,
     excerpt::{Excerpt, Printed},
+    monitor::{MonitorRead, ProbeFound},
     spec::ServiceSpec,
 };
 
@@ -157,6 +158,8 @@ pub struct Rendering {
     pub failures: Vec<RenderFailure>,
     /// A template failed in a rendering with `whole` set: nothing was written.
     pub refused: bool,
+    /// How the service is to be watched; `None` when that was not read.
+    pub monitor: Option<MonitorRead>,
 }
 
 impl Rendering {
@@ -314,6 +317,15 @@ pub enum Event {
         outcome: HookOutcome,
         /// Its output.
         printed: Printed,
+    },
+    /// Answer to [`crate::Effect::RunProbe`].
+    Probed {
+        /// The round that the effect named.
+        round: u64,
+        /// The place that it named.
+        place: usize,
+        /// What the check found.
+        found: ProbeFound,
     },
     /// Gossiped files were written.
     FilesUpdated(

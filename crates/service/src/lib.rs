@@ -17,6 +17,7 @@
 //! | [`spec`], [`spec_file`], [`spec_options`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |
 //! | [`backoff`], [`health`] | restart back-off and health check schedule |
+//! | [`monitor`] | what `monitor.toml` states: checks without a hook, thresholds |
 
 pub mod account;
 pub mod backoff;
@@ -29,6 +30,7 @@ pub mod facts;
 pub mod health;
 mod hooks;
 pub mod machine;
+pub mod monitor;
 mod phase;
 pub mod remembered;
 pub mod settings;
@@ -49,6 +51,7 @@ pub use event::{
 pub use excerpt::{Excerpt, Printed};
 pub use explain::{Explanation, explain};
 pub use machine::Machine;
+pub use monitor::{Monitor, MonitorRead, Probe, ProbeFound};
 pub use remembered::{Remembered, RememberedError, Survivor};
 pub use settings::{BackoffSettings, HookTimeouts, Settings};
 pub use spec::{Difference, Interval, ServiceSpec};

@@ -10,7 +10,7 @@ use roost_service::{
 use super::Fleet;
 use crate::{
     action::{Action, RingAction, SUPERVISOR},
-    hook::{HookRun, HookSource},
+    hook::{HookRun, HookSource, ProbeRun},
     processes::Purpose,
     release::Release,
     service::{Process, WantedRendering},
@@ -43,6 +43,12 @@ impl<R: Release> Fleet<R> {
             Effect::Render { whole } => self.want_rendering(name, whole),
             Effect::RunHook(hook) => self.run_hook(name, hook),
             Effect::EndHook(hook) => self.end_hook(name, hook),
+            Effect::RunProbe { round, place, probe } => {
+                let run = ProbeRun { service: name.into(), round, place, probe };
+                self.actions.push(Action::RunProbe(run));
+            }
+            Effect::EndProbes => self.actions.push(Action::EndProbes { service: name.into() }),
+            Effect::Checked(lines) => self.show_checks(name, lines),
             Effect::Spawn => self.spawn(name),
             Effect::Signal { pid: _, signal } => self.signal_process(name, signal.number()),
             Effect::Kill { pid: _ } => self.signal_process(name, SIGKILL),
@@ -167,6 +173,18 @@ impl<R: Release> Fleet<R> {
         self.actions.ring(RingAction::Announce { group, release, cfg });
     }
 
+    /// All checks of a service have ended: the output of its hook is shown with what the others
+    /// found.
+    fn show_checks(&mut self, name: &str, lines: Vec<String>) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        let mut output = service.hook_output.take().unwrap_or_default();
+        for line in lines {
+            output.stdout.push_str(&line);
+            output.stdout.push('\n');
+        }
+        service.health_output = output;
+    }
+
     /// Publishes the rumor of a running service again, because what it exports or how it is
     /// updated may be different.
     pub(super) fn announce_again(&mut self, name: &str) {
@@ -199,6 +217,7 @@ impl<R: Release> Fleet<R> {
             self.record_unload(&service);
         }
         self.actions.push(Action::Unwatch(Watched::User(name.into())));
+        self.actions.push(Action::Unwatch(Watched::Monitor(name.into())));
         if service.sources_watched {
             self.actions.push(Action::Unwatch(Watched::Sources(name.into())));
         }

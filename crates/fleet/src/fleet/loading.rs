@@ -125,6 +125,9 @@ impl<R: Release> Fleet<R> {
         // Reported once: it may be read, and change, before the watching has begun.
         let (what, place) = (Watched::User(name.clone()), Place::UserToml(name.clone()));
         self.actions.push(Action::Watch { what, place, report: true });
+        // Every rendering reads it.
+        let (what, place) = (Watched::Monitor(name.clone()), Place::Monitor(name.clone()));
+        self.actions.push(Action::Watch { what, place, report: false });
         self.drive(&name);
         if let Some(Inherited { process, ended: Some(end), left, .. }) = lives {
             self.exited(process.id, process.pid, *left, end.clone());

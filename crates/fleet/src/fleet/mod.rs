@@ -150,6 +150,9 @@ impl<R: Release> Fleet<R> {
             Event::OrphanEnded { id } => self.orphan_gone(id),
             Event::Notice { id, text } => self.notice(id, &text),
             Event::HookEnded { id, outcome, output } => self.hook_ended(id, outcome, output),
+            Event::Probed { service, round, place, found } => {
+                self.tell(&service, Told::Probed { round, place, found });
+            }
             Event::LauncherGone => self.launcher_gone(),
             Event::NeedSuitability { group, term } => self.find_suitability(group, term),
             Event::Changed(what) => self.changed(what),
@@ -383,6 +386,7 @@ impl<R: Release> Fleet<R> {
                 }
                 self.tell(&name, Told::FilesChanged);
             }
+            Watched::Monitor(name) => self.tell(&name, Told::ContextChanged),
             Watched::User(service) => self.actions.work(Job::ReadUserLayer { service }),
             Watched::Directory(name) => self.stage(&name),
         }

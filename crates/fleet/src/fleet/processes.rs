@@ -116,7 +116,7 @@ impl<R: Release> Fleet<R> {
                 if hook == roost_ident::Hook::HealthCheck
                     && let Some(service) = self.services.get_mut(&name)
                 {
-                    service.health_output = output;
+                    service.hook_output = Some(output);
                 }
                 self.tell(&name, Told::HookEnded { hook, outcome, printed });
             }

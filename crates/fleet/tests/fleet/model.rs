@@ -1,14 +1,20 @@
 //! A shell in memory around a fleet, which checks whatever the fleet asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use roost_census::{Census, Closed, Counters, Input, MemberFact, ServiceFact, SysFact, Update};
 use roost_fleet::{
-    Action, Config, Event, Fleet, Glance, HookOutput, InstallReady, Job, Listing, RingAction,
-    Service, Stored, UserLayer, Watched,
+    Action, Config, Event, Fleet, Glance, HookOutput, InstallReady, Job, Listing, ProbeRun,
+    RingAction, Service, Stored, UserLayer, Watched,
 };
-use roost_ident::{Hook, MemberHealth, ServiceGroup};
-use roost_service::{BuildFailure, HookOutcome, Now, Rendering, ServiceSpec, Settings};
+use roost_ident::{HealthStatus, Hook, MemberHealth, ServiceGroup};
+use roost_service::{
+    BuildFailure, HookOutcome, MonitorRead, Now, ProbeFound, Rendering, ServiceSpec, Settings,
+    monitor::Layer,
+};
 
 use crate::{launcher::Launcher, record::Record, release::Made};
 
@@ -22,6 +28,18 @@ enum Asked {
     Job(Box<Job<Made>>),
     Start { id: u64 },
     Hook { id: u64 },
+    Probe(ProbeRun),
+}
+
+/// A `monitor.toml` with a check, or none.
+fn monitor(choice: u8) -> Option<MonitorRead> {
+    let text = match choice % 3 {
+        0 => return None,
+        1 => "",
+        _ => "[[check]]\nname = \"p\"\ntcp = \"h:1\"\n",
+    };
+    let monitor = Layer::parse(text).expect("fine").monitor();
+    Some(MonitorRead { monitor: Some(Arc::new(monitor)), fault: None })
 }
 
 /// The rumor of a service group, which outlives Supervisors.
@@ -159,6 +177,11 @@ impl Model {
                 let output = HookOutput { stdout: "7\n".into(), stderr: String::new() };
                 self.tell(Event::HookEnded { id, outcome, output });
             }
+            Asked::Probe(ProbeRun { service, round, place, .. }) => {
+                let status = if fails { HealthStatus::Critical } else { HealthStatus::Ok };
+                let found = ProbeFound { status, text: "p".into(), duration_ms: 1 };
+                self.tell(Event::Probed { service, round, place, found });
+            }
             Asked::Job(job) => self.answer_job(*job, choice),
         }
     }
@@ -209,7 +232,8 @@ impl Model {
                 Event::CandidateChecked { service, result }
             }
             Job::Render { service, .. } => {
-                Event::Rendered { service, rendering: Rendering::default() }
+                let rendering = Rendering { monitor: monitor(choice), ..Rendering::default() };
+                Event::Rendered { service, rendering }
             }
             Job::PrepareInstall { service, package } => {
                 let (path, hook) = ("/".into(), Box::new(()));
@@ -367,6 +391,7 @@ impl Model {
                 service
             }
             Action::RunHook(run) => &run.service,
+            Action::RunProbe(run) => &run.service,
             Action::Work(job) => match &**job {
                 Job::Render { service, .. }
                 | Job::PrepareInstall { service, .. }
@@ -393,6 +418,12 @@ impl Model {
             Action::RunHook(run) => {
                 self.launcher.used(run.id);
                 self.asked.push(Asked::Hook { id: run.id });
+            }
+            Action::RunProbe(run) => self.asked.push(Asked::Probe(run)),
+            Action::EndProbes { service } => {
+                let is_it =
+                    |asked: &Asked| matches!(asked, Asked::Probe(run) if run.service == service);
+                self.asked.retain(|asked| !is_it(asked));
             }
             Action::Signal { id, signal } => {
                 let is_it =

@@ -101,6 +101,7 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         }),
         1 => wishes().prop_map(|(service, spec)| Step::Edit { service, spec }),
         1 => service().prop_map(|service| Step::Changed(Watched::User(service.into()))),
+        1 => service().prop_map(|service| Step::Changed(Watched::Monitor(service.into()))),
         1 => service().prop_map(|service| Step::Changed(Watched::Sources(service.into()))),
         4 => Just(Step::Ring),
         1 => service().prop_map(|service| Step::Suitability { service }),

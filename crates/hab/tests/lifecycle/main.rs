@@ -12,6 +12,7 @@ mod hanging;
 mod health;
 mod lines;
 mod lines_over_http;
+mod monitored;
 mod returning;
 mod rights;
 mod services;

@@ -9,6 +9,7 @@
 //! | `config/` | templates, rendered to `hab/svc/NAME/config` |
 //! | `config_install/` | templates for install hooks |
 //! | `default.toml` | default configuration |
+//! | `monitor.toml` | how the service is checked; a template |
 //! | `roost.toml` | facts, see below |
 //! | everything else | programs and data, unchanged below `{{pkg.path}}`. Beside a plan, which installs files itself, only what `roost.toml` names |
 //! | `.habignore` | what does not belong to the service, in the syntax of `.gitignore`; it applies to its own directory |
@@ -39,7 +40,7 @@
 //! The name of the directory is the one in the given path: `app/current`, a link to
 //! `app/releases/102`, gives the service `current`.
 //!
-//! Symbolic links: followed for `hooks/*`, `run`, `default.toml` and the two fact files, left out
+//! Symbolic links: followed for `hooks/*`, `run`, `default.toml`, `monitor.toml` and the two fact files, left out
 //! below `config/` and `config_install/`, as in packages. Files of editors, version control and
 //! `hab plan render` are left out (see `rules`), as are the Supervisor's own root and, except below
 //! `config/`, hidden files. Limits: those of [`crate::sources`]. Files that other users cannot read

@@ -22,8 +22,8 @@ pub(super) const MAX_ENTRIES: usize = 10_000;
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 /// Names with a special meaning at the top of a service directory.
-const OWN_MEANING: [&str; 6] =
-    ["hooks", "config", "config_install", "default.toml", "roost.toml", "plan.sh"];
+const OWN_MEANING: [&str; 7] =
+    ["hooks", "config", "config_install", "default.toml", "monitor.toml", "roost.toml", "plan.sh"];
 
 /// Metafiles: a file of that name would be read as a fact of the package.
 const METAFILES: [&str; 27] = [

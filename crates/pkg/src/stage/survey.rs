@@ -116,7 +116,7 @@ impl Seen {
             }
         }
         let (context, selection, rules) = facts::glance(top, &target);
-        for name in ["roost.toml", rules::FILE, "default.toml", "run"] {
+        for name in ["roost.toml", rules::FILE, "default.toml", "monitor.toml", "run"] {
             self.file(&context, name);
         }
         self.scripts(&context);

@@ -44,7 +44,7 @@ pub(super) struct Tree {
     bytes: u64,
 }
 
-/// Reads hooks, templates, `default.toml` and `run`.
+/// Reads hooks, templates, `default.toml`, `monitor.toml` and `run`.
 pub(super) fn read(context: &Dir, rules: &Rules) -> Result<Tree, StageError> {
     let mut tree = Tree { newest_s: i64::MIN, ..Tree::default() };
     if let Some(hooks) = context.dir("hooks")? {
@@ -59,8 +59,10 @@ pub(super) fn read(context: &Dir, rules: &Rules) -> Result<Tree, StageError> {
             })?;
         }
     }
-    if let Some(file) = context.file("default.toml")? {
-        tree.add(file, "default.toml".into(), MAX_METAFILE_BYTES, false)?;
+    for name in ["default.toml", "monitor.toml"] {
+        if let Some(file) = context.file(name)? {
+            tree.add(file, name.into(), MAX_METAFILE_BYTES, false)?;
+        }
     }
     if !tree.files.contains_key("hooks/run") {
         match context.get("run")? {

@@ -1,6 +1,7 @@
 //! Schedule and last result of the health checks of a running service (reference: services §10).
 //!
-//! Starts no processes: the machine starts the hook when [`Health::is_due`] and passes the result.
+//! Starts no processes: the machine starts a round of checks when [`Health::is_due`] and passes
+//! their results. The worst one is the result of the round.
 
 mod verdict;
 
@@ -26,9 +27,28 @@ enum Stage {
     Idle,
     /// The next check comes at this time.
     Waiting { at_ms: u64 },
-    /// The hook runs, until this deadline.
-    Checking { until_ms: u64 },
-    /// The hook missed its deadline and was stopped; its end is not yet known.
+    /// Checks run.
+    Round(Round),
+}
+
+/// One run of all checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Round {
+    hook: HookStage,
+    /// Other checks that have not ended.
+    probes: usize,
+    /// The worst result so far.
+    worst: HealthStatus,
+}
+
+/// The hook in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HookStage {
+    /// There is none, or it has ended.
+    Over,
+    /// It runs, until this deadline.
+    Runs { until_ms: u64 },
+    /// It missed its deadline and was stopped; its end is not yet known.
     Ending,
 }
 
@@ -44,7 +64,7 @@ pub struct Health {
     opening_ms: Option<u64>,
     /// When the status last changed, Unix milliseconds.
     since_unix_ms: u64,
-    /// The loop was restarted while the hook ran: check again when the hook ends.
+    /// The loop was restarted while checks ran: check again when they have ended.
     again: bool,
     /// Results in a row.
     streak: Streak,
@@ -156,7 +176,7 @@ impl Health {
         match self.stage {
             Stage::Idle => {}
             Stage::Waiting { .. } => self.resume(now_ms),
-            Stage::Checking { .. } | Stage::Ending => {
+            Stage::Round(_) => {
                 self.had_ok = false;
                 self.again = true;
             }
@@ -169,61 +189,111 @@ impl Health {
         *self = Self { since_unix_ms: self.since_unix_ms, status: self.status, ..Self::default() };
     }
 
-    /// True when the hook is to be started.
+    /// True while the process is checked.
+    #[must_use]
+    pub fn is_checking(&self) -> bool {
+        self.stage != Stage::Idle
+    }
+
+    /// The checks without a hook that run are given up; false when none runs. What has ended of a
+    /// round without its hook is no result: the next one is due at once.
+    pub fn drop_probes(&mut self, now_ms: u64) -> bool {
+        let Stage::Round(round) = &mut self.stage else { return false };
+        let drops = std::mem::take(&mut round.probes) > 0;
+        if drops && round.hook == HookStage::Over {
+            self.stage = Stage::Waiting { at_ms: now_ms };
+        }
+        drops
+    }
+
+    /// True when a round of checks is to be started.
     #[must_use]
     pub fn is_due(&self, now_ms: u64) -> bool {
         matches!(self.stage, Stage::Waiting { at_ms } if at_ms <= now_ms)
     }
 
-    /// The hook was started.
-    pub fn check_started(&mut self, now_ms: u64, timeout_ms: u64) {
-        self.stage = Stage::Checking { until_ms: now_ms.saturating_add(timeout_ms) };
+    /// A round was started: the hook, with its time limit, and this many other checks.
+    pub fn round_started(&mut self, now_ms: u64, hook_timeout_ms: Option<u64>, probes: usize) {
+        let runs = |timeout_ms| HookStage::Runs { until_ms: now_ms.saturating_add(timeout_ms) };
+        let hook = hook_timeout_ms.map_or(HookStage::Over, runs);
+        self.stage = Stage::Round(Round { hook, probes, worst: HealthStatus::Ok });
         self.again = false;
     }
 
     /// True when the hook has exceeded its time limit.
     #[must_use]
     pub fn is_overdue(&self, now_ms: u64) -> bool {
-        matches!(self.stage, Stage::Checking { until_ms } if until_ms <= now_ms)
+        self.hook_until_ms().is_some_and(|until_ms| until_ms <= now_ms)
     }
 
-    /// The hook has exceeded its time limit and is being stopped: the result is unknown, with this
-    /// reason.
-    pub fn time_out(&mut self, now: Now, reason: String) {
-        self.stage = Stage::Ending;
-        self.set(now, HealthStatus::Unknown);
-        self.reason = Some(reason);
+    fn hook_until_ms(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Round(Round { hook: HookStage::Runs { until_ms }, .. }) => Some(until_ms),
+            _ => None,
+        }
+    }
+
+    /// The hook has exceeded its time limit and is being stopped, with this result. Unknown shows at
+    /// once, with the reason.
+    pub fn time_out(&mut self, now: Now, status: HealthStatus, reason: String) {
+        let Stage::Round(round) = &mut self.stage else { return };
+        round.hook = HookStage::Ending;
+        round.worst = worse(round.worst, status);
+        if status == HealthStatus::Unknown {
+            self.set(now, status);
+            self.reason = Some(reason);
+        }
     }
 
     /// The hook has ended with this result, which is ignored after [`Health::time_out`]. Returns
-    /// the milliseconds until the next check.
-    pub fn ended(
+    /// true when it was.
+    pub fn hook_ended(&mut self, status: HealthStatus) -> bool {
+        let Stage::Round(round) = &mut self.stage else { return false };
+        let timed_out = round.hook == HookStage::Ending;
+        round.hook = HookStage::Over;
+        if !timed_out {
+            self.reason = None;
+            round.worst = worse(round.worst, status);
+        }
+        timed_out
+    }
+
+    /// A check without a hook has ended with this result.
+    pub fn probe_ended(&mut self, status: HealthStatus) {
+        if let Stage::Round(round) = &mut self.stage {
+            round.probes = round.probes.saturating_sub(1);
+            round.worst = worse(round.worst, status);
+        }
+    }
+
+    /// Ends the round when all its checks have ended. Returns the milliseconds until the next one.
+    pub fn finish_round(
         &mut self,
         now: Now,
-        status: HealthStatus,
         interval: Interval,
         rule: &Rule,
         rng: &mut impl Rng,
-    ) -> u64 {
-        let timed_out = self.stage == Stage::Ending;
-        let status = if timed_out { HealthStatus::Unknown } else { status };
+    ) -> Option<u64> {
+        let Stage::Round(Round { hook: HookStage::Over, probes: 0, worst }) = self.stage else {
+            return None;
+        };
         let start_ms = now.mono_ms.saturating_sub(self.started_ms);
         let found = Found {
             now_ms: now.mono_ms,
-            status,
+            status: worst,
             before: self.status,
             apart_ms: not_ok_pause_ms(interval),
             has_started: self.has_passed() || start_ms >= rule.start_ms,
         };
         let status = self.streak.add(found, rule);
         self.set(now, status);
-        if !timed_out {
+        if status != HealthStatus::Unknown {
             self.reason = None;
         }
         let pause_ms = if self.again { 0 } else { self.pause_ms(interval, rng) };
         self.again = false;
         self.stage = Stage::Waiting { at_ms: now.mono_ms.saturating_add(pause_ms) };
-        pause_ms
+        Some(pause_ms)
     }
 
     /// The pause after the last result.
@@ -252,9 +322,9 @@ impl Health {
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
         match self.stage {
-            Stage::Idle | Stage::Ending => None,
+            Stage::Idle => None,
             Stage::Waiting { at_ms } => Some(at_ms),
-            Stage::Checking { until_ms } => Some(until_ms),
+            Stage::Round(_) => self.hook_until_ms(),
         }
     }
 }
@@ -275,6 +345,19 @@ mod tests {
         Now { mono_ms, unix_ms: mono_ms }
     }
 
+    /// Ends the hook, and with it the round.
+    fn ended(
+        health: &mut Health,
+        now: Now,
+        status: HealthStatus,
+        interval: Interval,
+        rule: &Rule,
+        rng: &mut ChaCha8Rng,
+    ) -> u64 {
+        health.hook_ended(status);
+        health.finish_round(now, interval, rule, rng).expect("all checks have ended")
+    }
+
     /// The pauses after consecutive checks with these results.
     fn pauses(interval_s: u64, seed: u64, results: &[HealthStatus]) -> Vec<u64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -284,8 +367,8 @@ mod tests {
         results
             .iter()
             .map(|status| {
-                health.check_started(0, 60_000);
-                health.ended(at(0), *status, interval, &Rule::default(), &mut rng)
+                health.round_started(0, Some(60_000), 0);
+                ended(&mut health, at(0), *status, interval, &Rule::default(), &mut rng)
             })
             .collect()
     }
@@ -310,9 +393,16 @@ mod tests {
             let mut health = Health::default();
             health.restore(Critical, 5, has_passed);
             health.resume(10);
-            health.check_started(10, 100);
+            health.round_started(10, Some(100), 0);
             assert_eq!(
-                health.ended(at(11), Critical, Interval::from_secs(60), &Rule::default(), &mut rng),
+                ended(
+                    &mut health,
+                    at(11),
+                    Critical,
+                    Interval::from_secs(60),
+                    &Rule::default(),
+                    &mut rng
+                ),
                 pause_ms
             );
             assert_eq!(health.since_unix_ms(), 5, "unchanged");
@@ -344,12 +434,12 @@ mod tests {
         let mut health = Health::default();
         health.begin(at(5));
         assert!(health.is_due(5));
-        health.check_started(5, 100);
+        health.round_started(5, Some(100), 0);
         assert!(!health.is_overdue(104) && health.is_overdue(105));
-        health.time_out(at(106), "too long".into());
+        health.time_out(at(106), Unknown, "too long".into());
         assert_eq!(health.next_wake_ms(), None, "nothing to do until the hook has ended");
         let pause_ms =
-            health.ended(at(110), Ok, Interval::from_secs(7), &Rule::default(), &mut rng);
+            ended(&mut health, at(110), Ok, Interval::from_secs(7), &Rule::default(), &mut rng);
         assert_eq!((health.status(), health.reason()), (Unknown, Some("too long")));
         assert_eq!((pause_ms, health.next_wake_ms()), (250, Some(360)));
     }
@@ -359,13 +449,47 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut health = Health::default();
         health.begin(at(0));
-        health.check_started(0, 100);
+        health.round_started(0, Some(100), 0);
         health.restart(1);
-        assert_eq!(health.ended(at(2), Ok, Interval::from_secs(60), &Rule::default(), &mut rng), 0);
+        assert_eq!(
+            ended(&mut health, at(2), Ok, Interval::from_secs(60), &Rule::default(), &mut rng),
+            0
+        );
         assert!(health.is_due(2));
-        health.check_started(2, 100);
-        health.ended(at(3), Ok, Interval::from_secs(60), &Rule::default(), &mut rng);
+        health.round_started(2, Some(100), 0);
+        ended(&mut health, at(3), Ok, Interval::from_secs(60), &Rule::default(), &mut rng);
         health.restart(4);
         assert!(health.is_due(4));
+    }
+
+    #[test]
+    fn a_round_ends_with_its_last_check_and_has_the_worst_result() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let (interval, rule) = (Interval::from_secs(60), Rule::default());
+        let mut health = Health::default();
+        health.begin(at(0));
+        health.round_started(0, Some(100), 2);
+        assert_eq!(health.next_wake_ms(), Some(100));
+        health.probe_ended(Critical);
+        health.hook_ended(Ok);
+        assert_eq!(health.finish_round(at(5), interval, &rule, &mut rng), None);
+        assert_eq!(health.next_wake_ms(), None);
+        assert_eq!(health.status(), Unknown);
+        health.probe_ended(Warning);
+        assert_eq!(health.finish_round(at(6), interval, &rule, &mut rng), Some(250));
+        assert_eq!((health.status(), health.drop_probes(6)), (Critical, false));
+    }
+
+    #[test]
+    fn a_hook_that_is_critical_when_it_times_out_shows_that_at_its_end() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut health = Health::default();
+        health.begin(at(0));
+        health.round_started(0, Some(100), 0);
+        health.time_out(at(100), Critical, "too long".into());
+        assert_eq!((health.status(), health.reason()), (Unknown, None));
+        let interval = Interval::from_secs(60);
+        ended(&mut health, at(101), Unknown, interval, &Rule::default(), &mut rng);
+        assert_eq!(health.status(), Critical);
     }
 }

@@ -101,7 +101,7 @@ impl Machine {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
                 self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
                 self.note_failure(now, code_of(failure), failure.to_string());
-                if self.has_hook(Hook::HealthCheck) {
+                if self.has_checks() {
                     // The service is not checked until it is built, so the last result is
                     // meaningless.
                     self.health.lose(now);

@@ -90,7 +90,7 @@ impl Machine {
             }
             // Nothing runs, so there is nothing to wait for.
             Phase::Pausing { .. } | Phase::Broken { .. } => {
-                self.health.stop(now);
+                self.end_checks(now);
                 self.finish_stop(now, after);
             }
             Phase::Building
@@ -113,10 +113,11 @@ impl Machine {
     }
 
     /// The Supervisor is replaced: the next one reattaches to the process.
-    pub(super) fn detach(&mut self) {
+    pub(super) fn detach(&mut self, now: Now) {
         if self.phase == Phase::Gone {
             return;
         }
+        self.end_probes(now);
         for hook in self.hooks.end_all() {
             self.push(Effect::EndHook(hook));
         }

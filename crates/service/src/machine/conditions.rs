@@ -1,4 +1,5 @@
-//! Conditions: the service runs, but a newer release, spec or `user.toml` cannot be used.
+//! Conditions: the service runs, but a newer release, spec, `user.toml` or
+//! `monitor.toml` cannot be used.
 //!
 //! A condition does not affect the running service. It is shown with the other reasons until it is
 //! resolved.
@@ -35,19 +36,22 @@ pub(super) struct Conditions {
     unreleased: Option<Condition>,
     /// Why the current `user.toml` is not in use.
     unconfigured: Option<Condition>,
+    /// Why the current `monitor.toml` is not in use.
+    unmonitored: Option<Condition>,
 }
 
 impl Machine {
-    /// What cannot be used: release or options, directory, `user.toml`, templates.
-    pub(super) fn each_condition(&self) -> [Option<&str>; 4] {
-        let Conditions { not_replaced, unreleased, unconfigured } = &self.conditions;
-        let all = [not_replaced, unreleased, unconfigured, &self.attempt.unrendered];
+    /// What cannot be used: release or options, directory, `user.toml`, templates, `monitor.toml`.
+    pub(super) fn each_condition(&self) -> [Option<&str>; 5] {
+        let Conditions { not_replaced, unreleased, unconfigured, unmonitored } = &self.conditions;
+        let unrendered = &self.attempt.unrendered;
+        let all = [not_replaced, unreleased, unconfigured, unrendered, unmonitored];
         all.map(|it| it.as_ref().map(|condition| condition.text.as_str()))
     }
 
     /// What keeps it from running what it should, one reason each.
     pub(super) fn conditions(&self) -> Vec<Reason> {
-        let Conditions { not_replaced, unreleased, unconfigured } = &self.conditions;
+        let Conditions { not_replaced, unreleased, unconfigured, unmonitored } = &self.conditions;
         let unread = |failure: &RenderFailure| matches!(failure, RenderFailure::Unfinished(_));
         let unrendered = match self.told.render.iter().any(unread) {
             true => ReasonCode::FilesNotAnswering,
@@ -57,6 +61,7 @@ impl Machine {
             (ReasonCode::NotReplaced, not_replaced),
             (ReasonCode::ConfigError, unreleased),
             (ReasonCode::ConfigError, unconfigured),
+            (ReasonCode::ConfigError, unmonitored),
             (unrendered, &self.attempt.unrendered),
         ];
         let present = all.into_iter().filter_map(|(code, it)| Some((code, it.as_ref()?)));
@@ -88,28 +93,34 @@ impl Machine {
     }
 
     /// A newer state of the directory cannot become a release; `None` when it can.
-    pub(super) fn note_unreleased(&mut self, now: Now, error: Option<&str>) {
-        let known = self.conditions.unreleased.as_ref();
-        if let Some(error) = error
-            && known.is_none_or(|known| known.text != error)
-        {
-            self.push(text::service(error));
-        }
-        let present = self.conditions.unreleased.take();
-        self.conditions.unreleased =
-            error.map(|error| Condition::after(present.as_ref(), now, error.into()));
+    pub(super) fn note_unreleased(&mut self, now: Now, error: Option<String>) {
+        self.note(now, |all| &mut all.unreleased, error);
     }
 
     /// The current `user.toml` cannot be used; `None` when it can.
     pub(super) fn note_unconfigured(&mut self, now: Now, error: Option<String>) {
-        let known = self.conditions.unconfigured.as_ref();
+        self.note(now, |all| &mut all.unconfigured, error);
+    }
+
+    /// The current `monitor.toml` cannot be used; `None` when it can.
+    pub(super) fn note_unmonitored(&mut self, now: Now, error: Option<String>) {
+        self.note(now, |all| &mut all.unmonitored, error);
+    }
+
+    /// Begins, goes on with or ends a condition; a text is logged once.
+    fn note(
+        &mut self,
+        now: Now,
+        place: impl Fn(&mut Conditions) -> &mut Option<Condition>,
+        error: Option<String>,
+    ) {
+        let present = place(&mut self.conditions).take();
         if let Some(error) = &error
-            && known.is_none_or(|known| known.text != *error)
+            && present.as_ref().is_none_or(|present| present.text != *error)
         {
             self.push(text::service(error.as_str()));
         }
-        let present = self.conditions.unconfigured.take();
-        self.conditions.unconfigured =
+        *place(&mut self.conditions) =
             error.map(|error| Condition::after(present.as_ref(), now, error));
     }
 }

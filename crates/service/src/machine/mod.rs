@@ -16,6 +16,7 @@
 
 mod attempt;
 mod candidate;
+mod checking;
 mod command;
 mod conditions;
 mod memory;
@@ -41,6 +42,7 @@ use roost_ident::{
 
 use self::{
     candidate::{Candidate, Former},
+    checking::Checking,
     conditions::Conditions,
     reporting::Reporting,
     state::{Asked, Attempt, Pending, Process, Told},
@@ -80,6 +82,7 @@ pub struct Machine {
     /// Start of the last stop.
     stop_began_unix_ms: u64,
     health: Health,
+    checking: Checking,
     backoff: Backoff,
     /// A failed service does not start before this time.
     not_before_ms: Option<u64>,
@@ -206,6 +209,7 @@ impl Machine {
             state_entered_ms: now.unix_ms,
             stop_began_unix_ms: now.unix_ms,
             health: Health::default(),
+            checking: Checking::default(),
             backoff: Backoff::new(settings.backoff),
             not_before_ms: None,
             last_start_ms: None,
@@ -245,11 +249,11 @@ impl Machine {
             Event::Stop { timeout_s } => self.stop(now, After::Down, timeout_s),
             Event::Unload { timeout_s } => self.stop(now, After::Unload, timeout_s),
             Event::Shutdown => self.stop(now, After::Shutdown, None),
-            Event::Detach => self.detach(),
+            Event::Detach => self.detach(now),
             Event::Built(plan) => self.built(now, plan),
             Event::BuildFailed(failure) => self.build_failed(now, &failure),
             Event::Checked(result) => self.checked(now, result),
-            Event::ReleaseRefused(error) => self.note_unreleased(now, Some(&error)),
+            Event::ReleaseRefused(error) => self.note_unreleased(now, Some(error)),
             Event::ReleaseFit => self.note_unreleased(now, None),
             Event::UserConfig { refused } => self.note_unconfigured(now, refused),
             Event::FilesChanged => self.note_files(now),
@@ -267,6 +271,7 @@ impl Machine {
             Event::HookEnded { hook, outcome, printed } => {
                 self.hook_ended(now, hook, &outcome, printed);
             }
+            Event::Probed { round, place, found } => self.probed(now, round, place, &found),
             Event::FilesUpdated(names) => self.files_updated(now, &names),
             Event::PackageUpdated(ident) => self.package_updated(now, &ident),
         }
@@ -368,6 +373,9 @@ impl Machine {
 
     /// The longest run of a hook: what the package states, else the Supervisor's setting.
     fn hook_timeout_ms(&self, hook: Hook) -> u64 {
+        if let (Hook::HealthCheck, Some(ms)) = (hook, self.checking.monitor.hook_timeout_ms) {
+            return ms;
+        }
         let plan = self.attempt.plan.as_ref();
         let own = plan.and_then(|plan| plan.hook_timeouts_ms.get(&hook)).copied();
         own.unwrap_or_else(|| self.settings.hook_timeouts.ms(hook))

@@ -47,6 +47,7 @@ impl Machine {
         self.because_of(self.attempt.change);
         self.tell_rendering(rendering);
         self.note_on_disk(rendering);
+        self.take_monitor(now, rendering.monitor.as_ref());
         let present = self.attempt.unrendered.take();
         self.attempt.unrendered = (!rendering.failures.is_empty())
             .then(|| text::unrendered(&rendering.failures))

@@ -31,7 +31,7 @@ pub(super) struct Reporting {
     /// The last change of health.
     health_fact: Cause,
     /// By what they are about.
-    rejected: [Option<String>; 4],
+    rejected: [Option<String>; 5],
     /// Messages about the last failures of hooks that are started again and again.
     hooks: Vec<(Hook, String)>,
 }
@@ -161,7 +161,8 @@ impl Machine {
     }
 
     fn report_rejected(&mut self) {
-        const WHAT: [&str; 4] = ["release_or_options", "directory", "user_toml", "templates"];
+        const WHAT: [&str; 5] =
+            ["release_or_options", "directory", "user_toml", "templates", "monitor_toml"];
         let mut now = self.each_condition().map(|text| text.map(str::to_owned));
         if !self.is_protected() {
             // A start that fails in its templates is reported as such.

@@ -1,15 +1,13 @@
 //! While the process is up: hooks, health, changes of its files.
 
-use roost_events::Cause;
-use roost_ident::{HealthStatus, Hook, TerminationReason};
+use roost_ident::{Hook, TerminationReason};
 
 use super::{Machine, Process};
 use crate::{
-    account::{Crashes, ExitCause, LastCheck, LastExit},
+    account::{Crashes, ExitCause, LastExit},
     effect::{Effect, LogKey, Preamble},
     event::{ExitStatus, HookOutcome, Now, Plan, ProcessEnd},
     excerpt::{Excerpt, Printed},
-    health::Rule,
     hooks::Run,
     phase::{After, Phase},
     remembered::Survivor,
@@ -89,20 +87,6 @@ impl Machine {
         self.advance(now);
     }
 
-    /// Starts the health checks; `is_fresh` for a newly started process.
-    fn begin_health(&mut self, now: Now, is_fresh: bool) {
-        if self.has_hook(Hook::HealthCheck) {
-            if is_fresh {
-                self.health.begin(now);
-            } else {
-                self.health.resume(now.mono_ms);
-            }
-            self.check_health(now);
-        } else {
-            self.health.begin_without_hook(now);
-        }
-    }
-
     pub(super) fn wake_running(&mut self, now: Now) {
         let is_due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now.mono_ms);
         if is_due(self.attempt.post_run_at_ms) {
@@ -149,23 +133,6 @@ impl Machine {
         self.run_hook(now, Hook::PostRun);
     }
 
-    fn check_health(&mut self, now: Now) {
-        if self.health.is_due(now.mono_ms) && self.run_hook(now, Hook::HealthCheck) {
-            let timeout_ms = self.hook_timeout_ms(Hook::HealthCheck);
-            self.health.check_started(now.mono_ms, timeout_ms);
-        }
-    }
-
-    fn time_out_health(&mut self, now: Now) {
-        self.hooks.end(Hook::HealthCheck);
-        let reason = self.end_late_hook(Hook::HealthCheck);
-        let before = self.health.status();
-        self.health.time_out(now, reason.clone());
-        if before != HealthStatus::Unknown {
-            self.push(text::health_changed(before, HealthStatus::Unknown, None, &reason));
-        }
-    }
-
     /// Stops hooks that exceed their time limit, so that they block nothing.
     pub(super) fn end_late_hooks(&mut self, now: Now) {
         for hook in self.hooks.end_late(now.mono_ms) {
@@ -177,7 +144,7 @@ impl Machine {
     }
 
     /// Stops one; returns its log line.
-    fn end_late_hook(&mut self, hook: Hook) -> String {
+    pub(super) fn end_late_hook(&mut self, hook: Hook) -> String {
         self.push(Effect::EndHook(hook));
         self.report_late_hook(hook);
         let reason = text::too_long(hook, self.hook_timeout_ms(hook));
@@ -222,7 +189,7 @@ impl Machine {
                 if !was_ended {
                     self.tell_hook(hook, text::hook_ended(hook, outcome));
                 }
-                self.health_ended(now, outcome, printed);
+                self.check_hook_ended(now, outcome, printed);
             }
             Phase::Running => self.hook_ended_beside(now, hook, outcome, was_ended),
             Phase::Stopping(_) => self.advance_stop(now),
@@ -278,53 +245,6 @@ impl Machine {
             | Hook::HealthCheck
             | Hook::Suitability => {}
         }
-    }
-
-    fn health_ended(&mut self, now: Now, outcome: &HookOutcome, printed: Printed) {
-        let status = match outcome {
-            HookOutcome::Exit(code) => {
-                HealthStatus::from_exit_code(*code).unwrap_or(HealthStatus::Unknown)
-            }
-            HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => HealthStatus::Unknown,
-        };
-        let interval = self.spec.health_check_interval;
-        let rule = self.health_rule();
-        let before = self.health.status();
-        self.health.ended(now, status, interval, &rule, &mut self.rng);
-        let after = self.health.status();
-        let exit_code = match outcome {
-            HookOutcome::Exit(code) => Some(*code),
-            HookOutcome::Signal(_) | HookOutcome::CouldNotRun(_) => None,
-        };
-        if before != after {
-            self.push(text::health_changed(before, after, exit_code, &printed.first));
-        }
-        let at_unix_ms = now.unix_ms;
-        self.account.check = Some(LastCheck { status: after, exit_code, at_unix_ms, printed });
-        self.report_health(Cause::Unknown);
-        if self.health.restarts(&rule) {
-            self.because_of_health();
-            self.restart_critical(now);
-        } else {
-            self.check_health(now);
-        }
-    }
-
-    /// How health results become a status.
-    fn health_rule(&self) -> Rule {
-        Rule { restart_after: self.spec.restart_when_critical, ..Rule::default() }
-    }
-
-    /// Too many checks in a row were critical: the process is stopped and started again, after the
-    /// back-off of a failure.
-    fn restart_critical(&mut self, now: Now) {
-        let times = self.health.streak().criticals;
-        let check = self.account.check.as_ref();
-        let found = check.and_then(|check| check.printed.end().last()).map(str::to_owned);
-        let message = text::critical(times, found.as_deref());
-        self.note_failure(now, ReasonCode::HealthCritical, message);
-        let pid = self.process.map(|process| process.pid);
-        self.fail(now, TerminationReason::HealthCheckCritical, pid);
     }
 
     /// Gossiped files were written (reference: services §12.3).

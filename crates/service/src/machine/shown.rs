@@ -1,6 +1,6 @@
 //! What documents and the status table show.
 
-use roost_ident::{Hook, ProcessState};
+use roost_ident::ProcessState;
 
 use super::Machine;
 use crate::{
@@ -29,7 +29,7 @@ impl Machine {
             conditions: self.conditions(),
             state: self.state(),
             health_since_unix_ms: self.health.since_unix_ms(),
-            has_check: self.has_hook(Hook::HealthCheck),
+            has_check: self.has_checks(),
             account: self.account.clone(),
             initialized: self.attempt.initialized && up.is_some(),
             last_election_status: self.attempt.election,

@@ -36,7 +36,7 @@ impl Machine {
     /// Begins a stop, from any phase where something may run or an answer is outstanding.
     pub(super) fn enter_stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
         let timeout_s = timeout_s.unwrap_or_else(|| self.shutdown().1);
-        self.health.stop(now);
+        self.end_checks(now);
         self.stop_began_unix_ms = now.unix_ms;
         self.attempt.post_run_at_ms = None;
         self.attempt.rebuild_at_ms = None;

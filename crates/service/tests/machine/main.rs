@@ -3,6 +3,7 @@
 mod candidates;
 mod health;
 mod limits;
+mod monitored;
 mod random;
 mod recorded;
 mod renderings;

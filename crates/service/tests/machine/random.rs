@@ -1,14 +1,14 @@
 //! Random events in any order: the machine's effects stay consistent, and it always ends.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 use roost_events::Cause;
 use roost_ident::{BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology};
 use roost_service::{
     BackoffSettings, BindReport, BindState, BuildFailure, Effect, Event, HookOutcome, Machine,
-    Plan, Printed, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings,
-    Survivor,
+    MonitorRead, Plan, Printed, ProbeFound, RenderFailure, RenderedFile, RenderedKind, Rendering,
+    ServiceSpec, Settings, Survivor, monitor::Layer,
 };
 
 use crate::support::{Replay, START_MS, group, now, plan, spec};
@@ -125,6 +125,7 @@ enum Asked {
     Spawn,
     Hook(Hook),
     Check,
+    Probe { round: u64, place: usize },
 }
 
 /// The caller: tracks what runs, and checks that each effect is allowed.
@@ -247,6 +248,11 @@ impl Model {
                 };
                 Event::HookEnded { hook, outcome, printed: Printed::default() }
             }
+            Asked::Probe { round, place } => {
+                let status = if fails { HealthStatus::Critical } else { HealthStatus::Ok };
+                let found = ProbeFound { status, text: "p".into(), duration_ms: 1 };
+                Event::Probed { round, place, found }
+            }
         };
         self.installs_beside |= matches!(event, Event::Checked(_));
         self.tell(event);
@@ -273,7 +279,7 @@ impl Model {
         // A check changes nothing, and the install hooks of a candidate run beside the release that
         // runs or starts: nothing waits for them.
         let is_beside = |asked: &Asked| match asked {
-            Asked::Check => true,
+            Asked::Check | Asked::Probe { .. } => true,
             Asked::Install => self.installs_beside,
             _ => false,
         };
@@ -363,7 +369,17 @@ impl Model {
                 }
                 Effect::Stopped => assert!(self.nothing_runs(), "{:?}", self.asked),
                 Effect::Gone => self.gone = true,
-                Effect::Announce
+                Effect::RunProbe { round, place, .. } => {
+                    assert!(self.process.is_some(), "a check without a process");
+                    let same = |asked: &Asked| matches!(asked, Asked::Probe { place: other, .. } if *other == place);
+                    assert!(!self.asked.iter().any(same), "two runs of a check");
+                    self.ask(Asked::Probe { round, place });
+                }
+                Effect::EndProbes => {
+                    self.asked.retain(|asked| !matches!(asked, Asked::Probe { .. }));
+                }
+                Effect::Checked(_)
+                | Effect::Announce
                 | Effect::StartElection
                 | Effect::WritePid(_)
                 | Effect::RemovePid
@@ -412,6 +428,24 @@ impl Model {
 }
 
 fn rendering(choice: u8, whole: bool) -> Rendering {
+    Rendering { monitor: monitor(choice), ..files(choice, whole) }
+}
+
+/// What `monitor.toml` holds: nothing, an error, or a check and a restart.
+fn monitor(choice: u8) -> Option<MonitorRead> {
+    let text = "[health]\nrestart_after = 2\n[[check]]\nname = \"p\"\ntcp = \"h:1\"\n";
+    match choice % 4 {
+        0 => None,
+        1 => Some(MonitorRead { monitor: None, fault: Some("bad".into()) }),
+        2 => Some(MonitorRead { monitor: Some(Arc::default()), fault: None }),
+        _ => {
+            let monitor = Layer::parse(text).expect("fine").monitor();
+            Some(MonitorRead { monitor: Some(Arc::new(monitor)), fault: None })
+        }
+    }
+}
+
+fn files(choice: u8, whole: bool) -> Rendering {
     let file = |kind| Rendering {
         files: vec![RenderedFile { kind, path: "p".into() }],
         ..Rendering::default()

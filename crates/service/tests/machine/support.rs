@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use roost_events::{Cause, Kind, Report, ReportId};
-use roost_ident::{Hook, PackageIdent, ServiceGroup};
+use roost_ident::{HealthStatus, Hook, PackageIdent, ServiceGroup};
 use roost_service::{
     Effect, Event, Excerpt, ExitStatus, HookOutcome, Machine, Now, PhaseName, Plan, Preamble,
-    Printed, ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings, Status,
-    Survivor,
+    Printed, ProbeFound, ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings,
+    Status, Survivor,
 };
 
 /// Unix time of the beginning.
@@ -58,6 +58,8 @@ pub(crate) struct Script {
     pub(crate) hooks: BTreeMap<Hook, (Option<u64>, HookOutcome)>,
     /// Output of every hook.
     pub(crate) printed: Printed,
+    /// Duration and result of checks without a hook.
+    pub(crate) probe: (u64, HealthStatus),
     /// End of the process.
     pub(crate) end: ProcessEnd,
 }
@@ -85,6 +87,7 @@ impl Script {
             ends_ms: Some(10),
             hooks: BTreeMap::new(),
             printed: Printed::default(),
+            probe: (1, HealthStatus::Ok),
             end: end(),
         }
     }
@@ -310,7 +313,16 @@ impl World {
             Effect::Kill { pid } => {
                 self.later(1, Event::Exited { pid: *pid, group_alive: false, end: script.end });
             }
+            Effect::RunProbe { round, place, probe } => {
+                let (after_ms, status) = script.probe;
+                let text = format!("{}: {status}", probe.name);
+                let found = ProbeFound { status, text, duration_ms: after_ms };
+                let (round, place) = (*round, *place);
+                self.later(after_ms, Event::Probed { round, place, found });
+            }
             Effect::Announce
+            | Effect::EndProbes
+            | Effect::Checked(_)
             | Effect::StartElection
             | Effect::Ran { .. }
             | Effect::WritePid(_)

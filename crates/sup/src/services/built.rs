@@ -24,7 +24,7 @@ use roost_service::{BuildFailure, Plan, ServiceSpec, validate_binds};
 use roost_template::{ConfigError, RenderError, TemplateError, TemplateSet, config};
 
 use super::{
-    environment,
+    environment, monitor,
     user_layer::{self, UserLayer},
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Built {
     pub(crate) hooks: BTreeMap<Hook, TemplateSet>,
     /// The templates of `config/`.
     pub(crate) config: TemplateSet,
+    /// Where its `monitor.toml` comes from.
+    pub(crate) monitor: monitor::Source,
     /// Where the program to run comes from.
     pub(crate) run: RunSource,
     /// Layers of the configuration that come from files and the environment.
@@ -167,11 +169,12 @@ impl Blueprint {
             installs: self.outstanding_installs(&package),
             package,
             svc,
-            places,
             user: service_user,
             credentials,
             hooks,
             config,
+            monitor: monitor::Source::read(&self.root, &self.spec.ident.name, &source, &places),
+            places,
             run,
             layers,
             user_fault: user.fault,

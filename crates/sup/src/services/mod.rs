@@ -5,6 +5,8 @@ pub(crate) mod capture;
 pub(crate) mod environment;
 pub(crate) mod hook_run;
 pub(crate) mod install;
+pub(crate) mod monitor;
+pub(crate) mod probes;
 mod program;
 pub(crate) mod rendering;
 pub(crate) mod small_files;

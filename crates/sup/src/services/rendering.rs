@@ -32,10 +32,16 @@ struct Rendered {
 /// from the disk. With `whole`, one failed template prevents all writes.
 pub(crate) fn render(built: &Built, context: &Value, whole: bool) -> Rendering {
     let rendered = in_memory(built, context);
+    let monitor = Some(built.monitor.render(context));
     if whole && !rendered.failures.is_empty() {
-        return Rendering { files: Vec::new(), failures: rendered.failures, refused: true };
+        return Rendering {
+            files: Vec::new(),
+            failures: rendered.failures,
+            refused: true,
+            monitor,
+        };
     }
-    write(built, rendered)
+    Rendering { monitor, ..write(built, rendered) }
 }
 
 /// Renders everything without changing the disk; returns why the service could not start.
@@ -47,6 +53,7 @@ pub(crate) fn check(built: &Built, context: &Value) -> Result<(), String> {
     if let Some(failure) = rendered.failures.first() {
         return Err(failure.to_string());
     }
+    built.monitor.check(context)?;
     for (hook, text) in &rendered.hooks {
         let path = built.environment.get("PATH").map(String::as_str);
         program::check(text, path)

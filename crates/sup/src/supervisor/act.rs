@@ -12,7 +12,10 @@ use roost_launch::{
 };
 use roost_pkg::{followed, user::Credentials};
 
-use super::{Supervisor, event::Watch};
+use super::{
+    Supervisor,
+    event::{Event, Watch},
+};
 use crate::{
     files::watch::{Target, Watcher},
     load::own_output,
@@ -58,6 +61,11 @@ impl Supervisor {
                 shutdown: Shutdown { signal: shutdown.signal, timeout_ms: shutdown.timeout_ms },
             }),
             Action::RunHook(run) => self.run_hook(run),
+            Action::RunProbe(run) => {
+                let events = self.world.events.clone();
+                self.probes.run(run, move |event| drop(events.send(Event::Fleet(event))));
+            }
+            Action::EndProbes { service } => self.probes.end(&service),
             Action::Signal { id, signal } => {
                 let scope = Scope::Group.into();
                 self.world.launcher.send(&Request::Signal(SendSignal { id, signal, scope }));
@@ -154,6 +162,7 @@ impl Supervisor {
             Stored::Unloaded { service } => {
                 small_files.remove(sup.release_file(&service));
                 small_files.remove(sup.user_copy(&service));
+                small_files.remove(sup.monitor_copy(&service));
             }
             Stored::Pid { service, pid } => small_files.pid(root.svc(&service).pid_file(), pid),
             Stored::InstallStatus { package, code } => small_files.install_status(package, code),
@@ -178,7 +187,7 @@ impl Supervisor {
     /// The watcher of the Supervisor's own files, or of what lies wherever a user wants.
     fn watcher_of(&self, what: &Watched) -> &Watcher<Watch> {
         match what {
-            Watched::Specs | Watched::User(_) => &self.world.watcher,
+            Watched::Specs | Watched::User(_) | Watched::Monitor(_) => &self.world.watcher,
             Watched::Sources(_) | Watched::Directory(_) => self.world.watcher_of_places(),
         }
     }
@@ -188,6 +197,7 @@ impl Supervisor {
         let targets = match place {
             Place::Specs => vec![Target::Directory(root.sup().specs())],
             Place::UserToml(service) => vec![Target::File(root.user_toml(&service))],
+            Place::Monitor(service) => vec![Target::File(root.user_monitor(&service))],
             Place::Sources(spec) => {
                 let package = root.pkgs().join(&spec.ident.origin).join(&spec.ident.name);
                 let stand_in = spec.config_from.as_ref().map(|path| Target::Tree(path.into()));

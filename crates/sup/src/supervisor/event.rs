@@ -6,6 +6,7 @@
 //! | sent by | at most |
 //! |---|---|
 //! | work for services | one of a kind and service: no other begins before it was taken |
+//! | checks of services | one of each check: no other begins before it was taken |
 //! | reading of what the ring brought | one |
 //! | watchers of files | one of each thing that is watched ([`Reports`]) |
 //! | the control gateway | one of each conversation, three with commands that change specs |

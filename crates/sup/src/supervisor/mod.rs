@@ -76,7 +76,7 @@ use crate::{
     peers::Peers,
     record,
     ring::RingHandle,
-    services::{built::Built, hook_run::HookRuns, small_files::SmallFiles},
+    services::{built::Built, hook_run::HookRuns, probes::Probes, small_files::SmallFiles},
     system,
 };
 
@@ -158,6 +158,7 @@ pub(crate) struct Supervisor {
     world: World,
     fleet: Fleet<Built>,
     hooks: HookRuns,
+    probes: Probes,
     outlook: Outlook,
     publisher: Publisher,
     /// Advice about the ring that was logged.
@@ -182,6 +183,7 @@ impl Supervisor {
         let mut supervisor = Self {
             fleet,
             hooks: HookRuns::new(world.output.clone(), world.small_files.clone()),
+            probes: Probes::new(),
             outlook: Outlook::new(&view, &world.config.key_cache),
             publisher: Publisher::new(snapshots, started),
             ring_advice: Heard::default(),
