@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::{
     accept::Media,
     document::to_json,
+    documents::availability::{AvailabilityV1, TimelineV1},
     documents::{Stats, SupervisorV1},
     problem::{Code, Problem},
     query::Query,
@@ -36,6 +37,16 @@ pub trait Live: Send + Sync + 'static {
 
     /// A page of events ([`EventsV1`](crate::documents::EventsV1)), of all or of one service.
     fn events(&self, _: Ask) -> Pending<Reply> {
+        unavailable()
+    }
+
+    /// How available the service was.
+    fn availability(&self, _: Ask) -> Pending<AvailabilityV1> {
+        unavailable()
+    }
+
+    /// The states of the service over a window.
+    fn timeline(&self, _: Ask) -> Pending<TimelineV1> {
         unavailable()
     }
 

@@ -21,6 +21,9 @@ pub const PRINTED_STDERR: &str = "stderr";
 /// Key of the data with the last lines that a hook printed.
 pub const PRINTED_OUTPUT: &str = "output";
 
+/// Key of the data of a start with the time at which the Supervisor before it was last seen.
+pub const LAST_SEEN: &str = "last_seen";
+
 /// What happened, without its place in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {

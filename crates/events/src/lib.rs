@@ -8,6 +8,7 @@
 //! A fact is small, whatever it is made from: [`limits`] bounds it.
 #![forbid(unsafe_code)]
 
+pub mod availability;
 mod document;
 mod event;
 mod kind;
@@ -15,8 +16,9 @@ pub mod limits;
 mod report;
 mod stream;
 
+pub use availability::Availability;
 pub use document::EventDocument;
-pub use event::{Event, Fact, PRINTED_OUTPUT, PRINTED_STDERR, Seq};
+pub use event::{Event, Fact, LAST_SEEN, PRINTED_OUTPUT, PRINTED_STDERR, Seq};
 pub use kind::{Kind, Severity, Topic};
 pub use report::{Cause, Numbering, Report, ReportId, Reports};
 pub use stream::{Batch, Gap, Position, Stream};

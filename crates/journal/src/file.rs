@@ -3,7 +3,7 @@
 //! | table | holds |
 //! |---|---|
 //! | `events` | each event by its number, as a [`row`] |
-//! | `events_of_services` | numbers of the events of each service group |
+//! | `events_of_services` | numbers of the events of each service group, and of the Supervisor |
 //! | `hours` | for each hour of the clock the lowest and highest number of its events, since a clock can be set back and numbers cannot |
 //! | `meta` | format, numbers that were handed out, sizes |
 //!
@@ -21,10 +21,10 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, Table,
     TableDefinition,
 };
-use roost_events::{Event, Seq};
+use roost_events::{Event, Seq, Topic};
 
 use crate::{
-    query::{Entry, Order, Page, Query},
+    query::{Entry, Filter, Order, Page, Query},
     row,
 };
 
@@ -33,6 +33,9 @@ const OF_SERVICES: TableDefinition<'_, (&str, u64), ()> =
     TableDefinition::new("events_of_services");
 const HOURS: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("hours");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// The Supervisor in the index of services.
+const SUPERVISOR: &str = "";
 
 const FORMAT: &str = "format";
 /// The number of the last event that may have been handed out.
@@ -249,9 +252,9 @@ impl JournalFile {
             let mut search = Search { query, page: Page::default(), looked_at: 0 };
             let Some((first, last)) = range else { return Ok(search.page) };
             let row_of = |seq: u64| events.get(seq);
-            if let Some(service) = query.filter.service.as_deref() {
+            if let Some(name) = index_for(&query.filter) {
                 let index = reading.open_table(OF_SERVICES)?;
-                let mut numbers = index.range((service, first)..=(service, last))?;
+                let mut numbers = index.range((name, first)..=(name, last))?;
                 loop {
                     let next = match query.order {
                         Order::OldestFirst => numbers.next(),
@@ -282,6 +285,17 @@ impl JournalFile {
             Ok(search.page)
         })
     }
+}
+
+/// Where an event is indexed: with its service, or with the Supervisor, whose name is empty.
+fn index_of<'a>(service: Option<&'a str>, kind: &str) -> Option<&'a str> {
+    service.or_else(|| kind.starts_with("supervisor.").then_some(SUPERVISOR))
+}
+
+/// The index that has all events of a filter.
+fn index_for(filter: &Filter) -> Option<&str> {
+    let is_of_supervisor = filter.topics == [Topic::Supervisor];
+    filter.service.as_deref().or(is_of_supervisor.then_some(SUPERVISOR))
 }
 
 /// A search for the events of one page.
@@ -365,8 +379,9 @@ impl Tables<'_> {
         let seq = event.seq.0;
         let row = row::encode(event);
         self.events.insert(seq, row.as_slice())?;
-        if let Some(service) = event.fact.service.as_deref() {
-            self.of_services.insert((service, seq), ())?;
+        let kind = event.fact.kind.as_str();
+        if let Some(index) = index_of(event.fact.service.as_deref(), kind) {
+            self.of_services.insert((index, seq), ())?;
         }
         let hour = event.time_ms / HOUR_MS;
         let known = self.hours.get(hour)?.map(|numbers| numbers.value());
@@ -433,8 +448,8 @@ impl Tables<'_> {
             bytes = bytes.saturating_sub(row.value().len() as u64);
             let decoded = row::decode(row.value())
                 .ok_or_else(|| FileError::Damaged(format!("event {seq} is damaged")))?;
-            if let Some(service) = decoded.service {
-                self.of_services.remove((service, seq))?;
+            if let Some(index) = index_of(decoded.service, decoded.kind) {
+                self.of_services.remove((index, seq))?;
             }
             removed += 1;
         }

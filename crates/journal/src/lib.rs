@@ -13,6 +13,6 @@ mod row;
 mod writer;
 
 pub use query::{Entry, Filter, Order, Page, Query};
-pub use record::{Followed, Follower, Record};
+pub use record::{Followed, Follower, Past, Record};
 pub use recorder::{Reader, Recorder, Source};
 pub use writer::{Config, Journal, Notice, Start, Writer};

@@ -88,6 +88,24 @@ impl Place {
         Ok(Size { inode: found.ino(), bytes: found.blocks().saturating_mul(512) })
     }
 
+    /// When a Supervisor with this journal was last seen, in milliseconds since 1970.
+    pub(crate) fn last_seen_ms(&self) -> Option<u64> {
+        let bytes = roost_files::read(&self.seen(), MARK_BYTES_MAX * 2).ok().flatten()?;
+        std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
+    }
+
+    /// Notes that this Supervisor runs. Without a sync: the system writes it within seconds, and an
+    /// older time is not wrong.
+    pub(crate) fn note_seen(&self, now_ms: u64) {
+        let text = format!("{now_ms:020}\n");
+        // It is noted again soon.
+        let _ = roost_files::replace(&self.seen(), text.as_bytes(), MODE, Durability::Cache);
+    }
+
+    fn seen(&self) -> PathBuf {
+        self.0.with_extension("seen")
+    }
+
     /// Renames what cannot be used, and returns its new name.
     pub(crate) fn set_aside(&self) -> io::Result<PathBuf> {
         roost_files::set_aside(&self.0)

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use roost_events::{Event, Gap, Position, Seq};
+use roost_events::{Event, EventDocument, Gap, Position, Seq, Topic};
 
 use crate::{
     query::{Entry, Filter, Order, Page, Query},
     recorder::{Reader, Recorder},
     writer::Journal,
 };
+
+/// Events of the past that are read at once.
+const PAST_PAGE: usize = 1000;
+/// Events of the past that are read at most, of a service and of the Supervisor each.
+const PAST_MAX: usize = 20_000;
 
 /// The whole record, for readers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -81,11 +86,59 @@ impl Record {
         }
     }
 
+    /// The events of a service and of the Supervisor since this time, with the last one before it,
+    /// for [`roost_events::availability`]. It can wait for the disk.
+    #[must_use]
+    pub fn past_of(&self, service: &str, since_ms: u64) -> Past {
+        let topics = vec![Topic::Service, Topic::Health, Topic::Process];
+        let of_service = Filter { service: Some(service.into()), topics, ..Filter::default() };
+        let of_supervisor = Filter { topics: vec![Topic::Supervisor], ..Filter::default() };
+        let mut past = self.since(of_service, since_ms);
+        let other = self.since(of_supervisor, since_ms);
+        past.is_partial |= other.is_partial;
+        past.events.extend(other.events);
+        past.events.sort_by_key(|event| event.seq);
+        past
+    }
+
+    fn since(&self, filter: Filter, since_ms: u64) -> Past {
+        let mut past = Past::default();
+        let mut query = Query { filter, order: Order::NewestFirst, limit: PAST_PAGE, after: None };
+        while past.events.len() < PAST_MAX {
+            let page = self.page(&query);
+            past.is_partial |= page.is_partial;
+            for entry in &page.items {
+                // Types of a later version say nothing here.
+                past.events.extend(serde_json::from_str::<EventDocument>(&entry.json).ok());
+                let kind = entry.row().kind;
+                let is_state = kind.starts_with("service.") || kind.starts_with("supervisor.");
+                if entry.row().time_ms < since_ms && is_state {
+                    return past;
+                }
+            }
+            query.after = page.next;
+            if page.next.is_none() {
+                return past;
+            }
+        }
+        past.is_partial = true;
+        past
+    }
+
     /// Follows the events after this one, or those from now on.
     #[must_use]
     pub fn follow(&self, after: Option<Seq>, filter: Filter) -> Follower {
         Follower { record: self.clone(), reader: self.recorder.reader(after), filter }
     }
+}
+
+/// What the record knows of the past of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Past {
+    /// Events, by their numbers.
+    pub events: Vec<EventDocument>,
+    /// There are earlier ones that could not be read, or too many.
+    pub is_partial: bool,
 }
 
 /// Adds events of memory to a page.

@@ -28,8 +28,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// How often a file is tried that a Supervisor which is ending may still have open.
 const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 const LOCKED_TRIES: usize = 30;
-/// A wait without an end.
-const IDLE: Duration = Duration::from_secs(24 * 3600);
+/// How often it is noted that the Supervisor runs.
+const SEEN_PERIOD: Duration = Duration::from_secs(60);
 /// Between two looks for events that are too old.
 const AGE_PAUSE: Duration = Duration::from_secs(3600);
 /// How far the clock may be from where it should be before no event is too old by it.
@@ -64,18 +64,20 @@ pub struct Start {
     pub last: Seq,
     /// Numbers whose events are not in the journal: the earlier Supervisor did not end in order.
     pub lost: Option<Gap>,
+    /// When the earlier Supervisor was last seen, in milliseconds since 1970.
+    pub last_seen_ms: Option<u64>,
 }
 
 impl Start {
     /// A start without a journal: behind any number that an earlier Supervisor can have used.
     #[must_use]
     pub fn without_journal() -> Self {
-        Self { last: Seq(now_ms()), lost: None }
+        Self { last: Seq(now_ms()), lost: None, last_seen_ms: None }
     }
 
     fn of(opened: &Opened) -> Self {
         let lost = opened.lost.map(|(first, last)| Gap { first, last });
-        Self { last: opened.last, lost }
+        Self { last: opened.last, lost, last_seen_ms: None }
     }
 }
 
@@ -196,7 +198,7 @@ impl Writer {
             Err(_) => Start::without_journal(),
         };
         // A start that does not wait for the journal any more has taken numbers of its own.
-        let _ = start.send(at_start);
+        let _ = start.send(Start { last_seen_ms: self.place.last_seen_ms(), ..at_start });
         let Some(recorder) = recorder.into_iter().next() else { return };
         self.recovered(&recorder, set_aside);
         let mut reader = recorder.reader(Some(Seq(recorder.first().0 - 1)));
@@ -212,10 +214,16 @@ impl Writer {
 
     fn follow(&mut self, recorder: &Recorder, reader: &mut Reader) {
         let mut committed: Option<Instant> = None;
+        let mut seen_at = Instant::now();
+        self.place.note_seen(now_ms());
         loop {
+            if seen_at.elapsed() >= SEEN_PERIOD {
+                seen_at = Instant::now();
+                self.place.note_seen(now_ms());
+            }
             let pause = match self.closed {
                 Some(retry_at) => retry_at.saturating_duration_since(Instant::now()),
-                None => IDLE,
+                None => SEEN_PERIOD.saturating_sub(seen_at.elapsed()),
             };
             match self.closed {
                 // Events do not open a file.
@@ -256,6 +264,7 @@ impl Writer {
     }
 
     fn end(&mut self, recorder: &Recorder, reader: &Reader) {
+        self.place.note_seen(now_ms());
         let file = locked(&self.journal.0.file).take();
         if let Some(file) = file
             && recorder.last() == reader.position().taken()

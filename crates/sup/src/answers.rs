@@ -10,12 +10,16 @@ use std::{
 
 use roost_api::{
     Ask, Code, Live,
-    documents::{Stats, SupervisorV1},
+    documents::{
+        Stats, SupervisorV1,
+        availability::{AvailabilityV1, TimelineV1},
+    },
     live::{Chunks, Pending, Reply},
 };
 use roost_journal::Record;
 
 use crate::{
+    availability,
     conditions::Conditions,
     documents::{
         supervisor::{self, Facts},
@@ -47,6 +51,14 @@ impl Live for Answers {
 
     fn events(&self, ask: Ask) -> Pending<Reply> {
         history::page(&self.record, self.view, &ask)
+    }
+
+    fn availability(&self, ask: Ask) -> Pending<AvailabilityV1> {
+        availability::of(&self.record, self.view, &ask)
+    }
+
+    fn timeline(&self, ask: Ask) -> Pending<TimelineV1> {
+        availability::timeline(&self.record, &ask)
     }
 
     fn event_stream(&self, ask: Ask) -> Pending<Chunks> {

@@ -180,7 +180,7 @@ async fn start(
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
     let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
-    let started = recorder.record(None, record::started(&member_id));
+    let started = recorder.record(None, record::started(&member_id, found.last_seen_ms));
     if let Some(lost) = found.lost {
         recorder.record(Some(started), record::recovered(lost));
     }

@@ -17,11 +17,12 @@
 //! | `launcher` | the connection to the launcher |
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
-//! | `record`, `journal`, `history` | what the Supervisor records of itself, where, and how it is read |
+//! | `record`, `journal`, `history`, `availability` | what the Supervisor records of itself, where, and how it is read |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod answers;
 mod app;
+mod availability;
 mod census_input;
 mod clock;
 mod conditions;

@@ -1,16 +1,18 @@
 //! What the Supervisor records of itself.
 
-use roost_events::{Fact, Gap, Kind};
+use roost_events::{Fact, Gap, Kind, LAST_SEEN};
 use roost_fleet::Event;
+use roost_ident::time::rfc3339_ms;
 
 use crate::{VERSION, services::built::Built};
 
 /// The Supervisor started.
-pub(crate) fn started(member_id: &str) -> Fact {
+pub(crate) fn started(member_id: &str, last_seen_ms: Option<u64>) -> Fact {
     Fact::new(Kind::SupervisorStarted, format!("The Supervisor {VERSION} started"))
         .with("version", VERSION)
         .with("member_id", member_id)
         .with("pid", std::process::id())
+        .with_some(LAST_SEEN, last_seen_ms.map(rfc3339_ms))
 }
 
 /// The Supervisor before this one did not end in order, and may have recorded more than the journal

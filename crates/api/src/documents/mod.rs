@@ -4,6 +4,7 @@
 //! Each document also reads what it writes, so that tests and clients can take recorded
 //! documents apart. Unknown keys are refused: a document that grows by accident is noticed.
 
+pub mod availability;
 pub mod butterfly;
 pub mod census;
 pub mod config;

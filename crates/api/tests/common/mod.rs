@@ -18,13 +18,14 @@ use roost_api::{
     Token,
     documents::{
         Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, Stats, SupervisorV1,
+        availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
         stats::{CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol, UsageV1},
         supervisor::{Condition, ConditionStatus, ConditionType, ProcessV1, ServiceCounts},
     },
     live::{Chunks, Pending, Reply},
 };
-use roost_events::{Event, EventDocument, Fact, Kind, Seq};
+use roost_events::{Availability, Event, EventDocument, Fact, Kind, Seq};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -248,6 +249,42 @@ impl Live for Samples {
             partial: false,
         };
         Box::pin(async move { Ok(Reply::json(&page)) })
+    }
+
+    fn availability(&self, _: Ask) -> Pending<AvailabilityV1> {
+        let time = || "2026-11-28T03:12:07.412Z".to_owned();
+        let window = WindowV1 {
+            window: "24h".into(),
+            from: time(),
+            to: time(),
+            ratio: Some(0.5),
+            available_ms: 1,
+            expected_ms: 2,
+            not_recorded_ms: 3,
+            states_ms: [(Availability::Up, 1), (Availability::BackingOff, 1)].into(),
+        };
+        let incident = IncidentV1 {
+            from: time(),
+            to: None,
+            worst: Availability::BackingOff,
+            event: Seq(7),
+            reason: "web.default: the process exited".into(),
+            printed: vec!["out of memory".into()],
+        };
+        let availability = AvailabilityV1 {
+            id: "web.default".into(),
+            windows: vec![window],
+            incidents: vec![incident],
+            partial: false,
+        };
+        Box::pin(async { Ok(availability) })
+    }
+
+    fn timeline(&self, _: Ask) -> Pending<TimelineV1> {
+        let from = "2026-11-28T03:12:07.412Z".to_owned();
+        let bucket = BucketV1 { from: from.clone(), state: None };
+        let timeline = TimelineV1 { id: "web.default".into(), to: from, buckets: vec![bucket] };
+        Box::pin(async { Ok(timeline) })
     }
 
     fn event_stream(&self, _: Ask) -> Pending<Chunks> {

@@ -149,3 +149,36 @@ fn the_history_of_a_service_tells_why_it_was_restarted() {
     assert_eq!(of_another, "");
     assert!(!sup.hab(["events", "--topic", "nonsense"]).status.success());
 }
+
+#[test]
+fn a_crash_is_an_incident_and_a_stop_is_not() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let pid = sup.wait_up("web");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    wait_for("the restart", || (sup.wait_up("web") != pid.as_raw_nonzero().get()).then_some(()));
+    super::ok(&sup, &["svc", "stop", "web"]);
+    sup.wait_json("/services/web/default", |service| service["process"]["state"] == "down");
+    let availability = sup.wait_json("/v1/services/web.default/availability", |document| {
+        document["incidents"].as_array().is_some_and(|all| all.len() == 1)
+    });
+    let incident = &availability["incidents"][0];
+    assert!(incident["reason"].as_str().unwrap_or_default().contains("signal 9"), "{incident}");
+    assert!(incident["to"].is_string(), "{incident}");
+    for window in availability["windows"].as_array().into_iter().flatten() {
+        let times = window["states_ms"].as_object().expect("times");
+        let sum: u64 = times.values().filter_map(Value::as_u64).sum();
+        let sum = sum + window["not_recorded_ms"].as_u64().expect("a time");
+        let hours = match window["window"].as_str().expect("a name") {
+            "24h" => 24,
+            "7d" => 7 * 24,
+            "30d" => 30 * 24,
+            _ => 90 * 24,
+        };
+        assert_eq!(sum, hours * 3_600_000, "{window}");
+    }
+    let timeline = sup.get("/v1/services/web.default/timeline?buckets=3").json();
+    assert_eq!(timeline["buckets"].as_array().map(Vec::len), Some(3));
+    assert!(timeline["buckets"][0]["state"].is_null(), "{timeline}");
+}
