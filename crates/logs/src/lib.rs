@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Time, stream, `F` for a whole line or `P` for a part of a longer one, text. A tag after a colon
-//! marks lines of the launcher itself: `F:started`, `F:exited`, `F:lost`.
+//! marks lines of the launcher itself, `F:started`, `F:exited`, `F:lost`, and those of hooks,
+//! `F:hook`.
 //!
 //! Every line has a *position*: the number of bytes before it since the first line of the service.
 //! Positions only grow, so a reader resumes where it stopped, and sees how much was removed in

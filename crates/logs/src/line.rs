@@ -49,6 +49,9 @@ pub enum Tag {
     Whole,
     /// A part of a longer line: the next line of the same stream continues it.
     Part,
+    /// A line of a hook of the service, or a part of one; the text begins with its name in
+    /// brackets.
+    Hook,
     /// The launcher started the process of the service.
     Started,
     /// The process of the service ended.
@@ -58,12 +61,14 @@ pub enum Tag {
 }
 
 impl Tag {
-    const ALL: [Self; 5] = [Self::Whole, Self::Part, Self::Started, Self::Exited, Self::Lost];
+    const ALL: [Self; 6] =
+        [Self::Whole, Self::Part, Self::Hook, Self::Started, Self::Exited, Self::Lost];
 
     fn written(self) -> &'static str {
         match self {
             Self::Whole => "F",
             Self::Part => "P",
+            Self::Hook => "F:hook",
             Self::Started => "F:started",
             Self::Exited => "F:exited",
             Self::Lost => "F:lost",
@@ -71,10 +76,15 @@ impl Tag {
     }
 
     /// The word of a line that the launcher wrote about the service; `None` for output of the
-    /// service itself.
+    /// service itself and of its hooks.
     #[must_use]
     pub fn mark(self) -> Option<&'static str> {
-        self.written().split_once(':').map(|(_, mark)| mark)
+        match self {
+            Self::Whole | Self::Part | Self::Hook => None,
+            Self::Started => Some("started"),
+            Self::Exited => Some("exited"),
+            Self::Lost => Some("lost"),
+        }
     }
 }
 
@@ -92,6 +102,15 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// The hook that printed the line, and what it printed.
+    #[must_use]
+    pub fn of_hook(&self) -> Option<(&'a str, &'a str)> {
+        match self.tag {
+            Tag::Hook => self.text.strip_prefix('[')?.split_once("] "),
+            _ => None,
+        }
+    }
+
     /// Appends the line with its line feed. A line feed within the text becomes a space, as it
     /// would forge a line.
     pub fn write_to(&self, out: &mut Vec<u8>) {
@@ -140,6 +159,9 @@ mod tests {
 
     #[test]
     fn damaged_lines_are_not_lines() {
+        let line =
+            Line { unix_ms: 7, stream: Stream::Stdout, tag: Tag::Hook, text: "[init] [a] b" };
+        assert_eq!((line.of_hook(), line.tag.mark()), (Some(("init", "[a] b")), None));
         for text in ["", "x", "1970-01-01T00:00:00.007Z stdout F", "now stdout F x", "\0\0\0"] {
             assert_eq!(Line::parse(text.as_bytes()), None, "{text}");
         }

@@ -40,8 +40,11 @@ impl Printer {
                 "time": rfc3339_ms(line.unix_ms),
                 "stream": line.stream.name(),
                 "sequence": record.position,
-                "text": line.text,
+                "text": line.of_hook().map_or(line.text, |(_, text)| text),
             });
+            if let Some((hook, _)) = line.of_hook() {
+                object["hook"] = hook.into();
+            }
             if let Some(mark) = mark {
                 object["mark"] = mark.into();
             }
@@ -54,7 +57,8 @@ impl Printer {
             return String::new();
         }
         let mut out = String::new();
-        let continues = self.open_part == Some(line.stream) && mark.is_none();
+        let is_own = matches!(line.tag, Tag::Whole | Tag::Part);
+        let continues = self.open_part == Some(line.stream) && is_own;
         if self.open_part.is_some() && !continues {
             out.push('\n');
         }
@@ -96,6 +100,7 @@ mod tests {
             (out, Tag::Part, "b1"),
             (out, Tag::Whole, "b2"),
             (out, Tag::Part, "c"),
+            (out, Tag::Hook, "[init] h"),
             (err, Tag::Whole, "d"),
         ];
         let text = |form| {
@@ -107,11 +112,11 @@ mod tests {
             lines.iter().map(text).collect::<String>()
         };
         let time = "1970-01-01T00:00:00.001Z";
-        assert_eq!(text(Form::Plain), "a\\u{1b}[2J\nb1b2\nc\nd\n");
+        assert_eq!(text(Form::Plain), "a\\u{1b}[2J\nb1b2\nc\n[init] h\nd\n");
         assert_eq!(
             text(Form::Text),
             format!(
-                "{time} -- process 7 started --\n{time} a\\u{{1b}}[2J\n{time} b1b2\n{time} c\n{time} d\n"
+                "{time} -- process 7 started --\n{time} a\\u{{1b}}[2J\n{time} b1b2\n{time} c\n{time} [init] h\n{time} d\n"
             )
         );
         let json = text(Form::Json);

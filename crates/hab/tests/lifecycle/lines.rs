@@ -87,6 +87,29 @@ fn lines_are_kept_with_marks_and_shown_without_a_supervisor() {
 }
 
 #[test]
+fn lines_of_hooks_are_among_those_of_their_service_except_checks() {
+    let root = root_with_web(&[
+        ("hooks/run", TALKER),
+        ("hooks/install", "#!/bin/sh\necho installing\n"),
+        ("hooks/init", "#!/bin/sh\necho preparing\necho 'half a line' >&2\n"),
+        ("hooks/health-check", "#!/bin/sh\necho checked\n"),
+        ("hooks/post-stop", "#!/bin/sh\nprintf 'cleaning up'\n"),
+    ]);
+    let mut sup = start(&root);
+    sup.wait_up("web");
+    wait_lines(&root, "ready\n");
+    sup.wait_json("/services/web/default/health", |health| health["stdout"] == "checked\n");
+    let plain = logs(&root, &["--format", "plain", "--stream", "stdout"]);
+    assert_eq!(plain, "[install] installing\n[init] preparing\n");
+    assert!(logs(&root, &["--stream", "stderr"]).contains("Z [init] half a line\n"));
+    assert_eq!(sup.stop(), 0);
+    let json = logs(&root, &["--format", "json", "--tail", "1"]);
+    let last: serde_json::Value = serde_json::from_str(json.trim()).expect("one object");
+    assert_eq!((&last["hook"], &last["text"]), (&"post-stop".into(), &"cleaning up".into()));
+    assert!(!logs(&root, &[]).contains("checked"), "their results are in the health document");
+}
+
+#[test]
 fn a_follower_sees_lines_while_no_supervisor_handles_anything() {
     let root = talker();
     let sup = start(&root);

@@ -139,8 +139,7 @@ fn a_follower_sees_every_line_once_and_in_order_over_rotations() {
 fn output_without_an_end_and_bytes_that_are_no_text_cost_neither_memory_nor_order() {
     let run = "#!/bin/sh\n\
         head -c 24000000 /dev/zero | tr '\\0' y\n\
-        printf '\\377\\376 bad\\nlast\\n'\n\
-        exec sleep 100000\n";
+        while :; do printf '\\377\\376 bad\\nlast\\n'; sleep 1; done\n";
     let root = root_with_web(&[("hooks/run", run)]);
     let sup = root.supervisor().args(["acme/web"]).start();
     let last = wait_for("the last line", || {
@@ -149,8 +148,9 @@ fn output_without_an_end_and_bytes_that_are_no_text_cost_neither_memory_nor_orde
     });
     let before: Value = serde_json::from_str(last.lines().next().expect("two")).expect("JSON");
     let text = before["text"].as_str().expect("text");
-    assert!(text.ends_with("y\u{fffd}\u{fffd} bad"), "{}", &text[text.len() - 20..]);
+    assert!(text.ends_with("\u{fffd}\u{fffd} bad"), "{text}");
     let parts = lines(&sup, "?since=-1h&grep=yyy", "application/x-ndjson");
+    // What the disk is too slow for is counted: the queue of the launcher is bounded.
     let is_part = |line: &str| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         line["partial"] == true || line["text"].as_str().is_some_and(|it| it.ends_with("bad"))

@@ -4,8 +4,9 @@ use super::*;
 use crate::{
     line::Style,
     wire::{
-        Alive, Ended, Exited, Hello, HookEnded, Ids, Kind, MAX_STATE_BYTES, Output, Process,
-        Remembered, Scope, SendSignal, Shutdown, Spawn, Spawned, Status, Stream, Variable, Welcome,
+        Alive, Ended, Exited, Hello, HookEnded, Ids, KeptLines, Kind, MAX_STATE_BYTES, Output,
+        Process, Remembered, Scope, SendSignal, Shutdown, Spawn, Spawned, Status, Stream, Variable,
+        Welcome,
     },
 };
 
@@ -21,6 +22,7 @@ fn requests() -> Vec<Request> {
             env: vec![Variable { name: b"A".to_vec(), value: b"\xfe=\n".to_vec() }],
             user: Some(Ids { uid: 1, gid: u32::MAX, groups: vec![0, 7] }),
             shutdown: Shutdown { signal: 2, timeout_ms: 0 },
+            kept: Some(KeptLines { group: "a.default".into(), hook: "init".into() }),
         }),
         Request::Signal(SendSignal { id: 1, signal: 9, scope: Scope::Process.into() }),
         Request::Remember(Remembered { name: "a.default".into(), bytes: vec![0, 255] }),

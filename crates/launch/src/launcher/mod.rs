@@ -39,7 +39,7 @@ use crate::{
     splitter::Splitter,
     systemd::Systemd,
     table::Loaded,
-    wire::{Ended, Kind, LauncherEvent, Remembered, Status, Stream},
+    wire::{Ended, KeptLines, Kind, LauncherEvent, Remembered, Status, Stream},
 };
 
 /// Interval of checks whether a group without its first process still lives. Usually a child signal
@@ -127,8 +127,8 @@ struct Pipe {
 enum Sink {
     /// Lines to the launcher's own output.
     Service { group: String, splitter: Splitter },
-    /// Pieces to the Supervisor.
-    Hook,
+    /// Pieces to the Supervisor, and lines that are kept.
+    Hook { kept: Option<(KeptLines, Splitter)> },
     /// Lines of the Supervisor, unchanged to the launcher's own output.
     Supervisor { splitter: Splitter },
 }

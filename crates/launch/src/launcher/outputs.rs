@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use roost_logs::Line;
+use roost_logs::{Line, Tag};
 use rustix::io::Errno;
 
 use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
 use crate::{
     clock,
     link::Link,
-    wire::{HookEnded, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream},
+    service_logs::ServiceLogs,
+    wire::{HookEnded, KeptLines, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream},
 };
 
 /// Time to read the pipes of a hook after its end, if another process keeps them open.
@@ -27,7 +28,7 @@ impl Launcher {
             Sink::Service { .. } | Sink::Supervisor { .. } => {
                 !self.printer.is_congested(pipe.stream)
             }
-            Sink::Hook => self.link.as_ref().is_some_and(Link::takes_output),
+            Sink::Hook { .. } => self.link.as_ref().is_some_and(Link::takes_output),
         }
     }
 
@@ -48,7 +49,7 @@ impl Launcher {
         let mut buffer = [0; MAX_OUTPUT_BYTES];
         let room = match sink {
             Sink::Service { .. } => &mut buffer[..LINES_BYTES],
-            Sink::Supervisor { .. } | Sink::Hook => &mut buffer[..],
+            Sink::Supervisor { .. } | Sink::Hook { .. } => &mut buffer[..],
         };
         let count = match fd.as_ref().map(|fd| rustix::io::read(fd, room)) {
             Some(Ok(count)) => count,
@@ -89,12 +90,18 @@ impl Launcher {
                 }
                 self.printer.flush();
             }
-            Sink::Hook if count > 0 => {
+            Sink::Hook { kept } if count > 0 => {
+                if let Some((kept, splitter)) = kept {
+                    splitter.push(&buffer[..count], |_, line| keep(logs, kept, stream, line));
+                }
                 let bytes = buffer[..count].to_vec();
                 let stream = stream.into();
                 self.tell(&LauncherEvent::Output(Output { id, stream, bytes }));
             }
-            Sink::Hook => {
+            Sink::Hook { kept } => {
+                if let Some((kept, splitter)) = kept {
+                    splitter.end(|_, line| keep(logs, kept, stream, line));
+                }
                 *fd = None;
                 self.hook_pipe_ended(id);
             }
@@ -169,6 +176,13 @@ impl Launcher {
         }
         self.hook_ends.retain(|end| end.id != id);
     }
+}
+
+/// Keeps a line of a hook among those of its service.
+fn keep(logs: &ServiceLogs, kept: &KeptLines, stream: Stream, line: &str) {
+    let (unix_ms, stream) = (clock::unix_ms(), log_stream(stream));
+    let text = format!("[{}] {line}", kept.hook);
+    logs.add(&kept.group, Line { unix_ms, stream, tag: Tag::Hook, text: &text });
 }
 
 fn log_stream(stream: Stream) -> roost_logs::Stream {

@@ -226,7 +226,10 @@ impl Launcher {
     fn add_pipes(&mut self, spawn: &Spawn, outputs: Vec<(Stream, OwnedFd)>) {
         for (stream, fd) in outputs {
             let sink = match spawn.kind() {
-                Kind::Hook => Sink::Hook,
+                Kind::Hook => {
+                    let kept = spawn.kept.clone();
+                    Sink::Hook { kept: kept.map(|kept| (kept, Splitter::default())) }
+                }
                 Kind::Service => {
                     Sink::Service { group: spawn.name.clone(), splitter: Splitter::default() }
                 }

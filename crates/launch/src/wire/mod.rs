@@ -26,7 +26,8 @@ pub use self::{
         Spawned, Status, Stream, Welcome,
     },
     request::{
-        Alive, Hello, Ids, Kind, Remembered, Request, Scope, SendSignal, Shutdown, Spawn, Variable,
+        Alive, Hello, Ids, KeptLines, Kind, Remembered, Request, Scope, SendSignal, Shutdown,
+        Spawn, Variable,
     },
 };
 

@@ -128,6 +128,20 @@ pub struct Spawn {
     /// How the launcher, or a later Supervisor, stops it.
     #[prost(message, required, tag = "8")]
     pub shutdown: Shutdown,
+    /// Of a hook: which service's lines its output belongs to. Without it the output is not kept.
+    #[prost(message, optional, tag = "9")]
+    pub kept: Option<KeptLines>,
+}
+
+/// How the lines of a hook are kept among those of its service.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct KeptLines {
+    /// The service group.
+    #[prost(string, tag = "1")]
+    pub group: String,
+    /// The name of the hook, in front of each line.
+    #[prost(string, tag = "2")]
+    pub hook: String,
 }
 
 impl Spawn {

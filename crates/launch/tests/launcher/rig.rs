@@ -320,6 +320,7 @@ impl Sup {
             env: env.map(Variable::from).to_vec(),
             user: None,
             shutdown: Shutdown::default(),
+            kept: None,
         }
     }
 

@@ -6,9 +6,10 @@ use roost_fleet::{
     Action, Event as FleetEvent, Glance, HookRun, HookSource, Line, Place, RingAction, Stored,
     Watched,
 };
+use roost_ident::Hook;
 use roost_launch::{
     group::process_has_ended,
-    wire::{self, Ids, Kind, Request, Scope, SendSignal, Shutdown, Spawn, Variable},
+    wire::{self, Ids, KeptLines, Kind, Request, Scope, SendSignal, Shutdown, Spawn, Variable},
 };
 use roost_pkg::{followed, user::Credentials};
 
@@ -34,6 +35,8 @@ struct Program<'a> {
     environment: &'a BTreeMap<String, String>,
     credentials: Option<&'a Credentials>,
     shutdown: Shutdown,
+    /// Of a hook: how its lines are kept.
+    kept: Option<KeptLines>,
 }
 
 impl Supervisor {
@@ -59,6 +62,7 @@ impl Supervisor {
                 environment: &release.environment,
                 credentials: release.credentials.as_ref(),
                 shutdown: Shutdown { signal: shutdown.signal, timeout_ms: shutdown.timeout_ms },
+                kept: None,
             }),
             Action::RunHook(run) => self.run_hook(run),
             Action::RunProbe(run) => {
@@ -97,6 +101,9 @@ impl Supervisor {
         let HookRun { id, service: _, group, hook, label, source } = run;
         match source {
             HookSource::Release(built) => {
+                // Checks repeat for as long as a service runs, and their results are kept elsewhere.
+                let is_kept = !matches!(hook, Hook::HealthCheck | Hook::Suitability);
+                let kept = is_kept.then(|| KeptLines { group: group.clone(), hook: label.clone() });
                 self.hooks.begin(id, &group, hook, label, &built.svc);
                 self.start(&Program {
                     id,
@@ -107,9 +114,11 @@ impl Supervisor {
                     environment: &built.environment,
                     credentials: built.credentials.as_ref(),
                     shutdown: Shutdown::default(),
+                    kept,
                 });
             }
             HookSource::Install { package, hook: ready } => {
+                let kept = Some(KeptLines { group: group.clone(), hook: label.clone() });
                 self.hooks.begin(id, &group, hook, label, &ready.svc);
                 self.start(&Program {
                     id,
@@ -120,6 +129,7 @@ impl Supervisor {
                     environment: &ready.environment,
                     credentials: ready.credentials.as_ref(),
                     shutdown: Shutdown::default(),
+                    kept,
                 });
             }
         }
@@ -140,6 +150,7 @@ impl Supervisor {
                 groups: credentials.groups.clone(),
             }),
             shutdown: program.shutdown,
+            kept: program.kept.clone(),
         }));
     }
 
