@@ -87,6 +87,7 @@ async fn start_gateway() -> SocketAddr {
     let config = GatewayConfig {
         token: None,
         redact: false,
+        probes_public: false,
         version: "2.1.78".into(),
         limits: Limits::default(),
         tls: None,

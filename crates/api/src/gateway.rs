@@ -35,7 +35,7 @@ use crate::{
     path::Route,
     problem::{Code, Problem},
     query::Query,
-    resource::{Renderer, ResourceId, Scope, is_v1},
+    resource::{Renderer, ResourceId, Scope, is_probe, is_v1},
     serve,
     snapshot::{ServiceEntry, Snapshot},
     socket::Listener,
@@ -54,6 +54,8 @@ pub struct GatewayConfig {
     /// Hides `/census` and `/butterfly`. The other half of redaction is that the Supervisor
     /// hands in services without `cfg`.
     pub redact: bool,
+    /// Probes are answered without the token.
+    pub probes_public: bool,
     /// Version of the Supervisor, shown on the start page.
     pub version: String,
     /// Bounds on clients.
@@ -119,6 +121,7 @@ pub struct GatewayConfig {
 /// let config = GatewayConfig {
 ///     token: None,
 ///     redact: false,
+///     probes_public: false,
 ///     version: "2.1.78".into(),
 ///     limits: Limits::default(),
 ///     tls: None,
@@ -157,6 +160,7 @@ pub struct Gateway {
 pub(crate) struct Shared {
     token: Option<Token>,
     redact: bool,
+    probes_public: bool,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     pages: Pages,
     pub(crate) metrics: GatewayMetrics,
@@ -187,6 +191,7 @@ impl Gateway {
         let shared = Shared {
             token: config.token,
             redact: config.redact,
+            probes_public: config.probes_public,
             snapshots,
             pages: Pages::new(&config.version, source),
             metrics,
@@ -494,7 +499,8 @@ impl Shared {
             let refusal = Refusal(Code::BadName.into(), Label::Other);
             return First::Ready(self.refuse(parts, &refusal, begun, Persistence::Close));
         }
-        let token = self.token.as_ref().filter(|_| !line.is_local);
+        let is_open = line.is_local || (self.probes_public && is_probe(parts.uri.path()));
+        let token = self.token.as_ref().filter(|_| !is_open);
         if token.is_some_and(|token| !token.admits(&parts.headers)) {
             let refusal = Refusal(Code::Unauthorized.into(), Label::Unauthorized);
             let answer = self.refuse(parts, &refusal, begun, persistence);
@@ -572,7 +578,8 @@ impl Shared {
                 let id = reached.id;
                 return First::Asked(Asked {
                     pending: ask,
-                    limited: true,
+                    // A flood of other questions must not make the Supervisor look dead.
+                    limited: resource.scope != Scope::Probe,
                     id,
                     media,
                     begun,

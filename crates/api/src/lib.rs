@@ -18,6 +18,7 @@
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
 //! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
 //! | `service_list` | `/v1/services` |
+//! | `probe` | `/livez`, `/readyz`, `/startupz` |
 //! | [`live`] | answers that are made when they are asked for |
 //! | `serve`, `table`, `socket`, `stream`, `line`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
@@ -39,6 +40,7 @@ mod openapi;
 mod openmetrics;
 mod page;
 mod path;
+mod probe;
 pub mod problem;
 mod query;
 mod resource;

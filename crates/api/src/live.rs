@@ -15,8 +15,11 @@ use serde::Serialize;
 use crate::{
     accept::Media,
     document::to_json,
-    documents::availability::{AvailabilityV1, TimelineV1},
-    documents::{Stats, SupervisorV1},
+    documents::{
+        Stats, SupervisorV1,
+        availability::{AvailabilityV1, TimelineV1},
+        probe::Check,
+    },
     problem::{Code, Problem},
     query::Query,
     snapshot::{ServiceEntry, Snapshot},
@@ -57,6 +60,11 @@ pub trait Live: Send + Sync + 'static {
 
     /// What the processes of a service use.
     fn stats(&self, _: Ask) -> Pending<Stats> {
+        unavailable()
+    }
+
+    /// What probes check, all of it.
+    fn checks(&self, _: Ask) -> Pending<Vec<Check>> {
         unavailable()
     }
 

@@ -99,12 +99,19 @@ fn operation(resource: &Resource, path: &str, schemas: &mut Map<String, Value>) 
     for Outcome { status, meaning } in resource.outcomes {
         let starting = *status == 503 && responses.contains_key("503");
         let mut response = json!({ "description": meaning });
-        if starting {
-            response["description"] =
-                format!("{meaning} Without a body: the Supervisor has not fully started.").into();
-            response["headers"] = retry_after();
-        }
         response["content"] = content(resource, schemas);
+        if starting {
+            response["headers"] = retry_after();
+            let other = match resource.is_v1() {
+                false => "Without a body: the Supervisor has not fully started.",
+                true => {
+                    let schema = reference("schemas", &Problem::name());
+                    response["content"]["application/problem+json"] = json!({ "schema": schema });
+                    "As a problem: there is no answer at present."
+                }
+            };
+            response["description"] = format!("{meaning} {other}").into();
+        }
         responses.insert(status.to_string(), response);
     }
     responses.sort_keys();
@@ -134,7 +141,7 @@ fn content(resource: &Resource, schemas: &mut Map<String, Value>) -> Value {
 
 /// The answers without a document.
 fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
-    let v1 = path.starts_with("/v1/");
+    let v1 = resource.is_v1();
     let refuse = |plain: &str| {
         let is_problem = v1 && plain != "NotModified";
         let name = if is_problem { format!("{plain}Problem") } else { plain.to_owned() };

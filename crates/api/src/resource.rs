@@ -14,12 +14,14 @@ use crate::{
         availability::{AvailabilityV1, TimelineV1},
         config::CurrentConfig,
         explain::Explanation,
+        probe::ProbeReport,
         service::Services,
         summary::ServiceList,
     },
     live::{self, Ask, Live, Pending, Reply},
     openapi::Shape,
     page::Pages,
+    probe,
     problem::Problem,
     query::{Kind, Parameter, Query},
     service_list,
@@ -102,6 +104,8 @@ pub(crate) struct Outcome {
 pub(crate) enum Scope {
     /// How the Supervisor and its services are.
     Read,
+    /// Whether the Supervisor works: can be open to all, and is answered however much else is asked.
+    Probe,
     /// Configuration that redaction cannot be cut out of: redacted, the resource does not exist.
     Secrets,
 }
@@ -361,6 +365,48 @@ const RESOURCES: &[Resource] = &[
         renderer: Renderer::Live(|live, ask| live::document(live.supervisor(ask))),
     },
     Resource {
+        path: "/livez",
+        organization_path: None,
+        summary: "Whether the Supervisor handles events. Restarting it helps when it does not.",
+        scope: Scope::Probe,
+        parameters: probe::PARAMETERS,
+        media: &[Media::Text, Media::Json],
+        shape: Some(Shape::of::<ProbeReport>()),
+        outcomes: &[
+            Outcome { status: 200, meaning: "It does." },
+            Outcome { status: 503, meaning: "A check fails." },
+        ],
+        renderer: Renderer::Live(|live, ask| probe::answer(probe::LIVE, live, ask)),
+    },
+    Resource {
+        path: "/readyz",
+        organization_path: None,
+        summary: "Whether the Supervisor can do all that it is there for.",
+        scope: Scope::Probe,
+        parameters: probe::PARAMETERS,
+        media: &[Media::Text, Media::Json],
+        shape: Some(Shape::of::<ProbeReport>()),
+        outcomes: &[
+            Outcome { status: 200, meaning: "It can; a warning does not change that." },
+            Outcome { status: 503, meaning: "A check fails." },
+        ],
+        renderer: Renderer::Live(|live, ask| probe::answer(probe::READY, live, ask)),
+    },
+    Resource {
+        path: "/startupz",
+        organization_path: None,
+        summary: "Whether the start is complete.",
+        scope: Scope::Probe,
+        parameters: probe::PARAMETERS,
+        media: &[Media::Text, Media::Json],
+        shape: Some(Shape::of::<ProbeReport>()),
+        outcomes: &[
+            Outcome { status: 200, meaning: "It is." },
+            Outcome { status: 503, meaning: "A check fails." },
+        ],
+        renderer: Renderer::Live(|live, ask| probe::answer(probe::STARTED, live, ask)),
+    },
+    Resource {
         path: "/metrics",
         organization_path: None,
         summary: "Figures for Prometheus.",
@@ -478,7 +524,12 @@ impl Resource {
 
 /// True for paths of the v1 API, those without a resource among them.
 pub(crate) fn is_v1(path: &str) -> bool {
-    path.starts_with("/v1/")
+    path.starts_with("/v1/") || is_probe(path)
+}
+
+/// True for the paths of probes.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/startupz")
 }
 
 const fn health_status(health: HealthStatus) -> StatusCode {

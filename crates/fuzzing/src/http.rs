@@ -56,6 +56,7 @@ impl Server {
         let config = GatewayConfig {
             token: None,
             redact: false,
+            probes_public: false,
             version: "0".into(),
             limits: Limits::default(),
             tls: None,

@@ -13,6 +13,7 @@ use roost_api::{
     documents::{
         Stats, SupervisorV1,
         availability::{AvailabilityV1, TimelineV1},
+        probe::Check,
     },
     live::{Chunks, Pending, Reply},
 };
@@ -26,6 +27,7 @@ use crate::{
         usage,
     },
     history::{self, View},
+    self_checks::SelfChecks,
     usages::Usages,
 };
 
@@ -40,6 +42,7 @@ pub(crate) struct Answers {
     pub(crate) view: View,
     pub(crate) usages: Usages,
     pub(crate) conditions: Conditions,
+    pub(crate) self_checks: SelfChecks,
     /// Known once all ports are open.
     pub(crate) facts: Arc<OnceLock<Facts>>,
 }
@@ -76,6 +79,11 @@ impl Live for Answers {
             };
             Ok(usage::stats(service, &sample, detail.as_deref()))
         })
+    }
+
+    fn checks(&self, ask: Ask) -> Pending<Vec<Check>> {
+        let checks = self.self_checks.clone();
+        Box::pin(async move { Ok(checks.checks(ask.snapshot.is_some())) })
     }
 
     fn supervisor(&self, ask: Ask) -> Pending<SupervisorV1> {

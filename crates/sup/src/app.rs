@@ -44,6 +44,7 @@ use crate::{
     peers::Peers,
     record,
     ring::{self, RingError},
+    self_checks::SelfChecks,
     services::{DISK_PATIENCE, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
     system, systemd,
@@ -144,6 +145,9 @@ async fn start(
         opening.await.map_err(system("Unable to start the writer of the journal"))?;
     let recorder = events_record.recorder().clone();
 
+    let has_peers = !config.ring.peers.is_empty() || config.ring.peer_watch_file.is_some();
+    let self_checks = SelfChecks::new(clock, conditions.clone(), has_peers);
+
     // The ports come first: one that is taken ends the start before any service is touched.
     let (publish, snapshots) = watch::channel(None);
     let facts = Arc::new(OnceLock::new());
@@ -156,6 +160,7 @@ async fn start(
                 view: View::redacted_if(config.http.redact),
                 usages: Usages::new(snapshots.clone()),
                 conditions: conditions.clone(),
+                self_checks: self_checks.clone(),
                 facts: Arc::clone(&facts),
             };
             Some(Http::prepare(&config.http, snapshots, &metrics, answers)?)
@@ -212,6 +217,7 @@ async fn start(
         events: events.clone(),
     };
     let (ring, mut views) = ring::start(parts, sockets);
+    self_checks.ring_runs(views.clone());
     let peers = Peers::start(&config.ring, ring.clone(), conditions.clone());
 
     let me = Me::find(&config, member_id, &addresses);
@@ -241,6 +247,7 @@ async fn start(
         conditions,
         metrics,
         clock,
+        self_checks: self_checks.clone(),
         events: events.clone(),
         reports,
         recorder,
@@ -256,6 +263,7 @@ async fn start(
             if all_read.await.is_ok() {
                 output.sup(&format!("Starting ctl-gateway on {}", addresses.ctl));
                 control.serve(ctl_listener, events, shutdown);
+                self_checks.control_open();
                 if http.listens {
                     output.sup(&format!("Starting http-gateway on {}", addresses.http));
                 }

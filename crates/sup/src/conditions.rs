@@ -179,6 +179,13 @@ impl Conditions {
         of_kind.map(|(_, about)| about.clone()).collect()
     }
 
+    /// Lines of all present conditions of a kind.
+    pub(crate) fn messages(&self, kind: Kind) -> Vec<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_kind = state.present.iter().filter(|((other, _), _)| *other == kind);
+        of_kind.map(|(_, present)| present.line.clone()).collect()
+    }
+
     /// All kinds as documents show them: each condition that is present, and one entry for each
     /// kind of which none is.
     pub(crate) fn shown(&self) -> Vec<Condition> {

@@ -82,6 +82,8 @@ pub struct HttpConfig {
     pub token: Option<std::ffi::OsString>,
     /// `HAB_FEAT_REDACT_HTTP` is set to anything.
     pub redact: bool,
+    /// `--probes-public`: probes need no token.
+    pub probes_public: bool,
     /// `HAB_SUP_HTTP_THREADS`: worker threads, at least 1, default 2.
     pub threads: usize,
 }

@@ -112,6 +112,7 @@ impl Http {
             GatewayConfig {
                 token,
                 redact: config.redact,
+                probes_public: config.probes_public,
                 version: VERSION.into(),
                 limits: limits(),
                 tls,

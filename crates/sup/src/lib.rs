@@ -47,6 +47,7 @@ mod peers;
 mod ports;
 mod record;
 mod ring;
+mod self_checks;
 mod services;
 mod standing;
 mod supervisor;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod events;
 pub mod explain;
 pub mod health;
+pub mod probe;
 pub mod service;
 pub mod stats;
 pub mod summary;

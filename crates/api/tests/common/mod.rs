@@ -20,6 +20,7 @@ use roost_api::{
         Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, Stats, SupervisorV1,
         availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
+        probe::{Check, CheckName},
         stats::{CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol, UsageV1},
         supervisor::{Condition, ConditionStatus, ConditionType, ProcessV1, ServiceCounts},
     },
@@ -225,6 +226,7 @@ pub fn config() -> GatewayConfig {
     GatewayConfig {
         token: None,
         redact: false,
+        probes_public: false,
         version: "2.1.78".into(),
         limits: patient(),
         tls: None,
@@ -290,6 +292,16 @@ impl Live for Samples {
     fn event_stream(&self, _: Ask) -> Pending<Chunks> {
         let once = Some(Bytes::from_static(b"id: 7\ndata: {}\n\n"));
         Box::pin(async { Ok(Chunks::unfold(once, |piece| async { Some((piece?, None)) })) })
+    }
+
+    fn checks(&self, _: Ask) -> Pending<Vec<Check>> {
+        let check = Check {
+            name: CheckName::EventLoop,
+            status: ConditionStatus::Ok,
+            since: "2026-11-22T15:51:38.999Z".into(),
+            detail: "events are handled".into(),
+        };
+        Box::pin(async { Ok(vec![check]) })
     }
 
     fn stats(&self, ask: Ask) -> Pending<Stats> {

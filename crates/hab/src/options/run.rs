@@ -63,6 +63,9 @@ pub(crate) struct RunOptions {
     /// Disable the HTTP Gateway completely
     #[arg(short = 'D', long, help_heading = "HTTP gateway")]
     pub(crate) http_disable: bool,
+    /// Answer /livez, /readyz and /startupz without the token
+    #[arg(long, help_heading = "HTTP gateway")]
+    pub(crate) probes_public: bool,
     /// The listen address for the Control Gateway [default: 127.0.0.1:9632]
     #[arg(long, env = "HAB_LISTEN_CTL", help_heading = "Control gateway")]
     pub(crate) listen_ctl: Option<CtlAddress>,

@@ -79,6 +79,7 @@ impl RunOptions {
             http: HttpConfig {
                 listen: self.listen_http.unwrap_or(defaults::LISTEN_HTTP),
                 disabled: self.http_disable,
+                probes_public: self.probes_public,
                 tls_key: self.key_file,
                 tls_certs: self.cert_file,
                 tls_client_ca: self.ca_cert_file,

@@ -9,6 +9,7 @@ mod foreign;
 mod hostile;
 mod local;
 mod many;
+mod probes;
 mod stats;
 mod tls;
 mod waiting;

@@ -76,6 +76,7 @@ use crate::{
     peers::Peers,
     record,
     ring::RingHandle,
+    self_checks::SelfChecks,
     services::{built::Built, hook_run::HookRuns, probes::Probes, small_files::SmallFiles},
     system,
 };
@@ -112,6 +113,7 @@ pub(crate) struct World {
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) reports: Reports,
     pub(crate) recorder: Recorder,
+    pub(crate) self_checks: SelfChecks,
 }
 
 /// A second watcher, once there is something for it.
@@ -240,6 +242,7 @@ impl Supervisor {
                     Some(event) => self.handle(Event::Launcher(event)),
                     None => {
                         launcher_lives = false;
+                        self.world.self_checks.launcher_gone();
                         self.handle(Event::LauncherGone);
                     }
                 },
@@ -252,6 +255,7 @@ impl Supervisor {
             }
             self.world.metrics.queued("events", events.len());
             self.publish();
+            self.world.self_checks.turned();
             if let Some(began) = view_at {
                 self.governor.worked(began, Instant::now());
             }
