@@ -230,6 +230,8 @@ group! {
     SupCommand {
         /// Start an interactive Bourne-like shell
         Bash(cmd::sup_shell::Bash),
+        /// Collect what a report about this machine needs, in one archive
+        DebugBundle(cmd::sup_debug_bundle::Arguments),
         /// Mark a member of the ring as departed
         Depart(cmd::sup_depart::Arguments),
         /// Restart a Supervisor; its services keep running

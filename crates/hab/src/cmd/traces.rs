@@ -86,6 +86,7 @@ pub(crate) fn explain(context: &Context, service: &Loaded, error: &str) -> anyho
             {"text": "Start the Supervisor, which takes care of its services again",
              "command": "hab sup run"},
             {"text": format!("Read what {} printed", spec.ident), "command": logs},
+            {"text": "Collect everything for a report first", "command": "hab sup debug-bundle"},
         ],
     }))
 }

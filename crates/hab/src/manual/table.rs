@@ -117,6 +117,10 @@ pub(super) const MANUALS: &[Manual] = &[
     manual("sup bash", &[("hab sup bash", "Start bash.")]),
     manual("sup sh", &[("hab sup sh", "Start sh.")]),
     manual(
+        "sup debug-bundle",
+        &[("hab sup debug-bundle -o report.tar.gz", "State, events, lines and processes.")],
+    ),
+    manual(
         "sup depart",
         &[(
             "hab sup depart 4399afd30f3f46669c781de43b344120",

@@ -50,7 +50,7 @@ fn voters(census: &Census, group: &ServiceGroup) -> Vec<Voter> {
         let name = format!("{} {}", member.sys.hostname, member.sys.gossip_ip);
         Some(Voter {
             member_id: member.member_id.clone(),
-            name: roost_text::shown(name.trim()).to_string(),
+            name: roost_text::shown(name.trim()).into_owned(),
             health,
         })
     };
