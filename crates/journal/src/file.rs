@@ -473,3 +473,5 @@ impl Tables<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;
