@@ -9,8 +9,8 @@ use crate::{
     accept::Media,
     document::{Format, Rendered, to_json},
     documents::{
-        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, ServiceV1, Stats,
-        SupervisorV1,
+        Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, ServiceHealthV1, ServiceV1,
+        Stats, SupervisorV1,
         availability::{AvailabilityV1, TimelineV1},
         config::CurrentConfig,
         explain::Explanation,
@@ -226,6 +226,19 @@ const RESOURCES: &[Resource] = &[
         outcomes: &[Outcome { status: 200, meaning: "The service." }],
         renderer: Renderer::Service(|entry, id, _| {
             (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.service)))
+        }),
+    },
+    Resource {
+        path: "/v1/services/{sg}/health",
+        organization_path: None,
+        summary: "The health of one service, and the last results of each of its checks.",
+        scope: Scope::Read,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<ServiceHealthV1>()),
+        outcomes: &[Outcome { status: 200, meaning: "The health, whatever it is." }],
+        renderer: Renderer::Service(|entry, id, _| {
+            (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.health)))
         }),
     },
     Resource {

@@ -8,7 +8,7 @@ use std::{
 use roost_census::{Bind, Sight};
 use roost_events::Cause;
 use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
-use roost_service::{BindReport, Machine, ServiceSpec, Status};
+use roost_service::{BindReport, Histories, Machine, ServiceSpec, Status};
 use toml::Table;
 
 use crate::{
@@ -235,6 +235,30 @@ impl<R: Release> Service<R> {
     #[must_use]
     pub fn health_output(&self) -> &HookOutput {
         &self.health_output
+    }
+
+    /// The last results of each health check.
+    #[must_use]
+    pub fn check_histories(&self) -> &Histories {
+        self.machine.check_histories()
+    }
+
+    /// When the next health checks start, Unix milliseconds.
+    #[must_use]
+    pub fn next_check_unix_ms(&self) -> Option<u64> {
+        self.machine.next_check_unix_ms()
+    }
+
+    /// Critical health results in a row.
+    #[must_use]
+    pub fn consecutive_failures(&self) -> u32 {
+        self.machine.consecutive_failures()
+    }
+
+    /// Critical health results in a row after which it is restarted; 0 is never.
+    #[must_use]
+    pub fn restart_after(&self) -> u32 {
+        self.machine.restart_after()
     }
 
     /// State of its binds.

@@ -118,6 +118,8 @@ pub struct LastCheck {
     pub exit_code: Option<i32>,
     /// Unix milliseconds of its end.
     pub at_unix_ms: u64,
+    /// How long it took.
+    pub duration_ms: u64,
     /// Its output.
     pub printed: Printed,
 }

@@ -1,5 +1,7 @@
 //! The retained part of a process's output: a few lines that are safe to show.
 
+use std::sync::Arc;
+
 use roost_text::is_unprintable;
 
 /// Lines of an excerpt.
@@ -8,6 +10,8 @@ pub const EXCERPT_LINES_MAX: usize = 8;
 pub const HOOK_BYTES_MAX: usize = 512;
 /// Bytes of an excerpt of a process's stderr.
 pub const STDERR_BYTES_MAX: usize = 1_024;
+/// Bytes of the whole output of a hook.
+pub const OUTPUT_BYTES_MAX: usize = 4_096;
 /// Bytes of one line.
 const LINE_BYTES_MAX: usize = 200;
 
@@ -68,6 +72,8 @@ pub struct Printed {
     pub stdout: Excerpt,
     /// The end of stderr.
     pub stderr: Excerpt,
+    /// The end of both, stdout first.
+    pub output: Arc<str>,
 }
 
 impl Printed {
@@ -79,6 +85,7 @@ impl Printed {
             first: lines.find(|line| !line.is_empty()).unwrap_or_default(),
             stdout: Excerpt::last_of(stdout, HOOK_BYTES_MAX),
             stderr: Excerpt::last_of(stderr, HOOK_BYTES_MAX),
+            output: end_of_both(stdout, stderr).into(),
         }
     }
 
@@ -87,6 +94,18 @@ impl Printed {
     pub fn end(&self) -> &Excerpt {
         if self.stderr.is_empty() { &self.stdout } else { &self.stderr }
     }
+}
+
+/// The end of two outputs, at most [`OUTPUT_BYTES_MAX`] together.
+fn end_of_both(stdout: &str, stderr: &str) -> String {
+    let second = end_of(stderr, OUTPUT_BYTES_MAX / 2);
+    let first = end_of(stdout, OUTPUT_BYTES_MAX - second.len());
+    format!("{first}{second}")
+}
+
+fn end_of(text: &str, bytes_max: usize) -> &str {
+    let begin = text.ceil_char_boundary(text.len().saturating_sub(bytes_max));
+    &text[begin..]
 }
 
 /// Foreign text as one line: removes colours, escapes unprintable characters, and cuts long text.
@@ -149,6 +168,14 @@ mod tests {
         let printed = Printed::of("", "broken\n");
         assert_eq!(printed.first, "broken");
         assert_eq!(Printed::of("only\n", "").end().last(), Some("only"));
+    }
+
+    #[test]
+    fn the_whole_output_is_bounded_at_its_beginning() {
+        let printed = Printed::of(&"é".repeat(9_000), &"x".repeat(9_000));
+        assert_eq!(printed.output.len(), OUTPUT_BYTES_MAX);
+        assert!(printed.output.starts_with('é') && printed.output.ends_with('x'));
+        assert_eq!(&*Printed::of("a\n", "b").output, "a\nb");
     }
 
     #[test]

@@ -22,6 +22,7 @@
 pub mod account;
 pub mod backoff;
 pub mod binds;
+pub mod checks;
 pub mod effect;
 pub mod event;
 pub mod excerpt;
@@ -43,6 +44,7 @@ pub mod why;
 
 pub use account::{Account, ExitCause, HookFailure, LastCheck, LastExit};
 pub use binds::{BindReport, BindState, BindsError, validate_binds};
+pub use checks::{CheckHistory, CheckResult, Histories};
 pub use effect::{Effect, LogKey, Preamble};
 pub use event::{
     BuildFailure, Event, ExitStatus, HookOutcome, Now, Plan, ProcessEnd, RenderFailure,

@@ -28,4 +28,4 @@ pub use service::ServiceDocument;
 pub use stats::Stats;
 pub use supervisor::SupervisorV1;
 pub use sys::RingSys;
-pub use v1::{ServiceDocuments, ServiceV1};
+pub use v1::{ServiceDocuments, ServiceHealthV1, ServiceV1};

@@ -1,5 +1,7 @@
 //! Documents of the v1 API: Roost's own, in snake_case, times in RFC 3339.
 
+use std::sync::Arc;
+
 use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +15,69 @@ pub struct ServiceDocuments {
     pub service: ServiceV1,
     /// Its explanation.
     pub explanation: Explanation,
+    /// Its health.
+    pub health: ServiceHealthV1,
+}
+
+/// The health of a service, and what its checks found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceHealthV1 {
+    /// Its service group, `name.group[@org]`.
+    #[schema(examples("redis.default"))]
+    pub id: String,
+    /// The present status; unknown while the process is down.
+    pub status: Health,
+    /// Since when; null when it was never anything else.
+    #[schema(format = DateTime)]
+    pub since: Option<String>,
+    /// When the last checks of the process ended.
+    #[schema(format = DateTime)]
+    pub checked_at: Option<String>,
+    /// Exit code of the hook, if it had the worst result of the last checks.
+    pub exit_code: Option<i32>,
+    /// How long the check with the worst result took.
+    pub duration_ms: Option<u64>,
+    /// When the next checks start; null while some run, and without checks.
+    #[schema(format = DateTime)]
+    pub next_at: Option<String>,
+    /// Critical results in a row. While a service starts, checks come sooner than usual, and only
+    /// one counts in the usual time.
+    pub consecutive_failures: u32,
+    /// Critical results in a row after which the service is restarted; 0 is never.
+    pub restart_after: u32,
+    /// Each check: `health-check` is the hook, the others are those of `monitor.toml`.
+    pub checks: Vec<CheckV1>,
+}
+
+/// The last results of one check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckV1 {
+    /// Its name.
+    #[schema(examples("http"))]
+    pub name: String,
+    /// At most 20 since this Supervisor was started, the newest first.
+    pub results: Vec<CheckResultV1>,
+}
+
+/// A result of one check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckResultV1 {
+    /// What it found, before thresholds.
+    pub status: Health,
+    /// Exit code of the hook, if it exited.
+    pub exit_code: Option<i32>,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The last 4 KiB that it printed. Null when it is hidden, or older than the 32 KiB that are
+    /// kept of one service.
+    #[schema(value_type = Option<String>)]
+    pub output: Option<Arc<str>>,
 }
 
 /// How a service is, and why it is so.

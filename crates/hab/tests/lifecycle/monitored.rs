@@ -16,6 +16,7 @@ use testkit::wait_for;
 use crate::{RUN, WEB, is_up, pid_of, root, root_with_web, wait_web, web};
 
 const HEALTH: &str = "/services/web/default/health";
+const V1: &str = "/v1/services/web.default/health";
 
 /// An HTTP server that answers with a status code that the test chooses; 0 is no answer.
 struct Server {
@@ -85,6 +86,16 @@ fn an_http_check_decides_shows_what_it_found_and_restarts() {
     assert_eq!(after["last_process_state"]["termination_reason"], "health_check_critical");
     sup.wait_log("3 health checks in a row were critical: http: 503 from");
 
+    let v1 = sup.wait_json(V1, |v1| v1["status"] == "critical");
+    assert_eq!(v1["restart_after"], 3, "{v1:#}");
+    let [hook, http] = &v1["checks"].as_array().unwrap()[..] else { panic!("{v1:#}") };
+    let newest = &http["results"][0];
+    assert_eq!((&http["name"], &newest["status"]), (&json!("http"), &json!("critical")));
+    assert_eq!(newest["output"], format!("http: 503 from {url}: hello"));
+    assert_eq!(hook["name"], "health-check", "{v1:#}");
+    assert_eq!(hook["results"][0]["output"], "the hook\n");
+    assert!(http["results"].as_array().unwrap().iter().any(|it| it["status"] == "ok"), "{v1:#}");
+
     server.answer(0);
     sup.wait_json(HEALTH, |health| {
         health["stdout"].as_str().is_some_and(|text| text.contains("no answer within 1 s from"))
@@ -129,6 +140,29 @@ fn the_users_file_counts_at_once_and_an_error_in_it_costs_nothing() {
     let health = sup.wait_json(HEALTH, |health| health["status"] == "OK");
     assert!(health["stdout"].as_str().unwrap().starts_with("http: 200 from"), "{health:#}");
     assert_ne!(pid_of(&web(&sup)), pid);
+}
+
+#[test]
+fn the_present_result_outlives_the_supervisor() {
+    let server = Server::start();
+    server.answer(503);
+    // The next check comes long after the next Supervisor has answered.
+    let monitor = HTTP.replace("interval_s = 1\n", "interval_s = 3600\n");
+    let root =
+        root_with_web(&[("monitor.toml", &monitor), ("default.toml", &server.default_toml())]);
+    let sup = root.supervisor().args(["acme/web"]).start();
+    let before = sup.wait_json(V1, |v1| v1["status"] == "critical");
+    assert!(before["consecutive_failures"].as_u64() >= Some(1), "{before:#}");
+    server.answer(0);
+    let pid = pid_of(&wait_web(&sup, is_up));
+    let old = sup.supervisor_pid().unwrap();
+    rustix::process::kill_process(old, rustix::process::Signal::KILL).unwrap();
+    wait_for("another Supervisor", || sup.supervisor_pid().filter(|new| *new != old));
+    let after = sup.wait_json(V1, |v1| v1["status"] == "critical");
+    assert_eq!(after["since"], before["since"], "{after:#}");
+    assert!(after["consecutive_failures"].as_u64() >= Some(1), "{after:#}");
+    assert!(after["checked_at"].is_string() && after["duration_ms"].is_u64(), "{after:#}");
+    assert_eq!(pid_of(&wait_web(&sup, is_up)), pid);
 }
 
 #[test]

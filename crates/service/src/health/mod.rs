@@ -318,6 +318,15 @@ impl Health {
         pause_ms.max(PAUSE_MIN_MS)
     }
 
+    /// When the next round starts; `None` while one runs, and when there is nothing to check.
+    #[must_use]
+    pub fn next_round_ms(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Waiting { at_ms } => Some(at_ms),
+            Stage::Idle | Stage::Round(_) => None,
+        }
+    }
+
     /// Time of the next due action.
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {

@@ -9,11 +9,12 @@ use roost_ident::{HealthStatus, Hook, TerminationReason};
 use super::Machine;
 use crate::{
     account::LastCheck,
+    checks::{CheckResult, Histories},
     effect::Effect,
     event::{HookOutcome, Now},
     excerpt::Printed,
     health::{Rule, worse},
-    monitor::{Monitor, MonitorRead, ProbeFound},
+    monitor::{HOOK_CHECK, Monitor, MonitorRead, ProbeFound},
     phase::Phase,
     spec::Interval,
     text,
@@ -34,10 +35,18 @@ pub(super) struct Checking {
     probes: Vec<Option<ProbeFound>>,
     /// The worst result of the round.
     worst: Option<LastCheck>,
+    /// When the round began, on the caller's clock.
+    began_ms: u64,
+    /// The last results.
+    histories: Histories,
 }
 
 impl Checking {
-    fn note(&mut self, check: LastCheck) {
+    fn note(&mut self, name: &str, check: LastCheck) {
+        let LastCheck { status, exit_code, at_unix_ms, duration_ms, .. } = check;
+        let output = Some(Arc::clone(&check.printed.output));
+        let result = CheckResult { status, exit_code, at_unix_ms, duration_ms, output };
+        self.histories.add(name, result);
         let is_worse = |known: &LastCheck| worse(known.status, check.status) != known.status;
         if self.worst.as_ref().is_none_or(is_worse) {
             self.worst = Some(check);
@@ -119,6 +128,10 @@ impl Machine {
         let hook_ms = has_hook.then(|| self.hook_timeout_ms(Hook::HealthCheck));
         self.health.round_started(now.mono_ms, hook_ms, monitor.probes.len());
         self.checking.worst = None;
+        self.checking.began_ms = now.mono_ms;
+        let hook = has_hook.then_some(HOOK_CHECK).into_iter();
+        let others = monitor.probes.iter().map(|probe| probe.name.as_str());
+        self.checking.histories.arrange(hook.chain(others));
         self.checking.probes = vec![None; monitor.probes.len()];
         if monitor.probes.is_empty() {
             return;
@@ -159,7 +172,9 @@ impl Machine {
         if status == HealthStatus::Critical {
             let printed = Printed::of(&reason, "");
             let at_unix_ms = now.unix_ms;
-            self.checking.note(LastCheck { status, exit_code: None, at_unix_ms, printed });
+            let duration_ms = now.mono_ms.saturating_sub(self.checking.began_ms);
+            let check = LastCheck { status, exit_code: None, at_unix_ms, duration_ms, printed };
+            self.checking.note(HOOK_CHECK, check);
         }
         self.health.time_out(now, status, reason.clone());
         if status == HealthStatus::Unknown && before != status {
@@ -175,9 +190,14 @@ impl Machine {
         };
         let status = exit_code.and_then(HealthStatus::from_exit_code);
         let status = status.unwrap_or(HealthStatus::Unknown);
-        self.health.hook_ended(status);
+        let timed_out = self.health.hook_ended(status);
         let at_unix_ms = now.unix_ms;
-        self.checking.note(LastCheck { status, exit_code, at_unix_ms, printed });
+        let duration_ms = now.mono_ms.saturating_sub(self.checking.began_ms);
+        let check = LastCheck { status, exit_code, at_unix_ms, duration_ms, printed };
+        // One that exceeded the limit of the file has its result already.
+        if !(timed_out && self.checking.monitor.hook_timeout_ms.is_some()) {
+            self.checking.note(HOOK_CHECK, check);
+        }
         self.finish_checks(now);
     }
 
@@ -189,9 +209,12 @@ impl Machine {
         let Some(result @ None) = self.checking.probes.get_mut(place) else { return };
         *result = Some(found.clone());
         self.health.probe_ended(found.status);
-        let (status, at_unix_ms) = (found.status, now.unix_ms);
-        let printed = Printed::of(&found.text, "");
-        self.checking.note(LastCheck { status, exit_code: None, at_unix_ms, printed });
+        let ProbeFound { status, duration_ms, .. } = *found;
+        let (at_unix_ms, printed) = (now.unix_ms, Printed::of(&found.text, ""));
+        let check = LastCheck { status, exit_code: None, at_unix_ms, duration_ms, printed };
+        let monitor = Arc::clone(&self.checking.monitor);
+        let name = monitor.probes.get(place).map_or("", |probe| probe.name.as_str());
+        self.checking.note(name, check);
         self.finish_checks(now);
     }
 
@@ -223,6 +246,31 @@ impl Machine {
         } else {
             self.check_health(now);
         }
+    }
+
+    /// The last results of each check.
+    #[must_use]
+    pub fn check_histories(&self) -> &Histories {
+        &self.checking.histories
+    }
+
+    /// When the next checks start, Unix milliseconds; `None` while some run, and when there are none.
+    #[must_use]
+    pub fn next_check_unix_ms(&self) -> Option<u64> {
+        let at_ms = self.health.next_round_ms().filter(|_| self.phase == Phase::Running)?;
+        Some(at_ms.saturating_add(self.unix_minus_mono_ms))
+    }
+
+    /// Critical results in a row.
+    #[must_use]
+    pub fn consecutive_failures(&self) -> u32 {
+        self.health.streak().failures
+    }
+
+    /// Critical results in a row after which the service is restarted; 0 is never.
+    #[must_use]
+    pub fn restart_after(&self) -> u32 {
+        self.health_rule().restart_after
     }
 
     /// Time between checks: that of `monitor.toml`, else that of the spec.

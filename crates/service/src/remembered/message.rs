@@ -153,6 +153,8 @@ struct Check {
     stdout: String,
     #[prost(string, tag = "6")]
     stderr: String,
+    #[prost(uint64, tag = "7")]
+    duration_ms: u64,
 }
 
 impl State {
@@ -355,6 +357,7 @@ impl From<&LastCheck> for Check {
             status: check.status.as_str().into(),
             exit_code: check.exit_code,
             at_unix_ms: check.at_unix_ms,
+            duration_ms: check.duration_ms,
             first: check.printed.first.clone(),
             stdout: check.printed.stdout.text(),
             stderr: check.printed.stderr.text(),
@@ -366,9 +369,10 @@ impl Check {
     fn read(self) -> Option<LastCheck> {
         let status = self.status.parse().ok()?;
         let (stdout, stderr) = (excerpt(&self.stdout), excerpt(&self.stderr));
-        let printed = Printed { first: self.first, stdout, stderr };
-        let Self { exit_code, at_unix_ms, .. } = self;
-        Some(LastCheck { status, exit_code, at_unix_ms, printed })
+        let output = format!("{}{}", stdout.text(), stderr.text()).into();
+        let printed = Printed { first: self.first, stdout, stderr, output };
+        let Self { exit_code, at_unix_ms, duration_ms, .. } = self;
+        Some(LastCheck { status, exit_code, at_unix_ms, duration_ms, printed })
     }
 }
 

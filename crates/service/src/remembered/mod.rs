@@ -185,10 +185,12 @@ mod tests {
                     status: HealthStatus::Critical,
                     exit_code: Some(2),
                     at_unix_ms: 13,
+                    duration_ms: 14,
                     printed: Printed {
                         first: "first".into(),
                         stdout: stream("o"),
                         stderr: stream("r"),
+                        output: format!("{}{}", stream("o").text(), stream("r").text()).into(),
                     },
                 }),
             },

@@ -2,6 +2,7 @@
 
 pub(crate) mod butterfly;
 pub(crate) mod census;
+pub(crate) mod checks;
 pub(crate) mod explanation;
 pub(crate) mod service;
 pub(crate) mod supervisor;

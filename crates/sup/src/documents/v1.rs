@@ -4,7 +4,7 @@ use roost_api::documents::{
     explain::Explanation,
     v1::{
         Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments,
-        ServiceV1,
+        ServiceHealthV1, ServiceV1,
     },
 };
 use roost_ident::time::rfc3339_ms;
@@ -44,6 +44,7 @@ pub(crate) fn documents(
     status: &Status,
     binds: &[BindReport],
     explanation: Explanation,
+    health: ServiceHealthV1,
     redact: bool,
 ) -> ServiceDocuments {
     let lines = |excerpt: &roost_service::Excerpt| match redact {
@@ -115,5 +116,5 @@ pub(crate) fn documents(
             })
             .collect(),
     };
-    ServiceDocuments { service, explanation }
+    ServiceDocuments { service, explanation, health }
 }

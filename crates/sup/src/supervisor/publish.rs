@@ -14,7 +14,7 @@ use crate::{
     documents::{
         butterfly,
         census::CensusDocuments,
-        explanation,
+        checks, explanation,
         service::{self, Facts},
         v1,
     },
@@ -142,6 +142,7 @@ impl Publisher {
             &status,
             service.bind_reports(),
             explanation::document(fleet, service, world.common.redact),
+            checks::document(service, &status, world.common.redact),
             world.common.redact,
         );
         let entry = match self.entries.get(service.name()) {
