@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod file;
+#[doc(hidden)]
+pub mod measured;
 mod place;
 mod query;
 mod record;
