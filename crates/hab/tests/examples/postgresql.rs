@@ -42,6 +42,11 @@ fn postgresql_keeps_what_was_committed() {
     assert_ne!(postgresql.pid(), pid);
 
     postgresql.kill_and_wait_for_the_next();
+
+    postgresql.freeze();
+    postgresql.wait_health(503, "CRITICAL");
+    postgresql.thaw();
+    postgresql.wait_health(200, "OK");
     assert_eq!(sql("SELECT answer FROM kept"), "42");
 
     let socket = var.join(format!(".s.PGSQL.{port}"));

@@ -42,9 +42,19 @@ fn redis_lives_through_everything_and_keeps_its_data() {
     let away = socket.with_extension("away");
     fs::rename(&socket, &away).expect("the socket");
     redis.wait_health(503, "CRITICAL");
-    assert_eq!(redis.pid(), redis.service()["process"]["pid"], "health restarts nothing");
     fs::rename(&away, &socket).expect("the socket");
     redis.wait_health(200, "OK");
+
+    // A Redis that hangs still accepts connections; its check notices, and it is restarted.
+    redis.root.write("hab/user/redis/monitor.toml", "[health]\ntimeout_s = 1\nrestart_after = 2\n");
+    redis.freeze();
+    redis.wait_health(503, "CRITICAL");
+    redis.sup.wait_log("2 health checks in a row were critical: ");
+    redis.wait_health(200, "OK");
+    assert_ne!(redis.pid(), pid);
+    let last = &redis.service()["last_process_state"];
+    assert_eq!(last["termination_reason"], "health_check_critical", "{last:#}");
+    assert_eq!(cli(&["GET", "kept"]), "yes");
 
     redis.stop();
     assert!(cli(&["PING"]).contains("refused"));
