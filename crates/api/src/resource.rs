@@ -13,6 +13,7 @@ use crate::{
         Stats, SupervisorV1,
         availability::{AvailabilityV1, TimelineV1},
         config::CurrentConfig,
+        configuration::{self, ConfigV1},
         explain::Explanation,
         probe::ProbeReport,
         service::Services,
@@ -253,6 +254,22 @@ const RESOURCES: &[Resource] = &[
         renderer: Renderer::Service(|entry, id, _| {
             (StatusCode::OK, entry.v1(id, |documents| to_json(&documents.explanation)))
         }),
+    },
+    Resource {
+        path: "/v1/services/{sg}/config",
+        organization_path: None,
+        summary: "The effective configuration of one service: each value with the layer that it \
+                  comes from. Secrets are hidden.",
+        scope: Scope::Secrets,
+        parameters: &[Parameter {
+            name: "source",
+            kind: Kind::Words(&["all"]),
+            meaning: "`all` lists the value of each layer too.",
+        }],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<ConfigV1>()),
+        outcomes: &[Outcome { status: 200, meaning: "The configuration." }],
+        renderer: Renderer::Live(|_, ask| live::document(configuration::answer(ask))),
     },
     Resource {
         path: "/v1/services/{sg}/logs",

@@ -19,6 +19,8 @@ pub(crate) struct Merged {
 #[derive(Debug)]
 pub(crate) struct Configuration {
     layers: Layers,
+    /// The same, shared with documents, as of the last merge.
+    shared: Arc<Layers>,
     merged: Arc<Table>,
     /// Rises with each change of `merged`.
     revision: u64,
@@ -31,11 +33,15 @@ pub(crate) struct Configuration {
 impl Configuration {
     pub(crate) fn new(group: ServiceGroup) -> Self {
         let (layers, merged) = (Layers::default(), Arc::default());
-        Self { layers, merged, revision: 0, errors: Vec::new(), group }
+        Self { layers, shared: Arc::default(), merged, revision: 0, errors: Vec::new(), group }
     }
 
     pub(crate) fn layers(&self) -> &Layers {
         &self.layers
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Layers> {
+        &self.shared
     }
 
     pub(crate) fn merged(&self) -> &Arc<Table> {
@@ -76,6 +82,9 @@ impl Configuration {
     }
 
     fn merge(&mut self) -> Merged {
+        if *self.shared != self.layers {
+            self.shared = Arc::new(self.layers.clone());
+        }
         let (table, errors) = self.layers.merged();
         let mut keys = Vec::new();
         if table != *self.merged {

@@ -9,6 +9,7 @@ use roost_census::{Bind, Sight};
 use roost_events::Cause;
 use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
 use roost_service::{BindReport, Histories, Machine, ServiceSpec, Status};
+use roost_template::config::Layers;
 use toml::Table;
 
 use crate::{
@@ -229,6 +230,12 @@ impl<R: Release> Service<R> {
     #[must_use]
     pub fn default_cfg(&self) -> Option<&Table> {
         self.configuration.layers().default.as_ref()
+    }
+
+    /// The layers of its configuration.
+    #[must_use]
+    pub fn layers(&self) -> &Arc<Layers> {
+        self.configuration.shared()
     }
 
     /// What the last health check printed.

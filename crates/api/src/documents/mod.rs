@@ -8,6 +8,7 @@ pub mod availability;
 pub mod butterfly;
 pub mod census;
 pub mod config;
+pub mod configuration;
 pub mod events;
 pub mod explain;
 pub mod health;

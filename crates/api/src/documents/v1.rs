@@ -6,7 +6,7 @@ use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::explain::Explanation;
+use super::{configuration::ConfigValue, explain::Explanation};
 
 /// The documents of one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct ServiceDocuments {
     pub explanation: Explanation,
     /// Its health.
     pub health: ServiceHealthV1,
+    /// Its effective configuration.
+    pub configuration: Arc<Vec<ConfigValue>>,
 }
 
 /// The health of a service, and what its checks found.

@@ -2,7 +2,7 @@
 //! limited in time and size, so that a Supervisor that hangs, or a dead disk, costs only its part;
 //! the manifest names what is missing and why.
 //!
-//! No configuration, environment, command line or key is read: they may hold secrets.
+//! No value of a configuration, environment, command line or key is taken: they may be secrets.
 
 mod machine;
 
@@ -124,7 +124,7 @@ impl Bundle {
         self.take(name, content);
     }
 
-    /// What the Supervisor answers. Documents with configuration are not asked for.
+    /// What the Supervisor answers. Of configurations only keys are taken.
     fn ask(&mut self, client: anyhow::Result<Client>) {
         let client = match client {
             Ok(client) => client,
@@ -151,6 +151,11 @@ impl Bundle {
             for (name, rest) in [("service", ""), ("explain", "/explain"), ("stats", "/stats")] {
                 let name = format!("{}/{name}.json", plain(id));
                 self.get(&client, &name, &format!("{path}{rest}"), None);
+            }
+            if !self.is_silent {
+                let keys =
+                    client.json(&format!("{path}/config"), &[]).map(|document| keys_of(&document));
+                self.take(&format!("api/{}/config-keys.txt", plain(id)), keys);
             }
         }
     }
@@ -193,11 +198,22 @@ impl Bundle {
             text.push_str(&format!("  {}\n", roost_text::shown(missing)));
         }
         text.push_str(
-            "\nLeft out on purpose: configuration, environment, command lines, keys, tokens.\n\
+            "\nLeft out on purpose: values of configurations, environment, command lines, keys, tokens.\n\
              The lines of services are what they printed, unchanged.\n",
         );
         text
     }
+}
+
+/// The keys of a configuration with the layers that their values come from. A value may be a
+/// secret whatever its key is.
+fn keys_of(document: &serde_json::Value) -> Vec<u8> {
+    let values = document["values"].as_array().cloned().unwrap_or_default();
+    let line = |value: &serde_json::Value| {
+        let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        format!("{} from {}\n", word("key"), word("layer"))
+    };
+    values.iter().map(line).collect::<String>().into_bytes()
 }
 
 /// The newest lines of a service.

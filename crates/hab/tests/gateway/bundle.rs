@@ -61,6 +61,7 @@ fn a_bundle_is_private_and_complete_and_holds_no_secrets_also_without_a_supervis
         "api/metrics.txt",
         "api/web.default/explain.json",
         "api/web.default/stats.json",
+        "api/web.default/config-keys.txt",
         "lines/web.default.txt",
         "specs.txt",
         "processes.txt",
@@ -72,6 +73,8 @@ fn a_bundle_is_private_and_complete_and_holds_no_secrets_also_without_a_supervis
     assert!(
         content(&root, "whole.tar.gz", Some("lines/web.default.txt")).contains("a line of web")
     );
+    let keys = content(&root, "whole.tar.gz", Some("api/web.default/config-keys.txt"));
+    assert_eq!(keys, "password from user\nkey from environment\n");
     assert!(content(&root, "whole.tar.gz", Some("processes.txt")).contains("Name:\thab-sup"));
     assert!(!bundle(&root, "whole.tar.gz", "10").status.success(), "it replaces nothing");
 

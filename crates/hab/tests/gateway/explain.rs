@@ -359,3 +359,31 @@ fn the_command_explains_with_and_without_a_supervisor() {
     assert_eq!(text.code, 1, "{text:?}");
     assert!(text.stderr.contains("'hab svc logs talker' shows them"), "{text:?}");
 }
+
+#[test]
+fn a_configuration_names_the_layer_of_each_value_and_hides_secrets() {
+    let root = root_with_web();
+    root.write("hab/user/web/config/user.toml", "colour = \"blue\"\npassword = \"open-sesame\"\n");
+    let sup = root.supervisor().args(["acme/web"]).env("HAB_WEB", "health = 0\n").start();
+    sup.wait_up("web");
+    let path = "/v1/services/web.default/config";
+    let of = |document: &Value, key: &str| {
+        let values = document["values"].as_array().cloned().unwrap_or_default();
+        values.into_iter().find(|it| it["key"] == key).unwrap_or_default()
+    };
+    let document = sup.wait_json(path, |it| of(it, "colour")["layer"] == "user");
+    assert_eq!(of(&document, "colour")["value"], "blue");
+    assert_eq!(of(&document, "colour")["layers"], serde_json::json!([]));
+    assert_eq!(of(&document, "health")["layer"], "environment");
+    let all = sup.get(&format!("{path}?source=all"));
+    let layers = &of(&all.json(), "colour")["layers"];
+    assert_eq!((&layers[0]["value"], &layers[0]["layer"]), (&"red".into(), &"default".into()));
+    let password = of(&all.json(), "password");
+    assert_eq!(password["value"], "***");
+    assert_eq!(password["hash"].as_str().map(str::len), Some(8));
+    assert!(!all.text().contains("open-sesame"), "{}", all.text());
+    assert_eq!(sup.get(&format!("{path}?source=some")).status(), 400);
+    drop(sup);
+    let sup = root.supervisor().args(["acme/web"]).env("HAB_FEAT_REDACT_HTTP", "1").start();
+    assert_eq!(sup.get(path).status(), 404);
+}

@@ -3,6 +3,7 @@
 pub(crate) mod butterfly;
 pub(crate) mod census;
 pub(crate) mod checks;
+pub(crate) mod configuration;
 pub(crate) mod explanation;
 pub(crate) mod service;
 pub(crate) mod supervisor;

@@ -1,6 +1,9 @@
 //! `/v1/services/{sg}`: how a service is, and why it is so.
 
+use std::sync::Arc;
+
 use roost_api::documents::{
+    configuration::ConfigValue,
     explain::Explanation,
     v1::{
         Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments,
@@ -45,6 +48,7 @@ pub(crate) fn documents(
     binds: &[BindReport],
     explanation: Explanation,
     health: ServiceHealthV1,
+    configuration: Arc<Vec<ConfigValue>>,
     redact: bool,
 ) -> ServiceDocuments {
     let lines = |excerpt: &roost_service::Excerpt| match redact {
@@ -116,5 +120,5 @@ pub(crate) fn documents(
             })
             .collect(),
     };
-    ServiceDocuments { service, explanation, health }
+    ServiceDocuments { service, explanation, health, configuration }
 }

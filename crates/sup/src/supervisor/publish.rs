@@ -3,10 +3,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use roost_api::{Document, ServiceEntry, Snapshot, documents};
+use roost_api::{
+    Document, ServiceEntry, Snapshot,
+    documents::{self, configuration::ConfigValue},
+};
 use roost_fleet::{Fleet, Service};
 use roost_ident::ProcessState;
 use roost_service::{PhaseName, Status};
+use roost_template::config::Layers;
 use tokio::sync::{oneshot, watch};
 
 use super::{Supervisor, World};
@@ -14,7 +18,7 @@ use crate::{
     documents::{
         butterfly,
         census::CensusDocuments,
-        checks, explanation,
+        checks, configuration, explanation,
         service::{self, Facts},
         v1,
     },
@@ -30,6 +34,8 @@ pub(super) struct Publisher {
     entries: BTreeMap<String, Arc<ServiceEntry>>,
     /// What documents show of releases, by service.
     facts: BTreeMap<String, Known>,
+    /// What documents show of configurations, by service.
+    configured: BTreeMap<String, Configured>,
     census_documents: CensusDocuments,
     census: Arc<Document<documents::Census>>,
     butterfly: Arc<Document<documents::Butterfly>>,
@@ -59,6 +65,13 @@ struct Known {
     facts: Facts,
 }
 
+/// The part of a document that changes with the configuration alone.
+#[derive(Debug)]
+struct Configured {
+    layers: Arc<Layers>,
+    values: Arc<Vec<ConfigValue>>,
+}
+
 impl Publisher {
     /// Sends on `started` when the first documents are published.
     pub(super) fn new(
@@ -70,6 +83,7 @@ impl Publisher {
             number: 0,
             entries: BTreeMap::new(),
             facts: BTreeMap::new(),
+            configured: BTreeMap::new(),
             census_documents: CensusDocuments::default(),
             census: Arc::new(documents::Census::default().into()),
             butterfly: Arc::new(documents::Butterfly::default().into()),
@@ -96,6 +110,7 @@ impl Publisher {
     /// A service is gone.
     pub(super) fn remove(&mut self, world: &World, service: &str) {
         self.facts.remove(service);
+        self.configured.remove(service);
         if let Some(entry) = self.entries.remove(service) {
             world.metrics.forget_service(entry.group());
             self.entries_changed = true;
@@ -123,6 +138,19 @@ impl Publisher {
         facts
     }
 
+    /// The configuration of a service, made once for each that it has.
+    fn configured(&mut self, service: &Service<Built>) -> Arc<Vec<ConfigValue>> {
+        let known = self.configured.get(service.name());
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.layers, service.layers())) {
+            return Arc::clone(&known.values);
+        }
+        let layers = Arc::clone(service.layers());
+        let values = Arc::new(configuration::values(&layers));
+        let known = Configured { layers, values: Arc::clone(&values) };
+        self.configured.insert(service.name().into(), known);
+        values
+    }
+
     /// Shows the present state of a service of the fleet, or of one that has just left it.
     pub(super) fn show(&mut self, world: &World, fleet: &Fleet<Built>, service: &Service<Built>) {
         let (status, facts) = (service.status(), self.facts(world, service));
@@ -143,6 +171,7 @@ impl Publisher {
             service.bind_reports(),
             explanation::document(fleet, service, world.common.redact),
             checks::document(service, &status, world.common.redact),
+            self.configured(service),
             world.common.redact,
         );
         let entry = match self.entries.get(service.name()) {

@@ -1,0 +1,82 @@
+//! `/v1/services/{sg}/config`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    live::{Ask, Pending},
+    problem::Code,
+};
+
+/// The effective configuration of a service, value by value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigV1 {
+    /// Its service group, `name.group[@org]`.
+    #[schema(examples("redis.default"))]
+    pub id: String,
+    /// The values, in the order of the configuration.
+    pub values: Vec<ConfigValue>,
+}
+
+/// One effective value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigValue {
+    /// Its key, with those of the tables that it is in.
+    #[schema(examples("database.port"))]
+    pub key: String,
+    /// The layer that it comes from.
+    pub layer: Layer,
+    /// The value; `***` when its key looks like that of a secret.
+    #[schema(value_type = Object)]
+    pub value: Value,
+    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is.
+    pub hash: Option<String>,
+    /// The values of all layers, the effective one last; empty unless asked for.
+    pub layers: Vec<LayerValue>,
+}
+
+/// The value of one layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LayerValue {
+    /// The layer.
+    pub layer: Layer,
+    /// The value; `***` when its key looks like that of a secret.
+    #[schema(value_type = Object)]
+    pub value: Value,
+    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is.
+    pub hash: Option<String>,
+}
+
+/// Where a value comes from; later layers win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ConfigLayer)]
+pub enum Layer {
+    /// `default.toml` of the package.
+    Default,
+    /// The environment variable of the service.
+    Environment,
+    /// `user.toml`.
+    User,
+    /// `hab config apply`.
+    Gossip,
+}
+
+/// The document of a request.
+pub(crate) fn answer(ask: Ask) -> Pending<ConfigV1> {
+    Box::pin(async move {
+        let service = ask.service.ok_or(Code::NotFound)?;
+        let documents = service.v1_documents();
+        let mut values = Vec::clone(&Arc::clone(&documents.configuration));
+        if ask.query.word("source").is_none() {
+            values.iter_mut().for_each(|value| value.layers.clear());
+        }
+        Ok(ConfigV1 { id: documents.service.id.clone(), values })
+    })
+}
