@@ -140,6 +140,11 @@ impl Target {
         self.url.is_some()
     }
 
+    /// True when an address is given.
+    pub(crate) const fn has_url(&self) -> bool {
+        self.url.is_some()
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout).min(MAX_TIMEOUT)
     }
@@ -193,6 +198,23 @@ impl Client {
     /// When there is no answer.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Answer> {
         self.request(path, query, &[], self.timeout)
+    }
+
+    /// Requests a path and waits until its document is another one than this version; 304 when
+    /// the time is over.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn changed(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        etag: &str,
+        wait: Duration,
+    ) -> anyhow::Result<Answer> {
+        let text = format!("{}ms", wait.as_millis());
+        let query = [query, &[("wait", text.as_str())]].concat();
+        self.request(path, &query, &[("if-none-match", etag)], self.timeout.saturating_add(wait))
     }
 
     /// The document of a path.

@@ -63,6 +63,7 @@ pub(crate) mod svc_stats;
 pub(crate) mod svc_status;
 pub(crate) mod svc_stop;
 pub(crate) mod svc_update;
+pub(crate) mod svc_watch;
 pub(crate) mod svc_why;
 mod traces;
 pub(crate) mod user_key_generate;

@@ -1,5 +1,6 @@
 //! `hab svc status`
 
+use anyhow::bail;
 use roost_ctl::{Answer, Request, ServiceStatus};
 use roost_ident::{DesiredState, time::rfc3339_ms};
 use serde_json::{Value, json};
@@ -8,10 +9,12 @@ use crate::{
     cli::Run,
     clock,
     cmd::loaded::Loaded,
+    cmd::svc_watch::watch,
     complete,
     context::Context,
     control::{RemoteArg, ask, expect_answer},
     exit::Exit,
+    gateway::Target,
 };
 
 /// Output formats.
@@ -35,6 +38,11 @@ pub(crate) struct Arguments {
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Show the services again whenever one changes, until interrupted; asks the HTTP gateway
+    #[arg(long, conflicts_with = "remote_sup")]
+    watch: bool,
+    #[command(flatten)]
+    target: Target,
     /// A loaded service: its package identifier (core/redis), its name (redis) or its group
     /// (redis.default)
     #[arg(value_name = "SERVICE", add = complete::services())]
@@ -43,6 +51,17 @@ pub(crate) struct Arguments {
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        if self.watch {
+            let is_json = match self.format {
+                Format::Json => true,
+                Format::Table | Format::Wide => false,
+                Format::Yaml => bail!("--watch shows a table, or JSON: one line for each change"),
+            };
+            return watch(context, &self.target, self.service.as_ref(), is_json);
+        }
+        if self.target.has_url() {
+            bail!("--url is for --watch; give --remote-sup, the address of the control gateway");
+        }
         let remote = self.remote.address(context);
         let mut statuses = Vec::new();
         let ident = self.service.map(|service| service.resolve(context, &remote)).transpose()?;

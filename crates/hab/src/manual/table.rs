@@ -263,6 +263,7 @@ pub(super) const MANUALS: &[Manual] = &[
         &[
             ("hab svc status", "One line per service."),
             ("hab svc status web --format json", "All known properties of one service."),
+            ("hab svc status --watch", "Show all services again whenever one changes."),
         ],
     ),
     manual("svc stop", &[("hab svc stop web --wait", "Stop it; return when it is down.")]),

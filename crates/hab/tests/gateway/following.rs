@@ -1,8 +1,14 @@
 //! Lists of services and waiting for a change, against a real Supervisor.
 
-use std::thread;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    thread,
+};
 
-use super::{ok, root_with_web};
+use serde_json::Value;
+
+use super::{Said, ok, root_with_web};
 
 #[test]
 fn a_client_that_waits_gets_the_change_that_a_command_makes() {
@@ -49,4 +55,36 @@ fn a_client_that_waits_gets_the_change_that_a_command_makes() {
         assert_eq!(kind, Some("application/problem+json"), "{path}");
         assert!(!answer.text().contains("passwd"), "{path}");
     }
+}
+
+#[test]
+fn status_is_shown_again_when_a_service_changes() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let mut watching = sup
+        .command(["svc", "status", "--watch", "--format", "json", "web"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("hab runs");
+    let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
+    // Each line is the state after one change; states may be passed over.
+    let mut until = |wanted: &str| loop {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        let items: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(items.as_array().map(Vec::len), Some(1), "{line}");
+        if items[0]["state"] == wanted {
+            break;
+        }
+    };
+    until("up");
+    ok(&sup, &["svc", "stop", "acme/web"]);
+    until("down");
+    ok(&sup, &["svc", "start", "acme/web"]);
+    until("up");
+    watching.kill().expect("killed");
+    watching.wait().expect("ended");
+    let said = Said::from(sup.hab(["svc", "status", "--url", "http://127.0.0.1:1"]));
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("--url is for --watch"), "{said:?}");
 }
