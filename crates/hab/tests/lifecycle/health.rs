@@ -134,3 +134,18 @@ fn a_critical_service_is_restarted_when_that_was_asked_for() {
     sup.wait_log_times("it is bad", 6);
     assert_eq!(wait_web(&sup, is_up)["process"]["pid"], after["process"]["pid"]);
 }
+
+#[test]
+fn what_a_check_leaves_behind_holds_nothing_up() {
+    let check = "#!/bin/sh\nsleep 100000 &\necho $! >> {{pkg.svc_data_path}}/left\necho forked\n";
+    let root = root_with_web(&[("hooks/health-check", check)]);
+    let mut sup = root.supervisor().args(["acme/web", "--health-check-interval", "1"]).start();
+    let health = sup.wait_json(HEALTH, |health| health["status"] == "OK");
+    assert_eq!(health["stdout"], "forked\n");
+    testkit::wait_for("three runs", || {
+        (root.read("hab/svc/web/data/left").lines().count() >= 3).then_some(())
+    });
+    // As with Habitat, what a hook starts in the background is its own affair.
+    assert_eq!(sup.stop(), 0, "{}", sup.log());
+    root.kill_all();
+}
