@@ -89,6 +89,15 @@ impl Inherited {
         !self.lives() && (self.stray || remembered.stopping)
     }
 
+    /// Its end, if the former Supervisor did not see it.
+    pub(crate) fn unseen_end(&self, remembered: &Remembered) -> Option<ProcessEnd> {
+        let end = self.ended.as_ref()?;
+        let seen = remembered.account.exit.as_ref();
+        let is_seen = seen
+            .is_some_and(|exit| (exit.pid, exit.at_unix_ms) == (self.process.pid, end.at_unix_ms));
+        (!is_seen).then(|| end.clone())
+    }
+
     /// False when nothing of it runs and nothing is left to be done after it: the former Supervisor
     /// knew of its end, or the user or that Supervisor ended it. Its service goes on without it.
     pub(crate) fn is_to_be_taken_back(&self, spec: &ServiceSpec, remembered: &Remembered) -> bool {
@@ -96,20 +105,16 @@ impl Inherited {
         let was_wanted = remembered
             .last_process_state
             .is_some_and(|last| last.pid == Some(pid) && !last.reason.is_failure());
-        let is_known = |end: &ProcessEnd| {
-            let known = remembered.account.exit.as_ref().filter(|exit| exit.pid == pid);
-            known.is_some_and(|exit| exit.at_unix_ms == end.at_unix_ms)
-        };
+        let is_restarted = || spec.desired_state == DesiredState::Up && !was_wanted;
         self.lives()
             || self.is_gone(remembered)
-            || self.ended.as_ref().is_some_and(|end| {
-                spec.desired_state == DesiredState::Up && !was_wanted && !is_known(end)
-            })
+            || (self.unseen_end(remembered).is_some() && is_restarted())
     }
 
     /// The process as the machine of its service takes it back.
     pub(crate) fn survivor(&self, spec: &ServiceSpec, mut remembered: Remembered) -> Survivor {
         let is_gone = self.is_gone(&remembered);
+        let unseen_end = self.unseen_end(&remembered);
         let Held { pid, started_unix_ms, shutdown, .. } = self.process;
         if self.stray && self.ended.is_none() {
             // It is stopped the way it was started to be stopped, then its service starts again.
@@ -120,7 +125,7 @@ impl Inherited {
                 ..Plan::bare(&spec.ident.to_string())
             });
         }
-        Survivor { pid, started_unix_ms, remembered, is_gone }
+        Survivor { pid, started_unix_ms, remembered, is_gone, unseen_end }
     }
 }
 

@@ -2,9 +2,7 @@
 
 use rand::RngCore;
 use roost_ident::{DesiredState, PackageIdent, ServiceGroup, ServiceGroupError};
-use roost_service::{
-    Difference, Event as Told, Machine, PhaseName, ProcessEnd, Remembered, ServiceSpec,
-};
+use roost_service::{Difference, Event as Told, Machine, PhaseName, Remembered, ServiceSpec};
 
 use super::Fleet;
 use crate::{
@@ -159,13 +157,7 @@ impl<R: Release> Fleet<R> {
         inherited: Option<&Inherited>,
         known: &Remembered,
     ) -> Machine {
-        // What is known of an end that was seen is in there already.
-        let is_news = |pid: u32, end: &ProcessEnd| {
-            let exit = known.account.exit.as_ref();
-            exit.is_none_or(|exit| (exit.pid, exit.at_unix_ms) != (pid, end.at_unix_ms))
-        };
-        let ended = inherited.and_then(|it| Some((it.process.pid, it.ended.clone()?)));
-        let ended = ended.filter(|(pid, end)| is_news(*pid, end));
+        let ended = inherited.and_then(|it| Some((it.process.pid, it.unseen_end(known)?)));
         let (settings, seed) = (self.config.settings, self.rng.next_u64());
         Machine::resume(self.now, group, spec.clone(), settings, seed, known, ended)
     }

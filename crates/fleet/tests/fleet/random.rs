@@ -191,7 +191,7 @@ proptest! {
 
     /// A Supervisor that was replaced shows what it showed before, and touches no process.
     #[test]
-    #[ignore = "one run of some hundreds shows another time since when a service is down"]
+    #[ignore = "one run of some thousands shows another time since when a service is down"]
     fn a_restart_shows_what_was_shown(
         hooks in hooks(), steps in steps(60), orderly: bool, replaces in 1..3u8,
     ) {

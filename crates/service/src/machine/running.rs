@@ -32,7 +32,7 @@ impl Machine {
 
     /// Reattaches to a process of the former Supervisor (reference: services §1.7).
     pub(super) fn take_back(&mut self, now: Now, survivor: Survivor) {
-        let Survivor { pid, started_unix_ms, remembered, is_gone } = survivor;
+        let Survivor { pid, started_unix_ms, remembered, is_gone, unseen_end } = survivor;
         let mono_of =
             |unix_ms: u64| now.mono_ms.saturating_sub(now.unix_ms.saturating_sub(unix_ms));
         let does = if is_gone { "Cleaning up after" } else { "Reattaching to" };
@@ -41,7 +41,11 @@ impl Machine {
         self.not_before_ms = None;
         let health_since_ms = remembered.health_since_unix_ms.unwrap_or(now.unix_ms);
         self.health.restore(remembered.health, health_since_ms, remembered.has_passed);
-        self.state_entered_ms = started_unix_ms;
+        if !is_gone {
+            self.state_entered_ms = started_unix_ms;
+        } else if let Some(end) = unseen_end {
+            self.note_unseen_end(pid, end, remembered.stopping);
+        }
         let up_since_ms = mono_of(started_unix_ms);
         self.health.restore_streak(up_since_ms, remembered.streak);
         self.last_start_ms = Some(up_since_ms);

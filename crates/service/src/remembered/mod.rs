@@ -6,7 +6,13 @@ use prost::Message;
 use roost_ident::HealthStatus;
 
 use self::message::State;
-use crate::{account::Account, event::Plan, health::Streak, status::LastProcess, why::Failure};
+use crate::{
+    account::Account,
+    event::{Plan, ProcessEnd},
+    health::Streak,
+    status::LastProcess,
+    why::Failure,
+};
 
 mod message;
 
@@ -79,6 +85,8 @@ pub struct Survivor {
     pub remembered: Remembered,
     /// All its processes have ended, but its stop is not complete: only `post-stop` remains.
     pub is_gone: bool,
+    /// How it ended, if the former Supervisor did not see that.
+    pub unseen_end: Option<ProcessEnd>,
 }
 
 impl Remembered {

@@ -113,6 +113,7 @@ fn the_next_supervisor_goes_on_counting() {
         started_unix_ms: status.process.state_entered_ms,
         remembered,
         is_gone: false,
+        unseen_end: None,
     };
     let spec = ServiceSpec { restart_when_critical: 3, ..spec("web") };
     let mut world = World::adopted_with(spec, world.script.clone(), survivor);

@@ -487,7 +487,8 @@ fn started(spec: ServiceSpec, plan: Plan, settings: Settings, seed: u64, adopted
         ..roost_service::Remembered::default()
     };
     let started_unix_ms = now(START_MS).unix_ms - 5_000;
-    let survivor = Survivor { pid: 999, started_unix_ms, remembered, is_gone: false };
+    let survivor =
+        Survivor { pid: 999, started_unix_ms, remembered, is_gone: false, unseen_end: None };
     let machine = Machine::adopt(now(START_MS), group("web"), spec, settings, seed, survivor);
     // The model must know the process before it looks at the first effects.
     let idle = Machine::new(

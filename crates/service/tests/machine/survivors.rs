@@ -15,7 +15,7 @@ fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
     let mut remembered = roost_service::Remembered::decode(&bytes).expect("our own");
     change(&mut remembered);
     let started_unix_ms = crate::support::EPOCH_MS - 60_000;
-    Survivor { pid: 1_003, started_unix_ms, remembered, is_gone: false }
+    Survivor { pid: 1_003, started_unix_ms, remembered, is_gone: false, unseen_end: None }
 }
 
 #[test]
@@ -62,6 +62,22 @@ fn a_process_reattached_during_a_stop_is_stopped_completely() {
     assert!(world.effects.iter().any(|(_, effect)| *effect == Effect::RunHook(Hook::PostStop)));
     assert_eq!(world.machine.status().phase, PhaseName::Running);
     assert_eq!(world.machine.status().restart_count, 2, "not a failure");
+}
+
+#[test]
+fn an_end_that_was_not_seen_is_known_after_the_stop_was_completed() {
+    let script = Script::new(plan("web", &[Hook::Run, Hook::PostStop]));
+    let unseen = crate::support::end();
+    let at_ms = unseen.at_unix_ms;
+    let gone = Survivor {
+        is_gone: true,
+        unseen_end: Some(unseen),
+        ..survivor(|remembered| remembered.stopping = true)
+    };
+    let world = World::adopted("web", script, gone);
+    let exit = world.machine.remember().account.exit.expect("it has ended");
+    assert_eq!((exit.pid, exit.at_unix_ms), (1_003, at_ms));
+    assert_eq!(world.machine.status().process.state_entered_ms, at_ms);
 }
 
 #[test]
