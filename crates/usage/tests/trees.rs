@@ -1,7 +1,11 @@
 //! Figures of real process trees.
 
 use std::{
+    env,
+    fs::{self, Permissions},
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -114,6 +118,96 @@ fn ports_are_those_of_the_tree_alone() {
     assert_eq!(protocols, [Protocol::Tcp, Protocol::Udp], "{listening:?}");
     let own = own.local_addr().expect("an address");
     assert!(listening.iter().all(|it| it.address != own), "{listening:?}");
+}
+
+/// A control group that ends with this value.
+struct Group(PathBuf);
+
+impl Group {
+    /// Makes one, where that is possible.
+    fn new() -> Option<Self> {
+        let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+        let mount = mounts.into_iter().find(|mount| mount.join("cgroup.procs").exists())?;
+        let path = mount.join(format!("roost-test-{}", std::process::id()));
+        fs::create_dir(&path).ok()?;
+        Some(Self(path))
+    }
+
+    fn take(&self, pid: u32) -> bool {
+        fs::write(self.0.join("cgroup.procs"), pid.to_string()).is_ok()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_control_group_of_its_own_is_shown() {
+    let group = Group::new();
+    let (tree, other) = (Tree::start("echo ready; cat"), Tree::start("echo ready; cat"));
+    let Some(group) = group.filter(|group| group.take(tree.pid())) else {
+        eprintln!("SKIPPED control groups: this machine lets this user make none of version 2");
+        return;
+    };
+    let cgroup = || {
+        let reading = Reader::default().read(&[tree.pid()]).expect("/proc");
+        Detail::read(tree.pid(), &reading.services[&tree.pid()]).cgroup
+    };
+    // Its children were started before or after it was moved.
+    let begun = Instant::now();
+    let shown = loop {
+        let shown = cgroup();
+        if shown.is_some() || begun.elapsed() > PATIENCE {
+            break shown.expect("the group");
+        }
+    };
+    assert!(group.0.ends_with(shown.path.trim_start_matches('/')), "{shown:?}");
+    assert!(shown.cpu_ms.is_some(), "{shown:?}");
+    assert!(group.take(other.pid()));
+    assert_eq!(cgroup(), None, "another process is in it");
+}
+
+/// What the test below starts as another user.
+#[test]
+#[ignore = "started by another test"]
+fn read_as_another_user() {
+    let pid = env::var("ROOST_TEST_PID").expect("set").parse().expect("a number");
+    let reading = Reader::default().read(&[pid]).expect("/proc");
+    let usage = reading.services.get(&pid).expect("it is visible");
+    assert!(usage.processes > 0 && usage.resident_bytes > 0, "{usage:?}");
+    assert_eq!(usage.io, None, "{usage:?}");
+    // Recent kernels show everyone how many there are.
+    assert_ne!(usage.descriptors, Some(0), "{usage:?}");
+    assert_eq!(Detail::read(pid, usage).listening, None);
+    println!("read as another user");
+}
+
+#[test]
+fn what_may_not_be_read_is_absent_and_not_zero() {
+    let tree = Tree::start("echo ready; cat");
+    // The program of this test may be in a directory that other users do not reach.
+    let place = tempfile::tempdir().expect("a directory");
+    let program = place.path().join("test");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).expect("its mode");
+    fs::copy(env::current_exe().expect("a program"), &program).expect("a copy");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&program);
+    command.args(["--exact", "read_as_another_user", "--ignored", "--nocapture"]);
+    let output = command.env("ROOST_TEST_PID", tree.pid().to_string()).output();
+    match output {
+        Ok(output) if output.stderr.starts_with(b"setpriv: ") => {
+            eprintln!("SKIPPED hidden files: only root can become another user");
+        }
+        Err(_) => eprintln!("SKIPPED hidden files: setpriv is not installed"),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(text.contains("read as another user\n"), "{text}{errors}");
+        }
+    }
 }
 
 /// Prints what a reading of a service with many processes costs.
