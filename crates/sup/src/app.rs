@@ -12,6 +12,7 @@ use std::{
 use roost_api::documents::{service::Sys as ServiceSys, supervisor::Addresses as ShownAddresses};
 use roost_ctl::reply::ErrorCode;
 use roost_ident::PackageIdent;
+use roost_journal::Record;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
 use roost_ring::SysInfo;
@@ -111,7 +112,13 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
 pub(crate) async fn run(config: SupConfig, output: &Output) -> Result<Exit, StartError> {
     let connected = Launcher::connect(config.style, config.service_log_bytes).await?;
     let follows = connected.1.state_of(LOADED).is_some() || !connected.1.running.is_empty();
-    match start(config, output, connected).await {
+    let mut record = None;
+    let ended = start(config, output, connected, &mut record).await;
+    if let (Err(_), Some(record)) = (&ended, record) {
+        // Otherwise the next start would take this one for one that was killed.
+        let _ = tokio::time::timeout(FLUSH_PATIENCE, journal::end(&record)).await;
+    }
+    match ended {
         Err(error) if follows => {
             output.text(&format!("{error}\nServices are left running; trying again.\n"));
             Ok(Exit::NotYet)
@@ -124,6 +131,7 @@ async fn start(
     config: SupConfig,
     output: &Output,
     (launcher, welcome, from_launcher): (Launcher, Welcome, mpsc::Receiver<wire::LauncherEvent>),
+    opened: &mut Option<Record>,
 ) -> Result<Exit, StartError> {
     let clock = Clock::start();
     systemd::through(&launcher);
@@ -143,6 +151,7 @@ async fn start(
     let opening = journal::open(config.journal, sup.journal(), &conditions, &metrics);
     let (events_record, found) =
         opening.await.map_err(system("Unable to start the writer of the journal"))?;
+    *opened = Some(events_record.clone());
     let recorder = events_record.recorder().clone();
 
     let has_peers = !config.ring.peers.is_empty() || config.ring.peer_watch_file.is_some();

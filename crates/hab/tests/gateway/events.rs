@@ -182,3 +182,19 @@ fn a_crash_is_an_incident_and_a_stop_is_not() {
     assert_eq!(timeline["buckets"].as_array().map(Vec::len), Some(3));
     assert!(timeline["buckets"][0]["state"].is_null(), "{timeline}");
 }
+
+#[test]
+fn a_start_that_fails_is_not_taken_for_a_supervisor_that_was_killed() {
+    let root = root();
+    let taken = root.supervisor().start();
+    let other = root_with_web();
+    let port = taken.http.port().to_string();
+    let address = format!("{}:{port}", taken.http.ip());
+    let mut failed =
+        other.supervisor().without_http_address().args(["--listen-http", &address]).spawn();
+    assert_eq!(failed.wait_exit(), 86);
+    let sup = other.supervisor().start();
+    let started = page(&sup, "type=supervisor.started");
+    assert_eq!(numbers(&started["items"]), [1]);
+    assert_eq!(page(&sup, "type=supervisor.recovered")["items"], serde_json::json!([]));
+}
