@@ -9,7 +9,6 @@ use crate::{document::Format, limits};
 
 /// A media type that a resource can be had in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the forms of streams are there for resources that stream")]
 pub enum Media {
     /// `application/json`
     Json,

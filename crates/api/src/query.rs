@@ -24,7 +24,6 @@ pub(crate) struct Parameter {
 
 /// The values that a parameter takes.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "each resource uses those that it needs")]
 pub(crate) enum Kind {
     /// `true`, `false`, or the bare name for `true`.
     Flag,

@@ -5,13 +5,11 @@
 //! ```text
 //! let client = self.target.client(context)?;
 //! let document = client.json("/v1/supervisor", &[])?;
-//! client.lines("/v1/events/stream", &[("topic", "health")], |line| ControlFlow::Continue(()))?;
+//! client.lines_after("/v1/events/stream", &[], None, |line| ControlFlow::Continue(()))?;
 //! ```
 //!
 //! Without `--url` it asks the Supervisor of this root over its socket, which needs neither token
 //! nor TLS.
-
-#![allow(dead_code, reason = "each command uses its part")]
 
 use std::{
     fmt,
@@ -94,7 +92,6 @@ pub(crate) struct Answer {
 pub(crate) struct Refused {
     pub(crate) status: u16,
     /// Empty when the answer is not a problem document.
-    pub(crate) code: String,
     detail: String,
     hint: String,
 }
@@ -230,24 +227,11 @@ impl Client {
             .map_err(|_| anyhow::anyhow!("{}{path} did not answer with JSON", self.shown))
     }
 
-    /// Passes each line of a stream of JSON objects on, until its end or a `Break`. Empty lines are
-    /// signs of life and left out.
+    /// Passes each line of a stream of JSON objects on, until its end or a `Break`; continues after
+    /// the event with this number. Empty lines are signs of life and left out.
     ///
     /// # Errors
     /// [`Refused`], a line longer than 1 MiB, and errors of the connection.
-    pub(crate) fn lines(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-        each: impl FnMut(&str) -> ControlFlow<()>,
-    ) -> anyhow::Result<()> {
-        self.lines_after(path, query, None, each)
-    }
-
-    /// As [`Client::lines`], of a stream that continues after the event with this number.
-    ///
-    /// # Errors
-    /// As [`Client::lines`].
     pub(crate) fn lines_after(
         &self,
         path: &str,
@@ -338,12 +322,7 @@ impl Client {
 pub(crate) fn refused(answer: &Answer) -> Refused {
     let problem: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let word = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
-    let mut refused = Refused {
-        status: answer.status,
-        code: word("code"),
-        detail: word("detail"),
-        hint: word("hint"),
-    };
+    let mut refused = Refused { status: answer.status, detail: word("detail"), hint: word("hint") };
     if answer.status == 401 {
         refused.detail = "the gateway rejected the token; give --token".into();
         refused.hint.clear();
@@ -378,7 +357,6 @@ mod tests {
         let answer = |status, body: &str| Answer { status, etag: None, body: body.into() };
         let body = r#"{"code":"bad_cursor","detail":"No \u001b cursor.","hint":"Ask again."}"#;
         let problem = refused(&answer(400, body));
-        assert_eq!(problem.code, "bad_cursor");
         assert_eq!(problem.to_string(), "No \\u{1b} cursor. Ask again.");
         assert_eq!(refused(&answer(500, "<html>")).to_string(), "unexpected answer, HTTP 500");
         assert!(refused(&answer(401, "")).to_string().contains("--token"));
