@@ -170,6 +170,15 @@ pub enum Event<R: Release> {
         /// The command, in the record.
         cause: Cause,
     },
+    /// A client gave a configuration to the ring. It may come before or after services see it.
+    ConfigApplied {
+        /// The service group.
+        group: String,
+        /// Its version.
+        version: u64,
+        /// The command, in the record.
+        cause: Cause,
+    },
     /// A command begins that may change the spec directory. Nothing follows from a change before
     /// the command has ended.
     SpecsBeingWritten,

@@ -206,6 +206,7 @@ async fn start(
     let writer = SpecWriter {
         config: Arc::clone(&config),
         store: store.clone(),
+        recorder: recorder.clone(),
         output: output.clone(),
         updates_told: Arc::default(),
     };

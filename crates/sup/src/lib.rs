@@ -22,6 +22,7 @@
 
 mod answers;
 mod app;
+mod audit;
 mod availability;
 mod census_input;
 mod clock;

@@ -82,6 +82,15 @@ pub fn authorities(
     Ok(roots)
 }
 
+/// The subject of a certificate, for people and the record. `None` if it has none.
+#[must_use]
+pub fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let subject = certificate.subject().to_string();
+    (!subject.is_empty()).then_some(subject)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

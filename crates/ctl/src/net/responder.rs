@@ -1,6 +1,6 @@
 //! The Supervisor's end of a conversation.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -9,12 +9,22 @@ use crate::reply::{Color, Console, Failure, Partial, Reply};
 /// Pieces that may wait for a slow client; further ones are dropped, but never the reply.
 const MAX_WAITING_PARTIALS: usize = 1024;
 
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The subject of its certificate, if it has one.
+    pub certificate: Option<String>,
+}
+
 /// Answers one request without waiting. If it is dropped without [`Responder::finish`], the
 /// connection closes without an answer, which a client reports as a failure.
 #[derive(Debug)]
 pub struct Responder {
     partials: mpsc::Sender<Partial>,
     reply: oneshot::Sender<Reply>,
+    origin: Option<Origin>,
     /// Held until the request is answered, even when its client has left: so the number of waiting
     /// requests is bounded.
     _place: Option<Arc<OwnedSemaphorePermit>>,
@@ -31,15 +41,25 @@ impl Responder {
     /// A responder and the receiver of its answers.
     #[must_use]
     pub fn channel() -> (Self, Answers) {
-        Self::holding(None)
+        Self::holding(None, None)
     }
 
     /// As [`Responder::channel`], for a request that occupies one of a limited number of places.
-    pub(crate) fn holding(place: Option<Arc<OwnedSemaphorePermit>>) -> (Self, Answers) {
+    pub(crate) fn holding(
+        place: Option<Arc<OwnedSemaphorePermit>>,
+        origin: Option<Origin>,
+    ) -> (Self, Answers) {
         let (partial_sender, partials) = mpsc::channel(MAX_WAITING_PARTIALS);
         let (reply_sender, reply) = oneshot::channel();
-        let responder = Self { partials: partial_sender, reply: reply_sender, _place: place };
+        let responder =
+            Self { partials: partial_sender, reply: reply_sender, origin, _place: place };
         (responder, Answers { partials, reply })
+    }
+
+    /// Where the request comes from; `None` when not over the network.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// Shows a line; appends its newline.

@@ -33,7 +33,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     frame::{Decoder, Frame, MAX_BODY_BYTES, Transaction},
     message::{self, Named},
-    net::responder::{Answers, Responder},
+    net::responder::{Answers, Origin, Responder},
     reply::{ErrorCode, Reply},
     request::{REQUEST_IDS, Refusal, Request},
 };
@@ -315,11 +315,20 @@ async fn handle(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, known:
     keep_alive(&stream);
     let observer = &shared.config.observer;
     let result = match &shared.acceptor {
-        None => converse(stream, &shared, &known).await,
+        None => {
+            let origin = Origin { address: peer, certificate: None };
+            converse(stream, origin, &shared, &known).await
+        }
         Some(acceptor) => {
             let accept = acceptor.accept(stream).into_fallible();
             match timeout(HANDSHAKE_TIMEOUT, accept).await {
-                Ok(Ok(stream)) => converse(stream, &shared, &known).await,
+                Ok(Ok(stream)) => {
+                    let certificates = stream.get_ref().1.peer_certificates();
+                    let first = certificates.and_then(|certificates| certificates.first());
+                    let certificate = first.and_then(roost_tls::subject);
+                    let origin = Origin { address: peer, certificate };
+                    converse(stream, origin, &shared, &known).await
+                }
                 Ok(Err((error, stream))) => {
                     observer.refused("tls");
                     let why = roost_tls::explain_io(&error);
@@ -370,6 +379,7 @@ async fn refuse_without_tls(mut stream: TcpStream, error: &io::Error) -> Result<
 /// One conversation: handshake, request, answers, close.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
+    origin: Origin,
     shared: &Shared,
     known: &AtomicBool,
 ) -> Result<(), End> {
@@ -421,7 +431,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         Err(Refusal::Unknown | Refusal::Undecodable(_)) => return Err(End::Refused("frame")),
     };
     let place = Arc::new(place);
-    let (responder, mut answers) = Responder::holding(Some(Arc::clone(&place)));
+    let (responder, mut answers) = Responder::holding(Some(Arc::clone(&place)), Some(origin));
     if shared.requests.send((request, responder)).await.is_err() {
         return close(stream).await;
     }

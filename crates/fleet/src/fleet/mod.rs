@@ -175,6 +175,9 @@ impl<R: Release> Fleet<R> {
                     service.stop_timeout_s = timeout_s;
                 }
             }
+            Event::ConfigApplied { group, version, cause } => {
+                self.record.apply(group, version, cause);
+            }
             Event::SpecsBeingWritten => self.folder.begin_command(),
             Event::SpecsWritten => {
                 self.folder.end_command();

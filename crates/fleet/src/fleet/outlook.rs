@@ -3,7 +3,7 @@
 use roost_events::Cause;
 use roost_service::Event as Told;
 
-use super::Fleet;
+use super::{Fleet, record::FROM_RING};
 use crate::{configuration::Merged, job::Job, release::Release};
 
 impl<R: Release> Fleet<R> {
@@ -52,7 +52,7 @@ impl<R: Release> Fleet<R> {
         let Some(merged) = taken else { return false };
         let was_read = service.built.is_some();
         self.touched.insert(name.into());
-        self.report_merge(name, &merged, was_read.then_some("ring"));
+        self.report_merge(name, &merged, was_read.then_some(FROM_RING));
         true
     }
 

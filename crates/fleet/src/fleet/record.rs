@@ -10,6 +10,9 @@ use roost_service::{HookOutcome, Printed, ServiceSpec, facts};
 use super::Fleet;
 use crate::{action::Action, configuration::Merged, release::Release, service::Service};
 
+/// The name of the layer that comes over the ring.
+pub(super) const FROM_RING: &str = "ring";
+
 /// Keys that one fact names at most.
 const KEYS_MAX: usize = 32;
 
@@ -19,9 +22,21 @@ pub(super) struct Record {
     reports: Reports,
     /// Commands that change what is wanted of services, by service.
     expected: BTreeMap<String, Cause>,
+    /// Configurations that clients here gave to the ring, the last of each group.
+    applied: BTreeMap<String, Applied>,
     /// What the end of the Supervisor follows from.
     end: Cause,
 }
+
+/// A configuration that a client gave to the ring.
+#[derive(Debug, Clone, Copy)]
+struct Applied {
+    version: u64,
+    cause: Cause,
+}
+
+/// Groups whose last applied configuration is known.
+const APPLIED_MAX: usize = 256;
 
 impl Record {
     /// What is wanted of a service is about to change.
@@ -40,6 +55,20 @@ impl Record {
     /// Every command was followed: a later change does not come from one of them.
     pub(super) fn expect_nothing(&mut self) {
         self.expected.clear();
+    }
+
+    /// A client gave a configuration to the ring.
+    pub(super) fn apply(&mut self, group: String, version: u64, cause: Cause) {
+        if self.applied.len() >= APPLIED_MAX && !self.applied.contains_key(&group) {
+            self.applied.pop_first();
+        }
+        self.applied.insert(group, Applied { version, cause });
+    }
+
+    /// What a configuration from the ring follows from: the command, if it was given here.
+    fn applied(&self, group: &str, version: u64) -> Cause {
+        let applied = self.applied.get(group).filter(|applied| applied.version == version);
+        applied.map(|applied| applied.cause).unwrap_or_default()
     }
 
     pub(super) fn end_follows_from(&mut self, cause: Cause) {
@@ -99,6 +128,8 @@ impl<R: Release> Fleet<R> {
     pub(super) fn record_merge(&mut self, name: &str, merged: &Merged, from: Option<&str>) {
         let (Some(service), Some(from)) = (self.services.get(name), from) else { return };
         let group = service.group().clone();
+        let gossip = service.configuration.layers().gossip.as_ref().filter(|_| from == FROM_RING);
+        let version = gossip.map(|(version, _)| *version);
         for error in &merged.errors {
             self.record(Cause::Unknown, facts::rejected(&group, from, &error.to_string()));
         }
@@ -116,7 +147,8 @@ impl<R: Release> Fleet<R> {
             .with("source", from)
             .with("keys", named.to_vec())
             .with("keys_left_out", more);
-        let changed = self.record(Cause::Unknown, fact);
+        let cause = version.map(|version| self.record.applied(group.as_str(), version));
+        let changed = self.record(cause.unwrap_or_default(), fact);
         if let Some(service) = self.services.get_mut(name) {
             service.change = changed;
         }

@@ -23,9 +23,10 @@ use roost_ctl::{
 use roost_events::Cause;
 use roost_fleet::{Event as FleetEvent, Watched};
 use roost_ident::{
-    DesiredState, PackageIdent, ServiceOptions, UpdateStrategy,
+    DesiredState, PackageIdent, ServiceGroup, ServiceOptions, UpdateStrategy,
     options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT},
 };
+use roost_journal::Recorder;
 use roost_pkg::{
     FsRoot,
     followed::{self, Followed},
@@ -35,6 +36,7 @@ use roost_service::{BuildFailure, ServiceSpec};
 use tokio::sync::mpsc;
 
 use crate::{
+    audit::{Audit, Outcome},
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
@@ -55,6 +57,7 @@ pub(crate) struct SpecWriter {
     pub(crate) config: Arc<SupConfig>,
     pub(crate) store: Store,
     pub(crate) output: Output,
+    pub(crate) recorder: Recorder,
     /// The user was told that there are no updates.
     pub(crate) updates_told: Arc<AtomicBool>,
 }
@@ -72,8 +75,7 @@ impl SpecCommands {
         vital::spawn("commands that change specs", async move {
             while let Some((request, responder)) = inbox.recv().await {
                 // Without a receiver the process is ending; the files are right.
-                let will_stop = |service: String, timeout_s| {
-                    let cause = Cause::Unknown;
+                let will_change = |service: String, timeout_s, cause| {
                     let event = FleetEvent::WillChange { service, timeout_s, cause };
                     drop(events.send(Event::Fleet(event)));
                 };
@@ -81,11 +83,25 @@ impl SpecCommands {
                 let stops = stop_of(&request);
                 let directory = directory_of(&request);
                 if let Some((service, timeout_s)) = stops.clone() {
-                    will_stop(service, timeout_s);
+                    will_change(service, timeout_s, Cause::Unknown);
                 }
+                let audit = Audit::of(&request, &responder);
+                let ident = ident_of(&request).cloned();
+                // Before it is unloaded, or after it was loaded.
+                let group = writer.group_of(ident.as_ref()).await;
                 let result = writer.carry_out(request, &responder).await;
-                if let (Err(_), Some((service, _))) = (&result, stops) {
-                    will_stop(service, None);
+                let group = match group {
+                    None => writer.group_of(ident.as_ref()).await,
+                    group => group,
+                };
+                let timeout_s =
+                    stops.and_then(|(_, timeout_s)| timeout_s).filter(|_| result.is_ok());
+                let recorded = audit.map(|audit| {
+                    writer.recorder.record(None, audit.of_group(group).fact(Outcome::of(&result)))
+                });
+                if let Some(ident) = ident {
+                    let cause = recorded.filter(|_| result.is_ok()).into();
+                    will_change(ident.name, timeout_s, cause);
                 }
                 drop(events.send(Event::Fleet(FleetEvent::SpecsWritten)));
                 if let Some(service) = directory.filter(|_| result.is_ok()) {
@@ -117,6 +133,18 @@ fn directory_of(request: &Request) -> Option<String> {
     }
 }
 
+/// The package of a request.
+fn ident_of(request: &Request) -> Option<&PackageIdent> {
+    match request {
+        Request::Load { ident, .. }
+        | Request::Update { ident, .. }
+        | Request::Unload { ident, .. }
+        | Request::Start { ident }
+        | Request::Stop { ident, .. } => Some(ident),
+        _ => None,
+    }
+}
+
 /// The service that a request is to stop, and how long that may take.
 fn stop_of(request: &Request) -> Option<(String, Option<u32>)> {
     match request {
@@ -128,6 +156,14 @@ fn stop_of(request: &Request) -> Option<(String, Option<u32>)> {
 }
 
 impl SpecWriter {
+    /// The service group of a package whose service is loaded.
+    async fn group_of(&self, ident: Option<&PackageIdent>) -> Option<String> {
+        let spec = self.stored(ident?).await?;
+        let organization = self.config.organization.as_deref();
+        let group = ServiceGroup::new(&spec.ident.name, &spec.group, organization);
+        group.ok().map(|group| group.to_string())
+    }
+
     /// Gives the reason when there was nothing to change.
     async fn carry_out(
         &self,

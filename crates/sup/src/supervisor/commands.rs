@@ -10,17 +10,31 @@ use roost_ctl::{
     request::Request,
     responder::Responder,
 };
+use roost_events::Cause;
 use roost_fleet::Service;
 use roost_ident::{DesiredState, PackageIdent, ProcessState};
 use roost_ring::{Command, MemberId};
 use roost_service::{HookFailure, LastExit, Reason, Status};
 use roost_template::{ConfigError, config::parse_toml};
 
-use super::Supervisor;
-use crate::{documents::v1, ring::Refused, services::built::Built, standing};
+use super::{Supervisor, event::Event};
+use crate::{
+    audit::{Audit, Outcome},
+    documents::v1,
+    ring::Refused,
+    services::built::Built,
+    standing,
+};
+
+/// A configuration that a client gave to the ring.
+struct Applied {
+    group: String,
+    version: u64,
+}
 
 impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
+        let audit = Audit::of(&request, &responder);
         match request {
             Request::Status { ident } => responder.finish(self.status_reply(ident.as_ref())),
             Request::DefaultConfig { ident } => responder.finish(self.default_config(&ident)),
@@ -33,15 +47,16 @@ impl Supervisor {
                 if let Some(why) =
                     standing::config(&self.outlook.view, group.as_str(), version, &config)
                 {
-                    return responder.finish(Reply::Unchanged(why));
+                    return self.unchanged(why, audit, responder);
                 }
+                let applied = Applied { group: group.to_string(), version };
                 let command = Command::SetServiceConfig {
                     group: group.to_string(),
                     incarnation: version,
                     encrypted,
                     config: config.into(),
                 };
-                self.spread(command, responder);
+                self.spread(command, audit, Some(applied), responder);
             }
             Request::PutFile { group, filename, content, version, encrypted } => {
                 let text =
@@ -51,7 +66,7 @@ impl Supervisor {
                 let why =
                     standing::file(&self.outlook.view, group.as_str(), name, version, &content);
                 if let Some(why) = why {
-                    return responder.finish(Reply::Unchanged(why));
+                    return self.unchanged(why, audit, responder);
                 }
                 let command = Command::SetServiceFile {
                     group: group.to_string(),
@@ -60,20 +75,23 @@ impl Supervisor {
                     filename,
                     body: content.into(),
                 };
-                self.spread(command, responder);
+                self.spread(command, audit, None, responder);
             }
             Request::Depart { member_id } => {
                 let text = format!("Attempting to depart member: {member_id}");
                 self.world.output.line("hab-sup", "CMD", &text);
                 if let Some(why) = standing::departure(&self.outlook.view, &member_id) {
-                    return responder.finish(Reply::Unchanged(why));
+                    return self.unchanged(why, audit, responder);
                 }
-                self.spread(Command::DepartMember(MemberId::new(&member_id)), responder);
+                let command = Command::DepartMember(MemberId::new(&member_id));
+                self.spread(command, audit, None, responder);
             }
             Request::Restart => {
                 // The end of the connection is the answer.
+                let fact = audit.map(|audit| audit.fact(Outcome::Done));
+                let request = fact.map(|fact| self.world.recorder.record(None, fact));
                 responder.finish(Reply::CloseAtEnd);
-                self.tell(roost_fleet::Event::Restart);
+                self.tell_because(request, roost_fleet::Event::Restart);
             }
             request => self.world.specs.handle(request, responder),
         }
@@ -81,8 +99,15 @@ impl Supervisor {
 
     /// Gives the ring something to spread. The client is answered when it is on disk and the ring
     /// has it.
-    fn spread(&self, command: Command, responder: Responder) {
-        let ring = self.world.ring.clone();
+    fn spread(
+        &self,
+        command: Command,
+        audit: Option<Audit>,
+        applied: Option<Applied>,
+        responder: Responder,
+    ) {
+        let (ring, recorder) = (self.world.ring.clone(), self.world.recorder.clone());
+        let events = self.world.events.clone();
         tokio::spawn(async move {
             let failure = |refused: Refused| {
                 let code = match refused {
@@ -92,10 +117,26 @@ impl Supervisor {
                 Failure::new(code, refused.to_string())
             };
             // A client of a process that is ending must not hear that it was done.
-            if let Some(result) = ring.change(command).await {
-                responder.finish_with(result.map_err(failure));
+            let Some(result) = ring.change(command).await else { return };
+            let result = result.map_err(failure);
+            if let Some(audit) = audit {
+                let outcome = result.as_ref().map_or_else(Outcome::Failed, |()| Outcome::Done);
+                let cause = Cause::Event(recorder.record(None, audit.fact(outcome)));
+                if let Some(Applied { group, version }) = applied.filter(|_| result.is_ok()) {
+                    let applied = roost_fleet::Event::ConfigApplied { group, version, cause };
+                    drop(events.send(Event::Fleet(applied)));
+                }
             }
+            responder.finish_with(result);
         });
+    }
+
+    /// There is nothing to change, for this reason.
+    fn unchanged(&self, why: String, audit: Option<Audit>, responder: Responder) {
+        if let Some(audit) = audit {
+            self.world.recorder.record(None, audit.fact(Outcome::Unchanged(&why)));
+        }
+        responder.finish(Reply::Unchanged(why));
     }
 
     fn status_reply(&self, ident: Option<&PackageIdent>) -> Reply {

@@ -9,7 +9,7 @@
 //! | checks of services | one of each check: no other begins before it was taken |
 //! | reading of what the ring brought | one |
 //! | watchers of files | one of each thing that is watched ([`Reports`]) |
-//! | the control gateway | one of each conversation, three with commands that change specs |
+//! | the control gateway | one of each conversation, four with commands that change specs, and one when its change is in the ring |
 //! | the ring | one departure; as many questions for suitability as the ring lets wait; advice, which has permits |
 //!
 //! What the launcher sends has a bounded queue, and of views of the ring only the newest waits.

@@ -41,7 +41,7 @@ use std::{
 };
 
 use roost_api::Snapshot;
-use roost_events::Cause;
+use roost_events::{Cause, Seq};
 use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
 use roost_journal::{Recorder, Source};
 use roost_launch::wire::{self, Welcome};
@@ -305,11 +305,16 @@ impl Supervisor {
 
     /// Hands the fleet an event; what it asks for then is carried out with [`Supervisor::act`].
     fn tell(&mut self, event: FleetEvent<Built>) {
+        self.tell_because(None, event);
+    }
+
+    /// Hands it an event that follows from another one in the record.
+    fn tell_because(&mut self, cause: Option<Seq>, event: FleetEvent<Built>) {
         let began = Instant::now();
         if !self.fleet.is_ending()
             && let Some(fact) = record::stopping(&event)
         {
-            let stopping = self.world.recorder.record(None, fact);
+            let stopping = self.world.recorder.record(cause, fact);
             self.fleet.end_because(Cause::Event(stopping));
         }
         self.fleet.handle(self.world.clock.now(), event);
