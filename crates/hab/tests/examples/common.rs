@@ -127,6 +127,51 @@ impl Example {
         assert_eq!(last["termination_reason"], "run_hook_failed", "{after:#}");
         self.sup.wait_log("Stopping service, will restart after 1.00 secs");
         self.wait_health(200, "OK");
+        self.wait_recorded_kill(pid);
+    }
+
+    /// Waits until the record holds the end of this process, which the start of the next follows
+    /// from.
+    fn wait_recorded_kill(&self, pid: i32) {
+        let path = format!("/v1/services/{}.default/events?order=oldest&limit=1000", self.name);
+        let is = |event: &Value, kind: &str| event["type"] == kind;
+        let events = self.sup.wait_json(&path, |page| {
+            let events = page["items"].as_array().expect("a list");
+            let end = events
+                .iter()
+                .position(|event| is(event, "process.exited") && event["data"]["pid"] == pid);
+            end.is_some_and(|end| events[end..].iter().any(|event| is(event, "service.up")))
+        });
+        let events = events["items"].as_array().expect("a list");
+        let end =
+            events.iter().find(|event| is(event, "process.exited") && event["data"]["pid"] == pid);
+        let end = end.expect("it was there");
+        assert_eq!(end["data"]["signal"], 9, "{end:#}");
+        // From the last start back to the end: each event names the one before it.
+        let mut at = events.iter().rfind(|event| is(event, "process.started")).expect("a start");
+        while at["seq"] != end["seq"] {
+            let cause = events.iter().find(|event| event["seq"] == at["cause"]);
+            at = cause.unwrap_or_else(|| panic!("{at:#} has no cause in {events:#?}"));
+        }
+    }
+
+    /// Waits until the service is explained by these words, with the health as its cause.
+    pub(crate) fn wait_explained(&self, code: &str) {
+        let path = format!("/v1/services/{}.default/explain", self.name);
+        self.sup.wait_json(&path, |explanation| {
+            let chain = explanation["chain"].as_array();
+            chain.is_some_and(|chain| chain.iter().any(|step| step["code"] == code))
+        });
+        let why = self.sup.hab(["svc", "why", self.name]);
+        // It is up, and not healthy.
+        assert_eq!(why.status.code(), Some(3), "{why:?}");
+        assert!(String::from_utf8_lossy(&why.stdout).contains(code), "{why:?}");
+    }
+
+    /// Waits until the record holds a change of health to this word.
+    pub(crate) fn wait_recorded_health(&self, word: &str) {
+        let path = format!("/v1/services/{}.default/events?type=health.changed&limit=1", self.name);
+        self.sup.wait_json(&path, |page| page["items"][0]["after"] == word);
     }
 
     /// Pauses all processes of the service: it neither ends nor answers.

@@ -31,8 +31,11 @@ fn nginx_serves_the_changed_page_and_survives() {
 
     nginx.freeze();
     nginx.wait_health(503, "CRITICAL");
+    nginx.wait_explained("health_critical");
+    nginx.wait_recorded_health("critical");
     nginx.thaw();
     nginx.wait_health(200, "OK");
+    nginx.wait_recorded_health("ok");
 
     nginx.stop();
     assert!(get(&page).contains("Failed to connect"), "{}", get(&page));

@@ -53,6 +53,9 @@ fn postgresql_keeps_what_was_committed() {
     let away = socket.with_extension("away");
     fs::rename(&socket, &away).expect("the socket");
     postgresql.wait_health(503, "CRITICAL");
+    // It was killed a moment ago: for a minute that is the first thing to know.
+    postgresql.wait_explained("run_exits");
+    postgresql.wait_recorded_health("critical");
     fs::rename(&away, &socket).expect("the socket");
     postgresql.wait_health(200, "OK");
 
