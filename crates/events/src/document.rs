@@ -90,7 +90,7 @@ mod tests {
 
         let document: EventDocument = serde_json::from_str(&json).unwrap();
         assert_eq!(document, EventDocument::from(&event));
-        let fact = Fact::new(Kind::MemberJoined, "a member joined");
+        let fact = Fact::new(Kind::FileReceived, "a file came");
         let json = Event { cause: None, fact, ..event }.to_json();
         assert!(json.contains(r#""service":null,"before":null,"after":null,"#), "{json}");
     }

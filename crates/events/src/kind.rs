@@ -150,35 +150,8 @@ kinds! {
         BindSatisfied = "bind.satisfied", Info, "A bind of a service has members.";
         BindMissing = "bind.missing", Warning, "A bind of a service has no members.";
     }
-    Election = "election" {
-        ElectionStarted = "election.started", Info, "A group began to elect a leader.";
-        ElectionFinished = "election.finished", Info, "A group elected a leader.";
-        ElectionNoQuorum = "election.no_quorum", Error, "A group cannot elect a leader: too few of its members are alive.";
-    }
-    Leader = "leader" {
-        LeaderChanged = "leader.changed", Info, "A group has another leader.";
-        LeaderConflict = "leader.conflict", Error, "More than one member claims to lead a group.";
-    }
-    Member = "member" {
-        MemberJoined = "member.joined", Info, "A member joined the ring.";
-        MemberSuspect = "member.suspect", Warning, "A member did not answer and may be down.";
-        MemberAlive = "member.alive", Info, "A member answers again.";
-        MemberConfirmed = "member.confirmed", Error, "A member is considered dead.";
-        MemberDeparted = "member.departed", Info, "A member left the ring for good.";
-        MemberAddressChanged = "member.address_changed", Info, "A member has another address.";
-    }
-    Update = "update" {
-        UpdateStarted = "update.started", Info, "An update of a service began.";
-        UpdateFinished = "update.finished", Info, "An update of a service is complete.";
-        UpdateFailed = "update.failed", Error, "An update of a service failed.";
-        UpdateRolledBack = "update.rolled_back", Error, "A service went back to its former release.";
-    }
     Control = "control" {
         ControlRequest = "control.request", Info, "A command reached the control gateway.";
-    }
-    Alert = "alert" {
-        AlertFiring = "alert.firing", Error, "An alert fires.";
-        AlertResolved = "alert.resolved", Info, "An alert is resolved.";
     }
     Journal = "journal" {
         JournalGap = "journal.gap", Warning, "Events are missing here.";
