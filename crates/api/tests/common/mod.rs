@@ -377,8 +377,15 @@ impl Received {
     }
 }
 
+/// An answer that never comes fails its test instead of holding it up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Reads one answer.
 pub async fn receive<R: AsyncReadExt + Unpin>(stream: &mut R, head_only: bool) -> Received {
+    tokio::time::timeout(PATIENCE, receive_all(stream, head_only)).await.expect("an answer in time")
+}
+
+async fn receive_all<R: AsyncReadExt + Unpin>(stream: &mut R, head_only: bool) -> Received {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

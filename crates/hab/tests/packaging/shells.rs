@@ -31,7 +31,7 @@ printf '%s\n' "${{COMPREPLY[@]}}""#
     let mut words: Vec<String> =
         said(&bash.output().expect("bash")).lines().map(Into::into).collect();
     words.sort();
-    assert_eq!(words, ["start", "status", "stop"]);
+    assert_eq!(words, ["start", "stats", "status", "stop"]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ zpty -w shell 'PS1=; fpath=($FUNCTIONS $fpath); autoload -Uz compinit; compinit 
 zpty -w shell 'setopt no_beep; LISTMAX=0; print rea''dy'
 zpty -r shell out '*ready*'
 zpty -w -n shell $'hab svc st\t\t'
-zpty -r shell out '*start*status*stop*'
+zpty -r shell out '*start*stats*status*stop*'
 print -r -- "$out"
 zpty -d shell
 "#;
@@ -75,7 +75,7 @@ fn fish_completes_commands() {
     fish.env("XDG_DATA_DIRS", installed.path("share"));
     let words = said(&fish.output().expect("fish"));
     let words: Vec<&str> = words.lines().filter_map(|line| line.split('\t').next()).collect();
-    assert_eq!(words, ["start", "status", "stop"]);
+    assert_eq!(words, ["start", "stats", "status", "stop"]);
 }
 
 /// The program computes the completion: without a Supervisor it completes the keys of rings.
