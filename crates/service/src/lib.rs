@@ -12,7 +12,7 @@
 //! | [`status`] | content of documents and the status table |
 //! | [`facts`] | what the record gets |
 //! | [`account`], [`why`], [`excerpt`] | the last events, and why a service is not healthy |
-//! | [`explain`] | one sentence, causes and remedies |
+//! | [`explain()`] | one sentence, causes and remedies |
 //! | [`remembered`] | state that outlives the Supervisor |
 //! | [`spec`], [`spec_file`], [`spec_options`] | specs, their file form, merging of commands into them |
 //! | [`binds`] | validation of binds, and the lines about unsatisfied ones |

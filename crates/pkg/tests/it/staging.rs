@@ -413,8 +413,10 @@ fn the_examples_are_service_directories() {
         let package = Package::load(&root.fs, staged.ident).unwrap();
         assert_eq!(package.exposes.first().map(String::as_str), exposes, "{name}");
         assert_eq!(package.svc_user.as_deref(), user, "{name}");
-        for hook in ["run", "health-check", "reconfigure"] {
+        for hook in ["run", "reconfigure"] {
             assert!(package.path.join("hooks").join(hook).is_file(), "{name}: {hook}");
         }
+        let checks = ["hooks/health-check", "monitor.toml"];
+        assert!(checks.iter().any(|file| package.path.join(file).is_file()), "{name}");
     }
 }
