@@ -1,0 +1,323 @@
+//! The answer of this moment to a request (reference: http-api §3 to §6 and §15).
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use http::{HeaderMap, Method, StatusCode, request::Parts};
+use roost_ident::{ServiceGroup, ServiceGroupError};
+
+use super::{
+    Shared,
+    waiting::{Asked, Known},
+};
+use crate::{
+    accept::{self, Media},
+    answer::{self, Answer, Persistence},
+    document::{Format, Rendered},
+    line::Line,
+    live::{Ask, Live, Pending, Reply},
+    metrics::Label,
+    page::Pages,
+    path::Route,
+    problem::{Code, Problem},
+    query::Query,
+    resource::{Renderer, ResourceId, Scope, is_probe, is_v1},
+    snapshot::{ServiceEntry, Snapshot},
+    version,
+    watchers::Watched,
+};
+
+/// What a request is answered with.
+struct Reached<'a> {
+    id: ResourceId,
+    /// The service group in the path; empty without one.
+    group: String,
+    source: Source<'a>,
+}
+
+/// A renderer with what it renders.
+enum Source<'a> {
+    Page(fn(&Pages, Media) -> Rendered),
+    Figures(fn(&Pages, Media) -> Pending<Reply>),
+    Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
+    Selection(&'a Snapshot, fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
+    Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
+    Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
+}
+
+/// Why there is no document, and the label that the request is counted under.
+struct Refusal(Problem, Label<'static>);
+
+/// An answer, or what it takes to make one.
+pub(super) enum First {
+    Ready(Answer),
+    Asked(Asked),
+    /// The client has this version, and waits for another one.
+    Known(Known),
+}
+
+/// What an answer has to know of its request.
+pub(super) struct Terms<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) media: Media,
+    pub(super) offered: &'static [Media],
+    pub(super) is_v1: bool,
+    pub(super) persistence: Persistence,
+}
+
+impl Terms<'_> {
+    /// The answer with a document; a tag when the client has it already.
+    pub(super) fn document(&self, status: StatusCode, body: Rendered) -> Result<Answer, String> {
+        let (media, persistence) = (self.media, self.persistence);
+        if !self.is_v1 {
+            let vary = media != self.offered[0];
+            return Ok(answer::document(status, media.content_type(), body, vary, persistence));
+        }
+        let body = match body.version {
+            Some(_) => body,
+            None => Rendered::versioned(body.bytes),
+        };
+        if status == StatusCode::OK
+            && let Some(version) = &body.version
+            && version::is_known(self.headers, version.tag(&body.bytes))
+        {
+            return Err(version.tag(&body.bytes).to_owned());
+        }
+        let takes_gzip = version::takes_gzip(self.headers);
+        let (kind, vary) = (media.content_type(), self.vary());
+        Ok(answer::versioned(status, kind, body, vary, takes_gzip, persistence))
+    }
+
+    pub(super) fn not_modified(&self, tag: &str) -> Answer {
+        answer::not_modified(tag, self.vary(), self.persistence)
+    }
+
+    const fn vary(&self) -> &'static str {
+        if self.offered.len() > 1 { "accept, accept-encoding" } else { "accept-encoding" }
+    }
+}
+
+impl Shared {
+    /// The answer of this moment. One that is made again for the same request is not counted.
+    pub(super) fn answer(
+        &self,
+        parts: &Parts,
+        line: &Line,
+        persistence: Persistence,
+        is_first: bool,
+    ) -> First {
+        let begun = Instant::now();
+        // Habitat's parser refuses raw bytes above 127 in the request line.
+        if !parts.uri.path().is_ascii() {
+            let refusal = Refusal(Code::BadName.into(), Label::Other);
+            return First::Ready(self.refuse(parts, &refusal, begun, Persistence::Close));
+        }
+        let is_open = line.is_local || (self.probes_public && is_probe(parts.uri.path()));
+        let token = self.token.as_ref().filter(|_| !is_open);
+        if token.is_some_and(|token| !token.admits(&parts.headers)) {
+            let refusal = Refusal(Code::Unauthorized.into(), Label::Unauthorized);
+            let answer = self.refuse(parts, &refusal, begun, persistence);
+            return First::Ready(self.ask_token(parts, persistence).unwrap_or(answer));
+        }
+        let snapshot = self.snapshots.borrow().clone();
+        if let Some(snapshot) = &snapshot {
+            self.metrics.follow(snapshot);
+        }
+        let reached = match self.resolve(parts, snapshot.as_ref()) {
+            Ok(reached) => reached,
+            Err(refusal) => {
+                return First::Ready(self.refuse(parts, &refusal, begun, persistence));
+            }
+        };
+        let query = match self.query(parts, reached.id) {
+            Ok(query) => query,
+            Err(problem) => {
+                let refusal = Refusal(problem, Label::Other);
+                return First::Ready(self.refuse(parts, &refusal, begun, persistence));
+            }
+        };
+        let service = match &reached.source {
+            Source::Service(entry, _) => Some(*entry),
+            Source::Live(entry, _) => entry.map(Arc::as_ref),
+            _ => None,
+        };
+        let series = self.metrics.series(match service {
+            Some(entry) => Label::Service(reached.id, &entry.document().service_group),
+            None => Label::Fixed(reached.id),
+        });
+        if is_first {
+            series.begin();
+        }
+        let resource = reached.id.resource();
+        let (offered, is_v1) = (resource.media, resource.is_v1());
+        let media = accept::choose(&parts.headers, offered);
+        let terms = Terms { headers: &parts.headers, media, offered, is_v1, persistence };
+        let (status, body) = match reached.source {
+            Source::Figures(render) => {
+                let pending = render(&self.pages, media);
+                return First::Asked(Asked {
+                    pending,
+                    limited: false,
+                    id: reached.id,
+                    media,
+                    begun,
+                    series,
+                    persistence,
+                });
+            }
+            Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
+            Source::Snapshot(snapshot, render) => {
+                (StatusCode::OK, render(snapshot, media.format()).clone())
+            }
+            Source::Selection(snapshot, select) => match select(snapshot, &query, self.redact) {
+                Ok(body) => (StatusCode::OK, body),
+                Err(problem) => return First::Ready(problem.answer(persistence)),
+            },
+            Source::Service(entry, render) => {
+                let (status, body) = render(entry, reached.id, media.format());
+                (status, body.clone())
+            }
+            Source::Live(service, ask) => {
+                let ask = ask(
+                    &*self.live,
+                    Ask {
+                        service: service.cloned(),
+                        snapshot: snapshot.clone(),
+                        query,
+                        media,
+                        last_event_id: last_event_id(&parts.headers),
+                    },
+                );
+                let id = reached.id;
+                return First::Asked(Asked {
+                    pending: ask,
+                    // A flood of other questions must not make the Supervisor look dead.
+                    limited: resource.scope != Scope::Probe,
+                    id,
+                    media,
+                    begun,
+                    series,
+                    persistence,
+                });
+            }
+        };
+        let answer = match terms.document(status, body) {
+            Ok(answer) => answer,
+            Err(tag) => {
+                let not_modified = terms.not_modified(&tag);
+                if let Some(wait) = query.span("wait") {
+                    let (id, group) = (reached.id, reached.group);
+                    let watched = Watched { id, group, query: query.without("wait") };
+                    return First::Known(Known {
+                        watched,
+                        tag,
+                        wait,
+                        not_modified,
+                        begun,
+                        series,
+                        persistence,
+                    });
+                }
+                not_modified
+            }
+        };
+        if is_first {
+            series.end(begun.elapsed());
+        }
+        First::Ready(answer)
+    }
+
+    /// The checked query of a resource of ours; Habitat ignores that of its own.
+    fn query(&self, parts: &Parts, id: ResourceId) -> Result<Query, Problem> {
+        let resource = id.resource();
+        if !resource.is_v1() {
+            return Ok(Query::default());
+        }
+        Query::parse(parts.uri.query(), resource.all_parameters(), unix_ms())
+    }
+
+    /// The page that asks for the token, where a person would see the start page.
+    fn ask_token(&self, parts: &Parts, persistence: Persistence) -> Option<Answer> {
+        let reads = parts.method == Method::HEAD || parts.method == Method::GET;
+        let wanted = reads && parts.uri.path() == "/";
+        wanted.then(|| answer::ask_token(self.pages.token(), persistence))
+    }
+
+    fn refuse(
+        &self,
+        parts: &Parts,
+        Refusal(problem, label): &Refusal,
+        begun: Instant,
+        persistence: Persistence,
+    ) -> Answer {
+        let series = self.metrics.series(*label);
+        series.begin();
+        series.end(begun.elapsed());
+        if !is_v1(parts.uri.path()) {
+            return answer::empty(problem.status(), persistence);
+        }
+        problem.answer(persistence)
+    }
+
+    /// Finds the requested resource: route, redaction, method, then whether it exists.
+    fn resolve<'a>(
+        &self,
+        parts: &Parts,
+        snapshot: Option<&'a Arc<Snapshot>>,
+    ) -> Result<Reached<'a>, Refusal> {
+        let refusal = |code: Code| Refusal(code.into(), Label::Other);
+        let Some(Route { id, group }) = Route::of(parts.uri.path()) else {
+            return Err(refusal(Code::NotFound));
+        };
+        let resource = id.resource();
+        if self.redact && resource.scope == Scope::Secrets {
+            return Err(refusal(Code::NotFound));
+        }
+        if parts.method != Method::GET && parts.method != Method::HEAD {
+            return Err(refusal(Code::MethodNotAllowed));
+        }
+        let service = || match snapshot.map(|snapshot| snapshot.service(&group)) {
+            Some(Some(entry)) => Ok(entry),
+            known => Err(refusal(match code_of_missing(&group) {
+                Code::NotFound if known.is_none() => Code::Starting,
+                code => code,
+            })),
+        };
+        let source = match (resource.renderer, snapshot) {
+            (Renderer::Page(render), _) => Source::Page(render),
+            (Renderer::Figures(render), _) => Source::Figures(render),
+            (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
+            (Renderer::Selection(select), Some(snapshot)) => Source::Selection(snapshot, select),
+            (Renderer::Snapshot(_) | Renderer::Selection(_), None) => {
+                return Err(Refusal(Code::Starting.into(), Label::Fixed(id)));
+            }
+            (Renderer::Service(render), _) => Source::Service(service()?, render),
+            (Renderer::Live(ask), _) if resource.is_of_service() => {
+                Source::Live(Some(service()?), ask)
+            }
+            (Renderer::Live(ask), _) => Source::Live(None, ask),
+        };
+        Ok(Reached { id, group, source })
+    }
+}
+
+/// The answer about a service group that is not loaded: 400 for text that does not have the form
+/// of one. A name that no service can have is not loaded either (reference: http-api §5.2).
+fn code_of_missing(group: &str) -> Code {
+    match group.parse::<ServiceGroup>() {
+        Err(ServiceGroupError::Form(_)) => Code::BadName,
+        Ok(_) | Err(ServiceGroupError::Name(_)) => Code::NotFound,
+    }
+}
+
+/// The last event that a client has seen; text that is not a number is ignored.
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+fn unix_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}
