@@ -145,7 +145,7 @@ pub(crate) enum HealthSource<'a> {
     Check(&'a LastCheck),
     /// The text about a check that gave no result.
     NoResult(&'a str),
-    /// The process runs and is not checked, or there is no process.
+    /// There is no result: the process has no check yet, or does not run.
     Process,
 }
 

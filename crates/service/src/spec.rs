@@ -72,7 +72,7 @@ pub struct ServiceSpec {
 }
 
 /// How two specs of one service differ, apart from the desired state (reference: services §4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// Not at all.
     None,
@@ -118,6 +118,18 @@ impl ServiceSpec {
     /// The names of the options that are others in `new`, as in spec files.
     #[must_use]
     pub fn changed_options(&self, new: &Self) -> Vec<&'static str> {
+        self.changes(new).map(|(option, _)| option).collect()
+    }
+
+    /// The effect of a change to `new` on a running service.
+    #[must_use]
+    pub fn difference(&self, new: &Self) -> Difference {
+        self.changes(new).map(|(_, difference)| difference).max().unwrap_or(Difference::None)
+    }
+
+    /// The options that are others in `new`, each with its effect on a running service.
+    fn changes(&self, new: &Self) -> impl Iterator<Item = (&'static str, Difference)> {
+        use Difference::{None, Restart, Swap};
         // Destructured completely, so that the compiler rejects a forgotten new field.
         let Self {
             ident,
@@ -136,66 +148,30 @@ impl ServiceSpec {
             health_check_interval,
             restart_when_critical,
         } = self;
+        let password = *svc_encrypted_password != new.svc_encrypted_password;
+        let interval = *health_check_interval != new.health_check_interval;
+        let restart = *restart_when_critical != new.restart_when_critical;
         let options = [
-            ("ident", *ident != new.ident),
-            ("group", *group != new.group),
-            ("bldr_url", *bldr_url != new.bldr_url),
-            ("channel", *channel != new.channel),
-            ("topology", *topology != new.topology),
-            ("update_strategy", *update_strategy != new.update_strategy),
-            ("update_condition", *update_condition != new.update_condition),
-            ("binds", *binds != new.binds),
-            ("binding_mode", *binding_mode != new.binding_mode),
-            ("config_from", *config_from != new.config_from),
-            (Self::DESIRED_STATE, *desired_state != new.desired_state),
-            ("shutdown_timeout", *shutdown_timeout_s != new.shutdown_timeout_s),
-            ("svc_encrypted_password", *svc_encrypted_password != new.svc_encrypted_password),
-            ("health_check_interval", *health_check_interval != new.health_check_interval),
-            ("restart_when_critical", *restart_when_critical != new.restart_when_critical),
+            ("ident", Restart, *ident != new.ident),
+            ("group", Restart, *group != new.group),
+            ("bldr_url", Swap, *bldr_url != new.bldr_url),
+            ("channel", Swap, *channel != new.channel),
+            ("topology", Restart, *topology != new.topology),
+            ("update_strategy", Swap, *update_strategy != new.update_strategy),
+            ("update_condition", Swap, *update_condition != new.update_condition),
+            ("binds", Restart, *binds != new.binds),
+            ("binding_mode", Restart, *binding_mode != new.binding_mode),
+            ("config_from", Restart, *config_from != new.config_from),
+            (Self::DESIRED_STATE, None, *desired_state != new.desired_state),
+            ("shutdown_timeout", Restart, *shutdown_timeout_s != new.shutdown_timeout_s),
+            ("svc_encrypted_password", Restart, password),
+            ("health_check_interval", Restart, interval),
+            ("restart_when_critical", Swap, restart),
         ];
-        options.into_iter().filter(|(_, differs)| *differs).map(|(option, _)| option).collect()
-    }
-
-    /// The effect of a change to `new` on a running service.
-    #[must_use]
-    pub fn difference(&self, new: &Self) -> Difference {
-        // Destructured completely, so that the compiler rejects a forgotten new field.
-        let Self {
-            ident,
-            group,
-            bldr_url,
-            channel,
-            topology,
-            update_strategy,
-            update_condition,
-            binds,
-            binding_mode,
-            config_from,
-            desired_state: _,
-            shutdown_timeout_s,
-            svc_encrypted_password,
-            health_check_interval,
-            restart_when_critical,
-        } = self;
-        let same_process = *ident == new.ident
-            && *group == new.group
-            && *topology == new.topology
-            && *binds == new.binds
-            && *binding_mode == new.binding_mode
-            && *config_from == new.config_from
-            && *shutdown_timeout_s == new.shutdown_timeout_s
-            && *svc_encrypted_password == new.svc_encrypted_password
-            && *health_check_interval == new.health_check_interval;
-        let same_watch = *bldr_url == new.bldr_url
-            && *channel == new.channel
-            && *update_strategy == new.update_strategy
-            && *update_condition == new.update_condition
-            && *restart_when_critical == new.restart_when_critical;
-        match (same_process, same_watch) {
-            (true, true) => Difference::None,
-            (true, false) => Difference::Swap,
-            (false, _) => Difference::Restart,
-        }
+        options
+            .into_iter()
+            .filter(|(.., differs)| *differs)
+            .map(|(option, difference, _)| (option, difference))
     }
 }
 

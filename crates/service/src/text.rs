@@ -193,12 +193,11 @@ pub(crate) fn health_changed(
 }
 
 /// Why a service is restarted that was critical this many times in a row.
-pub(crate) fn critical(times: u32, found: Option<&str>) -> String {
-    let text = match times {
+pub(crate) fn critical(times: u32) -> String {
+    match times {
         1 => "the last health check was critical".to_owned(),
         times => format!("{times} health checks in a row were critical"),
-    };
-    found.map_or(text.clone(), |found| format!("{text}: {found}"))
+    }
 }
 
 /// The lines about a failure with reason `what`. Habitat logs only the second one; without a pause

@@ -49,6 +49,6 @@ pub struct Failure {
     pub message: String,
     /// Unix milliseconds of the first one of this kind in a row.
     pub since_unix_ms: u64,
-    /// Output of an `install` hook.
+    /// What an `install` hook or the last health check printed.
     pub printed: Excerpt,
 }

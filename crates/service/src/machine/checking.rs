@@ -292,10 +292,11 @@ impl Machine {
     /// back-off of a failure.
     fn restart_critical(&mut self, now: Now) {
         let times = self.health.streak().criticals;
-        let check = self.account.check.as_ref();
-        let found = check.and_then(|check| check.printed.end().last()).map(str::to_owned);
-        let message = text::critical(times, found.as_deref());
-        self.note_failure(now, ReasonCode::HealthCritical, message);
+        let printed = self.account.check.as_ref().map(|check| check.printed.end().clone());
+        self.note_failure(now, ReasonCode::HealthCritical, text::critical(times));
+        if let Some(failure) = &mut self.failure {
+            failure.printed = printed.unwrap_or_default();
+        }
         let pid = self.process.map(|process| process.pid);
         self.fail(now, TerminationReason::HealthCheckCritical, pid);
     }

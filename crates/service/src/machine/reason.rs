@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// The last failure with its output.
-    fn failed(&self) -> Option<Reason> {
+    pub(super) fn failed(&self) -> Option<Reason> {
         let Failure { code, message, since_unix_ms, printed } = self.failure.clone()?;
         let (message, evidence) = match code {
             ReasonCode::RunExits => {

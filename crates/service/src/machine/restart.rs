@@ -60,7 +60,7 @@ impl Machine {
                 self.account.exit.as_ref().map(LastExit::sentence)
             }
             (TerminationReason::HealthCheckCritical, _) => {
-                self.failure.as_ref().map(|failure| failure.message.clone())
+                self.failed().map(|reason| reason.line())
             }
             // The failed hook or process already has its own log line.
             _ => None,

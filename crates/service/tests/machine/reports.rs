@@ -116,7 +116,7 @@ fn health_changes_with_the_result_and_what_the_check_printed() {
     });
     world.pass(10_000);
     let turned = last(&world, Kind::HealthChanged);
-    assert_eq!(count(&world, Kind::HealthChanged), 1, "the same result is no change");
+    assert_eq!(count(&world, Kind::HealthChanged), 1, "the same result is not a change");
     assert_eq!(turned.cause, Cause::Unknown);
     assert_eq!(turned.fact.severity, Severity::Error);
     assert_eq!(
