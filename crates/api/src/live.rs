@@ -1,5 +1,5 @@
-//! Answers that are not in a snapshot: made when they are asked for, beside the Supervisor's task,
-//! by whoever implements [`Live`]. See `docs/internals/how-to-add-an-endpoint.md`.
+//! Answers that are not in a snapshot: made on request, beside the Supervisor's task,
+//! by the implementation of [`Live`]. See `docs/internals/how-to-add-an-endpoint.md`.
 
 use std::{
     future::Future,
@@ -147,7 +147,7 @@ pub(crate) fn stream(pending: Pending<Chunks>) -> Pending<Reply> {
     Box::pin(async { Ok(Reply::stream(pending.await?)) })
 }
 
-/// The pieces of a body that is made while it is sent. The next piece is asked for when the client
+/// The pieces of a body that is made while it is sent. The gateway requests the next piece when the client
 /// has taken the former ones: a slow client holds up nothing but its own stream, whose source
 /// decides what it misses.
 pub struct Chunks(Box<dyn Source + Send>);

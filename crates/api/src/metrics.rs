@@ -52,7 +52,7 @@ impl MetricsSource {
     }
 
     /// Calls this before each answer, for figures that are measured on demand, such as open
-    /// file descriptors. It must be quick and must not block; what it returns is waited for.
+    /// file descriptors. It must return quickly and must not block; the gateway awaits the future that it returns.
     #[must_use]
     pub fn with_refresh(self, refresh: impl Fn() -> Refreshing + Send + Sync + 'static) -> Self {
         Self { refresh: Arc::new(refresh), ..self }
@@ -62,7 +62,7 @@ impl MetricsSource {
         &self.registry
     }
 
-    /// The page, in the Prometheus text format 0.0.4 unless OpenMetrics is asked for.
+    /// The page, in the Prometheus text format 0.0.4 unless the client accepts OpenMetrics.
     pub(crate) fn render(&self, media: Media) -> Pending<Reply> {
         let (refreshing, registry) = ((self.refresh)(), self.registry.clone());
         Box::pin(async move {

@@ -184,7 +184,8 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
 
 /// A parameter of the query.
 fn query(parameter: &Parameter) -> Value {
-    let words = |known: &[&str]| json!({ "type": "array", "items": { "enum": known } });
+    let words =
+        |known: &[&str]| json!({ "type": "array", "minItems": 1, "items": { "enum": known } });
     let schema = match parameter.kind {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Number { least, most } => {

@@ -105,7 +105,7 @@ pub(crate) struct Outcome {
 pub(crate) enum Scope {
     /// How the Supervisor and its services are.
     Read,
-    /// Whether the Supervisor works: can be open to all, and is answered however much else is asked.
+    /// Whether the Supervisor works: can be open to everyone, and is exempt from the limit on requests.
     Probe,
     /// Configuration that redaction cannot be cut out of: redacted, the resource does not exist.
     Secrets,
@@ -124,7 +124,7 @@ pub(crate) enum Renderer {
     Selection(fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
     /// One service of the present snapshot; also gets the place of the resource in the table.
     Service(fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
-    /// The Supervisor, when it is asked: a document or a stream.
+    /// The Supervisor, at the time of the request: a document or a stream.
     Live(fn(&dyn Live, Ask) -> Pending<Reply>),
 }
 

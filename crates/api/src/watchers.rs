@@ -1,4 +1,4 @@
-//! Requests that wait until their document changes. Each document that is waited for has one place;
+//! Requests that wait until their document changes. Each document with waiting requests has one place;
 //! a new snapshot wakes only the places whose document is another one now.
 
 use std::{

@@ -1,7 +1,7 @@
 //! How available a service was, from its events: what it was in at every moment, how long it was
 //! not available although it should have been, and why.
 //!
-//! Time in which nobody looked is not guessed: while no Supervisor ran, and before the first event,
+//! Time that was not observed is not guessed: while no Supervisor ran, and before the first event,
 //! the state is not known.
 
 use std::collections::BTreeMap;
@@ -250,7 +250,7 @@ impl Reading {
         self.last_ms = at_ms;
     }
 
-    /// Between the end of a Supervisor and the start of the next one nobody looked.
+    /// Between the end of a Supervisor and the start of the next one nothing is observed.
     fn supervisor(&mut self, event: &EventDocument, at_ms: u64) {
         match event.kind {
             Kind::SupervisorStarted => {

@@ -192,7 +192,7 @@ impl Client {
     /// Requests a path; any status is an answer.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the gateway does not answer.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Answer> {
         self.request(path, query, &[], self.timeout)
     }
@@ -201,7 +201,7 @@ impl Client {
     /// the time is over.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When the gateway does not answer.
     pub(crate) fn changed(
         &self,
         path: &str,

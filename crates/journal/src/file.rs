@@ -146,7 +146,7 @@ pub(crate) struct JournalFile(Option<Database>);
 
 impl Drop for JournalFile {
     fn drop(&mut self) {
-        // Closing writes, and can meet damaged bytes; there is nobody left to report them to.
+        // Closing writes, and can meet damaged bytes; no component is left to report them to.
         let database = self.0.take();
         let _ = guarded(move || {
             drop(database);

@@ -20,7 +20,7 @@ const MODE: u32 = 0o600;
 const OPENINGS_MAX: u8 = 2;
 const MARK_BYTES_MAX: u64 = 16;
 
-/// What the system says of the file.
+/// Identity and size of the file, as the system reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     /// Which file it is.

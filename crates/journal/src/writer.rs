@@ -157,7 +157,7 @@ pub struct Writer {
     notices: Box<dyn Fn(Notice) + Send>,
     /// The file that is open, by its inode.
     inode: u64,
-    /// Why there is no file, and when it is tried again.
+    /// Why there is no file, and when the writer opens it again.
     closed: Option<Instant>,
     is_lossy: bool,
     /// When the journal was last searched for old events, by both clocks.

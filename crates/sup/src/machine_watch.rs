@@ -32,7 +32,7 @@ const JUMP_MIN_MS: u64 = 1_000;
 const JUMP_KEPT: Timespec = Timespec { tv_sec: 24 * 60 * 60, tv_nsec: 0 };
 /// For the thread that waits for changes of the clock.
 const STACK_BYTES: usize = 64 * 1024;
-/// How often the disk is looked at.
+/// Interval of the checks of the disk.
 const DISK_EVERY: Duration = Duration::from_secs(60);
 /// The disk is low with less free than this, and no longer with twice as much.
 const LOW_BYTES: u64 = 64 * 1024 * 1024;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl<R: Release> Fleet<R> {
-    /// Does everything that a service's machine asks for now.
+    /// Carries out the pending effects of a service's machine.
     pub(super) fn drive(&mut self, name: &str) {
         if !self.services.contains_key(name) {
             return;

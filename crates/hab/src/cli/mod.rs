@@ -70,7 +70,7 @@ group! {
         Cli(Group<CliCommand>),
         /// Commands relating to a service's runtime config
         Config(Group<ConfigCommand>),
-        /// Show what happened to services, ring and Supervisor
+        /// Show what happened to services and the Supervisor
         Events(Box<cmd::events::Arguments>),
         /// Commands relating to files of services
         File(Group<FileCommand>),

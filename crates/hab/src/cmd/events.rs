@@ -1,4 +1,4 @@
-//! `hab events`: prints what happened to services, ring and Supervisor.
+//! `hab events`: prints what happened to services and the Supervisor.
 
 use crate::{
     cli::Run,

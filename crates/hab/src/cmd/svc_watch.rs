@@ -18,13 +18,13 @@ const PATH: &str = "/v1/services";
 const LIMIT: (&str, &str) = ("limit", "1000");
 /// How long one request waits. A pipe whose reader has left is noticed between requests.
 const WAIT: Duration = Duration::from_secs(10);
-/// Pause before a Supervisor that does not answer is asked again.
+/// Pause before the next request to a Supervisor that does not respond.
 const RETRY: Duration = Duration::from_secs(1);
 /// Begins at the top of an empty screen.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Shows the services until interrupted. Only the first request may fail: a Supervisor that
-/// restarts is waited for.
+/// restarts is awaited.
 pub(crate) fn watch(
     context: &Context,
     target: &Target,

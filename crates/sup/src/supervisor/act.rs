@@ -40,7 +40,7 @@ struct Program<'a> {
 }
 
 impl Supervisor {
-    /// Carries out everything that the fleet asks for now.
+    /// Carries out the pending actions of the fleet.
     pub(super) fn act(&mut self) {
         while let Some(action) = self.fleet.poll() {
             self.carry_out(action);

@@ -1,5 +1,7 @@
 //! What the launcher sends, in the words of the fleet.
 
+use std::time::Duration;
+
 use roost_fleet::{Event as FleetEvent, Held, HeldEnd, HookOutput, Inheritance, Kept, Shutdown};
 use roost_ident::Hook;
 use roost_launch::wire::{
@@ -9,7 +11,7 @@ use roost_launch::wire::{
 use roost_service::{Excerpt, ExitStatus, ProcessEnd, excerpt::STDERR_BYTES_MAX};
 
 use super::Supervisor;
-use crate::services::hook_run::Ended;
+use crate::services::{built::Built, hook_run::Ended};
 
 impl Supervisor {
     /// An event of the launcher: what hooks print stays here, all else concerns the fleet.
@@ -42,6 +44,15 @@ impl Supervisor {
             }
             Sent::Shutdown(_) => self.tell(FleetEvent::ShutDown),
             Sent::Restart(()) => self.tell(FleetEvent::Restart),
+        }
+    }
+
+    /// Counts the time that a check of `monitor.toml` took, as that of a hook.
+    pub(super) fn count_probe(&self, event: &FleetEvent<Built>) {
+        let FleetEvent::Probed { service, found, .. } = event else { return };
+        let group = self.fleet.service(service).map(|service| service.group().as_str());
+        if let Some(group) = group.filter(|group| self.publisher.shows(group)) {
+            self.world.metrics.check_took(group, Duration::from_millis(found.duration_ms));
         }
     }
 

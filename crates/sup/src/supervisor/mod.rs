@@ -297,7 +297,10 @@ impl Supervisor {
                 }
             }
             Event::Control((request, responder)) => self.command(request, responder),
-            Event::Fleet(event) => self.tell(event),
+            Event::Fleet(event) => {
+                self.count_probe(&event);
+                self.tell(event);
+            }
         }
         self.act();
         self.world.metrics.event_took("sup", began.elapsed());

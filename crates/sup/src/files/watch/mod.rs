@@ -40,7 +40,7 @@ const SAFETY_POLL: Duration = Duration::from_secs(30);
 /// A change is reported after this quiet time,
 const QUIET: Duration = Duration::from_millis(200);
 /// or after this one when it only adds files to a directory: no file can be gone for a moment then,
-/// and a new file is looked at when its writer has closed it,
+/// and the watcher checks a new file after its writer has closed it,
 const QUIET_ADDED: Duration = Duration::from_millis(5);
 /// or after this time when changes continue.
 const QUIET_MAX: Duration = Duration::from_secs(3);
