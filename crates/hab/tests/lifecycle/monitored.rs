@@ -74,6 +74,13 @@ fn an_http_check_decides_shows_what_it_found_and_restarts() {
     let found = format!("the hook\nhttp: 200 from {url}\n");
     let health = sup.wait_json(HEALTH, |health| health["status"] == "OK");
     assert_eq!(health, json!({"status": "OK", "stdout": found, "stderr": ""}));
+    // The hook and the check are both counted.
+    let counted = "hab_sup_service_check_duration_seconds_count{service_group=\"web.default\"} ";
+    wait_for("the counted checks", || {
+        let metrics = String::from_utf8(sup.get("/metrics").body).expect("text");
+        let count = metrics.lines().find_map(|line| line.strip_prefix(counted))?;
+        (count.parse::<u64>().ok()? >= 2).then_some(())
+    });
 
     let before = pid_of(&web(&sup));
     server.answer(503);
