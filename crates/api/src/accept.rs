@@ -29,7 +29,7 @@ pub enum Media {
 }
 
 impl Media {
-    /// What `content-type` says.
+    /// The value of `content-type`.
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",

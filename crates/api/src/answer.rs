@@ -95,7 +95,7 @@ impl Body for Payload {
     }
 }
 
-/// What the answer says about its connection.
+/// The `connection` header of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Persistence {
     /// Nothing: as the protocol has it.

@@ -33,7 +33,7 @@ impl BindError {
 }
 
 /// Takes the port, so that it is open at once; requests wait until the gateway serves it. With
-/// port 0 the system chooses one: `local_addr` of the listener tells which. Two Supervisors
+/// port 0 the system chooses one: `local_addr` of the listener returns it. Two Supervisors
 /// never share a port (`SO_REUSEPORT` is not set).
 ///
 /// Call it inside a tokio runtime.

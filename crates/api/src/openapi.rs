@@ -301,7 +301,7 @@ fn responses() -> Value {
     responses.into()
 }
 
-/// Makes a schema say what the documents do: they have no other keys; an `Option` is null, never
+/// Makes a schema as strict as the documents: they have no other keys; an `Option` is null, never
 /// absent, unless its field cannot be null; integers have the bounds of their types; descriptions
 /// are one line.
 fn tidy(schema: &mut Value) {
@@ -376,7 +376,7 @@ mod tests {
         let differs = file.lines().zip(description.lines()).find(|(file, made)| file != made);
         assert!(
             file == description,
-            "openapi.json is not what the types say, first here: {differs:?}; write it with \
+            "openapi.json differs from the types, first here: {differs:?}; write it with \
              UPDATE_OPENAPI=1 cargo test -p roost-api openapi",
         );
     }

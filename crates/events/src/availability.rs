@@ -91,7 +91,7 @@ pub struct Incident {
     pub printed: Vec<String>,
 }
 
-/// What the events of a service say of its past.
+/// What the events of a service show of its past.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
     /// Each moment from the first event on, once, in order.

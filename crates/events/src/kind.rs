@@ -94,7 +94,7 @@ macro_rules! kinds {
                 match self { $($(Self::$kind => Topic::$topic),+),+ }
             }
 
-            /// How serious it is where the source does not say otherwise.
+            /// How serious it is unless the source sets another severity.
             #[must_use]
             pub const fn severity(self) -> Severity {
                 match self { $($(Self::$kind => Severity::$severity),+),+ }

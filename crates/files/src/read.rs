@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// Memory reserved before reading. Larger files grow it as they are read: the size of a sparse file
-/// is no measure of its content.
+/// does not measure its content.
 const RESERVED_BYTES: u64 = 64 * 1024;
 
 /// Why a file could not be read. The text contains the file and the remedy.

@@ -121,7 +121,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileErro
     })
 }
 
-/// What a journal that was just opened says.
+/// What is known of a journal that was just opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Opened {
     /// The number of the last event in it.
@@ -317,7 +317,7 @@ impl Search<'_> {
         if self.query.filter.allows_row(&row) {
             self.page.items.push(Entry::of_row(Seq(seq), &row));
         }
-        // There may be more; a last page that is empty tells otherwise.
+        // There may be more; an empty last page shows otherwise.
         let is_full = self.page.items.len() >= self.query.limit || self.looked_at >= SCAN_MAX;
         self.page.next = is_full.then_some(Seq(seq));
         Ok(true)
@@ -397,7 +397,7 @@ impl Tables<'_> {
     /// Removes the oldest events while there are too many. Returns how many.
     fn prune(&mut self, bounds: &Bounds, file_bytes: u64) -> Result<usize, FileError> {
         let bytes = self.get(BYTES)?.unwrap_or(0);
-        // redb does not say how many rows fit into a file of this size, and a file does not shrink
+        // redb does not report how many rows fit into a file of this size, and a file does not shrink
         // with its content. So the content of the full file is the measure.
         let mut capacity = self.get(CAPACITY)?.unwrap_or(u64::MAX);
         let filled = self.get(FILLED)?.unwrap_or(0);

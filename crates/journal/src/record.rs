@@ -108,7 +108,7 @@ impl Record {
             let page = self.page(&query);
             past.is_partial |= page.is_partial;
             for entry in &page.items {
-                // Types of a later version say nothing here.
+                // Types of a later version mean nothing here.
                 past.events.extend(serde_json::from_str::<EventDocument>(&entry.json).ok());
                 let kind = entry.row().kind;
                 let is_state = kind.starts_with("service.") || kind.starts_with("supervisor.");

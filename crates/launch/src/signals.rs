@@ -27,7 +27,7 @@ impl Signals {
     /// not end the process.
     pub(crate) fn block() -> io::Result<Signals> {
         // SAFETY: plain system calls on a local signal set, initialised by sigemptyset before it
-        // is read; the new descriptor is owned by nobody else.
+        // is read; nothing else owns the new descriptor.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);

@@ -1,6 +1,6 @@
 //! How far this member trusts its own observations (after the Lifeguard paper, arXiv 1707.00788).
 //! Only its own observations count: its probes, and its delays. The wire format does not contain
-//! the accuser of a member, so there is no other information.
+//! the accuser of a member, so nothing else is known.
 
 /// The worst score.
 const SCORE_MAX: u32 = 3;

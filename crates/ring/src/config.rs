@@ -62,7 +62,7 @@ macro_rules! make_stores {
         }
 
         impl Stores {
-            /// Adds a rumor. A member rumor adds what it says about the member.
+            /// Adds a rumor. A member rumor adds what it reports about the member.
             pub(crate) fn add(&mut self, rumor: Rumor) {
                 match rumor {
                     Rumor::Member(_, membership) => self.members.push(membership),

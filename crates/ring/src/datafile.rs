@@ -57,7 +57,7 @@ pub enum DataFileError {
 }
 
 /// Sections in the order of the file. Version 1 has the first six, Habitat's version 2 seven; the
-/// size of the header says how many a file has.
+/// size of the header shows how many a file has.
 const SECTIONS: &[RumorKind] = &RumorKind::ALL;
 
 /// The content of a file with `stores`.

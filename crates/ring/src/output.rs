@@ -70,7 +70,7 @@ pub enum Duration {
 
 /// Log lines. The texts are those of Habitat 2.1.78 where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)] // the texts below say it
+#[allow(missing_docs)] // the texts below explain them
 pub enum Event {
     ProbeTimedOut { id: MemberId, to: SocketAddr },
     Suspected { id: MemberId },

@@ -281,7 +281,7 @@ async fn start(
                 tokio::time::sleep(SETTLED).await;
                 roost_launch::release_text();
                 loop {
-                    // What a burst of clients or loads needed is not needed for ever.
+                    // The memory that a burst of clients or loads needed goes back to the system.
                     roost_launch::release_heap();
                     tokio::time::sleep(HEAP_PERIOD).await;
                 }
@@ -292,13 +292,13 @@ async fn start(
     let End { exit, left } = supervisor.run(inbox, views, from_launcher).await;
     ring.end().await;
     if !left.is_empty() {
-        // The next Supervisor may be starting already: it shall find the ports free.
+        // The next Supervisor may be starting already, and needs the ports.
         shutdown.cancel();
         tokio::task::yield_now().await;
         left_over::stop_without_launcher(&left);
     }
-    // What could not be written was told; a disk that hangs must not keep the next Supervisor
-    // from its services.
+    // Failed writes are logged already; a disk that hangs must not keep the next Supervisor from
+    // its services.
     let written =
         async { tokio::join!(store.flush(), small_files.flush(), journal::end(&events_record)) };
     let _ = tokio::time::timeout(FLUSH_PATIENCE, written).await;
@@ -374,9 +374,9 @@ async fn load_given(
     Ok(())
 }
 
-/// Stages a directory that was named at the start. One that was loaded by an earlier start costs
-/// nobody the Supervisor when it is gone or broken: its service goes on with what was staged
-/// then, which is told, and no other rights than those of then. `None` in that case.
+/// Stages a directory that was named at the start. When one that was loaded by
+/// an earlier start is gone or broken, the Supervisor starts nevertheless: a warning is logged,
+/// `None` is returned, and the service goes on with the files and rights that were staged then.
 async fn stage_given(
     config: &SupConfig,
     directory: &Path,

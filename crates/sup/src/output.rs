@@ -1,7 +1,7 @@
 //! Lines for people: `hab-sup(MR): …`, `web.default(SR): …` (reference: control §20.1).
 //!
 //! A thread writes them, so that a terminal or log collector that stops reading never stops the
-//! Supervisor. What does not fit into the queue is counted, and the count is told once there is
+//! Supervisor. What does not fit into the queue is counted, and the count is logged once there is
 //! room again.
 
 use std::{
@@ -25,7 +25,7 @@ use crate::vital;
 
 /// Lines that wait for a slow reader.
 const QUEUE_LINES: usize = 4096;
-/// Lines that were lost are told no more often than this.
+/// Lost lines are reported no more often than this.
 const LOSS_PERIOD: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for a reader that does not read.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ impl Output {
     pub(crate) fn flush(&self) {
         let (done, answer) = mpsc::sync_channel(1);
         if self.queue.try_send(Message::Flush(done)).is_ok() {
-            // A reader that does not read keeps nobody from ending.
+            // A reader that does not read does not delay the end of the process.
             let _ = answer.recv_timeout(FLUSH_PATIENCE);
         }
     }

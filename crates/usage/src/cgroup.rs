@@ -45,7 +45,7 @@ pub(crate) fn of_service(proc: &Path, root: u32, pids: &BTreeSet<u32>) -> Option
 }
 
 fn path_of(proc: &Path, process: &str) -> Option<String> {
-    // `self` is a link: its name says no process id.
+    // `self` is a link: its name is not a process id.
     let directory = proc.join(process).canonicalize().ok()?;
     let groups = Process::new_with_root(directory).ok()?.cgroups().ok()?;
     groups.0.into_iter().find(|group| group.hierarchy == 0).map(|group| group.pathname)

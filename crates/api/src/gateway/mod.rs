@@ -55,8 +55,8 @@ pub struct GatewayConfig {
 /// The HTTP API of one Supervisor.
 ///
 /// A gateway answers GET and HEAD requests from the newest [`Snapshot`] in a `watch` channel and
-/// from a registry of metrics. It decides nothing and changes nothing: what a document says is
-/// decided by who publishes the snapshot.
+/// from a registry of metrics. It decides nothing and changes nothing: the
+/// publisher of the snapshot decides the content of each document.
 ///
 /// # Order of calls
 ///
@@ -263,7 +263,7 @@ fn is_continue(value: &http::HeaderValue) -> bool {
     value.as_bytes().eq_ignore_ascii_case(b"100-continue")
 }
 
-/// What to say about the connection; `last` means that it ends after this answer.
+/// The `connection` header, if one is needed; `last` means that the connection ends after this answer.
 fn persistence(parts: &Parts, last: bool) -> Persistence {
     let asks_for = |word: &str| {
         let values = parts.headers.get_all(CONNECTION).into_iter();

@@ -17,7 +17,7 @@ pub(crate) struct Group {
     pub(crate) pid: u32,
     pub(crate) started_unix_ms: u64,
     shutdown: Shutdown,
-    /// The Supervisor was told of its start.
+    /// The Supervisor has the message of its start.
     pub(crate) reported: bool,
     /// Its first process lives.
     pub(crate) leads: bool,

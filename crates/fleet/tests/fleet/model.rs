@@ -123,7 +123,7 @@ impl Model {
             self.wakes_at_once =
                 if at_ms == self.last_wake_ms { self.wakes_at_once + 1 } else { 0 };
             self.last_wake_ms = at_ms;
-            assert!(self.wakes_at_once < 10, "wakes again without end");
+            assert!(self.wakes_at_once < 10, "wakes again and again");
         }
     }
 

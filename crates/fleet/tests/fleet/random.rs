@@ -1,5 +1,5 @@
-//! Whatever happens in whatever order: the fleet asks for nothing that does harm, follows what it
-//! was told at last, shows the same after a restart, and always comes to an end.
+//! Whatever happens in whatever order: the fleet asks for nothing that does harm, follows the
+//! last event, shows the same after a restart, and always comes to an end.
 
 use proptest::prelude::*;
 use roost_events::Cause;

@@ -88,7 +88,7 @@ impl Backend {
         Ok(())
     }
 
-    /// What is there after a power failure: of what was not synced, what `keeps` says.
+    /// What is there after a power failure: of what was not synced, what `keeps` selects.
     fn after_power_failure(&self, keeps: impl Fn(usize) -> bool) -> Vec<u8> {
         let disk = self.disk();
         let mut bytes = disk.synced.clone();

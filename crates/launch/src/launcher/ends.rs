@@ -49,7 +49,7 @@ impl Launcher {
             self.on_exec(id);
         }
         let Some(at) = self.position_of_own(pid) else {
-            return; // it never executed anything, and that is told
+            return; // it never executed anything, which is reported already
         };
         let entry = self.children[at].entry.clone();
         let status = Status::of(raw);

@@ -23,7 +23,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(u32::MAX as u64);
 const FORCED_TIMEOUT: Duration = Duration::from_secs(8);
 /// After KILL, a process that the kernel does not let die is waited for so long.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
-/// A Supervisor that is still starting has so long to say Hello when everything is to end.
+/// How long a Supervisor that is still starting has to send its Hello when everything is to end.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many requests to end mean that the Supervisor hangs.
 const REQUESTS_TO_FORCE: u32 = 3;
@@ -37,7 +37,7 @@ impl Launcher {
                 match &mut self.link {
                     None => self.leave_without_supervisor(),
                     Some(link) if link.greeted => self.tell(&LauncherEvent::Shutdown(signal)),
-                    // told in the answer to its Hello
+                    // the answer to its Hello contains it
                     Some(link) => link.kill_at = Some(Instant::now() + HELLO_TIMEOUT),
                 }
             }
@@ -81,7 +81,7 @@ impl Launcher {
         }
     }
 
-    /// A Supervisor that is started while everything is to end must say Hello soon: one that
+    /// A Supervisor that is started while everything is to end must send its Hello soon: one that
     /// cannot start must not hold up the end.
     pub(super) fn limit_start(&mut self) {
         if let (Phase::Leaving { .. }, Some(link)) = (&self.phase, &mut self.link) {

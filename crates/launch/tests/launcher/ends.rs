@@ -171,7 +171,7 @@ fn the_end_does_not_wait_for_a_supervisor_that_cannot_start() {
     rig.signal(libc::SIGTERM);
     shutdown(&mut sup);
     sup.kill();
-    // It never says Hello.
+    // It never sends its Hello.
     let _silent = rig.accept();
     assert_eq!(rig.wait().code(), Some(0));
     rig.stdout.wait("a.default(SV): Shutdown OK: Graceful Termination\n");

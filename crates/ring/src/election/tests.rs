@@ -64,7 +64,7 @@ impl Alone {
         self.elections.look();
     }
 
-    /// Lets the elections act. Returns what they decide, without what says that the view changed.
+    /// Lets the elections act. Returns what they decide, without the notice that the view changed.
     fn act<T>(
         &mut self,
         act: impl FnOnce(&mut Elections, &mut Surroundings<'_>) -> T,

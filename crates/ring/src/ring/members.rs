@@ -159,7 +159,7 @@ impl Ring {
         self.table.was_away(place, &self.rumors.heat);
     }
 
-    /// Takes what another member says about a member (reference: ring §5.3).
+    /// Takes what another member reports about a member (reference: ring §5.3).
     pub(super) fn apply_membership(
         &mut self,
         now: Now,

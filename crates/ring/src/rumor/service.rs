@@ -56,7 +56,7 @@ pub(crate) struct SysInfoWire {
 
 /// Description of a member's machine and the listeners of its Supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)] // the names say it all
+#[allow(missing_docs)] // the names explain themselves
 pub struct SysInfo {
     pub ip: String,
     pub hostname: String,

@@ -196,7 +196,7 @@ impl Health {
     }
 
     /// The checks without a hook that run are given up; false when none runs. What has ended of a
-    /// round without its hook is no result: the next one is due at once.
+    /// round without its hook has no result: the next one is due at once.
     pub fn drop_probes(&mut self, now_ms: u64) -> bool {
         let Stage::Round(round) = &mut self.stage else { return false };
         let drops = std::mem::take(&mut round.probes) > 0;

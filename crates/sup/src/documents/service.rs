@@ -46,7 +46,7 @@ impl Common {
     }
 }
 
-/// Parts of one service's document that change only when it is built anew.
+/// Parts of one service's document that change only when it is built again.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     package: Arc<Package>,
@@ -80,7 +80,7 @@ impl Facts {
         }
     }
 
-    /// All that is known of a service whose package cannot be read: what its spec says.
+    /// All that is known of a service whose package cannot be read: the content of its spec.
     pub(crate) fn unknown(root: &FsRoot, spec: &ServiceSpec) -> Self {
         let svc = root.svc(&spec.ident.name);
         let mut package = bare_package(&spec.ident, "", &svc);
@@ -192,7 +192,7 @@ pub(crate) fn document(
 }
 
 /// The health of a service: the last result, what the hook printed, and as a last line of
-/// `stderr` why it is unknown where the hook itself does not say.
+/// `stderr` why it is unknown where the hook itself does not report it.
 pub(crate) fn health(status: &Status, stdout: &str, stderr: &str) -> HealthDocument {
     let (stdout, mut stderr) = (stdout.to_owned(), stderr.to_owned());
     if let Some(reason) = &status.reason {

@@ -58,7 +58,7 @@ pub(crate) struct SpecWriter {
     pub(crate) store: Store,
     pub(crate) output: Output,
     pub(crate) recorder: Recorder,
-    /// The user was told that there are no updates.
+    /// The user has the message that there are no updates.
     pub(crate) updates_told: Arc<AtomicBool>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct SpecWriter {
 pub(crate) struct SpecCommands(mpsc::UnboundedSender<(Request, Responder)>);
 
 impl SpecCommands {
-    /// Starts the task that does one command after the other and tells the Supervisor.
+    /// Starts the task that carries out one command after the other and reports to the Supervisor.
     pub(crate) fn start(writer: SpecWriter, events: mpsc::UnboundedSender<Event>) -> Self {
         let (commands, mut inbox) = mpsc::unbounded_channel();
         vital::spawn("commands that change specs", async move {
@@ -486,7 +486,7 @@ fn not_loaded_internal(ident: &PackageIdent) -> Failure {
 }
 
 fn internal(path: &Path, error: &std::io::Error) -> Failure {
-    // A write that took too long says itself what may come of it.
+    // The error of a write that took too long contains its effect.
     let effect = match error.kind() {
         std::io::ErrorKind::TimedOut => "",
         _ => "; nothing has changed",
@@ -543,7 +543,7 @@ pub(crate) fn stage(wanted: Wanted) -> Result<Staged, NotStaged> {
 }
 
 /// The files that this process and its launcher print to, by device and number: a log that lies in
-/// a directory is no part of it. Into a file the launcher writes for both.
+/// a directory is not part of it. Into a file the launcher writes for both.
 pub(crate) fn own_output() -> Vec<(u64, u64)> {
     let identity = |path: &str| {
         let found = std::fs::metadata(path).ok()?;

@@ -199,7 +199,7 @@ impl Task {
         }
     }
 
-    /// Starts those elections anew that an operator wants to.
+    /// Restarts the elections that an operator asked for.
     fn trigger_elections(&mut self) {
         let Some(triggers) = &mut self.triggers else { return };
         let groups: Vec<String> = self.ring.own_elections().map(ToString::to_string).collect();

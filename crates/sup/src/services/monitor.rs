@@ -114,7 +114,7 @@ impl Source {
     }
 
     /// Keeps a copy. Without one, an error in the file costs the user's settings at the next start
-    /// of a Supervisor, so a disk that is full is no reason to refuse them now.
+    /// of a Supervisor, so a full disk does not make them be refused now.
     fn keep(&self, text: Option<&str>) {
         let kept = read_text(&self.copy, MONITOR_SIZE_MAX_BYTES).ok().flatten();
         if kept.as_deref() == text {

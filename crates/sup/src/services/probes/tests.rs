@@ -30,7 +30,7 @@ fn sends(bytes: impl Into<Vec<u8>>) -> u16 {
     server(move |stream| drop(stream.write_all(&bytes)))
 }
 
-/// A server that sends the beginning and then a piece for ever.
+/// A server that sends the beginning and then one piece after the other.
 fn sends_for_ever(beginning: &str, piece: impl Into<Vec<u8>>) -> u16 {
     let (beginning, piece) = (beginning.to_owned(), piece.into());
     server(move |stream| {
