@@ -17,7 +17,7 @@ use http::{
 };
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::{document::Rendered, streaming::Streaming, version};
+use crate::{rendered::Rendered, streaming::Streaming, version};
 
 pub(crate) type Answer = Response<Payload>;
 

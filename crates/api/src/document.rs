@@ -6,14 +6,11 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use bytes::Bytes;
-use http::HeaderValue;
-use serde::Serialize;
-
 use crate::{
     documents::{Butterfly, Census, HealthDocument, ServiceDocument},
+    json::to_json,
+    rendered::Rendered,
     toml_form,
-    version::Version,
 };
 
 /// A form a document can be rendered in.
@@ -25,33 +22,6 @@ pub enum Format {
     Toml,
     /// Plain text, on request, where there is such a form.
     Text,
-}
-
-/// Bytes of a document, with their length ready to be sent.
-#[derive(Debug, Clone)]
-pub struct Rendered {
-    pub(crate) bytes: Bytes,
-    pub(crate) length: HeaderValue,
-    /// Only documents of the v1 API have versions.
-    pub(crate) version: Option<Version>,
-}
-
-impl Rendered {
-    pub(crate) fn new(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self { length: HeaderValue::from(bytes.len()), bytes, version: None }
-    }
-
-    /// Bytes of a document of the v1 API.
-    pub(crate) fn versioned(bytes: impl Into<Bytes>) -> Self {
-        Self { version: Some(Version::default()), ..Self::new(bytes) }
-    }
-
-    /// The bytes; cheap to clone.
-    #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
 }
 
 /// An immutable value and its forms.
@@ -151,9 +121,4 @@ impl Render for HealthDocument {
             Format::Text => self.to_text().into_bytes(),
         }
     }
-}
-
-/// Compact JSON of one of our documents.
-pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("documents have string keys and no failing serializers")
 }

@@ -11,26 +11,28 @@
 //! | module | holds |
 //! |---|---|
 //! | [`documents`] | the documents as plain values |
-//! | [`document`] | a value and its rendered forms |
+//! | [`document`], `json`, `rendered` | a value and its rendered forms |
 //! | [`snapshot`] | all documents of one moment |
-//! | `resource`, `openapi` | the table of resources, and the description made from it |
+//! | `resource`, `shape`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
 //! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
-//! | `service_list` | `/v1/services` |
-//! | `probe` | `/livez`, `/readyz`, `/startupz` |
-//! | [`live`] | answers that are made when they are asked for |
+//! | `service_list`, `configuration`, `probe` | `/v1/services`, `/v1/services/{sg}/config`, `/livez` and its like |
+//! | [`live`], `chunks` | answers that are made on request, and streams |
 //! | `serve`, `table`, `socket`, `stream`, `line`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
 //! | [`metrics`] | `/metrics` |
 
 mod accept;
 mod answer;
+mod chunks;
+mod configuration;
 pub mod cursor;
 pub mod document;
 pub mod documents;
 pub mod gateway;
 mod held;
+mod json;
 pub mod limits;
 mod line;
 pub mod listen;
@@ -40,12 +42,15 @@ mod openapi;
 mod openmetrics;
 mod page;
 mod path;
+mod percent;
 mod probe;
 pub mod problem;
 mod query;
+mod rendered;
 mod resource;
 mod serve;
 mod service_list;
+mod shape;
 pub mod snapshot;
 mod socket;
 mod stream;
@@ -60,12 +65,14 @@ mod watchers;
 pub use accept::Media;
 pub use document::{Document, Format};
 pub use gateway::{Gateway, GatewayConfig};
+pub use json::Json;
 pub use limits::Limits;
 pub use listen::{BindError, bind};
 pub use live::{Ask, Live, NotLive};
 pub use metrics::MetricsSource;
 pub use problem::{Code, Problem};
 pub use query::Query;
+pub use rendered::Rendered;
 pub use snapshot::{ServiceEntry, Snapshot};
 pub use tls::{TlsConfig, TlsError};
 pub use token::{Token, TokenError};

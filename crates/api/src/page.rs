@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use crate::{
     accept::Media,
-    document::Rendered,
     live::{Pending, Reply},
     metrics::MetricsSource,
     openapi,
-    resource::ResourceId,
+    rendered::Rendered,
+    resource::{Page, ResourceId},
 };
 
 const START: &str = include_str!("start.html");
@@ -35,10 +35,18 @@ impl Pages {
         }
     }
 
+    /// A page in one of the forms that the table of resources names.
+    pub(crate) fn page(&self, page: Page, media: Media) -> Rendered {
+        match (page, media) {
+            (Page::Start, Media::Html) => self.start(),
+            (Page::Start | Page::Description, _) => self.description(),
+        }
+    }
+
     /// The start page. It needs nothing from elsewhere. Its script asks `/services` of the same
     /// origin, with the token that [`Self::token`] has kept in the browser's tab, or without one:
     /// then a proxy adds it, or there is none.
-    pub(crate) fn start(&self) -> Rendered {
+    fn start(&self) -> Rendered {
         self.start.clone()
     }
 
@@ -49,7 +57,7 @@ impl Pages {
     }
 
     /// The OpenAPI description.
-    pub(crate) fn description(&self) -> Rendered {
+    fn description(&self) -> Rendered {
         self.description.clone()
     }
 

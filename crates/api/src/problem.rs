@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Answer, Payload, Persistence},
-    document::to_json,
+    json::to_json,
 };
 
 /// Why a request of the v1 API is refused (RFC 9457).

@@ -9,7 +9,7 @@ use roost_text::shown;
 
 use crate::{
     limits::{QUERY_BYTES_MAX, QUERY_PAIRS_MAX},
-    path::hex_pair,
+    percent::hex_pair,
     problem::{Code, Problem},
 };
 

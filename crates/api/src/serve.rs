@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    gateway::Shared,
+    gateway::shared::Shared,
     limits::{self, Limits},
     line::Line,
     metrics::Closed,

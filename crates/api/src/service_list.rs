@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::{
     cursor,
-    document::{Rendered, to_json},
     documents::{
         summary::{ServiceList, ServiceSummary},
         v1::Health,
     },
+    json::to_json,
     problem::Problem,
     query::{Kind, Parameter, Query},
+    rendered::Rendered,
     snapshot::Snapshot,
 };
 
@@ -87,7 +88,7 @@ pub(crate) fn page(snapshot: &Snapshot, query: &Query, redact: bool) -> Result<R
     let mut services: Vec<_> = snapshot
         .services()
         .iter()
-        .map(|entry| (&entry.document().service_group, &entry.v1_documents().service))
+        .map(|entry| (&entry.document().service_group, &*entry.v1_documents().service))
         .filter(|(group, service)| {
             let is = |name: &str, word: &str| {
                 query.words(name).is_none_or(|wanted| wanted.contains(&word))

@@ -8,9 +8,10 @@ use std::{
 };
 
 use crate::{
-    document::{Document, Format, Forms, Rendered, to_json},
+    document::{Document, Format, Forms},
     documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceDocuments},
-    resource::ResourceId,
+    json::to_json,
+    rendered::Rendered,
     toml_form,
 };
 
@@ -30,19 +31,7 @@ pub struct ServiceEntry {
     object: Arc<Document<ServiceDocument>>,
     config: Arc<Forms>,
     health: Arc<Document<HealthDocument>>,
-    v1: Arc<V1>,
-}
-
-/// The documents of a service in the v1 API, and the JSON of each resource once it was asked for.
-struct V1 {
-    documents: ServiceDocuments,
-    json: [OnceLock<Rendered>; ResourceId::COUNT],
-}
-
-impl V1 {
-    fn new(documents: ServiceDocuments) -> Arc<Self> {
-        Arc::new(Self { documents, json: std::array::from_fn(|_| OnceLock::new()) })
-    }
+    v1: Arc<ServiceDocuments>,
 }
 
 impl Snapshot {
@@ -151,7 +140,7 @@ impl ServiceEntry {
             object: Arc::new(document.into()),
             config: Arc::default(),
             health: Arc::new(health.into()),
-            v1: V1::new(ServiceDocuments::default()),
+            v1: Arc::default(),
         }
     }
 
@@ -162,7 +151,7 @@ impl ServiceEntry {
             object: Arc::clone(&self.object),
             config: Arc::clone(&self.config),
             health: Arc::clone(&self.health),
-            v1: V1::new(documents),
+            v1: Arc::new(documents),
         }
     }
 
@@ -243,19 +232,10 @@ impl ServiceEntry {
         })
     }
 
-    /// Its documents of the v1 API as values.
+    /// Its documents of the v1 API.
     #[must_use]
     pub fn v1_documents(&self) -> &ServiceDocuments {
-        &self.v1.documents
-    }
-
-    /// The JSON of a resource that shows one of them.
-    pub(crate) fn v1(
-        &self,
-        id: ResourceId,
-        render: impl FnOnce(&ServiceDocuments) -> Vec<u8>,
-    ) -> &Rendered {
-        self.v1.json[id.index()].get_or_init(|| Rendered::versioned(render(&self.v1.documents)))
+        &self.v1
     }
 
     /// A form of the health.

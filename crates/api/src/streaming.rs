@@ -14,10 +14,10 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
+    chunks::Chunks,
     held::Held,
     limits::{CHUNK_BYTES_MAX, HEARTBEAT, LEFT_CHECK},
     line::{Line, Waiting},
-    live::Chunks,
 };
 
 /// See the module.

@@ -21,14 +21,18 @@ const WEB: &str = "/v1/services/web.default";
 /// A snapshot with services of these groups, each with a reason.
 fn services(number: u64, services: &[(&str, &str)]) -> Snapshot {
     let old = snapshot_of(&scenario("09-auth"));
-    let entry = |(group, why): &(&str, &str)| {
-        let mut document = old.services()[0].document().clone();
-        document.service_group = group.parse().expect("a group");
-        let service =
-            ServiceV1 { id: (*group).into(), why: Some((*why).into()), ..ServiceV1::default() };
-        let entry = ServiceEntry::new(document, HealthDocument::default());
-        Arc::new(entry.with_v1(ServiceDocuments { service, ..ServiceDocuments::default() }))
-    };
+    let entry =
+        |(group, why): &(&str, &str)| {
+            let mut document = old.services()[0].document().clone();
+            document.service_group = group.parse().expect("a group");
+            let service =
+                ServiceV1 { id: (*group).into(), why: Some((*why).into()), ..ServiceV1::default() };
+            let entry = ServiceEntry::new(document, HealthDocument::default());
+            Arc::new(entry.with_v1(ServiceDocuments {
+                service: service.into(),
+                ..ServiceDocuments::default()
+            }))
+        };
     let (census, rumors) = (Arc::clone(old.census()), Arc::clone(old.butterfly()));
     Snapshot::new(number, services.iter().map(entry).collect(), census, rumors)
 }

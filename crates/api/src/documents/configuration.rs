@@ -1,15 +1,8 @@
 //! `/v1/services/{sg}/config`.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use crate::{
-    live::{Ask, Pending},
-    problem::Code,
-};
 
 /// The effective configuration of a service, value by value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,17 +59,4 @@ pub enum Layer {
     User,
     /// `hab config apply`.
     Gossip,
-}
-
-/// The document of a request.
-pub(crate) fn answer(ask: Ask) -> Pending<ConfigV1> {
-    Box::pin(async move {
-        let service = ask.service.ok_or(Code::NotFound)?;
-        let documents = service.v1_documents();
-        let mut values = Vec::clone(&Arc::clone(&documents.configuration));
-        if ask.query.word("source").is_none() {
-            values.iter_mut().for_each(|value| value.layers.clear());
-        }
-        Ok(ConfigV1 { id: documents.service.id.clone(), values })
-    })
 }

@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{configuration::ConfigValue, explain::Explanation};
+use crate::json::Json;
 
 /// The documents of one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceDocuments {
     /// How it is, and why.
-    pub service: ServiceV1,
+    pub service: Json<ServiceV1>,
     /// Its explanation.
-    pub explanation: Explanation,
+    pub explanation: Json<Explanation>,
     /// Its health.
-    pub health: ServiceHealthV1,
+    pub health: Json<ServiceHealthV1>,
     /// Its effective configuration.
     pub configuration: Arc<Vec<ConfigValue>>,
 }

@@ -9,23 +9,22 @@ use http::{HeaderMap, Method, StatusCode, request::Parts};
 use roost_ident::{ServiceGroup, ServiceGroupError};
 
 use super::{
-    Shared,
-    waiting::{Asked, Known},
+    first::{Asked, First, Known, Terms},
+    shared::Shared,
 };
 use crate::{
-    accept::{self, Media},
+    accept,
     answer::{self, Answer, Persistence},
-    document::{Format, Rendered},
+    document::Format,
     line::Line,
     live::{Ask, Live, Pending, Reply},
     metrics::Label,
-    page::Pages,
     path::Route,
     problem::{Code, Problem},
     query::Query,
-    resource::{Renderer, ResourceId, Scope, is_probe, is_v1},
+    rendered::Rendered,
+    resource::{Page, Renderer, ResourceId, Scope, is_probe, is_v1},
     snapshot::{ServiceEntry, Snapshot},
-    version,
     watchers::Watched,
 };
 
@@ -39,65 +38,16 @@ struct Reached<'a> {
 
 /// A renderer with what it renders.
 enum Source<'a> {
-    Page(fn(&Pages, Media) -> Rendered),
-    Figures(fn(&Pages, Media) -> Pending<Reply>),
+    Page(Page),
+    Figures,
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
     Selection(&'a Snapshot, fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
-    Service(&'a ServiceEntry, fn(&ServiceEntry, ResourceId, Format) -> (StatusCode, &Rendered)),
+    Service(&'a ServiceEntry, fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
     Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
 }
 
 /// Why there is no document, and the label that the request is counted under.
 struct Refusal(Problem, Label<'static>);
-
-/// An answer, or what it takes to make one.
-pub(super) enum First {
-    Ready(Answer),
-    Asked(Asked),
-    /// The client has this version, and waits for another one.
-    Known(Known),
-}
-
-/// What an answer has to know of its request.
-pub(super) struct Terms<'a> {
-    pub(super) headers: &'a HeaderMap,
-    pub(super) media: Media,
-    pub(super) offered: &'static [Media],
-    pub(super) is_v1: bool,
-    pub(super) persistence: Persistence,
-}
-
-impl Terms<'_> {
-    /// The answer with a document; a tag when the client has it already.
-    pub(super) fn document(&self, status: StatusCode, body: Rendered) -> Result<Answer, String> {
-        let (media, persistence) = (self.media, self.persistence);
-        if !self.is_v1 {
-            let vary = media != self.offered[0];
-            return Ok(answer::document(status, media.content_type(), body, vary, persistence));
-        }
-        let body = match body.version {
-            Some(_) => body,
-            None => Rendered::versioned(body.bytes),
-        };
-        if status == StatusCode::OK
-            && let Some(version) = &body.version
-            && version::is_known(self.headers, version.tag(&body.bytes))
-        {
-            return Err(version.tag(&body.bytes).to_owned());
-        }
-        let takes_gzip = version::takes_gzip(self.headers);
-        let (kind, vary) = (media.content_type(), self.vary());
-        Ok(answer::versioned(status, kind, body, vary, takes_gzip, persistence))
-    }
-
-    pub(super) fn not_modified(&self, tag: &str) -> Answer {
-        answer::not_modified(tag, self.vary(), self.persistence)
-    }
-
-    const fn vary(&self) -> &'static str {
-        if self.offered.len() > 1 { "accept, accept-encoding" } else { "accept-encoding" }
-    }
-}
 
 impl Shared {
     /// The answer of this moment. One that is made again for the same request is not counted.
@@ -155,10 +105,9 @@ impl Shared {
         let media = accept::choose(&parts.headers, offered);
         let terms = Terms { headers: &parts.headers, media, offered, is_v1, persistence };
         let (status, body) = match reached.source {
-            Source::Figures(render) => {
-                let pending = render(&self.pages, media);
+            Source::Figures => {
                 return First::Asked(Asked {
-                    pending,
+                    pending: self.pages.metrics(media),
                     limited: false,
                     id: reached.id,
                     media,
@@ -167,7 +116,7 @@ impl Shared {
                     persistence,
                 });
             }
-            Source::Page(render) => (StatusCode::OK, render(&self.pages, media)),
+            Source::Page(page) => (StatusCode::OK, self.pages.page(page, media)),
             Source::Snapshot(snapshot, render) => {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
             }
@@ -176,7 +125,7 @@ impl Shared {
                 Err(problem) => return First::Ready(problem.answer(persistence)),
             },
             Source::Service(entry, render) => {
-                let (status, body) = render(entry, reached.id, media.format());
+                let (status, body) = render(entry, media.format());
                 (status, body.clone())
             }
             Source::Live(service, ask) => {
@@ -286,8 +235,8 @@ impl Shared {
             })),
         };
         let source = match (resource.renderer, snapshot) {
-            (Renderer::Page(render), _) => Source::Page(render),
-            (Renderer::Figures(render), _) => Source::Figures(render),
+            (Renderer::Page(page), _) => Source::Page(page),
+            (Renderer::Figures, _) => Source::Figures,
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
             (Renderer::Selection(select), Some(snapshot)) => Source::Selection(snapshot, select),
             (Renderer::Snapshot(_) | Renderer::Selection(_), None) => {

@@ -1,55 +1,27 @@
 //! Requests whose answer is not there yet: the Supervisor makes it, or the document has to change.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::pin, sync::Arc};
 
 use http::request::Parts;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Shared,
-    answering::{First, Terms},
+    first::{Asked, First, Known, Terms},
+    shared::Shared,
 };
 use crate::{
-    accept::Media,
-    answer::{self, Answer, Persistence},
-    document::{Format, Rendered},
+    answer::{self, Answer},
+    document::Format,
     limits,
     line::{Line, Waiting},
-    live::{Pending, Reply, ReplyBody},
-    metrics::Series,
+    live::{Reply, ReplyBody},
     problem::{Code, Problem},
-    resource::{Renderer, ResourceId},
+    rendered::Rendered,
+    resource::Renderer,
     snapshot::Snapshot,
     streaming::Streaming,
     watchers::Watched,
 };
-
-/// A request that waits for a change.
-pub(super) struct Known {
-    pub(super) watched: Watched,
-    pub(super) tag: String,
-    pub(super) wait: Duration,
-    pub(super) not_modified: Answer,
-    pub(super) begun: Instant,
-    pub(super) series: Series,
-    pub(super) persistence: Persistence,
-}
-
-/// A request that the Supervisor answers.
-pub(super) struct Asked {
-    pub(super) pending: Pending<Reply>,
-    /// Only so many are made at the same time.
-    pub(super) limited: bool,
-    pub(super) id: ResourceId,
-    pub(super) media: Media,
-    pub(super) begun: Instant,
-    pub(super) series: Series,
-    pub(super) persistence: Persistence,
-}
 
 impl Shared {
     /// Waits for an answer that the Supervisor makes.
@@ -144,10 +116,8 @@ impl Shared {
         let body = match id.resource().renderer {
             Renderer::Snapshot(render) => render(snapshot, Format::Json).clone(),
             Renderer::Selection(select) => select(snapshot, query, self.redact).ok()?,
-            Renderer::Service(render) => {
-                render(snapshot.service(group)?, *id, Format::Json).1.clone()
-            }
-            Renderer::Page(_) | Renderer::Figures(_) | Renderer::Live(_) => return None,
+            Renderer::Service(render) => render(snapshot.service(group)?, Format::Json).1.clone(),
+            Renderer::Page(_) | Renderer::Figures | Renderer::Live(_) => return None,
         };
         Some(body.version.unwrap_or_default().tag(&body.bytes).to_owned())
     }

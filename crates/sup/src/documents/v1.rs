@@ -120,5 +120,10 @@ pub(crate) fn documents(
             })
             .collect(),
     };
-    ServiceDocuments { service, explanation, health, configuration }
+    ServiceDocuments {
+        service: service.into(),
+        explanation: explanation.into(),
+        health: health.into(),
+        configuration,
+    }
 }
