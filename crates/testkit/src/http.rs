@@ -56,34 +56,41 @@ pub fn request(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut received = Vec::new();
     let mut buffer = [0; 16 * 1024];
     loop {
-        if let Some(answer) = parse(&received, bytes.starts_with(b"HEAD ")) {
+        if let Some(answer) = parse(&received, bytes.starts_with(b"HEAD "), false) {
             return Some(answer);
         }
         match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return None,
+            Ok(0) => return parse(&received, bytes.starts_with(b"HEAD "), true),
+            Err(_) => return None,
             Ok(n) => received.extend_from_slice(&buffer[..n]),
         }
     }
 }
 
-fn parse(bytes: &[u8], head_only: bool) -> Option<Answer> {
+/// A complete response. `ended`: the connection is closed, which ends a body of HTTP/1.0.
+fn parse(bytes: &[u8], head_only: bool, ended: bool) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
     let status_line = lines.next()?.to_owned();
     if status_line.contains(" 100 ") {
-        return parse(&bytes[end + 4..], head_only);
+        return parse(&bytes[end + 4..], head_only, ended);
     }
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect();
+    let rest = &bytes[end + 4..];
     let length = headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.parse::<usize>().ok())
-        .filter(|_| !head_only)
-        .unwrap_or(0);
-    let body = bytes[end + 4..].get(..length)?.to_vec();
+        .and_then(|(_, value)| value.parse::<usize>().ok());
+    let length = match length {
+        _ if head_only => 0,
+        Some(length) => length,
+        None if status_line.starts_with("HTTP/1.0 ") => ended.then_some(rest.len())?,
+        None => 0,
+    };
+    let body = rest.get(..length)?.to_vec();
     Some(Answer { status_line, headers, body })
 }

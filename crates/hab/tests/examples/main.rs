@@ -6,6 +6,8 @@
 mod common;
 mod hello;
 mod metrics;
+mod monitoring_files;
 mod nginx;
 mod postgresql;
+mod prometheus;
 mod redis;

@@ -1,83 +1,36 @@
 //! `/metrics` of a busy Supervisor, checked with Prometheus' own tool and scraped by Prometheus.
 
 use std::{
-    fs,
     io::Write as _,
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use serde_json::Value;
 use testkit::wait_for;
 
-use crate::common::{Example, ask, find, free_port};
-
-/// A Prometheus that scrapes one Supervisor each second; ends with this value.
-struct Prometheus {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Prometheus {
-    fn start(program: &Path, directory: &Path, target: SocketAddr) -> Self {
-        let config = directory.join("prometheus.yml");
-        let text = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: sup\n  \
-             static_configs: [{{targets: ['{target}']}}]\n"
-        );
-        fs::write(&config, text).expect("a file");
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let child = Command::new(program)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("prometheus starts");
-        Self { child, address }
-    }
-
-    /// The value of an expression, once it has one.
-    fn query(&self, expression: &str) -> Option<Value> {
-        let request = format!(
-            "GET /api/v1/query?query={expression} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        );
-        let answer = testkit::request(self.address, request.as_bytes())?;
-        let answer: Value = serde_json::from_str(&answer.text()).ok()?;
-        let value = answer["data"]["result"][0]["value"][1].clone();
-        value.is_string().then_some(value)
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::{
+    common::{Example, ask, find},
+    prometheus::Prometheus,
+};
 
 #[test]
 fn prometheus_scrapes_services_and_forgets_them() {
     let Some(prometheus) = find("prometheus", "scraping") else { return };
     let hello = Example::start("hello", "interval_s = 1\n");
     let directory = tempfile::tempdir().expect("a directory");
-    let prometheus = Prometheus::start(&prometheus, directory.path(), hello.sup.http);
+    let prometheus = Prometheus::start(&prometheus, directory.path(), &[hello.sup.http], None);
     let value = |expression: &str| prometheus.query(expression);
     let wait = |expression: &str, wanted: &str| {
         wait_for(expression, || (value(expression)? == wanted).then_some(()));
     };
     wait("up", "1");
-    let labels = "%7Bservice_group%3D%22hello.default%22%7D";
+    let labels = "{service_group=\"hello.default\"}";
     wait(&format!("hab_sup_service_up{labels}"), "1");
     for name in ["cpu_seconds_total", "resident_memory_bytes", "open_file_descriptors"] {
         let name = format!("hab_sup_service_{name}{labels}");
         wait_for(&name, || value(&name));
     }
     // Prometheus asks for OpenMetrics, whose counters and buckets have names of their own.
-    let buckets = "count(hab_sup_http_gateway_request_duration_seconds_bucket%7Ble%3D%221.0%22%7D)";
+    let buckets = "count(hab_sup_http_gateway_request_duration_seconds_bucket{le=\"1.0\"})";
     wait_for(buckets, || value(buckets));
     hello.kill_and_wait_for_the_next();
     wait(&format!("hab_sup_service_restarts_total{labels}"), "1");

@@ -60,6 +60,9 @@ fn figures_are_of_the_whole_tree_and_end_with_the_service() {
     });
     for line in [
         "hab_sup_service_up{service_group=\"web.default\"} 1",
+        "hab_sup_service_desired_up{service_group=\"web.default\"} 1",
+        "hab_sup_service_state{service_group=\"web.default\",state=\"up\"} 1",
+        "hab_sup_service_state{service_group=\"web.default\",state=\"failed\"} 0",
         "hab_sup_service_health{health=\"critical\",service_group=\"web.default\"} 0",
         "hab_sup_service_restarts_total{service_group=\"web.default\"} 0",
         "hab_sup_service_processes{service_group=\"web.default\"} 1",
@@ -92,7 +95,13 @@ fn figures_are_of_the_whole_tree_and_end_with_the_service() {
     assert_eq!(stopped["usage"], Value::Null, "{stopped:#}");
     assert_eq!(stopped["why"], "the service does not run");
     let shown = series(&sup, "web.default");
-    assert!(shown.contains(&"hab_sup_service_up{service_group=\"web.default\"} 0".into()));
+    for line in [
+        "hab_sup_service_up{service_group=\"web.default\"} 0",
+        "hab_sup_service_desired_up{service_group=\"web.default\"} 0",
+        "hab_sup_service_state{service_group=\"web.default\",state=\"down\"} 1",
+    ] {
+        assert!(shown.iter().any(|known| known == line), "{line}: {shown:#?}");
+    }
     for name in ["cpu_seconds_total", "resident_memory_bytes", "processes"] {
         assert!(!has(&shown, name), "{name} is not 0, it is absent: {shown:#?}");
     }

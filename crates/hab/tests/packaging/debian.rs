@@ -31,6 +31,8 @@ fn a_debian_package_is_built_and_unpacked() {
         "usr/lib/systemd/system/hab-sup.service",
         "usr/share/bash-completion/completions/hab",
         "usr/share/doc/roost/copyright",
+        "usr/share/doc/roost/examples/grafana.json",
+        "usr/share/doc/roost/examples/roost.rules.yml",
         "usr/share/fish/vendor_completions.d/hab.fish",
         "usr/share/man/man1/hab.1.gz",
         "usr/share/doc/roost/changelog.gz",

@@ -12,6 +12,8 @@ fn everything_goes_to_its_standard_place_and_away_again() {
         "/usr/bin/hab",
         "/usr/lib/systemd/system/hab-sup.service",
         "/usr/share/bash-completion/completions/hab",
+        "/usr/share/doc/roost/examples/grafana.json",
+        "/usr/share/doc/roost/examples/roost.rules.yml",
         "/usr/share/fish/vendor_completions.d/hab.fish",
         "/usr/share/man/man1/hab-svc-load.1",
         "/usr/share/man/man1/hab.1",

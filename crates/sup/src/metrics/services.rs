@@ -8,7 +8,10 @@ use prometheus::{
     core::{Collector, Desc},
     proto::MetricFamily,
 };
-use roost_api::{Snapshot, documents::v1::Health};
+use roost_api::{
+    Snapshot,
+    documents::v1::{Desired, Health},
+};
 use roost_ident::ServiceState;
 use tokio::sync::watch;
 
@@ -21,6 +24,16 @@ const GROUP: &[&str] = &["service_group"];
 type Family = (&'static str, &'static str, &'static [&'static str]);
 
 const UP: Family = ("hab_sup_service_up", "1 when the process of the service runs", GROUP);
+const DESIRED: Family = (
+    "hab_sup_service_desired_up",
+    "1 when the service should run, 0 when a user stopped it",
+    GROUP,
+);
+const STATE: Family = (
+    "hab_sup_service_state",
+    "1 for the present state of the service, 0 for each other one",
+    &["service_group", "state"],
+);
 const HEALTH: Family = (
     "hab_sup_service_health",
     "1 for the present health of the service, 0 for each other one",
@@ -47,7 +60,8 @@ const DESCRIPTORS: Family = (
     GROUP,
 );
 const PROCESSES: Family = ("hab_sup_service_processes", "Processes of the service that run", GROUP);
-const ALL: [Family; 7] = [UP, HEALTH, RESTARTS, CPU, MEMORY, DESCRIPTORS, PROCESSES];
+const ALL: [Family; 9] =
+    [UP, DESIRED, STATE, HEALTH, RESTARTS, CPU, MEMORY, DESCRIPTORS, PROCESSES];
 
 /// The families of services.
 pub(super) struct ServiceFigures {
@@ -100,7 +114,7 @@ impl Collector for ServiceFigures {
 fn families(snapshot: &Snapshot, sample: Option<&Sample>) -> Vec<MetricFamily> {
     const VALID: &str = "the name and labels of a family are valid";
     let gauge = |family: Family| IntGaugeVec::new(options(family), family.2).expect(VALID);
-    let (up, health) = (gauge(UP), gauge(HEALTH));
+    let (up, desired, state, health) = (gauge(UP), gauge(DESIRED), gauge(STATE), gauge(HEALTH));
     let restarts = IntCounterVec::new(options(RESTARTS), RESTARTS.2).expect(VALID);
     let cpu = CounterVec::new(options(CPU), CPU.2).expect(VALID);
     let memory = gauge(MEMORY);
@@ -109,6 +123,11 @@ fn families(snapshot: &Snapshot, sample: Option<&Sample>) -> Vec<MetricFamily> {
         let service = &service.v1_documents().service;
         let group = &[service.id.as_str()];
         up.with_label_values(group).set((service.state == ServiceState::Up).into());
+        desired.with_label_values(group).set((service.desired == Desired::Up).into());
+        for &known in ServiceState::ALL {
+            let labels = &[service.id.as_str(), known.as_str()];
+            state.with_label_values(labels).set((service.state == known).into());
+        }
         for known in Health::ALL {
             let labels = &[service.id.as_str(), known.as_str()];
             health.with_label_values(labels).set((service.health == known).into());
@@ -123,7 +142,7 @@ fn families(snapshot: &Snapshot, sample: Option<&Sample>) -> Vec<MetricFamily> {
             descriptors.with_label_values(group).set(signed(open));
         }
     }
-    let collectors: [&dyn Collector; 7] =
-        [&up, &health, &restarts, &cpu, &memory, &descriptors, &processes];
+    let collectors: [&dyn Collector; 9] =
+        [&up, &desired, &state, &health, &restarts, &cpu, &memory, &descriptors, &processes];
     collectors.into_iter().flat_map(Collector::collect).collect()
 }
