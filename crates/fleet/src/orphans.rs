@@ -86,10 +86,9 @@ impl Orphans {
         (!std::mem::replace(&mut orphan.out_of_reach, true)).then(|| orphan.group.clone())
     }
 
-    /// Takes a process out that is gone and returns its service; `None` when it was not one of
-    /// these.
+    /// Takes a process out that is gone and returns its group; `None` when it was not one of these.
     pub(crate) fn gone(&mut self, id: u64) -> Option<String> {
-        self.0.remove(&id).map(|orphan| service_of(&orphan.group).to_owned())
+        self.0.remove(&id).map(|orphan| orphan.group)
     }
 
     /// What to do about orphans that are due. While the Supervisor ends, orphans out of reach are
@@ -126,7 +125,7 @@ mod tests {
         let mut orphans = one();
         assert!(orphans.hold("web") && !orphans.hold("webber"));
         assert_eq!(orphans.gone(4), None);
-        assert_eq!(orphans.gone(3).as_deref(), Some("web"));
+        assert_eq!(orphans.gone(3).as_deref(), Some("web.default"));
         assert!(orphans.is_empty() && !orphans.hold("web"));
     }
 

@@ -192,6 +192,11 @@ impl Survivors {
         self.remembered.remove(group)
     }
 
+    /// What was kept of a service group that waits for its spec.
+    pub(crate) fn remembered(&self, group: &str) -> Option<&Remembered> {
+        self.remembered.get(group)
+    }
+
     /// True when a process waits for its spec.
     pub(crate) fn has_processes(&self) -> bool {
         !self.inherited.is_empty()

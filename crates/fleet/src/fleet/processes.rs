@@ -14,6 +14,7 @@ use crate::{
     release::Release,
     service::{HeldBuild, Service},
     shutdown::SIGKILL,
+    specs::service_of,
     survivors::Held,
     work::Kind,
 };
@@ -61,8 +62,9 @@ impl<R: Release> Fleet<R> {
 
     /// Nothing of a process lives any more.
     pub(super) fn group_gone(&mut self, id: u64) {
-        if let Some(name) = self.orphans.gone(id) {
-            return self.release_held(&name);
+        if let Some(group) = self.orphans.gone(id) {
+            self.forget_end_of(&group);
+            return self.release_held(service_of(&group));
         }
         if self.survivors.group_gone(id, self.now.unix_ms) {
             return;
@@ -143,8 +145,25 @@ impl<R: Release> Fleet<R> {
     }
 
     pub(super) fn orphan_gone(&mut self, id: u64) {
-        if let Some(name) = self.orphans.gone(id) {
-            self.release_held(&name);
+        if let Some(group) = self.orphans.gone(id) {
+            self.release_held(service_of(&group));
+        }
+    }
+
+    /// Makes the launcher forget how an orphan ended: the next Supervisor would take that for the end
+    /// of a process of the service that stands for the group by now.
+    fn forget_end_of(&mut self, group: &str) {
+        let service = self.services.values().find(|it| it.remembered_as.as_str() == group);
+        // The end of its own process replaces that of the orphan.
+        if service.is_some_and(|service| service.process.is_some()) {
+            return;
+        }
+        let kept = service.map(|service| service.machine.remember());
+        let kept = kept.or_else(|| self.survivors.remembered(group).cloned());
+        self.actions.push(Action::Forget { group: group.into() });
+        if let Some(kept) = kept {
+            let state = kept.encode();
+            self.actions.push(Action::Remember { group: group.into(), state });
         }
     }
 
