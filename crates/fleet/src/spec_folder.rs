@@ -5,33 +5,37 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// A directory that could not be read is read again after this.
 const PAUSE_MS: u64 = 10_000;
 
-/// Whether the directory is being read: once at a time, and once more when something has changed
-/// meanwhile.
+/// Whether the directory is being read or written. It is read once at a time, and once more when it
+/// has changed meanwhile. What a command writes is read when the command has ended, so that nothing
+/// follows from half of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Reading {
+enum State {
     #[default]
-    No,
-    UnderWay,
-    /// It has changed since the reading began.
+    Known,
+    /// It could not be read, and is read again then, also if no change is reported.
+    Unread {
+        again_at_ms: u64,
+    },
+    Reading,
+    /// It is being read, and has changed since the reading began.
     Outdated,
+    /// A command changes it.
+    Written,
+    /// A command changes it, and a reading that began before has not ended.
+    WrittenInReading,
 }
 
 /// State of the spec directory.
 #[derive(Debug, Default)]
 pub(crate) struct SpecFolder {
-    reading: Reading,
-    /// A command that changes specs is under way: what it writes is read when it has ended, so that
-    /// nothing follows from half of it.
-    is_written: bool,
-    /// It could not be read: it is read again then, also if no change is reported.
-    again_at_ms: Option<u64>,
+    state: State,
     complaints: BTreeMap<PathBuf, String>,
 }
 
 /// What a listing that was just read is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Read {
-    /// Something has changed meanwhile: another reading begins.
+    /// Something has changed meanwhile: another reading is due.
     pub(crate) again: bool,
     /// No command is about to change what was read.
     pub(crate) settled: bool,
@@ -40,47 +44,62 @@ pub(crate) struct Read {
 impl SpecFolder {
     /// The directory may have changed; true when a reading begins.
     pub(crate) fn read(&mut self) -> bool {
-        self.again_at_ms = None;
-        let begins = self.reading == Reading::No;
-        self.reading = if begins { Reading::UnderWay } else { Reading::Outdated };
+        let (state, begins) = match self.state {
+            State::Known | State::Unread { .. } => (State::Reading, true),
+            State::Reading | State::Outdated => (State::Outdated, false),
+            written @ (State::Written | State::WrittenInReading) => (written, false),
+        };
+        self.state = state;
         begins
     }
 
     /// A reading has ended.
     pub(crate) fn end_reading(&mut self) -> Read {
-        let again = self.reading == Reading::Outdated;
-        self.reading = Reading::No;
-        Read { again, settled: !again && !self.is_written }
+        let former = self.state;
+        self.state = match former {
+            State::Written | State::WrittenInReading => State::Written,
+            _ => State::Known,
+        };
+        let again = former == State::Outdated;
+        Read { again, settled: !again && self.state == State::Known }
     }
 
-    /// It could not be read.
+    /// It could not be read. What a command writes is read in any case.
     pub(crate) fn fail(&mut self, now_ms: u64) {
-        self.again_at_ms = Some(now_ms.saturating_add(PAUSE_MS));
+        if self.state == State::Known {
+            self.state = State::Unread { again_at_ms: now_ms.saturating_add(PAUSE_MS) };
+        }
     }
 
     /// When the next attempt to read it is due.
     pub(crate) fn next_wake_ms(&self) -> Option<u64> {
-        self.again_at_ms
+        match self.state {
+            State::Unread { again_at_ms } => Some(again_at_ms),
+            _ => None,
+        }
     }
 
     /// A command begins to change specs.
     pub(crate) fn begin_command(&mut self) {
-        self.is_written = true;
+        self.state = match self.state {
+            State::Known | State::Unread { .. } | State::Written => State::Written,
+            State::Reading | State::Outdated | State::WrittenInReading => State::WrittenInReading,
+        };
     }
 
-    /// The command has ended; the directory is then to be read.
-    pub(crate) fn end_command(&mut self) {
-        self.is_written = false;
-    }
-
-    /// True when a change on disk is to be followed now.
-    pub(crate) fn follows_changes(&self) -> bool {
-        !self.is_written
+    /// The command has ended; true when a reading begins.
+    pub(crate) fn end_command(&mut self) -> bool {
+        self.state = match self.state {
+            State::Written => State::Known,
+            State::WrittenInReading => State::Outdated,
+            other => other,
+        };
+        self.read()
     }
 
     /// True while what is wanted of services may be about to change.
     pub(crate) fn is_pending(&self) -> bool {
-        self.is_written || self.reading != Reading::No
+        !matches!(self.state, State::Known | State::Unread { .. })
     }
 
     /// Takes the complaints of a listing; returns those that were not logged before.
@@ -126,12 +145,25 @@ mod tests {
     #[test]
     fn nothing_follows_from_half_a_command() {
         let mut folder = SpecFolder::default();
+        folder.begin_command();
+        assert!(!folder.read() && folder.is_pending(), "it is read when the command has ended");
+        assert!(folder.end_command());
+        folder.begin_command();
+        assert_eq!(folder.end_reading(), Read { again: false, settled: false });
+        folder.fail(5);
+        assert_eq!(folder.next_wake_ms(), None, "the end of the command is awaited");
+        assert!(folder.end_command());
+        assert_eq!(folder.end_reading(), Read { again: false, settled: true });
+    }
+
+    #[test]
+    fn a_command_that_ends_during_a_reading_is_read_after_it() {
+        let mut folder = SpecFolder::default();
         assert!(folder.read());
         folder.begin_command();
-        assert!(!folder.follows_changes() && folder.is_pending());
-        assert_eq!(folder.end_reading(), Read { again: false, settled: false });
-        folder.end_command();
-        assert!(folder.follows_changes() && !folder.is_pending());
+        assert!(!folder.end_command());
+        assert_eq!(folder.end_reading(), Read { again: true, settled: false });
+        assert!(folder.read());
     }
 
     #[test]

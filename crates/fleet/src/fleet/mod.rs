@@ -180,8 +180,9 @@ impl<R: Release> Fleet<R> {
             }
             Event::SpecsBeingWritten => self.folder.begin_command(),
             Event::SpecsWritten => {
-                self.folder.end_command();
-                self.read_specs();
+                if self.folder.end_command() {
+                    self.begin_to_read_specs();
+                }
             }
             Event::ShutDown => {
                 self.actions.sup("Supervisor received shutdown signal from launcher");
@@ -379,8 +380,6 @@ impl<R: Release> Fleet<R> {
             return;
         }
         match what {
-            // Everything is read again when the command has ended.
-            Watched::Specs if !self.folder.follows_changes() => {}
             Watched::Specs => self.read_specs(),
             Watched::Sources(name) => self.tell(&name, Told::FilesChanged),
             Watched::User(name) if self.is_being_read(&name) => {
@@ -400,12 +399,16 @@ impl<R: Release> Fleet<R> {
         [Kind::Build, Kind::Look].iter().any(|kind| self.work.is_under_way(name, *kind))
     }
 
-    /// Begins to read the spec directory.
+    /// Reads the spec directory, now or after what is under way.
     fn read_specs(&mut self) {
         if self.folder.read() {
-            let inherited = self.survivors.groups().map(|group| service_of(group).to_owned());
-            let known = self.services.keys().cloned().chain(inherited).collect();
-            self.actions.work(Job::ReadSpecs { known });
+            self.begin_to_read_specs();
         }
+    }
+
+    fn begin_to_read_specs(&mut self) {
+        let inherited = self.survivors.groups().map(|group| service_of(group).to_owned());
+        let known = self.services.keys().cloned().chain(inherited).collect();
+        self.actions.work(Job::ReadSpecs { known });
     }
 }
