@@ -150,6 +150,14 @@ kinds! {
         BindSatisfied = "bind.satisfied", Info, "A bind of a service has members.";
         BindMissing = "bind.missing", Warning, "A bind of a service has no members.";
     }
+    Member = "member" {
+        MemberJoined = "member.joined", Info, "A member joined the ring.";
+        MemberSuspect = "member.suspect", Warning, "A member of the ring does not answer.";
+        MemberAlive = "member.alive", Info, "A member that was suspected, dead or gone is alive again.";
+        MemberConfirmed = "member.confirmed", Error, "A member of the ring counts as dead.";
+        MemberDeparted = "member.departed", Info, "A member left the ring, or was departed from it.";
+        MemberAddressChanged = "member.address_changed", Info, "A member of the ring has another address.";
+    }
     Control = "control" {
         ControlRequest = "control.request", Info, "A command reached the control gateway.";
     }

@@ -67,10 +67,16 @@ impl Reports {
         Self { part, next: 0 }
     }
 
-    /// The report of a fact. The second value is the cause for facts that follow from it.
-    pub fn report(&mut self, cause: Cause, fact: Fact) -> (Report, Cause) {
+    /// Names a report that is made later, for facts that follow from it.
+    pub fn name(&mut self) -> ReportId {
         let id = ReportId { part: self.part, number: self.next };
         self.next += 1;
+        id
+    }
+
+    /// The report of a fact. The second value is the cause for facts that follow from it.
+    pub fn report(&mut self, cause: Cause, fact: Fact) -> (Report, Cause) {
+        let id = self.name();
         (Report { id, cause, fact }, Cause::Report(id))
     }
 }

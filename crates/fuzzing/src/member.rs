@@ -193,6 +193,7 @@ impl World {
                     self.handle(Input::Command(command));
                 }
                 Output::Event(event) => drop(event.to_string()),
+                Output::Record(report) => drop(report.fact),
                 Output::Changed | Output::Departed | Output::Took(_) => {}
             }
         }

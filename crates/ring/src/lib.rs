@@ -42,6 +42,7 @@ mod outbox;
 mod output;
 mod probe;
 mod push;
+mod record;
 mod refute;
 mod replay;
 mod ring;

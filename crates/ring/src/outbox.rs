@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use roost_events::Report;
+
 use crate::{counters::SwimType, limits::OUTPUTS_MAX, output::Output};
 
 /// Outputs waiting for the caller.
@@ -15,6 +17,8 @@ pub(crate) struct Outbox {
     departure: Departure,
     suitabilities: VecDeque<Output>,
     notes: VecDeque<Output>,
+    /// No more than their budgets allow.
+    records: VecDeque<Report>,
     network: VecDeque<Outgoing>,
 }
 
@@ -71,6 +75,11 @@ impl Outbox {
         has_room
     }
 
+    /// Queues an event for the record.
+    pub(crate) fn record(&mut self, report: Report) {
+        self.records.push_back(report);
+    }
+
     /// Requests a suitability. There is at most one request per group with an own service.
     pub(crate) fn ask_suitability(&mut self, group: String, term: u64) {
         self.suitabilities.push_back(Output::NeedSuitability { group, term });
@@ -91,6 +100,9 @@ impl Outbox {
         let unqueued = |output| Some(Outgoing { output, counts_as: None });
         if let Some(incarnation) = self.persist.take() {
             return unqueued(Output::PersistIncarnation(incarnation));
+        }
+        if let Some(report) = self.records.pop_front() {
+            return unqueued(Output::Record(Box::new(report)));
         }
         if let Some(note) = self.notes.pop_front().or_else(|| self.suitabilities.pop_front()) {
             return unqueued(note);

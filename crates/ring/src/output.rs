@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr};
 
 use bytes::Bytes;
+use roost_events::Report;
 
 use crate::{id::MemberId, member::Health};
 
@@ -44,6 +45,8 @@ pub enum Output {
     },
     /// A line for the log.
     Event(Event),
+    /// An event for the record.
+    Record(Box<Report>),
     /// A measured duration.
     Took(Duration),
 }

@@ -221,6 +221,11 @@ impl RumorStores {
         self.own_groups.insert(group);
     }
 
+    /// True when a member has a service in one of these groups.
+    pub(crate) fn shares_own_group(&self, id: &MemberId) -> bool {
+        self.own_groups.iter().any(|group| self.has_service(group, id))
+    }
+
     /// Stores an election. One of a group with an own service gets reserved room, whatever its
     /// origin: it could not be finished otherwise.
     pub(crate) fn put_election(

@@ -225,6 +225,7 @@ async fn start(
         store: store.clone(),
         metrics: metrics.clone(),
         events: events.clone(),
+        recorder: recorder.clone(),
     };
     let (ring, mut views) = ring::start(parts, sockets);
     self_checks.ring_runs(views.clone());

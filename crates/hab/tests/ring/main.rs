@@ -14,6 +14,7 @@ mod partition;
 mod peer;
 mod peers;
 mod postgresql;
+mod record;
 
 use std::{
     process::Output,

@@ -44,7 +44,7 @@ impl Ring {
                 self.receive_rumor(now, Origin::Client, Rumor::Departure(Departure { member_id }))
             }
             Command::LeaveGracefully => {
-                self.leave();
+                self.leave(now);
                 Ok(())
             }
             Command::SetInitialPeers(peers) => {

@@ -12,6 +12,7 @@ use crate::{
     limits::DATAGRAM_BYTES_MAX,
     member::{Health, Member, Membership},
     output::Event,
+    record::members::Source,
     ring::Ring,
     swim::{Swim, SwimKind},
     time::Now,
@@ -162,7 +163,7 @@ impl Ring {
         let ack = SwimKind::Ack { from: self.own_member(), forward_to: None };
         self.say_swim(source, ack, Some(&from.id));
         let health = if from.departed { Health::Departed } else { Health::Alive };
-        self.insert(now, from, ip, health).map(|_| ())
+        self.insert(now, from, ip, health, Source::Direct).map(|_| ())
     }
 
     /// Applies all valid memberships; returns the error of the first invalid one.

@@ -2,21 +2,23 @@
 
 use rand::seq::SliceRandom;
 
-use crate::{output::Event, ring::Ring, swim::SwimKind, table::Place};
+use crate::{
+    output::Event, record::members::Source, ring::Ring, swim::SwimKind, table::Place, time::Now,
+};
 
 /// Members that are informed directly.
 const GOODBYES: usize = 10;
 
 impl Ring {
     /// Tells the ring that this member leaves (reference: ring §11.2).
-    pub(super) fn leave(&mut self) {
+    pub(super) fn leave(&mut self, now: Now) {
         if self.leaving {
             return;
         }
         self.set_incarnation(self.me.incarnation.saturating_add(1));
         self.leaving = true;
         let me = self.me.id.clone();
-        self.force_departed(&me);
+        self.force_departed(now, &me, Source::Direct);
         let mut others: Vec<Place> = (0..).zip(&self.table.entries).map(|(at, _)| at).collect();
         others.retain(|place| self.table.at(*place).id != me);
         others.shuffle(&mut self.rng);

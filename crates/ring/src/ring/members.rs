@@ -9,7 +9,8 @@ use crate::{
     limits::PROBE_SET_MAX,
     member::{Health, Member, Membership},
     output::Event,
-    ring::Ring,
+    record::members::Source,
+    ring::{Ring, recording::Former},
     table::{Entry, Place},
     time::Now,
 };
@@ -19,6 +20,14 @@ const SUSPECT_MS: u64 = 9_300;
 /// How long a dead member stays Confirmed: three days.
 const CONFIRMED_MS: u64 = 259_200_000;
 
+/// From where a record comes.
+#[derive(Debug, Clone, Copy)]
+struct Learnt {
+    source: Source,
+    /// What an unknown member got with the answer, if it was heard from directly.
+    sent: Option<Cursor>,
+}
+
 impl Ring {
     /// The normal rule (reference: ring §5.2). True when the record was taken.
     pub(super) fn insert(
@@ -27,8 +36,10 @@ impl Ring {
         member: &Member,
         address: Ipv4Addr,
         health: Health,
+        source: Source,
     ) -> Result<bool, Dropped> {
-        self.insert_if(now, member, address, health, None, |known| {
+        let from = Learnt { source, sent: None };
+        self.insert_if(now, member, address, health, from, |known| {
             member.incarnation > known.incarnation
                 || (member.incarnation == known.incarnation && health > known.health)
         })
@@ -47,10 +58,11 @@ impl Ring {
             return Err(Dropped::ForeignAddress);
         }
         if member.departed {
-            self.insert(now, member, address, Health::Departed)?;
+            self.insert(now, member, address, Health::Departed, Source::Direct)?;
             return Ok(());
         }
-        self.insert_if(now, member, address, Health::Alive, Some(sent), |known| {
+        let from = Learnt { source: Source::Direct, sent: Some(sent) };
+        self.insert_if(now, member, address, Health::Alive, from, |known| {
             member.incarnation > known.incarnation || known.health != Health::Alive
         })?;
         if let Some(place) = self.table.find(&member.id) {
@@ -75,7 +87,7 @@ impl Ring {
         member: &Member,
         address: Ipv4Addr,
         health: Health,
-        sent: Option<Cursor>,
+        Learnt { source, sent }: Learnt,
         accept: impl FnOnce(&Entry) -> bool,
     ) -> Result<bool, Dropped> {
         let known = self.table.get(&member.id);
@@ -87,7 +99,8 @@ impl Ring {
             }
             return Ok(false);
         }
-        let before = known.map(|known| known.health);
+        let former = known.map(Former::of);
+        let before = former.map(|former| former.health);
         if before.is_none() && self.table.len() >= self.config.members_max {
             return Err(Dropped::TooManyMembers);
         }
@@ -98,6 +111,7 @@ impl Ring {
         }
         self.plan_health(now, place);
         self.member_changed(place);
+        self.record_member(now, place, former, source);
         if health == Health::Departed {
             self.purge(place);
         }
@@ -181,7 +195,7 @@ impl Ring {
             }
             return Ok(());
         }
-        self.insert(now, &member, address, health).map(|_| ())
+        self.insert(now, &member, address, health, Source::News).map(|_| ())
     }
 
     fn apply_own_membership(
@@ -195,7 +209,7 @@ impl Ring {
         if self.leaving {
             return Ok(());
         }
-        self.insert(now, member, address, Health::Alive)?;
+        self.insert(now, member, address, Health::Alive, Source::News)?;
         if contradicted {
             self.tell_a_few();
         }
@@ -203,9 +217,10 @@ impl Ring {
     }
 
     /// Makes a member Departed without a change of its record (reference: ring §5.5).
-    pub(super) fn force_departed(&mut self, id: &crate::id::MemberId) {
+    pub(super) fn force_departed(&mut self, now: Now, id: &crate::id::MemberId, source: Source) {
         let Some(place) = self.table.find(id) else { return };
-        if self.table.at(place).health == Health::Departed {
+        let former = Former::of(self.table.at(place));
+        if former.health == Health::Departed {
             // every member spreads it; a repetition must not count as news
             return;
         }
@@ -214,6 +229,7 @@ impl Ring {
         self.purge(place);
         self.table.start_hot(place);
         self.member_changed(place);
+        self.record_member(now, place, Some(former), source);
     }
 
     /// The services of a departed member are not offered to any member until they change
@@ -228,12 +244,12 @@ impl Ring {
         let due = self.table.take_due(now);
         for place in &due {
             let place = *place;
-            let before = self.table.at(place).health;
-            let health = match before {
+            let former = Former::of(self.table.at(place));
+            let health = match former.health {
                 Health::Suspect => Health::Confirmed,
                 _ => Health::Departed,
             };
-            self.counters.suspicions.see(Some(before), health);
+            self.counters.suspicions.see(Some(former.health), health);
             self.table.set_health(place, health);
             self.plan_health(now, place);
             if health == Health::Departed {
@@ -243,6 +259,7 @@ impl Ring {
             }
             self.table.start_hot(place);
             self.member_changed(place);
+            self.record_member(now, place, Some(former), Source::Timeout);
         }
         self.table.update_counter += u64::from(!due.is_empty());
     }

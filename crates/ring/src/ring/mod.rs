@@ -8,6 +8,7 @@ mod gossiping;
 mod leaving;
 mod members;
 mod probing;
+mod recording;
 mod refuting;
 mod restoring;
 mod rumors;
@@ -18,6 +19,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use roost_events::Cause;
 
 use crate::{
     awareness::Awareness,
@@ -33,6 +35,7 @@ use crate::{
     outbox::{Outbox, Outgoing},
     output::{Event, Output},
     probe::Prober,
+    record::Chronicle,
     refute::Refutations,
     replay::Replays,
     stores::RumorStores,
@@ -162,6 +165,7 @@ pub struct Ring {
     gossip: Gossip,
     elections: Elections,
     awareness: Awareness,
+    chronicle: Chronicle,
     counters: Counters,
     /// The data file is being read: rules that judge by what is there so far are off.
     restoring: bool,
@@ -196,6 +200,7 @@ impl Ring {
             gossip: Gossip::default(),
             elections: Elections::default(),
             awareness: Awareness::default(),
+            chronicle: Chronicle::default(),
             counters: Counters::default(),
             restoring: false,
             started: now,
@@ -248,6 +253,22 @@ impl Ring {
         result
     }
 
+    /// As [`Ring::handle`]; what is recorded of it follows from this cause.
+    ///
+    /// # Errors
+    /// As [`Ring::handle`].
+    pub fn handle_because(
+        &mut self,
+        now: Now,
+        cause: Cause,
+        input: Input<'_>,
+    ) -> Result<(), Dropped> {
+        self.chronicle.because(cause);
+        let result = self.handle(now, input);
+        self.chronicle.because(Cause::Unknown);
+        result
+    }
+
     /// Does whatever is due. To be called at [`Ring::next_wake`]; earlier or later is harmless.
     pub fn wake(&mut self, now: Now) {
         self.notice_lag(now);
@@ -259,6 +280,7 @@ impl Ring {
         self.run_prober(now);
         self.run_gossip(now);
         self.run_elections(now);
+        self.record_folded(now);
         self.plan(now);
     }
 
@@ -276,6 +298,7 @@ impl Ring {
             .min(self.gossip.next())
             .min(self.elections.next())
             .min(self.refutations.next())
+            .min(self.chronicle.next())
             .max(now);
     }
 

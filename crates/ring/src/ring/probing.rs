@@ -7,6 +7,7 @@ use crate::{
     member::{Health, Member},
     output::{Duration, Event, Output},
     probe::Step,
+    record::members::Source,
     swim::{Swim, SwimKind},
     time::Now,
 };
@@ -72,7 +73,7 @@ impl Ring {
     /// applies.
     fn worsen(&mut self, now: Now, member: &Member, health: Health) -> bool {
         let Some(address) = member.address else { return false };
-        self.insert(now, member, address, health) == Ok(true)
+        self.insert(now, member, address, health, Source::Probe) == Ok(true)
     }
 
     /// A member answered.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::Stores,
     dropped::Dropped,
+    record::members::Source,
     ring::Ring,
     rooms::Origin,
     rumor::{ElectionKind, RumorType, Service},
@@ -19,7 +20,7 @@ impl Ring {
         for membership in members {
             let member = &membership.member;
             let result = match member.address {
-                Some(address) => self.insert(now, member, address, membership.health),
+                Some(address) => self.insert(now, member, address, membership.health, Source::News),
                 None => Err(Dropped::AddressNotIpv4),
             };
             if let Err(dropped) = result {

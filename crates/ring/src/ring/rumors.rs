@@ -8,6 +8,7 @@ use crate::{
     limits::GOSSIP_BYTES_MAX,
     member::Health,
     names::checked_group,
+    record::members::Source,
     rooms::Origin,
     rumor::{Departure, ElectionKind, ElectionUpdate, Rumor, Service},
     stores::{Stored, Taken},
@@ -42,7 +43,7 @@ impl Ring {
         let kind = rumor.kind();
         let news = match rumor {
             Rumor::Member(_, membership) => return self.apply_membership(now, membership),
-            Rumor::Service(service) => self.take_service(origin, service)?,
+            Rumor::Service(service) => self.take_service(now, origin, service)?,
             Rumor::ServiceConfig(config) => self.take(origin, config)?,
             Rumor::ServiceFile(file) => self.take(origin, file)?,
             Rumor::Election(election) => {
@@ -51,7 +52,7 @@ impl Ring {
             Rumor::ElectionUpdate(ElectionUpdate(election)) => {
                 self.receive_election(now, ElectionKind::Update, election)?
             }
-            Rumor::Departure(departure) => self.take_departure(origin, departure)?,
+            Rumor::Departure(departure) => self.take_departure(now, origin, departure)?,
         };
         if news {
             self.changed();
@@ -67,7 +68,12 @@ impl Ring {
     }
 
     /// Takes a service (reference: ring §8.2).
-    fn take_service(&mut self, origin: Origin, service: Service) -> Result<bool, Dropped> {
+    fn take_service(
+        &mut self,
+        now: Now,
+        origin: Origin,
+        service: Service,
+    ) -> Result<bool, Dropped> {
         let (group, member_id) = (service.group.clone(), service.member_id.clone());
         let is_known = self.rumors.list::<Service>().list.contains_key(group.as_str());
         let taken = self.rumors.take(origin, service)?;
@@ -75,7 +81,7 @@ impl Ring {
             // elections that name it were withheld
             self.announce_candidate(&group, &member_id);
             if is_known && !self.restoring && !self.has_quorum(&group) {
-                self.replace_dead_member(&group);
+                self.replace_dead_member(now, &group);
             }
         }
         Ok(taken != Taken::Ignored)
@@ -92,7 +98,7 @@ impl Ring {
     }
 
     /// A group without quorum got a new member, which replaces a dead one.
-    fn replace_dead_member(&mut self, group: &str) {
+    fn replace_dead_member(&mut self, now: Now, group: &str) {
         let dead = self
             .rumors
             .population(group)
@@ -100,17 +106,22 @@ impl Ring {
             .min()
             .cloned();
         if let Some(dead) = dead {
-            self.force_departed(&dead);
+            self.force_departed(now, &dead, Source::Replaced);
         }
     }
 
     /// Receives a manual departure (reference: ring §8.6).
-    fn take_departure(&mut self, origin: Origin, departure: Departure) -> Result<bool, Dropped> {
+    fn take_departure(
+        &mut self,
+        now: Now,
+        origin: Origin,
+        departure: Departure,
+    ) -> Result<bool, Dropped> {
         let id = departure.member_id.clone();
         if id == self.me.id {
             self.learn_own_departure();
         }
-        self.force_departed(&id);
+        self.force_departed(now, &id, Source::Command);
         self.take(origin, departure)
     }
 

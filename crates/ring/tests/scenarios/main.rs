@@ -7,4 +7,5 @@ mod elections;
 mod input;
 mod membership;
 mod net;
+mod record;
 mod rumors;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_crypto::{KeyFile, RingKey};
+use roost_events::Report;
 use roost_ring::{
     Command, Config, Counters, Envelope, Event, Health, Input, Me, Member, MemberId, Now, Output,
     OwnService, Ring, Status, Stores, SysInfo, View,
@@ -76,6 +77,7 @@ pub(crate) struct Node {
     pub(crate) ring: Ring,
     pub(crate) incarnation_on_disk: u64,
     pub(crate) events: Vec<Event>,
+    pub(crate) record: Vec<Report>,
     pub(crate) departed: bool,
     /// Result of its suitability hook.
     pub(crate) suitability: u64,
@@ -128,6 +130,7 @@ impl Net {
             ring,
             incarnation_on_disk: incarnation,
             events: Vec::new(),
+            record: Vec::new(),
             departed: false,
             suitability: 0,
             asked: Vec::new(),
@@ -275,6 +278,7 @@ impl Net {
                     let leave = Input::Command(Command::LeaveGracefully);
                     node.ring.handle(self.now, leave).unwrap();
                 }
+                Output::Record(report) => node.record.push(*report),
                 Output::Changed | Output::Took(_) => {}
             }
         }

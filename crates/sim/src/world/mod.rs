@@ -347,7 +347,7 @@ impl World {
                     self.leave(number);
                 }
                 Output::Event(event) => self.note(number, &event),
-                Output::Took(_) => {}
+                Output::Record(_) | Output::Took(_) => {}
             }
         }
         let node = &mut self.nodes[number];

@@ -6,15 +6,19 @@
 
 use std::io;
 
+use roost_ctl::reply::{ErrorCode, Failure};
 use roost_ring::{Command, Dropped, Input, Now, Ring, Stores};
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::Disk;
-use crate::vital;
+use super::{
+    disk::Disk,
+    record::{Made, Record},
+};
+use crate::{audit::Audit, vital};
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+enum Refused {
     /// The ring refuses it.
     #[error("The ring takes nothing more, and nothing has changed: {0}")]
     Ring(#[from] Dropped),
@@ -29,11 +33,33 @@ pub(crate) enum Refused {
     Busy,
 }
 
-/// Receiver of the result.
-pub(super) type Answer = oneshot::Sender<Result<(), Refused>>;
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let code = match refused {
+            Refused::Ring(_) | Refused::Busy => ErrorCode::Internal,
+            Refused::Disk(_) => ErrorCode::Io,
+        };
+        Self::new(code, refused.to_string())
+    }
+}
 
-/// A change and the receiver of its result.
-type Change = (Box<Command>, Answer);
+/// A change that a client asks for.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) command: Box<Command>,
+    /// What is recorded of the request.
+    pub(super) audit: Option<Audit>,
+    /// Receiver of the result.
+    pub(super) answer: oneshot::Sender<Made>,
+}
+
+impl Change {
+    fn refuse(self, record: &mut Record, refused: Refused) {
+        let made = record.make(self.audit, |_| Err(refused.into()));
+        // The requester may be gone.
+        let _ = self.answer.send(made);
+    }
+}
 
 /// Most changes waiting for the disk. The control gateway has fewer pending requests.
 const CHANGES_MAX: usize = 1024;
@@ -63,21 +89,20 @@ impl Durable {
     }
 
     /// Takes a change.
-    pub(super) fn add(&mut self, command: Box<Command>, answer: Answer) {
+    pub(super) fn add(&mut self, change: Change, record: &mut Record) {
         if self.waiting.len() < CHANGES_MAX {
-            self.waiting.push((command, answer));
+            self.waiting.push(change);
         } else {
-            // The requester may be gone.
-            let _ = answer.send(Err(Refused::Busy));
+            change.refuse(record, Refused::Busy);
         }
     }
 
     /// Writes the waiting changes, unless a write is in progress.
-    pub(super) fn write(&mut self, now: Now, ring: &Ring, disk: &Disk) {
+    pub(super) fn write(&mut self, now: Now, ring: &Ring, disk: &Disk, record: &mut Record) {
         if self.is_writing() || self.waiting.is_empty() {
             return;
         }
-        let (stores, changes) = after(now, ring, std::mem::take(&mut self.waiting));
+        let (stores, changes) = after(now, ring, std::mem::take(&mut self.waiting), record);
         if changes.is_empty() {
             return;
         }
@@ -91,28 +116,44 @@ impl Durable {
     }
 
     /// The write has ended: applies its changes to the ring.
-    pub(super) fn apply(&mut self, now: Now, ring: &mut Ring, result: &io::Result<()>) {
-        for (command, answer) in self.writing.take().into_iter().flatten() {
-            let result = match result {
-                Ok(()) => ring.handle(now, Input::Command(*command)).map_err(Refused::Ring),
-                Err(error) => Err(Refused::Disk(io::Error::new(error.kind(), error.to_string()))),
-            };
+    pub(super) fn apply(
+        &mut self,
+        now: Now,
+        ring: &mut Ring,
+        result: &io::Result<()>,
+        record: &mut Record,
+    ) {
+        for change in self.writing.take().into_iter().flatten() {
+            if let Err(error) = result {
+                let error = io::Error::new(error.kind(), error.to_string());
+                change.refuse(record, Refused::Disk(error));
+                continue;
+            }
+            let Change { command, audit, answer } = change;
+            let made = record.make(audit, |cause| {
+                let input = Input::Command(*command);
+                Ok(ring.handle_because(now, cause, input).map_err(Refused::Ring)?)
+            });
             // The requester may be gone.
-            let _ = answer.send(result);
+            let _ = answer.send(made);
         }
     }
 }
 
 /// Content of the data file including these changes. Changes that the ring refuses are answered and
 /// left out.
-fn after(now: Now, ring: &Ring, changes: Vec<Change>) -> (Stores, Vec<Change>) {
+fn after(
+    now: Now,
+    ring: &Ring,
+    changes: Vec<Change>,
+    record: &mut Record,
+) -> (Stores, Vec<Change>) {
     let mut trial = ring.trial(now);
     let mut taken = Vec::new();
-    for (command, answer) in changes {
-        match trial.handle(now, Input::Command((*command).clone())) {
-            Ok(()) => taken.push((command, answer)),
-            // The requester may be gone.
-            Err(dropped) => drop(answer.send(Err(dropped.into()))),
+    for change in changes {
+        match trial.handle(now, Input::Command((*change.command).clone())) {
+            Ok(()) => taken.push(change),
+            Err(dropped) => change.refuse(record, dropped.into()),
         }
     }
     (trial.stores(), taken)

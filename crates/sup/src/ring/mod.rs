@@ -4,6 +4,7 @@ mod complaints;
 mod disk;
 mod durable;
 mod former_leader;
+mod record;
 mod saving;
 mod sockets;
 mod task;
@@ -11,15 +12,17 @@ mod trigger;
 
 use std::{collections::BTreeSet, env, io, path::PathBuf, str::FromStr, sync::Arc};
 
+use roost_journal::Recorder;
 use roost_ring::{Command, Config, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
-    durable::Refused,
+    record::Made,
     sockets::{Sockets, bind},
 };
-use self::{task::Task, trigger::Triggers};
+use self::{record::Record, task::Task, trigger::Triggers};
 use crate::{
+    audit::Audit,
     config::{RingConfig, RingKeySource},
     files::store::Store,
     metrics::Metrics,
@@ -66,7 +69,7 @@ enum Order {
     /// Execute the command.
     Command(Box<Command>),
     /// Store the change, execute it, and answer.
-    Change(Box<Command>, durable::Answer),
+    Change(durable::Change),
     /// Write everything, close the connections, and reply when done.
     End(oneshot::Sender<()>),
 }
@@ -80,11 +83,12 @@ impl RingHandle {
 
     /// Makes a durable change: when this returns, it is on disk and in the ring, or it is refused
     /// and nothing has changed. `None` when the ring has already ended.
-    pub(crate) async fn change(&self, command: Command) -> Option<Result<(), Refused>> {
-        let (sender, answer) = oneshot::channel();
+    pub(crate) async fn change(&self, command: Command, audit: Option<Audit>) -> Option<Made> {
+        let (answer, made) = oneshot::channel();
+        let change = durable::Change { command: Box::new(command), audit, answer };
         // Without the task there is no answer either.
-        let _ = self.commands.send(Order::Change(Box::new(command), sender));
-        answer.await.ok()
+        let _ = self.commands.send(Order::Change(change));
+        made.await.ok()
     }
 
     /// Writes the data file and closes the connections.
@@ -109,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) events: mpsc::UnboundedSender<Event>,
+    pub(crate) recorder: Recorder,
 }
 
 /// Restores the ring's state, and starts it. Returns its handle and view.
@@ -138,7 +143,8 @@ pub(crate) fn start(parts: Parts, sockets: Sockets) -> (RingHandle, watch::Recei
     let mut ring = Ring::new(config, me, restored, system::seed(), Now(0));
     let (views, shown) = watch::channel(Arc::new(ring.view()));
     let (commands, orders) = mpsc::unbounded_channel();
-    let task = Task::new(ring, sockets, disk, parts.metrics, parts.events, views, triggers);
+    let record = Record::new(&parts.recorder);
+    let task = Task::new(ring, sockets, disk, parts.metrics, parts.events, views, triggers, record);
     vital::spawn("ring", task.run(orders));
     (RingHandle { commands }, shown)
 }

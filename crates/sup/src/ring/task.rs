@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Order, complaints::Complaints, disk::Disk, durable::Durable, saving::Saving, sockets::Sockets,
-    trigger, trigger::Triggers,
+    Order, complaints::Complaints, disk::Disk, durable::Durable, record::Record, saving::Saving,
+    sockets::Sockets, trigger, trigger::Triggers,
 };
 use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
@@ -57,6 +57,7 @@ pub(super) struct Task {
     advice: Arc<Semaphore>,
     saving: Saving,
     durable: Durable,
+    record: Record,
     counted_at: Instant,
     /// Something happened since the figures were updated.
     uncounted: bool,
@@ -74,6 +75,7 @@ impl Task {
         events: mpsc::UnboundedSender<Event>,
         views: watch::Sender<Arc<View>>,
         triggers: Option<Triggers>,
+        record: Record,
     ) -> Self {
         let clock = Instant::now();
         Self {
@@ -91,6 +93,7 @@ impl Task {
             advice: Arc::new(Semaphore::new(ADVICE_MAX)),
             saving: Saving::new(super::number("HAB_PERSIST_LOOP_PERIOD_SECS")),
             durable: Durable::new(),
+            record,
             counted_at: clock,
             uncounted: true,
             complaints: Complaints::default(),
@@ -129,9 +132,9 @@ impl Task {
                             tracing::warn!("The ring refused a command: {dropped}");
                         }
                     }
-                    Some(Order::Change(command, answer)) => {
-                        self.durable.add(command, answer);
-                        self.durable.write(self.now(), &self.ring, &self.disk);
+                    Some(Order::Change(change)) => {
+                        self.durable.add(change, &mut self.record);
+                        self.write_changes();
                     }
                     Some(Order::End(done)) => {
                         self.end().await;
@@ -250,6 +253,7 @@ impl Task {
                 Output::Event(event) if event.is_advice() => self.advise(event.to_string()),
                 Output::Event(event) if event.is_warning() => tracing::warn!("{event}"),
                 Output::Event(event) => tracing::debug!("{event}"),
+                Output::Record(report) => self.record.event(*report),
                 Output::Took(duration) => self.metrics.ring_took(&duration),
             }
         }
@@ -291,10 +295,14 @@ impl Task {
     /// Changes are on disk, or cannot be brought there.
     fn changes_written(&mut self, result: &std::io::Result<()>) {
         let now = self.now();
-        self.durable.apply(now, &mut self.ring, result);
+        self.durable.apply(now, &mut self.ring, result, &mut self.record);
         // What else happened meanwhile; and what was refused must not stay in the file.
         self.saving.changed(Instant::now(), true);
-        self.durable.write(now, &self.ring, &self.disk);
+        self.write_changes();
+    }
+
+    fn write_changes(&mut self) {
+        self.durable.write(self.now(), &self.ring, &self.disk, &mut self.record);
     }
 
     fn tell(&self, event: Event) {

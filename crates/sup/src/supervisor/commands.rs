@@ -21,7 +21,7 @@ use super::{Supervisor, event::Event};
 use crate::{
     audit::{Audit, Outcome},
     documents::v1,
-    ring::Refused,
+    ring::Made,
     services::built::Built,
     standing,
 };
@@ -106,26 +106,14 @@ impl Supervisor {
         applied: Option<Applied>,
         responder: Responder,
     ) {
-        let (ring, recorder) = (self.world.ring.clone(), self.world.recorder.clone());
-        let events = self.world.events.clone();
+        let (ring, events) = (self.world.ring.clone(), self.world.events.clone());
         tokio::spawn(async move {
-            let failure = |refused: Refused| {
-                let code = match refused {
-                    Refused::Ring(_) | Refused::Busy => ErrorCode::Internal,
-                    Refused::Disk(_) => ErrorCode::Io,
-                };
-                Failure::new(code, refused.to_string())
-            };
             // A client of a process that is ending must not hear that it was done.
-            let Some(result) = ring.change(command).await else { return };
-            let result = result.map_err(failure);
-            if let Some(audit) = audit {
-                let outcome = result.as_ref().map_or_else(Outcome::Failed, |()| Outcome::Done);
-                let cause = Cause::Event(recorder.record(None, audit.fact(outcome)));
-                if let Some(Applied { group, version }) = applied.filter(|_| result.is_ok()) {
-                    let applied = roost_fleet::Event::ConfigApplied { group, version, cause };
-                    drop(events.send(Event::Fleet(applied)));
-                }
+            let Some(Made { result, request }) = ring.change(command, audit).await else { return };
+            if let Some(Applied { group, version }) = applied.filter(|_| result.is_ok()) {
+                let cause = Cause::from(request);
+                let applied = roost_fleet::Event::ConfigApplied { group, version, cause };
+                drop(events.send(Event::Fleet(applied)));
             }
             responder.finish_with(result);
         });
