@@ -11,13 +11,14 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-        RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY, RETRY_AFTER, VARY,
+        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::{rendered::Rendered, streaming::Streaming, version};
+use crate::{accept::Media, rendered::Rendered, streaming::Streaming, version};
 
 pub(crate) type Answer = Response<Payload>;
 
@@ -121,6 +122,15 @@ pub(crate) fn document(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if vary {
         headers.insert(VARY, HeaderValue::from_static("accept"));
+    }
+    // No page leaves without the policy.
+    if content_type == Media::Html.content_type()
+        && let Ok(policy) = HeaderValue::from_str(&roost_dashboard::POLICY)
+    {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     *answer.body_mut() = Payload::new(body.bytes);
     answer

@@ -25,6 +25,7 @@
 
 mod accept;
 mod answer;
+mod asset;
 mod chunks;
 mod configuration;
 pub mod cursor;

@@ -120,7 +120,7 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     };
     let mut responses = Map::new();
     let mut add = |status: &str, name| responses.insert(status.into(), refuse(name));
-    add("401", if path == "/" { "TokenPage" } else { "Unauthorized" });
+    add("401", if ["/", "/api"].contains(&path) { "TokenPage" } else { "Unauthorized" });
     add("405", "MethodNotAllowed");
     if resource.scope == Scope::Secrets {
         add("404", "Redacted");

@@ -1,57 +1,84 @@
-//! What the gateway answers with of its own: the start page, the description of the API, figures.
+//! What the gateway answers with of its own: pages for browsers, the description of the API,
+//! figures.
 
-use std::sync::LazyLock;
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use roost_dashboard::{Page, Row};
+use roost_ident::time::rfc3339_s;
 
 use crate::{
     accept::Media,
+    documents::ServiceV1,
     live::{Pending, Reply},
     metrics::MetricsSource,
     openapi,
     rendered::Rendered,
-    resource::{Page, ResourceId},
+    resource::{self, ResourceId, Scope},
+    snapshot::Snapshot,
 };
 
-const START: &str = include_str!("start.html");
-const TOKEN: &str = include_str!("token.html");
-
-/// The pages, each made once, but for the figures.
+/// The pages, each made once, but for the services and the figures.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    start: Rendered,
+    page: Page,
+    list: Rendered,
     token: Rendered,
     description: LazyLock<Rendered>,
     metrics: MetricsSource,
 }
 
 impl Pages {
-    pub(crate) fn new(version: &str, metrics: MetricsSource) -> Self {
-        let start =
-            START.replace("{version}", &escape(version)).replace("{endpoints}", &endpoints());
+    pub(crate) fn new(version: &str, redact: bool, metrics: MetricsSource) -> Self {
+        let resources = ResourceId::all().map(ResourceId::resource);
+        let answered = resources.filter(|it| !redact || it.scope != Scope::Secrets);
+        let page = Page::new(version, answered.map(|resource| resource.path));
         Self {
-            start: Rendered::new(start),
-            token: Rendered::new(TOKEN),
+            list: Rendered::new(page.with_content(&endpoints())),
+            token: Rendered::new(page.locked()),
+            page,
             description: LazyLock::new(|| Rendered::versioned(openapi::description())),
             metrics,
         }
     }
 
     /// A page in one of the forms that the table of resources names.
-    pub(crate) fn page(&self, page: Page, media: Media) -> Rendered {
+    pub(crate) fn page(
+        &self,
+        page: resource::Page,
+        snapshot: Option<&Snapshot>,
+        media: Media,
+    ) -> Rendered {
         match (page, media) {
-            (Page::Start, Media::Html) => self.start(),
-            (Page::Start | Page::Description, _) => self.description(),
+            (resource::Page::Dashboard, Media::Html) => self.dashboard(snapshot),
+            (resource::Page::List, Media::Html) => self.list(),
+            _ => self.description(),
         }
     }
 
-    /// The start page. It needs nothing from elsewhere. Its script asks `/services` of the same
-    /// origin, with the token that [`Self::token`] has kept in the browser's tab, or without one:
-    /// then a proxy adds it, or there is none.
-    fn start(&self) -> Rendered {
-        self.start.clone()
+    /// The page with the services of a snapshot, which the dashboard replaces where a browser runs
+    /// it.
+    fn dashboard(&self, snapshot: Option<&Snapshot>) -> Rendered {
+        let rows = snapshot.map(|snapshot| {
+            let entries = snapshot.services().iter();
+            entries
+                .map(|entry| row(entry.group(), &entry.v1_documents().service))
+                .collect::<Vec<_>>()
+        });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = rfc3339_s(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        Rendered::new(self.page.with_services(&now, rows.as_deref()))
     }
 
-    /// What a browser gets in place of the start page without the token: a field for it. The page
-    /// keeps the token in the tab and asks for the start page with it; the token is in no address.
+    /// The list of all paths.
+    fn list(&self) -> Rendered {
+        self.list.clone()
+    }
+
+    /// What a browser gets without the token: it shows nothing and asks for the token, which is
+    /// kept in the tab and is in no address.
     pub(crate) fn token(&self) -> Rendered {
         self.token.clone()
     }
@@ -67,7 +94,19 @@ impl Pages {
     }
 }
 
-/// The rows of the table of endpoints; those without parameters are links.
+fn row<'a>(group: &'a str, service: &'a ServiceV1) -> Row<'a> {
+    Row {
+        id: group,
+        package: &service.package,
+        state: service.state.as_str(),
+        since: &service.since,
+        health: service.health.as_str(),
+        restarts: service.restarts.total,
+        why: service.why.as_deref(),
+    }
+}
+
+/// All paths as a table; those without parameters are links.
 fn endpoints() -> String {
     let row = |id: ResourceId| {
         let resource = id.resource();
@@ -78,9 +117,14 @@ fn endpoints() -> String {
             }
             _ => path,
         };
-        format!("<tr><td>{path}</td><td>{}</td></tr>\n", escape(resource.summary))
+        format!("<tr><th scope=\"row\">{path}</th><td>{}</td></tr>\n", escape(resource.summary))
     };
-    ResourceId::all().map(row).collect()
+    let rows: String = ResourceId::all().map(row).collect();
+    format!(
+        "<h1>API</h1>\n<p>Nothing on this port changes anything.</p>\n<table class=\"paths\">\n\
+         <thead><tr><th scope=\"col\">Path</th><th scope=\"col\">Answer</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n"
+    )
 }
 
 fn escape(text: &str) -> String {
@@ -92,18 +136,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_small_and_needs_nothing_from_elsewhere() {
+    fn the_list_of_paths_is_that_of_the_table() {
         let metrics = MetricsSource::new(prometheus::Registry::new());
-        let page = Pages::new("<2.1.78>", metrics).start();
+        let page = Pages::new("<2.1.78>", true, metrics).list();
         let text = std::str::from_utf8(page.bytes()).expect("UTF-8");
-        assert!(text.contains("&lt;2.1.78&gt;") && !text.contains("{version}"));
+        assert!(text.contains("&lt;2.1.78&gt;"));
         assert!(text.contains("<a href=\"census\"><code>/census</code></a>"), "{text}");
-        assert!(text.contains("<td><code>/v1/services/{sg}</code></td>"), "{text}");
-        for text in [text, TOKEN] {
-            assert!(text.len() < 12 * 1024, "{} bytes", text.len());
-            for foreign in ["http://", "https://", "//cdn", "@import", "src="] {
-                assert!(!text.contains(foreign), "{foreign}");
-            }
-        }
+        assert!(text.contains("<code>/v1/services/{sg}</code>"), "{text}");
+        let answered = text.split("name=\"resources\" content=\"").nth(1).expect("the paths");
+        let answered: Vec<_> = answered.split('"').next().unwrap_or_default().split(' ').collect();
+        assert!(answered.contains(&"/v1/events") && !answered.contains(&"/census"), "{answered:?}");
     }
 }

@@ -150,19 +150,6 @@ async fn requests_are_counted_by_resource_and_series_end_with_their_service() {
 }
 
 #[tokio::test]
-async fn a_browser_without_the_token_is_asked_for_it() {
-    let server = start(GatewayConfig { token: token("sekret"), ..config() }, Some(web()));
-    let answer = get(server.address, "/", "accept: text/html\r\n").await;
-    assert_eq!(answer.status(), 401);
-    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-    assert_eq!(answer.header("content-type"), Some("text/html"));
-    assert!(answer.body.contains("type=\"password\""), "{}", answer.body);
-    assert!(!answer.body.contains("sekret"));
-    let other = get(server.address, "/services", "accept: text/html\r\n").await;
-    assert_eq!((other.status(), other.body.as_str()), (401, ""));
-}
-
-#[tokio::test]
 async fn requests_without_a_token_are_counted_under_one_word() {
     let server = start(GatewayConfig { token: token("t"), ..config() }, Some(web()));
     for path in ["/a", "/services", "/services/web/default", "/metrics"] {

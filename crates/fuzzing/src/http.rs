@@ -21,9 +21,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Limit of the response to an input: the documents of an empty Supervisor and the start page, for
+/// Limit of the response to an input: the documents of an empty Supervisor and the dashboard, for
 /// each of the requests that fit into an input.
-const ANSWERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const ANSWERS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Time limit of the server.
 const PATIENCE: Duration = Duration::from_secs(20);
 

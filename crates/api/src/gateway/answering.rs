@@ -15,6 +15,7 @@ use super::{
 use crate::{
     accept,
     answer::{self, Answer, Persistence},
+    asset,
     document::Format,
     line::Line,
     live::{Ask, Live, Pending, Reply},
@@ -63,6 +64,9 @@ impl Shared {
         if !parts.uri.path().is_ascii() {
             let refusal = Refusal(Code::BadName.into(), Label::Other);
             return First::Ready(self.refuse(parts, &refusal, begun, Persistence::Close));
+        }
+        if let Some(answer) = asset::answer(parts, persistence) {
+            return First::Ready(answer);
         }
         let is_open = line.is_local || (self.probes_public && is_probe(parts.uri.path()));
         let token = self.token.as_ref().filter(|_| !is_open);
@@ -116,7 +120,9 @@ impl Shared {
                     persistence,
                 });
             }
-            Source::Page(page) => (StatusCode::OK, self.pages.page(page, media)),
+            Source::Page(page) => {
+                (StatusCode::OK, self.pages.page(page, snapshot.as_deref(), media))
+            }
             Source::Snapshot(snapshot, render) => {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
             }
@@ -187,10 +193,10 @@ impl Shared {
         Query::parse(parts.uri.query(), resource.all_parameters(), unix_ms())
     }
 
-    /// The page that asks for the token, where a person would see the start page.
+    /// The page that asks for the token, where a person would see a page.
     fn ask_token(&self, parts: &Parts, persistence: Persistence) -> Option<Answer> {
         let reads = parts.method == Method::HEAD || parts.method == Method::GET;
-        let wanted = reads && parts.uri.path() == "/";
+        let wanted = reads && ["/", "/api"].contains(&parts.uri.path());
         wanted.then(|| answer::ask_token(self.pages.token(), persistence))
     }
 

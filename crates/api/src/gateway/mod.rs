@@ -36,7 +36,7 @@ pub struct GatewayConfig {
     pub redact: bool,
     /// Probes are answered without the token.
     pub probes_public: bool,
-    /// Version of the Supervisor, shown on the start page.
+    /// Version of the Supervisor, shown on the pages for browsers.
     pub version: String,
     /// Bounds on clients.
     pub limits: Limits,
@@ -154,7 +154,7 @@ impl Gateway {
             redact: config.redact,
             probes_public: config.probes_public,
             snapshots,
-            pages: Pages::new(&config.version, source),
+            pages: Pages::new(&config.version, config.redact, source),
             metrics,
             held: Arc::default(),
             live,

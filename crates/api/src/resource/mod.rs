@@ -1,5 +1,5 @@
 //! Every resource of the API in one table, which the router, the metrics, the OpenAPI description
-//! and the start page read. Its rows are in one file for each matter.
+//! and the pages for browsers read. Its rows are in one file for each matter.
 
 mod events;
 mod habitat;

@@ -74,8 +74,10 @@ pub(crate) enum Renderer {
 /// What the gateway itself answers with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Page {
-    /// The start page for browsers, the description for programs.
-    Start,
+    /// The dashboard for browsers, the description for programs.
+    Dashboard,
+    /// The list of all paths for browsers, the description for programs.
+    List,
     /// The OpenAPI description.
     Description,
 }

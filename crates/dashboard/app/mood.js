@@ -1,0 +1,29 @@
+// How a service is, in one of five words, each with a shape and a colour.
+
+/** Places in lists, the worst first. */
+export const ORDER = { failing: 0, warning: 1, changing: 2, fine: 3, stopped: 4 };
+
+/** What people read. */
+export const WORDS = {
+  failing: "Failing",
+  warning: "Warning",
+  changing: "Changing",
+  fine: "Fine",
+  stopped: "Stopped",
+};
+
+/** The mood of a service, from its summary. */
+export function mood({ state, desired, health }) {
+  if (desired === "down") return state === "down" ? "stopped" : "changing";
+  if (["failed", "backing_off", "blocked", "down"].includes(state)) return "failing";
+  if (state !== "up") return "changing";
+  return { ok: "fine", warning: "warning", critical: "failing" }[health] ?? "warning";
+}
+
+/** The mood of a result of a health check. */
+export const moodOfHealth = (health) =>
+  ({ ok: "fine", warning: "warning", critical: "failing" })[health] ?? "stopped";
+
+/** The mood of an event. */
+export const moodOfSeverity = (severity) =>
+  ({ error: "failing", warning: "warning" })[severity] ?? "stopped";

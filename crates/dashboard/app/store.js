@@ -1,0 +1,137 @@
+// What the Supervisor reports, kept up to date by one stream of events.
+
+import { computed, signal } from "@preact/signals";
+import { json, lines, locked } from "./api.js";
+import { mood, ORDER } from "./mood.js";
+
+/** Summaries of the services as they were loaded last; null before that. */
+export const services = signal(null);
+
+/** Events, the newest first. */
+export const events = signal([]);
+
+/** The cursor of events older than these; null when there are none. */
+export const older = signal(null);
+
+/** "connecting", "live" or "lost". */
+export const link = signal("connecting");
+
+/** When the Supervisor last confirmed what is shown, in milliseconds. */
+export const confirmed = signal(0);
+
+/** The clock of the page. */
+export const now = signal(Date.now());
+
+/** Rises each time that services may have changed. */
+export const pulse = signal(0);
+
+/** The services, failing ones first. */
+export const sorted = computed(() =>
+  (services.value ?? []).toSorted((a, b) =>
+    ORDER[mood(a)] - ORDER[mood(b)] || (a.id < b.id ? -1 : 1)));
+
+/** Events that the page keeps. */
+const KEPT = 1000;
+const FIRST_PAGE = 200;
+/** The Supervisor sends a sign of life each 15 s. */
+const SILENCE = 25_000;
+/** A snapshot can be published a moment after its event. */
+const SETTLE = 400;
+/** Most often that the list is loaded. */
+const PACE = 100;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function load() {
+  const items = [];
+  let cursor = null;
+  do {
+    const page = await json(`v1/services?limit=1000${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    items.push(...page.items);
+    cursor = page.next;
+  } while (cursor);
+  services.value = items;
+  confirmed.value = Date.now();
+  pulse.value += 1;
+}
+
+let loading = null;
+let again = false;
+
+/** Loads the services; calls during a load cause one more. */
+function refresh() {
+  again = true;
+  loading ??= (async () => {
+    try {
+      while (again) {
+        again = false;
+        await load();
+        if (again) await sleep(PACE);
+      }
+    } finally {
+      loading = null;
+    }
+  })();
+  return loading;
+}
+
+let settle;
+
+/** Loads the services now, and once more when everything has settled. */
+function changed() {
+  refresh().catch(() => {});
+  clearTimeout(settle);
+  settle = setTimeout(() => refresh().catch(() => {}), SETTLE);
+}
+
+let last = null;
+
+function take(arrived) {
+  confirmed.value = Date.now();
+  const fresh = arrived.filter((event) => event.type);
+  for (const { seq, gap } of arrived) last = seq ?? gap?.last ?? last;
+  if (fresh.length > 0) events.value = [...fresh.toReversed(), ...events.value].slice(0, KEPT);
+  changed();
+}
+
+/** Loads events older than those that the page has. */
+export async function loadOlder() {
+  const page = await json(`v1/events?limit=${FIRST_PAGE}&cursor=${encodeURIComponent(older.value)}`);
+  const oldest = events.value.at(-1)?.seq ?? Infinity;
+  events.value = [...events.value, ...page.items.filter((event) => event.seq < oldest)];
+  older.value = page.next;
+}
+
+async function connect() {
+  if (last === null) {
+    const page = await json(`v1/events?limit=${FIRST_PAGE}`);
+    events.value = page.items;
+    older.value = page.next;
+    last = page.last;
+  }
+  await lines("v1/events/stream", {
+    headers: { "Last-Event-ID": String(last) },
+    silence: SILENCE,
+    opened: () => changed(),
+    each: take,
+  });
+}
+
+/** Follows the Supervisor as long as the page is open. */
+export async function follow() {
+  let delay = 250;
+  for (;;) {
+    const begun = Date.now();
+    try {
+      await refresh();
+      link.value = "live";
+      await connect();
+    } catch { /* The state of the link shows it. */ }
+    link.value = "lost";
+    delay = Date.now() - begun > 10_000 ? 250 : Math.min(delay * 2, 5000);
+    await sleep(delay);
+    while (locked.value) await sleep(100);
+  }
+}
+
+setInterval(() => { now.value = Date.now(); }, 1000);
