@@ -145,6 +145,11 @@ impl Teller {
     pub(crate) fn tell(&self, news: News) {
         // without a receiver the process is ending
         let _ = self.news.send(news);
+        self.wake();
+    }
+
+    /// Wakes the loop without a result.
+    pub(crate) fn wake(&self) {
         // a full counter wakes the loop too
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
     }

@@ -3,13 +3,18 @@
 //! The loop hands lines over without waiting: a thread writes them, a bounded number waits, and
 //! lines without room, or refused by the disk, are counted. A mark in the file shows where and how
 //! many lines are missing.
+//!
+//! A service that prints faster than the thread writes is slowed down, as by a slow reader of the
+//! launcher's output: its pipes are not read while [`HIGH_OF_GROUP_BYTES`] of its lines wait
+//! ([`ServiceLogs::is_congested`]). So a disk that works loses no line, however busy the machine
+//! is. After [`STALL`] without progress the disk counts as hanging, and slows no service down.
 
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use roost_logs::{DEFAULT_TOTAL_BYTES, Line, LogFile, Stream, Tag, directory_of};
@@ -23,8 +28,17 @@ use crate::{
 const MOST_OF_GROUP_BYTES: usize = 512 * 1024;
 /// Most waiting bytes of all services' lines.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Waiting bytes of one service from which it is slowed down. The lines of one more read fit above
+/// it, even when all of them are empty.
+const HIGH_OF_GROUP_BYTES: usize = MOST_OF_GROUP_BYTES / 2;
+/// Waiting bytes of all services from which all are slowed down.
+const HIGH_BYTES: usize = MOST_BYTES / 2;
+/// Time without progress after which the disk counts as hanging.
+const STALL: Duration = Duration::from_secs(1);
 /// Lines within this time are written together.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Waiting bytes that are written without a pause.
+const EAGER_BYTES: usize = 64 * 1024;
 /// Time limit at the end for the disk to accept the waiting lines.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Size of a write, up to a line end, so that a file does not grow far beyond its limit.
@@ -45,6 +59,8 @@ struct Shared {
 struct Queue {
     groups: BTreeMap<String, Waiting>,
     bytes: usize,
+    /// Since when a service is slowed down, until the thread takes the lines.
+    full_since: Option<Instant>,
     /// Limit of one service's files in bytes; 0 keeps no lines.
     total_bytes: u64,
     is_writing: bool,
@@ -76,10 +92,25 @@ impl ServiceLogs {
     /// Hands over a line of a service group.
     pub(crate) fn add(&self, group: &str, line: Line<'_>) {
         let mut queue = self.shared.lock();
+        let before = queue.bytes;
+        let was_idle = queue.groups.is_empty();
         queue.add(group, line);
-        if !queue.is_writing {
+        let is_eager = before < EAGER_BYTES && queue.bytes >= EAGER_BYTES;
+        // each of the many lines in between would cost a call of the system
+        if !queue.is_writing && (was_idle || is_eager) {
             self.shared.changed.notify_all();
         }
+    }
+
+    /// Whether this service should wait until its lines are written.
+    pub(crate) fn is_congested(&self, group: &str) -> bool {
+        self.shared.lock().is_congested(group, Instant::now())
+    }
+
+    /// Time from which a hanging disk slows no service down.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let at = self.shared.lock().full_since? + STALL;
+        (at > Instant::now()).then_some(at)
     }
 
     /// Hands over a mark of the launcher.
@@ -103,6 +134,7 @@ impl Queue {
         Queue {
             groups: BTreeMap::new(),
             bytes: 0,
+            full_since: None,
             total_bytes: DEFAULT_TOTAL_BYTES,
             is_writing: false,
             is_ending: false,
@@ -128,10 +160,20 @@ impl Queue {
         let before = waiting.lines.len();
         line.write_to(&mut waiting.lines);
         self.bytes += waiting.lines.len() - before;
+        if waiting.lines.len() > HIGH_OF_GROUP_BYTES || self.bytes > HIGH_BYTES {
+            self.full_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn is_congested(&self, group: &str, now: Instant) -> bool {
+        let Some(since) = self.full_since else { return false };
+        let of_group = self.groups.get(group).map_or(0, |waiting| waiting.lines.len());
+        now < since + STALL && (of_group > HIGH_OF_GROUP_BYTES || self.bytes > HIGH_BYTES)
     }
 
     fn take(&mut self) -> BTreeMap<String, Waiting> {
         self.bytes = 0;
+        self.full_since = None;
         self.is_writing = true;
         std::mem::take(&mut self.groups)
     }
@@ -148,8 +190,13 @@ impl Shared {
             let idle = |queue: &mut Queue| queue.groups.is_empty();
             let waited = self.changed.wait_while(self.lock(), idle);
             let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
+            let was_full = queue.full_since.is_some();
             let (groups, total_bytes) = (queue.take(), queue.total_bytes);
             drop(queue);
+            if was_full {
+                // their pipes are read again
+                writer.news.wake();
+            }
             for (group, waiting) in &groups {
                 writer.write(group, waiting, total_bytes);
             }
@@ -157,7 +204,8 @@ impl Shared {
             let mut queue = self.lock();
             queue.is_writing = false;
             self.changed.notify_all();
-            drop(self.changed.wait_timeout_while(queue, PAUSE, |queue| !queue.is_ending));
+            let may_pause = |queue: &mut Queue| !queue.is_ending && queue.bytes < EAGER_BYTES;
+            drop(self.changed.wait_timeout_while(queue, PAUSE, may_pause));
         }
     }
 }
@@ -325,6 +373,38 @@ mod tests {
         let all: usize = groups.values().map(|waiting| waiting.lines.len()).sum();
         assert!(all < MOST_BYTES + 100, "{all}");
         assert_eq!(queue.bytes, 0);
+    }
+
+    #[test]
+    fn a_service_is_slowed_down_until_its_lines_are_taken_or_the_disk_hangs() {
+        let mut queue = Queue::new();
+        let text = "x".repeat(1_000);
+        let now = Instant::now;
+        assert!(!queue.is_congested(GROUP, now()));
+        for _ in 0..=HIGH_OF_GROUP_BYTES / text.len() {
+            queue.add(GROUP, line(&text));
+        }
+        assert!(queue.is_congested(GROUP, now()));
+        // a read that found it just below the limit may bring nothing but line feeds
+        for _ in 0..4096 {
+            queue.add(GROUP, line(""));
+        }
+        assert_eq!(queue.groups[GROUP].lost, 0);
+        assert!(!queue.is_congested("other.default", now()), "each waits for its own lines");
+        assert!(!queue.is_congested(GROUP, now() + STALL), "the disk hangs");
+        queue.take();
+        assert!(!queue.is_congested(GROUP, now()), "its lines are being written");
+    }
+
+    #[test]
+    fn all_services_are_slowed_down_while_the_room_of_all_is_short() {
+        let mut queue = Queue::new();
+        let text = "x".repeat(1_000);
+        for number in 0..=HIGH_BYTES / text.len() {
+            queue.add(&format!("other{}.default", number % 10), line(&text));
+        }
+        assert!(queue.is_congested(GROUP, Instant::now()));
+        assert!(queue.groups.values().all(|waiting| waiting.lost == 0));
     }
 
     #[test]

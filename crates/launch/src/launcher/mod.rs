@@ -166,6 +166,12 @@ enum Token {
     Output,
 }
 
+/// One millisecond more, so that the deadline has passed at wake-up.
+fn time_until(at: Instant, now: Instant) -> Option<Timespec> {
+    let left = at.saturating_duration_since(now) + Duration::from_millis(1);
+    Timespec::try_from(left).ok()
+}
+
 impl Launcher {
     pub(crate) fn new(
         setup: Setup,
@@ -213,6 +219,7 @@ impl Launcher {
             }
             if let Phase::Done { code } = self.phase {
                 self.remove_files();
+                self.read_the_rest();
                 self.service_logs.finish();
                 self.printer.finish();
                 return code;
@@ -306,14 +313,20 @@ impl Launcher {
         let hooks = self.hook_ends.iter().filter_map(|end| end.exit).map(|exit| exit.until).min();
         let held = self.held_until();
         let save = self.saving.due(now);
-        let printer = self.printer.deadline();
-        [start, stop, linger, link, promise, beat, hooks, held, save, printer]
-            .into_iter()
-            .flatten()
-            .min()
-            // one millisecond more, so that the deadline has passed at wake-up
-            .map(|at| at.saturating_duration_since(now) + Duration::from_millis(1))
-            .and_then(|left| Timespec::try_from(left).ok())
+        let (printer, logs) = (self.printer.deadline(), self.service_logs.deadline());
+        let due = [start, stop, linger, link, promise, beat, hooks, held, save, printer, logs];
+        due.into_iter().flatten().min().and_then(|at| time_until(at, now))
+    }
+
+    /// Waits until the outputs accept more, at most until this time.
+    fn wait_for_outputs(&self, end: Instant) {
+        let mut fds: Vec<PollFd<'_>> =
+            vec![PollFd::from_borrowed_fd(self.disk.as_fd(), PollFlags::IN)];
+        fds.extend(self.printer.pending().map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
+        let due = [self.printer.deadline(), self.service_logs.deadline(), Some(end)];
+        let left = due.into_iter().flatten().min().and_then(|at| time_until(at, Instant::now()));
+        // an interrupted wait is repeated by the caller
+        let _ = rustix::event::poll(&mut fds, left.as_ref());
     }
 
     /// Performs due actions.

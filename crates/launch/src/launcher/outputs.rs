@@ -18,6 +18,8 @@ const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 /// Size of a read that is split into lines: small, because the preamble makes empty lines grow
 /// most.
 const LINES_BYTES: usize = 4096;
+/// Time limit at the end of the launcher for its outputs to accept what is left.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 /// Most bytes read at the end of a process: more than a pipe usually holds.
 const LAST_WORDS_BYTES: usize = 1024 * 1024;
 
@@ -25,10 +27,16 @@ impl Launcher {
     /// Whether there is room for a read from this pipe.
     pub(super) fn may_read(&self, pipe: &Pipe) -> bool {
         match &pipe.sink {
-            Sink::Service { .. } | Sink::Supervisor { .. } => {
-                !self.printer.is_congested(pipe.stream)
+            Sink::Service { group, .. } => {
+                !self.printer.is_congested(pipe.stream) && !self.service_logs.is_congested(group)
             }
-            Sink::Hook { .. } => self.link.as_ref().is_some_and(Link::takes_output),
+            Sink::Supervisor { .. } => !self.printer.is_congested(pipe.stream),
+            Sink::Hook { kept } => {
+                let waits =
+                    |(kept, _): &(KeptLines, _)| self.service_logs.is_congested(&kept.group);
+                self.link.as_ref().is_some_and(Link::takes_output)
+                    && !kept.as_ref().is_some_and(waits)
+            }
         }
     }
 
@@ -48,8 +56,8 @@ impl Launcher {
         let (id, stream) = (*id, *stream);
         let mut buffer = [0; MAX_OUTPUT_BYTES];
         let room = match sink {
-            Sink::Service { .. } => &mut buffer[..LINES_BYTES],
-            Sink::Supervisor { .. } | Sink::Hook { .. } => &mut buffer[..],
+            Sink::Service { .. } | Sink::Hook { kept: Some(_) } => &mut buffer[..LINES_BYTES],
+            Sink::Supervisor { .. } | Sink::Hook { kept: None } => &mut buffer[..],
         };
         let count = match fd.as_ref().map(|fd| rustix::io::read(fd, room)) {
             Some(Ok(count)) => count,
@@ -126,6 +134,39 @@ impl Launcher {
                     0 => 0,
                     count => left.saturating_sub(count),
                 };
+            }
+        }
+    }
+
+    /// Reads what processes that ended have left in their pipes, before the launcher itself ends:
+    /// as long as the outputs accept it, and no longer than [`END_PATIENCE`].
+    pub(super) fn read_the_rest(&mut self) {
+        let end = Instant::now() + END_PATIENCE;
+        loop {
+            self.printer.on_time(Instant::now());
+            self.printer.flush();
+            for at in 0..self.pipes.len() {
+                while Instant::now() < end
+                    && self.may_read(&self.pipes[at])
+                    && self.read_pipe(at) > 0
+                {}
+            }
+            let is_held_up = |pipe: &Pipe| pipe.fd.is_some() && !self.may_read(pipe);
+            if Instant::now() >= end || !self.pipes.iter().any(is_held_up) {
+                break;
+            }
+            self.wait_for_outputs(end);
+            self.on_disk();
+        }
+        // a background process may keep a pipe open
+        for pipe in &mut self.pipes {
+            let (stream, unix_ms) = (pipe.stream, clock::unix_ms());
+            if let (Some(_), Sink::Service { group, splitter }) = (&pipe.fd, &mut pipe.sink) {
+                splitter.end(|tag, text| {
+                    self.printer.service(stream, group, text);
+                    let line = Line { unix_ms, stream: log_stream(stream), tag, text };
+                    self.service_logs.add(group, line);
+                });
             }
         }
     }

@@ -9,7 +9,7 @@ use roost_launch::{
 
 use crate::{
     Test,
-    rig::{Rig, Text, status_kb},
+    rig::{Rig, Text, status_kb, wait_for},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -32,6 +32,10 @@ pub(crate) const TESTS: &[Test] = &[
         a_stalled_reader_blocks_nothing_and_gets_the_number_of_lost_lines,
     ),
     ("a_slow_reader_misses_nothing", a_slow_reader_misses_nothing),
+    (
+        "what_is_in_a_pipe_when_the_launcher_ends_is_printed",
+        what_is_in_a_pipe_when_the_launcher_ends_is_printed,
+    ),
 ];
 
 fn lines_of_services_carry_their_group() {
@@ -217,4 +221,31 @@ fn a_slow_reader_misses_nothing() {
     assert_eq!(text.matches("a.default(O): 0123456789\n").count(), 100_000);
     sup.signal(1, libc::SIGKILL, Scope::Group);
     sup.group_gone(1);
+}
+
+/// The launcher's own output is full when the service and the Supervisor end, so that the last lines
+/// are still in the service's pipe when everything else is done.
+fn what_is_in_a_pipe_when_the_launcher_ends_is_printed() {
+    let mut rig = Rig::new();
+    let command = rig.command();
+    rig.start_with(command);
+    let stdout = rig.launcher.as_mut().expect("started").stdout.take().expect("piped");
+    let mut sup = rig.accept();
+    sup.hello();
+    // 64 KiB for the pipe of the launcher, as much for what waits in it, the rest stays behind
+    sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 10000; echo the last one");
+    assert_eq!(sup.exited(1), Some(Status::Code(0)));
+    sup.end(84);
+    let pid_file = rig.path("hab/launcher/PID");
+    wait_for("the end of everything else", || (!pid_file.exists()).then_some(()));
+    let text = Text::default();
+    text.collect(stdout);
+    text.wait("a.default(O): the last one\n");
+    let all = text.get();
+    assert_eq!(all.matches("a.default(O): 0123456789\n").count(), 10_000);
+    assert_eq!(rig.wait().code(), Some(0));
+    let kept = std::fs::read_to_string(rig.path("hab/sup/default/logs/a.default/current"));
+    let kept = kept.expect("readable");
+    assert_eq!(kept.matches(" stdout F 0123456789\n").count(), 10_000);
+    assert!(kept.contains(" stdout F the last one\n"), "{kept}");
 }
