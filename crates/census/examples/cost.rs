@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use roost_census::{Census, Closed, Input, MemberFact, ServiceFact, SysFact};
-use roost_ident::{MemberHealth, ServiceGroup};
+use roost_census::{Census, Closed, Input, MemberFact, ServiceFact};
+use roost_ident::{MemberHealth, ServiceGroup, SysInfo};
 
 const GROUP_MEMBERS: usize = 100;
 /// Number of members in one part of the member list.
@@ -19,8 +19,12 @@ fn main() {
     let groups: Vec<ServiceGroup> = (0..members.div_ceil(GROUP_MEMBERS))
         .filter_map(|number| format!("service{number}.default").parse().ok())
         .collect();
-    let sys =
-        SysFact { ip: "10.0.0.1", hostname: "host", gossip_ip: "0.0.0.0", ..SysFact::default() };
+    let sys = SysInfo {
+        ip: "10.0.0.1".into(),
+        hostname: "host".into(),
+        gossip_ip: "0.0.0.0".into(),
+        ..SysInfo::default()
+    };
     let service = |(number, member_id)| ServiceFact {
         member_id,
         group: &groups[number / GROUP_MEMBERS],
@@ -28,7 +32,7 @@ fn main() {
         pkg_incarnation: 0,
         pkg: "acme/service/1.0.0/20250101000000",
         cfg: b"host = \"10.0.0.1\"\nport = 8080\n",
-        sys,
+        sys: &sys,
     };
     let member = |member_id| MemberFact {
         member_id,

@@ -64,13 +64,14 @@ impl fmt::Display for Advice {
 
 #[cfg(test)]
 mod tests {
-    use roost_ident::{MemberHealth, ServiceGroup};
+    use roost_ident::{MemberHealth, ServiceGroup, SysInfo};
 
     use super::*;
-    use crate::{Census, ElectionFact, Input, MemberFact, ServiceFact, SysFact};
+    use crate::{Census, ElectionFact, Input, MemberFact, ServiceFact};
 
     /// A group with this many alive members and a finished election.
     fn group(members: usize, status: Option<ElectionStatus>) -> Census {
+        let sys = SysInfo::default();
         let name: ServiceGroup = "db.default".parse().expect("a group");
         let ids: Vec<String> = (0..members).map(|number| format!("m{number}")).collect();
         let services = ids
@@ -82,7 +83,7 @@ mod tests {
                 pkg_incarnation: 0,
                 pkg: "acme/db/1/1",
                 cfg: b"",
-                sys: SysFact::default(),
+                sys: &sys,
             })
             .collect();
         let members = ids

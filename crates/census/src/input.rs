@@ -4,7 +4,7 @@
 //! An update may be partial. A changed group is complete: its services, elections, config and
 //! files. Of the member list, the changed entries suffice. Everything else stays as it was.
 
-use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
+use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup, SysInfo};
 
 /// The state at one moment: everything, or what may have changed since the last update.
 #[derive(Debug, Clone, Default)]
@@ -43,28 +43,7 @@ pub struct ServiceFact<'a> {
     /// Exported configuration, TOML.
     pub cfg: &'a [u8],
     /// Addresses.
-    pub sys: SysFact<'a>,
-}
-
-/// Addresses in a service rumor.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SysFact<'a> {
-    /// Advertised address.
-    pub ip: &'a str,
-    /// Host name.
-    pub hostname: &'a str,
-    /// Listen address of gossip; `0.0.0.0` is normal.
-    pub gossip_ip: &'a str,
-    /// Port of gossip.
-    pub gossip_port: u16,
-    /// Listen address of the HTTP API.
-    pub http_gateway_ip: &'a str,
-    /// Port of the HTTP API.
-    pub http_gateway_port: u16,
-    /// Listen address of the control gateway.
-    pub ctl_gateway_ip: &'a str,
-    /// Port of the control gateway.
-    pub ctl_gateway_port: u16,
+    pub sys: &'a SysInfo,
 }
 
 /// An election of a leader or of an update leader.

@@ -14,10 +14,12 @@
 //! | [`bind`] | whether a group satisfies a bind |
 //!
 //! ```
-//! use roost_census::{Census, Input, ServiceFact, SysFact};
+//! use roost_census::{Census, Input, ServiceFact};
+//! use roost_ident::SysInfo;
 //!
 //! let group = "web.default".parse().expect("a group");
 //! let mut census = Census::new("me");
+//! let sys = SysInfo::default();
 //! let service = ServiceFact {
 //!     member_id: "me",
 //!     group: &group,
@@ -25,7 +27,7 @@
 //!     pkg_incarnation: 0,
 //!     pkg: "acme/web/1.0.0/20250101000000",
 //!     cfg: b"port = 80",
-//!     sys: SysFact::default(),
+//!     sys: &sys,
 //! };
 //! let input = Input { services: vec![service], ..Input::default() };
 //! let update = census.update(&input, &mut |_| Err(roost_census::Closed::Refused("no keys".into())));
@@ -51,9 +53,7 @@ pub use advice::Advice;
 pub use bind::{Bind, BindState};
 pub use census::{Census, Sight, Update};
 pub use group::{Group, ServiceConfig, ServiceFile};
-pub use input::{
-    ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact, SysFact,
-};
-pub use member::{Member, Standing, SysInfo};
+pub use input::{ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact};
+pub use member::{Member, Standing};
 pub use reading::Content;
 pub use rebuild::{Closed, Decrypt};

@@ -2,14 +2,9 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup};
-use serde::Serialize;
+use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup, SysInfo};
 
-use crate::{
-    input::{ServiceFact, SysFact},
-    known::Seen,
-    reading::Content,
-};
+use crate::{input::ServiceFact, known::Seen, reading::Content};
 
 /// A member of a service group (reference: http-api §12.3). Health is that of its Supervisor; a
 /// service that was stopped or unloaded stays in the group.
@@ -57,27 +52,6 @@ pub struct Standing {
     pub update_election_status: ElectionStatus,
 }
 
-/// Addresses of a Supervisor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct SysInfo {
-    /// Advertised address.
-    pub ip: String,
-    /// Host name.
-    pub hostname: String,
-    /// Address that gossip uses.
-    pub gossip_ip: String,
-    /// Port of gossip.
-    pub gossip_port: u16,
-    /// Listen address of the HTTP API.
-    pub http_gateway_ip: String,
-    /// Port of its HTTP API.
-    pub http_gateway_port: u16,
-    /// Listen address of the control gateway.
-    pub ctl_gateway_ip: String,
-    /// Port of its control gateway.
-    pub ctl_gateway_port: u16,
-}
-
 impl std::ops::Deref for Member {
     type Target = Standing;
 
@@ -96,7 +70,7 @@ impl Member {
             pkg,
             pkg_incarnation: fact.pkg_incarnation,
             service_group: fact.group.clone(),
-            sys: fact.sys.into(),
+            sys: fact.sys.clone(),
             cfg,
             standing,
             incarnation: fact.incarnation,
@@ -112,12 +86,12 @@ impl Member {
 
 /// Sets the address from the member list; copies the member only if it differs.
 pub(crate) fn set_gossip_address(member: &mut Arc<Member>, seen: &Seen) {
-    let is_news =
-        member.sys.gossip_ip != seen.address || member.sys.gossip_port != seen.gossip_port;
+    let port = u32::from(seen.gossip_port);
+    let is_news = member.sys.gossip_ip != seen.address || member.sys.gossip_port != port;
     if is_news && !seen.address.is_empty() {
         let sys = &mut Arc::make_mut(member).sys;
         sys.gossip_ip.clone_from(&seen.address);
-        sys.gossip_port = seen.gossip_port;
+        sys.gossip_port = port;
     }
 }
 
@@ -125,20 +99,5 @@ pub(crate) fn set_gossip_address(member: &mut Arc<Member>, seen: &Seen) {
 pub(crate) fn set_standing(member: &mut Arc<Member>, standing: Standing) {
     if member.standing != standing {
         Arc::make_mut(member).standing = standing;
-    }
-}
-
-impl From<SysFact<'_>> for SysInfo {
-    fn from(fact: SysFact<'_>) -> Self {
-        Self {
-            ip: fact.ip.into(),
-            hostname: fact.hostname.into(),
-            gossip_ip: fact.gossip_ip.into(),
-            gossip_port: fact.gossip_port,
-            http_gateway_ip: fact.http_gateway_ip.into(),
-            http_gateway_port: fact.http_gateway_port,
-            ctl_gateway_ip: fact.ctl_gateway_ip.into(),
-            ctl_gateway_port: fact.ctl_gateway_port,
-        }
     }
 }

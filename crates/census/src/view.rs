@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup};
+use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup, SysInfo};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
     bind::{Bind, BindState},
     census::Census,
     group::Group,
-    member::{Member, SysInfo},
+    member::Member,
 };
 
 impl Census {

@@ -1,9 +1,7 @@
 //! Contents of the ring's rumors as input of the census: exports and configurations in TOML, files.
 
-use roost_census::{
-    Bind, Census, ConfigFact, FileFact, Input, MemberFact, ServiceFact, SysFact, Update,
-};
-use roost_ident::{MemberHealth, ServiceGroup};
+use roost_census::{Bind, Census, ConfigFact, FileFact, Input, MemberFact, ServiceFact, Update};
+use roost_ident::{MemberHealth, ServiceGroup, SysInfo};
 
 /// The members of the group.
 const MEMBERS: [&str; 2] = ["a", "b"];
@@ -14,6 +12,7 @@ pub fn census(data: &[u8]) {
     let [exports, config, file] = crate::pieces::texts(data);
     let group: ServiceGroup = "web.default".parse().expect("a group");
     let encrypted = data.first().is_some_and(|byte| byte & 1 == 1);
+    let sys = SysInfo::default();
     let service = |member_id| ServiceFact {
         member_id,
         group: &group,
@@ -21,7 +20,7 @@ pub fn census(data: &[u8]) {
         pkg_incarnation: 0,
         pkg: "acme/web/1.0.0/20250101000000",
         cfg: exports.as_bytes(),
-        sys: SysFact::default(),
+        sys: &sys,
     };
     let member = |member_id| MemberFact {
         member_id,

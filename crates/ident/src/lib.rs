@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`package`] | `origin/name/version/release`, fuzzy match, ordering of releases |
+//! | [`sys`] | addresses of a Supervisor |
 //! | [`target`] | the platform a package was built for |
 //! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
 //! | [`hook`] | names of hooks |
@@ -17,6 +18,7 @@ pub mod group;
 pub mod hook;
 pub mod options;
 pub mod package;
+pub mod sys;
 pub mod target;
 pub mod time;
 pub mod version;
@@ -26,6 +28,7 @@ pub use group::{BindError, ServiceBind, ServiceGroup, ServiceGroupError};
 pub use hook::Hook;
 pub use options::ServiceOptions;
 pub use package::{PackageIdent, PackageIdentError};
+pub use sys::SysInfo;
 pub use target::{PackageTarget, PackageTargetError};
 pub use words::{
     BindingMode, DesiredState, ElectionStatus, HealthStatus, MemberHealth, ProcessState,

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::{id::MemberId, rumor::SysInfo};
+use roost_ident::SysInfo;
+
+use crate::id::MemberId;
 
 /// An event or a command.
 #[derive(Debug, Clone)]

@@ -63,9 +63,10 @@ pub use input::{Command, Input, OwnService};
 pub use member::{Health, Member, Membership};
 pub use output::{Duration, Event, Output};
 pub use ring::Ring;
+pub use roost_ident::SysInfo;
 pub use rumor::{
     Departure, Election, ElectionUpdate, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
-    Status, SysInfo,
+    Status,
 };
 pub use swim::{Swim, SwimKind};
 pub use time::Now;

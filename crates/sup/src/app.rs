@@ -2,21 +2,18 @@
 //! (reference: services §3.1), and handed to the tasks that own it.
 
 use std::{
-    env, fs, io,
+    fs, io,
     net::SocketAddr,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use roost_api::documents::{service::Sys as ServiceSys, supervisor::Addresses as ShownAddresses};
 use roost_ctl::reply::ErrorCode;
 use roost_ident::PackageIdent;
 use roost_journal::Record;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
 use roost_pkg::followed::{self, Followed};
-use roost_ring::SysInfo;
-use roost_template::context::Sys;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +24,7 @@ use crate::{
     conditions::Conditions,
     config::{LoadSource, SupConfig},
     control::{self, Control, ControlError},
-    documents::{service::Common, supervisor::Facts},
+    documents::service::Common,
     exposure,
     files::{
         identity::{self, IdentityError},
@@ -40,6 +37,7 @@ use crate::{
     launcher::{Launcher, LauncherError},
     load::{self, SpecCommands, SpecWriter},
     machine_watch,
+    me::{Listeners, Me},
     metrics::Metrics,
     output::Output,
     peers::Peers,
@@ -48,7 +46,7 @@ use crate::{
     self_checks::SelfChecks,
     services::{DISK_PATIENCE, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
-    system, systemd,
+    systemd,
     usages::Usages,
     vital,
 };
@@ -192,7 +190,7 @@ async fn start(
     let ctl_address = ctl_listener.local_addr().unwrap_or(config.ctl.listen);
     let sockets = ring::bind(config.ring.listen).await?;
     let gossip_address = SocketAddr::new(config.ring.listen.ip(), sockets.port);
-    let addresses = Addresses { http: http.address, ctl: ctl_address, gossip: gossip_address };
+    let listeners = Listeners { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
     let started = recorder.record(None, record::started(&member_id, found.last_seen_ms));
     if let Some(lost) = found.lost {
@@ -231,20 +229,19 @@ async fn start(
     self_checks.ring_runs(views.clone());
     let peers = Peers::start(&config.ring, ring.clone(), conditions.clone());
 
-    let me = Me::find(&config, member_id, &addresses);
+    let me = Me::find(&config, member_id, listeners);
     // Set once: this is the only place.
     let _ = facts.set(me.facts(&clock));
     machine_watch::start(sup.root.clone(), &conditions);
-    exposure::note(&config, &addresses.ctl, &addresses.gossip, &conditions);
+    exposure::note(&config, &listeners.ctl, &listeners.gossip, &conditions);
     let reports = Reports::default();
     let watcher = Watcher::start(supervisor::reporter(&events, &reports))
         .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
     let small_files = SmallFiles::start(metrics.clone())
         .map_err(system("Unable to start the writer of small files"))?;
     let world = World {
-        common: Common::new(&config.root, me.service(), &config.backoff, config.http.redact),
+        common: Common::new(&config.root, me.document(), &config.backoff, config.http.redact),
         sys: me.template(),
-        ring_sys: me.ring(),
         specs: SpecCommands::start(writer, events.clone()),
         config: Arc::clone(&config),
         output: output.clone(),
@@ -272,11 +269,11 @@ async fn start(
         async move {
             // An end before everything is read opens nothing.
             if all_read.await.is_ok() {
-                output.sup(&format!("Starting ctl-gateway on {}", addresses.ctl));
+                output.sup(&format!("Starting ctl-gateway on {}", listeners.ctl));
                 control.serve(ctl_listener, events, shutdown);
                 self_checks.control_open();
                 if http.listens {
-                    output.sup(&format!("Starting http-gateway on {}", addresses.http));
+                    output.sup(&format!("Starting http-gateway on {}", listeners.http));
                 }
                 systemd::ready();
                 tokio::time::sleep(SETTLED).await;
@@ -414,101 +411,6 @@ async fn stage_given(
     problem.lines().for_each(|line| output.sup(line));
     output.sup(&format!("{} goes on with what was staged before", known.name));
     Ok(None)
-}
-
-/// Where the three listeners listen.
-#[derive(Debug, Clone, Copy)]
-struct Addresses {
-    http: SocketAddr,
-    ctl: SocketAddr,
-    gossip: SocketAddr,
-}
-
-/// This Supervisor as others see it: in documents, templates and rumors.
-struct Me {
-    member_id: String,
-    ip: String,
-    hostname: String,
-    permanent: bool,
-    addresses: Addresses,
-}
-
-impl Me {
-    fn find(config: &SupConfig, member_id: String, addresses: &Addresses) -> Self {
-        let lookup = env::var("HAB_OUTBOUND_IP_ADDR_LOOKUP_SOCKET_ADDR").ok();
-        let ip = config.sys_ip.unwrap_or_else(|| system::outbound_ip(lookup.as_deref()));
-        Self {
-            member_id,
-            ip: ip.to_string(),
-            hostname: system::hostname(),
-            permanent: config.ring.permanent,
-            addresses: *addresses,
-        }
-    }
-
-    fn service(&self) -> ServiceSys {
-        let Addresses { http, ctl, gossip } = self.addresses;
-        ServiceSys {
-            version: VERSION.into(),
-            member_id: self.member_id.clone(),
-            ip: self.ip.clone(),
-            hostname: self.hostname.clone(),
-            gossip_ip: gossip.ip().to_string(),
-            gossip_port: gossip.port(),
-            ctl_gateway_ip: ctl.ip().to_string(),
-            ctl_gateway_port: ctl.port(),
-            http_gateway_ip: http.ip().to_string(),
-            http_gateway_port: http.port(),
-            permanent: self.permanent,
-        }
-    }
-
-    fn facts(&self, clock: &Clock) -> Facts {
-        let Addresses { http, ctl, gossip } = self.addresses;
-        Facts {
-            member_id: self.member_id.clone(),
-            hostname: self.hostname.clone(),
-            ip: self.ip.clone(),
-            started: clock.instant(0),
-            started_unix_ms: clock.started_unix_ms(),
-            addresses: ShownAddresses {
-                http: http.to_string(),
-                control: ctl.to_string(),
-                gossip: gossip.to_string(),
-            },
-        }
-    }
-
-    fn template(&self) -> Sys {
-        let sys = self.service();
-        Sys {
-            version: sys.version,
-            member_id: sys.member_id,
-            ip: sys.ip,
-            hostname: sys.hostname,
-            gossip_ip: sys.gossip_ip,
-            gossip_port: sys.gossip_port,
-            http_gateway_ip: sys.http_gateway_ip,
-            http_gateway_port: sys.http_gateway_port,
-            ctl_gateway_ip: sys.ctl_gateway_ip,
-            ctl_gateway_port: sys.ctl_gateway_port,
-            permanent: sys.permanent,
-        }
-    }
-
-    fn ring(&self) -> SysInfo {
-        let sys = self.service();
-        SysInfo {
-            ip: sys.ip,
-            hostname: sys.hostname,
-            gossip_ip: sys.gossip_ip,
-            gossip_port: sys.gossip_port.into(),
-            http_gateway_ip: sys.http_gateway_ip,
-            http_gateway_port: sys.http_gateway_port.into(),
-            ctl_gateway_ip: sys.ctl_gateway_ip,
-            ctl_gateway_port: sys.ctl_gateway_port.into(),
-        }
-    }
 }
 
 /// What a member reads that was departed by hand.

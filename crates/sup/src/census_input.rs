@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use roost_census::{
     Census, ConfigFact, Counters, Decrypt, ElectionFact, FileFact, Input, MemberFact, ServiceFact,
-    SysFact, Update,
+    Update,
 };
 use roost_ident::{ElectionStatus, ServiceGroup};
 use roost_ring::{Rumors, View, rumor};
@@ -143,8 +143,6 @@ fn service<'a>(
     member_id: &'a str,
     group: &'a ServiceGroup,
 ) -> ServiceFact<'a> {
-    let port = |port: u32| u16::try_from(port).unwrap_or_default();
-    let sys = &rumor.sys;
     ServiceFact {
         member_id,
         group,
@@ -152,16 +150,7 @@ fn service<'a>(
         pkg_incarnation: rumor.pkg_incarnation,
         pkg: &rumor.pkg,
         cfg: &rumor.cfg,
-        sys: SysFact {
-            ip: &sys.ip,
-            hostname: &sys.hostname,
-            gossip_ip: &sys.gossip_ip,
-            gossip_port: port(sys.gossip_port),
-            http_gateway_ip: &sys.http_gateway_ip,
-            http_gateway_port: port(sys.http_gateway_port),
-            ctl_gateway_ip: &sys.ctl_gateway_ip,
-            ctl_gateway_port: port(sys.ctl_gateway_port),
-        },
+        sys: &rumor.sys,
     }
 }
 

@@ -42,6 +42,7 @@ mod launcher;
 pub mod lines;
 mod load;
 mod machine_watch;
+mod me;
 mod metrics;
 mod output;
 mod peers;

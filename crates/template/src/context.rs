@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use roost_ident::PackageIdent;
+use roost_ident::{PackageIdent, SysInfo};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -14,22 +14,9 @@ pub struct Sys {
     pub version: String,
     /// 32 lower-case hex digits.
     pub member_id: String,
-    /// Advertised address.
-    pub ip: String,
-    /// Name of the host, `localhost` if the lookup fails.
-    pub hostname: String,
-    /// Listen address of gossip.
-    pub gossip_ip: String,
-    /// Listen port of gossip.
-    pub gossip_port: u16,
-    /// Address of the HTTP listener.
-    pub http_gateway_ip: String,
-    /// Port of the HTTP listener.
-    pub http_gateway_port: u16,
-    /// Address of the control listener.
-    pub ctl_gateway_ip: String,
-    /// Port of the control listener.
-    pub ctl_gateway_port: u16,
+    /// Where it listens.
+    #[serde(flatten)]
+    pub addresses: SysInfo,
     /// `--permanent-peer`.
     pub permanent: bool,
 }

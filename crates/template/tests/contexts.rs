@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use roost_ident::SysInfo;
 use roost_template::{Pkg, Sys, TemplateSet, install_context, service_context};
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ fn text(value: &Value) -> String {
     value.as_str().expect("text").to_owned()
 }
 
-fn port(value: &Value) -> u16 {
+fn port(value: &Value) -> u32 {
     value.as_u64().and_then(|port| port.try_into().ok()).expect("a port")
 }
 
@@ -39,14 +40,16 @@ fn sys(dumped: &Value) -> Sys {
     Sys {
         version: text(&dumped["version"]),
         member_id: text(&dumped["member_id"]),
-        ip: text(&dumped["ip"]),
-        hostname: text(&dumped["hostname"]),
-        gossip_ip: text(&dumped["gossip_ip"]),
-        gossip_port: port(&dumped["gossip_port"]),
-        http_gateway_ip: text(&dumped["http_gateway_ip"]),
-        http_gateway_port: port(&dumped["http_gateway_port"]),
-        ctl_gateway_ip: text(&dumped["ctl_gateway_ip"]),
-        ctl_gateway_port: port(&dumped["ctl_gateway_port"]),
+        addresses: SysInfo {
+            ip: text(&dumped["ip"]),
+            hostname: text(&dumped["hostname"]),
+            gossip_ip: text(&dumped["gossip_ip"]),
+            gossip_port: port(&dumped["gossip_port"]),
+            http_gateway_ip: text(&dumped["http_gateway_ip"]),
+            http_gateway_port: port(&dumped["http_gateway_port"]),
+            ctl_gateway_ip: text(&dumped["ctl_gateway_ip"]),
+            ctl_gateway_port: port(&dumped["ctl_gateway_port"]),
+        },
         permanent: dumped["permanent"].as_bool().expect("a flag"),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use roost_ident::{ElectionStatus, PackageIdent};
+use roost_ident::{ElectionStatus, PackageIdent, SysInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ConfigTable, RingSys};
+use super::ConfigTable;
 
 /// What this Supervisor knows about all service groups.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -127,7 +127,7 @@ pub struct CensusMember {
     /// It is finished.
     pub update_election_is_finished: bool,
     /// Its addresses.
-    pub sys: RingSys,
+    pub sys: SysInfo,
     /// It answers.
     pub alive: bool,
     /// It did not answer a probe.

@@ -17,7 +17,6 @@ pub mod service;
 pub mod stats;
 pub mod summary;
 pub mod supervisor;
-pub mod sys;
 pub mod v1;
 
 pub use butterfly::Butterfly;
@@ -28,5 +27,4 @@ pub use health::HealthDocument;
 pub use service::ServiceDocument;
 pub use stats::Stats;
 pub use supervisor::SupervisorV1;
-pub use sys::RingSys;
 pub use v1::{ServiceDocuments, ServiceHealthV1, ServiceV1};

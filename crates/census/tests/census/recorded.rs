@@ -186,7 +186,12 @@ fn rings(context: &Value) -> Vec<Ring> {
                 .find(|health| member[health.to_lowercase()] == true);
             if let Some(health) = health.filter(|_| seen.insert((id.clone(), String::new()))) {
                 let health = health.parse().expect("a health");
-                ring.members.push((id.clone(), sys.gossip_ip.clone(), sys.gossip_port, health));
+                ring.members.push((
+                    id.clone(),
+                    sys.gossip_ip.clone(),
+                    port(&member["sys"]["gossip_port"]),
+                    health,
+                ));
             }
             if seen.insert((id.clone(), group.clone())) {
                 ring.services.push(Service {

@@ -2,9 +2,9 @@
 
 use roost_census::{
     Census, Closed, ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact,
-    SysFact, SysInfo, Update,
+    Update,
 };
-use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
+use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup, SysInfo};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -117,7 +117,6 @@ impl Ring {
 }
 
 fn service_fact(service: &Service) -> ServiceFact<'_> {
-    let sys = &service.sys;
     ServiceFact {
         member_id: &service.member_id,
         group: &service.group,
@@ -125,16 +124,7 @@ fn service_fact(service: &Service) -> ServiceFact<'_> {
         pkg_incarnation: service.pkg_incarnation,
         pkg: &service.pkg,
         cfg: &service.cfg,
-        sys: SysFact {
-            ip: &sys.ip,
-            hostname: &sys.hostname,
-            gossip_ip: &sys.gossip_ip,
-            gossip_port: sys.gossip_port,
-            http_gateway_ip: &sys.http_gateway_ip,
-            http_gateway_port: sys.http_gateway_port,
-            ctl_gateway_ip: &sys.ctl_gateway_ip,
-            ctl_gateway_port: sys.ctl_gateway_port,
-        },
+        sys: &service.sys,
     }
 }
 
@@ -173,11 +163,11 @@ pub(crate) fn sys(value: &Value) -> SysInfo {
         ip: text(&value["ip"]),
         hostname: text(&value["hostname"]),
         gossip_ip: text(&value["gossip_ip"]),
-        gossip_port: port(&value["gossip_port"]),
+        gossip_port: port(&value["gossip_port"]).into(),
         http_gateway_ip: text(&value["http_gateway_ip"]),
-        http_gateway_port: port(&value["http_gateway_port"]),
+        http_gateway_port: port(&value["http_gateway_port"]).into(),
         ctl_gateway_ip: text(&value["ctl_gateway_ip"]),
-        ctl_gateway_port: port(&value["ctl_gateway_port"]),
+        ctl_gateway_port: port(&value["ctl_gateway_port"]).into(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use roost_census::{Census, Group, SysInfo, Update};
-use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
+use roost_census::{Census, Group, Update};
+use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup, SysInfo};
 
 use crate::ring::{Content, Member, Ring, Service};
 

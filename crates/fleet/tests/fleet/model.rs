@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use roost_census::{Census, Closed, Counters, Input, MemberFact, ServiceFact, SysFact, Update};
+use roost_census::{Census, Closed, Counters, Input, MemberFact, ServiceFact, Update};
 use roost_fleet::{
     Action, Config, Event, Fleet, Glance, HookOutput, InstallReady, Job, Listing, ProbeRun,
     RingAction, Service, Stored, UserLayer, Watched,
 };
-use roost_ident::{HealthStatus, Hook, MemberHealth, ServiceGroup};
+use roost_ident::{HealthStatus, Hook, MemberHealth, ServiceGroup, SysInfo};
 use roost_service::{
     BuildFailure, HookOutcome, MonitorRead, Now, ProbeFound, Rendering, ServiceSpec, Settings,
     monitor::Layer,
@@ -495,9 +495,10 @@ fn update(census: &mut Census, rumors: &BTreeMap<String, Rumor>) -> Update {
         gossip_port: 9638,
         health: MemberHealth::Alive,
     };
+    let sys = SysInfo::default();
     let changes = rumors.iter().map(|(_, rumor)| rumor.incarnation).sum();
     let input = Input {
-        services: rumors.iter().map(|(group, rumor)| fact(group, rumor)).collect(),
+        services: rumors.iter().map(|(group, rumor)| fact(group, rumor, &sys)).collect(),
         members: vec![me],
         counters: Counters { service: changes, ..Counters::default() },
         ..Input::default()
@@ -505,7 +506,7 @@ fn update(census: &mut Census, rumors: &BTreeMap<String, Rumor>) -> Update {
     census.update(&input, &mut |_| Err(Closed::Later))
 }
 
-fn fact<'a>(group: &'a ServiceGroup, rumor: &'a Rumor) -> ServiceFact<'a> {
+fn fact<'a>(group: &'a ServiceGroup, rumor: &'a Rumor, sys: &'a SysInfo) -> ServiceFact<'a> {
     ServiceFact {
         member_id: ME,
         group,
@@ -513,6 +514,6 @@ fn fact<'a>(group: &'a ServiceGroup, rumor: &'a Rumor) -> ServiceFact<'a> {
         pkg_incarnation: 0,
         pkg: &rumor.pkg,
         cfg: b"",
-        sys: SysFact::default(),
+        sys,
     }
 }

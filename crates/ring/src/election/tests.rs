@@ -2,10 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use roost_ident::SysInfo;
+
 use super::*;
 use crate::{
     member::{Health, Member},
-    rumor::{Service, SysInfo},
+    rumor::Service,
 };
 
 const GROUP: &str = "db.default";

@@ -17,7 +17,7 @@ pub use self::{
     election::{ELECTION_ID, Election, ElectionUpdate, Status},
     file::ServiceFile,
     kind::RumorKind,
-    service::{Service, SysInfo},
+    service::Service,
 };
 pub(crate) use self::{
     election::ElectionKind,

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use roost_ident::SysInfo;
 
 use super::kind::{Merge, RumorKind, RumorType};
 use crate::{
@@ -52,20 +53,6 @@ pub(crate) struct SysInfoWire {
     ctl_gateway_ip: Option<String>,
     #[prost(uint32, optional, tag = "8")]
     ctl_gateway_port: Option<u32>,
-}
-
-/// Description of a member's machine and the listeners of its Supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)] // the names explain themselves
-pub struct SysInfo {
-    pub ip: String,
-    pub hostname: String,
-    pub gossip_ip: String,
-    pub gossip_port: u32,
-    pub http_gateway_ip: String,
-    pub http_gateway_port: u32,
-    pub ctl_gateway_ip: String,
-    pub ctl_gateway_port: u32,
 }
 
 /// One member's service in a group.

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use roost_api::documents::{
-    ConfigTable, RingSys, TableSource,
+    ConfigTable, TableSource,
     butterfly::{
         Butterfly, Election, Member, RumorElectionStatus, Service, ServiceConfig, ServiceFile,
         Store,
     },
 };
 use roost_census::Content;
-use roost_ring::{Rumors, SysInfo, View, rumor};
+use roost_ring::{Rumors, View, rumor};
 
 /// The document of a view.
 pub(crate) fn document(view: &View) -> Butterfly {
@@ -81,23 +81,8 @@ fn service(rumor: &rumor::Service) -> Service {
         package_incarnation: rumor.pkg_incarnation,
         incarnation: rumor.incarnation,
         cfg: ConfigTable::from_source(Exports(rumor.cfg.clone())),
-        sys: ring_sys(&rumor.sys),
+        sys: rumor.sys.clone(),
         initialized: rumor.initialized,
-    }
-}
-
-/// Addresses in a service rumor; ports beyond 65535 are invalid.
-pub(crate) fn ring_sys(sys: &SysInfo) -> RingSys {
-    let port = |port: u32| u16::try_from(port).unwrap_or_default();
-    RingSys {
-        ip: sys.ip.clone(),
-        hostname: sys.hostname.clone(),
-        gossip_ip: sys.gossip_ip.clone(),
-        gossip_port: port(sys.gossip_port),
-        http_gateway_ip: sys.http_gateway_ip.clone(),
-        http_gateway_port: port(sys.http_gateway_port),
-        ctl_gateway_ip: sys.ctl_gateway_ip.clone(),
-        ctl_gateway_port: port(sys.ctl_gateway_port),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::documents::{
-    ConfigTable, RingSys, TableSource,
+    ConfigTable, TableSource,
     census::{Census as Document, CensusGroup, CensusMember, ServiceConfig, ServiceFile},
 };
 use roost_census::{Census, Content, Group, Member};
@@ -133,24 +133,11 @@ fn member(member: &Member) -> CensusMember {
         update_election_is_running: update.0,
         update_election_is_no_quorum: update.1,
         update_election_is_finished: update.2,
-        sys: ring_sys(&member.sys),
+        sys: member.sys.clone(),
         alive: health(MemberHealth::Alive),
         suspect: health(MemberHealth::Suspect),
         confirmed: health(MemberHealth::Confirmed),
         departed: health(MemberHealth::Departed),
         cfg: ConfigTable::from_source(Peek(Arc::clone(&member.cfg))),
-    }
-}
-
-fn ring_sys(sys: &roost_census::SysInfo) -> RingSys {
-    RingSys {
-        ip: sys.ip.clone(),
-        hostname: sys.hostname.clone(),
-        gossip_ip: sys.gossip_ip.clone(),
-        gossip_port: sys.gossip_port,
-        http_gateway_ip: sys.http_gateway_ip.clone(),
-        http_gateway_port: sys.http_gateway_port,
-        ctl_gateway_ip: sys.ctl_gateway_ip.clone(),
-        ctl_gateway_port: sys.ctl_gateway_port,
     }
 }

@@ -234,7 +234,7 @@ impl Supervisor {
                     group,
                     pkg: release.package.ident.to_string(),
                     cfg: roost_template::exports::rumor_cfg(&cfg, exports).into_bytes().into(),
-                    sys: self.world.ring_sys.clone(),
+                    sys: self.world.sys.addresses.clone(),
                     pkg_incarnation: 0,
                 })
             }

@@ -45,7 +45,7 @@ use roost_events::{Cause, Seq};
 use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
 use roost_journal::{Recorder, Source};
 use roost_launch::wire::{self, Welcome};
-use roost_ring::{SysInfo, View};
+use roost_ring::View;
 use roost_service::{BackoffSettings, Settings};
 use roost_template::context::Sys;
 use tokio::{
@@ -107,9 +107,8 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) common: Common,
-    /// This Supervisor as templates see it, and as its service rumors describe it.
+    /// This Supervisor as templates see it.
     pub(crate) sys: Sys,
-    pub(crate) ring_sys: SysInfo,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) reports: Reports,
     pub(crate) recorder: Recorder,

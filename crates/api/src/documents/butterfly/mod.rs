@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use roost_ident::MemberHealth;
+use roost_ident::{MemberHealth, SysInfo};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -19,7 +19,7 @@ use utoipa::{
 };
 
 use self::shown::Shown;
-use super::{ConfigTable, RingSys};
+use super::ConfigTable;
 
 /// All rumors. `update_counter` of each store counts changes since the process started.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -96,7 +96,7 @@ pub struct Service {
     /// Exported configuration, empty if it does not parse.
     pub cfg: ConfigTable,
     /// Addresses of the member.
-    pub sys: RingSys,
+    pub sys: SysInfo,
     /// Always false in rumors of Habitat 2.1.
     pub initialized: bool,
 }
