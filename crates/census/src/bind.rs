@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use roost_ident::ServiceGroup;
+use roost_ident::{BindState, ServiceGroup};
 
 use crate::census::Census;
 
@@ -17,26 +17,13 @@ pub struct Bind<'a> {
     pub exports: &'a [String],
 }
 
-/// Whether a group satisfies a bind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindState {
-    /// The group satisfies it.
-    Satisfied,
-    /// The census does not know the group.
-    GroupMissing,
-    /// No member of the group is alive or suspect.
-    NoActiveMember,
-    /// Its leader, or without one its first active member, does not export these.
-    MissingExports(BTreeSet<String>),
-}
-
 impl Census {
     /// The state of a bind.
     #[must_use]
     pub fn check_bind(&self, bind: &Bind<'_>) -> BindState {
-        let Some(group) = self.group(bind.group) else { return BindState::GroupMissing };
+        let Some(group) = self.group(bind.group) else { return BindState::Absent };
         let Some(first_active) = group.active_members().next() else {
-            return BindState::NoActiveMember;
+            return BindState::Inactive;
         };
         let exports = group.leader().unwrap_or(first_active).cfg.table();
         let missing: BTreeSet<String> =

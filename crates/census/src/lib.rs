@@ -50,7 +50,7 @@ mod rebuild;
 mod view;
 
 pub use advice::Advice;
-pub use bind::{Bind, BindState};
+pub use bind::Bind;
 pub use census::{Census, Sight, Update};
 pub use group::{Group, ServiceConfig, ServiceFile};
 pub use input::{ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact};

@@ -3,16 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use roost_ident::{ElectionStatus, MemberHealth, PackageIdent, ServiceGroup, SysInfo};
+use roost_ident::{BindState, ElectionStatus, MemberHealth, PackageIdent, ServiceGroup, SysInfo};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    bind::{Bind, BindState},
-    census::Census,
-    group::Group,
-    member::Member,
-};
+use crate::{bind::Bind, census::Census, group::Group, member::Member};
 
 impl Census {
     /// The value `svc` for a service of this Supervisor; `None` before its own service rumor was

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roost_census::{Bind, Census, Content, Sight};
 use roost_ident::ServiceGroup;
-use roost_service::{BindReport, BindState};
+use roost_service::BindReport;
 use roost_template::value::to_json;
 use toml::Table;
 
@@ -65,14 +65,7 @@ impl Context {
         let report = |bind: &Bind<'_>| BindReport {
             name: bind.name.into(),
             group: bind.group.to_string(),
-            state: match self.census.check_bind(bind) {
-                roost_census::BindState::Satisfied => BindState::Satisfied,
-                roost_census::BindState::GroupMissing => BindState::Absent,
-                roost_census::BindState::NoActiveMember => BindState::Inactive,
-                roost_census::BindState::MissingExports(missing) => {
-                    BindState::MissingExports(missing)
-                }
-            },
+            state: self.census.check_bind(bind),
         };
         binds.iter().map(report).collect()
     }

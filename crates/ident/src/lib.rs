@@ -8,12 +8,14 @@
 //! | [`package`] | `origin/name/version/release`, fuzzy match, ordering of releases |
 //! | [`sys`] | addresses of a Supervisor |
 //! | [`target`] | the platform a package was built for |
-//! | [`group`] | service groups `service.group@org` and binds `name:service.group` |
+//! | [`bind`] | binds `name:service.group`, and whether a group satisfies one |
+//! | [`group`] | service groups `service.group@org` |
 //! | [`hook`] | names of hooks |
 //! | [`options`] | options of a service, and their defaults |
 //! | [`time`] | points in time as text: RFC 3339, release stamps |
 //! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
 
+pub mod bind;
 pub mod group;
 pub mod hook;
 pub mod options;
@@ -24,7 +26,8 @@ pub mod time;
 pub mod version;
 pub mod words;
 
-pub use group::{BindError, ServiceBind, ServiceGroup, ServiceGroupError};
+pub use bind::{BindError, BindState, ServiceBind};
+pub use group::{ServiceGroup, ServiceGroupError};
 pub use hook::Hook;
 pub use options::ServiceOptions;
 pub use package::{PackageIdent, PackageIdentError};

@@ -1,7 +1,7 @@
 //! Binds: validation against the package, and the log lines about unsatisfied ones (reference:
 //! services §11.1).
 
-use std::collections::BTreeSet;
+use roost_ident::BindState;
 
 use crate::spec::ServiceSpec;
 
@@ -70,21 +70,6 @@ pub fn validate_binds(
     Err(BindsError::Invalid { invalid, required, optional })
 }
 
-/// Whether a group satisfies a bind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindState {
-    /// The group satisfies it.
-    Satisfied,
-    /// The census does not know the group.
-    Absent,
-    /// No member of the group is alive or suspect.
-    Inactive,
-    /// The group does not export these fields.
-    MissingExports(BTreeSet<String>),
-    /// The check failed with this error.
-    Failed(String),
-}
-
 /// The state of one mapped bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindReport {
@@ -122,9 +107,6 @@ impl BindReport {
                  the following required fields: {}",
                 fields.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ),
-            BindState::Failed(error) => {
-                format!("Error validating bind for {name}=>{group}: {error}")
-            }
         }
     }
 }

@@ -43,7 +43,7 @@ mod text;
 pub mod why;
 
 pub use account::{Account, ExitCause, HookFailure, LastCheck, LastExit};
-pub use binds::{BindReport, BindState, BindsError, validate_binds};
+pub use binds::{BindReport, BindsError, validate_binds};
 pub use checks::{CheckHistory, CheckResult, Histories};
 pub use effect::{Effect, LogKey, Preamble};
 pub use event::{

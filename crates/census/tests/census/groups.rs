@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use roost_census::{Bind, BindState, Census};
-use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
+use roost_census::{Bind, Census};
+use roost_ident::{BindState, ElectionStatus, MemberHealth, ServiceGroup};
 
 use crate::{
     ring::Ring,
@@ -163,7 +163,7 @@ fn a_bind_needs_a_known_group_an_active_member_and_its_exports() {
     let missing = |exports: &[&str]| {
         BindState::MissingExports(exports.iter().map(|export| (*export).into()).collect())
     };
-    assert_eq!(check(&census, &other, &[]), BindState::GroupMissing);
+    assert_eq!(check(&census, &other, &[]), BindState::Absent);
     assert_eq!(check(&census, &web, &["port"]), BindState::Satisfied);
     assert_eq!(check(&census, &web, &["port", "z", "host"]), missing(&["host", "z"]));
     elect(&mut ring, "b", ElectionStatus::Finished);
@@ -175,7 +175,7 @@ fn a_bind_needs_a_known_group_an_active_member_and_its_exports() {
         member.3 = MemberHealth::Departed;
     }
     ring.update(&mut census);
-    assert_eq!(check(&census, &web, &[]), BindState::NoActiveMember);
+    assert_eq!(check(&census, &web, &[]), BindState::Inactive);
     assert_eq!(
         census.bind_value(&[Bind { name: "x", group: &web, exports: &[] }]).to_string(),
         "{}"

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use roost_ident::{MemberHealth, ServiceBind, time::rfc3339_s};
+use roost_ident::{BindState, MemberHealth, ServiceBind, time::rfc3339_s};
 
 use super::{Facts, Step, Voter};
 use crate::{
-    binds::{BindReport, BindState},
+    binds::BindReport,
     excerpt::Excerpt,
     machine::lack,
     status::ServiceState,

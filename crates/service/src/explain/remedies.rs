@@ -1,12 +1,12 @@
 //! What to do about a cause.
 
-use roost_ident::MemberHealth;
+use roost_ident::{BindState, MemberHealth};
 
 use super::{
     Facts, Remedy,
     chain::{Link, alive, quorum},
 };
-use crate::{binds::BindState, why::ReasonCode};
+use crate::why::ReasonCode;
 
 fn remedy(text: impl Into<String>, command: impl Into<String>) -> Remedy {
     Remedy { text: text.into(), command: Some(command.into()) }

@@ -1,9 +1,8 @@
-use roost_ident::{DesiredState, ElectionStatus, HealthStatus, ProcessState};
+use roost_ident::{BindState, DesiredState, ElectionStatus, HealthStatus, ProcessState};
 
 use super::*;
 use crate::{
     account::{Account, ExitCause, LastExit},
-    binds::BindState,
     event::ExitStatus,
     status::{PhaseName, ProcessStatus, ServiceState},
     why::Reason,

@@ -1,11 +1,11 @@
 //! From the desired state to the spawned process: build, install, prepare, init, spawn (reference:
 //! services §5 and §7).
 
-use roost_ident::{ElectionStatus, Hook, TerminationReason, Topology};
+use roost_ident::{BindState, ElectionStatus, Hook, TerminationReason, Topology};
 
 use super::{Attempt, Machine, Process};
 use crate::{
-    binds::{BindReport, BindState},
+    binds::BindReport,
     effect::{Effect, LogKey, Preamble},
     event::{BuildFailure, Now, Plan},
     excerpt::Printed,

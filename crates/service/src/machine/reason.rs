@@ -1,11 +1,11 @@
 //! Why the service is not healthy, from its phase and the last events.
 
-use roost_ident::{DesiredState, ElectionStatus, HealthStatus};
+use roost_ident::{BindState, DesiredState, ElectionStatus, HealthStatus};
 
 use super::Machine;
 use crate::{
     account::{ExitCause, HookFailure, LastExit},
-    binds::{BindReport, BindState},
+    binds::BindReport,
     event::{Now, ProcessEnd},
     excerpt::Excerpt,
     phase::{After, Phase},
@@ -188,9 +188,6 @@ pub(crate) fn lack(report: &BindReport) -> (ReasonCode, String) {
         BindState::MissingExports(fields) => {
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             (ReasonCode::BindFieldMissing, format!("{start} does not export {}", fields.join(", ")))
-        }
-        BindState::Failed(error) => {
-            (ReasonCode::WaitingForBinds, format!("{start} cannot be checked: {error}"))
         }
     }
 }

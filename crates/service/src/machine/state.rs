@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use roost_events::Cause;
-use roost_ident::{ElectionStatus, Hook};
+use roost_ident::{BindState, ElectionStatus, Hook};
 
 use super::conditions::Condition;
 use crate::{
-    binds::BindState,
     effect::Effect,
     event::{Plan, RenderFailure},
 };

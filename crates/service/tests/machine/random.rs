@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 use roost_events::Cause;
-use roost_ident::{BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology};
+use roost_ident::{
+    BindState, BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology,
+};
 use roost_service::{
-    BackoffSettings, BindReport, BindState, BuildFailure, Effect, Event, HookOutcome, Machine,
-    MonitorRead, Plan, Printed, ProbeFound, RenderFailure, RenderedFile, RenderedKind, Rendering,
-    ServiceSpec, Settings, Survivor, monitor::Layer,
+    BackoffSettings, BindReport, BuildFailure, Effect, Event, HookOutcome, Machine, MonitorRead,
+    Plan, Printed, ProbeFound, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec,
+    Settings, Survivor, monitor::Layer,
 };
 
 use crate::support::{Replay, START_MS, group, now, plan, spec};

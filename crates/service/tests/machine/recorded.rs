@@ -1,9 +1,9 @@
 //! The machine against console output and documents recorded from Habitat 2.1.78.
 
-use roost_ident::{Hook, ProcessState};
+use roost_ident::{BindState, Hook, ProcessState};
 use roost_service::{
-    BackoffSettings, BindReport, BindState, Event, HookOutcome, RenderedFile, RenderedKind,
-    Rendering, Settings, Status,
+    BackoffSettings, BindReport, Event, HookOutcome, RenderedFile, RenderedKind, Rendering,
+    Settings, Status,
 };
 
 use crate::support::{Script, World, plan, spec};

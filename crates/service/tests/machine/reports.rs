@@ -1,10 +1,8 @@
 //! What the record gets: each kind of fact, and what it follows from.
 
 use roost_events::{Cause, Kind, Report, Severity};
-use roost_ident::Hook;
-use roost_service::{
-    BindReport, BindState, BuildFailure, Event, HookOutcome, RenderedKind, Settings,
-};
+use roost_ident::{BindState, Hook};
+use roost_service::{BindReport, BuildFailure, Event, HookOutcome, RenderedKind, Settings};
 
 use crate::support::{Script, World, plan, rendering, spec, world};
 

@@ -1,9 +1,9 @@
 //! Why a service is not healthy, and how much of that the next Supervisor knows.
 
-use roost_ident::{HealthStatus, Hook};
+use roost_ident::{BindState, HealthStatus, Hook};
 use roost_service::{
-    BindReport, BindState, BuildFailure, Event, ExitCause, ExitStatus, HookOutcome, Machine,
-    Printed, ReasonCode, Remembered, RenderFailure, Rendering, ServiceState, Settings,
+    BindReport, BuildFailure, Event, ExitCause, ExitStatus, HookOutcome, Machine, Printed,
+    ReasonCode, Remembered, RenderFailure, Rendering, ServiceState, Settings,
 };
 
 use crate::support::{EPOCH_MS, Script, World, group, has_line, now, plan, spec, world};
