@@ -70,6 +70,11 @@ impl Orphans {
         self.0.values().any(|orphan| service_of(&orphan.group) == service)
     }
 
+    /// True when an orphan of this group still lives.
+    pub(crate) fn has(&self, group: &str) -> bool {
+        self.0.values().any(|orphan| orphan.group == group)
+    }
+
     /// What is still to be stopped.
     pub(crate) fn left(&self) -> impl Iterator<Item = Left> {
         self.0.values().map(|orphan| Left { pid: orphan.pid, shutdown: orphan.shutdown })

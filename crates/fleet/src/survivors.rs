@@ -260,12 +260,9 @@ impl Survivors {
         self.remembered.get(group)?.plan.as_ref()?.ident.parse().ok()
     }
 
-    /// Drops what was kept of services that were unloaded, and returns their groups.
-    pub(crate) fn forget_unloaded(&mut self, is_unloaded: impl Fn(&str) -> bool) -> Vec<String> {
-        self.remembered
-            .extract_if(.., |group, _| is_unloaded(group))
-            .map(|(group, _)| group)
-            .collect()
+    /// Groups that something was kept of and no service is wanted in.
+    pub(crate) fn abandoned(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.remembered.keys().filter(|group| !is_wanted(group)).cloned().collect()
     }
 
     /// Takes out what still runs.
@@ -371,11 +368,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_no_service_is_never_forgotten() {
+    fn what_is_kept_of_no_service_is_never_abandoned() {
         let kept = vec![kept(), Kept { group: "hab-sup".into(), state: b"loaded".to_vec() }];
-        let (mut survivors, _) =
-            Survivors::take_over(Inheritance { kept, ..Inheritance::default() });
-        assert_eq!(survivors.forget_unloaded(|_| true), ["web.default"]);
+        let (survivors, _) = Survivors::take_over(Inheritance { kept, ..Inheritance::default() });
+        assert_eq!(survivors.abandoned(|_| false), ["web.default"]);
+        assert!(survivors.abandoned(|_| true).is_empty());
     }
 
     #[test]

@@ -205,14 +205,18 @@ impl<R: Release> Fleet<R> {
         }
     }
 
-    /// Ends what is left of services whose spec is gone.
-    fn stop_inherited_without(&mut self, listing: &Listing<R>) {
-        let is_wanted = |group: &str| match listing.spec_of(group) {
+    /// True when a spec wants a service in this group.
+    fn is_wanted(&self, listing: &Listing<R>, group: &str) -> bool {
+        match listing.spec_of(group) {
             // A file that cannot be used names no wish.
             None => listing.is_unusable(service_of(group)),
             Some(spec) => self.group_of(spec).map_or(true, |wanted| wanted.as_str() == group),
-        };
-        for group in self.survivors.unwanted(is_wanted) {
+        }
+    }
+
+    /// Ends what is left of services whose spec is gone, or names another group.
+    fn stop_inherited_without(&mut self, listing: &Listing<R>) {
+        for group in self.survivors.unwanted(|group| self.is_wanted(listing, group)) {
             if !self.end_unloaded(listing, &group)
                 && let Some(inherited) = self.survivors.take(&group)
                 && inherited.lives()
@@ -244,11 +248,16 @@ impl<R: Release> Fleet<R> {
         true
     }
 
-    /// Drops what is known of services that were unloaded while no Supervisor ran.
+    /// Drops what is known of groups that services left while no Supervisor ran: one that comes
+    /// back to such a group does not go on from there. While something of it runs, the launcher
+    /// keeps it.
     fn forget_remembered_without(&mut self, listing: &Listing<R>) {
-        let is_unloaded = |group: &str| listing.is_unloaded(service_of(group));
-        for group in self.survivors.forget_unloaded(is_unloaded) {
-            self.actions.push(Action::Forget { group });
+        let unwanted = self.survivors.abandoned(|group| self.is_wanted(listing, group));
+        for group in unwanted {
+            self.survivors.recall(&group);
+            if !self.orphans.has(&group) {
+                self.actions.push(Action::Forget { group });
+            }
         }
     }
 }

@@ -239,6 +239,35 @@ fn the_end_of_an_orphan_is_not_that_of_the_service_in_its_group() {
     ] {
         take(&mut model, step);
     }
+    shows_the_same_after_a_restart(&mut model);
+}
+
+/// Another one: the process of the former group has ended before.
+#[test]
+fn what_a_group_knew_is_forgotten_when_its_service_comes_back_from_another_group() {
+    let command = |group: &str, desired_state| {
+        let spec = ServiceSpec { group: group.into(), desired_state, ..spec("db") };
+        Step::Command { service: "db", spec: Some(spec), timeout_s: None }
+    };
+    let mut model = Model::new(&[]);
+    take(&mut model, command("default", DesiredState::Up));
+    model.work(Model::is_as_wanted);
+    for step in [
+        Step::Exit { which: 0, group_alive: false },
+        Step::Pass(1),
+        command("blue", DesiredState::Up),
+        Step::Replace { orderly: false },
+        // The specs are read.
+        Step::Answer { which: 0, choice: 1 },
+        Step::Pass(1),
+        command("default", DesiredState::Down),
+    ] {
+        take(&mut model, step);
+    }
+    shows_the_same_after_a_restart(&mut model);
+}
+
+fn shows_the_same_after_a_restart(model: &mut Model) {
     model.work(Model::is_as_wanted);
     let before = model.shown();
     model.replace();
