@@ -38,6 +38,7 @@
 
 pub mod advice;
 pub mod bind;
+mod boxes;
 pub mod census;
 mod content;
 pub mod group;
@@ -51,6 +52,7 @@ mod view;
 
 pub use advice::Advice;
 pub use bind::Bind;
+pub use boxes::{Boxes, Opened};
 pub use census::{Census, Sight, Update};
 pub use group::{Group, ServiceConfig, ServiceFile};
 pub use input::{ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact};

@@ -114,6 +114,7 @@
 //! | `work` | slow work under way, and the patience with it |
 //! | `context`, `configuration` | what templates see of the ring, and of the configuration |
 //! | `directories` | plain directories that are followed |
+//! | [`Governor`] | the share of the Supervisor's task that changes of the ring get |
 //! | [`Heard`] | advice that was logged |
 
 mod action;
@@ -123,6 +124,7 @@ mod course;
 mod directories;
 mod event;
 mod fleet;
+mod governor;
 mod heard;
 mod hook;
 mod job;
@@ -142,6 +144,7 @@ pub use action::{Action, Line, RingAction};
 pub use course::Ending;
 pub use event::{Change, Event, InstallReady, Staged, UserLayer};
 pub use fleet::{Config, Fleet, Glance};
+pub use governor::Governor;
 pub use heard::Heard;
 pub use hook::{HookOutput, HookRun, HookSource, ProbeRun};
 pub use job::{Blueprint, Job, Scope};

@@ -35,6 +35,7 @@ use crate::{
     http::{Http, HttpError, Opened},
     journal,
     launcher::{Launcher, LauncherError},
+    left,
     load::{self, SpecCommands, SpecWriter},
     machine_watch,
     me::{Listeners, Me},
@@ -44,8 +45,8 @@ use crate::{
     record,
     ring::{self, RingError},
     self_checks::SelfChecks,
-    services::{DISK_PATIENCE, small_files::SmallFiles},
-    supervisor::{self, End, Places, Supervisor, World, event::Reports, left as left_over},
+    services::{DISK_PATIENCE, jobs::Workshop, small_files::SmallFiles},
+    supervisor::{self, End, Places, Supervisor, World, event::Reports},
     systemd,
     usages::Usages,
     vital,
@@ -241,7 +242,11 @@ async fn start(
         .map_err(system("Unable to start the writer of small files"))?;
     let world = World {
         common: Common::new(&config.root, me.document(), &config.backoff, config.http.redact),
-        sys: me.template(),
+        workshop: Arc::new(Workshop {
+            root: config.root.clone(),
+            interpreter: config.interpreter.clone(),
+            sys: me.template(),
+        }),
         specs: SpecCommands::start(writer, events.clone()),
         config: Arc::clone(&config),
         output: output.clone(),
@@ -287,13 +292,13 @@ async fn start(
         }
     };
     vital::spawn("opening", opening);
-    let End { exit, left } = supervisor.run(inbox, views, from_launcher).await;
+    let End { exit, left: still_running } = supervisor.run(inbox, views, from_launcher).await;
     ring.end().await;
-    if !left.is_empty() {
+    if !still_running.is_empty() {
         // The next Supervisor may be starting already, and needs the ports.
         shutdown.cancel();
         tokio::task::yield_now().await;
-        left_over::stop_without_launcher(&left);
+        left::stop_without_launcher(&still_running);
     }
     // Failed writes are logged already; a disk that hangs must not keep the next Supervisor from
     // its services.

@@ -26,6 +26,16 @@ impl Clock {
         Now { mono_ms: milliseconds(self.start.elapsed()), unix_ms: unix_ms() }
     }
 
+    /// Time since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The instant of a time since the start.
+    pub(crate) fn at(&self, elapsed: Duration) -> Instant {
+        self.start + elapsed
+    }
+
     /// The instant of a state machine's time.
     pub(crate) fn instant(&self, mono_ms: u64) -> Instant {
         // Far enough for "never" without overflow.

@@ -1,6 +1,6 @@
 //! Carries out what the fleet asks for, in order.
 
-use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 
 use roost_fleet::{
     Action, Event as FleetEvent, Glance, HookRun, HookSource, Line, Place, RingAction, Stored,
@@ -84,7 +84,10 @@ impl Supervisor {
                 self.world.launcher.send(&Request::Remember(kept));
             }
             Action::Forget { group } => self.world.launcher.send(&Request::Forget(group)),
-            Action::Work(job) => self.work(*job),
+            Action::Work(job) => {
+                let workshop = Arc::clone(&self.world.workshop);
+                self.beside(move || workshop.carry_out(*job));
+            }
             Action::Store(stored) => self.store(stored),
             Action::Watch { what, place, report } => self.watch(what, place, report),
             Action::Unwatch(what) => self.watcher_of(&what).unwatch(Watch::Fleet(what)),
@@ -95,6 +98,13 @@ impl Supervisor {
             Action::Started => self.publisher.begin(),
             Action::Ending => systemd::stopping(),
         }
+    }
+
+    /// Runs something slow beside this task; what it returns comes back as an event.
+    pub(super) fn beside(&self, work: impl FnOnce() -> Event + Send + 'static) {
+        let events = self.world.events.clone();
+        // Without a receiver the process is ending.
+        vital::spawn_blocking("work for services", move || drop(events.send(work())));
     }
 
     fn run_hook(&mut self, run: HookRun<Built>) {
@@ -234,7 +244,7 @@ impl Supervisor {
                     group,
                     pkg: release.package.ident.to_string(),
                     cfg: roost_template::exports::rumor_cfg(&cfg, exports).into_bytes().into(),
-                    sys: self.world.sys.addresses.clone(),
+                    sys: self.world.workshop.sys.addresses.clone(),
                     pkg_incarnation: 0,
                 })
             }

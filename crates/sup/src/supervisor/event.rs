@@ -20,13 +20,13 @@ use std::{
     time::Duration,
 };
 
+use roost_census::Opened;
 use roost_ctl::server::Incoming;
 use roost_fleet::Watched;
 use roost_launch::wire;
 use roost_ring::View;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::boxes::Opened;
 use crate::services::built::Built;
 
 /// What happened.

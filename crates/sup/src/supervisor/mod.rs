@@ -9,29 +9,19 @@
 //! | [`event`] | what can happen |
 //! | `launched` | what the launcher sends |
 //! | `outlook` | the ring, brought into the fleet's census |
-//! | `boxes` | what of the ring is encrypted |
 //! | `commands` | what clients of the control gateway want |
 //! | `act` | what the fleet asks for |
-//! | `jobs` | slow work that the fleet asks for |
-//! | `release` | what a service is made of, as the fleet sees it |
 //! | `publish` | documents |
-//! | `governor` | the share of this task that changes of the ring get |
 //! | `key_watch` | when a rumor that could not be opened is tried again |
-//! | [`left`] | what still runs when the launcher is gone |
 
 pub(crate) mod event;
-pub(crate) mod left;
 
 mod act;
-mod boxes;
 mod commands;
-mod governor;
-mod jobs;
 mod key_watch;
 mod launched;
 mod outlook;
 mod publish;
-mod release;
 
 use std::{
     cell::OnceCell,
@@ -42,12 +32,11 @@ use std::{
 
 use roost_api::Snapshot;
 use roost_events::{Cause, Seq};
-use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Heard, Left};
+use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Governor, Heard, Left};
 use roost_journal::{Recorder, Source};
 use roost_launch::wire::{self, Welcome};
 use roost_ring::View;
 use roost_service::{BackoffSettings, Settings};
-use roost_template::context::Sys;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::MissedTickBehavior,
@@ -55,7 +44,6 @@ use tokio::{
 
 use self::{
     event::{Event, Reports, Watch},
-    governor::Governor,
     outlook::Outlook,
     publish::Publisher,
 };
@@ -77,7 +65,9 @@ use crate::{
     record,
     ring::RingHandle,
     self_checks::SelfChecks,
-    services::{built::Built, hook_run::HookRuns, probes::Probes, small_files::SmallFiles},
+    services::{
+        built::Built, hook_run::HookRuns, jobs::Workshop, probes::Probes, small_files::SmallFiles,
+    },
     system,
 };
 
@@ -107,8 +97,7 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) common: Common,
-    /// This Supervisor as templates see it.
-    pub(crate) sys: Sys,
+    pub(crate) workshop: Arc<Workshop>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) reports: Reports,
     pub(crate) recorder: Recorder,
@@ -214,8 +203,10 @@ impl Supervisor {
         // Whoever can send gossip can change the ring all the time. Its changes get a share of this
         // task, and what must wait is not queued: only the last view counts.
         loop {
-            let ring_rests = self.governor.rests_until(Instant::now());
-            let next_wake = self.fleet.next_wake_ms().map(|at_ms| self.world.clock.instant(at_ms));
+            let clock = self.world.clock;
+            let ring_rests = self.governor.rests_until(clock.elapsed());
+            let ring_rests = ring_rests.map(|until| clock.at(until));
+            let next_wake = self.fleet.next_wake_ms().map(|at_ms| clock.instant(at_ms));
             let wake = next_wake.into_iter().chain(ring_rests).min();
             // Services see the last view before the task takes the next one, so that
             // services see something however fast views follow each other.
@@ -233,7 +224,7 @@ impl Supervisor {
                     }
                 }
                 Ok(()) = views.changed(), if takes_views => {
-                    view_at = Some(Instant::now());
+                    view_at = Some(clock.elapsed());
                     let view = Arc::clone(&views.borrow_and_update());
                     self.handle(Event::Ring(view));
                 }
@@ -256,7 +247,7 @@ impl Supervisor {
             self.publish();
             self.world.self_checks.turned();
             if let Some(began) = view_at {
-                self.governor.worked(began, Instant::now());
+                self.governor.worked(began, clock.elapsed());
             }
             if let Some(ending) = self.fleet.finished() {
                 let exit = match ending {
@@ -278,8 +269,8 @@ impl Supervisor {
             Event::ContentsRead { took } => {
                 self.look_again(Glance::Contents);
                 // The other thread took a core of the machine for as long.
-                let now = Instant::now();
-                self.governor.worked(began.checked_sub(took).unwrap_or(began), now);
+                let now = self.world.clock.elapsed();
+                self.governor.worked(now.saturating_sub(began.elapsed() + took), now);
             }
             Event::BoxesOpened(opened) => self.boxes_opened(opened),
             Event::Advice(text, _room) => {
@@ -354,7 +345,7 @@ fn fleet_config(world: &World) -> roost_fleet::Config {
     roost_fleet::Config {
         specs: config.root.sup().specs(),
         organization: config.organization.clone(),
-        member_id: world.sys.member_id.clone(),
+        member_id: world.workshop.sys.member_id.clone(),
         settings: Settings {
             backoff: BackoffSettings {
                 min_ms: ms(config.backoff.min),

@@ -2,13 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use roost_census::{Census, Update};
+use roost_census::{Boxes, Census, Opened, Update};
 use roost_crypto::KeyCache;
 use roost_fleet::Glance;
 use roost_ring::View;
 
-use super::{Supervisor, boxes::Boxes, key_watch::KeyWatch};
-use crate::census_input;
+use super::{Supervisor, event::Event, key_watch::KeyWatch};
+use crate::{census_input, vital::guarded};
 
 /// The last view of the ring that the census took in.
 #[derive(Debug)]
@@ -64,5 +64,29 @@ impl Supervisor {
     pub(super) fn look_again(&mut self, glance: Glance) {
         let view = Arc::clone(&self.outlook.view);
         self.look(glance, view);
+    }
+
+    /// Opens beside this task what the census has asked for.
+    fn open_boxes(&mut self) {
+        let Some(messages) = self.outlook.boxes.begin() else { return };
+        let keys = self.outlook.keys.clone();
+        self.beside(move || {
+            let open = |message: &[u8]| {
+                let opened = guarded(|| keys.decrypt(message).map_err(|error| error.to_string()));
+                opened.unwrap_or_else(Err)
+            };
+            let opened = messages.into_iter().map(|message| {
+                let content = open(&message);
+                (message, content)
+            });
+            Event::BoxesOpened(opened.collect())
+        });
+    }
+
+    /// The census takes what was opened, and services look again.
+    pub(super) fn boxes_opened(&mut self, opened: Opened) {
+        self.outlook.boxes.end(opened);
+        self.look_again(Glance::Opened);
+        self.outlook.boxes.clear();
     }
 }

@@ -1,26 +1,22 @@
-//! Encrypted configurations and files of the ring, opened beside the Supervisor's task.
+//! Encrypted configurations and files of the ring on their way to be opened.
 //!
 //! Opening one reads key files, below a directory that may be on a disk that hangs, and decrypts up
-//! to 2 MiB. At most [`BATCH_BYTES`] of messages are copied for it at once, whatever the ring holds;
-//! the census offers the others again when those are open.
+//! to 2 MiB, so it is done elsewhere. At most [`BATCH_BYTES`] of messages are copied for it at once,
+//! whatever the ring holds; the census offers the others again when those are open.
 
 use std::collections::BTreeMap;
 
-use roost_census::Closed;
-use roost_fleet::Glance;
-
-use super::{Supervisor, event::Event};
-use crate::vital::guarded;
+use crate::rebuild::Closed;
 
 /// Messages that are opened at once, in bytes; one at least.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// What each message holds, or why it cannot be opened.
-pub(crate) type Opened = BTreeMap<Vec<u8>, Result<Vec<u8>, String>>;
+pub type Opened = BTreeMap<Vec<u8>, Result<Vec<u8>, String>>;
 
 /// Boxes on their way.
 #[derive(Debug, Default)]
-pub(super) struct Boxes {
+pub struct Boxes {
     /// Those that are to be opened next.
     wanted: Vec<Vec<u8>>,
     wanted_bytes: usize,
@@ -30,7 +26,10 @@ pub(super) struct Boxes {
 
 impl Boxes {
     /// What a message holds, if it is open.
-    pub(super) fn content(&mut self, message: &[u8]) -> Result<Vec<u8>, Closed> {
+    ///
+    /// # Errors
+    /// When it is not open yet, or cannot be opened.
+    pub fn content(&mut self, message: &[u8]) -> Result<Vec<u8>, Closed> {
         if let Some(result) = self.opened.get(message) {
             return result.clone().map_err(Closed::Refused);
         }
@@ -43,7 +42,7 @@ impl Boxes {
     }
 
     /// The next batch, if none is under way.
-    fn begin(&mut self) -> Option<Vec<Vec<u8>>> {
+    pub fn begin(&mut self) -> Option<Vec<Vec<u8>>> {
         if self.under_way || self.wanted.is_empty() {
             return None;
         }
@@ -52,40 +51,15 @@ impl Boxes {
         Some(std::mem::take(&mut self.wanted))
     }
 
-    fn end(&mut self, opened: Opened) {
+    /// Takes what was opened of a batch.
+    pub fn end(&mut self, opened: Opened) {
         self.under_way = false;
         self.opened = opened;
     }
 
-    /// The census has taken what was opened.
-    fn clear(&mut self) {
+    /// Drops what was opened: the census has taken it.
+    pub fn clear(&mut self) {
         self.opened.clear();
-    }
-}
-
-impl Supervisor {
-    /// Opens what the census has asked for.
-    pub(super) fn open_boxes(&mut self) {
-        let Some(messages) = self.outlook.boxes.begin() else { return };
-        let keys = self.outlook.keys.clone();
-        self.beside(move || {
-            let open = |message: &[u8]| {
-                let opened = guarded(|| keys.decrypt(message).map_err(|error| error.to_string()));
-                opened.unwrap_or_else(Err)
-            };
-            let opened = messages.into_iter().map(|message| {
-                let content = open(&message);
-                (message, content)
-            });
-            Event::BoxesOpened(opened.collect())
-        });
-    }
-
-    /// The census takes what was opened, and services look again.
-    pub(super) fn boxes_opened(&mut self, opened: Opened) {
-        self.outlook.boxes.end(opened);
-        self.look_again(Glance::Opened);
-        self.outlook.boxes.clear();
     }
 }
 

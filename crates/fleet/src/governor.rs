@@ -1,7 +1,7 @@
 //! The share of the Supervisor's task for changes of the ring: any peer can change the ring all the
 //! time, and health checks, commands and ends of processes must not wait.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Work without a following pause: an occasional change is handled immediately.
 const FREE: Duration = Duration::from_millis(5);
@@ -10,25 +10,26 @@ const FACTOR: u32 = 4;
 /// The longest rest, which clears any debt. Services must see the ring.
 const REST_MAX: Duration = Duration::from_secs(2);
 
-/// Work done for the ring that rest has not compensated yet.
+/// Work done for the ring that rest has not compensated yet. Times are those since some start.
 #[derive(Debug, Default)]
-pub(super) struct Governor {
+pub struct Governor {
     debt: Duration,
     /// Time of that debt.
-    at: Option<Instant>,
-    rests_until: Option<Instant>,
+    at: Option<Duration>,
+    rests_until: Option<Duration>,
 }
 
 impl Governor {
     /// End of the rest before the next change of the ring; `None` when one may be handled.
-    pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
+    #[must_use]
+    pub fn rests_until(&self, now: Duration) -> Option<Duration> {
         self.rests_until.filter(|until| now < *until)
     }
 
     /// A change was handled from `began` to `now`.
-    pub(super) fn worked(&mut self, began: Instant, now: Instant) {
-        let rested = self.at.map_or(Duration::MAX, |at| began.saturating_duration_since(at));
-        self.debt = self.debt.saturating_sub(rested / FACTOR) + now.duration_since(began);
+    pub fn worked(&mut self, began: Duration, now: Duration) {
+        let rested = self.at.map_or(Duration::MAX, |at| began.saturating_sub(at));
+        self.debt = self.debt.saturating_sub(rested / FACTOR) + now.saturating_sub(began);
         self.at = Some(now);
         if self.debt > FREE {
             let rest = (self.debt * FACTOR).min(REST_MAX);
@@ -46,9 +47,9 @@ mod tests {
     /// Handles constant changes of the given `cost` for a minute; returns the share of time used,
     /// and the longest rest.
     fn flood(cost: Duration) -> (f64, Duration) {
-        let (mut governor, start) = (Governor::default(), Instant::now());
-        let (mut now, mut worked, mut longest) = (start, Duration::ZERO, Duration::ZERO);
-        while now < start + Duration::from_mins(1) {
+        let mut governor = Governor::default();
+        let (mut now, mut worked, mut longest) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        while now < Duration::from_mins(1) {
             if let Some(until) = governor.rests_until(now) {
                 longest = longest.max(until - now);
                 now = until;
@@ -56,7 +57,7 @@ mod tests {
             governor.worked(now, now + cost);
             (now, worked) = (now + cost, worked + cost);
         }
-        (worked.as_secs_f64() / (now - start).as_secs_f64(), longest)
+        (worked.as_secs_f64() / now.as_secs_f64(), longest)
     }
 
     #[test]
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_change_now_and_then_is_handled_at_once() {
-        let (mut governor, mut now) = (Governor::default(), Instant::now());
+        let (mut governor, mut now) = (Governor::default(), Duration::ZERO);
         for _ in 0..1_000 {
             assert_eq!(governor.rests_until(now), None);
             governor.worked(now, now + Duration::from_millis(4));

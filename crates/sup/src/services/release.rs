@@ -6,7 +6,7 @@ use roost_pkg::stage::Rights;
 use roost_service::Plan;
 use roost_template::config::Layers;
 
-use crate::services::{built::Built, install::InstallHook};
+use super::{built::Built, install::InstallHook};
 
 impl Release for Built {
     type InstallHook = InstallHook;
