@@ -150,6 +150,15 @@ kinds! {
         BindSatisfied = "bind.satisfied", Info, "A bind of a service has members.";
         BindMissing = "bind.missing", Warning, "A bind of a service has no members.";
     }
+    Election = "election" {
+        ElectionStarted = "election.started", Info, "A service here takes part in a new election of its group.";
+        ElectionFinished = "election.finished", Info, "An election has a result.";
+        ElectionNoQuorum = "election.no_quorum", Warning, "An election waits: too few members of the group are alive.";
+    }
+    Leader = "leader" {
+        LeaderChanged = "leader.changed", Info, "A group with a service here has another leader.";
+        LeaderConflict = "leader.conflict", Error, "A group with a service here has two leaders.";
+    }
     Member = "member" {
         MemberJoined = "member.joined", Info, "A member joined the ring.";
         MemberSuspect = "member.suspect", Warning, "A member of the ring does not answer.";

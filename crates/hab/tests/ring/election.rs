@@ -8,7 +8,7 @@ use super::{first, installed, joining, peer::Peer, wait_converged, wait_health};
 
 /// The member that each of these considers leader of `db.default`, once all agree on one of the
 /// allowed ones.
-fn wait_leader(members: &[&Supervisor], may_lead: impl Fn(&str) -> bool) -> String {
+pub(super) fn wait_leader(members: &[&Supervisor], may_lead: impl Fn(&str) -> bool) -> String {
     testkit::wait_for("one leader for all", || {
         let leaders: Vec<String> = members.iter().map(|sup| leader(sup)).collect();
         let agreed = leaders.iter().all(|l| *l == leaders[0]) && may_lead(&leaders[0]);
@@ -26,7 +26,7 @@ fn leader(sup: &Supervisor) -> String {
     group["leader_id"].as_str().unwrap_or_default().into()
 }
 
-const LEADER: [&str; 3] = ["acme/db", "--topology", "leader"];
+pub(super) const LEADER: [&str; 3] = ["acme/db", "--topology", "leader"];
 
 #[test]
 fn three_members_elect_one_leader_and_replace_it_when_it_leaves() {

@@ -3,11 +3,22 @@
 use serde_json::Value;
 use testkit::{Root, Supervisor, wait_for};
 
-use super::{first, hab, installed, joining, wait_converged};
+use super::{
+    election::{LEADER, wait_leader},
+    first, hab, installed, joining, wait_converged,
+};
 
 /// The events of these types, the oldest first.
 fn events(sup: &Supervisor, types: &str) -> Vec<Value> {
-    let answer = sup.get(&format!("/v1/events?order=oldest&limit=1000&type={types}"));
+    page(sup, &format!("&type={types}"))
+}
+
+fn all_events(sup: &Supervisor) -> Vec<Value> {
+    page(sup, "")
+}
+
+fn page(sup: &Supervisor, filter: &str) -> Vec<Value> {
+    let answer = sup.get(&format!("/v1/events?order=oldest&limit=1000{filter}"));
     assert_eq!(answer.status(), 200, "{}", answer.text());
     answer.json()["items"].as_array().cloned().unwrap_or_default()
 }
@@ -69,4 +80,62 @@ fn members_that_join_die_and_are_departed_are_events_with_causes() {
     let again = roots[0].supervisor().in_place_of(&a).start();
     wait_event(&again, "supervisor.started", |event| event["seq"] != 1);
     assert_eq!(events(&again, "member.joined").len(), count);
+}
+
+#[test]
+fn causes_lead_from_a_new_leader_to_the_death_of_the_one_before() {
+    let roots: Vec<Root> = (0..3).map(|_| installed()).collect();
+    let mut members = vec![first(&roots[0], &LEADER)];
+    let alone = wait_event(&members[0], "election.no_quorum", |_| true);
+    assert_eq!(alone["severity"], "warning", "there was no leader yet: {alone}");
+    for root in &roots[1..] {
+        members.push(joining(root, &members[0], &LEADER));
+    }
+    let all: Vec<&Supervisor> = members.iter().collect();
+    wait_converged(&all);
+    let leader = wait_leader(&all, |_| true);
+    for sup in &all {
+        wait_event(sup, "leader.changed", |event| event["after"] == leader.as_str());
+    }
+
+    let place = members.iter().position(|sup| sup.member_id() == leader).expect("a member");
+    drop(members.remove(place));
+    roots[place].lose_power();
+    let rest: Vec<&Supervisor> = members.iter().collect();
+    let next = wait_leader(&rest, |id| id != leader);
+    let mut confirmed = 0;
+    for sup in &rest {
+        let changed = wait_event(sup, "leader.changed", |event| event["after"] == next.as_str());
+        assert_eq!(changed["service"], "db.default");
+        assert_eq!(changed["before"], leader.as_str());
+        assert_eq!(changed["data"]["is_self"], sup.member_id() == next);
+        let record = all_events(sup);
+        let cause = |of: &Value| record.iter().find(|event| event["seq"] == of["cause"]);
+        let finished = cause(&changed).expect("its cause");
+        assert_eq!(finished["type"], "election.finished", "{record:#?}");
+        let started = cause(finished).expect("its cause");
+        assert_eq!(started["type"], "election.started", "{record:#?}");
+        match started["data"]["reason"].as_str() {
+            Some("leader_dead") => {
+                let death = cause(started).expect("its cause");
+                assert_eq!(death["type"], "member.confirmed", "{record:#?}");
+                assert_eq!(death["data"]["member"], leader.as_str());
+                confirmed += 1;
+            }
+            // The other one was first, and its election came before its news of the death.
+            reason => assert_eq!(reason, Some("joined"), "{record:#?}"),
+        }
+    }
+    assert!(confirmed > 0);
+
+    // Of three members one is left.
+    let gone = members.remove(0);
+    let gone_root = roots.iter().find(|root| root.path() == gone.root()).expect("its root");
+    drop(gone);
+    gone_root.lose_power();
+    let lost = wait_event(&members[0], "election.no_quorum", |event| event["severity"] == "error");
+    let numbers = ["alive", "population", "needed"].map(|key| lost["data"][key].clone());
+    assert_eq!(numbers, [1, 3, 2].map(Value::from));
+    let history = super::stdout(&members[0].hab(["svc", "history", "db"]));
+    assert!(history.contains("1 of 3 members of the group are alive"), "{history}");
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Elections, FORMER_LEADER, SUITABILITY_MS, Stored, Surroundings, watch::Life};
+use super::{Elections, FORMER_LEADER, Reason, SUITABILITY_MS, Stored, Surroundings, watch::Life};
 use crate::{
     output::Event,
     rumor::{ElectionKind, Status},
@@ -15,13 +15,20 @@ impl Elections {
     pub(crate) fn trigger(&mut self, now: Now, at: &mut Surroundings<'_>, group: &str) {
         for kind in ElectionKind::ALL {
             if at.takes_part(group) && at.rumors.election(kind, group).is_some() {
-                self.restart(now, at, kind, group);
+                self.restart(now, at, kind, group, Reason::Triggered);
                 return;
             }
         }
     }
 
-    fn restart(&mut self, now: Now, at: &mut Surroundings<'_>, kind: ElectionKind, group: &str) {
+    fn restart(
+        &mut self,
+        now: Now,
+        at: &mut Surroundings<'_>,
+        kind: ElectionKind,
+        group: &str,
+        reason: Reason,
+    ) {
         if kind == ElectionKind::Leader && self.waiting.contains_key(group) {
             return;
         }
@@ -34,11 +41,11 @@ impl Elections {
         };
         self.note(Event::ElectionStarted { group: group.into(), term });
         let Some(suitability) = suitability else {
-            self.wait_for_suitability(now, group, term, true, Vec::new());
+            self.wait_for_suitability(now, group, term, Some(reason), Vec::new());
             return;
         };
         at.rumors.remove_election(kind, group);
-        let started = self.start(now, at, kind, group, term, suitability);
+        let started = self.start(now, at, kind, group, term, suitability, reason);
         self.count(started);
     }
 
@@ -79,7 +86,7 @@ impl Elections {
         if is_finished && is_mine {
             if !has_quorum {
                 self.note(Event::QuorumLost { group: group.into(), term: stored.term });
-                self.restart(now, at, kind, group);
+                self.restart(now, at, kind, group, Reason::QuorumLost);
             }
             return;
         }
@@ -97,7 +104,12 @@ impl Elections {
                     group: group.into(),
                     term: stored.term,
                 });
-                self.restart(now, at, kind, group);
+                let dead = stored.member_id;
+                let reason = match is_finished {
+                    true => Reason::LeaderDead(dead),
+                    false => Reason::CandidateDead(dead),
+                };
+                self.restart(now, at, kind, group, reason);
                 return;
             }
             Life::DeadFrom(due) => self.due_at(due),

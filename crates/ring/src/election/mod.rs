@@ -5,12 +5,16 @@ mod checks;
 mod electorate;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub(crate) use self::electorate::Electorate;
 use self::watch::{Watch, is_dead};
+pub(crate) use self::{
+    electorate::Electorate,
+    turns::{Reason, Turn},
+};
 use crate::{
     dropped::Dropped,
     id::MemberId,
@@ -43,6 +47,8 @@ pub(crate) struct Elections {
     /// Next due time without a change.
     due: Option<Now>,
     decisions: VecDeque<Decision>,
+    /// Elections that changed since [`Elections::look_back`].
+    touched: BTreeSet<(ElectionKind, String)>,
 }
 
 /// An election of a group that waits for the suitability of this member.
@@ -50,8 +56,9 @@ pub(crate) struct Elections {
 struct Waiting {
     term: u64,
     since: Now,
-    /// The stored election is to be restarted; otherwise the first deferred one caused the request.
-    restart: bool,
+    /// Why the stored election is to be restarted; otherwise the first deferred one caused the
+    /// request.
+    restart: Option<Reason>,
     /// Elections that arrived in the meantime.
     deferred: Vec<Election>,
 }
@@ -82,6 +89,8 @@ pub(crate) enum Decision {
     Took { group: String, took_us: u64 },
     /// Count a deferred or restarted election that was refused.
     Count(Dropped),
+    /// Record a step of an election.
+    Turn { kind: ElectionKind, group: String, turn: Turn },
     /// Publish a changed view.
     Show,
 }
@@ -134,6 +143,7 @@ impl Elections {
         group: &str,
         term: u64,
         suitability: u64,
+        reason: Reason,
     ) -> Result<(), Dropped> {
         // a leader without a service would stop real Supervisors
         if !at.takes_part(group) {
@@ -145,7 +155,7 @@ impl Elections {
             let (alive, total) = (electorate.alive.len(), electorate.population);
             self.note(Event::NoQuorum { group: group.into(), alive, total });
         }
-        self.watch(kind, group).join(now, has_quorum);
+        self.watch(kind, group).join(now, has_quorum, reason);
         let election = Election {
             member_id: at.me.clone(),
             group: group.into(),
@@ -224,14 +234,15 @@ impl Elections {
         };
         match candidacy {
             Some(None) => {
-                self.wait_for_suitability(now, &group, election.term, false, vec![election]);
+                self.wait_for_suitability(now, &group, election.term, None, vec![election]);
                 return Ok(true);
             }
             Some(Some(suitability)) => {
                 if stored.is_some() {
                     at.rumors.remove_election(kind, &group);
                 }
-                self.start(now, at, kind, &group, election.term, suitability)?;
+                let reason = Reason::Joined;
+                self.start(now, at, kind, &group, election.term, suitability, reason)?;
             }
             None => {}
         }
@@ -270,6 +281,7 @@ impl Elections {
                         one: stored.member_id.clone(),
                         other: election.member_id.clone(),
                     });
+                    self.dispute(at, kind, stored, &election);
                 }
                 let Merge::News(merged) = stored.merged(election) else { return Ok(false) };
                 if merged.says_the_same(stored) {
@@ -287,6 +299,7 @@ impl Elections {
         let origin = if at.restoring { Origin::DataFile } else { Origin::Ring };
         at.rumors.put_election(origin, kind, merged)?;
         at.rumors.start_election_hot(kind, &group);
+        self.touched.insert((kind, group.clone()));
         let watch = self.watch(kind, &group);
         watch.sent(now);
         if is_other {
@@ -306,7 +319,7 @@ impl Elections {
         now: Now,
         group: &str,
         term: u64,
-        restart: bool,
+        restart: Option<Reason>,
         deferred: Vec<Election>,
     ) {
         let waiting = Waiting { term, since: now, restart, deferred };
@@ -329,9 +342,9 @@ impl Elections {
         let Some(Waiting { restart, deferred, .. }) = self.waiting.remove(group) else { return };
         let kind = ElectionKind::Leader;
         let mut first = Some(value);
-        if restart {
+        if let Some(reason) = restart {
             at.rumors.remove_election(kind, group);
-            let started = self.start(now, at, kind, group, term, value);
+            let started = self.start(now, at, kind, group, term, value, reason);
             self.count(started);
             first = None;
         }

@@ -106,7 +106,7 @@ fn candidacy(number: u8, term: u64, votes: &[u8]) -> Election {
 fn a_member_without_a_service_is_no_candidate() {
     let mut alone = Alone::new(0);
     let started = alone.act(|elections, surroundings| {
-        elections.start(at(0), surroundings, ElectionKind::Leader, GROUP, 0, 0)
+        elections.start(at(0), surroundings, ElectionKind::Leader, GROUP, 0, 0, Reason::Service)
     });
     assert_eq!(started, (Err(Dropped::NoOwnService), Vec::new()));
 }
@@ -115,7 +115,7 @@ fn a_member_without_a_service_is_no_candidate() {
 fn a_candidacy_that_comes_back_with_all_votes_is_finished() {
     let mut alone = Alone::new(2);
     let (started, _) = alone.act(|elections, surroundings| {
-        elections.start(at(0), surroundings, ElectionKind::Leader, GROUP, 0, 7)
+        elections.start(at(0), surroundings, ElectionKind::Leader, GROUP, 0, 7, Reason::Service)
     });
     started.unwrap();
     assert_eq!(alone.stored().status, Status::Running);

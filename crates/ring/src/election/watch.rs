@@ -1,5 +1,6 @@
 //! State of a member about one election besides the election itself, and the resulting times.
 
+use super::turns::{Context, Reason, Recorded};
 use crate::{member::Health, time::Now};
 
 /// An unfinished election that has quorum is sent again after this time: a vote got lost.
@@ -34,6 +35,9 @@ pub(super) struct Watch {
     foreign: Option<Foreign>,
     /// It is to be sent again after [`ECHO_MS`].
     echo: bool,
+    /// What was recorded of it, and what is known for the next time.
+    recorded: Recorded,
+    context: Context,
 }
 
 /// Observation of an election of a later term.
@@ -58,7 +62,8 @@ pub(super) fn is_dead(health: Option<Health>) -> bool {
 
 impl Watch {
     /// This member becomes a candidate.
-    pub(super) fn join(&mut self, now: Now, has_quorum: bool) {
+    pub(super) fn join(&mut self, now: Now, has_quorum: bool, reason: Reason) {
+        self.context.reason = Some(reason);
         self.joined = Some(now);
         self.sent = now;
         self.had_quorum = has_quorum;
@@ -72,7 +77,23 @@ impl Watch {
     /// It is finished. Returns the time since this member joined, in microseconds.
     pub(super) fn finish(&mut self, now: Now) -> Option<u64> {
         self.foreign = None;
-        self.joined.take().map(|joined| now.micros_since(joined))
+        let took_us = self.joined.take().map(|joined| now.micros_since(joined));
+        self.context.took_us = took_us.or(self.context.took_us);
+        took_us
+    }
+
+    /// Two leaders of this term were seen. False when that is known.
+    pub(super) fn dispute(&mut self, term: u64) -> bool {
+        self.context.disputed.replace(term) != Some(term)
+    }
+
+    /// What was recorded of it, and what happened since. The latter is used once, but for the
+    /// disputed term.
+    pub(super) fn look_back(&mut self) -> (&mut Recorded, Context) {
+        let disputed = self.context.disputed;
+        let context =
+            std::mem::replace(&mut self.context, Context { disputed, ..Context::default() });
+        (&mut self.recorded, context)
     }
 
     pub(super) const fn sent(&mut self, now: Now) {
@@ -204,7 +225,7 @@ mod tests {
     #[test]
     fn echoes_keep_a_distance_and_nudges_wait_for_quorum() {
         let mut watch = Watch::default();
-        watch.join(at(1_000), false);
+        watch.join(at(1_000), false, Reason::Service);
         assert_eq!(watch.echo(at(2_000)), Some(at(3_000)));
         assert!(watch.wants_echo());
         assert_eq!(watch.echo(at(3_000)), None);

@@ -122,16 +122,3 @@ pub(crate) fn moved(who: &Who, before: SocketAddr, incarnation: u64) -> Fact {
     let fact = Fact::new(Kind::MemberAddressChanged, message);
     who.about(fact.change(Some(&before.to_string()), &after)).with("incarnation", incarnation)
 }
-
-/// What several events of a type have in common.
-pub(super) const fn plural(kind: Kind) -> &'static str {
-    match kind {
-        Kind::MemberJoined => "Members joined the ring",
-        Kind::MemberSuspect => "Members became suspect",
-        Kind::MemberAlive => "Members became alive again",
-        Kind::MemberConfirmed => "Members became confirmed dead",
-        Kind::MemberDeparted => "Members departed",
-        Kind::MemberAddressChanged => "Members changed their addresses",
-        _ => "This happened",
-    }
-}

@@ -3,7 +3,7 @@
 use super::Ring;
 use crate::{
     dropped::Dropped,
-    election::{Decision, Elections, Electorate, Surroundings},
+    election::{Decision, Elections, Electorate, Reason, Surroundings},
     output::{Duration, Output},
     rumor::{Election, ElectionKind},
     time::Now,
@@ -17,7 +17,9 @@ impl Ring {
         group: &str,
         suitability: u64,
     ) -> Result<(), Dropped> {
-        self.elect(|elections, at| elections.start(now, at, kind, group, 0, suitability))
+        self.elect(now, |elections, at| {
+            elections.start(now, at, kind, group, 0, suitability, Reason::Service)
+        })
     }
 
     pub(super) fn receive_election(
@@ -26,19 +28,19 @@ impl Ring {
         kind: ElectionKind,
         election: Election,
     ) -> Result<bool, Dropped> {
-        self.elect(|elections, at| elections.receive(now, at, kind, election))
+        self.elect(now, |elections, at| elections.receive(now, at, kind, election))
     }
 
     pub(super) fn suitability_known(&mut self, now: Now, group: &str, term: u64, value: u64) {
-        self.elect(|elections, at| elections.suitability_known(now, at, group, term, value));
+        self.elect(now, |elections, at| elections.suitability_known(now, at, group, term, value));
     }
 
     pub(super) fn trigger_election(&mut self, now: Now, group: &str) {
-        self.elect(|elections, at| elections.trigger(now, at, group));
+        self.elect(now, |elections, at| elections.trigger(now, at, group));
     }
 
     pub(super) fn run_elections(&mut self, now: Now) {
-        self.elect(|elections, at| elections.wake(now, at));
+        self.elect(now, |elections, at| elections.wake(now, at));
     }
 
     /// True when more than half of a group is alive.
@@ -47,7 +49,11 @@ impl Ring {
     }
 
     /// Runs an action of the elections, and carries out its decisions.
-    fn elect<T>(&mut self, act: impl FnOnce(&mut Elections, &mut Surroundings<'_>) -> T) -> T {
+    fn elect<T>(
+        &mut self,
+        now: Now,
+        act: impl FnOnce(&mut Elections, &mut Surroundings<'_>) -> T,
+    ) -> T {
         let mut surroundings = Surroundings {
             me: &self.me.id,
             table: &self.table,
@@ -55,6 +61,7 @@ impl Ring {
             restoring: self.restoring,
         };
         let result = act(&mut self.elections, &mut surroundings);
+        self.elections.look_back(&surroundings);
         while let Some(decision) = self.elections.poll() {
             match decision {
                 Decision::Note(event) => self.note(event),
@@ -63,6 +70,7 @@ impl Ring {
                     self.say(Output::Took(Duration::Election { group, took_us }));
                 }
                 Decision::Count(dropped) => self.count_drop(&dropped),
+                Decision::Turn { kind, group, turn } => self.record_turn(now, kind, group, &turn),
                 Decision::Show => self.changed(),
             }
         }

@@ -2,17 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use roost_events::{Fact, Kind};
+use roost_events::{Cause, Fact, Kind};
 
 use super::Ring;
 use crate::{
+    election::{Reason, Turn},
     id::MemberId,
     member::Health,
     record::{
-        Subject,
+        Subject, elections,
         members::{self, Source, Who},
     },
-    rumor::Service,
+    rumor::{ElectionKind, Service},
     stores::RumorStores,
     table::{Entry, Place, Table},
     time::Now,
@@ -82,7 +83,7 @@ impl Ring {
         fact: impl FnOnce(&Who) -> Fact,
     ) {
         let id = self.table.at(place).id.clone();
-        let subject = Subject { kind, is_near: self.rumors.shares_own_group(&id) };
+        let subject = Subject::Members { kind, share_group: self.rumors.shares_own_group(&id) };
         let cause = self.chronicle.of_member(place);
         let (table, rumors, me) = (&self.table, &self.rumors, &self.me.id);
         let who = || describe(table, rumors, me, &id);
@@ -93,10 +94,54 @@ impl Ring {
         }
         if let Some((report, next)) = recorded {
             if !is_alive {
-                self.chronicle.member_is_down(place, next);
+                self.chronicle.member_is_down(now, place, next);
             }
             self.out.record(report);
         }
+    }
+
+    /// Records a step of an election. It follows from the step before, or from what became of a
+    /// member of the group.
+    pub(super) fn record_turn(
+        &mut self,
+        now: Now,
+        elects: ElectionKind,
+        group: String,
+        turn: &Turn,
+    ) {
+        let Some(kind) = elections::kind_of(elects, turn) else { return };
+        let chronicle = &self.chronicle;
+        let of = |id: &MemberId| {
+            self.table.find(id).map(|place| chronicle.of_member(place)).unwrap_or_default()
+        };
+        let before = chronicle.of_election(elects, &group, turn.term());
+        let down = || {
+            let population = self.rumors.population(&group);
+            chronicle.of_members(population.filter_map(|id| self.table.find(id)))
+        };
+        let cause = match turn {
+            Turn::Started { reason, former, .. } => match reason {
+                Reason::LeaderDead(dead) | Reason::CandidateDead(dead) => of(dead),
+                Reason::QuorumLost => down(),
+                Reason::Joined => former.as_ref().map(of).unwrap_or_default(),
+                Reason::Service | Reason::Triggered => Cause::Unknown,
+            },
+            Turn::NoQuorum { is_new: true, .. } | Turn::Finished { .. } => before,
+            Turn::NoQuorum { is_new: false, .. } => down().or(before),
+            Turn::LeaderChanged { before: former, .. } => {
+                before.or(former.as_ref().map(of).unwrap_or_default())
+            }
+            Turn::Conflict { .. } => Cause::Unknown,
+        };
+        let (table, rumors, me) = (&self.table, &self.rumors, &self.me.id);
+        let who = |id: &MemberId| describe(table, rumors, me, id);
+        let fact = || elections::turn(&group, elects, turn, who);
+        let subject = Subject::Group { kind, group: group.clone() };
+        let term = || format!("term {}", turn.term());
+        let recorded = self.chronicle.record(now, subject, cause, fact, term);
+        let Some((report, next)) = recorded else { return };
+        self.out.record(report);
+        self.chronicle.election_goes_on(elects, group, turn.term(), next);
     }
 
     /// Records what was only counted.

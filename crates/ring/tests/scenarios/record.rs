@@ -149,3 +149,147 @@ fn ten_thousand_members_that_fall_apart_are_counted_and_own_groups_are_still_nam
     assert_eq!(folded.fact.data["examples"].as_array().unwrap().len(), 16);
     assert!(folded.fact.message.contains("more times within 60 s: "), "{}", folded.fact.message);
 }
+
+/// Three members with a service in one group, which have elected a leader; and its number.
+fn elected() -> (Net, usize) {
+    let mut net = Net::ring(3);
+    net.run_until(20_000, |net| net.all_alive(3));
+    for number in 0..3 {
+        net.command(number, Command::PublishService(service(GROUP)));
+        net.command(number, Command::StartElection { group: GROUP.into(), suitability: 0 });
+    }
+    let leads = |net: &mut Net, number: usize| {
+        (0..3).all(|seen_by| net.leader(GROUP, seen_by) == Some(id(number)))
+    };
+    net.run_until(20_000, |net| (0..3).any(|number| leads(net, number)));
+    let leader = (0..3).find(|number| leads(&mut net, *number)).unwrap();
+    net.run_ms(20_000);
+    (net, leader)
+}
+
+/// The events about elections and leaders.
+fn of_elections(record: &[Report]) -> Vec<&Report> {
+    let is_one = |report: &&Report| report.fact.service.is_some();
+    record.iter().filter(is_one).collect()
+}
+
+fn types(record: &[&Report]) -> Vec<&'static str> {
+    record.iter().map(|report| report.fact.kind.as_str()).collect()
+}
+
+#[test]
+fn a_leader_that_dies_is_the_cause_of_an_election_and_of_another_leader() {
+    let (mut net, leader) = elected();
+    for number in 0..3 {
+        let record = recorded(&mut net, number);
+        let record = of_elections(&record);
+        let last = record.last().unwrap();
+        assert_eq!(last.fact.kind, Kind::LeaderChanged, "{:?}", types(&record));
+        assert_eq!(last.fact.before, None);
+        assert_eq!(last.fact.after, Some(id(leader).to_string()));
+    }
+
+    net.crash(leader);
+    let others: Vec<usize> = (0..3).filter(|number| *number != leader).collect();
+    net.run_until(60_000, |net| {
+        others.iter().all(|by| net.leader(GROUP, *by).is_some_and(|it| it != id(leader)))
+    });
+    for number in others {
+        let record = recorded(&mut net, number);
+        let confirmed =
+            record.iter().find(|report| report.fact.kind == Kind::MemberConfirmed).unwrap();
+        let record = of_elections(&record);
+        assert_eq!(
+            types(&record),
+            ["election.started", "election.finished", "leader.changed"],
+            "{record:#?}"
+        );
+        let [started, finished, changed] = record.try_into().unwrap();
+        assert_eq!(started.cause, Cause::Report(confirmed.id), "{started:#?}");
+        assert_eq!(finished.cause, Cause::Report(started.id));
+        assert_eq!(changed.cause, Cause::Report(finished.id));
+        assert_eq!(changed.fact.before, Some(id(leader).to_string()));
+        assert_eq!(finished.fact.data["term"], 1);
+    }
+    net.run_ms(600_000);
+    assert_eq!(recorded(&mut net, (leader + 1) % 3), [], "a calm group records nothing");
+}
+
+#[test]
+fn a_group_without_quorum_is_recorded_once_with_what_it_needs() {
+    let (mut net, leader) = elected();
+    let dead: Vec<usize> = (0..3).filter(|number| *number != leader).collect();
+    recorded(&mut net, leader);
+    for number in &dead {
+        net.crash(*number);
+    }
+    net.run_ms(300_000);
+    let record = recorded(&mut net, leader);
+    let is_member = |report: &&Report| report.fact.kind == Kind::MemberSuspect;
+    let suspects: Vec<Cause> =
+        record.iter().filter(is_member).map(|report| Cause::Report(report.id)).collect();
+    let record = of_elections(&record);
+    assert_eq!(types(&record), ["election.started", "election.no_quorum"]);
+    let [started, lost] = record.try_into().unwrap();
+    assert_eq!(started.fact.data["reason"], "quorum_lost");
+    assert_eq!(started.cause, *suspects.last().unwrap(), "the one that broke it");
+    assert_eq!(lost.cause, Cause::Report(started.id));
+    assert_eq!(lost.fact.severity, Severity::Error);
+    let numbers = ["alive", "population", "needed"].map(|key| lost.fact.data[key].clone());
+    assert_eq!(numbers, [1, 3, 2].map(serde_json::Value::from));
+}
+
+#[test]
+fn leaders_that_contradict_each_other_are_recorded_once() {
+    let (mut net, leader) = elected();
+    let seen_by = (leader + 1) % 3;
+    let other = (leader + 2) % 3;
+    recorded(&mut net, seen_by);
+    let elections = net.view(seen_by).elections;
+    let stored = (**elections.get(GROUP, "election").unwrap()).clone();
+    for member_id in [id(other), id(leader), id(other), id(leader)] {
+        let votes = vec![member_id.clone()];
+        let election = roost_ring::Election { member_id, votes, ..stored.clone() };
+        let bytes = plain(Rumor::Election(election).encode());
+        let now = net.now;
+        let ring = &mut net.nodes.get_mut(&seen_by).unwrap().ring;
+        ring.handle(now, Input::Gossip { bytes: &bytes }).unwrap();
+        net.drain(seen_by);
+    }
+    let record = recorded(&mut net, seen_by);
+    assert_eq!(types(&of_elections(&record)), ["leader.conflict"]);
+    let mut leaders: Vec<String> =
+        serde_json::from_value(record[0].fact.data["leaders"].clone()).unwrap();
+    leaders.sort();
+    let mut expected = [id(leader).to_string(), id(other).to_string()];
+    expected.sort();
+    assert_eq!(leaders, expected);
+}
+
+#[test]
+fn a_member_that_starts_again_records_no_election_that_it_knows() {
+    let (mut net, leader) = elected();
+    let back = (leader + 1) % 3;
+    let (incarnation, stores) = net.crash(back);
+    net.start_with(back, &[leader], incarnation, false, Some(stores));
+    net.command(back, Command::PublishService(service(GROUP)));
+    net.command(back, Command::StartElection { group: GROUP.into(), suitability: 0 });
+    net.run_ms(60_000);
+    let record = recorded(&mut net, back);
+    assert_eq!(types(&of_elections(&record)), [""; 0]);
+}
+
+#[test]
+fn a_member_that_comes_later_records_the_leader_and_no_election() {
+    let (mut net, leader) = elected();
+    net.start(3, &[0]);
+    net.run_until(20_000, |net| net.all_alive(4));
+    net.run_ms(10_000);
+    net.command(3, Command::PublishService(service(GROUP)));
+    net.command(3, Command::StartElection { group: GROUP.into(), suitability: 0 });
+    net.run_ms(60_000);
+    let record = recorded(&mut net, 3);
+    let record = of_elections(&record);
+    assert_eq!(types(&record), ["leader.changed"]);
+    assert_eq!(record[0].fact.after, Some(id(leader).to_string()));
+}
