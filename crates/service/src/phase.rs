@@ -15,9 +15,9 @@ pub(crate) enum After {
     Restart,
 }
 
-/// A stop in progress, which waits for everything that runs and all outstanding answers.
+/// A stop in progress: first everything that runs and all outstanding answers, then `post-stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stopping {
+pub(crate) struct Stop {
     /// What follows.
     pub(crate) after: After,
     /// Milliseconds between the signal and KILL.
@@ -28,24 +28,42 @@ pub(crate) struct Stopping {
     pub(crate) killed_at_ms: Option<u64>,
     /// Some processes may not be killed: the stop waits until they end, unless the Supervisor ends.
     pub(crate) out_of_reach: bool,
+    /// Nothing is left but `post-stop`, which runs.
+    pub(crate) in_post_stop: bool,
 }
 
-/// Phases of a service.
+/// Nothing runs until the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Not wanted; nothing runs.
-    Stopped,
-    /// Wanted; nothing runs before this time.
-    Pausing { until_ms: u64 },
+pub(crate) struct Wait {
+    /// When the next attempt begins.
+    pub(crate) until_ms: u64,
+    /// What may begin it sooner.
+    pub(crate) reason: WaitReason,
+}
+
+impl Wait {
+    /// True when the last attempt cannot succeed without a change.
+    pub(crate) fn is_broken(self) -> bool {
+        self.reason != WaitReason::Pause
+    }
+}
+
+/// Why an attempt waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitReason {
+    /// The back-off after a failure, or the floor of starts.
+    Pause,
+    /// It cannot be built: a change of its files may help.
+    Unbuilt,
+    /// It cannot be rendered: a change of its files or of template values may help.
+    Unrendered,
+}
+
+/// A step on the way to the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
     /// Its package and templates are being read.
     Building,
-    /// It cannot be built or rendered; retried at this time, or when a file has changed.
-    Broken {
-        /// The slow retry.
-        retry_at_ms: u64,
-        /// A change of template values may help, too.
-        by_context: bool,
-    },
     /// `install` hooks run.
     Installing,
     /// Waits for binds, rendering and election, in this order.
@@ -56,15 +74,21 @@ pub(crate) enum Phase {
     Initialized,
     /// The process is being started.
     Spawning,
+}
+
+/// Phases of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not wanted; nothing runs.
+    Stopped,
+    /// Wanted; nothing runs.
+    Waiting(Wait),
+    /// Its process is to run.
+    Starting(Step),
     /// The process is up.
     Running,
     /// Hooks and process are being stopped.
-    Stopping(Stopping),
-    /// Only `post-stop` runs.
-    PostStop {
-        /// What follows.
-        after: After,
-    },
+    Stopping(Stop),
     /// Finished.
     Gone,
 }

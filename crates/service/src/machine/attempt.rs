@@ -9,7 +9,7 @@ use crate::{
     effect::{Effect, LogKey, Preamble},
     event::{BuildFailure, Now, Plan},
     excerpt::Printed,
-    phase::Phase,
+    phase::{Phase, Step, Wait, WaitReason},
     text,
     why::ReasonCode,
 };
@@ -21,7 +21,7 @@ impl Machine {
         self.attempt = Attempt::default();
         let due_ms = self.floor_ms().max(self.not_before_ms.unwrap_or(0));
         if due_ms > now.mono_ms {
-            self.phase = Phase::Pausing { until_ms: due_ms };
+            self.phase = Phase::Waiting(Wait { until_ms: due_ms, reason: WaitReason::Pause });
             if self.restarts_after_failure() {
                 let wait_ms = due_ms - now.mono_ms;
                 self.next_restart_at_s = Some(now.unix_ms.saturating_add(wait_ms) / 1_000);
@@ -32,7 +32,7 @@ impl Machine {
         self.next_restart_at_s = None;
         self.last_start_ms = Some(now.mono_ms);
         self.files_changed = false;
-        self.phase = Phase::Building;
+        self.phase = Phase::Starting(Step::Building);
         self.ask_build();
     }
 
@@ -47,16 +47,16 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Building => {
+            Phase::Starting(Step::Building) => {
                 let installs = plan.installs;
                 self.attempt.plan = Some(plan);
                 self.attempt.built = true;
                 // After a failure the line waits until there is something new to report.
                 if self.told.failure.is_none() {
-                    self.tell_starting();
+                    self.log_starting();
                 }
                 if installs {
-                    self.phase = Phase::Installing;
+                    self.phase = Phase::Starting(Step::Installing);
                     self.asked.install = true;
                     self.push(Effect::RunInstallHooks);
                 } else {
@@ -70,16 +70,7 @@ impl Machine {
                 self.attempt.built = true;
                 self.advance_stop(now);
             }
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Starting(_) | Phase::Gone => {}
         }
     }
 
@@ -88,18 +79,18 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Building => {
+            Phase::Starting(Step::Building) => {
                 let mut lines = text::build_failed(&self.spec.ident.to_string(), failure);
                 if !self.go_back(now, &lines[0]) {
                     lines[0] = self.give_up_former(&lines[0]);
-                    self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                    self.log_failure(Preamble::Sup, LogKey::Mr, &lines);
                     self.note_failure(now, code_of(failure), failure.to_string());
-                    self.break_down(now, false);
+                    self.break_down(now, WaitReason::Unbuilt);
                 }
             }
             Phase::Running => {
                 let lines = text::build_failed(&self.spec.ident.to_string(), failure);
-                self.tell_failure(Preamble::Sup, LogKey::Mr, &lines);
+                self.log_failure(Preamble::Sup, LogKey::Mr, &lines);
                 self.note_failure(now, code_of(failure), failure.to_string());
                 if self.has_checks() {
                     // The service is not checked until it is built, so the last result is
@@ -115,16 +106,7 @@ impl Machine {
                 self.attempt.rebuild_at_ms = Some(at_ms);
             }
             Phase::Stopping(_) => self.advance_stop(now),
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Starting(_) | Phase::Gone => {}
         }
     }
 
@@ -133,7 +115,7 @@ impl Machine {
             return;
         }
         self.forget_hook_failure(Hook::Install);
-        if self.phase == Phase::Installing {
+        if self.phase == Phase::Starting(Step::Installing) {
             self.prepare(now);
         } else if self.is_protected() {
             self.candidate_installed(now, Ok(()));
@@ -146,17 +128,17 @@ impl Machine {
         if !std::mem::take(&mut self.asked.install) {
             return;
         }
-        if self.phase == Phase::Installing || self.is_protected() {
+        if self.phase == Phase::Starting(Step::Installing) || self.is_protected() {
             self.report_failed_install(error, printed);
         }
-        if self.phase == Phase::Installing {
+        if self.phase == Phase::Starting(Step::Installing) {
             let ident = &self.spec.ident;
             let line = format!("Failed to run install hook for {ident}, {error}");
             if self.go_back(now, &line) {
                 return;
             }
             let line = self.give_up_former(&line);
-            self.tell_failure(Preamble::Sup, LogKey::Mr, &[line]);
+            self.log_failure(Preamble::Sup, LogKey::Mr, &[line]);
             self.note_failure(now, ReasonCode::InstallFailed, error.to_owned());
             if let Some(failure) = &mut self.failure {
                 failure.printed = printed.end().clone();
@@ -173,7 +155,7 @@ impl Machine {
     }
 
     /// Logs why an attempt failed, unless the last one failed for the same reason.
-    fn tell_failure(&mut self, preamble: Preamble, key: LogKey, lines: &[String]) {
+    fn log_failure(&mut self, preamble: Preamble, key: LogKey, lines: &[String]) {
         let reason = lines.first().cloned().unwrap_or_default();
         if self.told.failure.as_ref() != Some(&reason) {
             for line in lines {
@@ -185,16 +167,16 @@ impl Machine {
     }
 
     /// The attempt failed; waits for a change.
-    pub(super) fn break_down(&mut self, now: Now, by_context: bool) {
+    pub(super) fn break_down(&mut self, now: Now, reason: WaitReason) {
         if std::mem::take(&mut self.files_changed) {
             self.begin(now);
         } else {
-            let retry_at_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
-            self.phase = Phase::Broken { retry_at_ms, by_context };
+            let until_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
+            self.phase = Phase::Waiting(Wait { until_ms, reason });
         }
     }
 
-    fn tell_starting(&mut self) {
+    fn log_starting(&mut self) {
         if std::mem::replace(&mut self.attempt.told_starting, true) {
             return;
         }
@@ -204,7 +186,7 @@ impl Machine {
         }
     }
 
-    fn tell_prepared(&mut self) {
+    fn log_prepared(&mut self) {
         if std::mem::replace(&mut self.attempt.told_prepared, true) {
             return;
         }
@@ -216,16 +198,16 @@ impl Machine {
 
     /// The service exists from here on: announces it to the ring and renders its files.
     fn prepare(&mut self, now: Now) {
-        self.phase = Phase::Preparing;
+        self.phase = Phase::Starting(Step::Preparing);
         if self.restarting {
             self.backoff.restarted(now.mono_ms);
         }
         if self.told.failure.is_none() {
-            self.tell_prepared();
+            self.log_prepared();
         }
         self.announce();
         self.attempt.dirty = true;
-        self.tell_binds();
+        self.log_binds();
         self.advance(now);
     }
 
@@ -241,7 +223,7 @@ impl Machine {
     /// Continues as far as binds, rendering and election allow.
     pub(super) fn advance(&mut self, now: Now) {
         match self.phase {
-            Phase::Preparing => {
+            Phase::Starting(Step::Preparing) => {
                 if !self.may_initialize() {
                     // The former failure is resolved; the phase shows the current wait.
                     self.reason = None;
@@ -258,7 +240,7 @@ impl Machine {
                     self.initialize(now);
                 }
             }
-            Phase::Initialized => {
+            Phase::Starting(Step::Initialized) => {
                 if self.is_rendered() && self.may_act_now() {
                     self.spawn(now);
                 }
@@ -270,14 +252,9 @@ impl Machine {
                 }
             }
             Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Initializing
-            | Phase::Spawning
+            | Phase::Waiting(_)
+            | Phase::Starting(_)
             | Phase::Stopping(_)
-            | Phase::PostStop { .. }
             | Phase::Gone => {}
         }
     }
@@ -308,27 +285,17 @@ impl Machine {
     pub(super) fn note_binds(&mut self, now: Now, reports: Vec<BindReport>) {
         self.binds = reports;
         match self.phase {
-            Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running => {
-                self.tell_binds();
+            Phase::Starting(Step::Building | Step::Installing) => {}
+            Phase::Starting(_) | Phase::Running => {
+                self.log_binds();
                 self.advance(now);
             }
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Stopping(_)
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Stopping(_) | Phase::Gone => {}
         }
     }
 
     /// Logs changes of the binds; a bind satisfied from the start is not a change.
-    fn tell_binds(&mut self) {
+    fn log_binds(&mut self) {
         let reports = self.spec.binds.iter().filter_map(|bind| self.bind_report(bind));
         for report in reports.cloned().collect::<Vec<_>>() {
             let told = self.told.binds.insert(report.name.clone(), report.state.clone());
@@ -345,9 +312,13 @@ impl Machine {
 
     pub(super) fn note_files(&mut self, now: Now) {
         match self.phase {
-            Phase::Broken { .. } => self.begin(now),
-            Phase::Building | Phase::Installing | Phase::Preparing => self.files_changed = true,
-            Phase::Initializing | Phase::Initialized | Phase::Spawning => self.check_refused(),
+            Phase::Waiting(wait) if wait.is_broken() => self.begin(now),
+            Phase::Starting(Step::Building | Step::Installing | Step::Preparing) => {
+                self.files_changed = true;
+            }
+            Phase::Starting(Step::Initializing | Step::Initialized | Step::Spawning) => {
+                self.check_refused();
+            }
             Phase::Running => {
                 self.check_refused();
                 if self.asked.build {
@@ -356,25 +327,21 @@ impl Machine {
                     self.attempt.rebuild_at_ms = Some(self.floor_ms().max(now.mono_ms));
                 }
             }
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Stopping(_)
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Stopping(_) | Phase::Gone => {}
         }
     }
 
     fn initialize(&mut self, now: Now) {
-        self.tell_starting();
-        self.tell_prepared();
+        self.log_starting();
+        self.log_prepared();
         self.told.failure = None;
         self.reason = None;
         self.push(text::service("Initializing"));
         self.last_start_ms = Some(now.mono_ms);
         if self.run_hook(now, Hook::Init) {
-            self.phase = Phase::Initializing;
+            self.phase = Phase::Starting(Step::Initializing);
         } else {
-            self.phase = Phase::Initialized;
+            self.phase = Phase::Starting(Step::Initialized);
             self.advance(now);
         }
     }
@@ -395,7 +362,7 @@ impl Machine {
         }
         self.last_start_ms = Some(now.mono_ms);
         self.asked.spawn = true;
-        self.phase = Phase::Spawning;
+        self.phase = Phase::Starting(Step::Spawning);
         self.push(Effect::Spawn);
     }
 
@@ -407,7 +374,7 @@ impl Machine {
         self.state_entered_ms = now.unix_ms;
         self.report_start(pid);
         self.push(Effect::WritePid(pid));
-        if self.phase == Phase::Spawning {
+        if self.phase == Phase::Starting(Step::Spawning) {
             self.run(now);
         } else {
             self.terminate(now);
@@ -418,7 +385,7 @@ impl Machine {
         if !std::mem::take(&mut self.asked.spawn) {
             return;
         }
-        if self.phase == Phase::Spawning {
+        if self.phase == Phase::Starting(Step::Spawning) {
             let text = format!("Service start failed: {error}");
             self.push(text::service(text.clone()));
             self.reason = Some(text);
@@ -439,7 +406,7 @@ impl Machine {
     /// `init` has ended.
     pub(super) fn init_ended(&mut self, now: Now, succeeded: bool) {
         if succeeded {
-            self.phase = Phase::Initialized;
+            self.phase = Phase::Starting(Step::Initialized);
             self.advance(now);
         } else {
             self.note_failure(now, ReasonCode::InitFailed, String::new());

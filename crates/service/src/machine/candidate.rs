@@ -12,7 +12,7 @@ use super::{Attempt, Machine, conditions::Condition};
 use crate::{
     effect::Effect,
     event::{Now, Plan},
-    phase::{After, Phase},
+    phase::{After, Phase, Step},
     spec::{Difference, ServiceSpec},
     text,
 };
@@ -225,10 +225,13 @@ impl Machine {
     /// True when a failed attempt would cost a process that runs or is about to. Otherwise an
     /// attempt simply begins, and falls back when it fails.
     pub(super) fn is_protected(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Initializing | Phase::Initialized | Phase::Spawning | Phase::Running
-        )
+        match self.phase {
+            Phase::Starting(step) => {
+                matches!(step, Step::Initializing | Step::Initialized | Step::Spawning)
+            }
+            Phase::Running => true,
+            Phase::Stopped | Phase::Waiting(_) | Phase::Stopping(_) | Phase::Gone => false,
+        }
     }
 
     fn runs_from(&self, release: &str) -> bool {
@@ -248,7 +251,7 @@ impl Machine {
                 self.enter_stop(now, After::Start, None);
             }
             None => {
-                self.tell_package(release);
+                self.log_package(release);
                 self.restart(now, TerminationReason::PackageUpdated);
             }
         }
@@ -344,7 +347,7 @@ impl Machine {
         self.tell_condition(now, text::gone_back(error, &release));
         let first_error = Some(error.to_owned());
         self.attempt = Attempt { former: true, first_error, ..Attempt::default() };
-        self.phase = Phase::Building;
+        self.phase = Phase::Starting(Step::Building);
         self.asked.build = true;
         self.push(Effect::BuildFormer { release });
         true

@@ -21,63 +21,38 @@ impl Machine {
 
     /// Changes what follows the current stop.
     fn redirect(&mut self, after: After) {
-        match &mut self.phase {
-            Phase::Stopping(stopping) => stopping.after = after,
-            Phase::PostStop { after: place, .. } => *place = after,
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running
-            | Phase::Gone => {}
-        }
-    }
-
-    /// What follows the current stop, if there is one.
-    fn after(&self) -> Option<After> {
-        match self.phase {
-            Phase::Stopping(stopping) => Some(stopping.after),
-            Phase::PostStop { after, .. } => Some(after),
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running
-            | Phase::Gone => None,
+        if let Phase::Stopping(stop) = &mut self.phase {
+            stop.after = after;
         }
     }
 
     pub(super) fn start(&mut self, now: Now) {
-        match (self.phase, self.after()) {
-            // The spec has been deleted, or the Supervisor is ending.
-            (Phase::Gone, _) | (_, Some(After::Unload | After::Shutdown)) => {}
-            (Phase::Stopped, _) => {
+        match self.phase {
+            Phase::Stopped => {
                 self.want(DesiredState::Up);
                 self.begin(now);
             }
-            (_, Some(After::Down)) => {
-                self.want(DesiredState::Up);
-                self.forget();
-                self.redirect(After::Start);
-            }
-            // It is up or starting.
-            (_, Some(After::Start | After::Restart) | None) => {}
+            Phase::Stopping(stop) => match stop.after {
+                After::Down => {
+                    self.want(DesiredState::Up);
+                    self.forget();
+                    self.redirect(After::Start);
+                }
+                // The spec has been deleted, or the Supervisor is ending.
+                After::Unload | After::Shutdown => {}
+                After::Start | After::Restart => {}
+            },
+            Phase::Waiting(_) | Phase::Starting(_) | Phase::Running | Phase::Gone => {}
         }
     }
 
     /// Stops without a restart: `after` is one of `Down`, `Unload`, `Shutdown`.
     pub(super) fn stop(&mut self, now: Now, after: After, timeout_s: Option<u32>) {
-        if after == After::Down && self.after() != Some(After::Shutdown) {
+        let present = match self.phase {
+            Phase::Stopping(stop) => Some(stop.after),
+            _ => None,
+        };
+        if after == After::Down && present != Some(After::Shutdown) {
             self.want(DesiredState::Down);
         }
         match self.phase {
@@ -89,21 +64,15 @@ impl Machine {
                 }
             }
             // Nothing runs, so there is nothing to wait for.
-            Phase::Pausing { .. } | Phase::Broken { .. } => {
+            Phase::Waiting(_) => {
                 self.end_checks(now);
                 self.finish_stop(now, after);
             }
-            Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running => self.enter_stop(now, after, timeout_s),
-            Phase::Stopping(_) | Phase::PostStop { .. } => {
-                let stronger = match (self.after(), after) {
-                    (Some(After::Shutdown), _) => After::Shutdown,
-                    (Some(After::Unload), After::Down) => After::Unload,
+            Phase::Starting(_) | Phase::Running => self.enter_stop(now, after, timeout_s),
+            Phase::Stopping(stop) => {
+                let stronger = match (stop.after, after) {
+                    (After::Shutdown, _) => After::Shutdown,
+                    (After::Unload, After::Down) => After::Unload,
                     (_, after) => after,
                 };
                 self.redirect(stronger);
@@ -161,7 +130,7 @@ impl Machine {
                     self.begin(now);
                 }
             }
-            Phase::Pausing { .. } | Phase::Broken { .. } => {
+            Phase::Waiting(_) => {
                 self.drop_candidate();
                 self.replace_spec(spec, group);
                 if !up {
@@ -171,26 +140,17 @@ impl Machine {
                     self.begin(now);
                 }
             }
-            Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running => self.change_live_spec(now, spec, group, difference),
-            Phase::Stopping(_) | Phase::PostStop { .. } => {
-                let after = match self.after() {
-                    Some(After::Shutdown) => After::Shutdown,
-                    Some(After::Restart) if up && difference != Difference::Restart => {
-                        After::Restart
-                    }
-                    Some(After::Start | After::Restart | After::Unload | After::Down) | None => {
-                        if up {
-                            After::Start
-                        } else {
-                            After::Down
-                        }
-                    }
+            Phase::Starting(_) | Phase::Running => {
+                self.change_live_spec(now, spec, group, difference);
+            }
+            Phase::Stopping(stop) => {
+                let after = match stop.after {
+                    After::Shutdown => After::Shutdown,
+                    After::Restart if up && difference != Difference::Restart => After::Restart,
+                    After::Start | After::Restart | After::Unload | After::Down => match up {
+                        true => After::Start,
+                        false => After::Down,
+                    },
                 };
                 self.drop_candidate();
                 self.next = Some((spec, group));

@@ -13,7 +13,7 @@ impl Machine {
             health: self.health.status(),
             backoff_ms: self.backoff.previous_ms(),
             restarted_at_unix_ms: self.backoff.restarted_at_ms().map(|at_ms| self.unix_of(at_ms)),
-            stopping: matches!(self.phase, Phase::Stopping(_) | Phase::PostStop { .. }),
+            stopping: matches!(self.phase, Phase::Stopping(_)),
             plan: self.attempt.plan.clone(),
             state_entered_unix_ms: Some(self.state_entered_ms),
             health_since_unix_ms: Some(self.health.since_unix_ms()),

@@ -1,12 +1,13 @@
 //! One supervised service, from its spec to its end.
 //!
 //! ```text
-//! Stopped ─► Pausing ─► Building ─► Installing ─► Preparing ─► Initializing ─► Initialized
-//!               ▲          │ ▲                       │                             │
-//!               │          ▼ │                       ▼                             ▼
-//!               │         Broken ◄───────────────────┘      Running ◄────────── Spawning
+//!                          Starting:
+//! Stopped ─► Waiting ◄───► Building ─► Installing ─► Preparing ─► Initializing ─► Initialized
+//!               ▲                                        │                            │
+//!               │◄───────────────────────────────────────┘                            ▼
+//!               │                                           Running ◄───────────── Spawning
 //!               │                                              │
-//!               └────────── PostStop ◄── Stopping ◄────────────┴── from every phase above
+//!               └──────────── Stopping, then post-stop ◄───────┴── from every step above
 //! ```
 //!
 //! Two rules keep it simple. A stop waits for everything: the process and its group, stopped hooks,
@@ -55,7 +56,7 @@ use crate::{
     event::{Event, Now, Plan, ProcessEnd},
     health::Health,
     hooks::Hooks,
-    phase::{After, Phase},
+    phase::{After, Phase, Step},
     remembered::{Remembered, Survivor},
     settings::Settings,
     spec::ServiceSpec,
@@ -281,21 +282,16 @@ impl Machine {
     /// Performs due actions. Call it at [`Machine::next_wake_ms`]; an earlier call is harmless.
     pub fn wake(&mut self, now: Now) {
         match self.phase {
-            Phase::Pausing { until_ms: at_ms } | Phase::Broken { retry_at_ms: at_ms, .. } => {
-                if at_ms <= now.mono_ms {
+            Phase::Waiting(wait) => {
+                if wait.until_ms <= now.mono_ms {
                     self.begin(now);
                 }
             }
             Phase::Running => self.wake_running(now),
-            Phase::Initializing | Phase::PostStop { .. } => self.end_late_hooks(now),
+            Phase::Starting(Step::Initializing) => self.end_late_hooks(now),
+            Phase::Stopping(stop) if stop.in_post_stop => self.end_late_hooks(now),
             Phase::Stopping(_) => self.wake_stopping(now),
-            Phase::Stopped
-            | Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Starting(_) | Phase::Gone => {}
         }
         self.settle(now);
     }
@@ -304,9 +300,7 @@ impl Machine {
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
         match self.phase {
-            Phase::Pausing { until_ms: at_ms } | Phase::Broken { retry_at_ms: at_ms, .. } => {
-                Some(at_ms)
-            }
+            Phase::Waiting(wait) => Some(wait.until_ms),
             Phase::Running => {
                 let attempt = &self.attempt;
                 let times = [attempt.post_run_at_ms, attempt.rebuild_at_ms, attempt.rerender_at_ms];
@@ -318,15 +312,10 @@ impl Machine {
                 ];
                 times.into_iter().chain(own).flatten().min()
             }
+            Phase::Starting(Step::Initializing) => self.hooks.next_late_ms(),
+            Phase::Stopping(stop) if stop.in_post_stop => self.hooks.next_late_ms(),
             Phase::Stopping(_) => self.stop_wake_ms(),
-            Phase::Initializing | Phase::PostStop { .. } => self.hooks.next_late_ms(),
-            Phase::Stopped
-            | Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Gone => None,
+            Phase::Stopped | Phase::Starting(_) | Phase::Gone => None,
         }
     }
 

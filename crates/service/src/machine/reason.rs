@@ -30,20 +30,10 @@ impl Machine {
         match self.phase {
             Phase::Stopped => Some(self.stopped()),
             Phase::Gone => None,
-            Phase::Stopping(stopping) => self.stopping(stopping.after),
-            Phase::PostStop { after, .. } => self.stopping(after),
+            Phase::Stopping(stop) => self.stopping(stop.after),
             Phase::Running => self.why_not_well(),
-            Phase::Preparing | Phase::Initialized if self.state() == ServiceState::Blocked => {
-                Some(self.blocked())
-            }
-            Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning => self.failed(),
+            Phase::Starting(_) if self.state() == ServiceState::Blocked => Some(self.blocked()),
+            Phase::Waiting(_) | Phase::Starting(_) => self.failed(),
         }
     }
 

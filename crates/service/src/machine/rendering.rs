@@ -7,7 +7,7 @@ use super::{Machine, Pending, conditions::Condition};
 use crate::{
     effect::Effect,
     event::{Now, RenderFailure, RenderedFile, RenderedKind, Rendering},
-    phase::Phase,
+    phase::{Phase, Step, WaitReason},
     text,
     why::ReasonCode,
 };
@@ -16,26 +16,23 @@ impl Machine {
     pub(super) fn note_context(&mut self, now: Now) {
         self.attempt.change = self.given_cause().or(self.attempt.change);
         match self.phase {
-            Phase::Preparing | Phase::Initialized | Phase::Running => {
+            Phase::Starting(Step::Preparing | Step::Initialized) | Phase::Running => {
                 self.attempt.dirty = true;
                 self.check_refused();
                 self.advance(now);
             }
             // Rendered after init has ended or the process is up, so that files do not change while
             // either starts.
-            Phase::Initializing | Phase::Spawning => {
+            Phase::Starting(Step::Initializing | Step::Spawning) => {
                 self.attempt.dirty = true;
                 self.check_refused();
             }
-            Phase::Broken { by_context: true, .. } => self.begin(now),
+            Phase::Waiting(wait) if wait.reason == WaitReason::Unrendered => self.begin(now),
             // A rendering follows anyway, or none is wanted.
-            Phase::Broken { by_context: false, .. }
+            Phase::Starting(Step::Building | Step::Installing)
             | Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Installing
+            | Phase::Waiting(_)
             | Phase::Stopping(_)
-            | Phase::PostStop { .. }
             | Phase::Gone => {}
         }
     }
@@ -45,7 +42,7 @@ impl Machine {
             return;
         }
         self.because_of(self.attempt.change);
-        self.tell_rendering(rendering);
+        self.log_rendering(rendering);
         self.note_on_disk(rendering);
         self.take_monitor(now, rendering.monitor.as_ref());
         let present = self.attempt.unrendered.take();
@@ -55,7 +52,7 @@ impl Machine {
         let again_ms = now.mono_ms.saturating_add(self.settings.rebuild_pause_ms);
         self.attempt.rerender_at_ms = (!rendering.failures.is_empty()).then_some(again_ms);
         match self.phase {
-            Phase::Preparing => {
+            Phase::Starting(Step::Preparing) => {
                 if rendering.refused {
                     return self.start_unrendered(now);
                 }
@@ -74,13 +71,13 @@ impl Machine {
                     };
                     self.note_failure(now, code, reason.clone());
                     self.reason = Some(reason);
-                    self.break_down(now, true);
+                    self.break_down(now, WaitReason::Unrendered);
                 } else {
                     self.attempt.rendered = true;
                     self.advance(now);
                 }
             }
-            Phase::Initialized => {
+            Phase::Starting(Step::Initialized) => {
                 // The process has not started and will read the other changes; only init has run.
                 self.attempt.pending.init |= changes(&rendering.files).init;
                 // It must not start while files are being written: request it again.
@@ -104,15 +101,7 @@ impl Machine {
                 self.advance(now);
             }
             Phase::Stopping(_) => self.advance_stop(now),
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Initializing
-            | Phase::Spawning
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Starting(_) | Phase::Gone => {}
         }
     }
 
@@ -140,11 +129,11 @@ impl Machine {
             self.told.failure = Some(reason.clone());
             self.note_failure(now, ReasonCode::TemplateError, reason.clone());
             self.reason = Some(reason);
-            self.break_down(now, true);
+            self.break_down(now, WaitReason::Unrendered);
         }
     }
 
-    fn tell_rendering(&mut self, rendering: &Rendering) {
+    fn log_rendering(&mut self, rendering: &Rendering) {
         let is_hook = |file: &&RenderedFile| matches!(file.kind, RenderedKind::Hook(_));
         for file in rendering.files.iter().filter(is_hook) {
             self.push(text::rendered(file));
@@ -168,7 +157,7 @@ impl Machine {
         if self.attempt.dirty && !self.asked.render {
             self.attempt.dirty = false;
             self.asked.render = true;
-            let is_safe = self.phase != Phase::Preparing;
+            let is_safe = self.phase != Phase::Starting(Step::Preparing);
             let whole = is_safe || self.may_go_back() || self.is_on_disk();
             self.push(Effect::Render { whole });
         }

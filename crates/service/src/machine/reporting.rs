@@ -15,7 +15,7 @@ use crate::{
     event::{HookOutcome, Now},
     excerpt::Printed,
     facts::{self, HealthSource},
-    phase::Phase,
+    phase::{Phase, Step},
 };
 
 /// What was reported, and the causes of what follows.
@@ -112,7 +112,9 @@ impl Machine {
         let fact = facts::state(&self.group, before, after, reason.as_ref());
         let release = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
         let pause_ms = match self.phase {
-            Phase::Pausing { until_ms } => Some(until_ms.saturating_sub(now.mono_ms)),
+            Phase::Waiting(wait) if !wait.is_broken() => {
+                Some(wait.until_ms.saturating_sub(now.mono_ms))
+            }
             _ => None,
         };
         let fact = fact.with_some("release", release).with_some("starts_in_ms", pause_ms);
@@ -240,7 +242,7 @@ impl Machine {
         }
         let next = self.report(cause, fact);
         // What ended the attempt is its last step.
-        if matches!(self.phase, Phase::Initializing | Phase::Installing) {
+        if matches!(self.phase, Phase::Starting(Step::Initializing | Step::Installing)) {
             self.reporting.course = next;
         }
     }

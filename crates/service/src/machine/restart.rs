@@ -7,7 +7,7 @@ use crate::{
     account::LastExit,
     effect::{LogKey, Preamble},
     event::Now,
-    phase::{After, Phase},
+    phase::{After, Phase, Step},
     status::LastProcess,
     text,
     why::ReasonCode,
@@ -22,25 +22,21 @@ impl Machine {
     pub(super) fn package_updated(&mut self, now: Now, ident: &str) {
         self.note_unreleased(now, None);
         match self.phase {
-            Phase::Initializing | Phase::Initialized | Phase::Spawning | Phase::Running => {
-                self.offer(now, None, Some(ident.into()));
-            }
-            Phase::Building | Phase::Installing | Phase::Preparing => {
+            Phase::Starting(Step::Building | Step::Installing | Step::Preparing) => {
                 self.reconsider();
-                self.tell_package(ident);
+                self.log_package(ident);
                 self.restart(now, TerminationReason::PackageUpdated);
             }
-            Phase::Broken { .. } => self.begin(now),
+            Phase::Starting(_) | Phase::Running => self.offer(now, None, Some(ident.into())),
+            Phase::Waiting(wait) if wait.is_broken() => self.begin(now),
             // The next build uses it.
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Stopping(_)
-            | Phase::PostStop { .. }
-            | Phase::Gone => self.reconsider(),
+            Phase::Stopped | Phase::Waiting(_) | Phase::Stopping(_) | Phase::Gone => {
+                self.reconsider();
+            }
         }
     }
 
-    pub(super) fn tell_package(&mut self, ident: &str) {
+    pub(super) fn log_package(&mut self, ident: &str) {
         let text = format!("Restarting {} with package {ident}", self.spec.ident);
         self.log(Preamble::Sup, LogKey::Mr, text);
     }

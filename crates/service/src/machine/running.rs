@@ -9,7 +9,7 @@ use crate::{
     event::{ExitStatus, HookOutcome, Now, Plan, ProcessEnd},
     excerpt::{Excerpt, Printed},
     hooks::Run,
-    phase::{After, Phase},
+    phase::{After, Phase, Step},
     remembered::Survivor,
     text,
     why::{Failure, ReasonCode},
@@ -152,12 +152,12 @@ impl Machine {
         self.push(Effect::EndHook(hook));
         self.report_late_hook(hook);
         let reason = text::too_long(hook, self.hook_timeout_ms(hook));
-        self.tell_hook(hook, vec![text::line(Preamble::Package, LogKey::Hk, reason.clone())]);
+        self.log_hook(hook, vec![text::line(Preamble::Package, LogKey::Hk, reason.clone())]);
         reason
     }
 
     /// Logs lines about a hook unless they equal those of its last end.
-    fn tell_hook(&mut self, hook: Hook, lines: Vec<Effect>) {
+    fn log_hook(&mut self, hook: Hook, lines: Vec<Effect>) {
         if self.told.hooks.get(&hook) != Some(&lines) {
             self.effects.extend(lines.iter().cloned());
             self.told.hooks.insert(hook, lines);
@@ -173,7 +173,8 @@ impl Machine {
     ) {
         let Some(Run { ended: was_ended, cause, .. }) = self.hooks.finish(hook) else { return };
         // The outcome of a hook stopped along with its service is meaningless.
-        let timed_out = was_ended && matches!(self.phase, Phase::PostStop { .. });
+        let timed_out =
+            was_ended && matches!(self.phase, Phase::Stopping(stop) if stop.in_post_stop);
         if hook != Hook::HealthCheck && (!was_ended || timed_out) {
             self.account.hook_ended(hook, outcome, timed_out, &printed, now.unix_ms);
         }
@@ -181,7 +182,7 @@ impl Machine {
             self.report_hook_end(hook, cause, outcome, &printed);
         }
         match self.phase {
-            Phase::Initializing => {
+            Phase::Starting(Step::Initializing) => {
                 if hook == Hook::Init {
                     if !was_ended {
                         self.effects.extend(text::hook_ended(hook, outcome));
@@ -191,35 +192,27 @@ impl Machine {
             }
             Phase::Running if hook == Hook::HealthCheck => {
                 if !was_ended {
-                    self.tell_hook(hook, text::hook_ended(hook, outcome));
+                    self.log_hook(hook, text::hook_ended(hook, outcome));
                 }
                 self.check_hook_ended(now, outcome, printed);
             }
             Phase::Running => self.hook_ended_beside(now, hook, outcome, was_ended),
-            Phase::Stopping(_) => self.advance_stop(now),
-            Phase::PostStop { after, .. } => {
+            Phase::Stopping(stop) if stop.in_post_stop => {
                 if !was_ended {
                     self.effects.extend(text::hook_ended(hook, outcome));
                 }
-                self.finish_stop(now, after);
+                self.finish_stop(now, stop.after);
             }
+            Phase::Stopping(_) => self.advance_stop(now),
             // No hook runs in these phases.
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Starting(_) | Phase::Gone => {}
         }
     }
 
     /// A hook has ended while the process runs.
     fn hook_ended_beside(&mut self, now: Now, hook: Hook, outcome: &HookOutcome, was_ended: bool) {
         if !was_ended {
-            self.tell_hook(hook, text::hook_ended(hook, outcome));
+            self.log_hook(hook, text::hook_ended(hook, outcome));
         }
         match hook {
             Hook::PostRun => {
@@ -277,8 +270,8 @@ impl Machine {
         self.state_entered_ms = now.unix_ms;
         self.push(Effect::RemovePid);
         let cause = match self.phase {
-            Phase::Stopping(stopping) if stopping.killed_at_ms.is_some() => {
-                ExitCause::StopTimeout { after_ms: stopping.timeout_ms }
+            Phase::Stopping(stop) if stop.killed_at_ms.is_some() => {
+                ExitCause::StopTimeout { after_ms: stop.timeout_ms }
             }
             Phase::Stopping(_) => ExitCause::Stopped,
             _ => ExitCause::Unexpected,
@@ -289,24 +282,14 @@ impl Machine {
         self.account.exit = Some(exit);
         match self.phase {
             Phase::Running => self.fail(now, TerminationReason::RunHookFailed, Some(pid)),
-            Phase::Stopping(stopping) => {
+            Phase::Stopping(stop) => {
                 if !group_alive {
-                    self.tell_terminated(pid, stopping);
+                    self.log_terminated(pid, stop);
                     self.advance_stop(now);
                 }
             }
             // There is no process in these phases.
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+            Phase::Stopped | Phase::Waiting(_) | Phase::Starting(_) | Phase::Gone => {}
         }
     }
 
@@ -320,8 +303,8 @@ impl Machine {
             return self.exited(now, pid, false, end);
         }
         self.process = None;
-        if let Phase::Stopping(stopping) = self.phase {
-            self.tell_terminated(pid, stopping);
+        if let Phase::Stopping(stop) = self.phase {
+            self.log_terminated(pid, stop);
             self.advance_stop(now);
         }
     }

@@ -4,7 +4,7 @@ use roost_ident::ProcessState;
 
 use super::Machine;
 use crate::{
-    phase::Phase,
+    phase::{Phase, Step},
     status::{PhaseName, ProcessStatus, ServiceState, Status},
     why::ReasonCode,
 };
@@ -61,17 +61,19 @@ impl Machine {
     fn phase_name(&self) -> PhaseName {
         match self.phase {
             Phase::Stopped => PhaseName::Stopped,
-            Phase::Pausing { .. } => PhaseName::Waiting,
-            Phase::Building => PhaseName::Building,
-            Phase::Broken { .. } => PhaseName::Broken,
-            Phase::Installing => PhaseName::Installing,
-            Phase::Preparing if !self.may_initialize() => PhaseName::WaitingForBinds,
-            Phase::Preparing | Phase::Initialized if self.asked.render => PhaseName::Rendering,
-            Phase::Preparing | Phase::Initialized => PhaseName::WaitingForElection,
-            Phase::Initializing => PhaseName::Initializing,
-            Phase::Spawning => PhaseName::Starting,
+            Phase::Waiting(wait) if wait.is_broken() => PhaseName::Broken,
+            Phase::Waiting(_) => PhaseName::Waiting,
+            Phase::Starting(step) => match step {
+                Step::Building => PhaseName::Building,
+                Step::Installing => PhaseName::Installing,
+                Step::Preparing if !self.may_initialize() => PhaseName::WaitingForBinds,
+                Step::Preparing | Step::Initialized if self.asked.render => PhaseName::Rendering,
+                Step::Preparing | Step::Initialized => PhaseName::WaitingForElection,
+                Step::Initializing => PhaseName::Initializing,
+                Step::Spawning => PhaseName::Starting,
+            },
             Phase::Running => PhaseName::Running,
-            Phase::Stopping(_) | Phase::PostStop { .. } => PhaseName::Stopping,
+            Phase::Stopping(_) => PhaseName::Stopping,
             Phase::Gone => PhaseName::Gone,
         }
     }
@@ -82,8 +84,10 @@ impl Machine {
         let retried = self.told.failure.is_some().then_some(self.failure.as_ref()).flatten();
         match self.phase {
             Phase::Stopped | Phase::Gone => ServiceState::Down,
-            Phase::Preparing if self.lacks_binds() => ServiceState::Blocked,
-            Phase::Pausing { .. } | Phase::Building | Phase::Installing | Phase::Preparing
+            Phase::Waiting(wait) if wait.is_broken() => ServiceState::Failed,
+            Phase::Starting(Step::Preparing) if self.lacks_binds() => ServiceState::Blocked,
+            Phase::Waiting(_)
+            | Phase::Starting(Step::Building | Step::Installing | Step::Preparing)
                 if retried.is_some() =>
             {
                 match retried.map(|failure| failure.code) {
@@ -92,20 +96,15 @@ impl Machine {
                     _ => ServiceState::Failed,
                 }
             }
-            Phase::Pausing { .. } if self.failure.is_some() => ServiceState::BackingOff,
-            Phase::Preparing | Phase::Initialized if !self.asked.render && !self.may_act() => {
+            Phase::Waiting(_) if self.failure.is_some() => ServiceState::BackingOff,
+            Phase::Starting(Step::Preparing | Step::Initialized)
+                if !self.asked.render && !self.may_act() =>
+            {
                 ServiceState::Blocked
             }
-            Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning => ServiceState::Starting,
-            Phase::Broken { .. } => ServiceState::Failed,
+            Phase::Waiting(_) | Phase::Starting(_) => ServiceState::Starting,
             Phase::Running => ServiceState::Up,
-            Phase::Stopping(_) | Phase::PostStop { .. } => ServiceState::Stopping,
+            Phase::Stopping(_) => ServiceState::Stopping,
         }
     }
 }

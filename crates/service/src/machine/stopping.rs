@@ -8,7 +8,7 @@ use crate::{
     account::Crashes,
     effect::{Effect, LogKey, Preamble},
     event::Now,
-    phase::{After, Phase, Stopping},
+    phase::{After, Phase, Stop},
     text,
 };
 
@@ -48,12 +48,13 @@ impl Machine {
             self.push(Effect::EndHook(Hook::Install));
         }
         let timeout_ms = u64::from(timeout_s) * 1_000;
-        self.phase = Phase::Stopping(Stopping {
+        self.phase = Phase::Stopping(Stop {
             after,
             timeout_ms,
             kill_at_ms: None,
             killed_at_ms: None,
             out_of_reach: false,
+            in_post_stop: false,
         });
         self.terminate(now);
         self.advance_stop(now);
@@ -61,80 +62,65 @@ impl Machine {
 
     /// Signals the process, or the rest of its group.
     pub(super) fn terminate(&mut self, now: Now) {
-        let (Some(process), Phase::Stopping(mut stopping)) = (self.process, self.phase) else {
+        let (Some(process), Phase::Stopping(mut stop)) = (self.process, self.phase) else {
             return;
         };
         let pid = process.pid;
         let (signal, _) = self.shutdown();
         self.log(Preamble::Group, LogKey::St, format!("Terminating service (PID: {pid})"));
         self.push(Effect::Signal { pid, signal });
-        stopping.kill_at_ms = Some(now.mono_ms.saturating_add(stopping.timeout_ms));
-        self.phase = Phase::Stopping(stopping);
+        stop.kill_at_ms = Some(now.mono_ms.saturating_add(stop.timeout_ms));
+        self.phase = Phase::Stopping(stop);
         self.wake_stopping(now);
     }
 
     /// A second stop command may shorten the remaining time.
     pub(super) fn hasten(&mut self, now: Now, timeout_s: Option<u32>) {
-        let (Some(timeout_s), Phase::Stopping(mut stopping)) = (timeout_s, self.phase) else {
+        let (Some(timeout_s), Phase::Stopping(mut stop)) = (timeout_s, self.phase) else {
             return;
         };
         let timeout_ms = u64::from(timeout_s) * 1_000;
-        stopping.timeout_ms = stopping.timeout_ms.min(timeout_ms);
+        stop.timeout_ms = stop.timeout_ms.min(timeout_ms);
         let kill_at_ms = now.mono_ms.saturating_add(timeout_ms);
-        stopping.kill_at_ms = stopping.kill_at_ms.map(|at_ms| at_ms.min(kill_at_ms));
-        self.phase = Phase::Stopping(stopping);
+        stop.kill_at_ms = stop.kill_at_ms.map(|at_ms| at_ms.min(kill_at_ms));
+        self.phase = Phase::Stopping(stop);
         self.wake_stopping(now);
     }
 
     pub(super) fn wake_stopping(&mut self, now: Now) {
-        match self.phase {
-            Phase::Stopping(mut stopping) => {
-                let Some(process) = self.process else { return };
-                if self.stop_wake_ms().is_none_or(|at_ms| at_ms > now.mono_ms) {
-                    return;
-                }
-                if stopping.killed_at_ms.is_none() {
-                    stopping.killed_at_ms = Some(now.mono_ms);
-                    self.phase = Phase::Stopping(stopping);
-                    let (signal, _) = self.shutdown();
-                    let text = format!(
-                        "Service has not ended within {} secs of {} (PID: {}); killing it",
-                        text::seconds(stopping.timeout_ms),
-                        signal.as_str(),
-                        process.pid
-                    );
-                    self.log(Preamble::Group, LogKey::St, text);
-                    self.push(Effect::Kill { pid: process.pid });
-                } else {
-                    self.leave_behind(now, process.pid);
-                }
-            }
-            Phase::Stopped
-            | Phase::Pausing { .. }
-            | Phase::Building
-            | Phase::Broken { .. }
-            | Phase::Installing
-            | Phase::Preparing
-            | Phase::Initializing
-            | Phase::Initialized
-            | Phase::Spawning
-            | Phase::Running
-            | Phase::PostStop { .. }
-            | Phase::Gone => {}
+        let (Some(process), Phase::Stopping(mut stop)) = (self.process, self.phase) else {
+            return;
+        };
+        if self.stop_wake_ms().is_none_or(|at_ms| at_ms > now.mono_ms) {
+            return;
         }
+        if stop.killed_at_ms.is_some() {
+            return self.leave_behind(now, process.pid);
+        }
+        stop.killed_at_ms = Some(now.mono_ms);
+        self.phase = Phase::Stopping(stop);
+        let (signal, _) = self.shutdown();
+        let text = format!(
+            "Service has not ended within {} secs of {} (PID: {}); killing it",
+            text::seconds(stop.timeout_ms),
+            signal.as_str(),
+            process.pid
+        );
+        self.log(Preamble::Group, LogKey::St, text);
+        self.push(Effect::Kill { pid: process.pid });
     }
 
     /// Time of the next step of a stop: KILL, or the end of the wait for the rest of the group.
     pub(super) fn stop_wake_ms(&self) -> Option<u64> {
-        let (Phase::Stopping(stopping), Some(process)) = (self.phase, self.process) else {
+        let (Phase::Stopping(stop), Some(process)) = (self.phase, self.process) else {
             return None;
         };
-        let gives_up = match stopping.out_of_reach {
-            true => stopping.after == After::Shutdown,
+        let gives_up = match stop.out_of_reach {
+            true => stop.after == After::Shutdown,
             false => process.left_behind,
         };
-        match stopping.killed_at_ms {
-            None => stopping.kill_at_ms,
+        match stop.killed_at_ms {
+            None => stop.kill_at_ms,
             Some(at_ms) => gives_up.then(|| at_ms.saturating_add(KILLED_GROUP_WAIT_MS)),
         }
     }
@@ -142,8 +128,8 @@ impl Machine {
     /// KILL failed for processes, for lack of permission.
     pub(super) fn out_of_reach(&mut self, pid: u32, processes: &str) {
         let is_ours = self.process.is_some_and(|process| process.pid == pid);
-        let Phase::Stopping(stopping) = &mut self.phase else { return };
-        if !is_ours || std::mem::replace(&mut stopping.out_of_reach, true) {
+        let Phase::Stopping(stop) = &mut self.phase else { return };
+        if !is_ours || std::mem::replace(&mut stop.out_of_reach, true) {
             return;
         }
         let text = format!(
@@ -162,8 +148,8 @@ impl Machine {
         self.advance_stop(now);
     }
 
-    pub(super) fn tell_terminated(&mut self, pid: u32, stopping: Stopping) {
-        let text = if stopping.killed_at_ms.is_some() {
+    pub(super) fn log_terminated(&mut self, pid: u32, stop: Stop) {
+        let text = if stop.killed_at_ms.is_some() {
             format!("Service killed (PID: {pid})")
         } else {
             format!("Service gracefully terminated (PID: {pid})")
@@ -173,15 +159,15 @@ impl Machine {
 
     /// Continues when nothing runs any more and no answer is outstanding.
     pub(super) fn advance_stop(&mut self, now: Now) {
-        let Phase::Stopping(stopping) = self.phase else { return };
+        let Phase::Stopping(stop) = self.phase else { return };
         if self.process.is_some() || self.asked.any() || !self.hooks.is_empty() {
             return;
         }
         let can_run_hooks = self.attempt.built && self.attempt.rendered;
         if can_run_hooks && self.run_hook(now, Hook::PostStop) {
-            self.phase = Phase::PostStop { after: stopping.after };
+            self.phase = Phase::Stopping(Stop { in_post_stop: true, ..stop });
         } else {
-            self.finish_stop(now, stopping.after);
+            self.finish_stop(now, stop.after);
         }
     }
 
