@@ -53,8 +53,10 @@ const FORMAT_VERSION: u64 = 1;
 const CACHE_BYTES: usize = 1024 * 1024;
 const HOUR_MS: u64 = 3_600_000;
 /// Numbers that a running Supervisor may hand out beyond the last commit. After an end without
-/// order the next one begins behind them, so that no number ever means two events.
-const RESERVE: u64 = 16_384;
+/// order the next one begins behind them, so that no number ever means two events: enough for days
+/// with a full disk, and for a million such ends before numbers exceed the clock, from which they
+/// are taken without a journal.
+const RESERVE: u64 = 1 << 20;
 /// The highest number that JavaScript can hold.
 pub(crate) const SEQ_MAX: u64 = (1 << 53) - 1;
 /// Rows that one query looks at.
@@ -313,6 +315,7 @@ impl Search<'_> {
         }
         self.looked_at += 1;
         let row = row::decode(bytes)
+            .filter(|row| row.is_of(Seq(seq)))
             .ok_or_else(|| FileError::Damaged(format!("event {seq} is damaged")))?;
         if self.query.filter.allows_row(&row) {
             self.page.items.push(Entry::of_row(Seq(seq), &row));

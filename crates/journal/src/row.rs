@@ -6,7 +6,7 @@
 //! What filters need stands before the document, so that a scan parses no JSON. The type is text: a
 //! journal of a newer Supervisor, with types unknown here, stays readable. Numbers are little-endian.
 
-use roost_events::{Event, Severity};
+use roost_events::{Event, Seq, Severity};
 
 /// A row, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub(crate) struct Row<'a> {
     pub(crate) kind: &'a str,
     pub(crate) service: Option<&'a str>,
     pub(crate) json: &'a str,
+}
+
+impl Row<'_> {
+    /// True when it is the event with this number: the check sum does not cover the key of the row.
+    pub(crate) fn is_of(&self, Seq(seq): Seq) -> bool {
+        let number = self.json.strip_prefix("{\"seq\":").and_then(|rest| rest.split(',').next());
+        number.and_then(|number| number.parse().ok()) == Some(seq)
+    }
 }
 
 /// The bytes of an event.

@@ -8,6 +8,7 @@
 //! sup.wait_json("/services/web/default", |service| service["process"]["state"] == "up");
 //! ```
 
+mod disk;
 mod http;
 mod lease;
 mod network;
@@ -17,6 +18,7 @@ mod run;
 mod skip;
 mod supervisor;
 
+pub use disk::Disk;
 pub use http::{Answer, request};
 pub use lease::Lease;
 pub use network::Network;

@@ -1,11 +1,6 @@
 //! A small disk below the state files.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use testkit::{Root, skip};
 
@@ -47,51 +42,6 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// A separate mounted file system that can be made to hang. Thawed and unmounted at the end.
-pub(crate) struct HangingDisk(PathBuf);
-
-impl HangingDisk {
-    /// Mounts one on a directory of the root. `None` where mounting is not possible.
-    pub(crate) fn at(root: &Root, place: &str) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            skip("only root can mount a disk that hangs");
-            return None;
-        }
-        let (image, place) = (root.join("disk.img"), root.join(place));
-        fs::create_dir(&place).expect("a directory");
-        fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
-        let mut make = Command::new("mkfs.ext4");
-        let mut mount = Command::new("mount");
-        make.arg("-q").arg(&image);
-        mount.args(["-o", "loop"]).args([&image, &place]);
-        for command in [&mut make, &mut mount] {
-            if !command.status().is_ok_and(|status| status.success()) {
-                skip("this machine mounts no image of a file system");
-                return None;
-            }
-        }
-        Some(Self(place))
-    }
-
-    /// From now on writers block, and cannot be killed.
-    pub(crate) fn hang(&self) {
-        let status = Command::new("fsfreeze").arg("-f").arg(&self.0).status();
-        assert!(status.is_ok_and(|status| status.success()), "the disk hangs");
-    }
-
-    pub(crate) fn answer_again(&self) {
-        let status = Command::new("fsfreeze").arg("-u").arg(&self.0).status();
-        assert!(status.is_ok_and(|status| status.success()), "the disk answers");
-    }
-}
-
-impl Drop for HangingDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("fsfreeze").arg("-u").arg(&self.0).stderr(Stdio::null()).status();
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use rustix::process::Signal;
-use testkit::{Lease, wait_for};
+use testkit::{Disk, Lease, wait_for};
 
-use crate::{RUN, disk::HangingDisk, is_up, kill, lives, pid_of, root, wait_web};
+use crate::{RUN, is_up, kill, lives, pid_of, root, wait_web};
 
 #[test]
 fn a_service_whose_files_do_not_come_is_down_with_the_reason_and_all_others_run() {
@@ -145,7 +145,7 @@ fn a_log_file_on_a_disk_that_hangs_stops_no_service_no_signal_and_no_api() {
     let root = crate::root_with_web(&[("hooks/run", run)]);
     root.package("acme/other/1.0.0/20250101000000", &[("hooks/run", RUN)]);
     root.spec("other", "ident = \"acme/other\"\n");
-    let Some(disk) = HangingDisk::at(&root, "log") else { return };
+    let Some(disk) = Disk::at(&root, "log") else { return };
     let log = root.join("log/console.txt");
     let redirect = format!("exec \"$@\" >>'{}' 2>&1", log.display());
     let sup = root.supervisor().through(["sh", "-c", &redirect, "sh"]).args(["acme/web"]).start();

@@ -1,9 +1,14 @@
 //! The record, proved with the real program: no change is missed, whatever happens to readers, to
 //! the Supervisor and to its journal.
 
+mod clock;
+mod corrupted;
+mod disk;
 mod following;
 mod missed;
 mod thousand;
+
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use testkit::{Root, Supervisor, wait_for};
@@ -16,6 +21,12 @@ fn root() -> Root {
 /// A root with these services, which run until they are stopped.
 fn root_with(names: &[&str]) -> Root {
     let root = root();
+    load(&root, names);
+    root
+}
+
+/// Installs and loads services.
+fn load(root: &Root, names: &[&str]) {
     for name in names {
         let files = [
             ("hooks/run", "#!/bin/sh\n# {{cfg.colour}}\nexec sleep 100000\n"),
@@ -24,7 +35,6 @@ fn root_with(names: &[&str]) -> Root {
         root.package(&format!("acme/{name}/1.0.0/20250101000000"), &files);
         root.spec(name, &format!("ident = \"acme/{name}\"\n"));
     }
-    root
 }
 
 /// Runs a command of `hab svc` against the control gateway, until the Supervisor takes it.
@@ -55,6 +65,40 @@ fn recorded(sup: &Supervisor) -> Vec<Value> {
             None => return events,
         }
     }
+}
+
+/// Waits until every event is in the journal. Returns the number of the last one.
+fn wait_written(sup: &Supervisor) -> u64 {
+    let last = recorded(sup).last().map_or(0, seq);
+    let row = format!("\"seq\":{last},");
+    wait_for("the journal", || {
+        let journal = std::fs::read(journal(sup.root())).ok()?;
+        journal.windows(row.len()).any(|part| part == row.as_bytes()).then_some(last)
+    })
+}
+
+/// The file of the journal.
+fn journal(root: &Path) -> PathBuf {
+    root.join("hab/sup/default/journal.redb")
+}
+
+/// Waits for an event of this type.
+fn wait_event(sup: &Supervisor, kind: &str) -> Value {
+    wait_for(kind, || {
+        let page = sup.get(&format!("/v1/events?type={kind}&limit=1")).json();
+        page["items"].get(0).cloned()
+    })
+}
+
+/// Waits until a condition of the Supervisor has this status; returns its message.
+fn wait_condition(sup: &Supervisor, kind: &str, status: &str) -> String {
+    let found = |document: &Value| {
+        let all = document["conditions"].as_array()?;
+        let is = |it: &&Value| it["type"] == kind && it["status"] == status;
+        Some(all.iter().find(is)?["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let document = sup.wait_json("/v1/supervisor", |document| found(document).is_some());
+    found(&document).unwrap_or_default()
 }
 
 /// The number of an event.

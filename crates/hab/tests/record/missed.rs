@@ -13,7 +13,7 @@ use testkit::{Root, Supervisor, wait_for};
 
 use super::{
     following::{Client, Form, Item},
-    kill_supervisor, recorded, root_with, seq, svc,
+    kill_supervisor, recorded, root_with, seq, svc, wait_written,
 };
 
 const SERVICES: [&str; 3] = ["api", "db", "web"];
@@ -66,16 +66,6 @@ fn change(root: &Root, sup: &Supervisor, random: &mut StdRng) {
     }
 }
 
-/// Waits until every event is in the journal.
-fn wait_written(root: &Root, sup: &Supervisor) {
-    let last = recorded(sup).last().map_or(0, seq);
-    let row = format!("\"seq\":{last},");
-    wait_for("the journal", || {
-        let journal = std::fs::read(root.join("hab/sup/default/journal.redb")).ok()?;
-        journal.windows(row.len()).any(|part| part == row.as_bytes()).then_some(())
-    });
-}
-
 /// Makes the changes, among them the ends of Supervisors.
 fn change_all(root: &Root, sup: &Supervisor, random: &mut StdRng, progress: &Progress) {
     let mut kills: Vec<usize> = (0..KILLS).map(|_| random.random_range(1..CHANGES)).collect();
@@ -84,7 +74,7 @@ fn change_all(root: &Root, sup: &Supervisor, random: &mut StdRng, progress: &Pro
             kills.swap_remove(at);
             // Else the events of its last second are lost.
             if random.random() {
-                wait_written(root, sup);
+                wait_written(sup);
             }
             kill_supervisor(sup);
         }

@@ -112,3 +112,17 @@ fn the_oldest_events_go_when_the_file_is_full_or_they_are_too_old() {
     assert!(file.append(&[], &Bounds { oldest_ms: Some(u64::MAX), ..WIDE }, 0).unwrap() > 0);
     assert_eq!(file.page(&query).unwrap(), Page::default());
 }
+
+#[test]
+fn an_event_under_another_number_is_damage() {
+    let file = file_with([event(1, 1, "web.default")]);
+    let transaction = file.database().unwrap().begin_write().unwrap();
+    {
+        let mut events = transaction.open_table(EVENTS).unwrap();
+        let row = events.remove(1).unwrap().unwrap().value().to_vec();
+        events.insert(2, row.as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+    let error = file.page(&query(Filter::default())).unwrap_err();
+    assert!(matches!(&error, FileError::Damaged(text) if text == "event 2 is damaged"), "{error}");
+}
