@@ -11,7 +11,7 @@ pub use crate::chunks::Chunks;
 use crate::{
     accept::Media,
     documents::{
-        Stats, SupervisorV1,
+        Stats, StatsList, SupervisorV1,
         availability::{AvailabilityV1, TimelineV1},
         probe::Check,
     },
@@ -51,6 +51,11 @@ pub trait Live: Send + Sync + 'static {
 
     /// Events as they happen.
     fn event_stream(&self, _: Ask) -> Pending<Chunks> {
+        unavailable()
+    }
+
+    /// What the processes of all services use.
+    fn all_stats(&self, _: Ask) -> Pending<StatsList> {
         unavailable()
     }
 

@@ -112,6 +112,13 @@ impl Entry {
         }
     }
 
+    /// The number of the event that it follows from.
+    pub(crate) fn cause(&self) -> Option<Seq> {
+        // Also of types of a later version.
+        let document: serde_json::Value = serde_json::from_str(&self.json).ok()?;
+        document["cause"].as_u64().map(Seq)
+    }
+
     pub(crate) fn row(&self) -> Row<'_> {
         Row {
             time_ms: self.time_ms,

@@ -10,6 +10,8 @@ use crate::{
     writer::Journal,
 };
 
+/// Events of a chain of causes.
+const CHAIN_MAX: usize = 32;
 /// Events of the past that are read at once.
 const PAST_PAGE: usize = 1000;
 /// Events of the past that are read at most, of a service and of the Supervisor each.
@@ -75,6 +77,31 @@ impl Record {
                 page
             }
         }
+    }
+
+    /// The event of a number and those that it follows from, one from the other, as far as they are
+    /// kept: those that a filter allows, the newest first. It can wait for the disk.
+    #[must_use]
+    pub fn chain(&self, of: Seq, filter: &Filter) -> Page {
+        let mut chain = Page::default();
+        let mut next = Some(of);
+        for _ in 0..CHAIN_MAX {
+            let Some(seq) = next else { break };
+            let page = self.page(&Query {
+                filter: Filter::default(),
+                order: Order::OldestFirst,
+                limit: 1,
+                after: seq.0.checked_sub(1).map(Seq),
+            });
+            chain.is_partial |= page.is_partial;
+            let Some(entry) = page.items.into_iter().find(|entry| entry.seq == seq) else { break };
+            // A cause is older: a damaged record makes no circle.
+            next = entry.cause().filter(|cause| *cause < seq);
+            if filter.allows_row(&entry.row()) {
+                chain.items.push(entry);
+            }
+        }
+        chain
     }
 
     fn on_disk(&self, query: &Query) -> Page {

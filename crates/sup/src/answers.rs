@@ -11,7 +11,7 @@ use std::{
 use roost_api::{
     Ask, Code, Live,
     documents::{
-        Stats, SupervisorV1,
+        Stats, StatsList, SupervisorV1,
         availability::{AvailabilityV1, TimelineV1},
         probe::Check,
     },
@@ -66,6 +66,15 @@ impl Live for Answers {
 
     fn event_stream(&self, ask: Ask) -> Pending<Chunks> {
         history::stream(&self.record, self.view, &ask)
+    }
+
+    fn all_stats(&self, ask: Ask) -> Pending<StatsList> {
+        let usages = self.usages.clone();
+        Box::pin(async move {
+            let snapshot = ask.snapshot.ok_or(Code::Starting)?;
+            let sample = usages.sample().await;
+            Ok(usage::all_stats(&snapshot, &sample))
+        })
     }
 
     fn stats(&self, ask: Ask) -> Pending<Stats> {

@@ -46,16 +46,28 @@ impl View {
 /// A page of events.
 pub(crate) fn page(record: &Record, view: View, ask: &Ask) -> Pending<Reply> {
     let query = query(ask);
+    let causes_of = ask.query.number("causes_of").map(Seq);
     let record = record.clone();
     Box::pin(async move {
         let query = query?;
         let order = query.order;
         let reading = vital::spawn_blocking("pages of events", move || {
-            (record.recorder().last(), record.page(&query))
+            let last = record.recorder().last();
+            (last, causes_of.map_or_else(|| record.page(&query), |of| chain(&record, &query, of)))
         });
         let (last, page) = reading.await.map_err(|_| Problem::from(Code::Unavailable))?;
         Ok(Reply::whole(document(&page, view, order, last)))
     })
+}
+
+/// An event and its causes, as a page.
+fn chain(record: &Record, query: &Query, of: Seq) -> Page {
+    let mut page = record.chain(of, &query.filter);
+    if query.order == Order::OldestFirst {
+        page.items.reverse();
+    }
+    page.items.truncate(query.limit);
+    page
 }
 
 fn query(ask: &Ask) -> Result<Query, Problem> {
@@ -65,9 +77,13 @@ fn query(ask: &Ask) -> Result<Query, Problem> {
     };
     let after = match ask.query.text("cursor") {
         None => None,
-        Some(cursor) => Some(seq_of(cursor, order).ok_or_else(|| {
-            Problem::new(Code::BadCursor, "The cursor is not one of this list in this order.")
-        })?),
+        // A chain of causes has one page.
+        Some(cursor) => {
+            let is_paged = ask.query.number("causes_of").is_none();
+            Some(seq_of(cursor, order).filter(|_| is_paged).ok_or_else(|| {
+                Problem::new(Code::BadCursor, "The cursor is not one of this list in this order.")
+            })?)
+        }
     };
     let limit = ask.query.number("limit").unwrap_or(LIMIT);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);

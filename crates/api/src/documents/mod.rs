@@ -25,6 +25,6 @@ pub use config::{ConfigTable, TableSource};
 pub use events::EventsV1;
 pub use health::HealthDocument;
 pub use service::ServiceDocument;
-pub use stats::Stats;
+pub use stats::{Stats, StatsList};
 pub use supervisor::SupervisorV1;
 pub use v1::{ServiceDocuments, ServiceHealthV1, ServiceV1};

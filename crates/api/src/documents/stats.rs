@@ -25,6 +25,36 @@ pub struct Stats {
     pub why: Option<String>,
 }
 
+/// What the processes of each service use at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatsList {
+    /// When the figures were read. Requests within a second share a reading.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// The services that run, ordered by `id`.
+    pub items: Vec<StatsSummary>,
+    /// Why there are no figures.
+    pub why: Option<String>,
+}
+
+/// The most important figures of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatsSummary {
+    /// Its service group, `name.group[@org]`.
+    #[schema(examples("redis.default"))]
+    pub id: String,
+    /// The first process.
+    pub pid: u32,
+    /// Processes, without those that ended and were not collected by their parents.
+    pub processes: u64,
+    /// CPU time since the start, that of children that ended included.
+    pub cpu_ms: u64,
+    /// Resident memory. Memory that processes share counts in each of them.
+    pub resident_bytes: u64,
+}
+
 /// Figures of all processes of a service: those of its session and their descendants, without
 /// hooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -31,9 +31,17 @@ const SERVICE: Parameter = Parameter {
     kind: Kind::Text { bytes_max: WORD_BYTES },
     meaning: "Only events of this service group, loaded or not.",
 };
-const EVENTS: &[Parameter] = &[SINCE, UNTIL, TOPIC, TYPE, SEVERITY, SERVICE, ORDER, LIMIT, CURSOR];
+const EVENTS: &[Parameter] =
+    &[SINCE, UNTIL, TOPIC, TYPE, SEVERITY, SERVICE, CAUSES_OF, ORDER, LIMIT, CURSOR];
 const EVENTS_OF_SERVICE: &[Parameter] =
     &[SINCE, UNTIL, TOPIC, TYPE, SEVERITY, ORDER, LIMIT, CURSOR];
+const CAUSES_OF: Parameter = Parameter {
+    name: "causes_of",
+    // What every JSON parser reads exactly.
+    kind: Kind::Number { least: 1, most: (1 << 53) - 1 },
+    meaning: "Only the event of this number and those that it follows from, one from the other, at \
+              most 32. There is no further page.",
+};
 const SINCE: Parameter =
     Parameter { name: "since", kind: Kind::Moment, meaning: "Only events from then on." };
 const UNTIL: Parameter =

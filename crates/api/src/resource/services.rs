@@ -7,7 +7,7 @@ use crate::{
     accept::Media,
     configuration,
     documents::{
-        ServiceHealthV1, ServiceV1, Stats,
+        ServiceHealthV1, ServiceV1, Stats, StatsList,
         availability::{AvailabilityV1, TimelineV1},
         configuration::ConfigV1,
         explain::Explanation,
@@ -153,6 +153,17 @@ pub(super) const RESOURCES: &[Resource] = &[
         shape: Some(Shape::of::<TimelineV1>()),
         outcomes: &[Outcome { status: 200, meaning: "The timeline." }],
         renderer: Renderer::Live(|live, ask| live::document(live.timeline(ask))),
+    },
+    Resource {
+        path: "/v1/stats",
+        organization_path: None,
+        summary: "CPU time and memory of each service that runs.",
+        scope: Scope::Read,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<StatsList>()),
+        outcomes: &[Outcome { status: 200, meaning: "The figures." }],
+        renderer: Renderer::Live(|live, ask| live::document(live.all_stats(ask))),
     },
     Resource {
         path: "/v1/services/{sg}/stats",

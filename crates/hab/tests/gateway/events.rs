@@ -91,12 +91,35 @@ fn events_outlive_a_killed_supervisor_and_streams_resume_without_a_hole() {
 }
 
 #[test]
+fn an_event_is_shown_with_what_it_follows_from() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    let up = page(&sup, "type=service.up")["items"][0]["seq"].as_u64().expect("an event");
+    let chain = page(&sup, &format!("causes_of={up}"));
+    let items = chain["items"].as_array().expect("a list");
+    assert_eq!(items[0]["seq"], up);
+    let types: Vec<_> = items.iter().map(|item| &item["type"]).collect();
+    assert_eq!(types[..3], ["service.up", "process.started", "service.starting"], "{chain:#}");
+    for pair in items.windows(2) {
+        assert_eq!(pair[0]["cause"], pair[1]["seq"], "{chain:#}");
+    }
+    let mut oldest = numbers(&page(&sup, &format!("causes_of={up}&order=oldest"))["items"]);
+    oldest.reverse();
+    assert_eq!(oldest, numbers(&chain["items"]));
+    assert_eq!(numbers(&page(&sup, &format!("causes_of={up}&limit=1"))["items"]), [up]);
+    assert_eq!(page(&sup, "causes_of=999999")["items"], serde_json::json!([]));
+}
+
+#[test]
 fn what_cannot_be_asked_of_the_record_is_refused() {
     let root = root();
     let sup = root.supervisor().start();
     for (query, code) in [
         ("cursor=o1", "bad_cursor"),
         ("cursor=x", "bad_cursor"),
+        ("causes_of=7&cursor=n7", "bad_cursor"),
+        ("causes_of=0", "bad_parameter"),
         ("topic=nonsense", "bad_parameter"),
         ("limit=1001", "bad_parameter"),
         ("since=tomorrow", "bad_parameter"),

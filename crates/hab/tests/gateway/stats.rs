@@ -53,6 +53,13 @@ fn figures_are_of_the_whole_tree_and_end_with_the_service() {
     assert!(fullest["open"].as_u64() > Some(2) && fullest["limit"].is_u64(), "{found:#}");
     assert!(usage["descriptors"]["open"].as_u64() > fullest["open"].as_u64(), "{found:#}");
 
+    let all = sup.get("/v1/stats").json();
+    let ids: Vec<_> = all["items"].as_array().expect("a list").iter().map(|it| &it["id"]).collect();
+    assert_eq!(ids, ["tree.default", "web.default"], "{all:#}");
+    let tree = &all["items"][0];
+    assert_eq!((&tree["pid"], &tree["processes"]), (&found["pid"], &json!(2)), "{all:#}");
+    assert!(tree["resident_bytes"].as_u64() > Some(100_000), "{all:#}");
+
     let shown = wait_for("figures of the service", || {
         let shown = series(&sup, "web.default");
         let ok = "hab_sup_service_health{health=\"ok\",service_group=\"web.default\"} 1";

@@ -99,6 +99,42 @@ fn numbers_go_on_over_restarts() {
 }
 
 #[test]
+fn a_chain_of_causes_is_read_from_disk_and_memory() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    let up = |run: &Run, cause| {
+        run.recorder.record(cause, Fact::new(Kind::ServiceUp, "up").of("web.default"))
+    };
+    let first = up(&run, None);
+    up(&run, None);
+    let third = up(&run, Some(first));
+    run.end();
+    let run = Run::start(&path);
+    // A cause that is newer leads nowhere.
+    let fourth =
+        run.recorder.record(Some(third), Fact::new(Kind::ServiceDown, "down").of("db.default"));
+    let damaged = up(&run, Some(Seq(99)));
+    let chain = |of, filter: &Filter| {
+        let page = run.record.chain(of, filter);
+        assert_eq!((page.next, page.is_partial), (None, false));
+        page.items.iter().map(|entry| entry.seq).collect::<Vec<_>>()
+    };
+    let all = Filter::default();
+    assert_eq!(chain(fourth, &all), [fourth, third, first]);
+    assert_eq!(chain(first, &all), [first]);
+    assert_eq!(chain(damaged, &all), [damaged]);
+    assert_eq!(chain(Seq(42), &all), []);
+    let of_web = Filter { service: Some("web.default".into()), ..Filter::default() };
+    assert_eq!(chain(fourth, &of_web), [third, first]);
+    let mut last = first;
+    for _ in 0..40 {
+        last = up(&run, Some(last));
+    }
+    assert_eq!(chain(last, &all).len(), 32);
+    run.end();
+}
+
+#[test]
 fn an_event_is_on_disk_without_waiting_for_another_one() {
     let (_directory, path) = place();
     let run = Run::start(&path);

@@ -1,10 +1,16 @@
 //! `/v1/services/{sg}/stats`, and what `/v1/supervisor` shows of processes.
 
-use roost_api::documents::{
-    Stats,
-    stats::{CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol as Shown, UsageV1},
-    supervisor::ProcessV1,
-    v1::ServiceV1,
+use roost_api::{
+    Json, Snapshot,
+    documents::{
+        Stats, StatsList,
+        stats::{
+            CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol as Shown, StatsSummary,
+            UsageV1,
+        },
+        supervisor::ProcessV1,
+        v1::ServiceV1,
+    },
 };
 use roost_ident::time::rfc3339_ms;
 use roost_usage::{Cgroup, Detail, Own, Protocol, Usage};
@@ -38,6 +44,26 @@ pub(crate) fn stats(service: &ServiceV1, sample: &Sample, detail: Option<&Detail
         usage: known.map(|known| usage(known, detail)),
         why,
     }
+}
+
+/// The document of all services that run.
+pub(crate) fn all_stats(snapshot: &Snapshot, sample: &Sample) -> StatsList {
+    let services = snapshot.services().iter().map(|entry| &entry.v1_documents().service);
+    let summary = |service: &Json<ServiceV1>| {
+        let pid = service.pid?;
+        let usage = sample.usage(pid)?;
+        Some(StatsSummary {
+            id: service.id.clone(),
+            pid,
+            processes: usage.processes,
+            cpu_ms: usage.cpu_ms,
+            resident_bytes: usage.resident_bytes,
+        })
+    };
+    let mut items: Vec<_> = services.filter_map(summary).collect();
+    items.sort_by(|one, other| one.id.cmp(&other.id));
+    let why = sample.reading.as_ref().err().cloned();
+    StatsList { at: rfc3339_ms(sample.at_unix_ms), items, why }
 }
 
 fn usage(usage: &Usage, detail: Option<&Detail>) -> UsageV1 {
