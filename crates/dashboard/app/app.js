@@ -1,6 +1,6 @@
 // The dashboard: what is on every page, and which page is shown.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { locked, useToken, version } from "./api.js";
@@ -9,10 +9,12 @@ import { Shape, html } from "./parts.js";
 import { Paths, Request } from "./requests.js";
 import { Service } from "./service.js";
 import { Services } from "./services.js";
-import { confirmed, follow, link, now, services, sorted } from "./store.js";
+import { Supervisor, host, needed, readConditions } from "./supervisor.js";
+import { confirmed, connected, follow, link, now, services, sorted } from "./store.js";
 import { mood } from "./mood.js";
-import { span } from "./text.js";
+import { plain, span } from "./text.js";
 
+const icon = document.querySelector("link[rel=icon]").href;
 const start = location.pathname.endsWith("/api") ? "#/api" : "#/services";
 const place = signal(location.hash || start);
 addEventListener("hashchange", () => { place.value = location.hash || start; });
@@ -29,6 +31,7 @@ function pageOf(hash) {
     return { name: "services", title: id, shown: html`<${Service} key=${id} id=${id} />` };
   }
   if (first === "events") return { name: "events", title: "Events", shown: html`<${Events} />` };
+  if (first === "supervisor") return { name: "supervisor", title: "Supervisor", shown: html`<${Supervisor} />` };
   if (first === "api") return { name: "api", title: "API", shown: html`<${Paths} />` };
   if (first === "get") {
     const path = rest.join("/");
@@ -71,14 +74,14 @@ function Page() {
   const { name, title, shown } = pageOf(place.value);
   const failing = sorted.value.filter((service) => mood(service) === "failing").length;
   const main = useRef(null);
-  useEffect(() => { document.title = `${failing > 0 ? `(${failing}) ` : ""}${title} – Supervisor`; }, [failing, title]);
+  useEffect(() => { document.title = `${failing > 0 ? `(${failing}) ` : ""}${title} – ${host.value || "Supervisor"}`; }, [failing, title, host.value]);
   useEffect(() => { scrollTo(0, 0); }, [place.value]);
   if (locked.value) return html`<${AskToken} />`;
   const stale = link.value === "lost" && services.value !== null;
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the content</a>
-    <header><span class="brand">Supervisor</span>
-      <nav aria-label="Pages"><${Tab} name="services" here=${name}>Services<//><${Tab} name="events" here=${name}>Events<//><${Tab} name="api" here=${name}>API<//></nav>
+    <header><span class="brand"><img src=${icon} alt="" /><bdi>${plain(host.value || "Supervisor", 60)}</bdi></span>
+      <nav aria-label="Pages"><${Tab} name="services" here=${name}>Services<//><${Tab} name="events" here=${name}>Events<//><${Tab} name="supervisor" here=${name}>Supervisor${needed.value.length > 0 && html` <span class="count">${needed.value.length}<span class="aside"> to look at</span></span>`}<//><${Tab} name="api" here=${name}>API<//></nav>
       <${Link} /></header>
     <div role="alert">${stale && html`<p class="banner"><b>Not connected to the Supervisor.</b> What is shown below is how it was ${span(now.value - confirmed.value)} ago.</p>`}</div>
     <main id="main" ref=${main} tabindex="-1" class=${stale ? "stale" : ""}>${shown}</main>
@@ -96,6 +99,9 @@ addEventListener("keydown", (event) => {
     field.blur();
   }
 });
+
+effect(() => { if (connected.value > 0) readConditions(); });
+setInterval(() => { if (!document.hidden && link.value === "live") readConditions(); }, 60_000);
 
 const root = document.getElementById("app");
 root.replaceChildren();

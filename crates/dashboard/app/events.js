@@ -4,46 +4,41 @@ import { computed, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { json } from "./api.js";
 import { moodOfSeverity } from "./mood.js";
-import { Clock, Mood, Note, Source, html, placeOf } from "./parts.js";
-import { events, loadOlder, older } from "./store.js";
-import { plain } from "./text.js";
+import { fold, isOver } from "./incidents.js";
+import { Age, Clock, Evidence, Mood, Note, Source, html, placeOf } from "./parts.js";
+import { events, loadOlder, now, older } from "./store.js";
+import { between, plain } from "./text.js";
 
-/** Causes that are shown of one event. */
-const CHAIN = 8;
-
-/** The event of a number, from the page or from the record. */
-async function find(seq) {
-  const known = events.value.find((event) => event.seq === seq);
-  if (known) return known;
-  const { items } = await json(`v1/events?limit=1&cursor=n${seq + 1}`);
-  return items[0]?.seq === seq ? items[0] : null;
-}
+/** Events that the Supervisor shows of a chain at most. */
+const CHAIN = 32;
 
 /** What an event follows from, step by step. */
 async function causesOf({ cause }) {
-  const causes = [];
-  for (let seq = cause; seq !== null && causes.length < CHAIN;) {
-    const event = await find(seq).catch(() => null);
-    causes.push(event ?? { seq, message: "is not in the record any more" });
-    seq = event?.cause ?? null;
-  }
-  return causes;
+  if (cause === null) return [];
+  const { items } = await json(`v1/events?causes_of=${cause}`);
+  const first = items.length > 0 ? items.at(-1).cause : cause;
+  return first === null || items.length >= CHAIN ? items : [...items, { seq: first, message: "is not in the record any more" }];
 }
+
+/** Events, one line each. */
+export const Chain = ({ events }) => html`<ol class="chain">${events.map((event) => html`
+  <li key=${event.seq}>${event.time && html`<span class="dim"><${Clock} at=${event.time} /></span> `}${event.type && html`<span class="code">${event.type}</span> `}<bdi>${plain(event.message)}</bdi>
+    <span class="dim"> #${event.seq}</span></li>`)}</ol>`;
+
+const written = (value) => (Array.isArray(value) ? value.join("\n") : typeof value === "string" ? value : JSON.stringify(value));
 
 function Causes({ event }) {
   const [causes, setCauses] = useState(null);
   const toggle = async ({ currentTarget: { open } }) => {
-    if (open && causes === null) setCauses(await causesOf(event));
+    if (open && causes === null) setCauses(await causesOf(event).catch(() => []));
   };
   const data = Object.entries(event.data ?? {});
   if (event.cause === null && data.length === 0) return null;
   return html`<details class="causes" onToggle=${toggle}>
     <summary>${event.cause === null ? "Details" : "Cause and details"}</summary>
-    ${causes?.length > 0 && html`<ol class="chain">${causes.map((cause) => html`
-      <li key=${cause.seq}>${cause.type && html`<span class="code">${cause.type}</span>`} <bdi>${plain(cause.message)}</bdi>
-        ${cause.time && html` <span class="dim"><${Clock} at=${cause.time} /></span>`} <span class="dim">#${cause.seq}</span></li>`)}</ol>`}
+    ${causes?.length > 0 && html`<${Chain} events=${causes} />`}
     ${data.length > 0 && html`<dl class="data">${data.map(([key, value]) => html`
-      <div key=${key}><dt>${plain(key)}</dt><dd><bdi>${plain(typeof value === "string" ? value : JSON.stringify(value))}</bdi></dd></div>`)}</dl>`}
+      <div key=${key} class=${Array.isArray(value) ? "wide" : ""}><dt>${plain(key)}</dt><dd>${Array.isArray(value) ? html`<${Evidence} lines=${value.map(written)} label=${key} />` : html`<bdi>${plain(written(value))}</bdi>`}</dd></div>`)}</dl>`}
   </details>`;
 }
 
@@ -57,13 +52,29 @@ const Event = ({ event, within }) => html`
       <${Causes} event=${event} /></span>
   </li>`;
 
-/** Events of a page or a service. */
-export const EventList = ({ items, within }) => html`
-  <ol class="events">${items.map((event) => html`<${Event} key=${event.seq} event=${event} within=${within} />`)}</ol>`;
+function Fold({ incident, within }) {
+  const [open, setOpen] = useState(false);
+  const { service, events, from, reason } = incident;
+  const to = isOver(incident, now.value) ? incident.to : null;
+  return html`<li class=${`event fold ${to ? "" : "failing"}`}>
+    <${Clock} at=${from} /><${Mood} mood=${to ? "warning" : "failing"} word=${to ? "over" : "goes on"} />
+    <details class="what" onToggle=${(event) => setOpen(event.currentTarget.open)}>
+      <summary><span class="code">incident</span>
+        ${service !== within && html` <a href=${placeOf(service)}><bdi>${plain(service, 200)}</bdi></a>`}
+        ${to ? html` <b>for ${between(from, to)}</b>` : html` <b>for <${Age} since=${from} /></b>`}, ${events.length} events: <bdi>${plain(reason)}</bdi></summary>
+      ${open && html`<ol class="events">${events.map((event) => html`<${Event} key=${event.seq} event=${event} within=${service} />`)}</ol>`}
+    </details></li>`;
+}
+
+/** Events of a page or a service, those of one incident as one line. */
+export const EventList = ({ items, within, flat }) => html`
+  <ol class="events">${(flat ? items.map((event) => ({ key: event.seq, event })) : fold(items)).map(({ key, event, ...incident }) => (event
+    ? html`<${Event} key=${key} event=${event} within=${within} />` : html`<${Fold} key=${key} incident=${incident} within=${within} />`))}</ol>`;
 
 const typed = signal("");
 const topic = signal("");
 const least = signal("");
+const flat = signal(false);
 const RANK = { info: 0, warning: 1, error: 2 };
 
 const topics = computed(() => [...new Set(events.value.map((event) => event.topic))].sort());
@@ -88,9 +99,10 @@ export function Events() {
         ${topics.value.map((word) => html`<option key=${word} value=${word}>${word}</option>`)}</select></label>
       <label>At least <select value=${least.value} onChange=${pick(least)}>
         ${["info", "warning", "error"].map((word) => html`<option key=${word} value=${word === "info" ? "" : word}>${word}</option>`)}</select></label>
+      <label><input type="checkbox" checked=${!flat.value} onChange=${(event) => { flat.value = !event.currentTarget.checked; }} /> Fold incidents</label>
       <input id="search" type="search" placeholder="Filter  ( / )" aria-label="Filter events" value=${typed.value} onInput=${pick(typed)} />
     </div>
-    ${shown.value.length > 0 ? html`<div class="panel flush"><${EventList} items=${shown.value} /></div>` : html`<${Note}>No event is like this.<//>`}
+    ${shown.value.length > 0 ? html`<div class="panel flush"><${EventList} items=${shown.value} flat=${flat.value} /></div>` : html`<${Note}>No event is like this.<//>`}
     <p class="note">${shown.value.length} events
       ${older.value && html`<button type="button" onClick=${() => loadOlder().catch(() => {})}>Load older ones</button>`}
       <${Source} path="v1/events" /></p>`;

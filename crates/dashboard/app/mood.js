@@ -12,18 +12,19 @@ export const WORDS = {
   stopped: "Stopped",
 };
 
-/** The mood of a service, from its summary. */
-export function mood({ state, desired, health }) {
+/** The mood of a service, from its summary. One that is up and has a reason not to be well is not fine. */
+export function mood({ state, desired, health, why }) {
   if (desired === "down") return state === "down" ? "stopped" : "changing";
   if (["failed", "backing_off", "blocked", "down"].includes(state)) return "failing";
   if (state !== "up") return "changing";
+  if (health === "ok" && why) return "warning";
   return { ok: "fine", warning: "warning", critical: "failing" }[health] ?? "warning";
 }
 
 /** The mood of a result of a health check. */
 export const moodOfHealth = (health) =>
-  ({ ok: "fine", warning: "warning", critical: "failing" })[health] ?? "stopped";
+  ({ ok: "fine", warning: "warning", critical: "failing" })[health] ?? "unknown";
 
 /** The mood of an event. */
 export const moodOfSeverity = (severity) =>
-  ({ error: "failing", warning: "warning" })[severity] ?? "stopped";
+  ({ error: "failing", warning: "warning" })[severity] ?? "info";

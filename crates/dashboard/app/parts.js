@@ -4,7 +4,8 @@ import { h } from "preact";
 import { useState } from "preact/hooks";
 import htm from "htm";
 import { WORDS } from "./mood.js";
-import { now } from "./store.js";
+import { useComputed } from "@preact/signals";
+import { now, today } from "./store.js";
 import { clock, plain, span, utc } from "./text.js";
 
 export const html = htm.bind(h);
@@ -15,6 +16,8 @@ const SHAPES = {
   changing: html`<path class="ring" d="M8 2.2a5.8 5.8 0 1 1-5.8 5.8" />`,
   fine: html`<circle cx="8" cy="8" r="6.8" /><path class="cut" d="m4.9 8.2 2.2 2.2 4-4.4" />`,
   stopped: html`<rect class="ring" x="2.6" y="2.6" width="10.8" height="10.8" rx="2" />`,
+  unknown: html`<circle class="ring" cx="8" cy="8" r="5.9" /><path class="mark" d="M6.3 6.4a1.8 1.8 0 1 1 2.5 1.7c-.6.3-.8.6-.8 1.2M8 11.2v.5" />`,
+  info: html`<circle cx="8" cy="8" r="3" />`,
 };
 
 /** The shape of a mood, beside a word that says the same. */
@@ -27,12 +30,17 @@ export const Mood = ({ mood, word = WORDS[mood] }) =>
 
 /** How long ago; on hover the moment, local and in UTC. */
 export function Age({ since }) {
-  if (!since) return html`<span class="dim">–</span>`;
-  return html`<time datetime=${since} title=${`${clock(since)} (${utc(since)})`}>${span(now.value - Date.parse(since))}</time>`;
+  return since ? html`<${Since} key=${since} since=${since} />` : html`<span class="dim">–</span>`;
+}
+
+function Since({ since }) {
+  // The text alone follows the clock; the rest is not drawn again.
+  const age = useComputed(() => span(now.value - Date.parse(since)));
+  return html`<time datetime=${since} title=${`${clock(since)} (${utc(since)})`}>${age}</time>`;
 }
 
 /** A local time; UTC on hover. */
-export const Clock = ({ at }) => html`<time datetime=${at} title=${utc(at)}>${clock(at, now.value)}</time>`;
+export const Clock = ({ at }) => html`<time datetime=${at} title=${utc(at)}>${clock(at, today.value)}</time>`;
 
 /** Where a service is shown. */
 export const placeOf = (id) => `#/services/${encodeURIComponent(id)}`;
@@ -51,6 +59,9 @@ export const Panel = ({ title, source, tools, children }) => html`
     <div class="bar"><h2>${title}</h2>${tools}${source && html`<${Source} path=${source} />`}</div>
     ${children}
   </section>`;
+
+/** A fact in a list of them. */
+export const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
 
 /** What a panel shows instead of its content. */
 export const Note = ({ children }) => html`<p class="note">${children}</p>`;

@@ -1,10 +1,15 @@
 // The page of all services: failing ones first, filtered as one types.
 
 import { computed, signal } from "@preact/signals";
+import { Component } from "preact";
+import { figuresOf, useFigures } from "./figures.js";
 import { ORDER, WORDS, mood, moodOfHealth } from "./mood.js";
 import { Age, Mood, Note, Shape, Source, html, placeOf } from "./parts.js";
 import { services, sorted } from "./store.js";
-import { plain } from "./text.js";
+import { DayStrip } from "./strip.js";
+import { needed, titleOf } from "./supervisor.js";
+import { bytes, plain } from "./text.js";
+import { percent } from "./usage.js";
 
 const typed = signal("");
 /** The mood that is shown alone, or nothing. */
@@ -46,19 +51,41 @@ function Chip({ word }) {
     </button>`;
 }
 
-const Row = ({ service }) => html`
+/** Figures of a service; they follow their signal, and the row is not drawn again. */
+function Figures({ id }) {
+  const { value } = figuresOf(id);
+  return html`<td data-label="CPU" class="number">${value ? percent(value.cpu) : html`<span class="dim">–</span>`}</td>
+    <td data-label="Memory" class="number">${value ? bytes(value.memory) : html`<span class="dim">–</span>`}</td>`;
+}
+
+class Row extends Component {
+  shouldComponentUpdate({ service }) {
+    return service !== this.props.service;
+  }
+
+  render({ service }) {
+    return html`
   <tr class=${mood(service)}>
-    <td class="lead"><${Mood} mood=${mood(service)} /></td>
+    <td class="lead"><${Mood} mood=${mood(service)} /><small>${service.state.replaceAll("_", " ")} for <${Age} since=${service.since} /></small></td>
     <th scope="row"><a href=${placeOf(service.id)}><bdi>${plain(service.id, 200)}</bdi></a>
       <small><bdi>${plain(service.package, 200)}</bdi></small></th>
-    <td data-label="State">${service.state.replaceAll("_", " ")}<small>for <${Age} since=${service.since} /></small></td>
     <td data-label="Health"><${Mood} mood=${moodOfHealth(service.health)} word=${service.health} />
       ${service.health_since && html`<small>for <${Age} since=${service.health_since} /></small>`}</td>
     <td data-label="Restarts" class="number">${service.restarts.total}</td>
+    <${Figures} id=${service.id} />
+    <td data-label="Last 24 h" class="day"><${DayStrip} id=${service.id} /></td>
     <td data-label="Why" class="why">${service.why ? html`<bdi>${plain(service.why, 400)}</bdi>` : html`<span class="dim">–</span>`}</td>
   </tr>`;
+  }
+}
+
+/** What of the Supervisor needs an operator. */
+const Needed = () => needed.value.length > 0 && html`
+  <p class="needed"><${Shape} mood=${needed.value.some((it) => it.status === "fail") ? "failing" : "warning"} />
+    <a href="#/supervisor">The Supervisor itself needs a look</a>: ${[...new Set(needed.value.map(titleOf))].join(", ").toLowerCase()}.</p>`;
 
 export function Services() {
+  useFigures();
   if (services.value === null) return html`<${Note}>Loading …<//>`;
   if (services.value.length === 0) {
     return html`<h1>No service is loaded</h1>
@@ -67,14 +94,15 @@ export function Services() {
   const rows = shown.value;
   return html`
     <h1 class=${`headline ${worst.value}`}><${Shape} mood=${worst.value} /> ${headline.value}</h1>
+    <${Needed} />
     <div class="bar filters">
       <div class="chips" role="group" aria-label="Show only">${Object.keys(ORDER).map((word) => html`<${Chip} key=${word} word=${word} />`)}</div>
       <input id="search" type="search" placeholder="Filter  ( / )" aria-label="Filter services" value=${typed.value}
         onInput=${(event) => { typed.value = event.currentTarget.value; }} />
     </div>
     <table class="services">
-      <thead><tr><th scope="col">Status</th><th scope="col">Service</th><th scope="col">State</th><th scope="col">Health</th>
-        <th scope="col" class="number">Restarts</th><th scope="col">Why</th></tr></thead>
+      <thead><tr><th scope="col">Status</th><th scope="col">Service</th><th scope="col">Health</th>
+        <th scope="col" class="number">Restarts</th><th scope="col" class="number">CPU</th><th scope="col" class="number">Memory</th><th scope="col">Last 24 h</th><th scope="col">Why</th></tr></thead>
       <tbody>${rows.map((service) => html`<${Row} key=${service.id} service=${service} />`)}</tbody>
     </table>
     <p class="note" role="status">${rows.length === services.value.length ? `${rows.length} services` : `${rows.length} of ${services.value.length} services`}

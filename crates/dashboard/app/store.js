@@ -16,19 +16,35 @@ export const older = signal(null);
 /** "connecting", "live" or "lost". */
 export const link = signal("connecting");
 
+/** Rises with each connection. */
+export const connected = signal(0);
+
 /** When the Supervisor last confirmed what is shown, in milliseconds. */
 export const confirmed = signal(0);
 
 /** The clock of the page. */
 export const now = signal(Date.now());
 
-/** Rises each time that services may have changed. */
-export const pulse = signal(0);
-
 /** The services, failing ones first. */
 export const sorted = computed(() =>
   (services.value ?? []).toSorted((a, b) =>
     ORDER[mood(a)] - ORDER[mood(b)] || (a.id < b.id ? -1 : 1)));
+
+const changes = new Map();
+
+/** A number that rises each time that a service may have changed. */
+export function changesOf(id) {
+  if (!changes.has(id)) changes.set(id, signal(0));
+  return changes.get(id);
+}
+
+/** What is about one service may be another from here on; without ids, what is about any. */
+function bump(ids = changes.keys()) {
+  for (const id of ids) {
+    const change = changes.get(id);
+    if (change) change.value += 1;
+  }
+}
 
 /** Events that the page keeps. */
 const KEPT = 1000;
@@ -37,8 +53,8 @@ const FIRST_PAGE = 200;
 const SILENCE = 25_000;
 /** A snapshot can be published a moment after its event. */
 const SETTLE = 400;
-/** Most often that the list is loaded. */
-const PACE = 100;
+/** Loading and drawing the list takes one part in so many of a core at most. */
+const SHARE = 12;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -50,9 +66,18 @@ async function load() {
     items.push(...page.items);
     cursor = page.next;
   } while (cursor);
-  services.value = items;
+  const begun = performance.now();
+  const former = new Map((services.value ?? []).map((service) => [service.id, service]));
+  // What did not change stays the same object, and is not drawn again.
+  const kept = items.map((item) => {
+    const old = former.get(item.id);
+    return old && JSON.stringify(old) === JSON.stringify(item) ? old : item;
+  });
+  const isSame = kept.length === former.size && kept.every((item, at) => services.value[at] === item);
+  if (services.value === null || !isSame) services.value = kept;
   confirmed.value = Date.now();
-  pulse.value += 1;
+  await new Promise((drawn) => setTimeout(drawn));
+  return performance.now() - begun;
 }
 
 let loading = null;
@@ -65,8 +90,8 @@ function refresh() {
     try {
       while (again) {
         again = false;
-        await load();
-        if (again) await sleep(PACE);
+        const took = await load();
+        if (again) await sleep(took * SHARE);
       }
     } finally {
       loading = null;
@@ -75,13 +100,20 @@ function refresh() {
   return loading;
 }
 
-let settle;
+let settle = null;
+const unsettled = new Set();
 
-/** Loads the services now, and once more when everything has settled. */
-function changed() {
+/** Loads the services now, and once more when a snapshot has followed the events. */
+function changed(ids) {
   refresh().catch(() => {});
-  clearTimeout(settle);
-  settle = setTimeout(() => refresh().catch(() => {}), SETTLE);
+  bump(ids);
+  for (const id of ids ?? changes.keys()) unsettled.add(id);
+  settle ??= setTimeout(() => {
+    settle = null;
+    refresh().catch(() => {});
+    bump(unsettled);
+    unsettled.clear();
+  }, SETTLE);
 }
 
 let last = null;
@@ -91,7 +123,9 @@ function take(arrived) {
   const fresh = arrived.filter((event) => event.type);
   for (const { seq, gap } of arrived) last = seq ?? gap?.last ?? last;
   if (fresh.length > 0) events.value = [...fresh.toReversed(), ...events.value].slice(0, KEPT);
-  changed();
+  const about = new Set(fresh.map((event) => event.service).filter((id) => id !== null));
+  if (arrived.some(({ gap }) => gap)) changed();
+  else if (about.size > 0) changed(about);
 }
 
 /** Loads events older than those that the page has. */
@@ -125,6 +159,7 @@ export async function follow() {
     try {
       await refresh();
       link.value = "live";
+      connected.value += 1;
       await connect();
     } catch { /* The state of the link shows it. */ }
     link.value = "lost";
@@ -135,3 +170,6 @@ export async function follow() {
 }
 
 setInterval(() => { now.value = Date.now(); }, 1000);
+
+/** Changes at midnight: times of today are shown without their date. */
+export const today = computed(() => new Date(now.value).toDateString());

@@ -31,18 +31,32 @@ export function span(ms) {
 const pad = (number) => String(number).padStart(2, "0");
 
 /** The local time of day, with the date unless it is of today. */
-export function clock(time, now = Date.now()) {
+export function clock(time, today = new Date().toDateString()) {
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return "–";
   const day = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
   const hour = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
-  return at.toDateString() === new Date(now).toDateString() ? hour : `${day} ${hour}`;
+  return at.toDateString() === today ? hour : `${day} ${hour}`;
 }
+
+const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** Foreign text in one line, with the moments in it as local times. */
+export const told = (text, today) => plain(text).replace(MOMENT, (moment) => clock(moment, today));
 
 /** The same in UTC, in full. */
 export function utc(time) {
   const at = new Date(time);
   return Number.isNaN(at.getTime()) ? "" : `${at.toISOString().replace("T", " ").replace("Z", "")} UTC`;
+}
+
+/** The time between two moments, in its two largest units. */
+export function between(from, to) {
+  const s = Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
 /** A number of bytes. */
