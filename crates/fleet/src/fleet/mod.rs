@@ -147,7 +147,7 @@ impl<R: Release> Fleet<R> {
             Event::Exited { id, pid, group_alive, end } => self.exited(id, pid, group_alive, end),
             Event::GroupGone { id } => self.group_gone(id),
             Event::OutOfReach { id, processes } => self.out_of_reach(id, processes),
-            Event::OrphanEnded { id } => self.orphan_gone(id),
+            Event::OrphanEnded { id } => drop(self.orphan_gone(id)),
             Event::Notice { id, text } => self.notice(id, &text),
             Event::HookEnded { id, outcome, output } => self.hook_ended(id, outcome, output),
             Event::Probed { service, round, place, found } => {

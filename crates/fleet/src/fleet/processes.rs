@@ -62,9 +62,8 @@ impl<R: Release> Fleet<R> {
 
     /// Nothing of a process lives any more.
     pub(super) fn group_gone(&mut self, id: u64) {
-        if let Some(group) = self.orphans.gone(id) {
-            self.forget_end_of(&group);
-            return self.release_held(service_of(&group));
+        if self.orphan_gone(id) {
+            return;
         }
         if self.survivors.group_gone(id, self.now.unix_ms) {
             return;
@@ -139,15 +138,17 @@ impl<R: Release> Fleet<R> {
             match due {
                 Due::Kill { id } => self.actions.signal(id, SIGKILL),
                 Due::Probe { id, pid } => self.actions.push(Action::Probe { id, pid }),
-                Due::GiveUp { id } => self.orphan_gone(id),
+                Due::GiveUp { id } => drop(self.orphan_gone(id)),
             }
         }
     }
 
-    pub(super) fn orphan_gone(&mut self, id: u64) {
-        if let Some(group) = self.orphans.gone(id) {
-            self.release_held(service_of(&group));
-        }
+    /// An orphan is gone, or is given up; false when the process is not one.
+    pub(super) fn orphan_gone(&mut self, id: u64) -> bool {
+        let Some(group) = self.orphans.gone(id) else { return false };
+        self.forget_end_of(&group);
+        self.release_held(service_of(&group));
+        true
     }
 
     /// Makes the launcher forget how an orphan ended: the next Supervisor would take that for the end

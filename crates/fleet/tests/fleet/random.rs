@@ -267,6 +267,33 @@ fn what_a_group_knew_is_forgotten_when_its_service_comes_back_from_another_group
     shows_the_same_after_a_restart(&mut model);
 }
 
+/// A third one: the process of the former group leaves others behind, which are given up.
+#[test]
+fn the_end_of_an_orphan_is_forgotten_though_others_of_its_group_live() {
+    let command = |group: &str, desired_state| {
+        let spec = ServiceSpec { group: group.into(), desired_state, ..spec("web") };
+        Step::Command { service: "web", spec: Some(spec), timeout_s: None }
+    };
+    let mut model = Model::new(&[]);
+    take(&mut model, command("default", DesiredState::Up));
+    model.work(Model::is_as_wanted);
+    for step in [
+        Step::Replace { orderly: false },
+        command("blue", DesiredState::Up),
+        Step::Answer { which: 0, choice: 2 },
+        Step::Wake,
+        command("default", DesiredState::Down),
+        Step::Exit { which: 0, group_alive: true },
+        // It is killed, then given up.
+        Step::Wake,
+        Step::Wake,
+        Step::Wake,
+    ] {
+        take(&mut model, step);
+    }
+    shows_the_same_after_a_restart(&mut model);
+}
+
 fn shows_the_same_after_a_restart(model: &mut Model) {
     model.work(Model::is_as_wanted);
     let before = model.shown();
