@@ -24,7 +24,7 @@ use crate::{
     conditions::Conditions,
     config::{LoadSource, SupConfig},
     control::{self, Control, ControlError},
-    documents::service::Common,
+    documents::{entries::Entries, service::Common},
     exposure,
     files::{
         identity::{self, IdentityError},
@@ -46,7 +46,7 @@ use crate::{
     ring::{self, RingError},
     self_checks::SelfChecks,
     services::{DISK_PATIENCE, jobs::Workshop, small_files::SmallFiles},
-    supervisor::{self, End, Places, Supervisor, World, event::Reports},
+    supervisor::{self, End, Places, Supervisor, World, event::Reports, publish::Publisher},
     systemd,
     usages::Usages,
     vital,
@@ -240,8 +240,9 @@ async fn start(
         .map_err(system("Unable to watch files (see fs.inotify.max_user_instances)"))?;
     let small_files = SmallFiles::start(metrics.clone())
         .map_err(system("Unable to start the writer of small files"))?;
+    let common = Common::new(&config.root, me.document(), &config.backoff, config.http.redact);
+    let entries = Entries::new(config.root.clone(), common, metrics.clone());
     let world = World {
-        common: Common::new(&config.root, me.document(), &config.backoff, config.http.redact),
         workshop: Arc::new(Workshop {
             root: config.root.clone(),
             interpreter: config.interpreter.clone(),
@@ -267,7 +268,8 @@ async fn start(
     };
     let (started, all_read) = oneshot::channel();
     let view = Arc::clone(&views.borrow_and_update());
-    let supervisor = Supervisor::new(world, &welcome, view, publish, started);
+    let publisher = Publisher::new(entries, publish, started);
+    let supervisor = Supervisor::new(world, &welcome, view, publisher);
 
     let opening = {
         let (output, shutdown) = (output.clone(), shutdown.clone());

@@ -6,7 +6,9 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use roost_api::documents::supervisor::{Condition, ConditionStatus, ConditionType};
@@ -117,6 +119,24 @@ impl Conditions {
             state: Arc::new(Mutex::new(state)),
             output: output.clone(),
             metrics: metrics.clone(),
+        }
+    }
+
+    /// The disk below the state files does not answer, for so long with this file, or it does.
+    pub(crate) fn state_files(&self, hangs: Option<(PathBuf, Duration)>) {
+        let (kind, subject) = (Kind::DiskHangs, "state files");
+        match hangs {
+            Some((path, time)) => self.appear(
+                kind,
+                subject,
+                &format!(
+                    "The disk has not taken {} for {} secs; does a file system not answer? \
+                     Services run on; changes are refused until it does",
+                    path.display(),
+                    time.as_secs()
+                ),
+            ),
+            None => self.end(kind, subject, "The disk takes state files again"),
         }
     }
 

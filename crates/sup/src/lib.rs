@@ -14,7 +14,7 @@
 //! | `documents` | conversion of state into documents of the API |
 //! | `ring`, `census_input`, `peers` | the ring's shell, and its input to the census |
 //! | `control`, `load`, `http` | the gateways, and commands that change specs |
-//! | `launcher`, `left` | the connection to the launcher, and what runs on without it |
+//! | `launcher`, `inherited`, `left` | the connection to the launcher, what it holds, and what runs on without it |
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
 //! | `record`, `journal`, `history`, `availability` | what the Supervisor records of itself, where, and how it is read |
@@ -36,6 +36,7 @@ mod exposure;
 mod files;
 mod history;
 mod http;
+mod inherited;
 pub mod installation;
 mod journal;
 mod launcher;

@@ -1,7 +1,26 @@
-//! Checks whether a command would change anything in the ring, so that it can be reported. The ring
-//! itself silently ignores what is not newer, as it must for gossip.
+//! Checks of what a command gives to the ring: whether it is valid, and whether it would change
+//! anything, so that this can be reported. The ring itself silently ignores what is not newer, as it
+//! must for gossip.
 
+use std::fmt::Display;
+
+use roost_ctl::reply::{ErrorCode, Failure};
 use roost_ring::View;
+use roost_template::{ConfigError, config::parse_toml};
+
+/// Checks that a configuration is TOML.
+pub(crate) fn validate(config: &[u8]) -> Result<(), Failure> {
+    let bad = |what: &str, error: &dyn Display| {
+        let text = format!("Unable to decode configuration {what}, {error}");
+        Failure::new(ErrorCode::BadPayload, text)
+    };
+    let text = std::str::from_utf8(config).map_err(|error| bad("to string", &error))?;
+    match parse_toml(text) {
+        Ok(_) => Ok(()),
+        Err(ConfigError::Toml(parser)) => Err(bad("as TOML", &parser)),
+        Err(error) => Err(bad("as TOML", &error)),
+    }
+}
 
 /// Why a configuration would change nothing.
 pub(crate) fn config(view: &View, group: &str, version: u64, config: &[u8]) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The shell around the ring's state machine: sockets, timers, files (reference: ring).
 
+mod asked;
 mod complaints;
 mod disk;
 mod durable;
@@ -17,6 +18,7 @@ use roost_ring::{Command, Config, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
+    asked::command,
     record::Made,
     sockets::{Sockets, bind},
 };

@@ -12,6 +12,7 @@ mod program;
 mod release;
 pub(crate) mod rendering;
 pub(crate) mod small_files;
+pub(crate) mod spawning;
 pub(crate) mod user_layer;
 
 pub(crate) use roost_fleet::DISK_PATIENCE;

@@ -4,25 +4,15 @@
 //! follows the file. They are done one after the other, beside this task, because they write
 //! to disk; answers from the present state are given here.
 
-use roost_ctl::{
-    message,
-    reply::{ErrorCode, Failure, Reply, ServiceStatus, StatusExtra},
-    request::Request,
-    responder::Responder,
-};
+use roost_ctl::{reply::Reply, request::Request, responder::Responder};
 use roost_events::Cause;
-use roost_fleet::Service;
-use roost_ident::{DesiredState, PackageIdent, ProcessState};
 use roost_ring::{Command, MemberId};
-use roost_service::{HookFailure, LastExit, Reason, Status};
-use roost_template::{ConfigError, config::parse_toml};
 
 use super::{Supervisor, event::Event};
 use crate::{
     audit::{Audit, Outcome},
-    documents::v1,
+    documents::status,
     ring::Made,
-    services::built::Built,
     standing,
 };
 
@@ -36,10 +26,15 @@ impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
         let audit = Audit::of(&request, &responder);
         match request {
-            Request::Status { ident } => responder.finish(self.status_reply(ident.as_ref())),
-            Request::DefaultConfig { ident } => responder.finish(self.default_config(&ident)),
+            Request::Status { ident } => {
+                let now_ms = self.world.clock.now().unix_ms;
+                responder.finish(status::statuses(&self.fleet, now_ms, ident.as_ref()));
+            }
+            Request::DefaultConfig { ident } => {
+                responder.finish(status::default_config(&self.fleet, &ident));
+            }
             Request::ValidateConfig { group: _, config } => {
-                responder.finish_with(validate(&config));
+                responder.finish_with(standing::validate(&config));
             }
             Request::SetConfig { group, config, version, encrypted } => {
                 let text = format!("Setting new configuration version {version} for {group}");
@@ -125,124 +120,5 @@ impl Supervisor {
             self.world.recorder.record(None, audit.fact(Outcome::Unchanged(&why)));
         }
         responder.finish(Reply::Unchanged(why));
-    }
-
-    fn status_reply(&self, ident: Option<&PackageIdent>) -> Reply {
-        let mut found: Vec<(&Service<Built>, Status)> = self
-            .fleet
-            .services()
-            .filter(|service| ident.is_none_or(|ident| matches(service, ident)))
-            .map(|service| (service, service.status()))
-            .collect();
-        match ident {
-            Some(ident) if found.is_empty() => Failure::not_loaded(ident).into(),
-            Some(_) => {
-                found.truncate(1);
-                self.statuses(&found)
-            }
-            None => {
-                found.sort_by_key(|(_, status)| status.process.state == ProcessState::Down);
-                self.statuses(&found)
-            }
-        }
-    }
-
-    fn statuses(&self, services: &[(&Service<Built>, Status)]) -> Reply {
-        let now_ms = self.world.clock.now().unix_ms;
-        let status = |(service, status): &(&Service<Built>, Status)| {
-            let process = status.process;
-            let group = self.fleet.census().group(service.group());
-            ServiceStatus {
-                ident: service.ident().clone(),
-                group: service.group().clone(),
-                desired: Some(status.desired_state),
-                state: process.state,
-                elapsed_s: (now_ms / 1_000).saturating_sub(process.state_entered_s),
-                pid: process.pid,
-                extra: StatusExtra {
-                    health: Some(status.health.upper().into()),
-                    restarts: Some(status.restart_count),
-                    since_unix_s: Some(process.state_entered_s),
-                    leader: group.and_then(|group| group.leader_id.clone()),
-                    update: Some(service.spec().update_strategy.to_string()),
-                    phase: Some(status.phase.as_str().into()),
-                    reason: status.why.as_ref().map(Reason::line),
-                    pending: Some(self.fleet.is_pending() || service.is_undecided()),
-                    service_state: Some(status.state.as_str().into()),
-                    reason_code: status.why.as_ref().map(|why| why.code.as_str().into()),
-                    evidence: {
-                        let why = status.why.as_ref();
-                        why.map(|why| why.evidence.lines().to_vec()).unwrap_or_default()
-                    },
-                    has_check: Some(status.has_check),
-                    up_ms: (process.state == ProcessState::Up)
-                        .then(|| now_ms.saturating_sub(process.state_entered_ms)),
-                    last_exit: status.account.exit.as_ref().map(exit_message),
-                    last_hook: status.account.hook.as_ref().map(hook_message),
-                    restart_when_critical: Some(service.spec().restart_when_critical),
-                },
-            }
-        };
-        Reply::Statuses(services.iter().map(status).collect())
-    }
-
-    /// The default configuration of a service that is wanted up.
-    fn default_config(&self, ident: &PackageIdent) -> Reply {
-        let found = self.fleet.services().find(|service| {
-            service.spec().desired_state == DesiredState::Up
-                && service.release().is_some()
-                && matches(service, ident)
-        });
-        match found {
-            None => Failure::not_loaded(ident).into(),
-            Some(service) => {
-                let default = service.default_cfg().cloned().unwrap_or_default();
-                // A table that was read from TOML can be written as TOML.
-                Reply::DefaultConfig(toml::to_string_pretty(&default).unwrap_or_default())
-            }
-        }
-    }
-}
-
-fn exit_message(exit: &LastExit) -> message::LastExit {
-    let (code, signal) = v1::code_and_signal(exit.status);
-    message::LastExit {
-        code,
-        signal,
-        at_unix_ms: exit.at_unix_ms,
-        ran_ms: exit.ran_ms,
-        cause: exit.cause.as_str().into(),
-        stderr: exit.stderr.lines().to_vec(),
-        pid: exit.pid,
-    }
-}
-
-fn hook_message(failure: &HookFailure) -> message::LastHook {
-    let (code, signal, error) = v1::outcome_parts(&failure.outcome);
-    message::LastHook {
-        hook: failure.hook.to_string(),
-        code,
-        signal,
-        error,
-        timed_out: failure.timed_out,
-        at_unix_ms: failure.at_unix_ms,
-        output: failure.printed.lines().to_vec(),
-    }
-}
-
-fn matches(service: &Service<Built>, ident: &PackageIdent) -> bool {
-    service.ident().satisfies(ident)
-}
-
-fn validate(config: &[u8]) -> Result<(), Failure> {
-    let bad = |what: &str, error: &dyn std::fmt::Display| {
-        let text = format!("Unable to decode configuration {what}, {error}");
-        Failure::new(ErrorCode::BadPayload, text)
-    };
-    let text = std::str::from_utf8(config).map_err(|error| bad("to string", &error))?;
-    match parse_toml(text) {
-        Ok(_) => Ok(()),
-        Err(ConfigError::Toml(parser)) => Err(bad("as TOML", &parser)),
-        Err(error) => Err(bad("as TOML", &error)),
     }
 }

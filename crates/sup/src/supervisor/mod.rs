@@ -12,16 +12,14 @@
 //! | `commands` | what clients of the control gateway want |
 //! | `act` | what the fleet asks for |
 //! | `publish` | documents |
-//! | `key_watch` | when a rumor that could not be opened is tried again |
 
 pub(crate) mod event;
+pub(crate) mod publish;
 
 mod act;
 mod commands;
-mod key_watch;
 mod launched;
 mod outlook;
-mod publish;
 
 use std::{
     cell::OnceCell,
@@ -30,7 +28,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roost_api::Snapshot;
 use roost_events::{Cause, Seq};
 use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Governor, Heard, Left};
 use roost_journal::{Recorder, Source};
@@ -38,7 +35,7 @@ use roost_launch::wire::{self, Welcome};
 use roost_ring::View;
 use roost_service::{BackoffSettings, Settings};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 
@@ -50,13 +47,13 @@ use self::{
 use crate::{
     Exit,
     clock::Clock,
-    conditions::{self, Conditions},
+    conditions::Conditions,
     config::SupConfig,
-    documents::service::Common,
     files::{
         store::Store,
         watch::{Target, Watcher},
     },
+    inherited,
     launcher::Launcher,
     load::SpecCommands,
     metrics::Metrics,
@@ -73,8 +70,6 @@ use crate::{
 
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
-/// What the condition of a disk that hangs is about.
-const STATE_FILES: &str = "state files";
 /// How often the launcher hears that events are handled.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 /// After so long without a sign of life it starts another Supervisor.
@@ -96,7 +91,6 @@ pub(crate) struct World {
     pub(crate) specs: SpecCommands,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
-    pub(crate) common: Common,
     pub(crate) workshop: Arc<Workshop>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) reports: Reports,
@@ -159,23 +153,21 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Takes over what the launcher holds. Sends on `started` when every spec was read and its
-    /// service can be shown.
+    /// Takes over what the launcher holds.
     pub(crate) fn new(
         world: World,
         welcome: &Welcome,
         view: Arc<View>,
-        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
-        started: oneshot::Sender<()>,
+        publisher: Publisher,
     ) -> Self {
         let config = fleet_config(&world);
-        let fleet = Fleet::new(world.clock.now(), config, launched::inheritance(welcome));
+        let fleet = Fleet::new(world.clock.now(), config, inherited::inheritance(welcome));
         let mut supervisor = Self {
             fleet,
             hooks: HookRuns::new(world.output.clone(), world.small_files.clone()),
             probes: Probes::new(),
             outlook: Outlook::new(&view, &world.config.key_cache),
-            publisher: Publisher::new(snapshots, started),
+            publisher,
             ring_advice: Heard::default(),
             governor: Governor::default(),
             record: world.recorder.source(),
@@ -240,7 +232,7 @@ impl Supervisor {
                 _ = alive.tick() => {
                     self.world.launcher.alive(&ALIVE);
                     self.world.metrics.queued("launcher-requests", self.world.launcher.waiting());
-                    self.look_at_disk();
+                    self.world.conditions.state_files(self.world.store.hangs());
                 }
             }
             self.world.metrics.queued("events", events.len());
@@ -317,24 +309,6 @@ impl Supervisor {
     fn wake(&mut self) {
         self.fleet.wake(self.world.clock.now());
         self.act();
-    }
-
-    /// Notices a disk below the state files that does not answer.
-    fn look_at_disk(&self) {
-        let (conditions, kind) = (&self.world.conditions, conditions::Kind::DiskHangs);
-        match self.world.store.hangs() {
-            Some((path, time)) => conditions.appear(
-                kind,
-                STATE_FILES,
-                &format!(
-                    "The disk has not taken {} for {} secs; does a file system not answer? \
-                     Services run on; changes are refused until it does",
-                    path.display(),
-                    time.as_secs()
-                ),
-            ),
-            None => conditions.end(kind, STATE_FILES, "The disk takes state files again"),
-        }
     }
 }
 

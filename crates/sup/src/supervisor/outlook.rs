@@ -7,8 +7,8 @@ use roost_crypto::KeyCache;
 use roost_fleet::Glance;
 use roost_ring::View;
 
-use super::{Supervisor, event::Event, key_watch::KeyWatch};
-use crate::{census_input, vital::guarded};
+use super::{Supervisor, event::Event};
+use crate::{census_input, files::key_watch::KeyWatch, vital::guarded};
 
 /// The last view of the ring that the census took in.
 #[derive(Debug)]

@@ -8,14 +8,14 @@ const PAUSE_MS: u64 = 30_000;
 
 /// Watches the directory of keys.
 #[derive(Debug, Default)]
-pub(super) struct KeyWatch {
+pub(crate) struct KeyWatch {
     changed: Option<SystemTime>,
     tried_ms: Option<u64>,
 }
 
 impl KeyWatch {
     /// True when there may be a new key since the last call.
-    pub(super) fn may_have_changed(&mut self, directory: &Path, now_ms: u64) -> bool {
+    pub(crate) fn may_have_changed(&mut self, directory: &Path, now_ms: u64) -> bool {
         let changed = fs::metadata(directory).and_then(|metadata| metadata.modified()).ok();
         let is_due = self.tried_ms.is_none_or(|tried| tried + PAUSE_MS <= now_ms);
         let may_have = is_due || changed != self.changed;
