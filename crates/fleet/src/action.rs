@@ -28,7 +28,7 @@ pub struct Line {
 }
 
 /// What is to be done, in order. Where an answer is named, it comes exactly once, as an
-/// [`crate::Event`], however late.
+/// [`crate::FleetEvent`], however late.
 #[derive(Debug)]
 pub enum Action<R: Release> {
     /// Log a line.

@@ -57,7 +57,7 @@ impl Context {
     /// True when the census shows a service something else than its machine knows. Most changes of
     /// a large ring concern no service here.
     pub(crate) fn has_news<R: Release>(&self, service: &Service<R>) -> bool {
-        service.rendering.is_some() || service.told.sight.as_ref() != Some(&self.sight(service))
+        service.rendering.is_some() || service.known.sight.as_ref() != Some(&self.sight(service))
     }
 
     /// State of binds.

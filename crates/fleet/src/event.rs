@@ -10,7 +10,7 @@ use crate::{hook::HookOutput, release::Release, specs::Listing, watched::Watched
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event<R: Release> {
+pub enum FleetEvent<R: Release> {
     /// A process was started.
     Spawned {
         /// The launcher's number of it.

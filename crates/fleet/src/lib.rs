@@ -4,7 +4,7 @@
 //! ([`roost_service::Machine`]), the slow work that is under way for them, their processes and
 //! hooks, what outlived the former Supervisor, the spec directory, plain directories, and what
 //! templates see of the ring. It knows no clock, files, threads, sockets or environment. The shell
-//! around it, `sup/src/supervisor`, brings it [`Event`]s and carries out its [`Action`]s.
+//! around it, `sup/src/supervisor`, brings it [`FleetEvent`]s and carries out its [`Action`]s.
 //!
 //! # Calling order
 //!
@@ -42,7 +42,7 @@
 //! # Example
 //!
 //! ```
-//! use roost_fleet::{Action, Config, Event, Fleet, Inheritance, Job, Listing, Release};
+//! use roost_fleet::{Action, Config, FleetEvent, Fleet, Inheritance, Job, Listing, Release};
 //! use roost_ident::{Hook, PackageIdent};
 //! use roost_service::{Now, Plan, ServiceSpec, Settings};
 //! use roost_template::config::Layers;
@@ -89,23 +89,23 @@
 //! // The directory holds one spec: the fleet wants the service read.
 //! let spec = ServiceSpec::new(PackageIdent::new("acme", "web", None, None));
 //! let specs = [("web".to_owned(), spec)].into();
-//! fleet.handle(now, Event::Specs(Some(Listing { specs, ..Listing::default() })));
+//! fleet.handle(now, FleetEvent::Specs(Some(Listing { specs, ..Listing::default() })));
 //! assert!(matches!(jobs(&mut fleet)[..], [Job::Build { look: false, .. }]));
 //!
 //! // The file is removed while it is read: once that has ended, the service is gone.
-//! fleet.handle(now, Event::SpecsWritten);
+//! fleet.handle(now, FleetEvent::SpecsWritten);
 //! assert!(matches!(jobs(&mut fleet)[..], [Job::ReadSpecs { .. }]));
-//! fleet.handle(now, Event::Specs(Some(Listing::default())));
+//! fleet.handle(now, FleetEvent::Specs(Some(Listing::default())));
 //! let ident = PackageIdent::new("acme", "web", Some("1"), Some("20250101000000"));
 //! let result = Ok(Box::new(Web(ident, Layers::default())));
-//! fleet.handle(now, Event::Built { service: "web".into(), result, look: false });
+//! fleet.handle(now, FleetEvent::Built { service: "web".into(), result, look: false });
 //! assert!(fleet.services().next().is_none());
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`Fleet`] | its parts, and what each event does, one file per concern |
-//! | [`Event`], [`Action`], [`Release`] | what goes in, what comes out, what a service is made of |
+//! | [`FleetEvent`], [`Action`], [`Release`] | what goes in, what comes out, what a service is made of |
 //! | [`Service`] | one loaded service |
 //! | `job`, `hook`, `stored`, `watched`, `shutdown` | what actions and events are made of |
 //! | `course` | start, life and end of the whole |
@@ -142,7 +142,7 @@ mod work;
 
 pub use action::{Action, Line, RingAction};
 pub use course::Ending;
-pub use event::{Change, Event, InstallReady, Staged, UserLayer};
+pub use event::{Change, FleetEvent, InstallReady, Staged, UserLayer};
 pub use fleet::{Config, Fleet, Glance};
 pub use governor::Governor;
 pub use heard::Heard;

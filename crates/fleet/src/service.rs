@@ -42,7 +42,7 @@ pub struct Service<R> {
     pub(crate) health_output: HookOutput,
     /// What the hook of the checks under way has printed, once it has ended.
     pub(crate) hook_output: Option<HookOutput>,
-    pub(crate) told: Told,
+    pub(crate) known: Known,
     /// The group that its state is remembered under.
     pub(crate) remembered_as: ServiceGroup,
     /// A rendering that was asked for and could not begin yet.
@@ -88,7 +88,7 @@ pub(crate) struct Process {
 
 /// What the machine knows of the ring, so that it hears of changes alone.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Known {
     /// What the census showed when the machine last heard of binds and elections.
     pub(crate) sight: Option<Sight>,
     /// What templates saw when the machine last heard of it or asked to render.
@@ -152,7 +152,7 @@ impl<R: Release> Service<R> {
             process: None,
             health_output: HookOutput::default(),
             hook_output: None,
-            told: Told::default(),
+            known: Known::default(),
             remembered_as: machine.group().clone(),
             rendering: None,
             held_build: None,
@@ -271,7 +271,7 @@ impl<R: Release> Service<R> {
     /// State of its binds.
     #[must_use]
     pub fn bind_reports(&self) -> &[BindReport] {
-        self.told.binds.as_deref().unwrap_or_default()
+        self.known.binds.as_deref().unwrap_or_default()
     }
 
     /// Why it could not be read for the documents, while it is not wanted up.

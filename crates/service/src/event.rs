@@ -207,7 +207,7 @@ pub struct ProcessEnd {
 /// [`crate::Effect`]) exactly once, whatever happens in between; the machine never has two of a
 /// kind outstanding. Events without a meaning in a phase are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum MachineEvent {
     /// The spec was written again. The machine decides whether to start, stop, restart or only use
     /// the new values. During an unload the event revives the service: it restarts instead of being
     /// removed.
@@ -242,11 +242,11 @@ pub enum Event {
     /// Answer to [`crate::Effect::Check`]: the plan to start, or why it cannot start.
     Checked(Result<Plan, String>),
     /// A newer state of the service's directory cannot become a release; the text contains the
-    /// reason and the remedy. [`Event::ReleaseFit`] or [`Event::PackageUpdated`] follows when it
+    /// reason and the remedy. [`MachineEvent::ReleaseFit`] or [`MachineEvent::PackageUpdated`] follows when it
     /// can.
     ReleaseRefused(String),
     /// The service's directory can become a release, whether or not it is to run; or the service no
-    /// longer follows a directory. Ends the condition of an [`Event::ReleaseRefused`].
+    /// longer follows a directory. Ends the condition of an [`MachineEvent::ReleaseRefused`].
     ReleaseFit,
     /// `user.toml` was read.
     UserConfig {
@@ -298,7 +298,7 @@ pub enum Event {
     Exited {
         /// Id of the process.
         pid: u32,
-        /// True when other processes of its group may still run; [`Event::GroupEnded`] follows.
+        /// True when other processes of its group may still run; [`MachineEvent::GroupEnded`] follows.
         /// Processes that survive a crash are stopped before the next start.
         group_alive: bool,
         /// How it ended.
@@ -333,7 +333,7 @@ pub enum Event {
         Vec<String>,
     ),
     /// Run another release as soon as it is checked; the running release, after a
-    /// [`Event::ReleaseRefused`], withdraws any other.
+    /// [`MachineEvent::ReleaseRefused`], withdraws any other.
     PackageUpdated(
         /// Its fully qualified identifier.
         String,

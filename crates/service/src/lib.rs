@@ -2,7 +2,7 @@
 //!
 //! It has no clock, files, processes or randomness of its own: [`Machine::handle`] and
 //! [`Machine::wake`] take the time, [`Machine::poll`] returns the requested actions, and the caller
-//! answers each with an [`Event`]. Behaviour is that of Habitat 2.1.78 (reference: services) except
+//! answers each with an [`MachineEvent`]. Behaviour is that of Habitat 2.1.78 (reference: services) except
 //! for the differences in `docs/compatibility.md`.
 //!
 //! | module | holds |
@@ -47,7 +47,7 @@ pub use binds::{BindReport, BindsError, validate_binds};
 pub use checks::{CheckHistory, CheckResult, Histories};
 pub use effect::{Effect, LogKey, Preamble};
 pub use event::{
-    BuildFailure, Event, ExitStatus, HookOutcome, Now, Plan, ProcessEnd, RenderFailure,
+    BuildFailure, ExitStatus, HookOutcome, MachineEvent, Now, Plan, ProcessEnd, RenderFailure,
     RenderedFile, RenderedKind, Rendering,
 };
 pub use excerpt::{Excerpt, Printed};

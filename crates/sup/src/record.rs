@@ -1,7 +1,7 @@
 //! What the Supervisor records of itself.
 
 use roost_events::{Fact, Gap, Kind, LAST_SEEN};
-use roost_fleet::Event;
+use roost_fleet::FleetEvent;
 use roost_ident::time::rfc3339_ms;
 
 use crate::{VERSION, services::built::Built};
@@ -39,18 +39,18 @@ pub(crate) fn took_back(mut groups: Vec<String>) -> Option<Fact> {
 }
 
 /// The end that this event begins.
-pub(crate) fn stopping(event: &Event<Built>) -> Option<Fact> {
+pub(crate) fn stopping(event: &FleetEvent<Built>) -> Option<Fact> {
     let (reason, services, message) = match event {
-        Event::ShutDown => {
+        FleetEvent::ShutDown => {
             ("shutdown", "stopped", "The Supervisor is shutting down; its services stop")
         }
-        Event::Departed => {
+        FleetEvent::Departed => {
             ("departed", "stopped", "This member was departed from the ring; its services stop")
         }
-        Event::Restart => {
+        FleetEvent::Restart => {
             ("restart", "running", "The Supervisor restarts; its services keep running")
         }
-        Event::LauncherGone => (
+        FleetEvent::LauncherGone => (
             "launcher_gone",
             "stopped",
             "The launcher is gone; the Supervisor and its services stop",
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn only_an_end_is_recorded_as_one() {
-        let fact = stopping(&Event::Restart).unwrap();
+        let fact = stopping(&FleetEvent::Restart).unwrap();
         assert_eq!(fact.data["services"], "running");
-        assert_eq!(stopping(&Event::SpecsWritten), None);
+        assert_eq!(stopping(&FleetEvent::SpecsWritten), None);
     }
 }

@@ -1,9 +1,7 @@
 //! Reading what a service is made of, rendering it, and work that takes too long.
 
 use roost_ident::DesiredState;
-use roost_service::{
-    BuildFailure, Event as Told, PhaseName, RenderFailure, Rendering, ServiceSpec,
-};
+use roost_service::{BuildFailure, MachineEvent, PhaseName, RenderFailure, Rendering, ServiceSpec};
 
 use super::Fleet;
 use crate::{
@@ -51,7 +49,7 @@ impl<R: Release> Fleet<R> {
         let Some(service) = self.services.get_mut(name) else { return false };
         if !self.work.begin(name, Kind::Build, self.now.mono_ms) {
             service.settled = true;
-            let failure = Told::BuildFailed(BuildFailure::Unread(unread()));
+            let failure = MachineEvent::BuildFailed(BuildFailure::Unread(unread()));
             service.machine.handle(self.now, failure);
             return false;
         }
@@ -116,7 +114,7 @@ impl<R: Release> Fleet<R> {
             self.say(name, "HK", complaint);
         }
         self.keep_user_toml(name, to_keep);
-        self.tell(name, Told::UserConfig { refused });
+        self.tell(name, MachineEvent::UserConfig { refused });
         self.report_merge(name, &merged, was_read.then_some("release"));
         self.read_contents();
         self.take_gossip(name);
@@ -127,7 +125,7 @@ impl<R: Release> Fleet<R> {
             self.unwatch_sources(name);
         }
         let release = plan.ident.clone();
-        self.tell(name, Told::Built(plan));
+        self.tell(name, MachineEvent::Built(plan));
         if let Some(service) = self.services.get_mut(name) {
             service.keep_ran();
         }
@@ -143,7 +141,7 @@ impl<R: Release> Fleet<R> {
             service.look_failure = Some(failure.to_string());
         } else {
             self.watch_sources(name);
-            self.tell(name, Told::BuildFailed(failure));
+            self.tell(name, MachineEvent::BuildFailed(failure));
         }
     }
 
@@ -179,7 +177,7 @@ impl<R: Release> Fleet<R> {
             return;
         }
         service.rendering = None;
-        service.told.seen = Some(self.context.seen(service));
+        service.known.seen = Some(self.context.seen(service));
         let (service, whole) = (name.into(), wanted.whole);
         self.actions.work(Job::Render { service, release, scope, whole });
     }
@@ -187,7 +185,7 @@ impl<R: Release> Fleet<R> {
     /// Templates were rendered.
     pub(super) fn rendered(&mut self, name: &str, rendering: Rendering) {
         match self.work.end(name, Kind::Render) {
-            true => self.tell(name, Told::Rendered(rendering)),
+            true => self.tell(name, MachineEvent::Rendered(rendering)),
             false => self.ended_late(name, Kind::Render),
         }
     }
@@ -206,9 +204,9 @@ impl<R: Release> Fleet<R> {
                 }
                 Kind::Render => {
                     let rendering = Rendering::failed(RenderFailure::Unfinished(unread()));
-                    self.tell(&name, Told::Rendered(rendering));
+                    self.tell(&name, MachineEvent::Rendered(rendering));
                 }
-                Kind::Check => self.tell(&name, Told::Checked(Err(unread()))),
+                Kind::Check => self.tell(&name, MachineEvent::Checked(Err(unread()))),
                 Kind::Install => self.fail_install(&name, unread()),
             }
         }
@@ -226,13 +224,13 @@ impl<R: Release> Fleet<R> {
                 BuildFailure::Refused(text.into())
             }
         };
-        self.tell(name, Told::BuildFailed(failure));
+        self.tell(name, MachineEvent::BuildFailed(failure));
     }
 
     /// Work that was given up has ended: now the service can be tried again.
     pub(super) fn ended_late(&mut self, name: &str, kind: Kind) {
         match kind {
-            Kind::Build | Kind::Check => self.tell(name, Told::FilesChanged),
+            Kind::Build | Kind::Check => self.tell(name, MachineEvent::FilesChanged),
             Kind::Look => {
                 let spec = self.services.get(name).map(|service| service.spec().clone());
                 if let Some(spec) = spec.filter(|spec| spec.desired_state == DesiredState::Down) {
@@ -243,7 +241,7 @@ impl<R: Release> Fleet<R> {
                 let waits = self.services.get(name).is_some_and(|it| it.rendering.is_some());
                 match waits {
                     true => self.render(name),
-                    false => self.tell(name, Told::ContextChanged),
+                    false => self.tell(name, MachineEvent::ContextChanged),
                 }
             }
             // The machine retries it, at most once per second.

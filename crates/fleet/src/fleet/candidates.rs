@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use roost_ident::{BindingMode, ServiceGroup};
-use roost_service::{BindReport, Event as Told, ServiceSpec};
+use roost_service::{BindReport, MachineEvent, ServiceSpec};
 use roost_template::config::Layers;
 
 use super::Fleet;
@@ -26,7 +26,7 @@ impl<R: Release> Fleet<R> {
     ) {
         let Some(service) = self.services.get_mut(name) else { return };
         if !self.work.begin(name, Kind::Check, self.now.mono_ms) {
-            return service.machine.handle(self.now, Told::Checked(Err(unread())));
+            return service.machine.handle(self.now, MachineEvent::Checked(Err(unread())));
         }
         let directory = self.directories.path(name);
         let blueprint =
@@ -99,7 +99,7 @@ impl<R: Release> Fleet<R> {
                 if let Some(service) = self.services.get_mut(name) {
                     service.candidate = Some(Arc::from(release));
                 }
-                self.tell(name, Told::Checked(Ok(plan)));
+                self.tell(name, MachineEvent::Checked(Ok(plan)));
             }
         }
     }
@@ -107,7 +107,7 @@ impl<R: Release> Fleet<R> {
     /// It cannot start: what it is made of is watched, so that it is checked again at once when
     /// that is mended.
     fn refuse_candidate(&mut self, name: &str, error: String) {
-        self.tell(name, Told::Checked(Err(error)));
+        self.tell(name, MachineEvent::Checked(Err(error)));
         self.watch_sources(name);
     }
 }

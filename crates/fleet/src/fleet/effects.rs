@@ -3,7 +3,7 @@
 use roost_events::Cause;
 use roost_ident::Hook;
 use roost_service::{
-    BuildFailure, Effect, Event as Told, HookOutcome, LogKey, PhaseName, Preamble, Printed,
+    BuildFailure, Effect, HookOutcome, LogKey, MachineEvent, PhaseName, Preamble, Printed,
     Rendering,
 };
 
@@ -116,7 +116,9 @@ impl<R: Release> Fleet<R> {
         let Some(built) = service.built.clone() else {
             let outcome = HookOutcome::CouldNotRun("the service is not read yet".into());
             let printed = Printed::default();
-            return service.machine.handle(self.now, Told::HookEnded { hook, outcome, printed });
+            return service
+                .machine
+                .handle(self.now, MachineEvent::HookEnded { hook, outcome, printed });
         };
         let group = service.group().to_string();
         let id = self.processes.begin_hook(name, Purpose::Machine(hook), self.now.mono_ms, None);
@@ -145,7 +147,7 @@ impl<R: Release> Fleet<R> {
         let Some(service) = self.services.get_mut(name) else { return };
         let Some(release) = service.built.clone() else {
             let reason = "the service is not read yet".into();
-            return service.machine.handle(self.now, Told::SpawnFailed(reason));
+            return service.machine.handle(self.now, MachineEvent::SpawnFailed(reason));
         };
         let id = self.processes.begin(name);
         service.process = Some(Process { id, pid: None });
@@ -201,12 +203,12 @@ impl<R: Release> Fleet<R> {
             return;
         }
         if service.rendering.take().is_some() {
-            service.machine.handle(self.now, Told::Rendered(Rendering::default()));
+            service.machine.handle(self.now, MachineEvent::Rendered(Rendering::default()));
         }
         if service.held_build.take().is_some() {
             self.work.end(name, Kind::Build);
             let failure = BuildFailure::Refused("the service is being stopped".into());
-            service.machine.handle(self.now, Told::BuildFailed(failure));
+            service.machine.handle(self.now, MachineEvent::BuildFailed(failure));
         }
     }
 

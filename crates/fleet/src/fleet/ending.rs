@@ -1,7 +1,7 @@
 //! The end of all services, and how they are left to the next Supervisor.
 
 use roost_events::Cause;
-use roost_service::Event as Told;
+use roost_service::MachineEvent;
 
 use super::Fleet;
 use crate::{
@@ -27,7 +27,7 @@ impl<R: Release> Fleet<R> {
 
     pub(super) fn stop_all(&mut self) {
         self.course.stop_waiting();
-        self.tell_all(self.record.end_cause(), &Told::Shutdown);
+        self.tell_all(self.record.end_cause(), &MachineEvent::Shutdown);
         for held in self.survivors.take_all() {
             self.stop_orphan(held);
         }
@@ -41,7 +41,7 @@ impl<R: Release> Fleet<R> {
         self.actions.sup("Supervisor shutting down for restart");
         self.actions.sup("Preparing services for Supervisor restart");
         self.course.end(Ending::Done, false, self.now.mono_ms);
-        self.tell_all(Cause::Unknown, &Told::Detach);
+        self.tell_all(Cause::Unknown, &MachineEvent::Detach);
     }
 
     /// Without the launcher nothing can be started, and no end of a process is reported: the fleet

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roost_service::Event as Told;
+use roost_service::MachineEvent;
 
 use super::Fleet;
 use crate::{event::UserLayer, job::Job, release::Release, stored::Stored};
@@ -26,15 +26,15 @@ impl<R: Release> Fleet<R> {
             Ok(layer) => {
                 let merged = service.configuration.take_user(layer.table);
                 self.keep_user_toml(name, layer.to_keep);
-                self.tell(name, Told::UserConfig { refused: None });
+                self.tell(name, MachineEvent::UserConfig { refused: None });
                 self.report_merge(name, &merged, is_read.then_some("user.toml"));
             }
             // The reading of the service reports it.
             Err(_) if !is_read => {}
-            Err(error) => self.tell(name, Told::UserConfig { refused: Some(error) }),
+            Err(error) => self.tell(name, MachineEvent::UserConfig { refused: Some(error) }),
         }
         // Also when it holds nothing new: what failed may have failed because of a state in between.
-        self.tell(name, Told::FilesChanged);
+        self.tell(name, MachineEvent::FilesChanged);
         if !is_same {
             self.announce_again(name);
             self.refresh(name);
@@ -97,7 +97,7 @@ impl<R: Release> Fleet<R> {
         files.failures = failed;
         if !initial && !names.is_empty() {
             let cause = self.record_files(name, &names);
-            return self.tell_because(cause, name, Told::FilesUpdated(names));
+            return self.tell_because(cause, name, MachineEvent::FilesUpdated(names));
         }
         for file in names {
             self.say(name, "SR", format!("Service file updated, {file}"));

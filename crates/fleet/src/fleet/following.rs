@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use roost_ident::PackageIdent;
-use roost_service::Event as Told;
+use roost_service::MachineEvent;
 
 use super::Fleet;
 use crate::{
@@ -32,7 +32,7 @@ impl<R: Release> Fleet<R> {
         });
         let gone = if settled { self.directories.keep(&wanted) } else { Vec::new() };
         for service in gone {
-            self.tell(&service, Told::ReleaseFit);
+            self.tell(&service, MachineEvent::ReleaseFit);
             self.actions.push(Action::Unwatch(Watched::Directory(service.clone())));
             self.actions.store(Stored::NoDirectory { service });
         }
@@ -90,7 +90,7 @@ impl<R: Release> Fleet<R> {
             self.actions.sup(format!("{} can be read again", directory.display()));
         }
         // Also when the release stays what it was, or is held back.
-        self.tell(name, Told::ReleaseFit);
+        self.tell(name, MachineEvent::ReleaseFit);
         let is_other = self.directories.take_release(name, &ident);
         if is_other {
             let (service, release) = (name.into(), ident.clone());
@@ -100,7 +100,7 @@ impl<R: Release> Fleet<R> {
         let runs = service.machine.plan().is_some_and(|plan| plan.ident == ident.to_string());
         if runs {
             if mended {
-                self.tell(name, Told::PackageUpdated(ident.to_string()));
+                self.tell(name, MachineEvent::PackageUpdated(ident.to_string()));
             }
             return;
         }
@@ -122,14 +122,14 @@ impl<R: Release> Fleet<R> {
             // A service that writes there itself would be restarted again and again.
             self.actions.sup(format!("{} has changed", directory.join(file).display()));
         }
-        self.tell(name, Told::PackageUpdated(ident.to_string()));
+        self.tell(name, MachineEvent::PackageUpdated(ident.to_string()));
     }
 
     /// The former release continues; the reason is logged once, and is the condition of the service.
     fn not_staged(&mut self, name: &str, text: &str) {
         let condition: Vec<&str> = text.lines().collect();
         // Whatever was logged: the service may have been loaded since.
-        self.tell(name, Told::ReleaseRefused(condition.join("; ")));
+        self.tell(name, MachineEvent::ReleaseRefused(condition.join("; ")));
         if !self.directories.refuse(name, text) {
             return;
         }
@@ -153,7 +153,7 @@ impl<R: Release> Fleet<R> {
         let staged = self.directories.release(name).filter(|ident| ident.satisfies(wanted));
         let newer = staged.map(ToString::to_string).filter(|staged| staged != release);
         if let Some(newer) = newer {
-            self.tell(name, Told::PackageUpdated(newer));
+            self.tell(name, MachineEvent::PackageUpdated(newer));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Install hooks of a service's package and its dependencies, one after the other.
 
 use roost_ident::{Hook, PackageIdent};
-use roost_service::{Event as Told, HookOutcome, PhaseName, Printed};
+use roost_service::{HookOutcome, MachineEvent, PhaseName, Printed};
 
 use super::Fleet;
 use crate::{
@@ -31,7 +31,7 @@ impl<R: Release> Fleet<R> {
     fn next_install(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else { return };
         let Some(package) = service.installs.pop_front() else {
-            return service.machine.handle(self.now, Told::Installed);
+            return service.machine.handle(self.now, MachineEvent::Installed);
         };
         if !self.work.begin(name, Kind::Install, self.now.mono_ms) {
             return service.machine.handle(self.now, failed(unread()));
@@ -91,7 +91,7 @@ impl<R: Release> Fleet<R> {
                 false => format!("{}/{}: {line}", package.origin, package.name),
             };
             self.say(name, "HK", error.clone());
-            return self.tell(name, Told::InstallFailed { error, printed });
+            return self.tell(name, MachineEvent::InstallFailed { error, printed });
         }
         self.next_install(name);
         self.drive(name);
@@ -102,8 +102,8 @@ impl<R: Release> Fleet<R> {
     }
 }
 
-fn failed(error: String) -> Told {
-    Told::InstallFailed { error, printed: Printed::default() }
+fn failed(error: String) -> MachineEvent {
+    MachineEvent::InstallFailed { error, printed: Printed::default() }
 }
 
 /// How lines of an install hook name it: a dependency's is named with its package.

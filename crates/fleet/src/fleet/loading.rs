@@ -2,7 +2,7 @@
 
 use rand::RngCore;
 use roost_ident::{DesiredState, PackageIdent, ServiceGroup, ServiceGroupError};
-use roost_service::{Difference, Event as Told, Machine, PhaseName, Remembered, ServiceSpec};
+use roost_service::{Difference, Machine, MachineEvent, PhaseName, Remembered, ServiceSpec};
 
 use super::Fleet;
 use crate::{
@@ -63,7 +63,7 @@ impl<R: Release> Fleet<R> {
             let service = self.services.get_mut(&name);
             let timeout_s = service.and_then(|service| service.stop_timeout_s.take());
             let cause = self.record.take_expected(&name);
-            self.tell_because(cause, &name, Told::Unload { timeout_s });
+            self.tell_because(cause, &name, MachineEvent::Unload { timeout_s });
         }
         if read.settled {
             self.record.expect_nothing();
@@ -131,7 +131,7 @@ impl<R: Release> Fleet<R> {
             self.exited(process.id, process.pid, *left, end.clone());
         }
         if spec.desired_state == DesiredState::Down {
-            self.tell(&name, Told::Stop { timeout_s: None });
+            self.tell(&name, MachineEvent::Stop { timeout_s: None });
             self.look(spec);
         }
     }
@@ -194,9 +194,9 @@ impl<R: Release> Fleet<R> {
         };
         let cause = self.record_options(name, spec);
         if spec.desired_state == DesiredState::Down && timeout_s.is_some() {
-            self.tell_because(cause, name, Told::Stop { timeout_s });
+            self.tell_because(cause, name, MachineEvent::Stop { timeout_s });
         }
-        self.tell_because(cause, name, Told::SpecChanged { spec: spec.clone(), group });
+        self.tell_because(cause, name, MachineEvent::SpecChanged { spec: spec.clone(), group });
         if spec.desired_state == DesiredState::Down {
             self.look(spec);
         } else if difference == Difference::Swap {
@@ -244,7 +244,7 @@ impl<R: Release> Fleet<R> {
             return false;
         }
         self.create(&spec, None, true);
-        self.tell(&name, Told::Unload { timeout_s: None });
+        self.tell(&name, MachineEvent::Unload { timeout_s: None });
         true
     }
 

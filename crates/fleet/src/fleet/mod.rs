@@ -22,7 +22,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use roost_census::{Census, Update};
 use roost_events::Cause;
-use roost_service::{Event as Told, Now, Settings};
+use roost_service::{MachineEvent, Now, Settings};
 
 use self::record::Record;
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     context::Context,
     course::{Course, Ending},
     directories::Directories,
-    event::Event,
+    event::FleetEvent,
     heard::Heard,
     job::Job,
     orphans::Orphans,
@@ -139,57 +139,65 @@ impl<R: Release> Fleet<R> {
     }
 
     /// Takes in what happened. Actions are then to be drawn with [`Fleet::poll`].
-    pub fn handle(&mut self, now: Now, event: Event<R>) {
+    pub fn handle(&mut self, now: Now, event: FleetEvent<R>) {
         self.now = now;
         match event {
-            Event::Spawned { id, pid, started_unix_ms } => self.spawned(id, pid, started_unix_ms),
-            Event::SpawnFailed { id, message } => self.spawn_failed(id, message),
-            Event::Exited { id, pid, group_alive, end } => self.exited(id, pid, group_alive, end),
-            Event::GroupGone { id } => self.group_gone(id),
-            Event::OutOfReach { id, processes } => self.out_of_reach(id, processes),
-            Event::OrphanEnded { id } => drop(self.orphan_gone(id)),
-            Event::Notice { id, text } => self.notice(id, &text),
-            Event::HookEnded { id, outcome, output } => self.hook_ended(id, outcome, output),
-            Event::Probed { service, round, place, found } => {
-                self.tell(&service, Told::Probed { round, place, found });
+            FleetEvent::Spawned { id, pid, started_unix_ms } => {
+                self.spawned(id, pid, started_unix_ms)
             }
-            Event::LauncherGone => self.launcher_gone(),
-            Event::NeedSuitability { group, term } => self.find_suitability(group, term),
-            Event::Changed(what) => self.changed(what),
-            Event::Specs(listing) => self.take_specs(listing),
-            Event::Built { service, result, look } => self.built(&service, result, look),
-            Event::CandidateBuilt { service, result } => self.candidate_built(&service, result),
-            Event::CandidateChecked { service, result } => self.candidate_checked(&service, result),
-            Event::Rendered { service, rendering } => self.rendered(&service, rendering),
-            Event::UserLayer { service, result } => self.take_user_layer(&service, result),
-            Event::InstallReady { service, result } => self.run_install_hook(&service, result),
-            Event::FilesWritten { service, names, failed, initial } => {
+            FleetEvent::SpawnFailed { id, message } => self.spawn_failed(id, message),
+            FleetEvent::Exited { id, pid, group_alive, end } => {
+                self.exited(id, pid, group_alive, end)
+            }
+            FleetEvent::GroupGone { id } => self.group_gone(id),
+            FleetEvent::OutOfReach { id, processes } => self.out_of_reach(id, processes),
+            FleetEvent::OrphanEnded { id } => drop(self.orphan_gone(id)),
+            FleetEvent::Notice { id, text } => self.notice(id, &text),
+            FleetEvent::HookEnded { id, outcome, output } => self.hook_ended(id, outcome, output),
+            FleetEvent::Probed { service, round, place, found } => {
+                self.tell(&service, MachineEvent::Probed { round, place, found });
+            }
+            FleetEvent::LauncherGone => self.launcher_gone(),
+            FleetEvent::NeedSuitability { group, term } => self.find_suitability(group, term),
+            FleetEvent::Changed(what) => self.changed(what),
+            FleetEvent::Specs(listing) => self.take_specs(listing),
+            FleetEvent::Built { service, result, look } => self.built(&service, result, look),
+            FleetEvent::CandidateBuilt { service, result } => {
+                self.candidate_built(&service, result)
+            }
+            FleetEvent::CandidateChecked { service, result } => {
+                self.candidate_checked(&service, result)
+            }
+            FleetEvent::Rendered { service, rendering } => self.rendered(&service, rendering),
+            FleetEvent::UserLayer { service, result } => self.take_user_layer(&service, result),
+            FleetEvent::InstallReady { service, result } => self.run_install_hook(&service, result),
+            FleetEvent::FilesWritten { service, names, failed, initial } => {
                 self.files_written(&service, names, failed, initial);
             }
-            Event::Staged { service, directory, result } => {
+            FleetEvent::Staged { service, directory, result } => {
                 self.staged(&service, &directory, result);
             }
-            Event::WillChange { service, timeout_s, cause } => {
+            FleetEvent::WillChange { service, timeout_s, cause } => {
                 self.record.expect(&service, cause);
                 if let Some(service) = self.services.get_mut(&service) {
                     service.stop_timeout_s = timeout_s;
                 }
             }
-            Event::ConfigApplied { group, version, cause } => {
+            FleetEvent::ConfigApplied { group, version, cause } => {
                 self.record.apply(group, version, cause);
             }
-            Event::SpecsBeingWritten => self.folder.begin_command(),
-            Event::SpecsWritten => {
+            FleetEvent::SpecsBeingWritten => self.folder.begin_command(),
+            FleetEvent::SpecsWritten => {
                 if self.folder.end_command() {
                     self.begin_to_read_specs();
                 }
             }
-            Event::ShutDown => {
+            FleetEvent::ShutDown => {
                 self.actions.sup("Supervisor received shutdown signal from launcher");
                 self.shut_down(Ending::Done);
             }
-            Event::Departed => self.shut_down(Ending::Departed),
-            Event::Restart => self.restart(),
+            FleetEvent::Departed => self.shut_down(Ending::Departed),
+            FleetEvent::Restart => self.restart(),
         }
         self.settle();
     }
@@ -340,19 +348,19 @@ impl<R: Release> Fleet<R> {
     }
 
     /// Hands an event to a service's machine and does what it asks for.
-    fn tell(&mut self, name: &str, event: Told) {
+    fn tell(&mut self, name: &str, event: MachineEvent) {
         self.tell_because(Cause::Unknown, name, event);
     }
 
     /// Hands it an event that follows from something in the record.
-    fn tell_because(&mut self, cause: Cause, name: &str, event: Told) {
+    fn tell_because(&mut self, cause: Cause, name: &str, event: MachineEvent) {
         if let Some(service) = self.services.get_mut(name) {
             service.machine.because(cause).handle(self.now, event);
             self.drive(name);
         }
     }
 
-    fn tell_all(&mut self, cause: Cause, event: &Told) {
+    fn tell_all(&mut self, cause: Cause, event: &MachineEvent) {
         for name in self.names(|_| true) {
             self.tell_because(cause, &name, event.clone());
         }
@@ -381,14 +389,14 @@ impl<R: Release> Fleet<R> {
         }
         match what {
             Watched::Specs => self.read_specs(),
-            Watched::Sources(name) => self.tell(&name, Told::FilesChanged),
+            Watched::Sources(name) => self.tell(&name, MachineEvent::FilesChanged),
             Watched::User(name) if self.is_being_read(&name) => {
                 if let Some(service) = self.services.get_mut(&name) {
                     service.read_user_again = true;
                 }
-                self.tell(&name, Told::FilesChanged);
+                self.tell(&name, MachineEvent::FilesChanged);
             }
-            Watched::Monitor(name) => self.tell(&name, Told::ContextChanged),
+            Watched::Monitor(name) => self.tell(&name, MachineEvent::ContextChanged),
             Watched::User(service) => self.actions.work(Job::ReadUserLayer { service }),
             Watched::Directory(name) => self.stage(&name),
         }

@@ -1,7 +1,7 @@
 //! What services see of the ring, and what follows when that changes.
 
 use roost_events::Cause;
-use roost_service::Event as Told;
+use roost_service::MachineEvent;
 
 use super::{Fleet, record::FROM_RING};
 use crate::{configuration::Merged, job::Job, release::Release};
@@ -80,30 +80,30 @@ impl<R: Release> Fleet<R> {
 
     fn look_clearly(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else { return };
-        service.told.sight = Some(self.context.sight(service));
+        service.known.sight = Some(self.context.sight(service));
         // Before what may start a hook: it is to see who leads, and where its binds are.
         if service.rendering.is_some() {
             service.change = Cause::Unknown;
             self.render(name);
-        } else if let Some(seen) = &service.told.seen {
+        } else if let Some(seen) = &service.known.seen {
             let sees = self.context.seen(service);
             if *seen != sees {
-                service.told.seen = Some(sees);
+                service.known.seen = Some(sees);
                 let cause = std::mem::take(&mut service.change);
-                service.machine.because(cause).handle(self.now, Told::ContextChanged);
+                service.machine.because(cause).handle(self.now, MachineEvent::ContextChanged);
             }
         }
         let Some(service) = self.services.get_mut(name) else { return };
         let binds = self.context.reports(&service.binds());
-        if service.told.binds.as_ref() != Some(&binds) {
-            service.told.binds = Some(binds.clone());
-            service.machine.handle(self.now, Told::Binds(binds));
+        if service.known.binds.as_ref() != Some(&binds) {
+            service.known.binds = Some(binds.clone());
+            service.machine.handle(self.now, MachineEvent::Binds(binds));
         }
         let election = self.context.election(service.group());
-        if service.told.election.as_ref() != Some(&election) {
-            service.told.election = Some(election.clone());
+        if service.known.election.as_ref() != Some(&election) {
+            service.known.election = Some(election.clone());
             let (status, leader) = (election.status, election.leader);
-            service.machine.handle(self.now, Told::Election { status, leader });
+            service.machine.handle(self.now, MachineEvent::Election { status, leader });
         }
         let topology = service.spec().topology;
         let group = self.context.census.group(service.group());

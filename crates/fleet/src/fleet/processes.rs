@@ -1,7 +1,7 @@
 //! Processes and hooks that start and end, and orphans.
 
 use roost_service::{
-    Event as Told, Excerpt, ExitStatus, HookOutcome, Now, Printed, ProcessEnd,
+    Excerpt, ExitStatus, HookOutcome, MachineEvent, Now, Printed, ProcessEnd,
     excerpt::STDERR_BYTES_MAX,
 };
 
@@ -28,7 +28,7 @@ impl<R: Release> Fleet<R> {
         if let Some(process) = &mut service.process {
             process.pid = Some(pid);
         }
-        service.machine.handle(now, Told::Spawned { pid });
+        service.machine.handle(now, MachineEvent::Spawned { pid });
         service.keep_ran();
         self.drive(&name);
     }
@@ -36,13 +36,13 @@ impl<R: Release> Fleet<R> {
     pub(super) fn spawn_failed(&mut self, id: u64, message: String) {
         let Some(name) = self.processes.end(id) else { return };
         let failed = match self.forget_process(&name, id) {
-            None => Told::SpawnFailed(message),
+            None => MachineEvent::SpawnFailed(message),
             // Taken back while its start was still under way.
             Some(pid) => {
                 let stderr = Excerpt::last_of(&message, STDERR_BYTES_MAX);
                 let at_unix_ms = self.now.unix_ms;
                 let end = ProcessEnd { status: ExitStatus::Unknown, at_unix_ms, stderr };
-                Told::Exited { pid, group_alive: false, end }
+                MachineEvent::Exited { pid, group_alive: false, end }
             }
         };
         self.tell(&name, failed);
@@ -57,7 +57,7 @@ impl<R: Release> Fleet<R> {
             self.processes.end(id);
             self.forget_process(&name, id);
         }
-        self.tell(&name, Told::Exited { pid, group_alive, end });
+        self.tell(&name, MachineEvent::Exited { pid, group_alive, end });
     }
 
     /// Nothing of a process lives any more.
@@ -70,7 +70,7 @@ impl<R: Release> Fleet<R> {
         }
         let Some(name) = self.processes.end(id) else { return };
         let Some(pid) = self.forget_process(&name, id) else { return };
-        self.tell(&name, Told::GroupEnded { pid });
+        self.tell(&name, MachineEvent::GroupEnded { pid });
     }
 
     /// KILL met processes that the launcher may not signal.
@@ -84,7 +84,7 @@ impl<R: Release> Fleet<R> {
         }
         let Some(name) = self.processes.service(id).map(str::to_owned) else { return };
         if let Some(pid) = self.services.get(&name).and_then(Service::pid) {
-            self.tell(&name, Told::OutOfReach { pid, processes });
+            self.tell(&name, MachineEvent::OutOfReach { pid, processes });
         }
     }
 
@@ -119,7 +119,7 @@ impl<R: Release> Fleet<R> {
                 {
                     service.hook_output = Some(output);
                 }
-                self.tell(&name, Told::HookEnded { hook, outcome, printed });
+                self.tell(&name, MachineEvent::HookEnded { hook, outcome, printed });
             }
         }
     }
@@ -181,7 +181,7 @@ impl<R: Release> Fleet<R> {
                 self.drive(name);
             }
             // It was refused because of this process, or something else is wrong with it.
-            None => self.tell(name, Told::FilesChanged),
+            None => self.tell(name, MachineEvent::FilesChanged),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use roost_fleet::{Event, Held, HeldEnd, Inheritance, Kept, Shutdown};
+use roost_fleet::{FleetEvent, Held, HeldEnd, Inheritance, Kept, Shutdown};
 use roost_service::{Excerpt, ExitStatus, ProcessEnd};
 
 use crate::release::Made;
@@ -69,19 +69,24 @@ impl Launcher {
     }
 
     /// The start of a group is reported, or fails.
-    pub(crate) fn report(&mut self, id: u64, fails: bool) -> Option<Event<Made>> {
+    pub(crate) fn report(&mut self, id: u64, fails: bool) -> Option<FleetEvent<Made>> {
         let group = self.groups.get_mut(&id).filter(|group| !group.reported)?;
         group.reported = true;
         let (pid, started_unix_ms) = (group.pid, group.started_unix_ms);
         if fails {
             self.groups.remove(&id);
-            return Some(Event::SpawnFailed { id, message: "bad".into() });
+            return Some(FleetEvent::SpawnFailed { id, message: "bad".into() });
         }
-        Some(Event::Spawned { id, pid, started_unix_ms })
+        Some(FleetEvent::Spawned { id, pid, started_unix_ms })
     }
 
     /// The first process of a group ends.
-    pub(crate) fn exit(&mut self, id: u64, group_alive: bool, unix_ms: u64) -> Option<Event<Made>> {
+    pub(crate) fn exit(
+        &mut self,
+        id: u64,
+        group_alive: bool,
+        unix_ms: u64,
+    ) -> Option<FleetEvent<Made>> {
         let group = self.groups.get_mut(&id).filter(|group| group.reported && group.leads)?;
         group.leads = false;
         let (pid, name) = (group.pid, group.name.clone());
@@ -92,14 +97,14 @@ impl Launcher {
         }
         let ended = HeldEnd { id, group: name.clone(), pid, end: end.clone() };
         self.ended.insert(name, ended);
-        Some(Event::Exited { id, pid, group_alive, end })
+        Some(FleetEvent::Exited { id, pid, group_alive, end })
     }
 
     /// The rest of a group ends.
-    pub(crate) fn end_group(&mut self, id: u64) -> Option<Event<Made>> {
+    pub(crate) fn end_group(&mut self, id: u64) -> Option<FleetEvent<Made>> {
         self.groups.get(&id).filter(|group| !group.leads)?;
         self.groups.remove(&id);
-        Some(Event::GroupGone { id })
+        Some(FleetEvent::GroupGone { id })
     }
 
     pub(crate) fn forget(&mut self, name: &str) {

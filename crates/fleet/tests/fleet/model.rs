@@ -7,7 +7,7 @@ use std::{
 
 use roost_census::{Census, Closed, Counters, Input, MemberFact, ServiceFact, Update};
 use roost_fleet::{
-    Action, Config, Event, Fleet, Glance, HookOutput, InstallReady, Job, Listing, ProbeRun,
+    Action, Config, Fleet, FleetEvent, Glance, HookOutput, InstallReady, Job, Listing, ProbeRun,
     RingAction, Service, Stored, UserLayer, Watched,
 };
 use roost_ident::{HealthStatus, Hook, MemberHealth, ServiceGroup, SysInfo};
@@ -105,7 +105,7 @@ impl Model {
         model
     }
 
-    pub(crate) fn tell(&mut self, event: Event<Made>) {
+    pub(crate) fn tell(&mut self, event: FleetEvent<Made>) {
         self.fleet.handle(now(self.now_ms), event);
         self.drain();
     }
@@ -175,12 +175,12 @@ impl Model {
                     (false, _) => HookOutcome::Exit(0),
                 };
                 let output = HookOutput { stdout: "7\n".into(), stderr: String::new() };
-                self.tell(Event::HookEnded { id, outcome, output });
+                self.tell(FleetEvent::HookEnded { id, outcome, output });
             }
             Asked::Probe(ProbeRun { service, round, place, .. }) => {
                 let status = if fails { HealthStatus::Critical } else { HealthStatus::Ok };
                 let found = ProbeFound { status, text: "p".into(), duration_ms: 1 };
-                self.tell(Event::Probed { service, round, place, found });
+                self.tell(FleetEvent::Probed { service, round, place, found });
             }
             Asked::Job(job) => self.answer_job(*job, choice),
         }
@@ -196,10 +196,10 @@ impl Model {
             Made::new(service, pinned.unwrap_or(release), &self.hooks, installs)
         };
         let event = match job {
-            Job::ReadSpecs { known: _ } if fails => Event::Specs(None),
+            Job::ReadSpecs { known: _ } if fails => FleetEvent::Specs(None),
             Job::ReadSpecs { known: _ } => {
                 let specs = self.specs.clone();
-                Event::Specs(Some(Listing { specs, ..Listing::default() }))
+                FleetEvent::Specs(Some(Listing { specs, ..Listing::default() }))
             }
             Job::Build { blueprint, look } => {
                 let service = blueprint.spec.ident.name;
@@ -207,7 +207,7 @@ impl Model {
                     true => Err(BuildFailure::Refused("bad".into())),
                     false => Ok(Box::new(made(&service, blueprint.pin.as_ref()))),
                 };
-                Event::Built { service, result, look }
+                FleetEvent::Built { service, result, look }
             }
             Job::BuildFormer { blueprint, ran, .. } => {
                 let service = blueprint.spec.ident.name;
@@ -215,43 +215,43 @@ impl Model {
                     (false, Some(ran)) => Ok(Box::new((*ran).clone())),
                     _ => Err(BuildFailure::Refused("bad".into())),
                 };
-                Event::Built { service, result, look: false }
+                FleetEvent::Built { service, result, look: false }
             }
             Job::Check { blueprint } => {
                 let service = blueprint.spec.ident.name;
                 let release = made(&service, blueprint.pin.as_ref());
                 let result = if fails { Err("bad".into()) } else { Ok(Box::new(release)) };
-                Event::CandidateBuilt { service, result }
+                FleetEvent::CandidateBuilt { service, result }
             }
             Job::ReadForCandidate { service, release, contents } => {
                 contents.iter().for_each(|content| content.read());
-                Event::CandidateBuilt { service, result: Ok(release) }
+                FleetEvent::CandidateBuilt { service, result: Ok(release) }
             }
             Job::CheckRendering { service, release, .. } => {
                 let result = if fails { Err("bad".into()) } else { Ok(release) };
-                Event::CandidateChecked { service, result }
+                FleetEvent::CandidateChecked { service, result }
             }
             Job::Render { service, .. } => {
                 let rendering = Rendering { monitor: monitor(choice), ..Rendering::default() };
-                Event::Rendered { service, rendering }
+                FleetEvent::Rendered { service, rendering }
             }
             Job::PrepareInstall { service, package } => {
                 let (path, hook) = ("/".into(), Box::new(()));
                 let (timeout_ms, changes) = (None, Vec::new());
                 let ready = InstallReady { package, path, timeout_ms, changes, hook };
                 let result = if fails { Err("bad".into()) } else { Ok(ready) };
-                Event::InstallReady { service, result }
+                FleetEvent::InstallReady { service, result }
             }
             Job::ReadUserLayer { service } => {
                 let layer = UserLayer { table: None, to_keep: None };
                 let result = if fails { Err("bad".into()) } else { Ok(layer) };
-                Event::UserLayer { service, result }
+                FleetEvent::UserLayer { service, result }
             }
             Job::WriteFiles { service, initial, .. } => {
                 let (names, failed) = (Vec::new(), BTreeMap::new());
-                Event::FilesWritten { service, names, failed, initial }
+                FleetEvent::FilesWritten { service, names, failed, initial }
             }
-            Job::Stage { followed, .. } => Event::Staged {
+            Job::Stage { followed, .. } => FleetEvent::Staged {
                 service: followed.service,
                 directory: followed.path,
                 result: Err("bad".into()),
@@ -276,7 +276,7 @@ impl Model {
         let Some(event) = event else { return };
         self.tell(event);
         if !group_alive {
-            self.tell(Event::GroupGone { id });
+            self.tell(FleetEvent::GroupGone { id });
         }
     }
 
@@ -313,7 +313,7 @@ impl Model {
             } else {
                 // What was refused is tried again when a file of it changes.
                 for name in self.specs.keys().cloned().collect::<Vec<_>>() {
-                    self.tell(Event::Changed(Watched::Sources(name)));
+                    self.tell(FleetEvent::Changed(Watched::Sources(name)));
                 }
                 self.wake();
             }
@@ -436,7 +436,7 @@ impl Model {
             Action::Probe { id, .. } => {
                 let leads = self.launcher.groups.get(&id).is_some_and(|group| group.leads);
                 if !leads {
-                    self.tell(Event::OrphanEnded { id });
+                    self.tell(FleetEvent::OrphanEnded { id });
                 }
             }
             Action::Remember { group, state } => drop(self.launcher.kept.insert(group, state)),

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use roost_events::Cause;
-use roost_fleet::{Event, Glance, Watched};
+use roost_fleet::{FleetEvent, Glance, Watched};
 use roost_ident::{DesiredState, Hook, PackageIdent};
 use roost_service::ServiceSpec;
 
@@ -125,28 +125,28 @@ fn take(model: &mut Model, step: Step) {
         Step::Exit { which, group_alive } => model.exit(which, group_alive),
         Step::EndGroup { which } => model.end_group(which),
         Step::Command { service, spec, timeout_s } => {
-            model.tell(Event::SpecsBeingWritten);
+            model.tell(FleetEvent::SpecsBeingWritten);
             if spec.is_none() {
                 let (service, cause) = (service.into(), Cause::Unknown);
-                model.tell(Event::WillChange { service, timeout_s, cause });
+                model.tell(FleetEvent::WillChange { service, timeout_s, cause });
             }
             write(model, service, spec);
-            model.tell(Event::Changed(Watched::Specs));
-            model.tell(Event::SpecsWritten);
+            model.tell(FleetEvent::Changed(Watched::Specs));
+            model.tell(FleetEvent::SpecsWritten);
         }
         Step::Edit { service, spec } => {
             write(model, service, spec);
-            model.tell(Event::Changed(Watched::Specs));
+            model.tell(FleetEvent::Changed(Watched::Specs));
         }
-        Step::Changed(what) => model.tell(Event::Changed(what)),
+        Step::Changed(what) => model.tell(FleetEvent::Changed(what)),
         Step::Ring => model.see(Glance::Ring),
         Step::Suitability { service } => {
             let group = format!("{service}.default");
-            model.tell(Event::NeedSuitability { group, term: 1 });
+            model.tell(FleetEvent::NeedSuitability { group, term: 1 });
         }
         Step::Replace { orderly } => {
             if orderly {
-                model.tell(Event::Restart);
+                model.tell(FleetEvent::Restart);
             }
             model.replace();
         }
@@ -176,7 +176,7 @@ proptest! {
             take(&mut model, step);
         }
         model.disk_hangs = disk_hangs;
-        model.tell(Event::ShutDown);
+        model.tell(FleetEvent::ShutDown);
         model.work(|model| model.ended);
         prop_assert!(model.fleet.services().next().is_none());
         let leads = model.launcher.groups.values().find(|group| group.leads);
@@ -202,7 +202,7 @@ proptest! {
         let before = model.shown();
         for _ in 0..replaces {
             if orderly {
-                model.tell(Event::Restart);
+                model.tell(FleetEvent::Restart);
                 prop_assert!(model.ended, "it lets go at once");
             }
             model.replace();

@@ -53,7 +53,7 @@ use crate::{
     backoff::Backoff,
     binds::BindReport,
     effect::{Effect, LogKey, Preamble},
-    event::{Event, Now, Plan, ProcessEnd},
+    event::{MachineEvent, Now, Plan, ProcessEnd},
     health::Health,
     hooks::Hooks,
     phase::{After, Phase, Step},
@@ -240,41 +240,45 @@ impl Machine {
     }
 
     /// Handles an event. Draw effects with [`Machine::poll`] afterwards.
-    pub fn handle(&mut self, now: Now, event: Event) {
+    pub fn handle(&mut self, now: Now, event: MachineEvent) {
         if self.phase == Phase::Gone {
             return;
         }
         match event {
-            Event::SpecChanged { spec, group } => self.change_spec(now, spec, group),
-            Event::Start => self.start(now),
-            Event::Stop { timeout_s } => self.stop(now, After::Down, timeout_s),
-            Event::Unload { timeout_s } => self.stop(now, After::Unload, timeout_s),
-            Event::Shutdown => self.stop(now, After::Shutdown, None),
-            Event::Detach => self.detach(now),
-            Event::Built(plan) => self.built(now, plan),
-            Event::BuildFailed(failure) => self.build_failed(now, &failure),
-            Event::Checked(result) => self.checked(now, result),
-            Event::ReleaseRefused(error) => self.note_unreleased(now, Some(error)),
-            Event::ReleaseFit => self.note_unreleased(now, None),
-            Event::UserConfig { refused } => self.note_unconfigured(now, refused),
-            Event::FilesChanged => self.note_files(now),
-            Event::Installed => self.installed(now),
-            Event::InstallFailed { error, printed } => self.install_failed(now, &error, &printed),
-            Event::ContextChanged => self.note_context(now),
-            Event::Rendered(rendering) => self.rendered(now, &rendering),
-            Event::Binds(reports) => self.note_binds(now, reports),
-            Event::Election { status, leader } => self.note_election(now, status, leader),
-            Event::Spawned { pid } => self.spawned(now, pid),
-            Event::SpawnFailed(error) => self.spawn_failed(now, &error),
-            Event::Exited { pid, group_alive, end } => self.exited(now, pid, group_alive, end),
-            Event::OutOfReach { pid, processes } => self.out_of_reach(pid, &processes),
-            Event::GroupEnded { pid } => self.group_ended(now, pid),
-            Event::HookEnded { hook, outcome, printed } => {
+            MachineEvent::SpecChanged { spec, group } => self.change_spec(now, spec, group),
+            MachineEvent::Start => self.start(now),
+            MachineEvent::Stop { timeout_s } => self.stop(now, After::Down, timeout_s),
+            MachineEvent::Unload { timeout_s } => self.stop(now, After::Unload, timeout_s),
+            MachineEvent::Shutdown => self.stop(now, After::Shutdown, None),
+            MachineEvent::Detach => self.detach(now),
+            MachineEvent::Built(plan) => self.built(now, plan),
+            MachineEvent::BuildFailed(failure) => self.build_failed(now, &failure),
+            MachineEvent::Checked(result) => self.checked(now, result),
+            MachineEvent::ReleaseRefused(error) => self.note_unreleased(now, Some(error)),
+            MachineEvent::ReleaseFit => self.note_unreleased(now, None),
+            MachineEvent::UserConfig { refused } => self.note_unconfigured(now, refused),
+            MachineEvent::FilesChanged => self.note_files(now),
+            MachineEvent::Installed => self.installed(now),
+            MachineEvent::InstallFailed { error, printed } => {
+                self.install_failed(now, &error, &printed);
+            }
+            MachineEvent::ContextChanged => self.note_context(now),
+            MachineEvent::Rendered(rendering) => self.rendered(now, &rendering),
+            MachineEvent::Binds(reports) => self.note_binds(now, reports),
+            MachineEvent::Election { status, leader } => self.note_election(now, status, leader),
+            MachineEvent::Spawned { pid } => self.spawned(now, pid),
+            MachineEvent::SpawnFailed(error) => self.spawn_failed(now, &error),
+            MachineEvent::Exited { pid, group_alive, end } => {
+                self.exited(now, pid, group_alive, end);
+            }
+            MachineEvent::OutOfReach { pid, processes } => self.out_of_reach(pid, &processes),
+            MachineEvent::GroupEnded { pid } => self.group_ended(now, pid),
+            MachineEvent::HookEnded { hook, outcome, printed } => {
                 self.hook_ended(now, hook, &outcome, printed);
             }
-            Event::Probed { round, place, found } => self.probed(now, round, place, &found),
-            Event::FilesUpdated(names) => self.files_updated(now, &names),
-            Event::PackageUpdated(ident) => self.package_updated(now, &ident),
+            MachineEvent::Probed { round, place, found } => self.probed(now, round, place, &found),
+            MachineEvent::FilesUpdated(names) => self.files_updated(now, &names),
+            MachineEvent::PackageUpdated(ident) => self.package_updated(now, &ident),
         }
         self.settle(now);
     }

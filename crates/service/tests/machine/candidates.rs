@@ -3,8 +3,8 @@
 
 use roost_ident::{Hook, PackageIdent};
 use roost_service::{
-    BuildFailure, Effect, Event, PhaseName, RenderFailure, RenderedKind, Rendering, ServiceSpec,
-    Settings,
+    BuildFailure, Effect, MachineEvent, PhaseName, RenderFailure, RenderedKind, Rendering,
+    ServiceSpec, Settings,
 };
 
 use crate::support::{Script, World, group, has_line, is_build, plan, rendering, spec, world};
@@ -22,7 +22,7 @@ fn running(hooks: &[Hook]) -> World {
 fn refused_at(check: &str) -> World {
     let mut world = running(&[Hook::Run]);
     world.script.check = Err(check.into());
-    world.tell(Event::PackageUpdated(NEWER.into()));
+    world.tell(MachineEvent::PackageUpdated(NEWER.into()));
     world.pass(10);
     world
 }
@@ -31,9 +31,9 @@ fn refused_at(check: &str) -> World {
 fn going_back_from(refused: ServiceSpec) -> World {
     let mut world = running(&[Hook::Run]);
     world.script.check = Err("bad".into());
-    world.tell(Event::SpecChanged { spec: refused, group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: refused, group: group("web") });
     world.pass(10);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
     assert_eq!(world.machine.status().phase, PhaseName::Building);
     world.script.check = Ok(());
     world
@@ -61,7 +61,7 @@ fn a_release_that_cannot_start_does_not_stop_the_process_and_is_logged_once() {
 fn a_release_that_can_start_replaces_the_process_and_is_the_one_that_is_built() {
     let mut world = refused_at("bad");
     world.script.check = Ok(());
-    world.tell(Event::PackageUpdated(NEWER.into()));
+    world.tell(MachineEvent::PackageUpdated(NEWER.into()));
     world.pass(5_000);
     assert_eq!(pid(&world), Some(1_002));
     assert_eq!(world.machine.status().reason, None);
@@ -82,7 +82,7 @@ fn a_refused_release_is_checked_again_by_itself() {
 fn the_release_that_runs_wanted_again_clears_the_condition() {
     let mut world = refused_at("bad");
     world.script.check = Ok(());
-    world.tell(Event::PackageUpdated(RAN.into()));
+    world.tell(MachineEvent::PackageUpdated(RAN.into()));
     world.pass(5_000);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
 }
@@ -91,9 +91,9 @@ fn the_release_that_runs_wanted_again_clears_the_condition() {
 fn a_change_during_a_check_is_checked_too() {
     let mut world = running(&[Hook::Run]);
     world.script.check = Err("bad".into());
-    world.tell(Event::PackageUpdated("example/web/1.5/1".into()));
+    world.tell(MachineEvent::PackageUpdated("example/web/1.5/1".into()));
     world.script.check = Ok(());
-    world.tell(Event::PackageUpdated(NEWER.into()));
+    world.tell(MachineEvent::PackageUpdated(NEWER.into()));
     world.pass(5_000);
     let checks = world.times(|effect| matches!(effect, Effect::Check { .. }));
     assert_eq!((checks.len(), pid(&world)), (2, Some(1_002)));
@@ -104,12 +104,12 @@ fn install_hooks_of_a_newer_release_run_beside_the_process() {
     let mut world = running(&[Hook::Run]);
     world.script.plan.installs = true;
     world.script.install = Err("exit 3".into());
-    world.tell(Event::PackageUpdated(NEWER.into()));
+    world.tell(MachineEvent::PackageUpdated(NEWER.into()));
     world.pass(100);
     assert_eq!((pid(&world), world.places(is_signal).len()), (Some(1_001), 0));
     assert!(world.machine.status().reason.is_some_and(|reason| reason.starts_with("exit 3")));
     world.script.install = Ok(());
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(5_000);
     assert_eq!(pid(&world), Some(1_002));
 }
@@ -118,7 +118,7 @@ fn install_hooks_of_a_newer_release_run_beside_the_process() {
 fn a_crash_while_a_newer_release_is_refused_starts_what_ran() {
     let mut world = refused_at("bad");
     world.script.build = Err(BuildFailure::Refused("bad".into()));
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
     world.pass(5_000);
     assert_eq!(pid(&world), Some(1_002));
     let former = Effect::BuildFormer { release: RAN.into() };
@@ -129,7 +129,7 @@ fn a_crash_while_a_newer_release_is_refused_starts_what_ran() {
 #[test]
 fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
     let mut world = going_back_from(pinned("2.0.0"));
-    world.tell(Event::SpecChanged { spec: spec("web"), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: spec("web"), group: group("web") });
     world.pass(5_000);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_002), None));
     assert!(!world.machine.is_undecided());
@@ -138,7 +138,7 @@ fn a_check_that_is_answered_before_the_former_release_runs_is_repeated() {
 #[test]
 fn an_older_refused_spec_never_replaces_a_newer_one() {
     let mut world = going_back_from(pinned("2.0.0"));
-    world.tell(Event::SpecChanged { spec: pinned("3.0.0"), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: pinned("3.0.0"), group: group("web") });
     world.pass(120_000);
     assert_eq!(world.machine.spec(), &pinned("3.0.0"));
     assert_eq!(world.machine.status().reason, None);
@@ -149,7 +149,7 @@ fn a_restart_during_a_check_tries_the_newest_and_forgets_the_condition() {
     let mut world = refused_at("bad");
     world.script.check = Ok(());
     world.script.renderings = vec![rendering(RenderedKind::ConfigModified)];
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(5_000);
     assert_eq!((pid(&world).is_some(), world.machine.status().reason), (true, None));
 }
@@ -157,11 +157,11 @@ fn a_restart_during_a_check_tries_the_newest_and_forgets_the_condition() {
 #[test]
 fn stopped_and_started_again_with_a_broken_release_the_former_one_runs() {
     let mut world = running(&[Hook::Run]);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(5_000);
     world.script.build = Err(BuildFailure::Refused("config/c:1:1: bad".into()));
     world.script.check = Err("config/c:1:1: bad".into());
-    world.tell(Event::Start);
+    world.tell(MachineEvent::Start);
     world.pass(100);
     assert_eq!(pid(&world), Some(1_002));
     let reason = format!(
@@ -172,7 +172,7 @@ fn stopped_and_started_again_with_a_broken_release_the_former_one_runs() {
     world.script.build = Ok(());
     world.script.check = Ok(());
     world.script.plan = plan_newer();
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(5_000);
     let status = world.machine.status();
     assert_eq!((status.release.as_deref(), status.reason), (Some(NEWER), None));
@@ -185,13 +185,13 @@ fn plan_newer() -> roost_service::Plan {
 #[test]
 fn a_release_that_only_rendering_shows_to_be_broken_goes_back_too() {
     let mut world = running(&[Hook::Run]);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(5_000);
     world.script.plan = plan_newer();
     world.script.renderings =
         vec![Rendering { refused: true, ..Rendering::failed(RenderFailure::Config("bad".into())) }];
     world.script.check = Err("bad".into());
-    world.tell(Event::Start);
+    world.tell(MachineEvent::Start);
     world.pass(5_000);
     let status = world.machine.status();
     assert_eq!((status.phase, status.release.as_deref()), (PhaseName::Running, Some(RAN)));
@@ -224,7 +224,7 @@ fn when_neither_can_start_both_are_reported_and_the_newest_is_tried_first() {
     );
     assert_eq!((status.phase, status.reason), (PhaseName::Broken, Some(reason)));
     world.script.build = Ok(());
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
 }
@@ -248,16 +248,16 @@ fn a_spec_that_cannot_be_started_waits_and_the_former_stays_in_force() {
     let mut world = running(&[Hook::Run]);
     world.script.check = Err("no such bind".into());
     let wanted = pinned("2.0.0");
-    world.tell(Event::SpecChanged { spec: wanted.clone(), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: wanted.clone(), group: group("web") });
     world.pass(1_000);
     assert_eq!((pid(&world), world.places(is_signal).len()), (Some(1_001), 0));
     assert_eq!((world.machine.spec(), world.machine.newest_spec()), (&spec("web"), &wanted));
     // The same file is read again and again.
-    world.tell(Event::SpecChanged { spec: spec("web"), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: spec("web"), group: group("web") });
     world.script.check = Ok(());
     world.pass(60_000);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
-    world.tell(Event::SpecChanged { spec: wanted.clone(), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: wanted.clone(), group: group("web") });
     world.pass(5_000);
     assert_eq!((pid(&world), world.machine.spec()), (Some(1_002), &wanted));
 }
@@ -265,11 +265,11 @@ fn a_spec_that_cannot_be_started_waits_and_the_former_stays_in_force() {
 #[test]
 fn an_unchecked_spec_that_fails_gives_way_to_the_one_that_ran() {
     let mut world = running(&[Hook::Run]);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(5_000);
     world.script.build = Err(BuildFailure::Binds("no such bind".into()));
     world.script.check = Err("no such bind".into());
-    world.tell(Event::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
+    world.tell(MachineEvent::SpecChanged { spec: pinned("2.0.0"), group: group("web") });
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
     assert_eq!(
@@ -282,18 +282,18 @@ fn an_unchecked_spec_that_fails_gives_way_to_the_one_that_ran() {
 fn a_directory_that_cannot_become_a_release_is_a_condition() {
     let mut world = running(&[Hook::Run]);
     for _ in 0..2 {
-        world.tell(Event::ReleaseRefused("default.toml:1:5: bad".into()));
+        world.tell(MachineEvent::ReleaseRefused("default.toml:1:5: bad".into()));
     }
     world.pass(100_000);
     assert_eq!(world.machine.status().reason.as_deref(), Some("default.toml:1:5: bad"));
     assert_eq!(has_line(&world, "web.default(SR): default.toml:1:5: bad"), 1);
     // It stays with the running release: no other is accepted.
-    world.tell(Event::ReleaseFit);
+    world.tell(MachineEvent::ReleaseFit);
     world.pass(100);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
-    world.tell(Event::ReleaseRefused("default.toml:1:5: bad".into()));
+    world.tell(MachineEvent::ReleaseRefused("default.toml:1:5: bad".into()));
     world.pass(100);
-    world.tell(Event::PackageUpdated(RAN.into()));
+    world.tell(MachineEvent::PackageUpdated(RAN.into()));
     world.pass(100);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_001), None));
 }
@@ -309,12 +309,12 @@ fn a_rendering_that_fails_while_the_process_runs_is_a_condition() {
             vec![Rendering::default(), failed, rendering(RenderedKind::ConfigModified)];
     });
     world.pass(5_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(100);
     let status = world.machine.status();
     assert_eq!(status.process.pid, Some(1_001));
     assert_eq!(status.reason.as_deref(), Some("Failed to compile init hook: bad"));
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(100);
     assert_eq!((pid(&world), world.machine.status().reason), (Some(1_002), None));
 }
@@ -329,9 +329,9 @@ fn a_crash_while_templates_cannot_be_rendered_starts_from_what_is_on_disk() {
         script.renderings = vec![Rendering::default(), failed.clone(), failed];
     });
     world.pass(5_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(100);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
     world.pass(100);
     assert_eq!(pid(&world), Some(1_002));
 }

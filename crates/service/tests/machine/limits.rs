@@ -1,7 +1,7 @@
 //! Every hook has a time limit, after which the service continues.
 
 use roost_ident::Hook;
-use roost_service::{Effect, Event, HookOutcome, HookTimeouts, RenderedKind, Rendering};
+use roost_service::{Effect, HookOutcome, HookTimeouts, MachineEvent, RenderedKind, Rendering};
 
 use crate::support::{has_line, rendering, world};
 
@@ -13,9 +13,9 @@ fn a_reconfigure_hook_that_hangs_is_stopped_and_the_next_change_is_delivered() {
         script.hooks.insert(Hook::Reconfigure, (None, HookOutcome::Exit(0)));
     });
     world.pass(5_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(1_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(58_000);
     assert_eq!(world.times(|effect| *effect == Effect::RunHook(Hook::Reconfigure)).len(), 1);
     world.pass(2_000);
@@ -31,9 +31,9 @@ fn every_hook_that_the_machine_runs_is_stopped_at_its_limit() {
             script.hooks.insert(hook, (None, HookOutcome::Exit(0)));
         });
         world.pass(2_000);
-        world.tell(Event::FilesUpdated(vec!["a".into()]));
+        world.tell(MachineEvent::FilesUpdated(vec!["a".into()]));
         if hook == Hook::PostStop {
-            world.tell(Event::Stop { timeout_s: None });
+            world.tell(MachineEvent::Stop { timeout_s: None });
         }
         let limit_ms = HookTimeouts::default_ms(hook);
         world.pass(limit_ms + 100);

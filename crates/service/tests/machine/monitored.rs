@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roost_ident::{HealthStatus, Hook};
 use roost_service::{
-    Effect, Event, HookOutcome, MonitorRead, ReasonCode, Rendering, Settings, monitor::Layer,
+    Effect, HookOutcome, MachineEvent, MonitorRead, ReasonCode, Rendering, Settings, monitor::Layer,
 };
 
 use crate::support::{Script, World, has_line, plan, world};
@@ -107,9 +107,9 @@ fn an_error_in_the_file_is_a_condition_and_the_former_checks_go_on() {
     let mut world = monitored(&[Hook::Run], PORT);
     world.pass(3_000);
     world.script.renderings = vec![refused("monitor.toml:3: bad"), refused("monitor.toml:3: bad")];
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(10);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(10);
     let status = world.machine.status();
     assert_eq!(status.health, HealthStatus::Ok);
@@ -120,7 +120,7 @@ fn an_error_in_the_file_is_a_condition_and_the_former_checks_go_on() {
     world.pass(60_000);
     assert_eq!(health(&world), HealthStatus::Critical, "the former check runs");
     world.script.renderings = vec![read("")];
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(10);
     let status = world.machine.status();
     assert_eq!((status.health, status.why), (HealthStatus::Ok, None));
@@ -133,7 +133,7 @@ fn checks_that_were_never_readable_do_not_count_as_healthy() {
     world.pass(3_000);
     assert_eq!(health(&world), HealthStatus::Unknown);
     world.script.renderings = vec![read("")];
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(10);
     assert_eq!(health(&world), HealthStatus::Ok);
 }
@@ -152,7 +152,7 @@ fn checks_end_with_a_stop_and_late_results_count_for_nothing() {
         })
         .collect();
     assert_eq!(rounds.len(), 1, "never two runs of a check at once");
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     assert_eq!(world.places(|effect| *effect == Effect::EndProbes).len(), 1);
     world.pass(1_000_000);
     assert_eq!(health(&world), HealthStatus::Unknown);

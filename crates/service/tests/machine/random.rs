@@ -8,9 +8,9 @@ use roost_ident::{
     BindState, BindingMode, DesiredState, ElectionStatus, HealthStatus, Hook, Topology,
 };
 use roost_service::{
-    BackoffSettings, BindReport, BuildFailure, Effect, Event, HookOutcome, Machine, MonitorRead,
-    Plan, Printed, ProbeFound, RenderFailure, RenderedFile, RenderedKind, Rendering, ServiceSpec,
-    Settings, Survivor, monitor::Layer,
+    BackoffSettings, BindReport, BuildFailure, Effect, HookOutcome, Machine, MachineEvent,
+    MonitorRead, Plan, Printed, ProbeFound, RenderFailure, RenderedFile, RenderedKind, Rendering,
+    ServiceSpec, Settings, Survivor, monitor::Layer,
 };
 
 use crate::support::{Replay, START_MS, group, now, plan, spec};
@@ -23,7 +23,7 @@ enum Step {
     Answer { which: usize, choice: u8 },
     Exit { group_alive: bool },
     GroupEnd,
-    Tell(Box<Event>),
+    Tell(Box<MachineEvent>),
 }
 
 /// The release that checks find.
@@ -64,38 +64,44 @@ fn specs() -> impl Strategy<Value = ServiceSpec> {
     )
 }
 
-fn events() -> impl Strategy<Value = Event> {
+fn events() -> impl Strategy<Value = MachineEvent> {
     let binds = |state| {
-        Event::Binds(vec![BindReport { name: "db".into(), group: "pg.default".into(), state }])
+        MachineEvent::Binds(vec![BindReport {
+            name: "db".into(),
+            group: "pg.default".into(),
+            state,
+        }])
     };
-    let election =
-        |status, leader: Option<&str>| Event::Election { status, leader: leader.map(Into::into) };
+    let election = |status, leader: Option<&str>| MachineEvent::Election {
+        status,
+        leader: leader.map(Into::into),
+    };
     prop_oneof![
-        1 => specs().prop_map(|spec| Event::SpecChanged { spec, group: group("web") }),
-        2 => Just(Event::Start),
-        1 => proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Stop { timeout_s }),
-        4 => Just(Event::ContextChanged),
-        1 => Just(Event::FilesChanged),
+        1 => specs().prop_map(|spec| MachineEvent::SpecChanged { spec, group: group("web") }),
+        2 => Just(MachineEvent::Start),
+        1 => proptest::option::of(0..3u32).prop_map(|timeout_s| MachineEvent::Stop { timeout_s }),
+        4 => Just(MachineEvent::ContextChanged),
+        1 => Just(MachineEvent::FilesChanged),
         4 => Just(binds(BindState::Satisfied)),
         1 => Just(binds(BindState::Inactive)),
         4 => Just(election(ElectionStatus::Finished, Some("abc"))),
         1 => Just(election(ElectionStatus::Finished, None)),
         1 => Just(election(ElectionStatus::InProgress, None)),
-        1 => Just(Event::FilesUpdated(vec!["a".into()])),
-        1 => Just(Event::ReleaseRefused("bad".into())),
-        1 => Just(Event::ReleaseFit),
-        1 => Just(Event::PackageUpdated(NEWER.into())),
+        1 => Just(MachineEvent::FilesUpdated(vec!["a".into()])),
+        1 => Just(MachineEvent::ReleaseRefused("bad".into())),
+        1 => Just(MachineEvent::ReleaseFit),
+        1 => Just(MachineEvent::PackageUpdated(NEWER.into())),
         // The end of a foreign process.
-        1 => Just(Event::Exited { pid: 7, group_alive: false, end: crate::support::end() }),
-        1 => Just(Event::GroupEnded { pid: 7 }),
+        1 => Just(MachineEvent::Exited { pid: 7, group_alive: false, end: crate::support::end() }),
+        1 => Just(MachineEvent::GroupEnded { pid: 7 }),
     ]
 }
 
-fn rare_events() -> impl Strategy<Value = Event> {
+fn rare_events() -> impl Strategy<Value = MachineEvent> {
     prop_oneof![
-        proptest::option::of(0..3u32).prop_map(|timeout_s| Event::Unload { timeout_s }),
-        Just(Event::Shutdown),
-        Just(Event::Detach),
+        proptest::option::of(0..3u32).prop_map(|timeout_s| MachineEvent::Unload { timeout_s }),
+        Just(MachineEvent::Shutdown),
+        Just(MachineEvent::Detach),
     ]
 }
 
@@ -185,7 +191,7 @@ impl Model {
         self.drain();
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: MachineEvent) {
         self.machine.handle(now(self.now_ms), event);
         self.drain();
     }
@@ -220,26 +226,30 @@ impl Model {
         let was_ended = self.ended.remove(&asked);
         let fails = choice.is_multiple_of(4) || was_ended;
         let event = match asked {
-            Asked::Build if fails => Event::BuildFailed(BuildFailure::Refused("bad".into())),
+            Asked::Build if fails => MachineEvent::BuildFailed(BuildFailure::Refused("bad".into())),
             Asked::Build => {
                 let installs = choice.is_multiple_of(3);
-                Event::Built(Plan { installs, ..self.plan.clone() })
+                MachineEvent::Built(Plan { installs, ..self.plan.clone() })
             }
             Asked::Install if fails => {
-                Event::InstallFailed { error: "bad".into(), printed: Printed::default() }
+                MachineEvent::InstallFailed { error: "bad".into(), printed: Printed::default() }
             }
-            Asked::Install => Event::Installed,
-            Asked::Render => Event::Rendered(rendering(choice, self.whole)),
-            Asked::Check if fails => Event::Checked(Err("bad".into())),
+            Asked::Install => MachineEvent::Installed,
+            Asked::Render => MachineEvent::Rendered(rendering(choice, self.whole)),
+            Asked::Check if fails => MachineEvent::Checked(Err("bad".into())),
             Asked::Check => {
                 let installs = choice.is_multiple_of(3);
-                Event::Checked(Ok(Plan { installs, ident: NEWER.into(), ..self.plan.clone() }))
+                MachineEvent::Checked(Ok(Plan {
+                    installs,
+                    ident: NEWER.into(),
+                    ..self.plan.clone()
+                }))
             }
-            Asked::Spawn if fails => Event::SpawnFailed("bad".into()),
+            Asked::Spawn if fails => MachineEvent::SpawnFailed("bad".into()),
             Asked::Spawn => {
                 self.next_pid += 1;
                 self.process = Some((self.next_pid, self.now_ms));
-                Event::Spawned { pid: self.next_pid }
+                MachineEvent::Spawned { pid: self.next_pid }
             }
             Asked::Hook(hook) => {
                 let outcome = match choice % 4 {
@@ -248,15 +258,15 @@ impl Model {
                     1 => HookOutcome::Exit(i32::from(choice)),
                     _ => HookOutcome::Exit(0),
                 };
-                Event::HookEnded { hook, outcome, printed: Printed::default() }
+                MachineEvent::HookEnded { hook, outcome, printed: Printed::default() }
             }
             Asked::Probe { round, place } => {
                 let status = if fails { HealthStatus::Critical } else { HealthStatus::Ok };
                 let found = ProbeFound { status, text: "p".into(), duration_ms: 1 };
-                Event::Probed { round, place, found }
+                MachineEvent::Probed { round, place, found }
             }
         };
-        self.installs_beside |= matches!(event, Event::Checked(_));
+        self.installs_beside |= matches!(event, MachineEvent::Checked(_));
         self.tell(event);
     }
 
@@ -268,12 +278,12 @@ impl Model {
         if group_alive {
             self.left_behind = Some(pid);
         }
-        self.tell(Event::Exited { pid, group_alive, end: crate::support::end() });
+        self.tell(MachineEvent::Exited { pid, group_alive, end: crate::support::end() });
     }
 
     fn end_group(&mut self) {
         if let Some(pid) = self.left_behind.take() {
-            self.tell(Event::GroupEnded { pid });
+            self.tell(MachineEvent::GroupEnded { pid });
         }
     }
 
@@ -517,11 +527,11 @@ proptest! {
         for step in steps {
             model.step(step);
         }
-        model.tell(Event::Unload { timeout_s: None });
+        model.tell(MachineEvent::Unload { timeout_s: None });
         model.work(|model| model.gone);
         prop_assert_eq!(model.machine.next_wake_ms(), None);
-        model.tell(Event::Start);
-        model.tell(Event::Shutdown);
+        model.tell(MachineEvent::Start);
+        model.tell(MachineEvent::Shutdown);
         model.wake();
     }
 
@@ -538,7 +548,7 @@ proptest! {
         wanted.topology = Topology::Leader;
         wanted.binds = vec!["db:pg.default".parse().expect("a bind")];
         let group = group("web");
-        model.tell(Event::SpecChanged { spec: wanted, group });
+        model.tell(MachineEvent::SpecChanged { spec: wanted, group });
         // A finished machine, or one whose Supervisor ends, does not come back.
         let ends = |model: &Model| model.gone;
         if !ends(&model) {
@@ -547,11 +557,11 @@ proptest! {
                     || model.machine.status().phase == roost_service::PhaseName::WaitingForBinds
                     || model.process.is_some() && !model.signalled
             });
-            model.tell(Event::Election {
+            model.tell(MachineEvent::Election {
                 status: ElectionStatus::Finished,
                 leader: Some("abc".into()),
             });
-            model.tell(Event::Binds(vec![BindReport {
+            model.tell(MachineEvent::Binds(vec![BindReport {
                 name: "db".into(),
                 group: "pg.default".into(),
                 state: BindState::Satisfied,
@@ -584,7 +594,7 @@ proptest! {
                     match model.asked.iter().nth(which % count).copied() {
                         Some(Asked::Check) => {
                             model.asked.remove(&Asked::Check);
-                            model.tell(Event::Checked(Err("bad".into())));
+                            model.tell(MachineEvent::Checked(Err("bad".into())));
                         }
                         // The files below the process do not change.
                         Some(Asked::Render) => model.answer(which, if model.whole { 90 } else { 255 }),
@@ -605,16 +615,16 @@ fn news() -> impl Strategy<Value = Step> {
     let up = specs().prop_map(|spec| {
         let spec =
             ServiceSpec { desired_state: DesiredState::Up, topology: Topology::Standalone, ..spec };
-        Event::SpecChanged { spec, group: group("web") }
+        MachineEvent::SpecChanged { spec, group: group("web") }
     });
     let events = prop_oneof![
         3 => up,
-        3 => Just(Event::PackageUpdated(NEWER.into())),
-        1 => Just(Event::ReleaseRefused("bad".into())),
-        2 => Just(Event::ContextChanged),
-        2 => Just(Event::FilesChanged),
-        1 => Just(Event::FilesUpdated(vec!["a".into()])),
-        1 => Just(Event::Binds(vec![BindReport {
+        3 => Just(MachineEvent::PackageUpdated(NEWER.into())),
+        1 => Just(MachineEvent::ReleaseRefused("bad".into())),
+        2 => Just(MachineEvent::ContextChanged),
+        2 => Just(MachineEvent::FilesChanged),
+        1 => Just(MachineEvent::FilesUpdated(vec!["a".into()])),
+        1 => Just(MachineEvent::Binds(vec![BindReport {
             name: "db".into(),
             group: "pg.default".into(),
             state: BindState::Inactive,

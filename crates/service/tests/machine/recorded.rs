@@ -2,7 +2,7 @@
 
 use roost_ident::{BindState, Hook, ProcessState};
 use roost_service::{
-    BackoffSettings, BindReport, Event, HookOutcome, RenderedFile, RenderedKind, Rendering,
+    BackoffSettings, BindReport, HookOutcome, MachineEvent, RenderedFile, RenderedKind, Rendering,
     Settings, Status,
 };
 
@@ -65,17 +65,21 @@ fn a_service_that_is_loaded_stopped_started_and_unloaded_prints_the_recorded_lin
     ])];
     let mut world = World::new("web", script, Settings::default());
     world.pass(5_000);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(5_000);
-    world.tell(Event::Start);
+    world.tell(MachineEvent::Start);
     world.pass(5_000);
-    world.tell(Event::Unload { timeout_s: None });
+    world.tell(MachineEvent::Unload { timeout_s: None });
     world.pass(5_000);
     assert_eq!(ours(&world), recorded(console, "web", &[OUTLIVING_LOOP]));
 }
 
-fn bind(state: BindState) -> Event {
-    Event::Binds(vec![BindReport { name: "database".into(), group: "db.default".into(), state }])
+fn bind(state: BindState) -> MachineEvent {
+    MachineEvent::Binds(vec![BindReport {
+        name: "database".into(),
+        group: "db.default".into(),
+        state,
+    }])
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn a_strict_service_waits_for_its_bind_with_the_recorded_lines() {
     world.pass(3_000);
     for _ in 0..5 {
         world.tell(bind(BindState::Absent));
-        world.tell(Event::ContextChanged);
+        world.tell(MachineEvent::ContextChanged);
         world.pass(1_000);
     }
     world.tell(bind(BindState::Satisfied));
@@ -121,7 +125,7 @@ fn a_relaxed_service_restarts_for_its_bind_with_the_recorded_lines() {
     world.tell(bind(BindState::Absent));
     world.pass(5_000);
     world.tell(bind(BindState::Satisfied));
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(5_000);
     let mut expected = recorded(console, "app2", &[OUTLIVING_LOOP]);
     assert!(expected.pop().is_some_and(|line| line.contains("Terminating")), "the shutdown");

@@ -2,7 +2,7 @@
 
 use roost_ident::{ElectionStatus, Hook, Topology};
 use roost_service::{
-    Effect, Event, HookOutcome, PhaseName, RenderFailure, RenderedKind, Rendering, Settings,
+    Effect, HookOutcome, MachineEvent, PhaseName, RenderFailure, RenderedKind, Rendering, Settings,
 };
 
 use crate::support::{Script, World, has_line, plan, rendering, spec, world};
@@ -15,11 +15,11 @@ fn a_run_hook_that_does_not_render_is_not_started_from_an_old_file() {
     });
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Broken);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(5_000);
     let line = "web.default(SR): Failed to compile run hook: no such helper";
     assert_eq!(has_line(&world, line), 1);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(100);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
 }
@@ -42,7 +42,7 @@ fn changes_restart_or_reconfigure_by_the_first_rule_that_matches() {
             script.renderings = vec![Rendering::default(), rendering(kind)];
         });
         world.pass(5_000);
-        world.tell(Event::ContextChanged);
+        world.tell(MachineEvent::ContextChanged);
         world.pass(1_000);
         let status = world.machine.status();
         assert_eq!((status.phase, status.restart_count), (PhaseName::Running, 0));
@@ -73,7 +73,7 @@ fn reconfigurations_run_one_at_a_time_and_the_last_change_is_not_lost() {
     });
     world.pass(5_000);
     for _ in 0..4 {
-        world.tell(Event::ContextChanged);
+        world.tell(MachineEvent::ContextChanged);
         world.pass(10);
     }
     world.pass(5_000);
@@ -90,7 +90,7 @@ fn a_context_that_changes_while_init_runs_is_rendered_before_the_process_starts(
         script.hooks.insert(Hook::Init, (Some(1_000), HookOutcome::Exit(0)));
     });
     world.pass(500);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     assert_eq!(world.times(|effect| matches!(effect, Effect::Render { .. })).len(), 1);
     world.pass(5_000);
     let renders = world.places(|effect| matches!(effect, Effect::Render { .. }));
@@ -107,8 +107,8 @@ fn leader_world(renderings: Vec<Rendering>) -> World {
     World::with_spec(spec, script, Settings::default())
 }
 
-fn finished(leader: Option<&str>) -> Event {
-    Event::Election { status: ElectionStatus::Finished, leader: leader.map(Into::into) }
+fn finished(leader: Option<&str>) -> MachineEvent {
+    MachineEvent::Election { status: ElectionStatus::Finished, leader: leader.map(Into::into) }
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_leader_topology_service_acts_only_under_a_known_leader() {
     world.pass(1_000);
     assert!(world.effects.iter().any(|(_, effect)| *effect == Effect::StartElection));
     assert_eq!(world.machine.status().phase, PhaseName::WaitingForElection);
-    world.tell(Event::Election { status: ElectionStatus::NoQuorum, leader: None });
+    world.tell(MachineEvent::Election { status: ElectionStatus::NoQuorum, leader: None });
     world.tell(finished(None));
     world.pass(1_000);
     assert_eq!(world.machine.status().phase, PhaseName::WaitingForElection);
@@ -144,8 +144,8 @@ fn changes_during_an_election_are_acted_on_when_it_has_finished() {
     let mut world = leader_world(vec![Rendering::default(), change]);
     world.tell(finished(Some("abc")));
     world.pass(2_000);
-    world.tell(Event::Election { status: ElectionStatus::InProgress, leader: None });
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::Election { status: ElectionStatus::InProgress, leader: None });
+    world.tell(MachineEvent::ContextChanged);
     world.pass(2_000);
     assert_eq!(world.machine.status().process.pid, Some(1_001), "not touched while voting");
     world.tell(finished(Some("def")));
@@ -160,7 +160,7 @@ fn gossiped_files_run_file_updated_once_more_when_they_come_while_it_runs() {
     });
     world.pass(2_000);
     for _ in 0..5 {
-        world.tell(Event::FilesUpdated(vec!["a.txt".into()]));
+        world.tell(MachineEvent::FilesUpdated(vec!["a.txt".into()]));
     }
     world.pass(2_000);
     assert_eq!(world.times(|effect| *effect == Effect::RunHook(Hook::FileUpdated)).len(), 2);
@@ -177,7 +177,7 @@ fn a_rendering_that_does_not_end_starts_nothing_and_is_tried_again_when_it_has_e
     let status = world.machine.status();
     assert_eq!(status.phase, PhaseName::Broken);
     assert_eq!(status.reason.as_deref(), Some("Rendering has not ended, no answer"));
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(100);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
 }
@@ -192,7 +192,7 @@ fn nothing_starts_while_a_rendering_is_unfinished_after_init() {
     });
     world.pass(500);
     assert_eq!(world.machine.status().phase, PhaseName::Initializing);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(5_000);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
     assert_eq!(world.times(|effect| matches!(effect, Effect::Render { .. })).len(), 3);
@@ -206,7 +206,7 @@ fn a_partial_change_of_the_configuration_is_not_applied() {
         script.renderings = vec![Rendering::default(), half, Rendering::default()];
     });
     world.pass(5_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(20_000);
     assert_eq!(world.machine.status().last_process_state, None, "it keeps running");
     world.pass(15_000);
@@ -227,7 +227,7 @@ fn a_failed_rendering_of_a_running_service_is_retried() {
         ];
     });
     world.pass(5_000);
-    world.tell(Event::ContextChanged);
+    world.tell(MachineEvent::ContextChanged);
     world.pass(59_000);
     let reconfigured =
         |world: &World| world.times(|effect| *effect == Effect::RunHook(Hook::Reconfigure)).len();

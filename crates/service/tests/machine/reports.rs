@@ -2,7 +2,7 @@
 
 use roost_events::{Cause, Kind, Report, Severity};
 use roost_ident::{BindState, Hook};
-use roost_service::{BindReport, BuildFailure, Event, HookOutcome, RenderedKind, Settings};
+use roost_service::{BindReport, BuildFailure, HookOutcome, MachineEvent, RenderedKind, Settings};
 
 use crate::support::{Script, World, plan, rendering, spec, world};
 
@@ -33,7 +33,7 @@ fn request() -> Cause {
 }
 
 /// Hands the machine an event that follows from [`request`].
-fn because(world: &mut World, event: Event) {
+fn because(world: &mut World, event: MachineEvent) {
     world.machine.because(request());
     world.tell(event);
 }
@@ -56,7 +56,7 @@ fn a_start_is_a_chain_that_ends_when_it_is_up() {
 fn a_stop_and_a_start_follow_from_the_request() {
     let mut world = world(&[Hook::PostStop], |_| {});
     world.pass(100);
-    because(&mut world, Event::Stop { timeout_s: None });
+    because(&mut world, MachineEvent::Stop { timeout_s: None });
     world.pass(100);
     let stopping = last(&world, Kind::ServiceStopping);
     assert_eq!(stopping.cause, request());
@@ -66,7 +66,7 @@ fn a_stop_and_a_start_follow_from_the_request() {
     let exit = &last(&world, Kind::ProcessExited).fact;
     assert_eq!((exit.severity, &exit.data["cause"]), (Severity::Info, &"stopped".into()));
 
-    because(&mut world, Event::Start);
+    because(&mut world, MachineEvent::Start);
     world.pass(5_000);
     let up = last(&world, Kind::ServiceUp);
     let kinds = [Kind::ServiceUp, Kind::ProcessStarted, Kind::ServiceStarting];
@@ -99,7 +99,7 @@ fn a_crash_leads_to_the_next_start() {
 fn a_process_that_ignores_the_signal_is_a_warning() {
     let mut world = world(&[], |script| script.ends_ms = None);
     world.pass(100);
-    because(&mut world, Event::Stop { timeout_s: Some(1) });
+    because(&mut world, MachineEvent::Stop { timeout_s: Some(1) });
     world.pass(3_000);
     let exit = &last(&world, Kind::ProcessExited).fact;
     assert_eq!(exit.severity, Severity::Warning);
@@ -124,7 +124,7 @@ fn health_changes_with_the_result_and_what_the_check_printed() {
     assert_eq!(turned.fact.data["exit_code"], 2);
     assert_eq!(turned.fact.data["output"], serde_json::json!(["no connection"]));
 
-    because(&mut world, Event::Stop { timeout_s: None });
+    because(&mut world, MachineEvent::Stop { timeout_s: None });
     world.pass(100);
     let lost = last(&world, Kind::HealthChanged);
     assert_eq!(chain(&world, lost), [Kind::HealthChanged, Kind::ServiceStopping]);
@@ -208,7 +208,11 @@ fn a_service_waits_for_a_bind_and_starts_because_of_it() {
     world.pass(100);
     assert_eq!(count(&world, Kind::ServiceBlocked), 0, "what it waits for is not known yet");
     let bind = |state| {
-        Event::Binds(vec![BindReport { name: "db".into(), group: "pg.default".into(), state }])
+        MachineEvent::Binds(vec![BindReport {
+            name: "db".into(),
+            group: "pg.default".into(),
+            state,
+        }])
     };
     world.tell(bind(BindState::Absent));
     let blocked = last(&world, Kind::ServiceBlocked);
@@ -233,7 +237,7 @@ fn a_restart_for_a_changed_configuration_follows_from_the_change() {
             vec![Default::default(), rendering(RenderedKind::ConfigModified), Default::default()];
     });
     world.pass(2_000);
-    because(&mut world, Event::ContextChanged);
+    because(&mut world, MachineEvent::ContextChanged);
     world.pass(2_000);
     assert_eq!(last(&world, Kind::ServiceStopping).cause, request());
     assert_eq!(count(&world, Kind::ProcessStarted), 2);
@@ -246,7 +250,7 @@ fn a_reconfigure_hook_that_fails_follows_from_the_change() {
         script.hooks.insert(Hook::Reconfigure, (Some(1), HookOutcome::Signal(9)));
     });
     world.pass(2_000);
-    because(&mut world, Event::ContextChanged);
+    because(&mut world, MachineEvent::ContextChanged);
     world.pass(2_000);
     let failed = last(&world, Kind::HookFailed);
     assert_eq!((failed.cause, &failed.fact.data["signal"]), (request(), &9.into()));
@@ -259,7 +263,7 @@ fn options_that_cannot_be_used_are_rejected_once_for_their_request() {
     let mut other = spec("web");
     other.shutdown_timeout_s = Some(3);
     let group = world.machine.group().clone();
-    because(&mut world, Event::SpecChanged { spec: other, group });
+    because(&mut world, MachineEvent::SpecChanged { spec: other, group });
     world.pass(1_000_000);
     assert_eq!(count(&world, Kind::ConfigRejected), 1);
     let rejected = last(&world, Kind::ConfigRejected);
@@ -273,7 +277,7 @@ fn a_user_toml_with_an_error_is_rejected() {
     let mut world = world(&[], |_| {});
     world.pass(100);
     for _ in 0..2 {
-        world.tell(Event::UserConfig { refused: Some("user.toml: bad".into()) });
+        world.tell(MachineEvent::UserConfig { refused: Some("user.toml: bad".into()) });
     }
     assert_eq!(count(&world, Kind::ConfigRejected), 1);
     assert_eq!(last(&world, Kind::ConfigRejected).fact.data["what"], "user_toml");

@@ -1,7 +1,7 @@
 //! Starts of a service: the start floor, install hooks, failed builds.
 
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState};
-use roost_service::{BuildFailure, Effect, Event, HookOutcome, PhaseName};
+use roost_service::{BuildFailure, Effect, HookOutcome, MachineEvent, PhaseName};
 
 use crate::support::{Script, has_line, is_build, world};
 
@@ -113,7 +113,7 @@ fn a_service_that_cannot_be_built_keeps_its_spec_and_recovers_when_a_file_change
     assert_eq!(status.reason.as_deref(), Some("Unable to start example/web, bad template"));
     assert_eq!((status.restart_count, status.desired_state), (0, DesiredState::Up));
     world.script.build = Ok(());
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(100);
     assert_eq!(world.machine.status().phase, PhaseName::Running);
     assert_eq!(world.machine.status().reason, None);
@@ -129,7 +129,7 @@ fn the_reason_of_a_failed_build_is_gone_while_init_runs() {
     });
     world.pass(2_000);
     world.script.build = Ok(());
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(2_000);
     let status = world.machine.status();
     assert_eq!((status.phase, status.reason), (PhaseName::Initializing, None));

@@ -1,7 +1,7 @@
 //! Stops of a service, and what follows.
 
 use roost_ident::{DesiredState, HealthStatus, Hook, ProcessState, ShutdownSignal};
-use roost_service::{BuildFailure, Effect, Event, HookOutcome, PhaseName, Settings};
+use roost_service::{BuildFailure, Effect, HookOutcome, MachineEvent, PhaseName, Settings};
 
 use crate::support::{Script, World, group, has_line, is_build, plan, spec, world};
 
@@ -13,7 +13,7 @@ fn a_stop_stops_hooks_signals_waits_and_runs_post_stop_last() {
         script.ends_ms = Some(3_000);
     });
     world.pass(2_000);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     assert_eq!(world.machine.status().phase, PhaseName::Stopping);
     assert_eq!(world.machine.status().process.state, ProcessState::Up);
     let before = world.effects.len();
@@ -45,7 +45,7 @@ fn a_process_that_ignores_the_signal_is_killed_at_the_first_timeout_named() {
         spec.shutdown_timeout_s = spec_s;
         let mut world = World::with_spec(spec, script, Settings::default());
         world.pass(2_000);
-        world.tell(Event::Stop { timeout_s });
+        world.tell(MachineEvent::Stop { timeout_s });
         world.pass(60_000);
         assert_eq!(has_line(&world, "web.default(ST): Service killed (PID: 1001)"), 1);
         world.times(|effect| matches!(effect, Effect::Kill { .. }))[0] - 2_000
@@ -60,9 +60,9 @@ fn a_process_that_ignores_the_signal_is_killed_at_the_first_timeout_named() {
 fn a_second_stop_with_less_time_kills_sooner() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(2_000);
-    world.tell(Event::Stop { timeout_s: Some(100) });
+    world.tell(MachineEvent::Stop { timeout_s: Some(100) });
     world.pass(1_000);
-    world.tell(Event::Stop { timeout_s: Some(2) });
+    world.tell(MachineEvent::Stop { timeout_s: Some(2) });
     world.pass(10_000);
     assert_eq!(world.times(|effect| matches!(effect, Effect::Kill { .. })), [5_000]);
 }
@@ -71,14 +71,14 @@ fn a_second_stop_with_less_time_kills_sooner() {
 fn processes_left_behind_by_a_crash_are_stopped_before_the_next_start() {
     let mut world = world(&[Hook::Run], |_| {});
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
     world.script.ends_ms = None;
     assert_eq!(world.machine.status().process.state, ProcessState::Down);
     assert!(matches!(world.effects.last(), Some((_, Effect::Signal { pid: 1_001, .. }))));
     world.pass(12_000);
     assert!(matches!(world.effects.last(), Some((_, Effect::Kill { pid: 1_001 }))));
     assert_eq!(world.times(|effect| *effect == Effect::Spawn).len(), 1);
-    world.tell(Event::GroupEnded { pid: 1_001 });
+    world.tell(MachineEvent::GroupEnded { pid: 1_001 });
     assert!(is_build(&world.effects.last().expect("effects").1));
 }
 
@@ -88,7 +88,7 @@ fn a_post_stop_that_hangs_does_not_block_the_restart() {
         script.hooks.insert(Hook::PostStop, (None, HookOutcome::Exit(0)));
     });
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: false, end: crate::support::end() });
     world.pass(299_000);
     assert_eq!(world.times(is_build).len(), 1);
     world.pass(2_000);
@@ -100,9 +100,9 @@ fn a_post_stop_that_hangs_does_not_block_the_restart() {
 fn a_start_during_a_stop_starts_when_the_old_process_is_gone() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = Some(3_000));
     world.pass(2_000);
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(1_000);
-    world.tell(Event::Start);
+    world.tell(MachineEvent::Start);
     world.pass(1_999);
     assert_eq!(world.times(is_build).len(), 1, "the old one still runs");
     world.pass(100);
@@ -114,7 +114,7 @@ fn a_start_during_a_stop_starts_when_the_old_process_is_gone() {
 #[test]
 fn an_unload_while_building_waits_for_the_answer_and_is_gone() {
     let mut world = world(&[Hook::Run], |_| {});
-    world.tell(Event::Unload { timeout_s: None });
+    world.tell(MachineEvent::Unload { timeout_s: None });
     assert!(!world.effects.iter().any(|(_, effect)| *effect == Effect::Gone));
     world.pass(10);
     assert_eq!(
@@ -129,7 +129,7 @@ fn a_stop_while_spawning_signals_the_process_as_soon_as_it_is_there() {
     while !world.effects.iter().any(|(_, effect)| *effect == Effect::Spawn) {
         world.pass(1);
     }
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(1);
     assert!(matches!(world.effects.last(), Some((_, Effect::Signal { .. }))));
     world.pass(100);
@@ -143,13 +143,13 @@ fn a_detached_machine_stops_hooks_and_leaves_the_process_alone() {
     });
     world.pass(2_000);
     let before = world.effects.len();
-    world.tell(Event::Detach);
+    world.tell(MachineEvent::Detach);
     assert_eq!(
         world.effects[before..].iter().map(|(_, effect)| effect.clone()).collect::<Vec<_>>(),
         [Effect::EndHook(Hook::PostRun), Effect::Gone]
     );
     world.pass(10_000);
-    world.tell(Event::Start);
+    world.tell(MachineEvent::Start);
     assert_eq!(world.effects.len(), before + 2, "nothing follows");
 }
 
@@ -157,9 +157,9 @@ fn a_detached_machine_stops_hooks_and_leaves_the_process_alone() {
 fn a_shutdown_stops_but_does_not_change_the_desired_state() {
     let mut world = world(&[Hook::Run, Hook::PostStop], |_| {});
     world.pass(2_000);
-    world.tell(Event::Shutdown);
-    world.tell(Event::Start);
-    world.tell(Event::SpecChanged { spec: spec("web"), group: group("web") });
+    world.tell(MachineEvent::Shutdown);
+    world.tell(MachineEvent::Start);
+    world.tell(MachineEvent::SpecChanged { spec: spec("web"), group: group("web") });
     world.pass(1_000);
     assert_eq!(world.machine.status().desired_state, DesiredState::Up);
     let end: Vec<Effect> =
@@ -170,10 +170,10 @@ fn a_shutdown_stops_but_does_not_change_the_desired_state() {
 #[test]
 fn a_weaker_command_does_not_cancel_an_unload_or_a_shutdown() {
     for (first, second) in [
-        (Event::Unload { timeout_s: None }, Event::Stop { timeout_s: None }),
-        (Event::Unload { timeout_s: None }, Event::Start),
-        (Event::Shutdown, Event::Stop { timeout_s: None }),
-        (Event::Stop { timeout_s: None }, Event::Unload { timeout_s: None }),
+        (MachineEvent::Unload { timeout_s: None }, MachineEvent::Stop { timeout_s: None }),
+        (MachineEvent::Unload { timeout_s: None }, MachineEvent::Start),
+        (MachineEvent::Shutdown, MachineEvent::Stop { timeout_s: None }),
+        (MachineEvent::Stop { timeout_s: None }, MachineEvent::Unload { timeout_s: None }),
     ] {
         let mut world = world(&[Hook::Run], |_| {});
         world.pass(2_000);
@@ -188,7 +188,7 @@ fn a_weaker_command_does_not_cancel_an_unload_or_a_shutdown() {
 fn processes_that_survive_kill_do_not_keep_a_service_down() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(2_000);
-    world.tell(Event::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_001, group_alive: true, end: crate::support::end() });
     world.script.build = Err(BuildFailure::Refused("enough".into()));
     world.pass(20_000);
     assert_eq!(world.times(|effect| matches!(effect, Effect::Kill { .. })), [10_000]);

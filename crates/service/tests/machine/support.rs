@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 use roost_events::{Cause, Kind, Report, ReportId};
 use roost_ident::{HealthStatus, Hook, PackageIdent, ServiceGroup};
 use roost_service::{
-    Effect, Event, Excerpt, ExitStatus, HookOutcome, Machine, Now, PhaseName, Plan, Preamble,
-    Printed, ProbeFound, ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec, Settings,
-    Status, Survivor,
+    Effect, Excerpt, ExitStatus, HookOutcome, Machine, MachineEvent, Now, PhaseName, Plan,
+    Preamble, Printed, ProbeFound, ProcessEnd, RenderedFile, RenderedKind, Rendering, ServiceSpec,
+    Settings, Status, Survivor,
 };
 
 /// Unix time of the beginning.
@@ -106,7 +106,7 @@ pub(crate) struct World {
     /// The status after each step in which it changed.
     pub(crate) statuses: Vec<Status>,
     name: String,
-    queue: BTreeMap<(u64, u64), Event>,
+    queue: BTreeMap<(u64, u64), MachineEvent>,
     sequence: u64,
     next_pid: u32,
     alive: Option<u32>,
@@ -157,8 +157,8 @@ impl World {
         world
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
-        if matches!(event, Event::Exited { .. }) {
+    pub(crate) fn tell(&mut self, event: MachineEvent) {
+        if matches!(event, MachineEvent::Exited { .. }) {
             self.alive = None;
         }
         self.machine.handle(now(self.now_ms), event);
@@ -176,7 +176,7 @@ impl World {
             self.now_ms = self.now_ms.max(due_ms);
             if event_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
                 let (_, event) = self.queue.pop_first().expect("fine by construction");
-                if let Event::Exited { pid, .. } = event {
+                if let MachineEvent::Exited { pid, .. } = event {
                     if self.alive != Some(pid) {
                         continue;
                     }
@@ -193,7 +193,7 @@ impl World {
         self.now_ms = end_ms;
     }
 
-    fn later(&mut self, ms: u64, event: Event) {
+    fn later(&mut self, ms: u64, event: MachineEvent) {
         self.sequence += 1;
         self.queue.insert((self.now_ms + ms, self.sequence), event);
     }
@@ -229,25 +229,28 @@ impl World {
         let script = self.script.clone();
         match effect {
             Effect::Build { .. } => match script.build {
-                Ok(()) => self.later(1, Event::Built(script.plan)),
-                Err(failure) => self.later(1, Event::BuildFailed(failure)),
+                Ok(()) => self.later(1, MachineEvent::Built(script.plan)),
+                Err(failure) => self.later(1, MachineEvent::BuildFailed(failure)),
             },
             Effect::BuildFormer { release } => match script.former {
                 Ok(()) => {
                     let plan = Plan { ident: release.clone(), ..script.plan };
-                    self.later(1, Event::Built(plan));
+                    self.later(1, MachineEvent::Built(plan));
                 }
-                Err(failure) => self.later(1, Event::BuildFailed(failure)),
+                Err(failure) => self.later(1, MachineEvent::BuildFailed(failure)),
             },
             Effect::Check { release, .. } => {
                 let ident = release.clone().unwrap_or(script.plan.ident.clone());
                 let checked = script.check.map(|()| Plan { ident, ..script.plan });
-                self.later(1, Event::Checked(checked));
+                self.later(1, MachineEvent::Checked(checked));
             }
             Effect::RunInstallHooks => match script.install {
-                Ok(()) => self.later(1, Event::Installed),
+                Ok(()) => self.later(1, MachineEvent::Installed),
                 Err(error) => {
-                    self.later(1, Event::InstallFailed { error, printed: Printed::default() });
+                    self.later(
+                        1,
+                        MachineEvent::InstallFailed { error, printed: Printed::default() },
+                    );
                 }
             },
             Effect::Render { .. } => {
@@ -256,7 +259,7 @@ impl World {
                 } else {
                     self.script.renderings.remove(0)
                 };
-                self.later(1, Event::Rendered(rendering));
+                self.later(1, MachineEvent::Rendered(rendering));
             }
             Effect::RunHook(hook) => {
                 let (after_ms, outcome) =
@@ -264,7 +267,7 @@ impl World {
                 if let Some(after_ms) = after_ms {
                     self.later(
                         after_ms,
-                        Event::HookEnded {
+                        MachineEvent::HookEnded {
                             hook: *hook,
                             outcome,
                             printed: self.script.printed.clone(),
@@ -275,11 +278,11 @@ impl World {
             Effect::EndHook(hook) => {
                 // Its own answer does not come any more.
                 self.queue.retain(
-                    |_, event| !matches!(event, Event::HookEnded { hook: other, .. } if other == hook),
+                    |_, event| !matches!(event, MachineEvent::HookEnded { hook: other, .. } if other == hook),
                 );
                 self.later(
                     1,
-                    Event::HookEnded {
+                    MachineEvent::HookEnded {
                         hook: *hook,
                         outcome: HookOutcome::Signal(9),
                         printed: Printed::default(),
@@ -292,33 +295,36 @@ impl World {
                     self.next_pid += 1;
                     let pid = self.next_pid;
                     self.alive = Some(pid);
-                    self.later(1, Event::Spawned { pid });
+                    self.later(1, MachineEvent::Spawned { pid });
                     if let Some(runs_ms) = script.runs_ms {
                         self.later(
                             1 + runs_ms,
-                            Event::Exited { pid, group_alive: false, end: script.end },
+                            MachineEvent::Exited { pid, group_alive: false, end: script.end },
                         );
                     }
                 }
-                Err(error) => self.later(1, Event::SpawnFailed(error)),
+                Err(error) => self.later(1, MachineEvent::SpawnFailed(error)),
             },
             Effect::Signal { pid, .. } => {
                 if let Some(ends_ms) = script.ends_ms {
                     self.later(
                         ends_ms,
-                        Event::Exited { pid: *pid, group_alive: false, end: script.end },
+                        MachineEvent::Exited { pid: *pid, group_alive: false, end: script.end },
                     );
                 }
             }
             Effect::Kill { pid } => {
-                self.later(1, Event::Exited { pid: *pid, group_alive: false, end: script.end });
+                self.later(
+                    1,
+                    MachineEvent::Exited { pid: *pid, group_alive: false, end: script.end },
+                );
             }
             Effect::RunProbe { round, place, probe } => {
                 let (after_ms, status) = script.probe;
                 let text = format!("{}: {status}", probe.name);
                 let found = ProbeFound { status, text, duration_ms: after_ms };
                 let (round, place) = (*round, *place);
-                self.later(after_ms, Event::Probed { round, place, found });
+                self.later(after_ms, MachineEvent::Probed { round, place, found });
             }
             Effect::Announce
             | Effect::EndProbes

@@ -1,7 +1,7 @@
 //! Processes that outlived the former Supervisor.
 
 use roost_ident::{HealthStatus, Hook};
-use roost_service::{BuildFailure, Effect, Event, PhaseName, Survivor};
+use roost_service::{BuildFailure, Effect, MachineEvent, PhaseName, Survivor};
 
 use crate::support::{Script, World, is_build, plan, world};
 
@@ -10,7 +10,7 @@ fn survivor(change: impl FnOnce(&mut roost_service::Remembered)) -> Survivor {
         script.runs_ms = Some(1_500);
     });
     world.pass(4_000);
-    world.machine.handle(crate::support::now(world.now_ms), Event::Detach);
+    world.machine.handle(crate::support::now(world.now_ms), MachineEvent::Detach);
     let bytes = world.machine.remember().encode();
     let mut remembered = roost_service::Remembered::decode(&bytes).expect("our own");
     change(&mut remembered);
@@ -46,7 +46,7 @@ fn a_process_is_reattached_without_init_run_or_post_run() {
     assert_eq!((status.restart_count, status.process.pid), (2, Some(1_003)));
     assert_eq!(status.process.state_entered_s, crate::support::EPOCH_MS / 1_000 - 60);
     assert!(status.initialized && status.last_process_state.is_some());
-    world.tell(Event::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
     world.pass(100);
     assert_eq!(world.machine.status().restart_count, 3);
     assert!(world.machine.status().process.pid.is_some_and(|pid| pid != 1_003));
@@ -91,7 +91,7 @@ fn a_process_whose_service_cannot_be_built_any_more_is_kept() {
     assert_eq!(status.reason.as_deref(), Some("Unable to start example/web, no package"));
     assert_eq!(status.health, HealthStatus::Unknown, "it is not checked");
     world.script.build = Ok(());
-    world.tell(Event::FilesChanged);
+    world.tell(MachineEvent::FilesChanged);
     world.pass(100);
     assert_eq!(world.machine.status().reason, None);
     assert_eq!(world.machine.status().health, HealthStatus::Ok);
@@ -105,6 +105,6 @@ fn a_reattached_process_restarts_at_once_even_right_after_a_failed_build() {
     world.pass(30_300);
     let builds = world.times(is_build);
     assert_eq!(builds.len(), 2);
-    world.tell(Event::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
+    world.tell(MachineEvent::Exited { pid: 1_003, group_alive: false, end: crate::support::end() });
     assert_eq!(world.times(is_build)[2..], [30_300]);
 }

@@ -2,7 +2,7 @@
 
 use roost_ident::{BindState, HealthStatus, Hook};
 use roost_service::{
-    BindReport, BuildFailure, Event, ExitCause, ExitStatus, HookOutcome, Machine, Printed,
+    BindReport, BuildFailure, ExitCause, ExitStatus, HookOutcome, Machine, MachineEvent, Printed,
     ReasonCode, Remembered, RenderFailure, Rendering, ServiceState, Settings,
 };
 
@@ -69,7 +69,7 @@ fn a_missing_bind_is_named_with_what_it_lacks() {
     let script = Script::new(plan("web", &[Hook::Run]));
     let mut world = World::with_spec(spec, script, Settings::default());
     let report = |state| {
-        Event::Binds(vec![BindReport {
+        MachineEvent::Binds(vec![BindReport {
             name: "database".into(),
             group: "db.default".into(),
             state,
@@ -139,7 +139,7 @@ fn failed_builds_renderings_and_starts_have_a_reason() {
 fn a_stopped_service_shows_that_it_was_killed() {
     let mut world = world(&[Hook::Run], |script| script.ends_ms = None);
     world.pass(500);
-    world.tell(Event::Stop { timeout_s: Some(2) });
+    world.tell(MachineEvent::Stop { timeout_s: Some(2) });
     assert_eq!(why(&world).1, Some(ReasonCode::Stopping));
     world.pass(10_000);
     let line = "it was stopped (killed, because it did not end within 2 s); 'hab svc start \
@@ -173,7 +173,7 @@ fn each_change_of_health_is_one_line() {
 
 /// The service after the next Supervisor has taken over, without a process.
 fn restarted(world: &mut World) -> Machine {
-    world.machine.handle(now(world.now_ms), Event::Detach);
+    world.machine.handle(now(world.now_ms), MachineEvent::Detach);
     let bytes = world.machine.remember().encode();
     let remembered = Remembered::decode(&bytes).expect("our own");
     let mut later = now(world.now_ms + 5_000);
@@ -201,7 +201,7 @@ fn a_service_that_is_down_is_shown_by_the_next_supervisor_as_before() {
 
     let mut stopped = world(&[Hook::Run], |_| {});
     stopped.pass(5_000);
-    stopped.tell(Event::Stop { timeout_s: None });
+    stopped.tell(MachineEvent::Stop { timeout_s: None });
     stopped.pass(5_000);
     let before = stopped.machine.status();
     assert_eq!(before.process.state_entered_ms, EPOCH_MS + 5_010);
@@ -233,8 +233,9 @@ fn an_end_without_a_supervisor_is_shown() {
 fn what_else_is_the_matter_does_not_hide_that_a_newer_release_was_refused() {
     let mut world = world(&[Hook::Run, Hook::HealthCheck], |_| {});
     world.pass(2_000);
-    world.tell(Event::ReleaseRefused("plan.sh:3: an unclosed quote".into()));
-    let refused = Event::UserConfig { refused: Some("user.toml:1:5: expected a value".into()) };
+    world.tell(MachineEvent::ReleaseRefused("plan.sh:3: an unclosed quote".into()));
+    let refused =
+        MachineEvent::UserConfig { refused: Some("user.toml:1:5: expected a value".into()) };
     world.tell(refused.clone());
     world.tell(refused);
     assert_eq!(has_line(&world, "web.default(SR): user.toml:1:5: expected a value"), 1);
@@ -245,12 +246,12 @@ fn what_else_is_the_matter_does_not_hide_that_a_newer_release_was_refused() {
     world.pass(40_000);
     let line = format!("the last health check was critical (exit code 2): refused; {both}");
     assert_eq!(why(&world), (ServiceState::Up, Some(ReasonCode::HealthCritical), line));
-    world.tell(Event::Stop { timeout_s: None });
+    world.tell(MachineEvent::Stop { timeout_s: None });
     world.pass(10_000);
     let (state, code, line) = why(&world);
     assert_eq!((state, code), (ServiceState::Down, Some(ReasonCode::DesiredDown)));
     assert!(line.ends_with(&format!("'hab svc start example/web' starts it; {both}")), "{line}");
-    world.tell(Event::UserConfig { refused: None });
-    world.tell(Event::ReleaseFit);
+    world.tell(MachineEvent::UserConfig { refused: None });
+    world.tell(MachineEvent::ReleaseFit);
     assert!(!why(&world).2.contains("plan.sh"));
 }

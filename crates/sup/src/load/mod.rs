@@ -21,7 +21,7 @@ use roost_ctl::{
     responder::Responder,
 };
 use roost_events::Cause;
-use roost_fleet::{Event as FleetEvent, Watched};
+use roost_fleet::{FleetEvent, Watched};
 use roost_ident::{
     DesiredState, PackageIdent, ServiceGroup, ServiceOptions, UpdateStrategy,
     options::{BLDR_URL_DEFAULT, CHANNEL_DEFAULT},

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use roost_fleet::Event as FleetEvent;
+use roost_fleet::FleetEvent;
 use roost_ring::{Command, Event as RingEvent, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
 use tokio::{

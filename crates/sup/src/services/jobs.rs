@@ -4,9 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use roost_census::ServiceFile;
-use roost_fleet::{
-    self as fleet, Change, Event as FleetEvent, Followed, InstallReady, Job, Scope, Staged,
-};
+use roost_fleet::{self as fleet, Change, FleetEvent, Followed, InstallReady, Job, Scope, Staged};
 use roost_ident::{Hook, PackageIdent};
 use roost_pkg::{
     FsRoot, dirs,

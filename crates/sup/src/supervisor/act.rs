@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roost_fleet::{Action, Event as FleetEvent, Glance, HookRun, Line, Place, Stored, Watched};
+use roost_fleet::{Action, FleetEvent, Glance, HookRun, Line, Place, Stored, Watched};
 use roost_launch::{
     group::process_has_ended,
     wire::{self, Request, Scope, SendSignal, Spawn},

@@ -86,7 +86,7 @@ impl Supervisor {
                 let fact = audit.map(|audit| audit.fact(Outcome::Done));
                 let request = fact.map(|fact| self.world.recorder.record(None, fact));
                 responder.finish(Reply::CloseAtEnd);
-                self.tell_because(request, roost_fleet::Event::Restart);
+                self.tell_because(request, roost_fleet::FleetEvent::Restart);
             }
             request => self.world.specs.handle(request, responder),
         }
@@ -107,7 +107,7 @@ impl Supervisor {
             let Some(Made { result, request }) = ring.change(command, audit).await else { return };
             if let Some(Applied { group, version }) = applied.filter(|_| result.is_ok()) {
                 let cause = Cause::from(request);
-                let applied = roost_fleet::Event::ConfigApplied { group, version, cause };
+                let applied = roost_fleet::FleetEvent::ConfigApplied { group, version, cause };
                 drop(events.send(Event::Fleet(applied)));
             }
             responder.finish_with(result);

@@ -52,7 +52,7 @@ pub(crate) enum Event {
     /// A client of the control gateway asks for something.
     Control(Incoming),
     /// Something that concerns the services alone.
-    Fleet(roost_fleet::Event<Built>),
+    Fleet(roost_fleet::FleetEvent<Built>),
 }
 
 /// What is watched on disk.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roost_fleet::{Event as FleetEvent, HookOutput};
+use roost_fleet::{FleetEvent, HookOutput};
 use roost_ident::Hook;
 use roost_launch::wire::{
     Exited, HookEnded, LauncherEvent as Sent, Notice, OutOfReach, SpawnFailed, Spawned,

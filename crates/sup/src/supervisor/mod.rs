@@ -29,7 +29,7 @@ use std::{
 };
 
 use roost_events::{Cause, Seq};
-use roost_fleet::{Ending, Event as FleetEvent, Fleet, Glance, Governor, Heard, Left};
+use roost_fleet::{Ending, Fleet, FleetEvent, Glance, Governor, Heard, Left};
 use roost_journal::{Recorder, Source};
 use roost_launch::wire::{self, Welcome};
 use roost_ring::View;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roost_fleet::{Event, ProbeRun, Release};
+use roost_fleet::{FleetEvent, ProbeRun, Release};
 use roost_ident::HealthStatus;
 use roost_service::{Probe, ProbeFound, monitor::Target};
 use tokio::{sync::Semaphore, task::AbortHandle, time::timeout};
@@ -44,7 +44,7 @@ impl Probes {
     pub(crate) fn run<R: Release + Send + 'static>(
         &mut self,
         run: ProbeRun,
-        answer: impl FnOnce(Event<R>) + Send + 'static,
+        answer: impl FnOnce(FleetEvent<R>) + Send + 'static,
     ) {
         let ProbeRun { service, round, place, probe } = run;
         let (places, lookups, name) =
@@ -66,7 +66,7 @@ impl Probes {
                     ProbeFound { status: HealthStatus::Unknown, text, duration_ms: 0 }
                 }
             };
-            answer(Event::Probed { service, round, place, found });
+            answer(FleetEvent::Probed { service, round, place, found });
         });
     }
 
