@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_logs::Stream;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -20,7 +21,7 @@ use rustix::{
 use crate::{
     shebang,
     spawn::{self, Failure, Forked, Program, Role, Step},
-    wire::{Ids, Status, Stream},
+    wire::{Ids, WireStatus},
 };
 
 /// Time to read the pipes of a hook after its end, if another process keeps them open.
@@ -45,7 +46,7 @@ pub struct Hook<'a> {
 ///
 /// # Errors
 /// When it could not be executed, or ran longer than its limit.
-pub fn run_hook(hook: &Hook<'_>, mut printed: impl FnMut(Stream, &[u8])) -> io::Result<Status> {
+pub fn run_hook(hook: &Hook<'_>, mut printed: impl FnMut(Stream, &[u8])) -> io::Result<WireStatus> {
     let (forked, status) = match start(hook, hook.program, &[])? {
         Ok(started) => started,
         Err(failure) if failure.step == Step::Exec => {
@@ -109,15 +110,15 @@ fn read_to_the_end(
     mut outputs: Vec<(Stream, OwnedFd)>,
     limit: Duration,
     printed: &mut impl FnMut(Stream, &[u8]),
-) -> io::Result<Status> {
+) -> io::Result<WireStatus> {
     let began = Instant::now();
     let mut is_late = false;
-    let mut ended: Option<(Option<Status>, Instant)> = None;
+    let mut ended: Option<(Option<WireStatus>, Instant)> = None;
     let mut buffer = [0; 8192];
     loop {
         if ended.is_none() {
             let found = waitpid(Some(pid), WaitOptions::NOHANG)?;
-            ended = found.map(|(_, status)| (Status::of(status), Instant::now()));
+            ended = found.map(|(_, status)| (WireStatus::of(status), Instant::now()));
         }
         if let Some((status, at)) = ended
             && (outputs.is_empty() || at.elapsed() > OUTPUT_GRACE)
@@ -158,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    fn run(script: &str) -> (Status, String, String) {
+    fn run(script: &str) -> (WireStatus, String, String) {
         let place = tempfile::tempdir().expect("a directory");
         let program = place.path().join("hook");
         fs::write(&program, script).expect("written");
@@ -178,22 +179,22 @@ mod tests {
     #[test]
     fn output_and_end_come_back() {
         let (status, out, err) = run("#!/bin/sh\necho $WORD; echo no >&2; read x || exit 7");
-        assert_eq!((status, out.as_str(), err.as_str()), (Status::Code(7), "hello\n", "no\n"));
-        assert_eq!(run("#!/bin/sh\nkill -9 $$").0, Status::Signal(9));
+        assert_eq!((status, out.as_str(), err.as_str()), (WireStatus::Code(7), "hello\n", "no\n"));
+        assert_eq!(run("#!/bin/sh\nkill -9 $$").0, WireStatus::Signal(9));
     }
 
     #[test]
     fn a_full_pipe_does_not_hang() {
         let (status, out, err) =
             run("#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' e >&2; echo done");
-        assert_eq!((status, out.as_str(), err.len()), (Status::Code(0), "done\n", 300_000));
+        assert_eq!((status, out.as_str(), err.len()), (WireStatus::Code(0), "done\n", 300_000));
     }
 
     #[test]
     fn an_interpreter_that_does_not_exist_is_searched_in_path() {
         let (status, out, _) = run("#!/hab/pkgs/none/bin/sh\necho found");
-        assert_eq!((status, out.as_str()), (Status::Code(0), "found\n"));
-        assert_eq!(run("#!/hab/pkgs/none/bin/sh\nsleep 100 & exit 3").0, Status::Code(3));
+        assert_eq!((status, out.as_str()), (WireStatus::Code(0), "found\n"));
+        assert_eq!(run("#!/hab/pkgs/none/bin/sh\nsleep 100 & exit 3").0, WireStatus::Code(3));
     }
 
     #[test]

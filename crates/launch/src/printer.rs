@@ -20,6 +20,7 @@ use std::{
 };
 
 use roost_ident::time::rfc3339_s;
+use roost_logs::Stream;
 use rustix::{
     event::{PollFd, PollFlags},
     fs::FileType,
@@ -30,7 +31,6 @@ use crate::{
     clock,
     file_writer::{FileWriter, Written},
     line::{self, Level, Line, Style},
-    wire::Stream,
 };
 
 /// Waiting bytes before services are slowed down.

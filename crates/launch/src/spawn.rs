@@ -13,12 +13,13 @@ use std::{
     },
 };
 
+use roost_logs::Stream;
 use rustix::{
     pipe::{PipeFlags, pipe_with},
     process::Rlimit,
 };
 
-use crate::wire::{Ids, Stream};
+use crate::wire::Ids;
 
 /// Capabilities that a service of the Supervisor's own user keeps, by their bit numbers: they give
 /// no rights over other users. CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_SYS_NICE.

@@ -10,13 +10,29 @@ pub const MAX_TEXT_BYTES: usize = 3 * 64 * 1024;
 /// Longest line including everything before the text.
 pub(crate) const MAX_LINE_BYTES: usize = MAX_TEXT_BYTES + 64;
 
-/// Output stream of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which output of a process. The numbers are those of the launcher's messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Stream {
     /// Standard output.
-    Stdout,
+    #[default]
+    Stdout = 1,
     /// Standard error.
-    Stderr,
+    Stderr = 2,
+}
+
+impl From<Stream> for i32 {
+    fn from(stream: Stream) -> Self {
+        stream as Self
+    }
+}
+
+impl TryFrom<i32> for Stream {
+    type Error = ();
+
+    fn try_from(number: i32) -> Result<Self, ()> {
+        [Self::Stdout, Self::Stderr].into_iter().find(|it| *it as i32 == number).ok_or(())
+    }
 }
 
 impl Stream {

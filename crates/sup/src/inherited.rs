@@ -1,7 +1,7 @@
 //! Processes that the launcher holds, as the fleet takes them over.
 
 use roost_fleet::{Held, HeldEnd, Inheritance, Kept, Shutdown};
-use roost_launch::wire::{self, Status};
+use roost_launch::wire::{self, WireStatus};
 use roost_service::{Excerpt, ExitStatus, ProcessEnd, excerpt::STDERR_BYTES_MAX};
 
 /// What the launcher holds when a Supervisor begins.
@@ -39,8 +39,8 @@ fn held(process: &wire::Process) -> Held {
 /// How a process ended.
 pub(crate) fn process_end(ended: &wire::Ended) -> ProcessEnd {
     let status = match ended.status {
-        Some(Status::Code(code)) => ExitStatus::Code(code),
-        Some(Status::Signal(number)) => ExitStatus::Signal(number),
+        Some(WireStatus::Code(code)) => ExitStatus::Code(code),
+        Some(WireStatus::Signal(number)) => ExitStatus::Signal(number),
         None => ExitStatus::Unknown,
     };
     let stderr = Excerpt::last_of(&ended.last_words, STDERR_BYTES_MAX);

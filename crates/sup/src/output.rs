@@ -16,10 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roost_launch::{
-    line::{Level, Line, SUPERVISOR, Style, format_text},
-    wire::Stream,
-};
+use roost_launch::line::{Level, Line, SUPERVISOR, Style, format_text};
+use roost_logs::Stream;
 
 use crate::vital;
 

@@ -11,8 +11,9 @@ use roost_ident::{Hook, PackageIdent};
 use roost_launch::{
     line::{Line, Style},
     once::{self, run_hook},
-    wire::{Ids, Status, Stream},
+    wire::{Ids, WireStatus},
 };
+use roost_logs::Stream;
 use roost_pkg::{env::interpreter_ident, package, read::read_text, setup::Outcome};
 use roost_sup::installation::{self, InstallHook};
 
@@ -47,7 +48,7 @@ pub(crate) fn install(
         }
         context.ui.status(Verb::Executing, &format!("install hook for '{ident}'"));
         let status = run(context, ident, Hook::Install, token)?;
-        if let Status::Code(code) = status {
+        if let WireStatus::Code(code) = status {
             package::write_install_hook_status(&directory, code)?;
         }
         judge(ident, Hook::Install, status, context)?;
@@ -96,7 +97,7 @@ fn run(
     ident: &PackageIdent,
     hook: Hook,
     token: Option<&str>,
-) -> anyhow::Result<Status> {
+) -> anyhow::Result<WireStatus> {
     let interpreter = interpreter_ident(variable("HAB_INTERPRETER_IDENT").as_deref())?;
     let prepared = installation::prepare(&context.root, ident, &interpreter);
     let prepared = prepared.map_err(anyhow::Error::msg)?;
@@ -135,18 +136,18 @@ fn run(
 fn judge(
     ident: &PackageIdent,
     hook: Hook,
-    status: Status,
+    status: WireStatus,
     context: &Context,
 ) -> anyhow::Result<()> {
     let what = if hook == Hook::Install { "Installation" } else { "Uninstallation" };
     let (line, end, code) = match status {
-        Status::Code(0) => return Ok(()),
-        Status::Code(code) => (
+        WireStatus::Code(0) => return Ok(()),
+        WireStatus::Code(code) => (
             format!("{what} failed! '{hook}' exited with status code {code}"),
             format!("exited with status {code}"),
             u8::try_from(code).unwrap_or(1),
         ),
-        Status::Signal(signal) => (
+        WireStatus::Signal(signal) => (
             format!("{hook} was terminated by signal Some({signal})"),
             "exited without status".into(),
             1,

@@ -3,10 +3,8 @@
 use std::{env, ffi::OsString, os::unix::process::CommandExt, process::Command};
 
 use anyhow::anyhow;
-use roost_launch::{
-    line::{Line, SUPERVISOR, Style},
-    wire::Stream,
-};
+use roost_launch::line::{Line, SUPERVISOR, Style};
+use roost_logs::Stream;
 
 use crate::{
     cli::Run,

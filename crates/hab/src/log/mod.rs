@@ -10,10 +10,8 @@ use std::{
 };
 
 use roost_ident::time::rfc3339_s;
-use roost_launch::{
-    line::{Level, Line, SUPERVISOR, Style},
-    wire::Stream,
-};
+use roost_launch::line::{Level, Line, SUPERVISOR, Style};
+use roost_logs::Stream;
 use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,

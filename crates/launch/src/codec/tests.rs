@@ -1,12 +1,13 @@
 use proptest::prelude::*;
+use roost_logs::Stream;
 
 use super::*;
 use crate::{
     line::Style,
     wire::{
         Alive, Ended, Exited, Hello, HookEnded, Ids, KeptLines, Kind, MAX_STATE_BYTES, Output,
-        Process, Remembered, Scope, SendSignal, Shutdown, Spawn, Spawned, Status, Stream, Variable,
-        Welcome,
+        Process, Remembered, Scope, SendSignal, Shutdown, Spawn, Spawned, Variable, Welcome,
+        WireStatus,
     },
 };
 
@@ -41,7 +42,7 @@ fn events() -> Vec<LauncherEvent> {
         pid: 2,
         at_unix_ms: 3,
         last_words: "bye\n".into(),
-        status: Some(Status::Code(-1)),
+        status: Some(WireStatus::Code(-1)),
     };
     let welcome = Welcome {
         running: vec![Process { id: 1, ..Process::default() }],
@@ -53,7 +54,7 @@ fn events() -> Vec<LauncherEvent> {
         LauncherEvent::Welcome(welcome),
         LauncherEvent::Spawned(Spawned { id: 1, pid: 2, started_unix_ms: 3 }),
         LauncherEvent::Output(Output { id: 1, stream: Stream::Stderr.into(), bytes }),
-        LauncherEvent::HookEnded(HookEnded { id: 1, status: Some(Status::Signal(15)) }),
+        LauncherEvent::HookEnded(HookEnded { id: 1, status: Some(WireStatus::Signal(15)) }),
         LauncherEvent::HookEnded(HookEnded { id: 1, status: None }),
         LauncherEvent::Exited(Exited { end, group_alive: true }),
         LauncherEvent::GroupGone(0),
@@ -183,7 +184,7 @@ fn a_part_of_a_welcome_always_fits() {
     let (id, pid, start_ticks, started_unix_ms) = (u64::MAX, u32::MAX, u64::MAX, u64::MAX);
     let process = Process { id, name: name.clone(), pid, start_ticks, started_unix_ms, shutdown };
     let last_words = "w".repeat(crate::wire::MAX_LAST_WORDS_BYTES);
-    let status = Some(Status::Signal(-1));
+    let status = Some(WireStatus::Signal(-1));
     let ended = Ended { id, name: name.clone(), pid, at_unix_ms: id, last_words, status };
     let remembered = Remembered { name, bytes: vec![0; MAX_STATE_BYTES] };
     let welcome = Welcome {

@@ -9,7 +9,7 @@ use super::{LINGER_CHECK, Launcher, Phase};
 use crate::{
     child::{Child, Sent, State, Stop},
     clock, group,
-    wire::{Ended, Exited, Kind, LauncherEvent, Process, Status},
+    wire::{Ended, Exited, Kind, LauncherEvent, Process, WireStatus},
 };
 
 impl Launcher {
@@ -52,7 +52,7 @@ impl Launcher {
             return; // it never executed anything, which is reported already
         };
         let entry = self.children[at].entry.clone();
-        let status = Status::of(raw);
+        let status = WireStatus::of(raw);
         match self.children[at].kind {
             Kind::Hook => {
                 self.hook_exited(entry.id, status);
@@ -97,7 +97,7 @@ impl Launcher {
     }
 
     /// Reported immediately; its group is tracked until no process of it lives.
-    fn on_service_end(&mut self, at: usize, status: Option<Status>) {
+    fn on_service_end(&mut self, at: usize, status: Option<WireStatus>) {
         let child = &mut self.children[at];
         child.state = State::Lingering;
         let entry = child.entry.clone();
@@ -117,7 +117,7 @@ impl Launcher {
     pub(super) fn keep_end(
         &mut self,
         process: Process,
-        status: Option<Status>,
+        status: Option<WireStatus>,
         at_unix_ms: u64,
         last_words: String,
     ) -> Ended {
@@ -162,10 +162,10 @@ impl Launcher {
     }
 }
 
-fn in_words(status: Option<Status>) -> String {
+fn in_words(status: Option<WireStatus>) -> String {
     match status {
-        Some(Status::Code(code)) => format!("exited with code {code}"),
-        Some(Status::Signal(signal)) => format!("was terminated by signal {signal}"),
+        Some(WireStatus::Code(code)) => format!("exited with code {code}"),
+        Some(WireStatus::Signal(signal)) => format!("was terminated by signal {signal}"),
         None => "ended".into(),
     }
 }

@@ -21,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_logs::Stream;
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
     process::Rlimit,
@@ -39,7 +40,7 @@ use crate::{
     splitter::Splitter,
     systemd::Systemd,
     table::Loaded,
-    wire::{Ended, KeptLines, Kind, LauncherEvent, Remembered, Status, Stream},
+    wire::{Ended, KeptLines, Kind, LauncherEvent, Remembered, WireStatus},
 };
 
 /// Interval of checks whether a group without its first process still lives. Usually a child signal
@@ -145,7 +146,7 @@ struct HookEnd {
 /// The end of a hook's process.
 #[derive(Clone, Copy)]
 struct HookExit {
-    status: Option<Status>,
+    status: Option<WireStatus>,
     /// Deadline for its pipes to close.
     until: Instant,
 }

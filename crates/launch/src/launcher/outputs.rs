@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use roost_logs::{Line, Tag};
+use roost_logs::{Line, Stream, Tag};
 use rustix::io::Errno;
 
 use super::{HookEnd, HookExit, Launcher, Pipe, Sink};
@@ -10,7 +10,7 @@ use crate::{
     clock,
     link::Link,
     service_logs::ServiceLogs,
-    wire::{HookEnded, KeptLines, LauncherEvent, MAX_OUTPUT_BYTES, Output, Status, Stream},
+    wire::{HookEnded, KeptLines, LauncherEvent, MAX_OUTPUT_BYTES, Output, WireStatus},
 };
 
 /// Time to read the pipes of a hook after its end, if another process keeps them open.
@@ -75,7 +75,7 @@ impl Launcher {
                 let mut last_words = speaker.map(|child| &mut child.last_words);
                 let print = |tag, line: &str| {
                     printer.service(stream, group, line);
-                    logs.add(group, Line { unix_ms, stream: log_stream(stream), tag, text: line });
+                    logs.add(group, Line { unix_ms, stream, tag, text: line });
                     if let Some(last_words) = &mut last_words {
                         last_words.push(line);
                     }
@@ -164,7 +164,7 @@ impl Launcher {
             if let (Some(_), Sink::Service { group, splitter }) = (&pipe.fd, &mut pipe.sink) {
                 splitter.end(|tag, text| {
                     self.printer.service(stream, group, text);
-                    let line = Line { unix_ms, stream: log_stream(stream), tag, text };
+                    let line = Line { unix_ms, stream, tag, text };
                     self.service_logs.add(group, line);
                 });
             }
@@ -172,7 +172,7 @@ impl Launcher {
     }
 
     /// The process of a hook ended. Its output may continue for a short time.
-    pub(super) fn hook_exited(&mut self, id: u64, status: Option<Status>) {
+    pub(super) fn hook_exited(&mut self, id: u64, status: Option<WireStatus>) {
         if let Some(end) = self.hook_ends.iter_mut().find(|end| end.id == id) {
             end.exit = Some(HookExit { status, until: Instant::now() + OUTPUT_GRACE });
         }
@@ -221,14 +221,7 @@ impl Launcher {
 
 /// Keeps a line of a hook among those of its service.
 fn keep(logs: &ServiceLogs, kept: &KeptLines, stream: Stream, line: &str) {
-    let (unix_ms, stream) = (clock::unix_ms(), log_stream(stream));
+    let unix_ms = clock::unix_ms();
     let text = format!("[{}] {line}", kept.hook);
     logs.add(&kept.group, Line { unix_ms, stream, tag: Tag::Hook, text: &text });
-}
-
-fn log_stream(stream: Stream) -> roost_logs::Stream {
-    match stream {
-        Stream::Stdout => roost_logs::Stream::Stdout,
-        Stream::Stderr => roost_logs::Stream::Stderr,
-    }
 }

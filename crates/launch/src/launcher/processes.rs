@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use roost_logs::Tag;
+use roost_logs::{Stream, Tag};
 
 use super::{HookEnd, Launcher, Pipe, Sink};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     table::{Content, Loaded, is_name},
     wire::{
         Kind, LauncherEvent, MAX_ENTRIES, MAX_STATE_BYTES, Notice, OutOfReach, Process, Remembered,
-        Request, Scope, SendSignal, Spawn, SpawnFailed, Spawned, Status, Stream,
+        Request, Scope, SendSignal, Spawn, SpawnFailed, Spawned, WireStatus,
     },
 };
 
@@ -346,7 +346,7 @@ impl Launcher {
             self.tell(&LauncherEvent::SpawnFailed(SpawnFailed { id, errno, message }));
         } else if child.kind == Kind::Service {
             let at_unix_ms = clock::unix_ms();
-            let status = Some(Status::Code(NOT_EXECUTED));
+            let status = Some(WireStatus::Code(NOT_EXECUTED));
             self.keep_end(child.entry, status, at_unix_ms, String::new());
         }
     }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use roost_logs::Stream;
 use rustix::process::{Pid, Signal, WaitStatus};
 
 use super::{Launcher, Phase, Pipe, SUPERVISOR_PIPE, Sink};
@@ -18,7 +19,7 @@ use crate::{
     link::{self, Link, Read},
     spawn::{self, Program, Role},
     splitter::Splitter,
-    wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Stream, Welcome},
+    wire::{Hello, Kind, LauncherEvent, PROTOCOL_VERSION, Request, Scope, Welcome},
 };
 
 /// Time limit for a Supervisor to end after closing its connection.

@@ -9,9 +9,10 @@ mod level;
 use std::{io::IsTerminal, panic::Location};
 
 use roost_ident::time::rfc3339_ms;
+use roost_logs::Stream;
 
 pub use self::level::Level;
-use crate::{clock, wire::Stream};
+use crate::clock;
 
 /// Preamble of the launcher's own lines.
 pub const LAUNCHER: &str = "hab-launch";

@@ -1,6 +1,7 @@
 //! Events of the launcher.
 
-use prost::{Enumeration, Message, Oneof};
+use prost::{Message, Oneof};
+use roost_logs::Stream;
 use rustix::process::WaitStatus;
 
 use super::{MAX_ENTRIES, Remembered, Shutdown};
@@ -79,7 +80,7 @@ pub struct Welcome {
     pub ended: Vec<Ended>,
     /// Live processes of an earlier launcher, and groups that outlive their first process, whose
     /// end is among `ended`. They can only be stopped. The former are no longer children: they end
-    /// without a [`Status`]. For the latter only [`LauncherEvent::GroupGone`] follows.
+    /// without a [`WireStatus`]. For the latter only [`LauncherEvent::GroupGone`] follows.
     #[prost(message, repeated, tag = "6")]
     pub survivors: Vec<Process>,
     /// State kept by [`Request::Remember`], by service group.
@@ -184,8 +185,8 @@ pub struct Ended {
     #[prost(string, tag = "5")]
     pub last_words: String,
     /// Exit code or signal.
-    #[prost(oneof = "Status", tags = "14, 15")]
-    pub status: Option<Status>,
+    #[prost(oneof = "WireStatus", tags = "14, 15")]
+    pub status: Option<WireStatus>,
 }
 
 /// A running process.
@@ -248,8 +249,8 @@ pub struct HookEnded {
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// Exit status of its own process.
-    #[prost(oneof = "Status", tags = "14, 15")]
-    pub status: Option<Status>,
+    #[prost(oneof = "WireStatus", tags = "14, 15")]
+    pub status: Option<WireStatus>,
 }
 
 /// The end of a service's process, and the state of its group.
@@ -275,20 +276,10 @@ pub struct OutOfReach {
     pub processes: String,
 }
 
-/// Which output of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
-#[repr(i32)]
-pub enum Stream {
-    /// Standard output.
-    Stdout = 1,
-    /// Standard error.
-    Stderr = 2,
-}
-
 /// How a process ended. A message without a status is about a child of an earlier launcher, whose
 /// status is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Oneof)]
-pub enum Status {
+pub enum WireStatus {
     /// It exited with this code.
     #[prost(sint32, tag = "14")]
     Code(i32),
@@ -297,7 +288,7 @@ pub enum Status {
     Signal(i32),
 }
 
-impl Status {
+impl WireStatus {
     /// Converts the result of `wait`; `None` for a process that was only stopped.
     pub(crate) fn of(status: WaitStatus) -> Option<Self> {
         let signal = || status.terminating_signal().map(Self::Signal);

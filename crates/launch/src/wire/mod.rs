@@ -23,7 +23,7 @@ mod request;
 pub use self::{
     event::{
         Ended, Exited, HookEnded, LauncherEvent, Notice, OutOfReach, Output, Process, SpawnFailed,
-        Spawned, Status, Stream, Welcome,
+        Spawned, Welcome, WireStatus,
     },
     request::{
         Alive, Hello, Ids, KeptLines, Kind, Remembered, Request, Scope, SendSignal, Shutdown,

@@ -4,8 +4,9 @@ use std::{io::Read, process::Stdio, time::Duration};
 
 use roost_launch::{
     line::Style,
-    wire::{Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, Status, Stream},
+    wire::{Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, WireStatus},
 };
+use roost_logs::Stream;
 
 use crate::{
     Test,
@@ -127,7 +128,7 @@ fn a_hook_without_output_ends_with_its_process() {
     sup.spawn(1, Kind::Hook, "a hook[init]", script);
     // opens once the hook reads, long after it closed its output
     std::fs::write(&fifo, "go\n").expect("written");
-    assert_eq!(sup.hook_ended(1), Some(Status::Code(7)));
+    assert_eq!(sup.hook_ended(1), Some(WireStatus::Code(7)));
     // no other event about it comes before the end of another one
     sup.spawn(2, Kind::Hook, "a hook[init]", "true");
     sup.until(|event| match event {
@@ -150,7 +151,7 @@ fn a_hook_that_prints_200_mb_takes_no_memory() {
         LauncherEvent::HookEnded(HookEnded { id: 1, status }) => Some(status),
         _ => None,
     });
-    assert_eq!(status, Some(Status::Code(0)));
+    assert_eq!(status, Some(WireStatus::Code(0)));
     assert_eq!(count, 200_000_000);
     let peak_kb = status_kb(rig.pid(), "VmHWM");
     assert!(peak_kb < 10_000, "{peak_kb} kB");
@@ -167,7 +168,7 @@ fn a_vanished_reader_blocks_nothing() {
     sup.hello();
     let script = "i=0; while [ $i -lt 3000 ]; do echo $i; echo $i >&2; i=$((i+1)); done; exit 5";
     sup.spawn(1, Kind::Service, "a.default", script);
-    assert_eq!(sup.exited(1), Some(Status::Code(5)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Code(5)));
     sup.sleeper(2, "a.default");
     rig.signal(libc::SIGTERM);
     sup.until(|event| matches!(event, LauncherEvent::Shutdown(_)).then_some(()));
@@ -184,7 +185,7 @@ fn a_stalled_reader_blocks_nothing_and_gets_the_number_of_lost_lines() {
     let mut sup = rig.accept();
     sup.hello();
     sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 400000");
-    assert_eq!(sup.exited(1), Some(Status::Code(0)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Code(0)));
     assert!(status_kb(rig.pid(), "VmRSS") < 10_000);
     // it reads again
     let text = Text::default();
@@ -234,7 +235,7 @@ fn what_is_in_a_pipe_when_the_launcher_ends_is_printed() {
     sup.hello();
     // 64 KiB for the pipe of the launcher, as much for what waits in it, the rest stays behind
     sup.spawn(1, Kind::Service, "a.default", "yes 0123456789 | head -n 10000; echo the last one");
-    assert_eq!(sup.exited(1), Some(Status::Code(0)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Code(0)));
     sup.end(84);
     let pid_file = rig.path("hab/launcher/PID");
     wait_for("the end of everything else", || (!pid_file.exists()).then_some(()));

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use roost_launch::wire::{
     Alive, Ended, Hello, Kind, LauncherEvent, MAX_STATE_BYTES, Output, PROTOCOL_VERSION,
-    Remembered, Request, Scope, Status,
+    Remembered, Request, Scope, WireStatus,
 };
 
 use crate::{
@@ -97,7 +97,7 @@ fn a_killed_supervisor_leaves_services_and_state_but_no_hook() {
     rig.stderr.wait("State of 'big.default' not kept");
     // fully reattached: it can be signalled
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Signal(libc::SIGTERM)));
 }
 
 /// A program of another release replaces the current one while the launcher runs, and is reverted.
@@ -138,7 +138,7 @@ fn an_end_without_a_supervisor_is_reported_to_the_next() {
     rig.stdout.wait(&format!("'a.default' with PID {first} exited"));
     let welcome = sup.hello();
     assert!(welcome.running.is_empty());
-    let [Ended { id: 1, name, pid, status: Some(Status::Signal(9)), at_unix_ms, .. }] =
+    let [Ended { id: 1, name, pid, status: Some(WireStatus::Signal(9)), at_unix_ms, .. }] =
         &welcome.ended[..]
     else {
         panic!("{:?}", welcome.ended);
@@ -361,13 +361,13 @@ fn a_hanging_disk_blocks_nothing() {
     // services start, print, end, are signalled; hooks run
     sup.spawn(2, Kind::Service, "b.default", "echo hello; exit 3");
     sup.spawned(2);
-    assert_eq!(sup.exited(2), Some(Status::Code(3)));
+    assert_eq!(sup.exited(2), Some(WireStatus::Code(3)));
     rig.stdout.wait("b.default(O): hello\n");
     rig.stdout.wait("cannot be written (no answer of the disk for 1 s)");
     sup.spawn(3, Kind::Hook, "a hook", "echo hook");
     assert_eq!(sup.output(3), "hook\n");
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Signal(libc::SIGTERM)));
     // a dead Supervisor is replaced
     sup.kill();
     let mut sup = rig.accept();

@@ -20,7 +20,7 @@ use roost_launch::{
     line::Style,
     wire::{
         Exited, Hello, HookEnded, Kind, LauncherEvent, Output, Request, Scope, SendSignal,
-        Shutdown, Spawn, SpawnFailed, Spawned, Status, Variable, Welcome,
+        Shutdown, Spawn, SpawnFailed, Spawned, Variable, Welcome, WireStatus,
     },
 };
 
@@ -348,14 +348,14 @@ impl Sup {
         })
     }
 
-    pub(crate) fn exited(&mut self, id: u64) -> Option<Status> {
+    pub(crate) fn exited(&mut self, id: u64) -> Option<WireStatus> {
         self.until(|event| match event {
             LauncherEvent::Exited(Exited { end, .. }) if end.id == id => Some(end.status),
             _ => None,
         })
     }
 
-    pub(crate) fn hook_ended(&mut self, id: u64) -> Option<Status> {
+    pub(crate) fn hook_ended(&mut self, id: u64) -> Option<WireStatus> {
         self.until(|event| match event {
             LauncherEvent::HookEnded(HookEnded { id: got, status }) if got == id => Some(status),
             _ => None,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use roost_launch::wire::{
-    Ended, Exited, Ids, Kind, LauncherEvent, Notice, Request, Scope, Status, Variable,
+    Ended, Exited, Ids, Kind, LauncherEvent, Notice, Request, Scope, Variable, WireStatus,
 };
 
 use crate::{
@@ -48,16 +48,16 @@ fn exit_codes_and_signals_are_reported() {
     let (rig, mut sup) = Rig::started();
     sup.spawn(1, Kind::Service, "a.default", "exit 7");
     let pid = sup.spawned(1);
-    assert_eq!(sup.exited(1), Some(Status::Code(7)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Code(7)));
     sup.group_gone(1);
     rig.stdout.wait(&format!(
         "hab-launch(SV): Child for service 'a.default' with PID {pid} exited with code exit status: 7\n"
     ));
     sup.spawn(2, Kind::Service, "a.default", "kill -9 $$");
-    assert_eq!(sup.exited(2), Some(Status::Signal(9)));
+    assert_eq!(sup.exited(2), Some(WireStatus::Signal(9)));
     rig.stdout.wait("exited with code signal: 9 (SIGKILL)\n");
     sup.spawn(3, Kind::Hook, "a.default hook[init]", "exit 3");
-    assert_eq!(sup.hook_ended(3), Some(Status::Code(3)));
+    assert_eq!(sup.hook_ended(3), Some(WireStatus::Code(3)));
 }
 
 fn the_end_of_a_service_comes_with_its_last_words() {
@@ -151,7 +151,7 @@ fn a_service_killed_after_its_timeout_is_reported_as_such() {
     rig.stdout.wait("a.default(O): ready\n");
     sup.signal(1, libc::SIGTERM, Scope::Group);
     sup.signal(1, libc::SIGKILL, Scope::Group);
-    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGKILL)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Signal(libc::SIGKILL)));
     rig.stdout.wait(
         "exited with code signal: 9 (SIGKILL): it had not ended within its time-out and was killed\n",
     );
@@ -242,7 +242,7 @@ fn a_name_and_an_id_are_used_once() {
     sup.spawn(3, Kind::Service, "two\nlines", "true");
     assert_eq!(sup.failed(3).0, libc::EINVAL);
     sup.signal(1, libc::SIGTERM, Scope::Group);
-    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGTERM)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Signal(libc::SIGTERM)));
     sup.sleeper(4, "a.default");
 }
 
@@ -255,7 +255,7 @@ fn a_group_is_signalled_and_watched_to_its_last_process() {
     let path = rig.path("child");
     let child: u32 = wait_for("the child", || fs::read_to_string(&path).ok()?.trim().parse().ok());
     sup.signal(1, libc::SIGKILL, Scope::Process);
-    assert_eq!(sup.exited(1), Some(Status::Signal(libc::SIGKILL)));
+    assert_eq!(sup.exited(1), Some(WireStatus::Signal(libc::SIGKILL)));
     assert!(lives(child));
     sup.signal(1, libc::SIGTERM, Scope::Group);
     sup.signal(1, libc::SIGKILL, Scope::Process);

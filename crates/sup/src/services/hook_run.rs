@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use roost_ident::Hook;
-use roost_launch::wire::{self, Status, Stream};
+use roost_launch::wire::{self, WireStatus};
+use roost_logs::Stream;
 use roost_pkg::SvcPaths;
 use roost_service::HookOutcome;
 
@@ -93,10 +94,10 @@ impl HookRuns {
     }
 
     /// It ended and will print no more.
-    pub(crate) fn ended(&mut self, id: u64, status: Option<Status>) -> Option<Ended> {
+    pub(crate) fn ended(&mut self, id: u64, status: Option<WireStatus>) -> Option<Ended> {
         let outcome = match status {
-            Some(Status::Code(code)) => HookOutcome::Exit(code),
-            Some(Status::Signal(signal)) => HookOutcome::Signal(signal),
+            Some(WireStatus::Code(code)) => HookOutcome::Exit(code),
+            Some(WireStatus::Signal(signal)) => HookOutcome::Signal(signal),
             None => HookOutcome::CouldNotRun("its end was not seen".into()),
         };
         self.take(id, outcome)
