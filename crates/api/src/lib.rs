@@ -18,6 +18,7 @@
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
 //! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
 //! | `service_list`, `configuration`, `probe` | `/v1/services`, `/v1/services/{sg}/config`, `/livez` and its like |
+//! | `ring` | `/v1/ring/…` |
 //! | [`live`], `chunks` | answers that are made on request, and streams |
 //! | `serve`, `table`, `socket`, `stream`, `line`, `streaming` | connections: accept loop, limits, time-outs |
 //! | [`tls`], [`listen`] | certificates and the port |
@@ -49,6 +50,7 @@ pub mod problem;
 mod query;
 mod rendered;
 mod resource;
+mod ring;
 mod serve;
 mod service_list;
 mod shape;
@@ -74,6 +76,7 @@ pub use metrics::MetricsSource;
 pub use problem::{Code, Problem};
 pub use query::Query;
 pub use rendered::Rendered;
+pub use ring::contacts::{Contact, Contacts};
 pub use snapshot::{ServiceEntry, Snapshot};
 pub use tls::{TlsConfig, TlsError};
 pub use token::{Token, TokenError};

@@ -25,6 +25,11 @@ impl Rendered {
         Self { version: Some(Version::default()), ..Self::new(bytes) }
     }
 
+    /// Bytes of a document of the v1 API that holds measurements: its version is that of the facts.
+    pub(crate) fn with_version_of(bytes: impl Into<Bytes>, facts: &[u8]) -> Self {
+        Self { version: Some(Version::of_facts(facts)), ..Self::new(bytes) }
+    }
+
     /// The bytes; cheap to clone.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {

@@ -129,7 +129,7 @@ const fn health_word(health: Health) -> &'static str {
 
 /// True when a name has the form of a pattern, in which `*` stands for any text. Takes at most the
 /// product of their lengths.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut star, mut from) = (0, None, 0);
     let mut index = 0;

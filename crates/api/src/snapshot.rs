@@ -9,9 +9,12 @@ use std::{
 
 use crate::{
     document::{Document, Format, Forms},
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument, ServiceDocuments},
+    documents::{
+        Butterfly, Census, HealthDocument, ServiceDocument, ServiceDocuments, ring::RingDocuments,
+    },
     json::to_json,
     rendered::Rendered,
+    ring::contacts::Contacts,
     toml_form,
 };
 
@@ -22,6 +25,8 @@ pub struct Snapshot {
     services: Vec<Arc<ServiceEntry>>,
     census: Arc<Document<Census>>,
     butterfly: Arc<Document<Butterfly>>,
+    ring: Arc<Document<RingDocuments>>,
+    contacts: Contacts,
     list: Forms,
     by_group: OnceLock<HashMap<String, usize>>,
 }
@@ -49,9 +54,17 @@ impl Snapshot {
             services,
             census,
             butterfly,
+            ring: Arc::new(Document::deferred(RingDocuments::default)),
+            contacts: Contacts::default(),
             list: Forms::default(),
             by_group: OnceLock::new(),
         }
+    }
+
+    /// The same with what the Supervisor knows about its ring.
+    #[must_use]
+    pub fn with_ring(self, ring: Arc<Document<RingDocuments>>, contacts: Contacts) -> Self {
+        Self { ring, contacts, ..self }
     }
 
     /// The snapshot of a Supervisor without services and peers.
@@ -88,6 +101,16 @@ impl Snapshot {
     #[must_use]
     pub const fn butterfly(&self) -> &Arc<Document<Butterfly>> {
         &self.butterfly
+    }
+
+    /// What the Supervisor knows about its ring.
+    #[must_use]
+    pub fn ring(&self) -> &RingDocuments {
+        self.ring.value()
+    }
+
+    pub(crate) const fn contacts(&self) -> &Contacts {
+        &self.contacts
     }
 
     /// The service of a group, given as `service.group[@org]`.

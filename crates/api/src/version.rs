@@ -16,6 +16,9 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::GZIP_BYTES_MIN;
 
+/// Before the tag of a version that names no exact bytes.
+const WEAK: &str = "W/";
+
 /// What belongs to the bytes of one version.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Version(Arc<Inner>);
@@ -27,6 +30,15 @@ struct Inner {
 }
 
 impl Version {
+    /// The version of a document with measurements in it: its tag is that of the facts alone, and
+    /// weak, because equal versions may differ in bytes (RFC 9110 section 8.8.1).
+    pub(crate) fn of_facts(facts: &[u8]) -> Self {
+        let version = Self::default();
+        let tag = format!("{WEAK}{}", hex(&Sha256::digest(facts)[..16]));
+        version.0.tag.get_or_init(|| tag);
+        version
+    }
+
     /// The tag of these bytes, without quotes: the same content has the same one, whenever and
     /// wherever it was made.
     pub(crate) fn tag(&self, bytes: &[u8]) -> &str {
@@ -48,14 +60,19 @@ impl Version {
 /// The header of a tag. The compressed form has one of its own, being other bytes.
 pub(crate) fn etag(tag: &str, is_compressed: bool) -> HeaderValue {
     let suffix = if is_compressed { "-gzip" } else { "" };
-    HeaderValue::from_str(&format!("\"{tag}{suffix}\"")).expect("hexadecimal digits")
+    let text = match tag.strip_prefix(WEAK) {
+        Some(tag) => format!("{WEAK}\"{tag}{suffix}\""),
+        None => format!("\"{tag}{suffix}\""),
+    };
+    HeaderValue::from_str(&text).expect("hexadecimal digits")
 }
 
 /// True when the client has this version already, in either form (RFC 9110 section 13.1.2).
 pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let tag = tag.strip_prefix(WEAK).unwrap_or(tag);
     let values = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|it| it.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).any(|candidate| {
-        let candidate = candidate.strip_prefix("W/").unwrap_or(candidate);
+        let candidate = candidate.strip_prefix(WEAK).unwrap_or(candidate);
         let inner = candidate.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
         candidate == "*" || inner.is_some_and(|it| it.strip_suffix("-gzip").unwrap_or(it) == tag)
     })
@@ -112,6 +129,18 @@ mod tests {
         {
             assert!(!known(values), "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_tag_of_facts_is_weak_and_the_same_for_other_measurements() {
+        let (one, other) = (Version::of_facts(b"facts"), Version::of_facts(b"facts"));
+        assert_eq!(one.tag(b"facts and 1"), other.tag(b"facts and 2"));
+        let tag = one.tag(b"");
+        let header = etag(tag, true);
+        assert!(header.to_str().is_ok_and(|it| it.starts_with("W/\"") && it.ends_with("-gzip\"")));
+        let sent = headers(&IF_NONE_MATCH, &[header.to_str().expect("text")]);
+        assert!(is_known(&sent, tag));
+        assert!(!is_known(&sent, Version::of_facts(b"others").tag(b"")));
     }
 
     #[test]

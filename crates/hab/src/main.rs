@@ -21,6 +21,7 @@ mod log;
 mod manual;
 mod options;
 mod record;
+mod ring_view;
 mod ui;
 mod wait;
 

@@ -11,6 +11,7 @@
 //! | `ring/` | the member as a whole: inputs, timers, outputs, views; one file wires in each part |
 //! | `swim`, `envelope`, `names` | bytes of datagrams; encryption; names in messages |
 //! | `member`, `table`, `id`, `greeting` | who is in the ring, and who informs newcomers |
+//! | `standing` | since when and from whom the health of a member is known; round trips |
 //! | `probe`, `awareness` | who is asked whether it is alive, and how far to trust oneself |
 //! | `gossip`, `push`, `heat` | rumors: to whom, which, how often |
 //! | `rumor/`, `stores`, `rooms` | one file per kind; where they are kept, and how many |
@@ -48,6 +49,7 @@ mod replay;
 mod ring;
 mod rooms;
 pub mod rumor;
+mod standing;
 mod stores;
 mod swim;
 mod table;
@@ -68,6 +70,7 @@ pub use rumor::{
     Departure, Election, ElectionUpdate, Rumor, RumorKind, Service, ServiceConfig, ServiceFile,
     Status,
 };
+pub use standing::{Contact, Source};
 pub use swim::{Swim, SwimKind};
 pub use time::Now;
-pub use view::{MemberList, RumorGroup, Rumors, View};
+pub use view::{Listed, MemberList, RumorGroup, Rumors, View};

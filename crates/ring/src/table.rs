@@ -14,8 +14,9 @@ use crate::{
     heat::{Cursor, Heat},
     id::MemberId,
     member::{Health, Member, Membership},
+    standing::{Contact, Source, Standing},
     time::Now,
-    view::PART_MEMBERS,
+    view::{Listed, PART_MEMBERS},
 };
 
 /// Most members of a ring that counts as small.
@@ -78,6 +79,10 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
+    /// What is known about each besides its record.
+    standings: Vec<Standing>,
+    /// Those with a contact since the last call of [`Table::take_contacts`]; bounded by the list.
+    heard: BTreeSet<Place>,
     /// Heat of member rumors; a rumor's number is the member's index.
     pub(crate) heat: Heat,
     /// Accepted changes since the start.
@@ -95,6 +100,8 @@ impl Table {
     pub(crate) fn new(hash_key: u64) -> Self {
         Self {
             entries: Vec::new(),
+            standings: Vec::new(),
+            heard: BTreeSet::new(),
             heat: Heat::default(),
             update_counter: 0,
             index: HashTable::new(),
@@ -144,9 +151,40 @@ impl Table {
     }
 
     /// The members of one part of the public list.
-    pub(crate) fn part(&self, number: usize) -> Vec<(Member, Health)> {
-        let entries = self.entries.iter().skip(number * PART_MEMBERS).take(PART_MEMBERS);
-        entries.map(|entry| (entry.member(), entry.health)).collect()
+    pub(crate) fn part(&self, number: usize) -> Vec<Listed> {
+        let entries = self.entries.iter().zip(&self.standings);
+        let entries = entries.skip(number * PART_MEMBERS).take(PART_MEMBERS);
+        let listed = entries.map(|(entry, standing)| Listed {
+            member: entry.member(),
+            health: entry.health,
+            since: standing.since(),
+            source: standing.source(),
+        });
+        listed.collect()
+    }
+
+    /// A member has another health than before.
+    pub(crate) fn turned(&mut self, place: Place, now: Now, source: Source) {
+        self.standings[place as usize].turn(now, source);
+    }
+
+    /// A datagram of a member arrived.
+    pub(crate) fn contact(&mut self, place: Place, now: Now) {
+        if self.standings[place as usize].hear(now) {
+            self.heard.insert(place);
+        }
+    }
+
+    /// A member answered a ping directly.
+    pub(crate) fn measured(&mut self, place: Place, took_us: u64) {
+        self.standings[place as usize].measure(took_us);
+        self.heard.insert(place);
+    }
+
+    /// The contacts that are new since the last call, by place in the list.
+    pub(crate) fn take_contacts(&mut self) -> Vec<(usize, Contact)> {
+        let heard = std::mem::take(&mut self.heard).into_iter().map(|place| place as usize);
+        heard.map(|place| (place, self.standings[place].contact())).collect()
     }
 
     /// Stores a record, new or as a replacement.
@@ -183,6 +221,7 @@ impl Table {
             contact: false,
             pushing: false,
         });
+        self.standings.push(Standing::default());
         self.count(place, 1);
         let (entries, hash_key) = (&self.entries, self.hash_key);
         let hash_of = |place: &Place| Self::hash(hash_key, &entries[*place as usize].id);

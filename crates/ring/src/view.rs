@@ -6,6 +6,8 @@ use crate::{
     id::MemberId,
     member::{Health, Member},
     rumor::{self, for_each_kind},
+    standing::Source,
+    time::Now,
 };
 
 macro_rules! make_view {
@@ -43,24 +45,44 @@ for_each_kind!(make_view);
 /// Members in one part of the list.
 pub(crate) const PART_MEMBERS: usize = 128;
 
+/// A member in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its record.
+    pub member: Member,
+    /// Its health.
+    pub health: Health,
+    /// Since when it has this health, to a tenth of a second; after a restart since that.
+    pub since: Now,
+    /// From whom the health is known.
+    pub source: Source,
+}
+
 /// The member list, in the order in which members were first seen. It consists of parts of equal
 /// length; a change replaces one part, and the others stay shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberList {
-    pub(crate) parts: Vec<Arc<Vec<(Member, Health)>>>,
+    pub(crate) parts: Vec<Arc<Vec<Listed>>>,
     /// Accepted changes since the start (reference: ring §5.1).
     pub update_counter: u64,
 }
 
 impl MemberList {
     /// Every member ever seen, including this one once others have mentioned it, with its health.
-    pub fn iter(&self) -> impl Iterator<Item = &(Member, Health)> {
+    pub fn iter(&self) -> impl Iterator<Item = &Listed> {
         self.parts.iter().flat_map(|part| part.iter())
+    }
+
+    /// The member at a place, as [`Source::News`] names them.
+    #[must_use]
+    pub fn at(&self, place: u32) -> Option<&Listed> {
+        let place = usize::try_from(place).ok()?;
+        self.parts.get(place / PART_MEMBERS)?.get(place % PART_MEMBERS)
     }
 
     /// Members of the parts that are not shared with an earlier list: all changed ones, and their
     /// neighbours.
-    pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &(Member, Health)> {
+    pub fn changed_since(&self, before: &Self) -> impl Iterator<Item = &Listed> {
         let is_same = |(place, part): &(usize, &Arc<_>)| {
             before.parts.get(*place).is_some_and(|before| Arc::ptr_eq(before, part))
         };
@@ -82,8 +104,8 @@ impl MemberList {
 
     /// The member with this id, and its health, by linear search.
     #[must_use]
-    pub fn get(&self, id: &MemberId) -> Option<&(Member, Health)> {
-        self.iter().find(|(member, _)| member.id == *id)
+    pub fn get(&self, id: &MemberId) -> Option<&Listed> {
+        self.iter().find(|listed| listed.member.id == *id)
     }
 }
 

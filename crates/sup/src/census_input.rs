@@ -32,7 +32,7 @@ pub(crate) fn update(
     let members: Vec<_> = view
         .members
         .changed_since(&before.members)
-        .map(|(member, health)| {
+        .map(|roost_ring::Listed { member, health, .. }| {
             let address = member.address.map_or_else(String::new, |address| address.to_string());
             (member.id.to_string(), address, member.gossip_port, *health)
         })

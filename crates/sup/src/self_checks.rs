@@ -160,8 +160,8 @@ impl SelfChecks {
         }
         let alive = self.0.view.get().map_or(0, |view| {
             let view = view.borrow();
-            let others = view.members.iter().filter(|(member, _)| member.id != view.id);
-            others.filter(|(_, health)| *health == Health::Alive).count()
+            let others = view.members.iter().filter(|listed| listed.member.id != view.id);
+            others.filter(|listed| listed.health == Health::Alive).count()
         });
         match alive {
             0 => Found(Warn, "peers are given, and no other member is alive".into()),

@@ -13,6 +13,7 @@ pub mod events;
 pub mod explain;
 pub mod health;
 pub mod probe;
+pub mod ring;
 pub mod service;
 pub mod stats;
 pub mod summary;

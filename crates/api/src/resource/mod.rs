@@ -4,6 +4,7 @@
 mod events;
 mod habitat;
 mod pages;
+mod ring;
 mod row;
 mod services;
 mod supervisor;
@@ -15,6 +16,7 @@ const PARTS: &[&[Resource]] = &[
     habitat::RESOURCES,
     services::RESOURCES,
     events::RESOURCES,
+    ring::RESOURCES,
     supervisor::RESOURCES,
     pages::RESOURCES,
 ];

@@ -14,13 +14,14 @@ use std::{
 
 use bytes::Bytes;
 use roost_api::{
-    Ask, Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry, Snapshot,
-    Token,
+    Ask, Contacts, Document, Gateway, GatewayConfig, Limits, Live, MetricsSource, ServiceEntry,
+    Snapshot, Token,
     documents::{
         Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, Stats, SupervisorV1,
         availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
         probe::{Check, CheckName},
+        ring::{RingDocuments, members::RingMember},
         stats::{
             CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol, StatsList,
             StatsSummary, UsageV1,
@@ -199,6 +200,18 @@ pub fn snapshot_of(recorded: &[Recorded]) -> Snapshot {
         Arc::new(Document::new(census)),
         Arc::new(Document::new(rumors)),
     )
+    .with_ring(Arc::new(Document::new(ring_sample())), Contacts::default())
+}
+
+/// A ring with one other member.
+fn ring_sample() -> RingDocuments {
+    let member = RingMember {
+        id: "a".into(),
+        since: Some("2026-11-22T15:51:38.900Z".into()),
+        services: vec!["web.default".into()],
+        ..RingMember::default()
+    };
+    RingDocuments { members: vec![(Some(0), member)] }
 }
 
 /// A gateway that serves on a free port of 127.0.0.1 until it is dropped.

@@ -82,7 +82,7 @@ group! {
         Pkg(Group<PkgCommand>),
         /// Commands relating to plans
         Plan(Group<PlanCommand>),
-        /// Commands relating to gossip rings
+        /// Show the ring as one Supervisor sees it; commands relating to ring keys
         Ring(Group<RingCommand>),
         /// Commands relating to the Supervisor
         #[command(version = roost_sup::VERSION)]
@@ -212,6 +212,8 @@ group! {
     RingCommand {
         /// Commands relating to ring keys
         Key(Group<RingKeyCommand>),
+        /// Show the members of the ring: since when and from whom their state is known
+        Members(Box<cmd::ring_members::Arguments>),
     }
 }
 

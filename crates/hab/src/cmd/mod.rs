@@ -45,6 +45,7 @@ pub(crate) mod plan_render;
 pub(crate) mod ring_key_export;
 pub(crate) mod ring_key_generate;
 pub(crate) mod ring_key_import;
+pub(crate) mod ring_members;
 pub(crate) mod sup_debug_bundle;
 pub(crate) mod sup_depart;
 pub(crate) mod sup_restart;

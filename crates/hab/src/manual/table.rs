@@ -114,6 +114,16 @@ pub(super) const MANUALS: &[Manual] = &[
         "ring key import",
         &[("hab ring key import < prod.key", "Import the key from another machine.")],
     ),
+    manual(
+        "ring members",
+        &[
+            ("hab ring members", "Each member, and since when its state is known from whom."),
+            (
+                "hab ring members --state suspect,confirmed --url http://10.0.0.7:9631",
+                "The members that another machine takes for dead.",
+            ),
+        ],
+    ),
     manual("sup bash", &[("hab sup bash", "Start bash.")]),
     manual("sup sh", &[("hab sup sh", "Start sh.")]),
     manual(

@@ -4,37 +4,7 @@ use std::net::SocketAddr;
 
 use roost_events::{Fact, Kind};
 
-use crate::member::Health;
-
-/// From where this member has its opinion of another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// The other member itself.
-    Direct,
-    /// This member probed it.
-    Probe,
-    /// Another member reported it.
-    News,
-    /// It was worse for too long.
-    Timeout,
-    /// A departure by hand.
-    Command,
-    /// A new member took its place in a group without quorum.
-    Replaced,
-}
-
-impl Source {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Probe => "probe",
-            Self::News => "news",
-            Self::Timeout => "timeout",
-            Self::Command => "command",
-            Self::Replaced => "replaced",
-        }
-    }
-}
+use crate::{member::Health, standing::Source};
 
 /// A member as events describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,9 +64,9 @@ pub(crate) fn health(
     source: Source,
 ) -> Fact {
     let what = match (after, source) {
-        (Health::Alive, Source::News) => "is alive again: it contradicted the suspicion",
+        (Health::Alive, Source::News(_)) => "is alive again: it contradicted the suspicion",
         (Health::Alive, _) => "is alive again: it was heard from",
-        (Health::Suspect, Source::News) => "may be dead: another member does not reach it",
+        (Health::Suspect, Source::News(_)) => "may be dead: another member does not reach it",
         (Health::Suspect, _) => "may be dead: it did not answer",
         (Health::Confirmed, Source::Probe) => {
             "counts as dead: another member confirmed that, and it did not answer"

@@ -12,8 +12,8 @@ use crate::{
     limits::DATAGRAM_BYTES_MAX,
     member::{Health, Member, Membership},
     output::Event,
-    record::members::Source,
     ring::Ring,
+    standing::Source,
     swim::{Swim, SwimKind},
     time::Now,
 };
@@ -89,7 +89,7 @@ impl Ring {
         let ack = SwimKind::Ack { from: self.own_member(), forward_to };
         let sent = self.say_swim(source, ack, Some(&from.id));
         from.address = Some(ip);
-        let applied = self.apply_memberships(now, memberships);
+        let applied = self.apply_memberships(now, &from.id, memberships);
         self.hear_from(now, &from, ip, sent)?;
         applied
     }
@@ -114,7 +114,7 @@ impl Ring {
             Some(_) => from.address,
             None => Some(ip),
         };
-        let applied = self.apply_memberships(now, memberships);
+        let applied = self.apply_memberships(now, &from.id, memberships);
         if address.is_none_or(|address| self.is_from(&from, address)) {
             self.probe_answered(now, &from.id);
         }
@@ -143,7 +143,7 @@ impl Ring {
         memberships: Vec<Membership>,
     ) -> Result<(), Dropped> {
         // Habitat drops these although their sender counts them as sent
-        let applied = self.apply_memberships(now, memberships);
+        let applied = self.apply_memberships(now, &from.id, memberships);
         let to = self.table.get(target).and_then(|target| target.member().swim_addr());
         let to = to.ok_or(Dropped::UnknownTarget)?;
         from.address = Some(ip);
@@ -167,10 +167,15 @@ impl Ring {
     }
 
     /// Applies all valid memberships; returns the error of the first invalid one.
-    fn apply_memberships(&mut self, now: Now, memberships: Vec<Membership>) -> Result<(), Dropped> {
+    fn apply_memberships(
+        &mut self,
+        now: Now,
+        author: &MemberId,
+        memberships: Vec<Membership>,
+    ) -> Result<(), Dropped> {
         let mut result = Ok(());
         for membership in memberships {
-            let applied = self.apply_membership(now, membership);
+            let applied = self.apply_membership(now, author, membership);
             result = result.and(applied);
         }
         result

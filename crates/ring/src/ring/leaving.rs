@@ -2,9 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use crate::{
-    output::Event, record::members::Source, ring::Ring, swim::SwimKind, table::Place, time::Now,
-};
+use crate::{output::Event, ring::Ring, standing::Source, swim::SwimKind, table::Place, time::Now};
 
 /// Members that are informed directly.
 const GOODBYES: usize = 10;

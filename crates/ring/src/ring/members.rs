@@ -6,11 +6,12 @@ use crate::{
     dropped::Dropped,
     greeting::greets,
     heat::Cursor,
+    id::MemberId,
     limits::PROBE_SET_MAX,
     member::{Health, Member, Membership},
     output::Event,
-    record::members::Source,
     ring::{Ring, recording::Former},
+    standing::Source,
     table::{Entry, Place},
     time::Now,
 };
@@ -66,6 +67,7 @@ impl Ring {
             member.incarnation > known.incarnation || known.health != Health::Alive
         })?;
         if let Some(place) = self.table.find(&member.id) {
+            self.table.contact(place, now);
             self.table.at_mut(place).contact = true;
             self.gossip.contact(now);
         }
@@ -105,6 +107,9 @@ impl Ring {
             return Err(Dropped::TooManyMembers);
         }
         let place = self.table.put(member, address, health);
+        if before != Some(health) {
+            self.table.turned(place, now, source);
+        }
         self.table.update_counter += 1;
         if !self.restoring {
             self.counters.suspicions.see(before, health);
@@ -177,6 +182,7 @@ impl Ring {
     pub(super) fn apply_membership(
         &mut self,
         now: Now,
+        author: &MemberId,
         Membership { member, health }: Membership,
     ) -> Result<(), Dropped> {
         if member.id == self.me.id {
@@ -195,7 +201,11 @@ impl Ring {
             }
             return Ok(());
         }
-        self.insert(now, &member, address, health, Source::News).map(|_| ())
+        let source = match *author == member.id {
+            true => Source::Direct,
+            false => Source::News(self.table.find(author)),
+        };
+        self.insert(now, &member, address, health, source).map(|_| ())
     }
 
     fn apply_own_membership(
@@ -209,7 +219,7 @@ impl Ring {
         if self.leaving {
             return Ok(());
         }
-        self.insert(now, member, address, Health::Alive, Source::News)?;
+        self.insert(now, member, address, Health::Alive, Source::Direct)?;
         if contradicted {
             self.tell_a_few();
         }
@@ -217,7 +227,7 @@ impl Ring {
     }
 
     /// Makes a member Departed without a change of its record (reference: ring §5.5).
-    pub(super) fn force_departed(&mut self, now: Now, id: &crate::id::MemberId, source: Source) {
+    pub(super) fn force_departed(&mut self, now: Now, id: &MemberId, source: Source) {
         let Some(place) = self.table.find(id) else { return };
         let former = Former::of(self.table.at(place));
         if former.health == Health::Departed {
@@ -225,6 +235,7 @@ impl Ring {
             return;
         }
         self.table.set_health(place, Health::Departed);
+        self.table.turned(place, now, source);
         self.table.plan(place, None);
         self.purge(place);
         self.table.start_hot(place);
@@ -251,6 +262,7 @@ impl Ring {
             };
             self.counters.suspicions.see(Some(former.health), health);
             self.table.set_health(place, health);
+            self.table.turned(place, now, Source::Timeout);
             self.plan_health(now, place);
             if health == Health::Departed {
                 self.purge(place);

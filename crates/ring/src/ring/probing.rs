@@ -7,7 +7,7 @@ use crate::{
     member::{Health, Member},
     output::{Duration, Event, Output},
     probe::Step,
-    record::members::Source,
+    standing::Source,
     swim::{Swim, SwimKind},
     time::Now,
 };
@@ -82,6 +82,9 @@ impl Ring {
         self.counters.probes_ack += 1;
         self.awareness.probe_answered();
         let (indirect, took_us) = (answered.indirect, answered.took_us);
+        if let Some(place) = self.table.find(id).filter(|_| !indirect) {
+            self.table.measured(place, took_us);
+        }
         self.say(Output::Took(Duration::Probe { indirect, took_us }));
     }
 }

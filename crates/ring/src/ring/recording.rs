@@ -11,9 +11,10 @@ use crate::{
     member::Health,
     record::{
         Subject, elections,
-        members::{self, Source, Who},
+        members::{self, Who},
     },
     rumor::{ElectionKind, Service},
+    standing::Source,
     stores::RumorStores,
     table::{Entry, Place, Table},
     time::Now,

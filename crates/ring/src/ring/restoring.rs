@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::{
     config::Stores,
     dropped::Dropped,
-    record::members::Source,
     ring::Ring,
     rooms::Origin,
     rumor::{ElectionKind, RumorType, Service},
+    standing::Source,
     time::Now,
 };
 
@@ -20,7 +20,9 @@ impl Ring {
         for membership in members {
             let member = &membership.member;
             let result = match member.address {
-                Some(address) => self.insert(now, member, address, membership.health, Source::News),
+                Some(address) => {
+                    self.insert(now, member, address, membership.health, Source::DataFile)
+                }
                 None => Err(Dropped::AddressNotIpv4),
             };
             if let Err(dropped) = result {

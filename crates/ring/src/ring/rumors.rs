@@ -8,9 +8,9 @@ use crate::{
     limits::GOSSIP_BYTES_MAX,
     member::Health,
     names::checked_group,
-    record::members::Source,
     rooms::Origin,
     rumor::{Departure, ElectionKind, ElectionUpdate, Rumor, Service},
+    standing::Source,
     stores::{Stored, Taken},
     time::Now,
 };
@@ -42,7 +42,9 @@ impl Ring {
     ) -> Result<(), Dropped> {
         let kind = rumor.kind();
         let news = match rumor {
-            Rumor::Member(_, membership) => return self.apply_membership(now, membership),
+            Rumor::Member(author, membership) => {
+                return self.apply_membership(now, &MemberId::new(&author), membership);
+            }
             Rumor::Service(service) => self.take_service(now, origin, service)?,
             Rumor::ServiceConfig(config) => self.take(origin, config)?,
             Rumor::ServiceFile(file) => self.take(origin, file)?,

@@ -9,6 +9,7 @@ use crate::{
     id::MemberId,
     member::Health,
     rumor::{Election, ElectionKind, Service},
+    standing::Contact,
     table::Entry,
     view::View,
 };
@@ -33,6 +34,12 @@ impl Ring {
         view.members = Arc::clone(&self.member_list);
         self.rumors.show(&mut view);
         view
+    }
+
+    /// The contacts that are new since the last call, by place in the member list. Cheap: a member
+    /// is heard a few times a minute.
+    pub fn take_contacts(&mut self) -> Vec<(usize, Contact)> {
+        self.table.take_contacts()
     }
 
     /// Contents of the data file.

@@ -309,7 +309,7 @@ proptest! {
                 ring.handle(Now(1), Input::Gossip { bytes: &bytes }).unwrap();
             }
             let view = ring.view();
-            view.members.iter().map(|(member, health)| (member.incarnation, *health)).collect::<Vec<_>>()
+            view.members.iter().map(|it| (it.member.incarnation, it.health)).collect::<Vec<_>>()
         };
         let first = outcome(&news);
         let best = news.iter().max().map(|best| vec![*best]).unwrap_or_default();
@@ -353,7 +353,7 @@ fn a_recorded_datagram_from_elsewhere_does_not_count_as_alive_under_a_ring_key()
         let bytes = Envelope::new(Some(ring_key())).wrap(swim.encode(), &mut random).to_vec();
         ring.handle(Now(1), Input::Datagram { from: addr(from), bytes: &bytes })
     };
-    let health = |ring: &mut Ring| ring.view().members.get(&id(1)).map(|(_, health)| *health);
+    let health = |ring: &mut Ring| ring.view().members.get(&id(1)).map(|listed| listed.health);
     tell(&mut keyed, 1, ping(1), 0).unwrap();
     let mut suspect = ping(2);
     let mut member = stranger(1);
@@ -373,7 +373,7 @@ fn a_recorded_datagram_from_elsewhere_does_not_count_as_alive_under_a_ring_key()
     assert_eq!(health(&mut keyed), Some(Health::Alive), "its own address");
     tell(&mut keyed, 66, ping(1), 1).unwrap();
     let view = keyed.view();
-    let (member, _) = view.members.get(&id(1)).unwrap();
+    let member = &view.members.get(&id(1)).unwrap().member;
     assert_eq!(member.address, Some(std::net::Ipv4Addr::new(10, 0, 0, 67)), "it has moved");
 }
 

@@ -9,3 +9,4 @@ mod membership;
 mod net;
 mod record;
 mod rumors;
+mod standing;

@@ -23,7 +23,7 @@ fn two_members_meet_through_one_initial_peer_and_learn_their_own_addresses() {
     assert!(took_ms <= 4_200, "{took_ms} ms");
     for number in 0..2 {
         let view = net.view(number);
-        let own = &view.members.get(&id(number)).unwrap().0;
+        let own = &view.members.get(&id(number)).unwrap().member;
         assert_eq!(own.swim_addr(), Some(addr(number)));
         assert_eq!(view.members.update_counter, 2);
     }
@@ -91,7 +91,7 @@ fn a_leaving_member_is_departed_at_once_and_comes_back_when_it_starts_again() {
     net.start_with(2, &[0], incarnation, false, Some(stores));
     net.run_until(60_000, |net| net.all_alive(3));
     // 2 if another member reported its departure before all heard from it
-    assert!((1..=2).contains(&net.view(0).members.get(&id(2)).unwrap().0.incarnation));
+    assert!((1..=2).contains(&net.view(0).members.get(&id(2)).unwrap().member.incarnation));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn partitioned_halves_meet_again_only_through_a_permanent_peer() {
 fn a_member_reported_as_confirmed_is_probed_first() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
-    let mut liar = net.view(0).members.get(&id(1)).unwrap().0.clone();
+    let mut liar = net.view(0).members.get(&id(1)).unwrap().member.clone();
     liar.probe_ping = false;
     let rumor = roost_ring::Rumor::Member(
         id(2).to_string(),
@@ -151,7 +151,7 @@ fn a_member_reported_as_confirmed_is_probed_first() {
     net.drain(0);
     assert_eq!(net.health(1, 0), Some(Health::Alive), "not confirmed yet");
     net.run_until(20_000, |net| net.nodes[&1].incarnation_on_disk == 1);
-    net.run_until(10_000, |net| net.view(0).members.get(&id(1)).unwrap().0.incarnation == 1);
+    net.run_until(10_000, |net| net.view(0).members.get(&id(1)).unwrap().member.incarnation == 1);
     assert_eq!(net.health(1, 0), Some(Health::Alive));
 }
 
@@ -159,11 +159,11 @@ fn a_member_reported_as_confirmed_is_probed_first() {
 fn a_probed_silent_member_is_confirmed() {
     let mut net = Net::ring(3);
     net.run_until(20_000, |net| net.all_alive(3));
-    let record = net.view(0).members.get(&id(1)).unwrap().0.clone();
+    let record = net.view(0).members.get(&id(1)).unwrap().member.clone();
     net.crash(1);
     let ping = Swim {
         kind: SwimKind::Ping {
-            from: net.view(0).members.get(&id(2)).unwrap().0.clone(),
+            from: net.view(0).members.get(&id(2)).unwrap().member.clone(),
             forward_to: None,
         },
         memberships: vec![roost_ring::Membership { member: record, health: Health::Confirmed }],
@@ -250,7 +250,7 @@ fn a_member_that_raised_its_incarnation_while_it_was_probed_is_not_suspected() {
     let before = probes(&net);
     net.run_until(60_000, |net| probes(net) > before);
     // 0 waits for an answer through 1; news that 2 is alive arrives another way
-    let mut record = net.view(0).members.get(&id(2)).unwrap().0.clone();
+    let mut record = net.view(0).members.get(&id(2)).unwrap().member.clone();
     record.incarnation += 1;
     let news = Rumor::Member("x".into(), Membership { member: record, health: Health::Alive });
     let bytes = plain(news.encode());
@@ -310,7 +310,7 @@ fn a_member_refutes_a_wrong_address() {
     assert!(net.all_alive(5));
     for number in 0..5 {
         let members = net.view(number).members;
-        let (known, _) = members.get(&id(1)).unwrap();
+        let known = &members.get(&id(1)).unwrap().member;
         assert_eq!((known.swim_addr(), known.incarnation), (Some(addr(1)), 8), "{number}");
     }
 }

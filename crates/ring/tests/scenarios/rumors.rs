@@ -61,13 +61,17 @@ fn a_change_is_found_between_views_and_its_neighbourhood_alone_is_not_shared() {
     net.command(0, Command::PublishService(service("db.default")));
     let after = net.view(0);
     let changed: Vec<_> = after.members.changed_since(&before.members).collect();
-    assert!(changed.iter().any(|(member, _)| member.id == id(500)));
+    assert!(changed.iter().any(|listed| listed.member.id == id(500)));
     assert_eq!(changed.len(), 128);
     let groups: Vec<_> = after.services.changed_since(&before.services).collect();
     assert_eq!(groups.iter().map(|group| &***group).collect::<Vec<_>>(), ["db.default"]);
     assert_eq!(after.members.changed_since(&after.members).count(), 0);
-    assert_eq!(before.members.get(&id(500)).unwrap().1, Health::Alive, "a view does not change");
-    assert_eq!(after.members.get(&id(500)).unwrap().1, Health::Departed);
+    assert_eq!(
+        before.members.get(&id(500)).unwrap().health,
+        Health::Alive,
+        "a view does not change"
+    );
+    assert_eq!(after.members.get(&id(500)).unwrap().health, Health::Departed);
     assert_eq!(after.members.iter().count(), 1_000);
 }
 

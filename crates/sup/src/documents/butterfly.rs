@@ -48,8 +48,8 @@ fn first<T>(rumors: &Group<T>) -> Option<&T> {
     rumors.values().next().map(Arc::as_ref)
 }
 
-fn member(entry: &(roost_ring::Member, roost_ring::Health)) -> (String, Member) {
-    let (member, health) = entry;
+fn member(listed: &roost_ring::Listed) -> (String, Member) {
+    let roost_ring::Listed { member, health, .. } = listed;
     let shown = Member {
         incarnation: member.incarnation,
         address: member.address.map_or_else(String::new, |address| address.to_string()),

@@ -6,6 +6,7 @@ pub(crate) mod checks;
 pub(crate) mod configuration;
 pub(crate) mod entries;
 pub(crate) mod explanation;
+pub(crate) mod ring;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod supervisor;

@@ -5,6 +5,8 @@ mod complaints;
 mod disk;
 mod durable;
 mod former_leader;
+pub(crate) mod gateway;
+mod origin;
 mod record;
 mod saving;
 mod sockets;
@@ -13,16 +15,22 @@ mod trigger;
 
 use std::{collections::BTreeSet, env, io, path::PathBuf, str::FromStr, sync::Arc};
 
+use roost_api::Contacts;
 use roost_journal::Recorder;
 use roost_ring::{Command, Config, Me, MemberId, Now, Ring, SHARE_LIMIT, View};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use self::{
     asked::command,
+    origin::Origin,
     record::Made,
     sockets::{Sockets, bind},
 };
-use self::{record::Record, task::Task, trigger::Triggers};
+use self::{
+    record::Record,
+    task::{Published, Task},
+    trigger::Triggers,
+};
 use crate::{
     audit::Audit,
     config::{RingConfig, RingKeySource},
@@ -64,6 +72,10 @@ pub(crate) struct RingHandle {
     /// [`roost_ctl::server::MAX_CONVERSATIONS`]. None comes from the network. The ring's task waits
     /// only for its own datagrams.
     commands: mpsc::UnboundedSender<Order>,
+    /// How the members answer.
+    pub(crate) contacts: Contacts,
+    /// For the times in views.
+    pub(crate) origin: Origin,
 }
 
 #[derive(Debug)]
@@ -146,9 +158,12 @@ pub(crate) fn start(parts: Parts, sockets: Sockets) -> (RingHandle, watch::Recei
     let (views, shown) = watch::channel(Arc::new(ring.view()));
     let (commands, orders) = mpsc::unbounded_channel();
     let record = Record::new(&parts.recorder);
-    let task = Task::new(ring, sockets, disk, parts.metrics, parts.events, views, triggers, record);
+    let (contacts, origin) = (Contacts::default(), Origin::new());
+    let published = Published { views, contacts: contacts.clone(), origin: origin.clone() };
+    let task =
+        Task::new(ring, sockets, disk, parts.metrics, parts.events, published, triggers, record);
     vital::spawn("ring", task.run(orders));
-    (RingHandle { commands }, shown)
+    (RingHandle { commands, contacts, origin }, shown)
 }
 
 /// A variable of the environment; an empty one counts as unset.

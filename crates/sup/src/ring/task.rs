@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use roost_api::{Contact, Contacts};
 use roost_fleet::FleetEvent;
 use roost_ring::{Command, Event as RingEvent, Input, Now, Output, Ring, View};
 use roost_zmtp::{BatchId, Received, Report};
@@ -17,8 +18,8 @@ use tokio::{
 };
 
 use super::{
-    Order, complaints::Complaints, disk::Disk, durable::Durable, record::Record, saving::Saving,
-    sockets::Sockets, trigger, trigger::Triggers,
+    Order, Origin, complaints::Complaints, disk::Disk, durable::Durable, record::Record,
+    saving::Saving, sockets::Sockets, trigger, trigger::Triggers,
 };
 use crate::{metrics::Metrics, supervisor::event::Event, vital};
 
@@ -33,6 +34,16 @@ const ADVICE_MAX: usize = 64;
 /// Time between updates of the ring's figures in `/metrics`.
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
 
+/// Where the ring is shown.
+pub(super) struct Published {
+    /// What the ring looks like. Only the last one counts: however fast it changes, nothing is
+    /// queued.
+    pub(super) views: watch::Sender<Arc<View>>,
+    /// How the members answer; updated once a second.
+    pub(super) contacts: Contacts,
+    pub(super) origin: Origin,
+}
+
 pub(super) struct Task {
     ring: Ring,
     clock: Instant,
@@ -40,9 +51,7 @@ pub(super) struct Task {
     disk: Disk,
     metrics: Metrics,
     events: mpsc::UnboundedSender<Event>,
-    /// What the ring looks like. Only the last one counts: however fast it changes, nothing is
-    /// queued.
-    views: watch::Sender<Arc<View>>,
+    published: Published,
     /// Pushes under way, by the number of their batch. Bounded: the ring has one under way for each
     /// member at most, and the pool reports the end of each batch that it has taken.
     pushes: HashMap<BatchId, u64>,
@@ -73,11 +82,11 @@ impl Task {
         disk: Disk,
         metrics: Metrics,
         events: mpsc::UnboundedSender<Event>,
-        views: watch::Sender<Arc<View>>,
+        published: Published,
         triggers: Option<Triggers>,
         record: Record,
     ) -> Self {
-        let clock = Instant::now();
+        let clock = published.origin.start();
         Self {
             ring,
             clock,
@@ -85,7 +94,7 @@ impl Task {
             disk,
             metrics,
             events,
-            views,
+            published,
             pushes: HashMap::new(),
             stored: mpsc::channel(1),
             storing: false,
@@ -164,7 +173,7 @@ impl Task {
     }
 
     fn now(&self) -> Now {
-        Now(u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.published.origin.now()
     }
 
     fn instant(&self, time: Now) -> Instant {
@@ -259,7 +268,7 @@ impl Task {
         }
         if changed {
             let view = Arc::new(self.ring.view());
-            let before = self.views.send_replace(Arc::clone(&view));
+            let before = self.published.views.send_replace(Arc::clone(&view));
             self.saving.changed(Instant::now(), !view.has_rumors_of(&before));
         }
     }
@@ -276,7 +285,7 @@ impl Task {
     /// the initial peers.
     fn look_at_double(&self, from: SocketAddr) {
         if !is_itself(from, self.sockets.port) {
-            let id = self.views.borrow().id.clone();
+            let id = self.published.views.borrow().id.clone();
             self.advise(format!(
                 "A Supervisor at {from} uses the member id of this one, {id}. Where one machine is \
                  a copy of the other, stop the Supervisor of the copy and remove \
@@ -312,6 +321,12 @@ impl Task {
 
     fn count(&mut self) {
         self.counted_at = Instant::now();
+        let origin = &self.published.origin;
+        let contacts = self.ring.take_contacts().into_iter().map(|(place, contact)| {
+            let heard_unix_ms = contact.heard.map(|heard| origin.unix_ms(heard));
+            (place, Contact { round_trip_us: contact.round_trip_us, heard_unix_ms })
+        });
+        self.published.contacts.update(contacts);
         let ring = &self.ring;
         self.metrics.ring(ring.counters(), ring.incarnation(), ring.awareness());
         self.metrics.transport(&self.sockets.listener.stats(), &self.sockets.pool.stats());

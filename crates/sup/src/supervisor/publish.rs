@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use roost_api::{Document, Snapshot, documents};
+use roost_api::{
+    Document, Snapshot,
+    documents::{self, ring::RingDocuments},
+};
 use roost_fleet::Service;
 use roost_ident::ProcessState;
 use roost_service::{PhaseName, Status};
@@ -11,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Supervisor;
 use crate::{
-    documents::{butterfly, census::CensusDocuments, entries::Entries},
+    documents::{butterfly, census::CensusDocuments, entries::Entries, ring},
     systemd,
 };
 
@@ -24,6 +27,7 @@ pub(crate) struct Publisher {
     census_documents: CensusDocuments,
     census: Arc<Document<documents::Census>>,
     butterfly: Arc<Document<documents::Butterfly>>,
+    ring: Arc<Document<RingDocuments>>,
     /// The ring's view is not what was published, and whether the census differs too.
     ring_changed: Option<bool>,
     status_line: String,
@@ -55,6 +59,7 @@ impl Publisher {
             census_documents: CensusDocuments::default(),
             census: Arc::new(documents::Census::default().into()),
             butterfly: Arc::new(documents::Butterfly::default().into()),
+            ring: Arc::new(RingDocuments::default().into()),
             ring_changed: None,
             status_line: String::new(),
             start: Start::Before(started),
@@ -106,6 +111,9 @@ impl Supervisor {
             let view = Arc::clone(&self.outlook.view);
             let butterfly = Document::deferred(move || butterfly::document(&view));
             publisher.butterfly = Arc::new(butterfly);
+            let (view, origin) = (Arc::clone(&self.outlook.view), self.world.ring.origin.clone());
+            let ring = Document::deferred(move || ring::documents(&view, &origin));
+            publisher.ring = Arc::new(ring);
         } else if publisher.census.value().changed {
             let census = documents::Census { changed: false, ..publisher.census.value().clone() };
             publisher.census = Arc::new(census.into());
@@ -114,7 +122,8 @@ impl Supervisor {
         publisher.number += 1;
         let (number, services) = (publisher.number, publisher.entries.listed());
         let (census, butterfly) = (Arc::clone(&publisher.census), Arc::clone(&publisher.butterfly));
-        let snapshot = Snapshot::new(number, services, census, butterfly);
+        let snapshot = Snapshot::new(number, services, census, butterfly)
+            .with_ring(Arc::clone(&publisher.ring), self.world.ring.contacts.clone());
         publisher.snapshots.send_replace(Some(Arc::new(snapshot)));
         if let Start::Due(started) = std::mem::replace(&mut publisher.start, Start::Published) {
             // Nothing waits any more when the start has failed elsewhere.

@@ -1,0 +1,4 @@
+//! `/v1/ring/…`: what is selected of the ring's documents.
+
+pub(crate) mod contacts;
+pub(crate) mod members;
