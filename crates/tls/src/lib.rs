@@ -5,6 +5,7 @@
 //! check`) passes them through [`check_identity`] before a library gets them: libraries handle
 //! unusable certificates differently, and some end the process.
 
+mod unverified;
 mod words;
 
 use std::{io, path::Path, sync::Arc};
@@ -17,6 +18,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+pub use unverified::Unverified;
 pub use words::{explain, explain_io};
 
 /// The cryptography, passed at each use instead of installed for the whole process.
@@ -34,7 +36,9 @@ pub const PEM_BYTES_MAX: u64 = 1 << 20;
 /// When it cannot be read or is longer than [`PEM_BYTES_MAX`].
 pub fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
     match roost_files::read(path, PEM_BYTES_MAX) {
-        Ok(bytes) => bytes.ok_or_else(|| io::ErrorKind::NotFound.into()),
+        Ok(bytes) => {
+            bytes.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it does not exist"))
+        }
         Err(roost_files::ReadError::Io { source, .. }) => Err(source),
         Err(error) => Err(io::Error::other(error.reason())),
     }

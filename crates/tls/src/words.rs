@@ -35,6 +35,12 @@ pub fn explain_io(error: &io::Error) -> String {
     inner.map_or_else(|| error.to_string(), explain)
 }
 
+/// A name of a certificate, which the library writes as `DnsName("localhost")`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
 fn certificate(error: &CertificateError) -> String {
     use CertificateError as E;
     let text = match error {
@@ -46,7 +52,8 @@ fn certificate(error: &CertificateError) -> String {
         E::BadSignature => "the signature of the certificate is wrong",
         E::NotValidForName => "the certificate is for another name",
         E::NotValidForNameContext { expected, presented } => {
-            let names = presented.join(", ");
+            let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+            let names = names.join(", ");
             return format!(
                 "the certificate is for {}, and not for {}",
                 if names.is_empty() { "no name" } else { &names },

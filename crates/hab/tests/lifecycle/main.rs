@@ -10,6 +10,7 @@ mod disk;
 mod environment;
 mod hanging;
 mod health;
+mod https;
 mod lines;
 mod lines_over_http;
 mod monitored;

@@ -23,9 +23,38 @@ impl fmt::Display for Address {
     }
 }
 
-/// An `http://` URL.
+/// Whether a request is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain text
+    Http,
+    /// TLS
+    Https,
+}
+
+impl Scheme {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+
+    /// The port of a URL that names none.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// An `http://` or `https://` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
+    /// Whether it is encrypted.
+    pub scheme: Scheme,
     /// Where the server listens.
     pub address: Address,
     /// Path and query.
@@ -34,7 +63,7 @@ pub struct Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.address, self.target)
+        write!(f, "{}{}{}", self.scheme.prefix(), self.address, self.target)
     }
 }
 
@@ -73,7 +102,7 @@ impl Address {
 }
 
 impl Url {
-    /// Reads an `http://` URL.
+    /// Reads an `http://` or `https://` URL.
     ///
     /// # Errors
     /// The reason and the remedy, for the user.
@@ -81,20 +110,20 @@ impl Url {
         if text.len() > LENGTH_MAX {
             return Err(format!("the URL has more than {LENGTH_MAX} bytes"));
         }
-        let Some(rest) = text.strip_prefix("http://") else {
-            return Err(match text.starts_with("https://") {
-                true => "https:// is not supported; check the port with 'tcp', or use a \
-                         health-check hook"
-                    .into(),
-                false => format!("'{}' is not a URL; use http://HOST:PORT/PATH", shown(text)),
-            });
+        let schemes = [Scheme::Http, Scheme::Https].into_iter();
+        let split = |scheme: Scheme| Some((scheme, text.strip_prefix(scheme.prefix())?));
+        let Some((scheme, rest)) = schemes.filter_map(split).next() else {
+            return Err(format!(
+                "'{}' is not a URL; use http://HOST:PORT/PATH or https://HOST:PORT/PATH",
+                shown(text)
+            ));
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
         if authority.contains('@') {
             return Err("a URL must not contain a user; use 'headers' with Authorization".into());
         }
-        let address = Address::parse(authority, Some(80))?;
+        let address = Address::parse(authority, Some(scheme.default_port()))?;
         let target = target.split('#').next().unwrap_or_default();
         let is_fine = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\');
         if !target.chars().all(is_fine) {
@@ -104,16 +133,18 @@ impl Url {
             ));
         }
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok(Self { address, target: format!("{slash}{target}") })
+        Ok(Self { scheme, address, target: format!("{slash}{target}") })
     }
 
-    /// The URL that a redirect leads to, if it stays with the same host and port.
+    /// The URL that a redirect leads to, if it stays with the same scheme, host and port.
     #[must_use]
     pub fn redirected(&self, location: &str) -> Option<Self> {
         if location.starts_with('/') && !location.starts_with("//") {
-            return Self::parse(&format!("http://{}{location}", self.address)).ok();
+            return Self::parse(&format!("{}{}{location}", self.scheme.prefix(), self.address))
+                .ok();
         }
-        Self::parse(location).ok().filter(|url| url.address == self.address)
+        let is_same = |url: &Self| url.scheme == self.scheme && url.address == self.address;
+        Self::parse(location).ok().filter(is_same)
     }
 }
 
@@ -134,6 +165,8 @@ mod tests {
             ("http://127.0.0.1:8080/healthz?a=b#c", "http://127.0.0.1:8080/healthz?a=b"),
             ("http://[::1]:9?x", "http://[::1]:9/?x"),
             ("http://a_b.c-d:1/%20", "http://a_b.c-d:1/%20"),
+            ("https://localhost", "https://localhost:443/"),
+            ("https://[::1]:9?x", "https://[::1]:9/?x"),
         ] {
             assert_eq!(Url::parse(text).map(|url| url.to_string()), Ok(url.into()));
         }
@@ -144,7 +177,8 @@ mod tests {
         for (text, part) in [
             ("", "use http://HOST:PORT/PATH"),
             ("file:///etc/passwd", "use http://HOST:PORT/PATH"),
-            ("https://x", "https:// is not supported"),
+            ("https:/x", "https://HOST:PORT/PATH"),
+            ("HTTPS://x", "https://HOST:PORT/PATH"),
             ("http://", "use HOST:PORT"),
             ("http://:80/", "use HOST:PORT"),
             ("http://user:pass@x/", "must not contain a user"),
@@ -172,8 +206,14 @@ mod tests {
         let to = |location| url.redirected(location).map(|url| url.target);
         assert_eq!(to("/b").as_deref(), Some("/b"));
         assert_eq!(to("http://127.0.0.1:8080/c").as_deref(), Some("/c"));
-        for other in ["http://127.0.0.1:8081/", "http://169.254.169.254/", "//evil/", "b", "/\r\n"]
-        {
+        for other in [
+            "http://127.0.0.1:8081/",
+            "https://127.0.0.1:8080/c",
+            "http://169.254.169.254/",
+            "//evil/",
+            "b",
+            "/\r\n",
+        ] {
             assert_eq!(to(other), None, "{other}");
         }
     }
@@ -187,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_breaks_the_reader(text in "(http://)?\\PC{0,40}") {
+        fn no_text_breaks_the_reader(text in "(https?://)?\\PC{0,40}") {
             if let Ok(url) = Url::parse(&text) {
                 prop_assert_eq!(Url::parse(&url.to_string()), Ok(url));
             }

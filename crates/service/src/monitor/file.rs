@@ -1,13 +1,13 @@
 //! The text of `monitor.toml`, after rendering.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc};
 
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::{
-    Address, CHECKS_MAX, Codes, HOOK_CHECK, Header, HttpTarget, Monitor, Probe, TIMEOUT_DEFAULT_MS,
-    Target, TcpTarget, Url,
+    Address, CHECKS_MAX, Codes, HOOK_CHECK, Header, HttpTarget, Monitor, Probe, Scheme,
+    TIMEOUT_DEFAULT_MS, Target, TcpTarget, Trust, Url,
 };
 use crate::health::Rule;
 
@@ -80,6 +80,8 @@ struct CheckKeys {
     #[serde(default)]
     headers: BTreeMap<Spanned<String>, Spanned<String>>,
     follow_redirects: Option<Spanned<bool>>,
+    ca_file: Option<Spanned<String>>,
+    insecure_skip_verify: Option<Spanned<bool>>,
     tcp: Option<Spanned<String>>,
     send: Option<Spanned<String>>,
     expect: Option<Spanned<String>>,
@@ -258,8 +260,10 @@ impl CheckKeys {
         if let (true, Some(body)) = (head, &self.expect_body) {
             return Err(at(body, "an answer to HEAD has no body; use method = \"GET\""));
         }
+        let url = Url::parse(url.get_ref()).map_err(|error| at(url, error))?;
         Ok(Target::Http(HttpTarget {
-            url: Url::parse(url.get_ref()).map_err(|error| at(url, error))?,
+            trust: self.trust(url.scheme)?,
+            url,
             head,
             headers: self.headers()?,
             expect_status: match &self.expect_status {
@@ -269,6 +273,32 @@ impl CheckKeys {
             expect_body: short(self.expect_body.as_ref(), "expect_body")?,
             follow_redirects: self.follow_redirects.as_ref().is_some_and(|it| *it.get_ref()),
         }))
+    }
+
+    fn trust(&self, scheme: Scheme) -> Result<Trust, At> {
+        let given = [
+            ("ca_file", self.ca_file.as_ref().map(Spanned::span)),
+            ("insecure_skip_verify", self.insecure_skip_verify.as_ref().map(Spanned::span)),
+        ];
+        if let (Scheme::Http, Some((key, span))) =
+            (scheme, given.into_iter().find_map(|(key, span)| Some((key, span?))))
+        {
+            let text = format!("'{key}' belongs to an https:// URL; remove it");
+            return Err(At { offset: span.start, text });
+        }
+        let is_anyone = self.insecure_skip_verify.as_ref().is_some_and(|it| *it.get_ref());
+        let Some(file) = &self.ca_file else {
+            return Ok(if is_anyone { Trust::Anyone } else { Trust::System });
+        };
+        let path = Path::new(file.get_ref());
+        if is_anyone {
+            return Err(at(file, "'insecure_skip_verify' ignores 'ca_file'; remove one of them"));
+        }
+        if !path.is_absolute() || file.get_ref().len() > TEXT_MAX || file.get_ref().contains('\0') {
+            let text = format!("ca_file is an absolute path of up to {TEXT_MAX} bytes");
+            return Err(at(file, text));
+        }
+        Ok(Trust::File(path.into()))
     }
 
     fn headers(&self) -> Result<Vec<Header>, At> {
@@ -301,6 +331,8 @@ impl CheckKeys {
             ("expect_body", self.expect_body.as_ref().map(Spanned::span)),
             ("headers", self.headers.keys().next().map(Spanned::span)),
             ("follow_redirects", self.follow_redirects.as_ref().map(Spanned::span)),
+            ("ca_file", self.ca_file.as_ref().map(Spanned::span)),
+            ("insecure_skip_verify", self.insecure_skip_verify.as_ref().map(Spanned::span)),
         ];
         for (key, span) in foreign {
             if let Some(span) = span {
@@ -401,6 +433,20 @@ expect = "+PONG"
     }
 
     #[test]
+    fn an_https_check_states_whom_it_trusts() {
+        let trust = |keys: &str| {
+            let text = format!("[[check]]\nname = \"a\"\nhttp = \"https://x/\"\n{keys}");
+            let monitor = Layer::parse(&text).expect("fine").monitor();
+            let Target::Http(target) = &monitor.probes[0].target else { panic!("{monitor:?}") };
+            target.trust.clone()
+        };
+        assert_eq!(trust(""), Trust::System);
+        assert_eq!(trust("insecure_skip_verify = false\n"), Trust::System);
+        assert_eq!(trust("insecure_skip_verify = true\n"), Trust::Anyone);
+        assert_eq!(trust("ca_file = \"/etc/ca.pem\"\n"), Trust::File("/etc/ca.pem".into()));
+    }
+
+    #[test]
     fn a_file_lies_over_another_key_by_key_and_with_its_checks_as_a_whole() {
         let below = Layer::parse(FULL).expect("fine");
         let user = Layer::parse("[health]\nrestart_after = 0\n").expect("fine");
@@ -414,6 +460,7 @@ expect = "+PONG"
     fn errors_have_a_line_and_a_remedy() {
         let check = |rest: &str| format!("[[check]]\nname = \"a\"\n{rest}");
         let http = |rest: &str| check(&format!("http = \"http://x/\"\n{rest}"));
+        let https = |rest: &str| check(&format!("http = \"https://x/\"\n{rest}"));
         let tcp = |rest: &str| check(&format!("tcp = \"x:1\"\n{rest}"));
         for (text, line, part) in [
             ("[health]\n\ninterval_s = 0\n".into(), 3, "use a number from 1 to 86400"),
@@ -441,6 +488,12 @@ expect = "+PONG"
             (http("headers = { a = \"x\\r\\ny: z\" }\n"), 4, "printable ASCII"),
             (http("expect = \"x\"\n"), 4, "belongs to a check with 'tcp'"),
             (tcp("expect_status = 200\n"), 4, "belongs to a check with 'http'"),
+            (tcp("ca_file = \"/x\"\n"), 4, "belongs to a check with 'http'"),
+            (http("ca_file = \"/x\"\n"), 4, "'ca_file' belongs to an https:// URL; remove it"),
+            (http("insecure_skip_verify = true\n"), 4, "belongs to an https:// URL; remove it"),
+            (https("ca_file = \"x.pem\"\n"), 4, "an absolute path"),
+            (https("insecure_skip_verify = 1\n"), 4, "expected a boolean"),
+            (https("ca_file = \"/x\"\ninsecure_skip_verify = true\n"), 4, "remove one of them"),
             (tcp("timeout_s = 0\n"), 4, "use a number from 1"),
             (tcp("[[check]]\nname = \"a\"\ntcp = \"x:1\"\n"), 5, "rename one"),
             ("[[check]]\nname = \"health-check\"\ntcp = \"x:1\"\n".into(), 2, "is the hook"),

@@ -3,10 +3,10 @@
 mod address;
 mod file;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 pub use self::{
-    address::{Address, Url},
+    address::{Address, Scheme, Url},
     file::{Fault, Layer, MONITOR_SIZE_MAX_BYTES},
 };
 use crate::health::Rule;
@@ -64,8 +64,22 @@ pub struct HttpTarget {
     pub expect_status: Vec<Codes>,
     /// Text that the beginning of the body must contain.
     pub expect_body: Option<String>,
-    /// Redirects within the same host and port are followed.
+    /// Redirects within the same scheme, host and port are followed.
     pub follow_redirects: bool,
+    /// Whose certificate an `https://` URL accepts.
+    pub trust: Trust,
+}
+
+/// Which certificates of a server are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Those from an authority that the system trusts.
+    #[default]
+    System,
+    /// Those from an authority in this file.
+    File(PathBuf),
+    /// Any: the check says nothing about who answers.
+    Anyone,
 }
 
 /// A header of a request.

@@ -9,14 +9,17 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use roost_service::{
     excerpt::one_line,
-    monitor::{HttpTarget, Url},
+    monitor::{HttpTarget, Scheme, Trust, Url},
 };
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 
 use super::{
     ANSWER_BYTES_MAX,
     connect::{Lookups, connect},
-    contains, first_line,
+    contains, first_line, tls,
 };
 
 const HEADERS_MAX: usize = 100;
@@ -48,6 +51,7 @@ pub(super) async fn check(target: &HttpTarget, lookups: &Lookups) -> Result<Stri
 
 fn judge(target: &HttpTarget, url: &Url, answer: &Answer) -> Result<String, String> {
     let code = answer.code;
+    let url = shown_url(target, url);
     let shown = || first_line(&answer.body).map_or(String::new(), |line| format!(": {line}"));
     if !is_expected(target, code) {
         return Err(format!("{code} from {url}{}", shown()));
@@ -60,16 +64,39 @@ fn judge(target: &HttpTarget, url: &Url, answer: &Answer) -> Result<String, Stri
     }
 }
 
+/// The URL, and whether anyone could have answered.
+fn shown_url(target: &HttpTarget, url: &Url) -> String {
+    match target.trust {
+        Trust::Anyone => format!("{url} (certificate not verified)"),
+        Trust::System | Trust::File(_) => url.to_string(),
+    }
+}
+
 fn is_expected(target: &HttpTarget, code: u16) -> bool {
     target.expect_status.iter().any(|codes| codes.contains(code))
 }
 
 async fn request(target: &HttpTarget, url: &Url, lookups: &Lookups) -> Result<Answer, String> {
+    let stream = connect(&url.address, lookups).await?;
+    match url.scheme {
+        Scheme::Http => exchange(target, url, stream).await,
+        Scheme::Https => {
+            let encrypted = tls::handshake(&url.address, &target.trust, stream).await;
+            let failed = |error| one_line(&format!("no answer from {url}: {error}"));
+            exchange(target, url, encrypted.map_err(failed)?).await
+        }
+    }
+}
+
+async fn exchange(
+    target: &HttpTarget,
+    url: &Url,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+) -> Result<Answer, String> {
     let failed = |error: &dyn std::error::Error| {
         let source = error.source().map_or(String::new(), |source| format!(": {source}"));
         one_line(&format!("no answer from {url}: {error}{source}"))
     };
-    let stream = connect(&url.address, lookups).await?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(ANSWER_BYTES_MAX).max_headers(HEADERS_MAX);
     let (mut sender, connection) =
@@ -89,10 +116,11 @@ async fn request(target: &HttpTarget, url: &Url, lookups: &Lookups) -> Result<An
 
 fn to_send(target: &HttpTarget, url: &Url) -> Result<Request<Empty<Bytes>>, http::Error> {
     let method = if target.head { Method::HEAD } else { Method::GET };
-    let host = match url.address.port {
-        80 => url.address.to_string().trim_end_matches(":80").to_owned(),
-        _ => url.address.to_string(),
-    };
+    let mut host = url.address.to_string();
+    let port = url.scheme.default_port();
+    if url.address.port == port {
+        host.truncate(host.len() - format!(":{port}").len());
+    }
     let mut request = Request::builder()
         .method(method)
         .uri(&url.target)

@@ -6,6 +6,7 @@
 mod connect;
 mod http;
 mod tcp;
+mod tls;
 
 use std::{
     collections::BTreeMap,
