@@ -143,11 +143,11 @@ impl<R: Release> Fleet<R> {
         self.now = now;
         match event {
             FleetEvent::Spawned { id, pid, started_unix_ms } => {
-                self.spawned(id, pid, started_unix_ms)
+                self.spawned(id, pid, started_unix_ms);
             }
             FleetEvent::SpawnFailed { id, message } => self.spawn_failed(id, message),
             FleetEvent::Exited { id, pid, group_alive, end } => {
-                self.exited(id, pid, group_alive, end)
+                self.exited(id, pid, group_alive, end);
             }
             FleetEvent::GroupGone { id } => self.group_gone(id),
             FleetEvent::OutOfReach { id, processes } => self.out_of_reach(id, processes),
@@ -163,10 +163,10 @@ impl<R: Release> Fleet<R> {
             FleetEvent::Specs(listing) => self.take_specs(listing),
             FleetEvent::Built { service, result, look } => self.built(&service, result, look),
             FleetEvent::CandidateBuilt { service, result } => {
-                self.candidate_built(&service, result)
+                self.candidate_built(&service, result);
             }
             FleetEvent::CandidateChecked { service, result } => {
-                self.candidate_checked(&service, result)
+                self.candidate_checked(&service, result);
             }
             FleetEvent::Rendered { service, rendering } => self.rendered(&service, rendering),
             FleetEvent::UserLayer { service, result } => self.take_user_layer(&service, result),
