@@ -86,6 +86,7 @@ async fn start_gateway() -> SocketAddr {
     let (publish, snapshots) = watch::channel(Some(Arc::new(snapshot)));
     let config = GatewayConfig {
         token: None,
+        rules: None,
         redact: false,
         probes_public: false,
         version: "2.1.78".into(),

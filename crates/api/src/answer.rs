@@ -210,7 +210,7 @@ pub(crate) fn empty(status: StatusCode, persistence: Persistence) -> Answer {
     let mut answer = start(status, ZERO, persistence);
     let extra: Option<(HeaderName, &'static str)> = match status {
         StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "GET")),
-        StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "1")),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some((RETRY_AFTER, "1")),
         _ => None,
     };
     if let Some((name, value)) = extra {

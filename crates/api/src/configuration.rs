@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    documents::configuration::ConfigV1,
+    documents::configuration::{ConfigV1, ConfigValue},
     live::{Ask, Pending},
     problem::Code,
 };
@@ -16,6 +16,9 @@ pub(crate) fn answer(ask: Ask) -> Pending<ConfigV1> {
         let mut values = Vec::clone(&Arc::clone(&documents.configuration));
         if ask.query.word("source").is_none() {
             values.iter_mut().for_each(|value| value.layers.clear());
+        }
+        if ask.shows_secrets && ask.query.word("secrets").is_none() {
+            values.iter_mut().for_each(ConfigValue::reveal);
         }
         Ok(ConfigV1 { id: documents.service.id.clone(), values })
     })

@@ -16,6 +16,7 @@
 //! | `resource`, `shape`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
+//! | `admission`, `client` | who may read what, and who asks |
 //! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
 //! | `service_list`, `configuration`, `probe` | `/v1/services`, `/v1/services/{sg}/config`, `/livez` and its like |
 //! | `ring` | `/v1/ring/…` |
@@ -25,9 +26,11 @@
 //! | [`metrics`] | `/metrics` |
 
 mod accept;
+mod admission;
 mod answer;
 mod asset;
 mod chunks;
+mod client;
 mod configuration;
 pub mod cursor;
 pub mod document;
@@ -77,6 +80,7 @@ pub use problem::{Code, Problem};
 pub use query::Query;
 pub use rendered::Rendered;
 pub use ring::contacts::{Contact, Contacts};
+pub use roost_access::Rules;
 pub use snapshot::{ServiceEntry, Snapshot};
 pub use tls::{TlsConfig, TlsError};
 pub use token::{Token, TokenError};

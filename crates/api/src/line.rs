@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::{stream::Activity, table::Seat};
+use crate::{client::Client, stream::Activity, table::Seat};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -14,8 +14,7 @@ pub(crate) struct Line {
     pub(crate) leave: CancellationToken,
     /// Closes the connection when its bytes wait too long while others need the memory.
     pub(crate) close: CancellationToken,
-    /// It came through the socket in the file system.
-    pub(crate) is_local: bool,
+    pub(crate) client: Arc<Client>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) seat: Arc<Seat>,
 }

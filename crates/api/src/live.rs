@@ -29,6 +29,12 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
 /// thread. The gateway ends it when the client leaves, when it takes longer than 10 s, and at
 /// shutdown.
 pub trait Live: Send + Sync + 'static {
+    /// Writes a line to the Supervisor's log. What clients sent is in it as `roost_text::shown`
+    /// gives it.
+    fn log(&self, line: &str) {
+        tracing::warn!("{line}");
+    }
+
     /// What the service printed.
     fn lines(&self, _: Ask) -> Pending<Chunks> {
         unavailable()
@@ -99,6 +105,8 @@ pub struct Ask {
     pub media: Media,
     /// Header `last-event-id`, of clients that resume a stream.
     pub last_event_id: Option<u64>,
+    /// The client has the scope `secrets`.
+    pub shows_secrets: bool,
 }
 
 /// What is answered.

@@ -24,6 +24,7 @@ use roost_ident::ServiceGroup;
 
 use crate::{
     accept::Media,
+    admission::Denied,
     live::{Pending, Reply},
     openmetrics,
     resource::ResourceId,
@@ -138,7 +139,7 @@ impl Series {
 /// What a request is counted under.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Label<'a> {
-    /// It had no valid token.
+    /// It was denied.
     Unauthorized,
     /// It reached no resource.
     Other,
@@ -156,6 +157,7 @@ pub(crate) struct GatewayMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     closed: IntCounterVec,
+    denied: IntCounterVec,
     unauthorized: OnceLock<Series>,
     other: OnceLock<Series>,
     fixed: PerResource,
@@ -190,11 +192,23 @@ impl GatewayMetrics {
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
+        let denied = IntCounterVec::new(
+            Opts::new(
+                "hab_sup_http_gateway_denied_requests_total",
+                "Requests that the HTTP gateway denied, by reason",
+            ),
+            &["reason"],
+        )?;
+        for reason in Denied::LABELS {
+            denied.with_label_values(&[reason]);
+        }
         registry.register(Box::new(closed.clone()))?;
+        registry.register(Box::new(denied.clone()))?;
         Ok(Self {
             requests,
             seconds,
             closed,
+            denied,
             unauthorized: OnceLock::new(),
             other: OnceLock::new(),
             fixed: Default::default(),
@@ -205,6 +219,10 @@ impl GatewayMetrics {
 
     pub(crate) fn count_closed(&self, why: Closed) {
         self.closed.with_label_values(&[why.as_str()]).inc();
+    }
+
+    pub(crate) fn count_denied(&self, denied: &Denied) {
+        self.denied.with_label_values(&[denied.label()]).inc();
     }
 
     /// The handles of a label. Looked up without making a string once they exist.

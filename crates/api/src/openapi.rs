@@ -8,7 +8,7 @@ use crate::{
     accept::Media,
     problem::Problem,
     query::{Kind, Parameter},
-    resource::{Outcome, Renderer, Resource, ResourceId, Scope},
+    resource::{Outcome, Renderer, Resource, ResourceId},
     shape::Shape,
 };
 
@@ -35,17 +35,9 @@ pub(crate) fn description() -> String {
                             except those of health and of paths below /v1.",
         },
         "servers": [{ "url": "http://localhost:9631" }],
-        "security": [{}, { "bearer": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "Needed when the Supervisor was started with \
-                                    HAB_SUP_GATEWAY_AUTH_TOKEN.",
-                },
-            },
+            "securitySchemes": security_schemes(),
             "parameters": parameters(),
             "responses": responses(),
             "schemas": schemas,
@@ -54,11 +46,33 @@ pub(crate) fn description() -> String {
     format!("{description:#}\n")
 }
 
+fn security_schemes() -> Value {
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of the file that the Supervisor was started with \
+                            (--http-tokens), which has to have the scope that the operation \
+                            names; or HAB_SUP_GATEWAY_AUTH_TOKEN, which allows everything but \
+                            the scope secrets below /v1. Needed when either is set.",
+        },
+        "certificate": {
+            "type": "mutualTLS",
+            "description": "A certificate whose subject is in the file of --http-tokens with the \
+                            scope that the operation names.",
+        },
+    })
+}
+
 fn operation(resource: &Resource, path: &str, schemas: &mut Map<String, Value>) -> Value {
     let mut operation = json!({
         "operationId": operation_id(path),
         "summary": resource.summary,
     });
+    if let Some(scope) = resource.gives.scope(false) {
+        let scope = scope.as_str();
+        operation["security"] = json!([{}, { "bearer": [scope] }, { "certificate": [scope] }]);
+    }
     let names = path.split(['{', '}']).skip(1).step_by(2);
     let names = names.map(|name| reference("parameters", name));
     let parameters: Vec<Value> =
@@ -114,15 +128,17 @@ fn content(resource: &Resource, schemas: &mut Map<String, Value>) -> Value {
 fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     let v1 = resource.is_v1();
     let refuse = |plain: &str| {
-        let is_problem = v1 && plain != "NotModified";
+        let is_problem = (v1 && plain != "NotModified") || plain == "Forbidden";
         let name = if is_problem { format!("{plain}Problem") } else { plain.to_owned() };
         reference("responses", &name)
     };
     let mut responses = Map::new();
     let mut add = |status: &str, name| responses.insert(status.into(), refuse(name));
     add("401", if ["/", "/api"].contains(&path) { "TokenPage" } else { "Unauthorized" });
+    add("403", "Forbidden");
     add("405", "MethodNotAllowed");
-    if resource.scope == Scope::Secrets {
+    add("429", "TooMany");
+    if resource.gives.scope(true).is_none() {
         add("404", "Redacted");
     }
     if resource.is_v1() {
@@ -137,16 +153,12 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     if resource.is_v1() {
         add("304", "NotModified");
     }
-    if resource.can_wait() {
-        add("429", "TooMany");
-    }
     match resource.renderer {
         Renderer::Page(_) | Renderer::Figures => {}
         Renderer::Snapshot(_) | Renderer::Selection(_) | Renderer::Service(_) => {
             add("503", "NotStarted");
         }
         Renderer::Live(_) => {
-            add("429", "TooMany");
             add("503", "NoAnswer");
         }
     }
@@ -227,6 +239,12 @@ fn responses() -> Value {
         ("NotModified", "The client has this version already.", &none, &none),
         ("TooMany", "Too many requests at once.", &retry_after(), &retry_after()),
         ("NoAnswer", "The answer cannot be made at present.", &retry_after(), &retry_after()),
+        (
+            "Forbidden",
+            "The token or certificate lacks the scope of the operation.",
+            &scheme,
+            &scheme,
+        ),
         ("BadName", "Name, group and organization form no service group.", &none, &none),
         ("Unauthorized", "The bearer token is missing or wrong.", &none, &scheme),
         (

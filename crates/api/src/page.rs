@@ -16,7 +16,7 @@ use crate::{
     metrics::MetricsSource,
     openapi,
     rendered::Rendered,
-    resource::{self, ResourceId, Scope},
+    resource::{self, ResourceId},
     snapshot::Snapshot,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn new(version: &str, redact: bool, metrics: MetricsSource) -> Self {
         let resources = ResourceId::all().map(ResourceId::resource);
-        let answered = resources.filter(|it| !redact || it.scope != Scope::Secrets);
+        let answered = resources.filter(|it| !redact || it.gives.scope(true).is_some());
         let page = Page::new(version, answered.map(|resource| resource.path));
         Self {
             list: Rendered::new(page.with_content(&endpoints())),

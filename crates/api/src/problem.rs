@@ -5,6 +5,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use roost_access::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +31,10 @@ pub struct Problem {
     /// What to do.
     #[schema(examples("'hab svc status' lists the loaded services with their groups."))]
     hint: String,
+    /// The scope that the client lacks.
+    #[serde(skip)]
+    #[schema(ignore)]
+    lacks: Option<Scope>,
 }
 
 /// Why, for programs.
@@ -39,6 +44,7 @@ pub struct Problem {
 #[expect(missing_docs, reason = "`Code::text` holds what each means")]
 pub enum Code {
     Unauthorized,
+    Forbidden,
     MethodNotAllowed,
     Starting,
     BadName,
@@ -64,8 +70,14 @@ impl Code {
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "Token missing or wrong",
-                "This Supervisor answers only to requests with its token.",
+                "This Supervisor answers only to requests with a token that it knows.",
                 "Send the header 'authorization: Bearer TOKEN'.",
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "Scope missing",
+                "The token or certificate of the request does not allow this.",
+                "Use a token with the scope that is missing.",
             ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -136,6 +148,7 @@ impl From<Code> for Problem {
             title: text.title,
             detail: text.detail.into(),
             hint: text.hint.into(),
+            lacks: None,
         }
     }
 }
@@ -151,6 +164,11 @@ impl Problem {
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: hint.into(), ..self }
+    }
+
+    /// The same for a client that lacks this scope.
+    pub(crate) fn lacking(self, scope: Scope) -> Self {
+        Self { lacks: Some(scope), ..self }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -172,6 +190,17 @@ impl Problem {
             }
             _ => None,
         };
+        if let Some(scope) = self.lacks {
+            // RFC 6750 section 3.1: for programs.
+            let challenge = match scope {
+                Scope::Probe => "Bearer error=\"insufficient_scope\", scope=\"probe\"",
+                Scope::Read => "Bearer error=\"insufficient_scope\", scope=\"read\"",
+                Scope::Logs => "Bearer error=\"insufficient_scope\", scope=\"logs\"",
+                Scope::Secrets => "Bearer error=\"insufficient_scope\", scope=\"secrets\"",
+                Scope::Ring => "Bearer error=\"insufficient_scope\", scope=\"ring\"",
+            };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some((name, value)) = extra {
             headers.insert(name, HeaderValue::from_static(value));
         }

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
+    client::{Client, Peer},
     gateway::shared::Shared,
     limits::{self, Limits},
     line::Line,
@@ -47,7 +48,6 @@ struct Terms {
     shared: Arc<Shared>,
     limits: Limits,
     tls: Option<TlsAcceptor>,
-    is_local: bool,
     shutdown: CancellationToken,
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(
 ) {
     let table = Table::new(limits.connections);
     let tls = tls.map(|tls| TlsAcceptor::from(tls.0));
-    let terms = Arc::new(Terms { shared, limits, tls, is_local: listener.is_local(), shutdown });
+    let terms = Arc::new(Terms { shared, limits, tls, shutdown });
     let metrics = &terms.shared.metrics;
     let mut connections = JoinSet::new();
     let following = Arc::clone(&terms.shared);
@@ -78,7 +78,7 @@ pub(crate) async fn run(
             () = terms.shutdown.cancelled() => break,
         };
         match accepted {
-            Ok(socket) => {
+            Ok((socket, peer)) => {
                 let leave = terms.shutdown.child_token();
                 // Who was asked to leave does so within a second; until then the others wait
                 // in the system's queue.
@@ -89,7 +89,7 @@ pub(crate) async fn run(
                 }
                 let terms = Arc::clone(&terms);
                 connections.spawn(async move {
-                    serve_connection(&terms, socket, &seat, leave).await;
+                    serve_connection(&terms, socket, peer, &seat, leave).await;
                 });
             }
             Err(error) if concerns_one_connection(&error) => {}
@@ -122,15 +122,16 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 async fn serve_connection(
     terms: &Terms,
     socket: Socket,
+    peer: Peer,
     seat: &Arc<Seat>,
     leave: CancellationToken,
 ) {
     socket.set_nodelay();
     let stream = Stream::new(socket, terms.limits.write_timeout);
-    let line = Line {
+    let mut line = Line {
         leave: leave.clone(),
         close: CancellationToken::new(),
-        is_local: terms.is_local,
+        client: Arc::new(Client { peer, certificate: None }),
         activity: stream.activity(),
         seat: Arc::clone(seat),
     };
@@ -146,6 +147,10 @@ async fn serve_connection(
         terms.shared.metrics.count_closed(Closed::Handshake);
         return;
     };
+    let certificates = stream.get_ref().1.peer_certificates();
+    if let Some(first) = certificates.and_then(|certificates| certificates.first()) {
+        line.client = Arc::new(Client { peer, certificate: roost_tls::owner(first) });
+    }
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         serve_http2(terms, TokioIo::new(stream), &line).await;
     } else {

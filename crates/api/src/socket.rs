@@ -16,6 +16,8 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
 };
 
+use crate::client::Peer;
+
 /// What accepts connections.
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -24,20 +26,18 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    pub(crate) async fn accept(&self) -> io::Result<Socket> {
-        match self {
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        Ok(match self {
             Self::Port(listener) => {
-                listener.accept().await.map(|accepted| Socket::Port(accepted.0))
+                let (tcp, address) = listener.accept().await?;
+                (Socket::Port(tcp), Peer::Address(address))
             }
             Self::Local(listener) => {
-                listener.accept().await.map(|accepted| Socket::Local(accepted.0))
+                let (unix, _) = listener.accept().await?;
+                let user = unix.peer_cred()?.uid();
+                (Socket::Local(unix), Peer::User(user))
             }
-        }
-    }
-
-    /// True for the socket in the file system, whose mode decides who may ask.
-    pub(crate) const fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_))
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
+    admission::Lease,
     chunks::Chunks,
     held::Held,
     limits::{CHUNK_BYTES_MAX, HEARTBEAT, LEFT_CHECK},
@@ -30,6 +31,8 @@ pub(crate) struct Streaming {
     due: Instant,
     tick: Pin<Box<Sleep>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Ends when its client may no longer read it.
+    lease: Option<Lease>,
     held: Arc<Held>,
     close: CancellationToken,
     _waiting: Waiting,
@@ -42,6 +45,7 @@ impl Streaming {
         line: &Line,
         held: Arc<Held>,
         waiting: Waiting,
+        lease: Option<Lease>,
     ) -> Self {
         Self {
             chunks,
@@ -50,6 +54,7 @@ impl Streaming {
             due: Instant::now() + HEARTBEAT,
             tick: Box::pin(sleep(LEFT_CHECK)),
             ended: Box::pin(line.leave.clone().cancelled_owned()),
+            lease,
             held,
             close: line.close.clone(),
             _waiting: waiting,
@@ -58,6 +63,13 @@ impl Streaming {
 
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.ended.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        if let Some(lease) = &mut self.lease
+            && lease.as_mut().poll(context).is_ready()
+        {
+            // What follows is what follows the end of the connection.
+            self.lease = Some(Box::pin(std::future::ready(())));
             return Poll::Ready(None);
         }
         if self.rest.is_empty() {
@@ -104,7 +116,10 @@ mod tests {
     use tokio::sync::{Semaphore, mpsc};
 
     use super::*;
-    use crate::table::Table;
+    use crate::{
+        client::{Client, Peer},
+        table::Table,
+    };
 
     fn streaming(
         leave: &CancellationToken,
@@ -117,7 +132,10 @@ mod tests {
         let line = Line {
             leave: leave.clone(),
             close: CancellationToken::new(),
-            is_local: false,
+            client: Arc::new(Client {
+                peer: Peer::Address(([127, 0, 0, 1], 1).into()),
+                certificate: None,
+            }),
             activity: Arc::default(),
             seat: Arc::new(Table::new(1).enter(leave.clone())),
         };
@@ -130,6 +148,7 @@ mod tests {
                 &line,
                 Arc::default(),
                 Waiting::begin(&line, permit),
+                None,
             ),
         )
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt};
 use http::{HeaderMap, header::AUTHORIZATION};
 use subtle::ConstantTimeEq;
 
-/// The token that every request must carry. Never shown by `Debug`.
+/// The token that reads all that Habitat shows. Never shown by `Debug`.
 #[derive(Clone)]
 pub struct Token(Box<str>);
 
@@ -50,18 +50,20 @@ impl Token {
         Ok(Some(Self(text.into())))
     }
 
-    /// True when the first `Authorization` header is exactly `Bearer`, white space and the
-    /// token. Compared in constant time for its length.
-    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
-            return false;
-        };
-        let mut pieces = value.split_ascii_whitespace();
-        let (Some("Bearer"), Some(token), None) = (pieces.next(), pieces.next(), pieces.next())
-        else {
-            return false;
-        };
-        token.as_bytes().ct_eq(self.0.as_bytes()).into()
+    /// True for this token. Compared in constant time for its length.
+    pub(crate) fn is(&self, presented: &str) -> bool {
+        presented.as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
+}
+
+/// The token of a request: its first `Authorization` header is exactly `Bearer`, white space and
+/// the token.
+pub(crate) fn presented(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let mut pieces = value.split_ascii_whitespace();
+    match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some("Bearer"), Some(token), None) => Some(token),
+        _ => None,
     }
 }
 
@@ -88,7 +90,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("fine"));
         }
-        token().admits(&headers)
+        presented(&headers).is_some_and(|presented| token().is(presented))
     }
 
     #[test]

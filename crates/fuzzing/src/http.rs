@@ -55,6 +55,7 @@ impl Server {
         let (publish, snapshots) = watch::channel(Some(Snapshot::empty(1, "me").into()));
         let config = GatewayConfig {
             token: None,
+            rules: None,
             redact: false,
             probes_public: false,
             version: "0".into(),

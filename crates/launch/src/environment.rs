@@ -75,6 +75,7 @@ pub const VARIABLES: &[(&str, Use)] = &[
     ("HAB_RUMOR_SHARE_LIMIT", Use::Setting),
     ("HAB_SUP_BINARY", Use::Setting),
     ("HAB_SUP_HTTP_THREADS", Use::Setting),
+    ("HAB_HTTP_TOKENS", Use::Setting),
     ("HAB_LICENSE", Use::Shared),
     ("HAB_NOCOLORING", Use::Shared),
     ("HAB_NONINTERACTIVE", Use::Shared),

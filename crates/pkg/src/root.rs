@@ -299,6 +299,11 @@ impl SupPaths {
     pub fn http_socket(&self) -> PathBuf {
         self.root.join("http.sock")
     }
+    /// Where `hab sup token` keeps tokens of the HTTP API, unless another file is given.
+    #[must_use]
+    pub fn http_tokens(&self) -> PathBuf {
+        self.root.join("http-tokens.toml")
+    }
     /// Default configuration file of `hab sup run`.
     #[must_use]
     pub fn sup_toml(&self) -> PathBuf {

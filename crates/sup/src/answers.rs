@@ -27,6 +27,7 @@ use crate::{
         usage,
     },
     history::{self, View},
+    output::Output,
     self_checks::SelfChecks,
     usages::Usages,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Answers {
     /// How events are shown.
     pub(crate) view: View,
     pub(crate) usages: Usages,
+    pub(crate) output: Output,
     pub(crate) conditions: Conditions,
     pub(crate) self_checks: SelfChecks,
     /// Known once all ports are open.
@@ -48,6 +50,10 @@ pub(crate) struct Answers {
 }
 
 impl Live for Answers {
+    fn log(&self, line: &str) {
+        self.output.sup(line);
+    }
+
     fn lines(&self, ask: Ask) -> Pending<Chunks> {
         lines::answer(&self.root, &ask)
     }

@@ -167,11 +167,12 @@ async fn start(
                 record: events_record.clone(),
                 view: View::redacted_if(config.http.redact),
                 usages: Usages::new(snapshots.clone()),
+                output: output.clone(),
                 conditions: conditions.clone(),
                 self_checks: self_checks.clone(),
                 facts: Arc::clone(&facts),
             };
-            Some(Http::prepare(&config.http, snapshots, &metrics, answers)?)
+            Some(Http::prepare(&config.http, snapshots, &metrics, answers, output)?)
         }
     };
     let control = Control::prepare(&config.ctl, &sup.ctl_secret(), metrics.clone())?;
@@ -179,6 +180,7 @@ async fn start(
         output.sup(&warning);
     }
     let takes_back = !welcome.running.is_empty();
+    let tokens = http.as_ref().and_then(Http::tokens);
     let http = match http {
         None => Opened { address: config.http.listen, listens: false },
         Some(http) => {
@@ -258,6 +260,7 @@ async fn start(
         launcher,
         ring: ring.clone(),
         peers,
+        tokens,
         conditions,
         metrics,
         clock,

@@ -33,10 +33,14 @@ pub(crate) enum Kind {
     RingKeyMissing,
     /// The clock was set.
     ClockJumped,
+    /// The file with tokens of the HTTP API cannot be used.
+    HttpTokensUnusable,
+    /// A token of the HTTP API ends soon, or has ended.
+    TokenExpires,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::DiskHangs,
         Self::PeerUnresolved,
         Self::JournalLossy,
@@ -44,6 +48,8 @@ impl Kind {
         Self::InsecureListen,
         Self::RingKeyMissing,
         Self::ClockJumped,
+        Self::HttpTokensUnusable,
+        Self::TokenExpires,
     ];
 
     const fn label(self) -> &'static str {
@@ -55,6 +61,8 @@ impl Kind {
             Self::InsecureListen => "insecure-listen",
             Self::RingKeyMissing => "ring-key-missing",
             Self::ClockJumped => "clock-jumped",
+            Self::HttpTokensUnusable => "http-tokens-unusable",
+            Self::TokenExpires => "token-expires",
         }
     }
 
@@ -65,7 +73,9 @@ impl Kind {
             | Self::DiskLow
             | Self::InsecureListen
             | Self::RingKeyMissing
-            | Self::ClockJumped => "MR",
+            | Self::ClockJumped
+            | Self::HttpTokensUnusable
+            | Self::TokenExpires => "MR",
             Self::PeerUnresolved => "PW",
             Self::JournalLossy => "JN",
         }
@@ -81,6 +91,8 @@ impl Kind {
             Self::InsecureListen => (ConditionType::InsecureListen, Warn),
             Self::RingKeyMissing => (ConditionType::RingKeyMissing, Warn),
             Self::ClockJumped => (ConditionType::ClockJumped, Warn),
+            Self::HttpTokensUnusable => (ConditionType::HttpTokensUnusable, Fail),
+            Self::TokenExpires => (ConditionType::TokenExpires, Warn),
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct HttpConfig {
     pub tls_client_ca: Option<PathBuf>,
     /// `HAB_SUP_GATEWAY_AUTH_TOKEN`, as raw text; empty counts as not set.
     pub token: Option<std::ffi::OsString>,
+    /// `--http-tokens`: file with tokens, certificates of clients and their scopes.
+    pub tokens: Option<PathBuf>,
     /// `HAB_FEAT_REDACT_HTTP` is set to anything.
     pub redact: bool,
     /// `--probes-public`: probes need no token.

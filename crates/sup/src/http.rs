@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use roost_access::Fault;
 use roost_api::{
     BindError, Gateway, GatewayConfig, Limits, MetricsSource, Snapshot, TlsConfig, TlsError, Token,
     TokenError, bind,
@@ -19,7 +20,9 @@ use crate::{
     config::HttpConfig,
     metrics::Metrics,
     output::Output,
-    ports, system, systemd, vital,
+    ports, system, systemd,
+    tokens::Tokens,
+    vital,
 };
 
 /// Pause before a taken port is tried again while reattaching to services.
@@ -38,6 +41,9 @@ pub enum HttpError {
     /// The token cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The file with tokens cannot be used.
+    #[error("{0}")]
+    Tokens(#[from] Fault),
     /// A TLS file cannot be used.
     #[error("{error} ({why})", error = .0, why = cause(.0))]
     Tls(TlsError),
@@ -72,6 +78,7 @@ pub(crate) struct Http {
     listen: SocketAddr,
     open_to_all: bool,
     conditions: Conditions,
+    tokens: Option<Tokens>,
 }
 
 impl Http {
@@ -84,6 +91,7 @@ impl Http {
         snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         metrics: &Metrics,
         answers: Answers,
+        output: &Output,
     ) -> Result<Self, HttpError> {
         let token = Token::from_environment(config.token.clone())?;
         let tls = match (&config.tls_key, &config.tls_certs) {
@@ -94,7 +102,17 @@ impl Http {
             }
             _ => return Err(HttpError::HalfTls),
         };
-        let open_to_all = token.is_none() && !config.redact && !config.listen.ip().is_loopback();
+        let takes_certificates = tls.is_some() && config.tls_client_ca.is_some();
+        let (tokens, rules) = match &config.tokens {
+            None => (None, None),
+            Some(path) => {
+                let conditions = &answers.conditions;
+                let (tokens, rules) = Tokens::start(path, takes_certificates, output, conditions)?;
+                (Some(tokens), Some(rules))
+            }
+        };
+        let is_open = token.is_none() && rules.is_none();
+        let open_to_all = is_open && !config.redact && !config.listen.ip().is_loopback();
         let source = MetricsSource::new(metrics.registry().clone());
         metrics.show_services(snapshots.clone());
         let conditions = answers.conditions.clone();
@@ -111,6 +129,7 @@ impl Http {
         let gateway = Gateway::new(
             GatewayConfig {
                 token,
+                rules,
                 redact: config.redact,
                 probes_public: config.probes_public,
                 version: VERSION.into(),
@@ -122,7 +141,12 @@ impl Http {
             Arc::new(answers),
         )
         .map_err(|error| HttpError::Metrics(error.to_string()))?;
-        Ok(Self { gateway, listen: config.listen, open_to_all, conditions })
+        Ok(Self { gateway, listen: config.listen, open_to_all, conditions, tokens })
+    }
+
+    /// The file with tokens, if there is one.
+    pub(crate) fn tokens(&self) -> Option<Tokens> {
+        self.tokens.clone()
     }
 
     /// Opens the socket for tools of this machine. A Supervisor without it runs as usual.
@@ -159,7 +183,8 @@ impl Http {
         if self.open_to_all {
             let text = format!(
                 "the HTTP API on {} shows configuration, including secrets, to every client that \
-                 reaches it; set HAB_SUP_GATEWAY_AUTH_TOKEN or HAB_FEAT_REDACT_HTTP",
+                 reaches it; give --http-tokens, or set HAB_SUP_GATEWAY_AUTH_TOKEN or \
+                 HAB_FEAT_REDACT_HTTP",
                 self.listen
             );
             tracing::warn!("{text}");

@@ -57,6 +57,7 @@ mod standing;
 mod supervisor;
 mod system;
 mod systemd;
+mod tokens;
 mod usages;
 mod vital;
 

@@ -5,6 +5,7 @@
 //! check`) passes them through [`check_identity`] before a library gets them: libraries handle
 //! unusable certificates differently, and some end the process.
 
+mod subject;
 mod unverified;
 mod words;
 
@@ -17,7 +18,9 @@ use rustls::{
     sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
+pub use subject::{Subject, SubjectError};
 pub use unverified::Unverified;
 pub use words::{explain, explain_io};
 
@@ -86,13 +89,22 @@ pub fn authorities(
     Ok(roots)
 }
 
-/// The subject of a certificate, for people and the record. `None` if it has none.
+/// The owner of a certificate that a handshake has verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The subject.
+    pub subject: Subject,
+    /// The last second at which the certificate is valid, in milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+/// The owner of a certificate. `None` if it has no subject.
 #[must_use]
-pub fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
-    use x509_parser::prelude::{FromDer, X509Certificate};
+pub fn owner(certificate: &CertificateDer<'_>) -> Option<Owner> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let subject = certificate.subject().to_string();
-    (!subject.is_empty()).then_some(subject)
+    let subject = Subject::of(certificate.subject())?;
+    let until_s = certificate.validity().not_after.timestamp();
+    Some(Owner { subject, until_ms: u64::try_from(until_s).unwrap_or(0).saturating_mul(1000) })
 }
 
 #[cfg(test)]

@@ -137,4 +137,8 @@ pub enum ConditionType {
     RingKeyMissing,
     /// The clock of the machine was set within the last day.
     ClockJumped,
+    /// The file with tokens of the HTTP API cannot be used; the former rules hold.
+    HttpTokensUnusable,
+    /// A token of the HTTP API ends within 14 days, or has ended.
+    TokenExpires,
 }

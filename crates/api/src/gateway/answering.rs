@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     accept,
+    admission::{Denied, Pass},
     answer::{self, Answer, Persistence},
     asset,
     document::Format,
@@ -24,7 +25,7 @@ use crate::{
     problem::{Code, Problem},
     query::Query,
     rendered::Rendered,
-    resource::{Page, Renderer, ResourceId, Scope, is_probe, is_v1},
+    resource::{Gives, Page, Renderer, ResourceId, is_v1},
     snapshot::{ServiceEntry, Snapshot},
     watchers::Watched,
 };
@@ -50,6 +51,12 @@ enum Source<'a> {
 /// Why there is no document, and the label that the request is counted under.
 struct Refusal(Problem, Label<'static>);
 
+/// Why a request does not reach a resource.
+enum Unreached {
+    Refused(Refusal),
+    Denied(Denied),
+}
+
 impl Shared {
     /// The answer of this moment. One that is made again for the same request is not counted.
     pub(super) fn answer(
@@ -68,21 +75,24 @@ impl Shared {
         if let Some(answer) = asset::answer(parts, persistence) {
             return First::Ready(answer);
         }
-        let is_open = line.is_local || (self.probes_public && is_probe(parts.uri.path()));
-        let token = self.token.as_ref().filter(|_| !is_open);
-        if token.is_some_and(|token| !token.admits(&parts.headers)) {
-            let refusal = Refusal(Code::Unauthorized.into(), Label::Unauthorized);
-            let answer = self.refuse(parts, &refusal, begun, persistence);
-            return First::Ready(self.ask_token(parts, persistence).unwrap_or(answer));
-        }
+        let admitted = self.admission.admit(&line.client, parts.uri.path(), &parts.headers);
+        let pass = match admitted {
+            Ok(pass) => pass,
+            Err(denied) => {
+                return First::Ready(self.deny(parts, line, &denied, begun, persistence));
+            }
+        };
         let snapshot = self.snapshots.borrow().clone();
         if let Some(snapshot) = &snapshot {
             self.metrics.follow(snapshot);
         }
-        let reached = match self.resolve(parts, snapshot.as_ref()) {
+        let reached = match self.resolve(parts, &pass, snapshot.as_ref()) {
             Ok(reached) => reached,
-            Err(refusal) => {
+            Err(Unreached::Refused(refusal)) => {
                 return First::Ready(self.refuse(parts, &refusal, begun, persistence));
+            }
+            Err(Unreached::Denied(denied)) => {
+                return First::Ready(self.deny(parts, line, &denied, begun, persistence));
             }
         };
         let query = match self.query(parts, reached.id) {
@@ -113,6 +123,7 @@ impl Shared {
                 return First::Asked(Asked {
                     pending: self.pages.metrics(media),
                     limited: false,
+                    lease: None,
                     id: reached.id,
                     media,
                     begun,
@@ -143,13 +154,15 @@ impl Shared {
                         query,
                         media,
                         last_event_id: last_event_id(&parts.headers),
+                        shows_secrets: pass.shows_secrets(),
                     },
                 );
                 let id = reached.id;
                 return First::Asked(Asked {
                     pending: ask,
                     // A flood of other questions must not make the Supervisor look dead.
-                    limited: resource.scope != Scope::Probe,
+                    limited: resource.gives != Gives::Probe,
+                    lease: self.admission.lease(&pass, resource.gives),
                     id,
                     media,
                     begun,
@@ -169,6 +182,7 @@ impl Shared {
                         watched,
                         tag,
                         wait,
+                        lease: self.admission.lease(&pass, resource.gives),
                         not_modified,
                         begun,
                         series,
@@ -210,26 +224,54 @@ impl Shared {
         let series = self.metrics.series(*label);
         series.begin();
         series.end(begun.elapsed());
-        if !is_v1(parts.uri.path()) {
+        // Habitat knows no scopes, so its clients expect no form of this answer.
+        let has_form = is_v1(parts.uri.path()) || problem.status() == StatusCode::FORBIDDEN;
+        if !has_form {
             return answer::empty(problem.status(), persistence);
         }
         problem.answer(persistence)
     }
 
-    /// Finds the requested resource: route, redaction, method, then whether it exists.
+    /// Answers a request that may not read what it asks for.
+    fn deny(
+        &self,
+        parts: &Parts,
+        line: &Line,
+        denied: &Denied,
+        begun: Instant,
+        persistence: Persistence,
+    ) -> Answer {
+        self.metrics.count_denied(denied);
+        let path = parts.uri.path();
+        if let Some(text) = self.denials.line(denied, &line.client, &parts.method, path) {
+            self.live.log(&text);
+        }
+        let problem = denied.problem();
+        let status = problem.status();
+        let refusal = Refusal(problem, Label::Unauthorized);
+        let answer = self.refuse(parts, &refusal, begun, persistence);
+        match status {
+            StatusCode::UNAUTHORIZED => self.ask_token(parts, persistence).unwrap_or(answer),
+            _ => answer,
+        }
+    }
+
+    /// Finds the requested resource: route, redaction, scope, method, then whether it exists.
     fn resolve<'a>(
         &self,
         parts: &Parts,
+        pass: &Pass,
         snapshot: Option<&'a Arc<Snapshot>>,
-    ) -> Result<Reached<'a>, Refusal> {
-        let refusal = |code: Code| Refusal(code.into(), Label::Other);
+    ) -> Result<Reached<'a>, Unreached> {
+        let refusal = |code: Code| Unreached::Refused(Refusal(code.into(), Label::Other));
         let Some(Route { id, group }) = Route::of(parts.uri.path()) else {
             return Err(refusal(Code::NotFound));
         };
         let resource = id.resource();
-        if self.redact && resource.scope == Scope::Secrets {
+        if self.admission.needed(resource.gives).is_none() {
             return Err(refusal(Code::NotFound));
         }
+        self.admission.check(pass, resource).map_err(Unreached::Denied)?;
         if parts.method != Method::GET && parts.method != Method::HEAD {
             return Err(refusal(Code::MethodNotAllowed));
         }
@@ -246,7 +288,8 @@ impl Shared {
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
             (Renderer::Selection(select), Some(snapshot)) => Source::Selection(snapshot, select),
             (Renderer::Snapshot(_) | Renderer::Selection(_), None) => {
-                return Err(Refusal(Code::Starting.into(), Label::Fixed(id)));
+                let refusal = Refusal(Code::Starting.into(), Label::Fixed(id));
+                return Err(Unreached::Refused(refusal));
             }
             (Renderer::Service(render), _) => Source::Service(service()?, render),
             (Renderer::Live(ask), _) if resource.is_of_service() => {

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::{
     accept::Media,
+    admission::Lease,
     answer::{self, Answer, Persistence},
     live::{Pending, Reply},
     metrics::Series,
@@ -28,6 +29,8 @@ pub(super) struct Known {
     pub(super) watched: Watched,
     pub(super) tag: String,
     pub(super) wait: Duration,
+    /// Ends it before that time.
+    pub(super) lease: Option<Lease>,
     pub(super) not_modified: Answer,
     pub(super) begun: Instant,
     pub(super) series: Series,
@@ -39,6 +42,8 @@ pub(super) struct Asked {
     pub(super) pending: Pending<Reply>,
     /// Only so many are made at the same time.
     pub(super) limited: bool,
+    /// Ends a stream.
+    pub(super) lease: Option<Lease>,
     pub(super) id: ResourceId,
     pub(super) media: Media,
     pub(super) begun: Instant,

@@ -7,6 +7,7 @@ mod waiting;
 
 use std::sync::Arc;
 
+use roost_access::Rules;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::{Mutex, Semaphore, watch},
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::shared::Shared;
 use crate::{
+    admission::{Admission, Denials},
     limits::{self, Limits},
     live::Live,
     metrics::{GatewayMetrics, MetricsSource},
@@ -29,8 +31,10 @@ use crate::{
 /// How the gateway is set up. Read once, at start.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
-    /// The token that every request must carry; `None` leaves the API open.
+    /// The token of Habitat. Without it and without `rules` the API is open.
     pub token: Option<Token>,
+    /// What other tokens and certificates of clients may read.
+    pub rules: Option<watch::Receiver<Arc<Rules>>>,
     /// Hides `/census` and `/butterfly`. The other half of redaction is that the Supervisor
     /// hands in services without `cfg`.
     pub redact: bool,
@@ -81,9 +85,10 @@ pub struct GatewayConfig {
 /// # Errors
 ///
 /// After the start nothing is returned as an error: `serve` ends only by its token. A request is
-/// refused with a status, in this order: 400 for a path that is not ASCII, 401, 404 for an unknown
-/// or redacted path, 405, then 503, 400 or 404 by what the snapshot holds. Refusals have no body,
-/// except below `/v1/`, where they are problem documents with a stable `code`.
+/// refused with a status, in this order: 400 for a path that is not ASCII, 401 (or 429 for a client
+/// that guesses tokens), 404 for an unknown or redacted path, 403, 405, then 503, 400 or 404 by
+/// what the snapshot holds. Refusals have no body, except 403 and those below `/v1/`, which are
+/// problem documents with a stable `code`.
 ///
 /// # Example
 ///
@@ -100,6 +105,7 @@ pub struct GatewayConfig {
 /// let (publish, snapshots) = tokio::sync::watch::channel(None);
 /// let config = GatewayConfig {
 ///     token: None,
+///     rules: None,
 ///     redact: false,
 ///     probes_public: false,
 ///     version: "2.1.78".into(),
@@ -150,9 +156,14 @@ impl Gateway {
     ) -> Result<Self, prometheus::Error> {
         let metrics = GatewayMetrics::register(source.registry())?;
         let shared = Shared {
-            token: config.token,
+            admission: Admission::new(
+                config.token,
+                config.rules,
+                config.probes_public,
+                config.redact,
+            ),
+            denials: Denials::default(),
             redact: config.redact,
-            probes_public: config.probes_public,
             snapshots,
             pages: Pages::new(&config.version, config.redact, source),
             metrics,
@@ -173,8 +184,9 @@ impl Gateway {
         serve::run(self.shared, listener, self.limits, self.tls, shutdown).await;
     }
 
-    /// Answers the same requests on a socket in the file system, without a token and without TLS:
-    /// its mode decides who may connect. Its connections have a limit of their own, so that a
+    /// Answers the same requests on a socket in the file system, without TLS. Root and the user of
+    /// this process may read everything without a token; the mode of the socket decides whether
+    /// others can connect, and they need a token as at the port. Its connections have a limit of their own, so that a
     /// flood at the port does not lock out the tools of this machine.
     pub fn serve_local(
         &self,

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::first::First;
 use crate::{
+    admission::{Admission, Denials},
     answer::{Answer, Persistence},
     held::Held,
     line::Line,
@@ -19,15 +20,14 @@ use crate::{
     metrics::{Closed, GatewayMetrics},
     page::Pages,
     snapshot::Snapshot,
-    token::Token,
     watchers::Watchers,
 };
 
 /// What every connection needs.
 pub(crate) struct Shared {
-    pub(super) token: Option<Token>,
+    pub(super) admission: Admission,
+    pub(super) denials: Denials,
     pub(super) redact: bool,
-    pub(super) probes_public: bool,
     pub(super) snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     pub(super) pages: Pages,
     pub(crate) metrics: GatewayMetrics,

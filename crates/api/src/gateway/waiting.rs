@@ -10,6 +10,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    admission::{Lease, ended},
     answer::{self, Answer},
     document::Format,
     limits,
@@ -26,7 +27,7 @@ use crate::{
 impl Shared {
     /// Waits for an answer that the Supervisor makes.
     pub(super) async fn await_reply(&self, asked: Asked, parts: &Parts, line: &Line) -> Answer {
-        let Asked { pending, limited, id, media, begun, series, persistence } = asked;
+        let Asked { pending, limited, lease, id, media, begun, series, persistence } = asked;
         let resource = id.resource();
         let terms = Terms {
             headers: &parts.headers,
@@ -51,7 +52,7 @@ impl Shared {
             }
         };
         let reply = match made.await {
-            Ok(reply) => self.reply(reply, &terms, line),
+            Ok(reply) => self.reply(reply, &terms, line, lease),
             Err(problem) => Err(problem),
         };
         let answer = reply.unwrap_or_else(|problem| problem.answer(persistence));
@@ -61,7 +62,8 @@ impl Shared {
 
     /// Waits until the document of a request is another one than its client has.
     pub(super) async fn await_change(&self, known: Known, parts: &Parts, line: &Line) -> Answer {
-        let Known { watched, tag, wait, not_modified, begun, series, persistence } = known;
+        let Known { watched, tag, wait, mut lease, not_modified, begun, series, persistence } =
+            known;
         let _waiting = match self.wait(line) {
             Ok(waiting) => waiting,
             Err(problem) => return problem.answer(persistence),
@@ -83,6 +85,8 @@ impl Shared {
                 tokio::select! {
                     () = changed.as_mut() => break,
                     () = &mut deadline => break,
+                    // The next look denies it.
+                    () = ended(&mut lease) => break,
                     () = line.leave.cancelled() => break,
                     // Lets the connection notice that its client has left.
                     () = sleep(limits::LEFT_CHECK) => {}
@@ -122,7 +126,13 @@ impl Shared {
         Some(body.version.unwrap_or_default().tag(&body.bytes).to_owned())
     }
 
-    fn reply(&self, reply: Reply, terms: &Terms<'_>, line: &Line) -> Result<Answer, Problem> {
+    fn reply(
+        &self,
+        reply: Reply,
+        terms: &Terms<'_>,
+        line: &Line,
+        lease: Option<Lease>,
+    ) -> Result<Answer, Problem> {
         let Reply { status, body } = reply;
         let (media, persistence) = (terms.media, terms.persistence);
         Ok(match body {
@@ -132,7 +142,8 @@ impl Shared {
             }
             ReplyBody::Stream(chunks) => {
                 let (waiting, held) = (self.wait(line)?, Arc::clone(&self.held));
-                let streaming = Streaming::new(chunks, media.heartbeat(), line, held, waiting);
+                let streaming =
+                    Streaming::new(chunks, media.heartbeat(), line, held, waiting, lease);
                 answer::stream(
                     status,
                     media.content_type(),

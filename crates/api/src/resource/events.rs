@@ -2,7 +2,7 @@
 
 use roost_events::{Kind as EventKind, Severity, Topic, limits::WORD_BYTES};
 
-use super::row::{Outcome, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Renderer, Resource};
 use crate::{
     accept::Media,
     documents::EventsV1,
@@ -67,7 +67,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/events",
         organization_path: None,
         summary: "What happened to one service.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: EVENTS_OF_SERVICE,
         media: &[Media::Json],
         shape: Some(Shape::of::<EventsV1>()),
@@ -78,7 +78,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/events",
         organization_path: None,
         summary: "What happened to services, ring and Supervisor.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: EVENTS,
         media: &[Media::Json],
         shape: Some(Shape::of::<EventsV1>()),
@@ -89,7 +89,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/events/stream",
         organization_path: None,
         summary: "Events as they happen; resumes after `last-event-id` without a hole.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[TOPIC, TYPE, SEVERITY, SERVICE],
         media: &[Media::EventStream, Media::Ndjson],
         shape: None,

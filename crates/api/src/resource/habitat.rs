@@ -3,7 +3,7 @@
 use http::StatusCode;
 use roost_ident::HealthStatus;
 
-use super::row::{Outcome, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Renderer, Resource};
 use crate::{
     accept::Media,
     documents::{
@@ -21,7 +21,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/services",
         organization_path: None,
         summary: "All services loaded by this Supervisor: process, health, restarts, configuration.",
-        scope: Scope::Read,
+        gives: Gives::ClearConfiguration,
         parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Services>()),
@@ -32,7 +32,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/services/{name}/{group}",
         organization_path: Some("/services/{name}/{group}/{organization}"),
         summary: "One loaded service.",
-        scope: Scope::Read,
+        gives: Gives::ClearConfiguration,
         parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<ServiceDocument>()),
@@ -43,7 +43,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/services/{name}/{group}/config",
         organization_path: Some("/services/{name}/{group}/{organization}/config"),
         summary: "The current configuration of one service.",
-        scope: Scope::Read,
+        gives: Gives::ClearConfiguration,
         parameters: &[],
         media: ALL_FORMS,
         shape: Some(Shape::of::<CurrentConfig>()),
@@ -55,7 +55,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         organization_path: Some("/services/{name}/{group}/{organization}/health"),
         summary: "The last health check of one service. Ok and Warning are 200, Critical is 503, \
                   Unknown is 500.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: ALL_FORMS,
         shape: Some(Shape::of::<HealthDocument>()),
@@ -72,7 +72,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/census",
         organization_path: None,
         summary: "All services on the ring: which members are alive, which lead.",
-        scope: Scope::Secrets,
+        gives: Gives::ClearRumors,
         parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Census>()),
@@ -83,7 +83,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/butterfly",
         organization_path: None,
         summary: "The rumors that the census is made of, for debugging.",
-        scope: Scope::Secrets,
+        gives: Gives::ClearRumors,
         parameters: &[],
         media: STRUCTURED,
         shape: Some(Shape::of::<Butterfly>()),

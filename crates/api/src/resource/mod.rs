@@ -9,7 +9,7 @@ mod row;
 mod services;
 mod supervisor;
 
-pub(crate) use self::row::{Outcome, Page, Renderer, Resource, Scope, is_probe, is_v1};
+pub(crate) use self::row::{Gives, Outcome, Page, Renderer, Resource, is_probe, is_v1};
 
 /// The parts of the table, in the order in which people see them.
 const PARTS: &[&[Resource]] = &[

@@ -1,6 +1,6 @@
 //! What the gateway itself answers with.
 
-use super::row::{Outcome, Page, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Page, Renderer, Resource};
 use crate::accept::Media;
 
 pub(super) const RESOURCES: &[Resource] = &[
@@ -8,7 +8,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/metrics",
         organization_path: None,
         summary: "Figures for Prometheus.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Prometheus, Media::OpenMetrics],
         shape: None,
@@ -19,7 +19,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/openapi.json",
         organization_path: None,
         summary: "This description of the API for programs (OpenAPI 3.1).",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: None,
@@ -30,7 +30,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/openapi.json",
         organization_path: None,
         summary: "The same description.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: None,
@@ -41,7 +41,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/",
         organization_path: None,
         summary: "The dashboard for browsers; with an Accept that prefers JSON, the description.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Html, Media::Json],
         shape: None,
@@ -52,7 +52,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/api",
         organization_path: None,
         summary: "A list of all paths for browsers; with an Accept that prefers JSON, the description.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Html, Media::Json],
         shape: None,

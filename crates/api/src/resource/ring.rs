@@ -1,6 +1,6 @@
 //! The ring as this Supervisor sees it.
 
-use super::row::{Outcome, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Renderer, Resource};
 use crate::{accept::Media, documents::ring::members::RingMemberList, ring::members, shape::Shape};
 
 pub(super) const RESOURCES: &[Resource] = &[Resource {
@@ -8,7 +8,7 @@ pub(super) const RESOURCES: &[Resource] = &[Resource {
     organization_path: None,
     summary: "The members of the ring as this Supervisor sees them: since when, from whom, how \
               they answer.",
-    scope: Scope::Secrets,
+    gives: Gives::Ring,
     parameters: members::PARAMETERS,
     media: &[Media::Json],
     shape: Some(Shape::of::<RingMemberList>()),

@@ -1,6 +1,7 @@
 //! A row of the table of resources.
 
 use http::StatusCode;
+use roost_access::Scope;
 use roost_ident::ServiceGroup;
 
 use crate::{
@@ -24,7 +25,7 @@ pub(crate) struct Resource {
     pub(crate) organization_path: Option<&'static str>,
     /// One line for people.
     pub(crate) summary: &'static str,
-    pub(crate) scope: Scope,
+    pub(crate) gives: Gives,
     /// What its query may hold. Resources of Habitat ignore theirs.
     pub(crate) parameters: &'static [Parameter],
     /// What it is offered in, the default first.
@@ -43,15 +44,43 @@ pub(crate) struct Outcome {
     pub(crate) meaning: &'static str,
 }
 
-/// What a resource gives away.
+/// What a resource gives away. It decides which scope a client needs, and what redaction
+/// (`HAB_FEAT_REDACT_HTTP`) does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// How the Supervisor and its services are.
-    Read,
+pub(crate) enum Gives {
     /// Whether the Supervisor works: can be open to everyone, and is exempt from the limit on requests.
     Probe,
-    /// Configuration that redaction cannot be cut out of: redacted, the resource does not exist.
-    Secrets,
+    /// How the Supervisor and its services are.
+    State,
+    /// Configuration, in which secrets are hidden. Redacted, the resource does not exist.
+    Configuration,
+    /// What services print. Redacted, the resource does not exist.
+    Lines,
+    /// How the members of the ring are. Redacted, the resource does not exist.
+    Ring,
+    /// Documents of Habitat with configuration in clear, which redaction leaves out.
+    ClearConfiguration,
+    /// Documents of Habitat with what services exchange, in clear. Redacted, the resource does
+    /// not exist.
+    ClearRumors,
+}
+
+impl Gives {
+    /// The scope that a client needs; `None` where redaction hides the resource.
+    pub(crate) const fn scope(self, redact: bool) -> Option<Scope> {
+        Some(match (self, redact) {
+            (Self::Configuration | Self::Lines | Self::Ring | Self::ClearRumors, true) => {
+                return None;
+            }
+            (Self::Probe, _) => Scope::Probe,
+            (Self::State | Self::Configuration, _) | (Self::ClearConfiguration, true) => {
+                Scope::Read
+            }
+            (Self::Lines, _) => Scope::Logs,
+            (Self::Ring, _) => Scope::Ring,
+            (Self::ClearConfiguration | Self::ClearRumors, false) => Scope::Secrets,
+        })
+    }
 }
 
 /// What makes the answer, and what it is made of.

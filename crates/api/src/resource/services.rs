@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::row::{Outcome, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Renderer, Resource};
 use crate::{
     accept::Media,
     configuration,
@@ -24,7 +24,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services",
         organization_path: None,
         summary: "The services of this Supervisor, a summary of each.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: service_list::PARAMETERS,
         media: &[Media::Json],
         shape: Some(Shape::of::<ServiceList>()),
@@ -35,7 +35,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}",
         organization_path: None,
         summary: "How one service is, and why it is so.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<ServiceV1>()),
@@ -48,7 +48,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/health",
         organization_path: None,
         summary: "The health of one service, and the last results of each of its checks.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<ServiceHealthV1>()),
@@ -61,7 +61,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/explain",
         organization_path: None,
         summary: "Why one service is as it is: a sentence, its causes with evidence, what to do.",
-        scope: Scope::Read,
+        gives: Gives::State,
         media: &[Media::Json],
         parameters: &[],
         shape: Some(Shape::of::<Explanation>()),
@@ -74,13 +74,20 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/config",
         organization_path: None,
         summary: "The effective configuration of one service: each value with the layer that it \
-                  comes from. Secrets are hidden.",
-        scope: Scope::Secrets,
-        parameters: &[Parameter {
-            name: "source",
-            kind: Kind::Words(&["all"]),
-            meaning: "`all` lists the value of each layer too.",
-        }],
+                  comes from. Secrets are hidden from clients without the scope for them.",
+        gives: Gives::Configuration,
+        parameters: &[
+            Parameter {
+                name: "source",
+                kind: Kind::Words(&["all"]),
+                meaning: "`all` lists the value of each layer too.",
+            },
+            Parameter {
+                name: "secrets",
+                kind: Kind::Words(&["hidden"]),
+                meaning: "`hidden` hides secrets from clients with the scope for them too.",
+            },
+        ],
         media: &[Media::Json],
         shape: Some(Shape::of::<ConfigV1>()),
         outcomes: &[Outcome { status: 200, meaning: "The configuration." }],
@@ -91,7 +98,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         organization_path: None,
         summary: "What one service printed, from the files of the launcher: the last 100 lines, \
                   unless parameters select others.",
-        scope: Scope::Secrets,
+        gives: Gives::Lines,
         parameters: &[
             Parameter {
                 name: "tail",
@@ -125,7 +132,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/availability",
         organization_path: None,
         summary: "How available one service was, and its incidents.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<AvailabilityV1>()),
@@ -136,7 +143,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/timeline",
         organization_path: None,
         summary: "The worst state of one service in each part of a window.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[
             Parameter {
                 name: "window",
@@ -158,7 +165,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/stats",
         organization_path: None,
         summary: "CPU time and memory of each service that runs.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<StatsList>()),
@@ -169,7 +176,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/services/{sg}/stats",
         organization_path: None,
         summary: "What the processes of one service use: CPU, memory, descriptors, ports.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<Stats>()),

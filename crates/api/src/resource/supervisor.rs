@@ -1,6 +1,6 @@
 //! The Supervisor itself, and probes.
 
-use super::row::{Outcome, Renderer, Resource, Scope};
+use super::row::{Gives, Outcome, Renderer, Resource};
 use crate::{
     accept::Media,
     documents::{SupervisorV1, probe::ProbeReport},
@@ -13,7 +13,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/v1/supervisor",
         organization_path: None,
         summary: "The Supervisor itself: version, addresses, what it uses, what needs an operator.",
-        scope: Scope::Read,
+        gives: Gives::State,
         parameters: &[],
         media: &[Media::Json],
         shape: Some(Shape::of::<SupervisorV1>()),
@@ -24,7 +24,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/livez",
         organization_path: None,
         summary: "Whether the Supervisor handles events. Restarting it helps when it does not.",
-        scope: Scope::Probe,
+        gives: Gives::Probe,
         parameters: probe::PARAMETERS,
         media: &[Media::Text, Media::Json],
         shape: Some(Shape::of::<ProbeReport>()),
@@ -38,7 +38,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/readyz",
         organization_path: None,
         summary: "Whether the Supervisor can do all that it is there for.",
-        scope: Scope::Probe,
+        gives: Gives::Probe,
         parameters: probe::PARAMETERS,
         media: &[Media::Text, Media::Json],
         shape: Some(Shape::of::<ProbeReport>()),
@@ -52,7 +52,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         path: "/startupz",
         organization_path: None,
         summary: "Whether the start is complete.",
-        scope: Scope::Probe,
+        gives: Gives::Probe,
         parameters: probe::PARAMETERS,
         media: &[Media::Text, Media::Json],
         shape: Some(Shape::of::<ProbeReport>()),

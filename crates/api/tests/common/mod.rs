@@ -241,6 +241,7 @@ pub fn patient() -> Limits {
 pub fn config() -> GatewayConfig {
     GatewayConfig {
         token: None,
+        rules: None,
         redact: false,
         probes_public: false,
         version: "2.1.78".into(),
@@ -305,9 +306,19 @@ impl Live for Samples {
         Box::pin(async { Ok(timeline) })
     }
 
-    fn event_stream(&self, _: Ask) -> Pending<Chunks> {
+    fn event_stream(&self, ask: Ask) -> Pending<Chunks> {
         let once = Some(Bytes::from_static(b"id: 7\ndata: {}\n\n"));
-        Box::pin(async { Ok(Chunks::unfold(once, |piece| async { Some((piece?, None)) })) })
+        // Asked to resume, it has nothing yet and stays open.
+        let ends = ask.last_event_id.is_none();
+        Box::pin(async move {
+            Ok(Chunks::unfold(once, move |piece| async move {
+                match piece {
+                    Some(piece) => Some((piece, None)),
+                    None if ends => None,
+                    None => std::future::pending().await,
+                }
+            }))
+        })
     }
 
     fn checks(&self, _: Ask) -> Pending<Vec<Check>> {

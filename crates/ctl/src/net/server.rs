@@ -325,7 +325,8 @@ async fn handle(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, known:
                 Ok(Ok(stream)) => {
                     let certificates = stream.get_ref().1.peer_certificates();
                     let first = certificates.and_then(|certificates| certificates.first());
-                    let certificate = first.and_then(roost_tls::subject);
+                    let owner = first.and_then(roost_tls::owner);
+                    let certificate = owner.map(|owner| owner.subject.to_string());
                     let origin = Origin { address: peer, certificate };
                     converse(stream, origin, &shared, &known).await
                 }

@@ -246,6 +246,19 @@ group! {
         Sh(cmd::sup_shell::Sh),
         /// Stop the Supervisor of this machine and its services
         Term(cmd::sup_term::Arguments),
+        /// Commands relating to tokens of the HTTP API
+        Token(Group<SupTokenCommand>),
+    }
+}
+
+group! {
+    SupTokenCommand {
+        /// List the tokens and certificates of clients, and what each may read
+        List(cmd::sup_token_list::Arguments),
+        /// Make a token and print it
+        New(cmd::sup_token_new::Arguments),
+        /// Remove a token: what it reads ends at once
+        Revoke(cmd::sup_token_revoke::Arguments),
     }
 }
 

@@ -208,6 +208,42 @@ pub(super) const MANUALS: &[Manual] = &[
         ],
     },
     Manual {
+        command: "sup token list",
+        examples: &[("hab sup token list --format json", "List tokens for a program.")],
+        files: &[(
+            "/hab/sup/default/http-tokens.toml",
+            "The tokens, as hashes, unless another file is given.",
+        )],
+        exit: &[("1", "The file is missing or has a fault.")],
+    },
+    Manual {
+        command: "sup token new",
+        examples: &[
+            (
+                "hab sup token new prometheus --scopes read --expires 90d",
+                "Make a token for Prometheus.",
+            ),
+            (
+                "hab sup token new oncall --scopes read,logs,ring --expires 2027-01-31",
+                "Make a token that also reads lines of services and the ring.",
+            ),
+        ],
+        files: &[(
+            "/hab/sup/default/http-tokens.toml",
+            "The tokens, as hashes, unless another file is given.",
+        )],
+        exit: &[("1", "The name is taken, or the file has a fault or cannot be written.")],
+    },
+    Manual {
+        command: "sup token revoke",
+        examples: &[("hab sup token revoke prometheus", "Take access away at once.")],
+        files: &[(
+            "/hab/sup/default/http-tokens.toml",
+            "The tokens, as hashes, unless another file is given.",
+        )],
+        exit: &[("1", "There is no such token, or the file cannot be written.")],
+    },
+    Manual {
         command: "svc check",
         examples: &[
             ("hab svc check redis", "The health of redis.default on this machine."),

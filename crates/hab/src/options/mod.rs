@@ -9,4 +9,5 @@ pub(crate) mod run;
 pub(crate) mod run_config;
 pub(crate) mod service;
 pub(crate) mod source;
+pub(crate) mod tokens_file;
 pub(crate) mod url;

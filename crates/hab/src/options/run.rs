@@ -63,6 +63,10 @@ pub(crate) struct RunOptions {
     /// Disable the HTTP Gateway completely
     #[arg(short = 'D', long, help_heading = "HTTP gateway")]
     pub(crate) http_disable: bool,
+    /// File with tokens and certificates of clients of the HTTP API, and what each may read; hab
+    /// sup token makes it
+    #[arg(long, env = "HAB_HTTP_TOKENS", value_name = "FILE", help_heading = "HTTP gateway")]
+    pub(crate) http_tokens: Option<PathBuf>,
     /// Answer /livez, /readyz and /startupz without the token
     #[arg(long, help_heading = "HTTP gateway")]
     pub(crate) probes_public: bool,
@@ -260,6 +264,16 @@ impl RunArgs {
         self.given.lay_over(&mut options)?;
         Ok(Merged { options, warnings: merged.warnings })
     }
+}
+
+/// The file with tokens that `sup.toml` names.
+///
+/// # Errors
+/// When the file cannot be used.
+pub(crate) fn configured_tokens(context: &Context) -> anyhow::Result<Option<PathBuf>> {
+    let file = read_config(&context.root.sup().sup_toml())?;
+    let path = file.and_then(|file| file.settings.get("http_tokens")?.as_str().map(PathBuf::from));
+    Ok(path)
 }
 
 /// Options of all layers.

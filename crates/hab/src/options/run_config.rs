@@ -1,6 +1,11 @@
 //! Converts the options of `hab sup run` into the configuration of a Supervisor.
 
-use std::{env, ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use roost_ident::{Hook, PackageIdent, ServiceGroup, ServiceOptions, UpdateStrategy};
 use roost_launch::line::Style;
@@ -84,6 +89,7 @@ impl RunOptions {
                 tls_certs: self.cert_file,
                 tls_client_ca: self.ca_cert_file,
                 token: gateway_token(),
+                tokens: self.http_tokens.as_deref().map(absolute),
                 redact: variable("HAB_FEAT_REDACT_HTTP").is_some(),
                 threads: http_threads(),
             },
@@ -98,7 +104,7 @@ impl RunOptions {
             ring: RingConfig {
                 listen: listen_gossip,
                 peers: self.peer.iter().map(ToString::to_string).collect(),
-                peer_watch_file: self.peer_watch_file,
+                peer_watch_file: self.peer_watch_file.as_deref().map(absolute),
                 permanent: self.permanent_peer,
                 key: match (self.ring_key, self.ring) {
                     (Some(text), _) => RingKeySource::Text(text),
@@ -154,6 +160,12 @@ impl RunOptions {
             None => Ok(()),
         }
     }
+}
+
+/// The path without its dependence on the working directory: messages name it, and its directory
+/// is watched.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 /// The bounds of the journal; either of them switches it off.

@@ -1,6 +1,7 @@
 //! The control gateway with real processes: the `hab` commands end to end, a foreign client,
 //! hostile ones, and TLS.
 
+mod access;
 mod bundle;
 mod commands;
 mod events;

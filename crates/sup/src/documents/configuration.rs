@@ -1,6 +1,6 @@
 //! `/v1/services/{sg}/config`: effective values, and the layers that they come from.
 
-use roost_api::documents::configuration::{ConfigValue, Layer, LayerValue};
+use roost_api::documents::configuration::{Clear, ConfigValue, Layer, LayerValue};
 use roost_template::{config::Layers, value::to_json};
 use serde_json::Value;
 use toml::Table;
@@ -36,17 +36,18 @@ pub(crate) fn values(layers: &Layers) -> Vec<ConfigValue> {
         let of_layers: Vec<LayerValue> = all
             .iter()
             .filter_map(|(layer, table)| {
-                let (value, hash) = shown(at((*table)?, path)?, is_secret);
-                Some(LayerValue { layer: *layer, value, hash })
+                let Shown { value, hash, clear } = shown(at((*table)?, path)?, is_secret);
+                Some(LayerValue { layer: *layer, value, hash, clear })
             })
             .collect();
-        let (shown, hash) = shown(value, is_secret);
-        let from = of_layers.iter().rev().find(|it| it.value == shown && it.hash == hash);
+        let Shown { value, hash, clear } = shown(value, is_secret);
+        let from = of_layers.iter().rev().find(|it| it.value == value && it.hash == hash);
         values.push(ConfigValue {
             key: path.join("."),
             layer: from.map_or(Layer::Default, |from| from.layer),
-            value: shown,
+            value,
             hash,
+            clear,
             layers: of_layers,
         });
     });
@@ -80,13 +81,24 @@ fn is_secret(key: &str) -> bool {
     is_key || key.starts_with("pass") || SECRET_PARTS.iter().any(|part| key.contains(part))
 }
 
+/// What clients see of a value.
+struct Shown {
+    value: Value,
+    hash: Option<String>,
+    clear: Option<Clear>,
+}
+
 /// The value, or what stands in its place with its hash.
-fn shown(value: &toml::Value, is_secret: bool) -> (Value, Option<String>) {
+fn shown(value: &toml::Value, is_secret: bool) -> Shown {
+    let clear = in_clear(value);
     if is_secret {
         let hash = roost_crypto::hash::hash_hex(value.to_string().as_bytes());
-        return (HIDDEN.into(), Some(hash.chars().take(HASH_DIGITS).collect()));
+        let hash = Some(hash.chars().take(HASH_DIGITS).collect());
+        return Shown { value: HIDDEN.into(), hash, clear: Some(Clear(clear)) };
     }
-    (visible(value), None)
+    let value = visible(value);
+    let clear = (value != clear).then_some(Clear(clear));
+    Shown { value, hash: None, clear }
 }
 
 /// A value without the secrets that tables in it hold.
@@ -100,12 +112,14 @@ fn visible(value: &toml::Value) -> Value {
             };
             table.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
         }
-        other => {
-            let mut table = Table::new();
-            table.insert("it".into(), other.clone());
-            to_json(&table)["it"].take()
-        }
+        other => in_clear(other),
     }
+}
+
+fn in_clear(value: &toml::Value) -> Value {
+    let mut table = Table::new();
+    table.insert("it".into(), value.clone());
+    to_json(&table)["it"].take()
 }
 
 #[cfg(test)]
@@ -133,8 +147,16 @@ mod tests {
         assert_ne!(password.layers[0].hash, password.layers[1].hash);
         assert_eq!(of("list").layer, Layer::Gossip);
         assert_eq!(of("list").value[0]["a"], 1);
-        let text = format!("{values:?}");
-        assert!(!text.contains("open-sesame"), "{text}");
+        for text in [format!("{values:?}"), serde_json::to_string(&values).expect("JSON")] {
+            assert!(!text.contains("open-sesame"), "{text}");
+        }
+        let mut revealed = values.clone();
+        revealed.iter_mut().for_each(ConfigValue::reveal);
+        let of = |key: &str| revealed.iter().find(|it| it.key == key).expect("a value");
+        let password = of("db.password");
+        assert_eq!((&password.value, password.hash.as_deref()), (&"open-sesame".into(), None));
+        assert_eq!(password.layers[0].value, "x");
+        assert_eq!(of("list").value[0]["token"], "open-sesame");
         for key in ["api_key", "Token", "db-password", "pass", "PRIVATE_KEY", "passphrase"] {
             assert!(is_secret(key), "{key}");
         }

@@ -62,6 +62,8 @@ pub(crate) enum Watch {
     Fleet(Watched),
     /// The file with addresses of peers.
     Peers,
+    /// The file with tokens of the HTTP API.
+    Tokens,
 }
 
 /// What watchers reported and the Supervisor's task has not taken yet: each thing once, however

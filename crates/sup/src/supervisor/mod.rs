@@ -66,6 +66,7 @@ use crate::{
         built::Built, hook_run::HookRuns, jobs::Workshop, probes::Probes, small_files::SmallFiles,
     },
     system,
+    tokens::Tokens,
 };
 
 /// Events that are handled before documents are published again.
@@ -87,6 +88,7 @@ pub(crate) struct World {
     pub(crate) launcher: Launcher,
     pub(crate) ring: RingHandle,
     pub(crate) peers: Peers,
+    pub(crate) tokens: Option<Tokens>,
     pub(crate) conditions: Conditions,
     pub(crate) specs: SpecCommands,
     pub(crate) metrics: Metrics,
@@ -178,6 +180,12 @@ impl Supervisor {
         if let Some(path) = &supervisor.world.config.ring.peer_watch_file {
             let target = Target::File(path.clone());
             supervisor.world.watcher_of_places().watch(Watch::Peers, vec![target]);
+        }
+        if let Some(tokens) = &supervisor.world.tokens {
+            let target = Target::File(tokens.path().into());
+            supervisor.world.watcher_of_places().watch(Watch::Tokens, vec![target]);
+            // It may have changed since it was read.
+            tokens.reread();
         }
         supervisor
     }
@@ -276,6 +284,9 @@ impl Supervisor {
                     Watch::Fleet(what) => self.tell(FleetEvent::Changed(what)),
                     Watch::Peers if self.fleet.is_ending() => {}
                     Watch::Peers => self.world.peers.reread(),
+                    Watch::Tokens => {
+                        self.world.tokens.iter().for_each(Tokens::reread);
+                    }
                 }
             }
             Event::Control((request, responder)) => self.command(request, responder),

@@ -107,7 +107,12 @@ pub(super) fn fingerprint(targets: &[Target]) -> Fingerprint {
     for target in targets {
         let path = target.path();
         match target {
-            Target::File(_) => hash_file(fs::metadata(path).ok().as_ref(), &mut hasher),
+            Target::File(_) => {
+                let found = fs::metadata(path).ok();
+                hash_file(found.as_ref(), &mut hasher);
+                // One that could not be read becomes readable.
+                found.map(|m| (m.mode(), m.uid(), m.gid())).hash(&mut hasher);
+            }
             Target::Directory(_) => {
                 // A file that appeared and disappeared between two checks shows in the directory's
                 // timestamp.
