@@ -5,6 +5,7 @@ mod clock;
 mod corrupted;
 mod disk;
 mod following;
+mod foreign;
 mod missed;
 mod thousand;
 
