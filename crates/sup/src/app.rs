@@ -9,11 +9,8 @@ use std::{
     time::Duration,
 };
 
-use roost_ctl::reply::ErrorCode;
-use roost_ident::PackageIdent;
 use roost_journal::Record;
 use roost_launch::wire::{self, Remembered, Request, Welcome};
-use roost_pkg::followed::{self, Followed};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +19,7 @@ use crate::{
     answers::Answers,
     clock::Clock,
     conditions::Conditions,
-    config::{LoadSource, SupConfig},
+    config::SupConfig,
     control::{self, Control, ControlError},
     documents::{entries::Entries, service::Common},
     exposure,
@@ -36,7 +33,7 @@ use crate::{
     journal,
     launcher::{Launcher, LauncherError},
     left,
-    load::{self, SpecCommands, SpecWriter},
+    load::{SpecCommands, SpecWriter},
     machine_watch,
     me::{Listeners, Me},
     metrics::Metrics,
@@ -45,7 +42,7 @@ use crate::{
     record,
     ring::{self, RingError},
     self_checks::SelfChecks,
-    services::{DISK_PATIENCE, jobs::Workshop, small_files::SmallFiles},
+    services::{jobs::Workshop, small_files::SmallFiles},
     supervisor::{self, End, Places, Supervisor, World, event::Reports, publish::Publisher},
     systemd,
     usages::Usages,
@@ -211,7 +208,9 @@ async fn start(
         output: output.clone(),
         updates_told: Arc::default(),
     };
-    load_given(&config, &writer, &welcome, output).await?;
+    if welcome.state_of(LOADED).is_none() {
+        writer.load_given().await.map_err(StartError::Load)?;
+    }
     launcher
         .send(&Request::Remember(Remembered { name: LOADED.into(), bytes: b"loaded".to_vec() }));
 
@@ -336,91 +335,6 @@ fn prepare_directories(config: &SupConfig) -> Result<(), StartError> {
         }
     }
     Ok(())
-}
-
-/// Loads what was named at the start. After a restart of the Supervisor it is loaded already,
-/// and the user may have changed or unloaded it since. An error in files of what an earlier start
-/// has loaded costs neither that service nor the others: it continues with what it ran from.
-async fn load_given(
-    config: &SupConfig,
-    writer: &SpecWriter,
-    welcome: &Welcome,
-    output: &Output,
-) -> Result<(), StartError> {
-    if welcome.state_of(LOADED).is_some() {
-        return Ok(());
-    }
-    for source in &config.load {
-        let (ident, followed) = match source {
-            LoadSource::Ident(ident) => (ident.clone(), None),
-            LoadSource::Directory(directory) => {
-                let Some(followed) = stage_given(config, directory, output).await? else {
-                    continue;
-                };
-                // Without version and release: a change of the directory is a new release.
-                let ident = PackageIdent::new(&followed.origin, &followed.name, None, None);
-                (ident, Some(followed))
-            }
-        };
-        let fields = config.load_options.clone();
-        let loaded = writer.load(&ident, true, fields, followed.as_ref(), None).await;
-        match loaded {
-            Ok(line) => output.line("hab-sup", "AG", &line),
-            // Options of this start can only be mended at this start.
-            Err(failure) if failure.code == ErrorCode::InvalidPayload as i32 => {
-                return Err(StartError::Load(failure.to_string()));
-            }
-            Err(failure) if writer.stored(&ident).await.is_none() => {
-                return Err(StartError::Load(failure.to_string()));
-            }
-            Err(failure) => {
-                output.sup(&failure.text);
-                output.sup(&format!("{ident} stays as it was loaded before"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Stages a directory that was named at the start. When one that was loaded by
-/// an earlier start is gone or broken, the Supervisor starts nevertheless: a warning is logged,
-/// `None` is returned, and the service goes on with the files and rights that were staged then.
-async fn stage_given(
-    config: &SupConfig,
-    directory: &Path,
-    output: &Output,
-) -> Result<Option<Followed>, StartError> {
-    let known = followed::read_all(&config.root).0;
-    let known = known.into_iter().find(|known| known.path == directory);
-    let wanted = load::Wanted {
-        root: config.root.clone(),
-        directory: directory.to_owned(),
-        origin: None,
-        keep: known.iter().filter_map(|known| known.release.clone()).collect(),
-        pinned: known.as_ref().map(Followed::pinned),
-    };
-    let mut staging = vital::spawn_blocking("staging", move || load::stage(wanted));
-    let staged = match &known {
-        None => Some((&mut staging).await),
-        Some(_) => tokio::time::timeout(DISK_PATIENCE, &mut staging).await.ok(),
-    };
-    let problem = match staged {
-        Some(Ok(Ok(staged))) => {
-            staged.warnings.iter().for_each(|warning| output.sup(warning));
-            return Ok(Some(Followed::new(directory, &staged)));
-        }
-        Some(Ok(Err(error))) => error.into_text(),
-        Some(Err(error)) => error.to_string(),
-        None => format!(
-            "{}: could not be read within {} secs; does a file system not answer?",
-            directory.display(),
-            DISK_PATIENCE.as_secs()
-        ),
-    };
-    let Some(known) = known else { return Err(StartError::Load(problem)) };
-    problem.lines().for_each(|line| output.sup(line));
-    output.sup(&format!("{} goes on with what was staged before", known.name));
-    Ok(None)
 }
 
 /// What a member reads that was departed by hand.

@@ -9,9 +9,11 @@
 //! A write whose caller waits fails immediately with its error; other writes are retried until they
 //! succeed, because their state exists only in memory until then.
 
+mod disk;
+mod queue;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    fs, io, mem,
+    io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -19,10 +21,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use self::queue::{Content, Entry, Queue, Waiting};
 use crate::{metrics::Metrics, services::DISK_PATIENCE, vital};
-
-/// Pause before failed writes are retried.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Handle of the writing thread. All clones share one queue.
 #[derive(Debug, Clone)]
@@ -51,145 +51,6 @@ impl Shared {
         // The thread that panicked with the lock held has ended the process.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Receiver of a result.
-type Waiting = oneshot::Sender<io::Result<()>>;
-
-/// The wanted content of a path.
-#[derive(Debug, Clone)]
-enum Content {
-    File {
-        bytes: Arc<[u8]>,
-        mode: u32,
-    },
-    /// Another form of the file's content, if it still has that content.
-    Form {
-        of: Arc<[u8]>,
-        bytes: Arc<[u8]>,
-        mode: u32,
-    },
-    Nothing,
-}
-
-/// The newest wanted content of a path.
-#[derive(Debug)]
-struct Entry {
-    content: Content,
-    /// Content to retry when this one cannot be written.
-    kept: Option<Content>,
-    /// All receivers waiting for this content or for one that it has replaced.
-    waiting: Vec<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    entries: BTreeMap<PathBuf, Entry>,
-    /// Keys of `entries`, the oldest first.
-    order: VecDeque<PathBuf>,
-    /// Failed writes without a waiting caller.
-    failed: BTreeMap<PathBuf, Content>,
-    retry_at: Option<Instant>,
-    /// Paths whose failure was logged.
-    logged: BTreeSet<PathBuf>,
-    /// The current write, and its start.
-    at_work: Option<(PathBuf, Instant)>,
-    flushes: Vec<oneshot::Sender<()>>,
-    closed: bool,
-}
-
-impl Queue {
-    /// Requests a content of a path. Returns true when it replaces one that was not started.
-    fn add(&mut self, path: &Path, content: Content, waiting: Option<Waiting>) -> bool {
-        let replaces = self.entries.contains_key(path);
-        let failed = self.failed.remove(path);
-        if !replaces {
-            self.order.push_back(path.into());
-        }
-        let entry = self.entries.entry(path.into()).or_insert_with(|| Entry {
-            content: content.clone(),
-            kept: failed,
-            waiting: Vec::new(),
-        });
-        if waiting.is_none() {
-            entry.kept = Some(content.clone());
-        }
-        entry.content = content;
-        entry.waiting.extend(waiting);
-        replaces
-    }
-
-    /// True when no content of the path waits or is retried.
-    fn is_idle(&self, path: &Path) -> bool {
-        !self.entries.contains_key(path) && !self.failed.contains_key(path)
-    }
-
-    fn next(&mut self) -> Option<(PathBuf, Entry)> {
-        let path = self.order.pop_front()?;
-        let entry = self.entries.remove(&path)?;
-        self.at_work = Some((path.clone(), Instant::now()));
-        Some((path, entry))
-    }
-
-    fn retry(&mut self) {
-        for (path, content) in mem::take(&mut self.failed) {
-            self.add(&path, content, None);
-        }
-    }
-
-    /// Withdraws a write that was not started and that no caller waits for any more. False when it
-    /// may still take effect.
-    fn withdraw(&mut self, path: &Path) -> bool {
-        let Some(entry) = self.entries.get_mut(path) else { return false };
-        if entry.waiting.iter().any(|waiting| !waiting.is_closed()) {
-            return false;
-        }
-        match entry.kept.clone() {
-            Some(kept) => entry.content = kept,
-            None => {
-                self.entries.remove(path);
-                self.order.retain(|queued| queued != path);
-            }
-        }
-        true
-    }
-
-    /// A write was attempted.
-    fn settle(&mut self, path: PathBuf, entry: Entry, result: &io::Result<()>) {
-        self.at_work = None;
-        match result {
-            Ok(()) => {
-                if self.logged.remove(&path) {
-                    tracing::error!("{} is written again", path.display());
-                }
-            }
-            Err(error) => {
-                if let Some(kept) = entry.kept {
-                    if self.logged.insert(path.clone()) {
-                        let path = path.display();
-                        tracing::error!("Unable to write {path}: {error}; trying again");
-                    }
-                    self.retry_at.get_or_insert_with(|| Instant::now() + RETRY_PAUSE);
-                    match self.entries.get_mut(&path) {
-                        Some(newer) => drop(newer.kept.get_or_insert(kept)),
-                        None => drop(self.failed.insert(path, kept)),
-                    }
-                }
-            }
-        }
-        for waiting in entry.waiting {
-            // The receiver may be gone.
-            let _ = waiting.send(copy(result));
-        }
-    }
-}
-
-/// A copy of the error for another receiver.
-fn copy(result: &io::Result<()>) -> io::Result<()> {
-    result.as_ref().copied().map_err(|error| match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
-    })
 }
 
 impl Store {
@@ -292,7 +153,7 @@ fn unwritten(withdrawn: bool) -> String {
 
 fn run(shared: &Shared) {
     while let Some((path, entry)) = wait(shared) {
-        let result = carry_out(&path, &entry.content);
+        let result = disk::carry_out(&path, &entry.content);
         if result.is_err() {
             shared.metrics.state_write_failed();
         }
@@ -331,54 +192,14 @@ fn wait(shared: &Shared) -> Option<(PathBuf, Entry)> {
     }
 }
 
-fn carry_out(path: &Path, content: &Content) -> io::Result<()> {
-    match content {
-        Content::File { bytes, mode } => {
-            if let Some(parent) = path.parent() {
-                make_directory(parent)?;
-            }
-            roost_pkg::write::write_atomic(path, bytes, *mode)
-        }
-        Content::Form { of, bytes, mode } => {
-            roost_files::replace_unchanged(path, of, bytes, *mode).map(drop)
-        }
-        Content::Nothing => {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => result?,
-            }
-            // Without it a power failure would restore the file. Also for a missing one: an earlier
-            // removal may have failed at this point.
-            match path.parent() {
-                Some(parent) if parent.is_dir() => roost_files::sync_directory(parent),
-                _ => Ok(()),
-            }
-        }
-    }
-}
-
-/// Creates a missing directory durably, so that it survives a power failure together with its
-/// content.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let Some(parent) = directory.parent() else { return Ok(()) };
-    make_directory(parent)?;
-    roost_files::create_directories(directory, roost_files::PUBLIC_DIRECTORY)?;
-    roost_files::sync_directory(parent)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn store() -> Store {
         Store::start(Metrics::new(prometheus::Registry::new())).unwrap()
-    }
-
-    fn file(bytes: &[u8]) -> Content {
-        Content::File { bytes: bytes.into(), mode: 0o600 }
     }
 
     #[tokio::test]
@@ -431,48 +252,7 @@ mod tests {
 
         let mut queue = Queue::default();
         assert!(queue.is_idle(&path));
-        queue.add(&path, file(b"of a command"), None);
+        queue.add(&path, Content::Nothing, None);
         assert!(!queue.is_idle(&path));
-    }
-
-    #[test]
-    fn while_a_disk_hangs_one_content_of_each_file_is_held() {
-        let mut queue = Queue::default();
-        queue.add(Path::new("rumors"), file(b"first"), None);
-        let _hangs = queue.next().unwrap();
-        for _ in 0..1000 {
-            queue.add(Path::new("rumors"), file(&[7; 1000]), None);
-            queue.add(Path::new("incarnation"), file(b"8"), None);
-        }
-        assert_eq!((queue.entries.len(), queue.order.len()), (2, 2));
-        assert_eq!(queue.next().unwrap().0, Path::new("rumors"), "the oldest request first");
-    }
-
-    #[test]
-    fn a_refused_write_leaves_what_was_to_be_written_before() {
-        let mut queue = Queue::default();
-        let path = Path::new("rumors");
-        let (waiting, mut answer) = oneshot::channel();
-        queue.add(path, file(b"state"), None);
-        queue.add(path, file(b"state and more"), Some(waiting));
-        let (path, entry) = queue.next().unwrap();
-        queue.settle(path.clone(), entry, &Err(io::ErrorKind::StorageFull.into()));
-        assert_eq!(answer.try_recv().unwrap().unwrap_err().kind(), io::ErrorKind::StorageFull);
-        queue.retry();
-        let (_, entry) = queue.next().unwrap();
-        let Content::File { bytes, .. } = &entry.content else { panic!("a file") };
-        assert_eq!(&**bytes, b"state");
-    }
-
-    #[test]
-    fn an_abandoned_write_is_withdrawn() {
-        let mut queue = Queue::default();
-        let path = Path::new("web.spec");
-        let (waiting, answer) = oneshot::channel();
-        queue.add(path, file(b"new"), Some(waiting));
-        drop(answer);
-        assert!(queue.withdraw(path));
-        assert!(queue.next().is_none());
-        assert!(!queue.withdraw(path), "it was started");
     }
 }
