@@ -199,9 +199,6 @@ impl GatewayMetrics {
             ),
             &["reason"],
         )?;
-        for reason in Denied::LABELS {
-            denied.with_label_values(&[reason]);
-        }
         registry.register(Box::new(closed.clone()))?;
         registry.register(Box::new(denied.clone()))?;
         Ok(Self {
@@ -219,6 +216,13 @@ impl GatewayMetrics {
 
     pub(crate) fn count_closed(&self, why: Closed) {
         self.closed.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// Shows all reasons from the start: for a gateway that can deny something.
+    pub(crate) fn show_denials(&self) {
+        for reason in Denied::LABELS {
+            self.denied.with_label_values(&[reason]);
+        }
     }
 
     pub(crate) fn count_denied(&self, denied: &Denied) {

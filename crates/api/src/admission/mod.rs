@@ -72,6 +72,11 @@ impl Admission {
         Self { token, rules, probes_public, redact, tries }
     }
 
+    /// True when there are requests that it denies.
+    pub(crate) const fn can_deny(&self) -> bool {
+        self.tries.is_some()
+    }
+
     /// Who may do what a request asks for, from its connection and its headers.
     pub(crate) fn admit(
         &self,

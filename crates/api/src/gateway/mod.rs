@@ -155,13 +155,13 @@ impl Gateway {
         live: Arc<dyn Live>,
     ) -> Result<Self, prometheus::Error> {
         let metrics = GatewayMetrics::register(source.registry())?;
+        let admission =
+            Admission::new(config.token, config.rules, config.probes_public, config.redact);
+        if admission.can_deny() {
+            metrics.show_denials();
+        }
         let shared = Shared {
-            admission: Admission::new(
-                config.token,
-                config.rules,
-                config.probes_public,
-                config.redact,
-            ),
+            admission,
             denials: Denials::default(),
             redact: config.redact,
             snapshots,
