@@ -104,6 +104,11 @@ pub enum Action<R: Release> {
     /// Bring groups that came to run here into the census, with [`crate::Fleet::see`], before
     /// the next event.
     LookAround,
+    /// All health checks of a service have ended; the service has the result.
+    Checked {
+        /// The service.
+        service: String,
+    },
     /// A service is gone: its documents are to go too.
     Hide {
         /// The service.

@@ -22,6 +22,7 @@ use crate::{
     config::SupConfig,
     control::{self, Control, ControlError},
     documents::{entries::Entries, service::Common},
+    event_stream::{self, NotConnected},
     exposure,
     files::{
         identity::{self, IdentityError},
@@ -88,6 +89,9 @@ pub enum StartError {
     /// The ring.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// The event stream.
+    #[error(transparent)]
+    EventStream(#[from] NotConnected),
     /// Others may write a directory of the Supervisor's own.
     #[error(transparent)]
     Unsafe(#[from] roost_files::UnsafeDirectory),
@@ -144,6 +148,12 @@ async fn start(
     let sup = config.root.sup();
     let member_id = identity::member_id(&sup.member_id(), &sup.data(), &metrics)?;
     output.sup(&format!("Supervisor Member-ID {member_id}"));
+    let mut connection = match &config.event_stream {
+        None => None,
+        Some(stream) => {
+            Some(event_stream::connect(stream, &member_id, output, &conditions, &metrics).await?)
+        }
+    };
     let opening = journal::open(config.journal, sup.journal(), &conditions, &metrics);
     let (events_record, found) =
         opening.await.map_err(system("Unable to start the writer of the journal"))?;
@@ -243,7 +253,12 @@ async fn start(
         .map_err(system("Unable to start the writer of small files"))?;
     let common = Common::new(&config.root, me.document(), &config.backoff, config.http.redact);
     let entries = Entries::new(config.root.clone(), common, metrics.clone());
+    let event_stream = match (&mut connection, &config.event_stream) {
+        (Some(connection), Some(stream)) => Some(connection.open(stream, listeners.gossip, clock)),
+        _ => None,
+    };
     let world = World {
+        event_stream,
         workshop: Arc::new(Workshop {
             root: config.root.clone(),
             interpreter: config.interpreter.clone(),
@@ -297,6 +312,9 @@ async fn start(
     };
     vital::spawn("opening", opening);
     let End { exit, left: still_running } = supervisor.run(inbox, views, from_launcher).await;
+    if let Some(connection) = connection {
+        connection.end().await;
+    }
     ring.end().await;
     if !still_running.is_empty() {
         // The next Supervisor may be starting already, and needs the ports.

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     PeerUnresolved,
     /// The journal of events cannot be written.
     JournalLossy,
+    /// The event stream does not reach its server.
+    EventStreamDown,
     /// The disk of the state files is almost full.
     DiskLow,
     /// A port is open to every client that reaches it.
@@ -40,10 +42,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::DiskHangs,
         Self::PeerUnresolved,
         Self::JournalLossy,
+        Self::EventStreamDown,
         Self::DiskLow,
         Self::InsecureListen,
         Self::RingKeyMissing,
@@ -57,6 +60,7 @@ impl Kind {
             Self::DiskHangs => "disk-hangs",
             Self::PeerUnresolved => "peer-unresolved",
             Self::JournalLossy => "journal-lossy",
+            Self::EventStreamDown => "event-stream-down",
             Self::DiskLow => "disk-low",
             Self::InsecureListen => "insecure-listen",
             Self::RingKeyMissing => "ring-key-missing",
@@ -78,6 +82,7 @@ impl Kind {
             | Self::TokenExpires => "MR",
             Self::PeerUnresolved => "PW",
             Self::JournalLossy => "JN",
+            Self::EventStreamDown => "ES",
         }
     }
 
@@ -87,6 +92,7 @@ impl Kind {
             Self::DiskHangs => (ConditionType::DiskHangs, Fail),
             Self::PeerUnresolved => (ConditionType::PeerUnresolved, Warn),
             Self::JournalLossy => (ConditionType::JournalLossy, Warn),
+            Self::EventStreamDown => (ConditionType::EventStreamDown, Warn),
             Self::DiskLow => (ConditionType::DiskLow, Warn),
             Self::InsecureListen => (ConditionType::InsecureListen, Warn),
             Self::RingKeyMissing => (ConditionType::RingKeyMissing, Warn),

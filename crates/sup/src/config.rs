@@ -11,8 +11,10 @@ use std::{
 
 use roost_ident::{PackageIdent, ServiceOptions};
 use roost_launch::line::Style;
+use roost_nats::address::ServerAddress;
 use roost_pkg::root::FsRoot;
 pub use roost_service::HookTimeouts;
+use rustls_pki_types::CertificateDer;
 
 /// The version of Habitat that Roost is compatible with, followed by its own.
 pub const VERSION: &str = concat!("2.1.78+roost.", env!("CARGO_PKG_VERSION"));
@@ -28,6 +30,8 @@ pub struct SupConfig {
     pub service_log_bytes: u64,
     /// What the journal of events may keep; none is written without it.
     pub journal: Option<JournalConfig>,
+    /// Where what happens to services is sent.
+    pub event_stream: Option<EventStreamConfig>,
     /// The HTTP gateway.
     pub http: HttpConfig,
     /// The control gateway.
@@ -63,6 +67,28 @@ pub struct JournalConfig {
     pub max_bytes: u64,
     /// `--journal-days`: how long events are kept.
     pub max_age: Duration,
+}
+
+/// The event stream to a NATS server (reference: event-stream §1).
+#[derive(Debug, Clone)]
+pub struct EventStreamConfig {
+    /// `--event-stream-url`.
+    pub server: ServerAddress,
+    /// `--event-stream-token`.
+    pub token: String,
+    /// `--event-stream-server-certificate`: authorities beside those of the system.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// `--event-stream-connect-timeout`: how long the start waits for the server; not at all if
+    /// it is 0.
+    pub connect_timeout: Duration,
+    /// `--event-stream-application`.
+    pub application: String,
+    /// `--event-stream-environment`.
+    pub environment: String,
+    /// `--event-stream-site`.
+    pub site: Option<String>,
+    /// `--event-meta`: names and values.
+    pub meta: Vec<(String, String)>,
 }
 
 /// The HTTP gateway (reference: http-api §2).

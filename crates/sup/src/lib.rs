@@ -18,6 +18,7 @@
 //! | `files` | identity, state files, specs, watching |
 //! | `vital` | start of everything besides the Supervisor's task |
 //! | `record`, `journal`, `history`, `availability` | what the Supervisor records of itself, where, and how it is read |
+//! | `event_stream` | what happens to services, for a NATS server |
 //! | `output`, `metrics`, `systemd`, `system`, `clock` | the world outside |
 
 mod answers;
@@ -32,6 +33,7 @@ mod control;
 #[doc(hidden)]
 pub mod decoders;
 mod documents;
+mod event_stream;
 mod exposure;
 mod files;
 mod history;

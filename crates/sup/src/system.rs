@@ -41,6 +41,14 @@ pub(crate) fn hostname() -> String {
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }
 
+/// The canonical name of a host; `None` when the resolver does not know it. May take long.
+pub(crate) fn canonical_name(host: &str) -> Option<String> {
+    let flags = nix::libc::AI_CANONNAME;
+    let hints = dns_lookup::AddrInfoHints { flags, ..Default::default() };
+    let mut found = dns_lookup::getaddrinfo(Some(host), None, Some(hints)).ok()?;
+    found.find_map(|address| address.ok()?.canonname).filter(|name| !name.is_empty())
+}
+
 /// Randomness for times and orders, not for secrets. If the system's source fails, the time of day
 /// suffices.
 pub(crate) fn seed() -> u64 {

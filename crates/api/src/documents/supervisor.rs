@@ -131,6 +131,8 @@ pub enum ConditionType {
     PeerUnresolved,
     /// Events cannot be written to the journal.
     JournalLossy,
+    /// The event stream does not reach its server.
+    EventStreamDown,
     /// A port is open to every client that reaches it.
     InsecureListen,
     /// Gossip is not encrypted, and every host that reaches the port can take part.

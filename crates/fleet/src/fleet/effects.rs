@@ -185,6 +185,7 @@ impl<R: Release> Fleet<R> {
             output.stdout.push('\n');
         }
         service.health_output = output;
+        self.actions.push(Action::Checked { service: name.into() });
     }
 
     /// Publishes the rumor of a running service again, because what it exports or how it is

@@ -403,7 +403,8 @@ impl Model {
                 | Job::BuildFormer { blueprint, .. } => &blueprint.spec.ident.name,
                 _ => return,
             },
-            Action::Store(Stored::Pid { service, .. } | Stored::Release { service, .. }) => service,
+            Action::Store(Stored::Pid { service, .. } | Stored::Release { service, .. })
+            | Action::Checked { service } => service,
             _ => return,
         };
         assert!(self.loaded.contains(service), "{action:?} for a service that is gone");
@@ -465,6 +466,7 @@ impl Model {
             | Action::Watch { .. }
             | Action::Unwatch(_)
             | Action::Ring(_)
+            | Action::Checked { .. }
             | Action::Hide { .. }
             | Action::ShowLast(_)
             | Action::Ending => {}

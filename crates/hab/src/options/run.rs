@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use roost_sup::config::defaults;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
+    event_stream,
     given::{Given, keys},
     nearest::nearest,
     service::ServiceArgs,
@@ -164,29 +165,36 @@ pub(crate) struct RunOptions {
     /// The IP address to use as the sys.ip value
     #[arg(long)]
     pub(crate) sys_ip_address: Option<IpAddr>,
-    /// The name of the application for event stream purposes (not supported yet)
-    #[arg(long, hide = true)]
+    /// The name of the application in events
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), help_heading = "Event stream")]
     pub(crate) event_stream_application: Option<String>,
-    /// The name of the environment for event stream purposes (not supported yet)
-    #[arg(long, hide = true)]
+    /// The name of the environment in events
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), help_heading = "Event stream")]
     pub(crate) event_stream_environment: Option<String>,
-    /// Seconds to wait for an event stream connection (not supported yet)
-    #[arg(long, env = "HAB_EVENT_STREAM_CONNECT_TIMEOUT", hide = true)]
+    /// Seconds that the start waits for the event stream's server; 0 does not wait [default: 0]
+    #[arg(long, env = "HAB_EVENT_STREAM_CONNECT_TIMEOUT", help_heading = "Event stream")]
     pub(crate) event_stream_connect_timeout: Option<u64>,
-    /// The authentication token of the event stream (not supported yet)
-    #[arg(long, env = "HAB_AUTOMATE_AUTH_TOKEN", hide_env_values = true, hide = true)]
+    /// The authentication token of the event stream
+    #[arg(
+        long, env = "HAB_AUTOMATE_AUTH_TOKEN", hide_env_values = true,
+        value_parser = event_stream::parse_token, help_heading = "Event stream"
+    )]
     pub(crate) event_stream_token: Option<String>,
-    /// The address of the event stream (not supported yet)
-    #[arg(long, hide = true)]
+    /// The address of a NATS server that gets what happens to services, as in Habitat:
+    /// [nats://][USER:PASSWORD@ or TOKEN@]HOST[:PORT]
+    #[arg(long, value_parser = event_stream::parse_url, help_heading = "Event stream")]
     pub(crate) event_stream_url: Option<String>,
-    /// The site where this Supervisor is running for event stream purposes (not supported yet)
-    #[arg(long, hide = true)]
+    /// The name of the site in events
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), help_heading = "Event stream")]
     pub(crate) event_stream_site: Option<String>,
-    /// Key-value pairs to add to each event (not supported yet)
-    #[arg(long, num_args = 1.., hide = true)]
+    /// Pairs KEY=VALUE to add to each event
+    #[arg(
+        long, value_name = "KEY=VALUE", num_args = 1.., value_delimiter = ' ',
+        value_parser = event_stream::parse_meta, help_heading = "Event stream"
+    )]
     pub(crate) event_meta: Vec<String>,
-    /// The certificate of the event stream's server (not supported yet)
-    #[arg(long, hide = true)]
+    /// Certificates that the event stream's server is trusted by, besides those of the system
+    #[arg(long, value_name = "PEM", help_heading = "Event stream")]
     pub(crate) event_stream_server_certificate: Option<PathBuf>,
     /// Remove all but the newest packages (not supported yet)
     #[arg(long, env = "HAB_KEEP_LATEST_PACKAGES", hide = true)]

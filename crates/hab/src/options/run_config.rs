@@ -15,6 +15,7 @@ use roost_sup::config::{
 };
 
 use super::{
+    event_stream,
     run::{MIB, RunOptions, UPDATE_PERIOD_S},
     service::ServiceArgs,
     source::Source,
@@ -81,6 +82,7 @@ impl RunOptions {
                 .service_log_size
                 .map_or(defaults::SERVICE_LOG_BYTES, |mib| mib.saturating_mul(MIB)),
             journal: journal(self.journal_size, self.journal_days),
+            event_stream: event_stream::config(&self)?,
             http: HttpConfig {
                 listen: self.listen_http.unwrap_or(defaults::LISTEN_HTTP),
                 disabled: self.http_disable,
@@ -142,17 +144,6 @@ impl RunOptions {
             (period(self.auto_update_period), "--auto-update-period"),
             (period(self.service_update_period), "--service-update-period"),
             (updates, "--strategy at-once or rolling"),
-            (self.event_stream_application.is_some(), "--event-stream-application"),
-            (self.event_stream_environment.is_some(), "--event-stream-environment"),
-            (
-                self.event_stream_connect_timeout.is_some_and(|seconds| seconds != 0),
-                "--event-stream-connect-timeout",
-            ),
-            (self.event_stream_token.is_some(), "--event-stream-token"),
-            (self.event_stream_url.is_some(), "--event-stream-url"),
-            (self.event_stream_site.is_some(), "--event-stream-site"),
-            (!self.event_meta.is_empty(), "--event-meta"),
-            (self.event_stream_server_certificate.is_some(), "--event-stream-server-certificate"),
             (self.keep_latest_packages.is_some(), "--keep-latest-packages"),
         ];
         match asked_for.into_iter().find(|(asked, _)| *asked) {

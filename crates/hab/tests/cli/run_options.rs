@@ -151,14 +151,13 @@ fn files_that_cannot_be_used_end_with_86() {
 #[test]
 fn what_does_not_exist_yet_is_refused() {
     let place = Place::new();
-    place.write("a.toml", "event_meta = [\"a=b\"]\n");
+    place.write("a.toml", "keep_latest_packages = 3\n");
     for (arguments, option) in [
         (vec!["--auto-update"], "--auto-update"),
         (vec!["--service-update-period", "5"], "--service-update-period"),
         (vec!["--keep-latest-packages", "3"], "--keep-latest-packages"),
-        (vec!["--event-stream-url", "x"], "--event-stream-url"),
         (vec!["core/redis", "--strategy", "rolling"], "--strategy at-once or rolling"),
-        (vec!["--config-files", "a.toml"], "--event-meta"),
+        (vec!["--config-files", "a.toml"], "--keep-latest-packages"),
     ] {
         let ended = run(&place, &arguments);
         assert_eq!(ended.code, 2, "{arguments:?}");
@@ -212,4 +211,67 @@ fn a_load_can_show_its_settings_too() {
     assert_eq!(settings["bldr_url"].as_str(), Some("https://bldr.habitat.sh"));
     assert_eq!(settings["remote_sup"].as_str(), Some("127.0.0.1:9632"));
     assert!(ended.stdout.ends_with("# config_from = \n\n\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn options_of_the_event_stream_are_checked_as_recorded() {
+    let place = Place::new();
+    place.write("meta.toml", "event_meta = [\"a\"]\n");
+    place.write("none.pem", "no certificate\n");
+    let needed = ["--event-stream-application", "a", "--event-stream-environment", "e"];
+    let token = ["--event-stream-token", "T"];
+    let url = ["--event-stream-url", "127.0.0.1:1"];
+    let all = [&needed[..], &token, &url].concat();
+    let with = |more: &[&'static str]| [&all[..], more].concat();
+    let missing = |names: &[&str]| {
+        let shown = |name: &&str| {
+            format!("\n  --event-stream-{name} <EVENT_STREAM_{}>", name.to_uppercase())
+        };
+        let names: String = names.iter().map(shown).collect();
+        format!("error: the following required arguments were not provided:{names}\n")
+    };
+    let meta = "Invalid key-value pair given (must be '='-delimited pair of non-empty strings): ";
+    let meta = |text: &str| {
+        format!("error: invalid value '{text}' for '--event-meta <KEY=VALUE>...': {meta}{text}\n")
+    };
+    let address = |text: &str, error: &str| {
+        let option = "'--event-stream-url <EVENT_STREAM_URL>'";
+        format!("error: invalid value '{text}' for {option}: {error}\n")
+    };
+    for (arguments, expected) in [
+        (url.to_vec(), missing(&["application", "environment", "token"])),
+        ([&needed[..], &url].concat(), missing(&["token"])),
+        ([&token[..], &url].concat(), missing(&["application", "environment"])),
+        (
+            vec!["--event-stream-application", ""],
+            "error: a value is required for '--event-stream-application \
+             <EVENT_STREAM_APPLICATION>' but none was supplied\n"
+                .into(),
+        ),
+        (
+            vec!["--event-stream-token", ""],
+            "error: invalid value '' for '--event-stream-token <EVENT_STREAM_TOKEN>': Invalid \
+             event stream token provided: ''\n"
+                .into(),
+        ),
+        (with(&["--event-meta", "a"]), meta("a")),
+        (with(&["--event-meta", "a=b=c"]), meta("a=b=c")),
+        (with(&["--event-meta", "=b"]), meta("=b")),
+        (with(&["--config-files", "meta.toml"]), meta("a")),
+        (vec!["--event-stream-url", ""], address("", "invalid address \"\"")),
+        (
+            vec!["--event-stream-url", "http://x:1"],
+            address("http://x:1", "invalid scheme 'http' only 'nats' is supported"),
+        ),
+        (
+            with(&["--event-stream-server-certificate", "none.pem"]),
+            "error: invalid value 'none.pem' for '--event-stream-server-certificate \
+             <EVENT_STREAM_SERVER_CERTIFICATE>': none.pem holds no certificate in PEM\n"
+                .into(),
+        ),
+    ] {
+        let ended = run(&place, &arguments);
+        assert_eq!(ended.code, 2, "{arguments:?}");
+        assert!(ended.stderr.starts_with(&expected), "{arguments:?}: {}", ended.stderr);
+    }
 }

@@ -1,6 +1,7 @@
 //! The Supervisor's own metrics in `/metrics` (reference: http-api §14). Those of the ring that
 //! Habitat does not have are in `metrics/ring.rs`.
 
+mod event_stream;
 mod record;
 mod ring;
 mod services;
@@ -24,6 +25,7 @@ use roost_ring::{Counters, Duration as Took};
 use roost_zmtp::{ListenStats, PoolStats};
 use tokio::sync::watch;
 
+pub(crate) use self::event_stream::StreamFigures;
 use self::{
     record::RecordFigures,
     ring::RingFigures,

@@ -33,7 +33,18 @@ impl Supervisor {
             Action::Line(Line { preamble, key, text, at }) => {
                 self.world.output.line_at(at, &preamble, key, &text);
             }
-            Action::Record(report) => drop(self.record.record(report)),
+            Action::Record(report) => {
+                if let Some(stream) = &self.world.event_stream {
+                    stream.reported(&report, &self.fleet);
+                }
+                self.record.record(report);
+            }
+            Action::Checked { service } => {
+                let stream = self.world.event_stream.as_ref();
+                if let (Some(stream), Some(service)) = (stream, self.fleet.service(&service)) {
+                    stream.checked(service, self.world.clock.now().unix_ms);
+                }
+            }
             Action::Spawn { id, service, group, release, shutdown } => {
                 self.start(spawning::service(id, &service, group, &release, shutdown));
             }

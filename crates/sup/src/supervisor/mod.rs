@@ -49,6 +49,7 @@ use crate::{
     clock::Clock,
     conditions::Conditions,
     config::SupConfig,
+    event_stream::EventStream,
     files::{
         store::Store,
         watch::{Target, Watcher},
@@ -81,6 +82,7 @@ const ALIVE: wire::Request = wire::Request::Alive(wire::Alive { within_ms: 60_00
 pub(crate) struct World {
     pub(crate) config: Arc<SupConfig>,
     pub(crate) output: Output,
+    pub(crate) event_stream: Option<EventStream>,
     pub(crate) store: Store,
     pub(crate) small_files: SmallFiles,
     pub(crate) watcher: Watcher<Watch>,
