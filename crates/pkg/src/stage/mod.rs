@@ -55,9 +55,11 @@
 //! and an unchanged one is hard-linked from the previous release, not copied.
 
 mod copies;
+mod error;
 mod facts;
 mod metafiles;
 mod others;
+mod pinned;
 mod place;
 mod plan;
 mod reach;
@@ -67,21 +69,26 @@ mod survey;
 mod tree;
 
 use std::{
-    fmt, fs, io,
+    fs,
     os::unix::fs::MetadataExt,
     path::{Component, Path, PathBuf},
 };
 
-use roost_ident::{Hook, PackageIdent, PackageTarget};
+use roost_ident::{PackageIdent, PackageTarget};
 
 pub(crate) use self::plan::{Assigned, words_of};
-pub use self::survey::{Survey, above, survey};
+pub use self::{
+    error::{Located, StageError},
+    pinned::{Pinned, Rights},
+    survey::{Survey, above, survey},
+};
 use self::{
     others::Selection,
+    pinned::frozen,
     place::{Content, Placed},
     reach::Dir,
 };
-use crate::{metafile::Fault, read::ReadError, root::FsRoot, sources::SourceError, user};
+use crate::root::FsRoot;
 
 /// Inputs of staging besides the directory.
 #[derive(Debug, Clone, Default)]
@@ -94,26 +101,6 @@ pub struct StageOptions {
     pub pinned: Option<Pinned>,
     /// Files that are never part of a service, by device and number: this process's own log.
     pub leave_out: Vec<(u64, u64)>,
-}
-
-/// Properties that an operator agreed to by loading a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pinned {
-    /// Origin of the package.
-    pub origin: String,
-    /// Name of the package and the service.
-    pub name: String,
-    /// User and group, if the directory sets them.
-    pub rights: Rights,
-}
-
-/// User and group set by a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights {
-    /// User.
-    pub user: Option<String>,
-    /// Group.
-    pub group: Option<String>,
 }
 
 /// A staged directory.
@@ -129,133 +116,6 @@ pub struct Staged {
     pub warnings: Vec<String>,
     /// User and group set by the directory.
     pub rights: Rights,
-}
-
-/// A fault and its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
-    /// The file.
-    pub path: PathBuf,
-    /// The line number, from 1.
-    pub line: usize,
-    /// The problem and its remedy.
-    pub problem: String,
-}
-
-impl fmt::Display for Located {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path.display(), self.line, self.problem)
-    }
-}
-
-/// Why a directory was not staged. Nothing was changed then.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// The directory has nothing to run.
-    #[error(
-        "{}: is not a service directory: it has no hooks/run. A service directory holds hooks/run \
-         (a script that starts the program in the foreground, with exec) and, as needed, \
-         hooks/health-check, hooks/init, config/, default.toml and roost.toml",
-        .0.display()
-    )]
-    NotAService(PathBuf),
-    /// Two plans in one directory.
-    #[error("{} and {}: two plans; remove one", one.display(), other.display())]
-    TwoPlans {
-        /// One plan.
-        one: PathBuf,
-        /// The other plan.
-        other: PathBuf,
-    },
-    /// Two files for one hook.
-    #[error("{} and {}: both are the hook {hook}; remove one", one.display(), other.display())]
-    TwoHooks {
-        /// The hook.
-        hook: Hook,
-        /// One file.
-        one: PathBuf,
-        /// The other file.
-        other: PathBuf,
-    },
-    /// A file is malformed.
-    #[error("{}:{line}: {problem}", path.display())]
-    Fault {
-        /// The file.
-        path: PathBuf,
-        /// The line number, from 1.
-        line: usize,
-        /// The problem and its remedy.
-        problem: String,
-    },
-    /// All faults of a plan, one line each.
-    #[error("{}", lines(.0))]
-    Faults(Vec<Located>),
-    /// The facts are inconsistent; one line for each problem.
-    #[error("{}", .problems.iter().map(|problem| format!("{}: {problem}", dir.display()))
-        .collect::<Vec<_>>().join("\n"))]
-    Facts {
-        /// The directory.
-        dir: PathBuf,
-        /// Each problem with its remedy.
-        problems: Vec<String>,
-    },
-    /// The directory would change a property that was agreed to when it was loaded.
-    #[error(
-        "{}: {problem}. To agree to it: hab svc load --force {0}",
-        dir.display()
-    )]
-    Pinned {
-        /// The directory.
-        dir: PathBuf,
-        /// The change.
-        problem: String,
-    },
-    /// An entry of the directory cannot be part of a release.
-    #[error("{}: {problem}", path.display())]
-    Refused {
-        /// The entry.
-        path: PathBuf,
-        /// The problem and its remedy.
-        problem: String,
-    },
-    /// The name of an installed release sorts after every time.
-    #[error(
-        "{}: is newer than anything staged from a directory can be; \
-         uninstall it, or set another version in roost.toml",
-        path.display()
-    )]
-    NotNewer {
-        /// The release.
-        path: PathBuf,
-    },
-    /// A file cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// Templates cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A system call failed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The affected path.
-        path: PathBuf,
-        /// Error of the operating system.
-        source: io::Error,
-    },
-}
-
-fn lines(faults: &[Located]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-impl StageError {
-    fn io(path: &Path, source: io::Error) -> Self {
-        Self::Io { path: path.into(), source }
-    }
-
-    fn fault(path: &Path, fault: Fault) -> Self {
-        Self::Fault { path: path.into(), line: fault.line, problem: fault.problem }
-    }
 }
 
 /// Stages a directory: makes a release of its content, unless the newest release already has that
@@ -363,57 +223,4 @@ fn left_out(root: &FsRoot, options: &StageOptions) -> Vec<(u64, u64)> {
     let own = [root.path().to_owned(), root.hab_dir()];
     let own = own.iter().filter_map(|path| fs::metadata(path).ok());
     own.map(|found| (found.dev(), found.ino())).chain(options.leave_out.iter().copied()).collect()
-}
-
-/// Refuses a change of pinned properties; returns the refusal that applies to any other change, if
-/// there is one.
-fn frozen(
-    dir: &Path,
-    ident: &PackageIdent,
-    rights: &Rights,
-    stranger: Option<String>,
-    options: &StageOptions,
-    warnings: &mut Vec<String>,
-) -> Result<Option<StageError>, StageError> {
-    let refuse = |problem| StageError::Pinned { dir: dir.to_owned(), problem };
-    // A different package is a different service, whoever may write the directory.
-    if let Some(Pinned { origin, name, .. }) = &options.pinned
-        && (*origin != ident.origin || *name != ident.name)
-    {
-        return Err(refuse(format!(
-            "it is now named {}/{}, and was loaded as {origin}/{name}",
-            ident.origin, ident.name
-        )));
-    }
-    let Some(stranger) = stranger else { return Ok(None) };
-    let advice = "Let only root write there (chown -R root, chmod -R go-w)";
-    if let Some(Pinned { rights: pinned, .. }) = &options.pinned
-        && pinned != rights
-    {
-        let show = |rights: &Rights| {
-            let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "default".into());
-            format!("{}:{}", part(&rights.user), part(&rights.group))
-        };
-        return Err(refuse(format!(
-            "the service would run as {} instead of {}, and {stranger}, which cannot change that. \
-             {advice}",
-            show(rights),
-            show(pinned)
-        )));
-    }
-    // A service that runs as root does not follow a directory that others may write.
-    if !user::is_privileged(rights.user.as_deref()) {
-        return Ok(None);
-    }
-    let text = format!(
-        "the service runs as root, and {stranger}, so a change of its files is not followed. \
-         {advice}, or set 'user' in roost.toml"
-    );
-    match options.pinned {
-        Some(_) => Ok(Some(refuse(text))),
-        None => {
-            warnings.push(format!("{}: {text}", dir.display()));
-            Ok(None)
-        }
-    }
 }

@@ -4,6 +4,9 @@
 //! whatever fails, and whenever the process ends, each release is either complete or absent.
 //! Dependencies come first.
 
+mod description;
+mod error;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -11,13 +14,16 @@ use std::{
 
 use roost_crypto::{KeyCache, NamedRevision, SigningPublicKey};
 use roost_hart::{Archive, HartError};
-use roost_ident::{PackageIdent, PackageIdentError, PackageTarget, PackageTargetError};
+use roost_ident::{PackageIdent, PackageTarget};
 
+pub use self::error::SetupError;
+use self::{
+    description::{Description, describe},
+    error::at,
+};
 use crate::{
     artifacts::{self, Artifacts},
     graph, install,
-    metafile::{MAX_METAFILE_BYTES, MetafileError},
-    read::read_text,
     root::FsRoot,
     staging::{self, Staging, TreeLock},
 };
@@ -66,96 +72,6 @@ pub struct Outcome {
     pub new_packages: usize,
 }
 
-/// Why nothing was installed.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// An archive is bad, or cannot be read.
-    #[error(transparent)]
-    Archive(#[from] HartError),
-    /// An identifier is not valid.
-    #[error(transparent)]
-    Ident(#[from] PackageIdentError),
-    /// A target is not valid.
-    #[error(transparent)]
-    Target(#[from] PackageTargetError),
-    /// An identifier in an archive is not fully qualified.
-    #[error("Fully-qualified package identifier was expected, but found: \"{0}\"")]
-    NotQualified(String),
-    /// The archive with the name of one release holds another.
-    #[error("Artifact ident {found} for `{}' does not match expected ident {wanted}", path.display())]
-    OtherIdent {
-        /// The archive.
-        path: PathBuf,
-        /// The identifier in it.
-        found: String,
-        /// The expected identifier.
-        wanted: String,
-    },
-    /// The archive is for another platform.
-    #[error(
-        "Package target '{0}' is not supported as this system has a different active package \
-         target '{active}'",
-        active = PackageTarget::active()
-    )]
-    OtherTarget(PackageTarget),
-    /// The public key of the signer is missing.
-    #[error(
-        "Crypto error: Key not found in cache: {}\n\
-         The archive is signed with the key {signer}, whose public half is not on this machine. \
-         If you trust its owner, get it there (hab origin key export {origin}) and import it: \
-         hab origin key import < {signer}.pub",
-        path.display(),
-        origin = signer.name()
-    )]
-    UnknownSigner {
-        /// Name of the key.
-        signer: NamedRevision,
-        /// Path where it should be.
-        path: PathBuf,
-    },
-    /// No archive of a release was found.
-    #[error(
-        "Cached artifact not found: {ident}\n\
-         It is neither installed nor in {}{beside}. Put its archive there, or install it first: \
-         hab pkg install {file}. Downloading from Builder is not supported yet.",
-        cache.display()
-    )]
-    NoArchive {
-        /// The release.
-        ident: String,
-        /// The artifact cache.
-        cache: PathBuf,
-        /// The other directory that was searched.
-        beside: String,
-        /// File name of the archive.
-        file: String,
-    },
-    /// No installed or cached release matches.
-    #[error(
-        "No installed package or cached artifact could be found locally: {0}\n\
-         Downloading from Builder is not supported yet: install an archive, \
-         hab pkg install FILE.hart"
-    )]
-    NothingLocal(PackageIdent),
-    /// The directory of a release holds something else.
-    #[error(
-        "{} is in the way: it is not empty and is not a package for this machine; move it away",
-        .0.display()
-    )]
-    InTheWay(PathBuf),
-    /// A metafile of an installed package is malformed.
-    #[error(transparent)]
-    Metafile(#[from] MetafileError),
-    /// A system call failed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// Error of the operating system.
-        source: io::Error,
-    },
-}
-
 impl LocalArchive {
     /// Reads the identifier and target of an archive.
     ///
@@ -165,50 +81,6 @@ impl LocalArchive {
         let Description { ident, target } = describe(&Archive::open(path)?)?;
         Ok(Self { path: path.into(), ident, target })
     }
-}
-
-/// What the header and metafiles of an archive hold.
-struct Description {
-    ident: PackageIdent,
-    target: PackageTarget,
-}
-
-fn describe(archive: &Archive) -> Result<Description, SetupError> {
-    let metafiles = archive.metafiles(&["TARGET", "IDENT"])?;
-    description(|name| Ok(metafiles.get(name).cloned()))
-}
-
-/// The same, of an archive that is unpacked: nothing of it is decompressed twice.
-fn staged_description(staging: &Staging) -> Result<Description, SetupError> {
-    description(|name| {
-        let path = staging.path().join(name);
-        let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
-        let read = is_file.then(|| read_text(&path, MAX_METAFILE_BYTES)).transpose();
-        Ok(read.map_err(MetafileError::from)?.flatten())
-    })
-}
-
-fn description(
-    read: impl Fn(&str) -> Result<Option<String>, SetupError>,
-) -> Result<Description, SetupError> {
-    let text = |name: &str| {
-        read(name)?.ok_or_else(|| SetupError::from(HartError::NoMetafile(name.into())))
-    };
-    let target = text("TARGET")?.trim().parse()?;
-    let ident: PackageIdent = text("IDENT")?.trim().parse()?;
-    Ok(Description { ident: ident.validate()?, target })
-}
-
-/// Checks that the archive at a path is that of a release, for this machine.
-fn check(wanted: &PackageIdent, found: &Description, path: &Path) -> Result<(), SetupError> {
-    if found.ident != *wanted {
-        let (found, wanted) = (found.ident.to_string(), wanted.to_string());
-        return Err(SetupError::OtherIdent { path: path.into(), found, wanted });
-    }
-    if found.target != PackageTarget::active() {
-        return Err(SetupError::OtherTarget(found.target));
-    }
-    Ok(())
 }
 
 /// Installs into one package tree.
@@ -261,7 +133,7 @@ impl Setup<'_> {
                 Wanted::Ident(_) => self.obtain(&ident, None)?,
             };
             let target = self.prepare(&ident, &target, fresh, tell)?;
-            let dependencies = staged_dependencies(&target)?;
+            let dependencies = description::dependencies(&target.staging)?;
             prepared.push(target);
             dependencies
         };
@@ -349,7 +221,7 @@ impl Setup<'_> {
         tell(Step::Verifying(ident));
         let prepared = self.verify_and_unpack(ident, archive);
         if let Err(error) = &prepared
-            && (fresh || is_bad(error))
+            && (fresh || error.is_of_archive())
         {
             self.artifacts.discard(ident);
         }
@@ -368,10 +240,11 @@ impl Setup<'_> {
             HartError::Io(source) => at(&place)(source),
             other => other.into(),
         });
-        let checked = unpacked.and_then(|()| check(ident, &staged_description(&staging)?, path));
+        let checked = unpacked
+            .and_then(|()| description::check(ident, &description::staged(&staging)?, path));
         if let Err(error) = checked {
             // The archive of another release is refused entry by entry: what it is explains more.
-            describe(&archive).and_then(|found| check(ident, &found, path))?;
+            describe(&archive).and_then(|found| description::check(ident, &found, path))?;
             return Err(error);
         }
         Ok(Prepared { ident: ident.clone(), staging })
@@ -421,42 +294,4 @@ impl Setup<'_> {
         staging::sweep(self.root, &lock);
         Ok(())
     }
-}
-
-/// The error of the system at a path.
-fn at(path: &Path) -> impl Fn(io::Error) -> SetupError {
-    move |source| SetupError::Io { path: path.into(), source }
-}
-
-/// True when the archive itself is at fault, not this machine.
-fn is_bad(error: &SetupError) -> bool {
-    match error {
-        SetupError::Archive(error) => {
-            !matches!(error, HartError::Key(_) | HartError::Io(_) | HartError::File { .. })
-        }
-        SetupError::Ident(_)
-        | SetupError::Target(_)
-        | SetupError::NotQualified(_)
-        | SetupError::OtherIdent { .. }
-        | SetupError::OtherTarget(_) => true,
-        _ => false,
-    }
-}
-
-/// All dependencies of an unpacked release.
-fn staged_dependencies(prepared: &Prepared) -> Result<Vec<PackageIdent>, SetupError> {
-    let path = prepared.staging.path().join("TDEPS");
-    let text = read_text(&path, MAX_METAFILE_BYTES).map_err(MetafileError::from)?;
-    text.unwrap_or_default()
-        .trim()
-        .lines()
-        .map(|line| {
-            let ident = line.parse::<PackageIdent>()?.validate()?;
-            if ident.is_fully_qualified() {
-                Ok(ident)
-            } else {
-                Err(SetupError::NotQualified(line.into()))
-            }
-        })
-        .collect()
 }
