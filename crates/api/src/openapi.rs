@@ -155,7 +155,10 @@ fn refusals(resource: &Resource, path: &str) -> Map<String, Value> {
     }
     match resource.renderer {
         Renderer::Page(_) | Renderer::Figures => {}
-        Renderer::Snapshot(_) | Renderer::Selection(_) | Renderer::Service(_) => {
+        Renderer::Snapshot(_)
+        | Renderer::Selection(_)
+        | Renderer::Group(_)
+        | Renderer::Service(_) => {
             add("503", "NotStarted");
         }
         Renderer::Live(_) => {

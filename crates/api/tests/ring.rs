@@ -9,6 +9,7 @@ use roost_api::{
     Contact, Contacts, GatewayConfig, Snapshot,
     documents::ring::{
         RingDocuments,
+        groups::{RingGroup, RingWarning, RingWarningCode},
         members::{MemberState, RingMember},
     },
 };
@@ -32,7 +33,7 @@ fn gateway(members: &[RingMember], contacts: &Contacts) -> Server {
 fn snapshot(number: u64, members: &[RingMember], contacts: &Contacts) -> Snapshot {
     let members = members.iter().cloned().enumerate();
     let members = members.map(|(place, member)| (Some(place), member)).collect();
-    let ring = RingDocuments { members };
+    let ring = RingDocuments { members, ..RingDocuments::default() };
     Snapshot::empty(number, "me").with_ring(Arc::new(ring.into()), contacts.clone())
 }
 
@@ -98,6 +99,65 @@ async fn measurements_are_shown_and_are_no_change() {
     let dead = [member("a", MemberState::Confirmed, "db.default")];
     server.publish.send_replace(Some(Arc::new(snapshot(2, &dead, &contacts))));
     assert_eq!(get(server.address, path, &known).await.status(), 200);
+}
+
+#[tokio::test]
+async fn groups_are_found_by_name_and_by_their_warnings() {
+    let group = |id: &str, is_warned: bool| {
+        let warning = RingWarning { code: RingWarningCode::NoQuorum, message: "few".into() };
+        let warnings = is_warned.then_some(warning).into_iter().collect();
+        RingGroup { id: id.into(), warnings, ..RingGroup::default() }
+    };
+    let groups = vec![group("db.default", true), group("web.blue", false), group("web.x", true)];
+    let ring = RingDocuments { groups, ..RingDocuments::default() };
+    let snapshot = Snapshot::empty(1, "me").with_ring(Arc::new(ring.into()), Contacts::default());
+    let server = start(config(), Some(snapshot));
+    for (query, expected) in [
+        ("", "db.default web.blue web.x"),
+        ("?name=web.*", "web.blue web.x"),
+        ("?warnings", "db.default web.x"),
+        ("?limit=1", "db.default"),
+    ] {
+        let page = json(&server, &format!("/v1/ring/groups{query}")).await;
+        let ids: Vec<_> =
+            page["items"].as_array().expect("items").iter().map(|it| &it["id"]).collect();
+        assert_eq!(ids, expected.split(' ').collect::<Vec<_>>(), "{query}");
+        assert_eq!(page["next"].is_string(), query == "?limit=1", "{query}");
+    }
+    assert_eq!(json(&server, "/v1/ring/groups/web.x").await["id"], "web.x");
+    let missing = get(server.address, "/v1/ring/groups/cache.default", "").await;
+    assert_eq!(missing.status(), 404);
+    assert!(missing.body.contains("hab ring groups"), "{}", missing.body);
+}
+
+#[tokio::test]
+async fn prometheus_gets_each_gateway_that_did_not_depart() {
+    let mut members = [
+        member("a", MemberState::Alive, "db.default"),
+        member("b", MemberState::Confirmed, "db.default"),
+        member("c", MemberState::Departed, "db.default"),
+        member("d", MemberState::Alive, "db.default"),
+    ];
+    for (place, member) in members[..3].iter_mut().enumerate() {
+        member.http = Some(format!("10.0.0.{place}:9631"));
+    }
+    let server = gateway(&members, &Contacts::default());
+    let targets = json(&server, "/v1/ring/prometheus-targets").await;
+    let expected = |place: u8, id: &str, state: &str| {
+        serde_json::json!({
+            "targets": [format!("10.0.0.{place}:9631")],
+            "labels": {
+                "__meta_roost_hostname": format!("host-{id}"),
+                "__meta_roost_member_id": id,
+                "__meta_roost_services": ",db.default,",
+                "__meta_roost_state": state,
+            },
+        })
+    };
+    assert_eq!(
+        targets,
+        Value::Array(vec![expected(0, "a", "alive"), expected(1, "b", "confirmed")])
+    );
 }
 
 #[tokio::test]

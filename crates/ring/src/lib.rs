@@ -15,7 +15,7 @@
 //! | `probe`, `awareness` | who is asked whether it is alive, and how far to trust oneself |
 //! | `gossip`, `push`, `heat` | rumors: to whom, which, how often |
 //! | `rumor/`, `stores`, `rooms` | one file per kind; where they are kept, and how many |
-//! | `election/` | taking part in elections |
+//! | `election/`, `quorum` | taking part in elections; their arithmetic |
 //! | `refute`, `replay`, `double` | wrong reports, repeated datagrams, two machines with one id |
 //! | `datafile` | what is kept while the member does not run |
 //! | `outbox`, `view` | what comes out |
@@ -43,6 +43,7 @@ mod outbox;
 mod output;
 mod probe;
 mod push;
+mod quorum;
 mod record;
 mod refute;
 mod replay;
@@ -64,6 +65,7 @@ pub use id::MemberId;
 pub use input::{Command, Input, OwnService};
 pub use member::{Health, Member, Membership};
 pub use output::{Duration, Event, Output};
+pub use quorum::Quorum;
 pub use ring::Ring;
 pub use roost_ident::SysInfo;
 pub use rumor::{
@@ -73,4 +75,4 @@ pub use rumor::{
 pub use standing::{Contact, Source};
 pub use swim::{Swim, SwimKind};
 pub use time::Now;
-pub use view::{Listed, MemberList, RumorGroup, Rumors, View};
+pub use view::{Conflict, Listed, MemberList, RumorGroup, Rumors, View};

@@ -21,6 +21,8 @@ macro_rules! make_view {
             pub incarnation: u64,
             /// The member list.
             pub members: Arc<MemberList>,
+            /// Groups with two leaders of one term.
+            pub conflicts: Arc<BTreeMap<String, Conflict>>,
             $($(#[$doc])* pub $list: Arc<Rumors<rumor::$kind>>,)*
         }
 
@@ -35,7 +37,7 @@ macro_rules! make_view {
             /// The picture of a member that knows nothing.
             #[must_use]
             pub fn empty(id: MemberId) -> Self {
-                Self { id, incarnation: 0, members: Arc::default(), $($list: Arc::default(),)* }
+                Self { id, incarnation: 0, members: Arc::default(), conflicts: Arc::default(), $($list: Arc::default(),)* }
             }
         }
     };
@@ -44,6 +46,22 @@ for_each_kind!(make_view);
 
 /// Members in one part of the list.
 pub(crate) const PART_MEMBERS: usize = 128;
+
+/// Two leaders of one term: parts of the ring could not reach each other when they were elected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The term.
+    pub term: u64,
+    /// Both, ordered.
+    pub leaders: [MemberId; 2],
+}
+
+impl Conflict {
+    pub(crate) fn new(term: u64, mut leaders: [MemberId; 2]) -> Self {
+        leaders.sort();
+        Self { term, leaders }
+    }
+}
 
 /// A member in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,6 +44,7 @@ enum Source<'a> {
     Figures,
     Snapshot(&'a Snapshot, fn(&Snapshot, Format) -> &Rendered),
     Selection(&'a Snapshot, fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
+    Group(&'a Snapshot, fn(&Snapshot, &str) -> Result<Rendered, Problem>),
     Service(&'a ServiceEntry, fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
     Live(Option<&'a Arc<ServiceEntry>>, fn(&dyn Live, Ask) -> Pending<Reply>),
 }
@@ -138,6 +139,10 @@ impl Shared {
                 (StatusCode::OK, render(snapshot, media.format()).clone())
             }
             Source::Selection(snapshot, select) => match select(snapshot, &query, self.redact) {
+                Ok(body) => (StatusCode::OK, body),
+                Err(problem) => return First::Ready(problem.answer(persistence)),
+            },
+            Source::Group(snapshot, select) => match select(snapshot, &reached.group) {
                 Ok(body) => (StatusCode::OK, body),
                 Err(problem) => return First::Ready(problem.answer(persistence)),
             },
@@ -287,7 +292,8 @@ impl Shared {
             (Renderer::Figures, _) => Source::Figures,
             (Renderer::Snapshot(render), Some(snapshot)) => Source::Snapshot(snapshot, render),
             (Renderer::Selection(select), Some(snapshot)) => Source::Selection(snapshot, select),
-            (Renderer::Snapshot(_) | Renderer::Selection(_), None) => {
+            (Renderer::Group(select), Some(snapshot)) => Source::Group(snapshot, select),
+            (Renderer::Snapshot(_) | Renderer::Selection(_) | Renderer::Group(_), None) => {
                 let refusal = Refusal(Code::Starting.into(), Label::Fixed(id));
                 return Err(Unreached::Refused(refusal));
             }

@@ -120,6 +120,7 @@ impl Shared {
         let body = match id.resource().renderer {
             Renderer::Snapshot(render) => render(snapshot, Format::Json).clone(),
             Renderer::Selection(select) => select(snapshot, query, self.redact).ok()?,
+            Renderer::Group(select) => select(snapshot, group).ok()?,
             Renderer::Service(render) => render(snapshot.service(group)?, Format::Json).1.clone(),
             Renderer::Page(_) | Renderer::Figures | Renderer::Live(_) => return None,
         };

@@ -94,6 +94,8 @@ pub(crate) enum Renderer {
     Snapshot(fn(&Snapshot, Format) -> &Rendered),
     /// What a query selects of the present snapshot; also gets whether the API is redacted.
     Selection(fn(&Snapshot, &Query, bool) -> Result<Rendered, Problem>),
+    /// A group that the path names, of the present snapshot; no service of it has to be loaded.
+    Group(fn(&Snapshot, &str) -> Result<Rendered, Problem>),
     /// One service of the present snapshot.
     Service(fn(&ServiceEntry, Format) -> (StatusCode, &Rendered)),
     /// The Supervisor, at the time of the request: a document or a stream.

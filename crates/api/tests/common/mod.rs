@@ -21,7 +21,11 @@ use roost_api::{
         availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
         butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
         probe::{Check, CheckName},
-        ring::{RingDocuments, members::RingMember},
+        ring::{
+            RingDocuments,
+            groups::{RingElection, RingGroup, RingGroupMember},
+            members::RingMember,
+        },
         stats::{
             CgroupV1, DescriptorsV1, FullestV1, IoV1, ListeningV1, Protocol, StatsList,
             StatsSummary, UsageV1,
@@ -211,7 +215,13 @@ fn ring_sample() -> RingDocuments {
         services: vec!["web.default".into()],
         ..RingMember::default()
     };
-    RingDocuments { members: vec![(Some(0), member)] }
+    let group = RingGroup {
+        id: "web.default".into(),
+        election: Some(RingElection::default()),
+        members: vec![RingGroupMember::default()],
+        ..RingGroup::default()
+    };
+    RingDocuments { members: vec![(Some(0), member)], groups: vec![group] }
 }
 
 /// A gateway that serves on a free port of 127.0.0.1 until it is dropped.

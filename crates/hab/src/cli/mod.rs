@@ -210,6 +210,8 @@ group! {
 
 group! {
     RingCommand {
+        /// Show the service groups of the ring: members, leader, quorum, what is wrong
+        Groups(Box<cmd::ring_groups::Arguments>),
         /// Commands relating to ring keys
         Key(Group<RingKeyCommand>),
         /// Show the members of the ring: since when and from whom their state is known

@@ -115,6 +115,13 @@ pub(super) const MANUALS: &[Manual] = &[
         &[("hab ring key import < prod.key", "Import the key from another machine.")],
     ),
     manual(
+        "ring groups",
+        &[
+            ("hab ring groups --warnings", "The groups that need an operator."),
+            ("hab ring groups redis.default", "One group with its members and votes."),
+        ],
+    ),
+    manual(
         "ring members",
         &[
             ("hab ring members", "Each member, and since when its state is known from whom."),

@@ -1,6 +1,6 @@
 //! The ring as one of its members shows it: `/v1/ring/…` and `hab ring …`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::Supervisor;
 
 use super::{first, installed, joining, stdout, wait_converged};
@@ -48,6 +48,10 @@ fn members_show_since_when_and_from_whom_they_are_known() {
     let dead = wait_row(&a, &id, |it| it["state"] == "confirmed");
     assert!(["timeout", "news"].iter().any(|source| dead["source"] == *source), "{dead}");
     assert!(dead["since"].as_str() > unknown["since"].as_str(), "{dead}");
+    let targets = a.get("/v1/ring/prometheus-targets").json();
+    let targets: Vec<&Value> =
+        targets.as_array().expect("a list").iter().map(|it| &it["targets"][0]).collect();
+    assert!(targets.len() == 2 && targets.contains(&&b.http.to_string().into()), "{targets:?}");
     let filtered = a.get("/v1/ring/members?state=confirmed").json();
     assert_eq!(filtered["items"].as_array().map(Vec::len), Some(1), "{filtered}");
 
@@ -60,4 +64,45 @@ fn members_show_since_when_and_from_whom_they_are_known() {
     let json = a.hab(["ring", "members", "--format", "json", "--name", &id]);
     let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
     assert_eq!(json[0]["id"], id.as_str());
+}
+
+#[test]
+fn groups_show_leader_quorum_and_why_there_is_no_leader() {
+    let roots = [installed(), installed(), installed()];
+    let leader = ["acme/db", "--topology", "leader"];
+    let a = first(&roots[0], &leader);
+    let b = joining(&roots[1], &a, &leader);
+    let c = joining(&roots[2], &a, &leader);
+    wait_converged(&[&a, &b, &c]);
+    const DB: &str = "/v1/ring/groups/db.default";
+    let led = a.wait_json(DB, |group| {
+        group["leader"].is_string()
+            && group["quorum"]["alive"] == 3
+            && group["members"].as_array().is_some_and(|all| all.len() == 3)
+    });
+    assert_eq!(
+        led["quorum"],
+        json!({"electorate": 3, "alive": 3, "needed": 2, "reached": true, "spare": 1})
+    );
+    assert_eq!(
+        (&led["election"]["status"], &led["why_no_leader"]),
+        (&"finished".into(), &Value::Null)
+    );
+    assert_eq!(led["warnings"], json!([]));
+    roots[1].kill_all();
+    roots[2].kill_all();
+    let left = a
+        .wait_json(DB, |group| group["quorum"]["alive"] == 1 && group["why_no_leader"].is_string());
+    let codes: Vec<&Value> =
+        left["warnings"].as_array().expect("a list").iter().map(|it| &it["code"]).collect();
+    assert!(codes.contains(&&"no_quorum".into()), "{left}");
+    let said = stdout(&a.hab(["ring", "groups"]));
+    assert!(said.contains("1 of 3  2"), "{said}");
+    let said = stdout(&a.hab(["ring", "groups", "db.default"]));
+    assert!(
+        said.lines().any(|line| line.starts_with(&a.member_id()) && line.contains("alive")),
+        "{said}"
+    );
+    let none = a.hab(["ring", "groups", "cache.default"]);
+    assert_eq!(none.status.code(), Some(1));
 }

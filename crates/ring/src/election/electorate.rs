@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{id::MemberId, member::Health, stores::RumorStores, table::Table};
+use crate::{id::MemberId, member::Health, quorum::Quorum, stores::RumorStores, table::Table};
 
 /// The members with a service in a group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +29,8 @@ impl Electorate {
         electorate
     }
 
-    /// True when more than half are alive (reference: ring §10.1). There is no minimum of three.
+    /// True when more than half are alive.
     pub(crate) fn has_quorum(&self) -> bool {
-        self.alive.len() > self.population / 2
+        Quorum { electorate: self.population, alive: self.alive.len() }.is_reached()
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     stores::RumorStores,
     table::Table,
     time::Now,
+    view::Conflict,
 };
 
 /// Time between checks of whether an election has to be restarted.
@@ -47,6 +48,8 @@ pub(crate) struct Elections {
     /// Next due time without a change.
     due: Option<Now>,
     decisions: VecDeque<Decision>,
+    /// Groups with two leaders of one term; bounded by the groups with an election.
+    conflicts: BTreeMap<String, Conflict>,
     /// Elections that changed since [`Elections::look_back`].
     touched: BTreeSet<(ElectionKind, String)>,
 }
@@ -120,6 +123,11 @@ impl Elections {
     /// The next decision, in order.
     pub(crate) fn poll(&mut self) -> Option<Decision> {
         self.decisions.pop_front()
+    }
+
+    /// Groups with two leaders of one term.
+    pub(crate) const fn conflicts(&self) -> &BTreeMap<String, Conflict> {
+        &self.conflicts
     }
 
     /// Something changed: members, services or elections.
@@ -282,6 +290,11 @@ impl Elections {
                         other: election.member_id.clone(),
                     });
                     self.dispute(at, kind, stored, &election);
+                    if kind == ElectionKind::Leader {
+                        let leaders = [stored.member_id.clone(), election.member_id.clone()];
+                        self.conflicts.insert(group.clone(), Conflict::new(stored.term, leaders));
+                        self.decisions.push_back(Decision::Show);
+                    }
                 }
                 let Merge::News(merged) = stored.merged(election) else { return Ok(false) };
                 if merged.says_the_same(stored) {
@@ -294,6 +307,10 @@ impl Elections {
                 (merged, is_other)
             }
         };
+        let is_over = |conflict: &Conflict| merged.term > conflict.term;
+        if kind == ElectionKind::Leader && self.conflicts.get(&group).is_some_and(is_over) {
+            self.conflicts.remove(&group);
+        }
         let finished = merged.status == Status::Finished;
         let dead = is_dead(at.table.health_of(&merged.member_id));
         let origin = if at.restoring { Origin::DataFile } else { Origin::Ring };

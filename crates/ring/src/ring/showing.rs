@@ -32,6 +32,9 @@ impl Ring {
         let mut view = View::empty(self.me.id.clone());
         view.incarnation = self.me.incarnation;
         view.members = Arc::clone(&self.member_list);
+        if !self.elections.conflicts().is_empty() {
+            view.conflicts = Arc::new(self.elections.conflicts().clone());
+        }
         self.rumors.show(&mut view);
         view
     }

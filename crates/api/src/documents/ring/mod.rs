@@ -1,8 +1,10 @@
 //! `/v1/ring/…`: the ring as this Supervisor sees it.
 
+pub mod groups;
 pub mod members;
+pub mod targets;
 
-use self::members::RingMember;
+use self::{groups::RingGroup, members::RingMember};
 
 /// What this Supervisor knows about its ring, of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,4 +12,6 @@ pub struct RingDocuments {
     /// The members by id, each with its place in [`Contacts`](crate::Contacts); this Supervisor
     /// has none.
     pub members: Vec<(Option<usize>, RingMember)>,
+    /// The service groups by id.
+    pub groups: Vec<RingGroup>,
 }
