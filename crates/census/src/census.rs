@@ -8,7 +8,7 @@ use std::{
 use roost_ident::ServiceGroup;
 
 use crate::{
-    group::{Group, ServiceConfig},
+    group::{Group, GroupConfig},
     input::{Counters, Input},
     known::KnownMembers,
     member::Member,
@@ -45,7 +45,7 @@ pub(crate) struct Entry {
     /// under their names.
     pub(crate) unreadable: BTreeMap<Option<String>, Unreadable>,
     /// A newer config that the caller has not read yet.
-    pub(crate) waiting: Option<ServiceConfig>,
+    pub(crate) waiting: Option<GroupConfig>,
     /// Boxes that the caller opens, by the names of `unreadable`.
     pub(crate) closed: BTreeSet<Option<String>>,
 }
@@ -257,7 +257,7 @@ impl Census {
     pub fn waiting(&self) -> impl Iterator<Item = &ServiceGroup> {
         let waits = |entry: &&Entry| {
             let taken = entry.group.service_config.as_ref();
-            let unreadable = |config: &ServiceConfig| {
+            let unreadable = |config: &GroupConfig| {
                 self.sees(&entry.group) && config.value.is_read() && config.value.error().is_some()
             };
             let waits = entry.waiting.is_some() || !entry.closed.is_empty();

@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use roost_ident::GroupFile;
 use roost_text::{name, name::NameKind, shown};
 
 use crate::{
     census::{Entry, Unreadable},
-    group::{ServiceConfig, ServiceFile},
+    group::GroupConfig,
     input::Input,
     rebuild::{Closed, Context, Decrypt},
 };
@@ -60,7 +61,7 @@ pub(crate) fn take_configs(
         match content {
             Ok(value) => {
                 let waits = is_seen && !context.may_ask(&value);
-                let config = ServiceConfig { incarnation: fact.incarnation, value };
+                let config = GroupConfig { incarnation: fact.incarnation, value };
                 if waits {
                     entry.waiting = Some(config);
                     continue;
@@ -128,10 +129,10 @@ pub(crate) fn take_files(
         match named.and_then(|()| open(fact.encrypted, fact.body, decrypt)) {
             Err(Closed::Later) => drop(entry.closed.insert(Some(fact.filename.into()))),
             Ok(body) => {
-                let file = ServiceFile {
+                let file = GroupFile {
                     filename: fact.filename.into(),
                     incarnation: fact.incarnation,
-                    body: body.into(),
+                    body: body.into_owned().into(),
                 };
                 let group = Arc::make_mut(&mut entry.group);
                 group.changed_service_files.push(file.filename.clone());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use roost_ident::{ElectionStatus, MemberHealth, ServiceGroup};
+use roost_ident::{ElectionStatus, GroupFile, MemberHealth, ServiceGroup};
 
 use crate::{member::Member, reading::Content};
 
@@ -24,33 +24,22 @@ pub struct Group {
     /// The winner of the last finished update election.
     pub update_leader_id: Option<String>,
     /// Newest config that could be decrypted and parsed.
-    pub service_config: Option<ServiceConfig>,
+    pub service_config: Option<GroupConfig>,
     /// All members ever seen, by id.
     pub population: BTreeMap<String, Arc<Member>>,
     /// Names of files changed by the last update.
     pub changed_service_files: Vec<String>,
     /// Newest version of each file that could be decrypted, by name.
-    pub service_files: BTreeMap<String, ServiceFile>,
+    pub service_files: BTreeMap<String, GroupFile>,
 }
 
 /// A configuration applied to a group, decrypted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ServiceConfig {
+pub struct GroupConfig {
     /// Its version.
     pub incarnation: u64,
     /// Its content. For an invisible group, it may be anything.
     pub value: Arc<Content>,
-}
-
-/// A file uploaded to a group, decrypted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceFile {
-    /// Its name, which is a file name.
-    pub filename: String,
-    /// Its version.
-    pub incarnation: u64,
-    /// Its content.
-    pub body: Arc<[u8]>,
 }
 
 impl Group {

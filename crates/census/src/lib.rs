@@ -54,7 +54,7 @@ pub use advice::Advice;
 pub use bind::Bind;
 pub use boxes::{Boxes, Opened};
 pub use census::{Census, Sight, Update};
-pub use group::{Group, ServiceConfig, ServiceFile};
+pub use group::{Group, GroupConfig};
 pub use input::{ConfigFact, Counters, ElectionFact, FileFact, Input, MemberFact, ServiceFact};
 pub use member::{Member, Standing};
 pub use reading::Content;

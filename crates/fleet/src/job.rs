@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use roost_census::{Content, ServiceFile};
-use roost_ident::PackageIdent;
+use roost_census::Content;
+use roost_ident::{GroupFile, PackageIdent};
 use roost_service::ServiceSpec;
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ pub enum Job<R: Release> {
         /// What it is made of.
         release: Arc<R>,
         /// The files.
-        files: Vec<ServiceFile>,
+        files: Vec<GroupFile>,
         /// They were there before the service started.
         initial: bool,
     },

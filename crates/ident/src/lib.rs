@@ -8,6 +8,7 @@
 //! | [`package`] | `origin/name/version/release`, fuzzy match, ordering of releases |
 //! | [`sys`] | addresses of a Supervisor |
 //! | [`target`] | the platform a package was built for |
+//! | [`applied`] | configurations and files for a group |
 //! | [`bind`] | binds `name:service.group`, and whether a group satisfies one |
 //! | [`group`] | service groups `service.group@org` |
 //! | [`hook`] | names of hooks |
@@ -15,6 +16,7 @@
 //! | [`time`] | points in time as text: RFC 3339, release stamps |
 //! | [`words`] | enumerations and their spellings in specs, documents and metafiles |
 
+pub mod applied;
 pub mod bind;
 pub mod group;
 pub mod hook;
@@ -26,6 +28,7 @@ pub mod time;
 pub mod version;
 pub mod words;
 
+pub use applied::{GroupFile, ServiceConfig, ServiceFile};
 pub use bind::{BindError, BindState, ServiceBind};
 pub use group::{ServiceGroup, ServiceGroupError};
 pub use hook::Hook;

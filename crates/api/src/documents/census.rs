@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use roost_ident::{ElectionStatus, PackageIdent, SysInfo};
+use roost_ident::{ElectionStatus, GroupFile, PackageIdent, SysInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,7 +47,7 @@ pub struct CensusGroup {
     /// The leader; the old one while an election runs.
     pub leader_id: Option<String>,
     /// Newest service config that could be read.
-    pub service_config: Option<ServiceConfig>,
+    pub service_config: Option<GroupConfig>,
     /// This Supervisor, even if it is not in the group.
     pub local_member_id: String,
     /// Members by id.
@@ -57,32 +57,18 @@ pub struct CensusGroup {
     /// Names of files that changed with the last rebuild.
     pub changed_service_files: Vec<String>,
     /// Uploaded files by name.
-    pub service_files: BTreeMap<String, ServiceFile>,
+    pub service_files: BTreeMap<String, GroupFile>,
 }
 
 /// A configuration that was applied to a group, decrypted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CensusServiceConfig)]
-pub struct ServiceConfig {
+pub struct GroupConfig {
     /// Its version.
     pub incarnation: u64,
     /// What was applied.
     pub value: ConfigTable,
-}
-
-/// A file that was uploaded to a group, decrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = CensusServiceFile)]
-pub struct ServiceFile {
-    /// Its name.
-    pub filename: String,
-    /// Its version.
-    pub incarnation: u64,
-    /// Its content, an array of numbers.
-    #[schema(value_type = Vec<u8>)]
-    pub body: Arc<[u8]>,
 }
 
 /// One member of a group.

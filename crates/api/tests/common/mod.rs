@@ -19,7 +19,7 @@ use roost_api::{
     documents::{
         Butterfly, Census, EventsV1, HealthDocument, ServiceDocument, Stats, SupervisorV1,
         availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
-        butterfly::{Election, Member, Service, ServiceConfig, ServiceFile, Store},
+        butterfly::{Election, Member, Service, Store},
         probe::{Check, CheckName},
         ring::{
             RingDocuments,
@@ -35,6 +35,7 @@ use roost_api::{
     live::{Chunks, Pending, Reply},
 };
 use roost_events::{Availability, Event, EventDocument, Fact, Kind, Seq};
+use roost_ident::{ServiceConfig, ServiceFile};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

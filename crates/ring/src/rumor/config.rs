@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use roost_ident::ServiceConfig;
 
 use super::kind::{Merge, RumorKind, RumorType};
 use crate::{
@@ -25,21 +26,6 @@ pub(crate) struct ServiceConfigWire {
 
 /// The second level key of every configuration.
 pub const SERVICE_CONFIG_ID: &str = "service_config";
-
-/// Configuration for a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceConfig {
-    /// The injecting client; kept while others forward it.
-    pub from_id: String,
-    /// The group it is for.
-    pub group: String,
-    /// Version number that the user gave.
-    pub incarnation: u64,
-    /// True when `config` is a box for the key of the service.
-    pub encrypted: bool,
-    /// TOML text or its box; opaque to the ring.
-    pub config: Bytes,
-}
 
 impl RumorType for ServiceConfig {
     const KIND: RumorKind = RumorKind::ServiceConfig;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use roost_ident::ServiceFile;
 
 use super::kind::{Merge, RumorKind, RumorType};
 use crate::{
@@ -25,23 +26,6 @@ pub(crate) struct ServiceFileWire {
     pub(crate) filename: Option<String>,
     #[prost(bytes = "bytes", optional, tag = "5")]
     pub(crate) body: Option<Bytes>,
-}
-
-/// A file for a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceFile {
-    /// The injecting client; kept while others forward it.
-    pub from_id: String,
-    /// The group it is for.
-    pub group: String,
-    /// Version number that the user gave. Consumers ignore 0.
-    pub incarnation: u64,
-    /// True when `body` is a box for the key of the service.
-    pub encrypted: bool,
-    /// Its name; not validated by the ring.
-    pub filename: String,
-    /// Content or its box.
-    pub body: Bytes,
 }
 
 impl RumorType for ServiceFile {

@@ -10,12 +10,12 @@ mod service;
 
 use bytes::Bytes;
 use prost::Message;
+pub use roost_ident::{ServiceConfig, ServiceFile};
 
 pub use self::{
-    config::{SERVICE_CONFIG_ID, ServiceConfig},
+    config::SERVICE_CONFIG_ID,
     departure::{DEPARTURE_KEY, Departure},
     election::{ELECTION_ID, Election, ElectionUpdate, Status},
-    file::ServiceFile,
     kind::RumorKind,
     service::Service,
 };

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use roost_api::documents::{
     ConfigTable, TableSource,
-    butterfly::{
-        Butterfly, Election, Member, RumorElectionStatus, Service, ServiceConfig, ServiceFile,
-        Store,
-    },
+    butterfly::{Butterfly, Election, Member, RumorElectionStatus, Service, Store},
 };
 use roost_census::Content;
 use roost_ring::{Rumors, View, rumor};
@@ -23,9 +20,9 @@ pub(crate) fn document(view: &View) -> Butterfly {
         services: store(&view.services, |rumors| {
             rumors.iter().map(|(id, rumor)| (id.to_string(), Arc::new(service(rumor)))).collect()
         }),
-        service_configs: store(&view.service_configs, |rumors| first(rumors).map(service_config)),
+        service_configs: store(&view.service_configs, |rumors| first(rumors).cloned()),
         service_files: store(&view.service_files, |rumors| {
-            rumors.iter().map(|(name, rumor)| (name.to_string(), service_file(rumor))).collect()
+            rumors.iter().map(|(name, rumor)| (name.to_string(), rumor.as_ref().clone())).collect()
         }),
         elections: store(&view.elections, |rumors| first(rumors).map(election)),
         update_elections: store(&view.update_elections, |rumors| {
@@ -86,27 +83,6 @@ fn service(rumor: &rumor::Service) -> Service {
     }
 }
 
-fn service_config(rumor: &rumor::ServiceConfig) -> ServiceConfig {
-    ServiceConfig {
-        from_id: rumor.from_id.clone(),
-        service_group: rumor.group.clone(),
-        incarnation: rumor.incarnation,
-        encrypted: rumor.encrypted,
-        config: shared(&rumor.config),
-    }
-}
-
-fn service_file(rumor: &rumor::ServiceFile) -> ServiceFile {
-    ServiceFile {
-        from_id: rumor.from_id.clone(),
-        service_group: rumor.group.clone(),
-        incarnation: rumor.incarnation,
-        encrypted: rumor.encrypted,
-        filename: rumor.filename.clone(),
-        body: shared(&rumor.body),
-    }
-}
-
 fn election(rumor: &rumor::Election) -> Election {
     Election {
         member_id: rumor.member_id.to_string(),
@@ -120,8 +96,4 @@ fn election(rumor: &rumor::Election) -> Election {
         },
         votes: rumor.votes.iter().map(ToString::to_string).collect(),
     }
-}
-
-fn shared(bytes: &Bytes) -> Arc<[u8]> {
-    Arc::from(bytes.as_ref())
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::documents::{
     ConfigTable, TableSource,
-    census::{Census as Document, CensusGroup, CensusMember, ServiceConfig, ServiceFile},
+    census::{Census as Document, CensusGroup, CensusMember, GroupConfig},
 };
 use roost_census::{Census, Content, Group, Member};
 use roost_ident::{ElectionStatus, MemberHealth};
@@ -70,7 +70,7 @@ impl CensusDocuments {
             update_election_status: group.update_election_status,
             pkg_incarnation: group.pkg_incarnation,
             leader_id: group.leader_id.clone(),
-            service_config: group.service_config.as_ref().map(|config| ServiceConfig {
+            service_config: group.service_config.as_ref().map(|config| GroupConfig {
                 incarnation: config.incarnation,
                 value: ConfigTable::from_source(Peek(Arc::clone(&config.value))),
             }),
@@ -78,7 +78,7 @@ impl CensusDocuments {
             population,
             update_leader_id: group.update_leader_id.clone(),
             changed_service_files: group.changed_service_files.clone(),
-            service_files: group.service_files.iter().map(service_file).collect(),
+            service_files: group.service_files.clone(),
         }
     }
 }
@@ -91,15 +91,6 @@ impl TableSource for Peek {
     fn table(&self) -> Arc<toml::Table> {
         self.0.peek()
     }
-}
-
-fn service_file((name, file): (&String, &roost_census::ServiceFile)) -> (String, ServiceFile) {
-    let shown = ServiceFile {
-        filename: file.filename.clone(),
-        incarnation: file.incarnation,
-        body: Arc::clone(&file.body),
-    };
-    (name.clone(), shown)
 }
 
 fn member(member: &Member) -> CensusMember {

@@ -3,9 +3,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use roost_census::ServiceFile;
 use roost_fleet::{self as fleet, Change, FleetEvent, Followed, InstallReady, Job, Scope, Staged};
-use roost_ident::{Hook, PackageIdent};
+use roost_ident::{GroupFile, Hook, PackageIdent};
 use roost_pkg::{
     FsRoot, dirs,
     stage::Pinned,
@@ -211,7 +210,7 @@ fn install_ready(mut hook: install::InstallHook) -> InstallReady<install::Instal
 fn write_files(
     service: String,
     built: &Arc<Built>,
-    files: Vec<ServiceFile>,
+    files: Vec<GroupFile>,
     initial: bool,
 ) -> FleetEvent<Built> {
     let (mut names, mut failed) = (Vec::new(), BTreeMap::new());

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use roost_ident::{MemberHealth, SysInfo};
+use roost_ident::{MemberHealth, ServiceConfig, ServiceFile, SysInfo};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -99,44 +99,6 @@ pub struct Service {
     pub sys: SysInfo,
     /// Always false in rumors of Habitat 2.1.
     pub initialized: bool,
-}
-
-/// A service config rumor, as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ServiceConfigRumor)]
-pub struct ServiceConfig {
-    /// Who sent it; `butterflyclient` for what came through the control gateway.
-    pub from_id: String,
-    /// For which group.
-    pub service_group: String,
-    /// Version of the rumor.
-    pub incarnation: u64,
-    /// Whether `config` is encrypted.
-    pub encrypted: bool,
-    /// Raw bytes, an array of numbers.
-    #[schema(value_type = Vec<u8>)]
-    pub config: Arc<[u8]>,
-}
-
-/// A service file rumor, as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ServiceFileRumor)]
-pub struct ServiceFile {
-    /// Who sent it; `butterflyclient` for what came through the control gateway.
-    pub from_id: String,
-    /// For which group.
-    pub service_group: String,
-    /// Version of the rumor.
-    pub incarnation: u64,
-    /// Whether `body` is encrypted.
-    pub encrypted: bool,
-    /// Name of the file.
-    pub filename: String,
-    /// Raw bytes, an array of numbers.
-    #[schema(value_type = Vec<u8>)]
-    pub body: Arc<[u8]>,
 }
 
 /// An election rumor.

@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use roost_ident::MemberHealth;
+use roost_ident::{MemberHealth, ServiceConfig, ServiceFile};
 use serde::Serialize;
 use utoipa::{
     ToSchema,
     openapi::{ObjectBuilder, OneOfBuilder, Ref, Schema, Type},
 };
 
-use super::{Butterfly, Election, Member, Service, ServiceConfig, ServiceFile, Store};
+use super::{Butterfly, Election, Member, Service, Store};
 
 /// The rumors that this Supervisor holds. Each store appears twice: whole under an old key,
 /// concisely under a newer one.
