@@ -45,9 +45,11 @@ export class Refused extends Error {
 /** Asks for a path; the answer has been accepted. */
 export async function request(path, { accept = "application/json", headers = {}, ...rest } = {}) {
   const sent = { Accept: accept, ...headers };
+  const used = token;
   if (token !== null) sent.Authorization = `Bearer ${token}`;
   const answer = await fetch(address(path), { cache: "no-cache", ...rest, headers: sent });
-  if (answer.status === 401) {
+  // The refusal of an older token says nothing about the one that has been given meanwhile.
+  if (answer.status === 401 && used === token) {
     locked.value = token === null ? "missing" : "wrong";
     token = null;
     sessionStorage.removeItem(KEPT);

@@ -19,6 +19,9 @@ const start = location.pathname.endsWith("/api") ? "#/api" : "#/services";
 const place = signal(location.hash || start);
 addEventListener("hashchange", () => { place.value = location.hash || start; });
 
+/** Parts that come from others, each a link to its licence. */
+const PARTS = [["Preact", "preact"], ["Signals", "signals"], ["htm", "htm"], ["uPlot", "uplot"]];
+
 function decoded(text) {
   try { return decodeURIComponent(text); } catch { return text; }
 }
@@ -85,7 +88,8 @@ function Page() {
       <${Link} /></header>
     <div role="alert">${stale && html`<p class="banner"><b>Not connected to the Supervisor.</b> What is shown below is how it was ${span(now.value - confirmed.value)} ago.</p>`}</div>
     <main id="main" ref=${main} tabindex="-1" class=${stale ? "stale" : ""}>${shown}</main>
-    <footer>Version ${version}. Read-only: nothing here changes anything.</footer>`;
+    <footer>Version ${version}. Read-only: nothing here changes anything.
+      Made with ${PARTS.map(([name, file], at) => html`${at > 0 && ", "}<a href=${import.meta.resolve(`${file}.license`)}>${name}</a>`)}.</footer>`;
 }
 
 addEventListener("keydown", (event) => {

@@ -42,13 +42,19 @@ function Causes({ event }) {
   </details>`;
 }
 
+/** What a message says of its service, without its name, which is shown beside it. */
+function about({ service, message }) {
+  const rest = service !== null && message.startsWith(service) ? message.slice(service.length) : message;
+  return plain(/^(: | )/.test(rest) ? rest.replace(/^:? /, "") : message);
+}
+
 const Event = ({ event, within }) => html`
   <li class=${`event ${moodOfSeverity(event.severity)}`}>
     <${Clock} at=${event.time} />
     <${Mood} mood=${moodOfSeverity(event.severity)} word=${event.severity} />
     <span class="what"><span class="code">${event.type}</span>
       ${event.service && event.service !== within && html` <a href=${placeOf(event.service)}><bdi>${plain(event.service, 200)}</bdi></a>`}
-      <bdi class="message">${plain(event.message)}</bdi>
+      <bdi class="message">${about(event)}</bdi>
       <${Causes} event=${event} /></span>
   </li>`;
 
@@ -58,12 +64,12 @@ function Fold({ incident, within }) {
   const to = isOver(incident, now.value) ? incident.to : null;
   return html`<li class=${`event fold ${to ? "" : "failing"}`}>
     <${Clock} at=${from} /><${Mood} mood=${to ? "warning" : "failing"} word=${to ? "over" : "goes on"} />
-    <details class="what" onToggle=${(event) => setOpen(event.currentTarget.open)}>
+    <div class="what">${service !== within && html`<a href=${placeOf(service)}><bdi>${plain(service, 200)}</bdi></a>`}
+    <details onToggle=${(event) => setOpen(event.currentTarget.open)}>
       <summary><span class="code">incident</span>
-        ${service !== within && html` <a href=${placeOf(service)}><bdi>${plain(service, 200)}</bdi></a>`}
-        ${to ? html` <b>for ${between(from, to)}</b>` : html` <b>for <${Age} since=${from} /></b>`}, ${events.length} events: <bdi>${plain(reason)}</bdi></summary>
+        ${to ? html` <b>for ${between(from, to)}</b>` : html` <b>for <${Age} since=${from} /></b>`}, ${events.length} events: <bdi>${about({ service, message: reason })}</bdi></summary>
       ${open && html`<ol class="events">${events.map((event) => html`<${Event} key=${event.seq} event=${event} within=${service} />`)}</ol>`}
-    </details></li>`;
+    </details></div></li>`;
 }
 
 /** Events of a page or a service, those of one incident as one line. */

@@ -12,11 +12,20 @@ export const WORDS = {
   stopped: "Stopped",
 };
 
+/** Time for which a service that is up again after a failure still counts as failing. */
+const PROVEN = 30_000;
+
+/** Milliseconds until a service that started after a failure has proven itself; 0 when it need not. */
+export const unproven = ({ state, desired, why, since }) =>
+  (state === "up" && desired === "up" && why ? Math.max(0, Date.parse(since) + PROVEN - Date.now()) : 0);
+
 /** The mood of a service, from its summary. One that is up and has a reason not to be well is not fine. */
-export function mood({ state, desired, health, why }) {
+export function mood(service) {
+  const { state, desired, health, why } = service;
   if (desired === "down") return state === "down" ? "stopped" : "changing";
   if (["failed", "backing_off", "blocked", "down"].includes(state)) return "failing";
   if (state !== "up") return "changing";
+  if (unproven(service) > 0) return "failing";
   if (health === "ok" && why) return "warning";
   return { ok: "fine", warning: "warning", critical: "failing" }[health] ?? "warning";
 }

@@ -47,7 +47,7 @@ export const placeOf = (id) => `#/services/${encodeURIComponent(id)}`;
 
 /** Foreign lines, as they were printed. */
 export const Evidence = ({ lines, label }) => lines?.length > 0 &&
-  html`<pre class="evidence" tabindex="0" role="region" aria-label=${label}>${lines.map((line) => plain(line)).join("\n")}</pre>`;
+  html`<pre class="evidence" tabindex="0" role="group" aria-label=${label}>${lines.map((line) => plain(line)).join("\n")}</pre>`;
 
 /** Where what a panel shows can be asked for. */
 export const Source = ({ path }) =>

@@ -21,7 +21,7 @@ function Why({ id, service }) {
     <section class=${`panel hero ${service ? mood(service) : ""}`} aria-label="Why">
       <p class="answer"><bdi title=${plain(value.answer)}>${told(value.answer, today.value)}</bdi></p>
       ${value.chain.length > 0 && html`<ol class="chain">${value.chain.map((step, index) => html`
-        <li key=${index}><span class="code">${step.code.replaceAll("_", " ")}</span> <bdi>${plain(step.message)}</bdi>
+        <li key=${index}><span class="code">${step.code.replaceAll("_", " ")}</span> <bdi>${told(step.message, today.value)}</bdi>
           <span class="dim"> for <${Age} since=${step.since} /></span>
           <${Evidence} lines=${step.evidence} label=${`Evidence of ${step.code}`} /></li>`)}</ol>`}
       ${value.remedies.length > 0 && html`<h2>What helps</h2><ul class="remedies">${value.remedies.map((remedy, index) => html`

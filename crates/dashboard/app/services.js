@@ -68,7 +68,7 @@ class Row extends Component {
   <tr class=${mood(service)}>
     <td class="lead"><${Mood} mood=${mood(service)} /><small>${service.state.replaceAll("_", " ")} for <${Age} since=${service.since} /></small></td>
     <th scope="row"><a href=${placeOf(service.id)}><bdi>${plain(service.id, 200)}</bdi></a>
-      <small><bdi>${plain(service.package, 200)}</bdi></small></th>
+      <small title=${plain(service.package, 200)}><bdi>${plain(service.package, 200)}</bdi></small></th>
     <td data-label="Health"><${Mood} mood=${moodOfHealth(service.health)} word=${service.health} />
       ${service.health_since && html`<small>for <${Age} since=${service.health_since} /></small>`}</td>
     <td data-label="Restarts" class="number">${service.restarts.total}</td>
@@ -105,6 +105,6 @@ export function Services() {
         <th scope="col" class="number">Restarts</th><th scope="col" class="number">CPU</th><th scope="col" class="number">Memory</th><th scope="col">Last 24 h</th><th scope="col">Why</th></tr></thead>
       <tbody>${rows.map((service) => html`<${Row} key=${service.id} service=${service} />`)}</tbody>
     </table>
-    <p class="note" role="status">${rows.length === services.value.length ? `${rows.length} services` : `${rows.length} of ${services.value.length} services`}
+    <p class="note" role="status">${rows.length === services.value.length ? "" : `${rows.length} of `}${services.value.length} ${services.value.length === 1 ? "service" : "services"}
       <${Source} path="v1/services" /></p>`;
 }

@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { json, lines, locked } from "./api.js";
-import { mood, ORDER } from "./mood.js";
+import { mood, ORDER, unproven } from "./mood.js";
 
 /** Summaries of the services as they were loaded last; null before that. */
 export const services = signal(null);
@@ -75,9 +75,24 @@ async function load() {
   });
   const isSame = kept.length === former.size && kept.every((item, at) => services.value[at] === item);
   if (services.value === null || !isSame) services.value = kept;
+  prove();
   confirmed.value = Date.now();
   await new Promise((drawn) => setTimeout(drawn));
   return performance.now() - begun;
+}
+
+let proving;
+
+/** Shows a service that has stayed up for a while after a failure in its new mood. */
+function prove() {
+  clearTimeout(proving);
+  const waits = services.value.map(unproven);
+  const next = Math.min(...waits.filter((ms) => ms > 0));
+  if (next === Infinity) return;
+  proving = setTimeout(() => {
+    services.value = services.value.map((service, at) => (waits[at] > 0 ? { ...service } : service));
+    prove();
+  }, next + 10);
 }
 
 let loading = null;

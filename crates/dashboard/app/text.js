@@ -22,10 +22,10 @@ export const printed = (text) => plain(String(text ?? "").replace(SEQUENCES, "")
 /** A duration, in its largest unit. */
 export function span(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
-  return `${Math.floor(s / 86400)} d`;
+  if (s < 60) return `${s}\u00a0s`;
+  if (s < 3600) return `${Math.floor(s / 60)}\u00a0min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)}\u00a0h`;
+  return `${Math.floor(s / 86400)}\u00a0d`;
 }
 
 const pad = (number) => String(number).padStart(2, "0");
@@ -68,5 +68,5 @@ export function bytes(count) {
     value /= 1024;
     at += 1;
   }
-  return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
+  return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}\u00a0${units[at]}`;
 }

@@ -21,7 +21,7 @@ export function share(older, newer) {
 }
 
 /** A share of a core for people. */
-export const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`);
+export const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)}\u00a0%`);
 
 /** Adds a reading; the history is another object each time that it grows. */
 function add(id, { at, pid, usage }) {
@@ -49,7 +49,7 @@ export function Usage({ id }) {
   const { usage } = value;
   if (!usage) return html`<${Panel} title="Resources" source=${path}><${Note}>${plain(value.why)}<//><//>`;
   return html`<${Panel} title="Resources" source=${path}>
-    ${history && html`<div class="pair">
+    ${history?.times.length > 1 && html`<div class="pair">
       <${Lines} title="CPU, of a core" times=${history.times} values=${history.cpu} form=${percent} now=${percent(history.cpu.at(-1))} />
       <${Lines} title="Memory" times=${history.times} values=${history.memory} form=${bytes} now=${bytes(usage.resident_bytes)} /></div>`}
     <dl class="facts">

@@ -72,6 +72,10 @@ const FILES: &[File] = &[
     file!("signals-core.mjs" as "@preact/signals-core"),
     file!("uplot.js" as "uplot"),
     file!("uplot.css" as "uplot.css"),
+    file!("htm.license.txt" as "htm.license"),
+    file!("preact.license.txt" as "preact.license"),
+    file!("signals.license.txt" as "signals.license"),
+    file!("uplot.license.txt" as "uplot.license"),
 ];
 
 /// Digits of the checksum in a name.
@@ -93,6 +97,7 @@ impl Asset {
         let content_type = match extension {
             "css" => "text/css; charset=utf-8",
             "svg" => "image/svg+xml",
+            "txt" => "text/plain; charset=utf-8",
             _ => SCRIPT,
         };
         let path = format!("assets/{stem}.{}.{extension}", &checksum[..DIGITS]);

@@ -8,6 +8,7 @@
 //! sup.wait_json("/services/web/default", |service| service["process"]["state"] == "up");
 //! ```
 
+mod chromium;
 mod disk;
 mod http;
 mod lease;
@@ -18,6 +19,7 @@ mod run;
 mod skip;
 mod supervisor;
 
+pub use chromium::{Chromium, Page};
 pub use disk::Disk;
 pub use http::{Answer, request};
 pub use lease::Lease;

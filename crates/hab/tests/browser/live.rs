@@ -1,0 +1,119 @@
+//! What is on the page is what the Supervisor has: at once, and never longer than it is known.
+
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use testkit::{Chromium, Page, wait_for};
+
+use super::{RUN, assert_content, listed, open, root, service, shop, texts, wait_settled};
+
+/// The rows of the list, ordered by name: name, package, health, restarts, why.
+fn cells(page: &Page<'_>) -> Vec<[String; 5]> {
+    let script = "[...document.querySelectorAll('tbody tr')].map((row) => \
+         ['th a', 'th small', '[data-label=Health] .mood', '[data-label=Restarts]', '.why'] \
+         .map((cell) => row.querySelector(cell).textContent.trim()))";
+    let mut rows: Vec<[String; 5]> = serde_json::from_value(page.value(script)).expect("rows");
+    rows.sort_unstable();
+    rows
+}
+
+fn agrees(item: &Value, [name, package, health, restarts, why]: &[String; 5]) -> bool {
+    item["id"] == **name
+        && item["package"] == **package
+        && item["health"] == **health
+        && item["restarts"]["total"].to_string() == *restarts
+        && item["why"].as_str().unwrap_or("–") == why
+}
+
+#[test]
+fn the_list_is_what_the_api_says_with_failing_services_first() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = shop();
+    let sup = root.supervisor().start();
+    wait_settled(&sup);
+    let page = browser.page();
+    page.look(1280, 860, "light");
+    open(&page, &sup, "");
+    page.wait("document.querySelectorAll('tbody tr').length === 5");
+    // A service that ends and starts again changes between two looks.
+    wait_for("the page and the API to agree", || {
+        let names = texts(&page, "tbody th a");
+        let expected = ["db.default", "worker.default", "cache.default", "web.default"];
+        if names[..4] != expected {
+            return None;
+        }
+        listed(&sup).iter().zip(cells(&page)).all(|(item, row)| agrees(item, &row)).then_some(())
+    });
+    assert_eq!(page.value("document.title.slice(0, 3)"), "(2)");
+    assert_content(&page, &sup);
+}
+
+#[test]
+fn without_services_the_page_names_the_next_step() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    let sup = root.supervisor().start();
+    let page = browser.page();
+    page.look(360, 740, "dark");
+    open(&page, &sup, "");
+    page.wait("document.body.innerText.includes('No service is loaded')");
+    assert!(page.value("document.body.innerText").as_str().expect("text").contains("hab svc load"));
+    assert_content(&page, &sup);
+}
+
+#[test]
+fn a_change_is_shown_without_a_reload() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    service(&root, "web", RUN, &[]);
+    let sup = root.supervisor().start();
+    sup.wait_up("web");
+    let page = browser.page();
+    page.look(1280, 860, "light");
+    open(&page, &sup, "");
+    page.wait("document.querySelector('tbody tr')");
+    // The event's own time, and the moment at which its effect is drawn, are of one clock.
+    page.value(
+        "window.seen = null; new MutationObserver(() => { \
+           if (document.querySelector('td[data-label=Restarts]')?.textContent !== '0') \
+             requestAnimationFrame(() => { window.seen ??= Date.now(); }); \
+         }).observe(document.body, { subtree: true, childList: true, characterData: true })",
+    );
+    let pid = sup.wait_up("web");
+    kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL).expect("killed");
+    let begun = Instant::now();
+    page.wait("window.seen !== null");
+    let exits = sup.get("/v1/events?type=process.exited&limit=1").json();
+    let exited = exits["items"][0]["time"].as_str().expect("a time").to_owned();
+    let after = page.value(&format!("window.seen - Date.parse({exited:?})"));
+    println!("on the screen {after} ms after its event ({:?} after the kill)", begun.elapsed());
+    assert_content(&page, &sup);
+}
+
+#[test]
+fn a_lost_connection_is_shown_with_the_age_of_what_is_below() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    service(&root, "web", RUN, &[]);
+    let mut sup = root.supervisor().start();
+    sup.wait_up("web");
+    let page = browser.page();
+    page.look(1280, 860, "light");
+    open(&page, &sup, "");
+    page.wait("document.querySelector('tbody tr')");
+    sup.stop();
+    page.wait("document.querySelector('.link.failing')");
+    page.wait("document.querySelector('main.stale') && document.querySelector('.banner')");
+    let banner = texts(&page, ".banner").concat();
+    assert!(banner.contains("Not connected to the Supervisor."), "{banner}");
+    assert!(banner.contains("is how it was"), "{banner}");
+    page.picture(&super::pictures().join("lost.png"), None);
+    let again = root.supervisor().in_place_of(&sup).start();
+    page.wait("document.querySelector('.link.fine') && !document.querySelector('.banner')");
+    let since = wait_for("the service again", || {
+        let up = again.get("/v1/services/web.default").json();
+        (up["state"] == "up").then(|| up["since"].as_str().map(str::to_owned))?
+    });
+    page.wait(&format!("document.querySelector('td.lead time')?.dateTime === {since:?}"));
+}
