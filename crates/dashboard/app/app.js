@@ -3,10 +3,11 @@
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { locked, useToken, version } from "./api.js";
+import { answers, locked, useToken, version } from "./api.js";
 import { Events } from "./events.js";
 import { Shape, html } from "./parts.js";
 import { Paths, Request } from "./requests.js";
+import { Ring } from "./ring.js";
 import { Service } from "./service.js";
 import { Services } from "./services.js";
 import { Supervisor, host, needed, readConditions } from "./supervisor.js";
@@ -34,6 +35,7 @@ function pageOf(hash) {
     return { name: "services", title: id, shown: html`<${Service} key=${id} id=${id} />` };
   }
   if (first === "events") return { name: "events", title: "Events", shown: html`<${Events} />` };
+  if (first === "ring") return { name: "ring", title: "Ring", shown: html`<${Ring} />` };
   if (first === "supervisor") return { name: "supervisor", title: "Supervisor", shown: html`<${Supervisor} />` };
   if (first === "api") return { name: "api", title: "API", shown: html`<${Paths} />` };
   if (first === "get") {
@@ -84,7 +86,7 @@ function Page() {
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the content</a>
     <header><span class="brand"><img src=${icon} alt="" /><bdi>${plain(host.value || "Supervisor", 60)}</bdi></span>
-      <nav aria-label="Pages"><${Tab} name="services" here=${name}>Services<//><${Tab} name="events" here=${name}>Events<//><${Tab} name="supervisor" here=${name}>Supervisor${needed.value.length > 0 && html` <span class="count">${needed.value.length}<span class="aside"> to look at</span></span>`}<//><${Tab} name="api" here=${name}>API<//></nav>
+      <nav aria-label="Pages"><${Tab} name="services" here=${name}>Services<//><${Tab} name="events" here=${name}>Events<//>${answers("/v1/ring/members") && html`<${Tab} name="ring" here=${name}>Ring<//>`}<${Tab} name="supervisor" here=${name}>Supervisor${needed.value.length > 0 && html` <span class="count">${needed.value.length}<span class="aside"> to look at</span></span>`}<//><${Tab} name="api" here=${name}>API<//></nav>
       <${Link} /></header>
     <div role="alert">${stale && html`<p class="banner"><b>Not connected to the Supervisor.</b> What is shown below is how it was ${span(now.value - confirmed.value)} ago.</p>`}</div>
     <main id="main" ref=${main} tabindex="-1" class=${stale ? "stale" : ""}>${shown}</main>

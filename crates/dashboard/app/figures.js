@@ -7,7 +7,7 @@ import { useTick } from "./documents.js";
 import { share } from "./usage.js";
 
 /** The figures have no events: they are read each so often while a list can be seen. */
-const EACH = 5000;
+const EACH = 10_000;
 
 /** By service: `{ cpu, memory }`. */
 const figures = new Map();

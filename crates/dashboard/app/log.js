@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { lines } from "./api.js";
+import { Failed } from "./documents.js";
 import { Panel, html } from "./parts.js";
 import { clock, plain, printed, utc } from "./text.js";
 
@@ -15,7 +16,7 @@ const SILENCE = 25_000;
 
 /** The lines of a service, and whether they arrive. */
 function useLines(id) {
-  const state = useMemo(() => ({ lines: signal([]), live: signal(false) }), [id]);
+  const state = useMemo(() => ({ lines: signal([]), live: signal(false), refused: signal(null) }), [id]);
   useEffect(() => {
     const abort = new AbortController();
     const path = `v1/services/${encodeURIComponent(id)}/logs?follow&tail=${FIRST}`;
@@ -30,8 +31,13 @@ function useLines(id) {
     (async () => {
       while (!abort.signal.aborted) {
         const opened = () => { state.live.value = true; };
-        await lines(path, { each: take, opened, silence: SILENCE, signal: abort.signal }).catch(() => {});
+        const failed = await lines(path, { each: take, opened, silence: SILENCE, signal: abort.signal }).catch((error) => error);
         state.live.value = false;
+        // What is refused now is refused in a second too: the token may not read lines.
+        if (failed?.status === 403 || failed?.status === 404) {
+          state.refused.value = failed;
+          return;
+        }
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     })();
@@ -66,6 +72,7 @@ export function Log({ id }) {
     atEnd.current = true;
     view.held.value = held ? null : all;
   };
+  if (arriving.refused.value) return html`<${Panel} title="Log" source=${`v1/services/${encodeURIComponent(id)}/logs`}><${Failed} error=${arriving.refused.value} /><//>`;
   const state = held ? `Paused, ${missed} newer lines` : arriving.live.value ? "Live" : "Not connected";
   const tools = html`<span class="tools">
     <span class="state" role="status">${state}</span>

@@ -21,9 +21,11 @@ export const unproven = ({ state, desired, why, since }) =>
 
 /** The mood of a service, from its summary. One that is up and has a reason not to be well is not fine. */
 export function mood(service) {
-  const { state, desired, health, why } = service;
+  const { state, desired, health, why, restarts } = service;
   if (desired === "down") return state === "down" ? "stopped" : "changing";
   if (["failed", "backing_off", "blocked", "down"].includes(state)) return "failing";
+  // Between two failures it is not better than in them.
+  if (state === "starting" && why && restarts.total > 0) return "failing";
   if (state !== "up") return "changing";
   if (unproven(service) > 0) return "failing";
   if (health === "ok" && why) return "warning";

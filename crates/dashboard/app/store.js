@@ -30,6 +30,10 @@ export const sorted = computed(() =>
   (services.value ?? []).toSorted((a, b) =>
     ORDER[mood(a)] - ORDER[mood(b)] || (a.id < b.id ? -1 : 1)));
 
+/** What changes with the ring; not a service group. */
+export const RING = " ring";
+const OF_RING = ["member", "election", "leader"];
+
 const changes = new Map();
 
 /** A number that rises each time that a service may have changed. */
@@ -139,6 +143,7 @@ function take(arrived) {
   for (const { seq, gap } of arrived) last = seq ?? gap?.last ?? last;
   if (fresh.length > 0) events.value = [...fresh.toReversed(), ...events.value].slice(0, KEPT);
   const about = new Set(fresh.map((event) => event.service).filter((id) => id !== null));
+  if (fresh.some((event) => OF_RING.includes(event.topic))) about.add(RING);
   if (arrived.some(({ gap }) => gap)) changed();
   else if (about.size > 0) changed(about);
 }

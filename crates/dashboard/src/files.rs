@@ -57,6 +57,7 @@ const FILES: &[File] = &[
     file!("mood.js"),
     file!("parts.js"),
     file!("requests.js"),
+    file!("ring.js"),
     file!("service.js"),
     file!("services.js"),
     file!("store.js"),

@@ -16,6 +16,7 @@ const PAGES: &[(&str, &str)] = &[
     ("failing", "#/services/worker.default"),
     ("gone", "#/services/none.default"),
     ("events", "#/events"),
+    ("ring", "#/ring"),
     ("supervisor", "#/supervisor"),
     ("api", "api"),
     ("request", "#/get/v1/services/db.default/health"),
