@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod local;
+mod services;
 
 /// Address of the port of a Supervisor on this machine.
 const USUAL_URL: &str = "http://127.0.0.1:9631";

@@ -8,9 +8,9 @@ use roost_text::shown;
 use serde_json::Value;
 
 use crate::{
-    cmd::{loaded::Loaded, svc_check::loaded},
+    cmd::loaded::Loaded,
     context::Context,
-    gateway::{Client, Refused, Target, refused},
+    gateway::{Client, Refused, Target},
     ui::Ui,
 };
 
@@ -109,11 +109,7 @@ fn group_of(client: &Client, service: &Loaded) -> anyhow::Result<ServiceGroup> {
     {
         return Ok(group);
     }
-    let answer = client.get("/services", &[])?;
-    if answer.status != 200 {
-        return Err(refused(&answer).into());
-    }
-    let loaded = loaded(&answer.body);
+    let loaded = client.services()?;
     match service.choose(&loaded, |(_, group)| group.to_string()) {
         Ok((_, group)) => Ok(group.clone()),
         Err(error) => service.group().ok_or(error),

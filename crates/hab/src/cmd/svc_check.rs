@@ -11,7 +11,7 @@ use crate::{
     complete,
     context::Context,
     exit::Exit,
-    gateway::{Answer, Client, Target, escape},
+    gateway::{Answer, Client, Refused, Target, escape},
 };
 
 /// Arguments of the command.
@@ -111,6 +111,7 @@ fn judge_v1(body: &str) -> Option<(Exit, String)> {
 fn no_document(code: u16) -> (Exit, String) {
     match code {
         401 => (Exit::Unknown, "the gateway rejected the token; give --token".into()),
+        403 => (Exit::Unknown, "the token does not allow this; it needs the scope 'read'".into()),
         404 => (Exit::Usage, "service not loaded".into()),
         503 => (Exit::Unknown, "the Supervisor has not fully started".into()),
         _ => (Exit::Unknown, format!("unexpected answer, HTTP {code}")),
@@ -127,12 +128,15 @@ impl Arguments {
         {
             return Ok((group.to_string(), exit, said));
         }
-        let Answer { status: code, body, .. } = client.get("/services", &[])?;
-        if code != 200 {
-            let (exit, said) = no_document(code);
-            return Ok((service.to_string(), exit, said));
-        }
-        let found = match service.choose(&loaded(&body), |(_, group)| group.to_string()) {
+        let loaded = match client.services() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let Some(refused) = error.downcast_ref::<Refused>() else { return Err(error) };
+                let (exit, said) = no_document(refused.status);
+                return Ok((service.to_string(), exit, said));
+            }
+        };
+        let found = match service.choose(&loaded, |(_, group)| group.to_string()) {
             Ok((_, found)) => found.clone(),
             Err(error) => return Ok((service.to_string(), Exit::Usage, error.to_string())),
         };
@@ -166,17 +170,6 @@ fn check_group(client: &Client, group: &ServiceGroup) -> anyhow::Result<Option<(
     path.push_str("/health");
     let Answer { status: code, body, .. } = client.get(&path, &[])?;
     Ok((code != 404).then(|| judge(code, &body)))
-}
-
-/// Identifiers and groups of the services in `/services`.
-pub(crate) fn loaded(body: &str) -> Vec<(String, ServiceGroup)> {
-    let services: Vec<Value> = serde_json::from_str(body).unwrap_or_default();
-    let entry = |service: &Value| {
-        let part = |key: &str| service["pkg"][key].as_str().unwrap_or_default().to_owned();
-        let group = service["service_group"].as_str()?.parse().ok()?;
-        Some((format!("{}/{}", part("origin"), part("name")), group))
-    };
-    services.iter().filter_map(entry).collect()
 }
 
 #[cfg(test)]
@@ -262,9 +255,5 @@ mod tests {
         assert_eq!(group("redis.prod@acme"), Ok(Some("redis.prod@acme".into())));
         assert_eq!(group("core/redis"), Ok(None));
         assert!(group("").is_err());
-        let body = r#"[{"service_group":"web.blue","pkg":{"origin":"acme","name":"web"}},{}]"#;
-        let web = ("acme/web".to_owned(), "web.blue".parse().expect("a group"));
-        assert_eq!(loaded(body), [web]);
-        assert_eq!(loaded("<html>"), []);
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let client = self.target.client(context)?;
-        let loaded = loaded(&client.json("/services", &[])?);
+        let loaded = client.services()?;
         let wanted: Vec<&ServiceGroup> = match &self.service {
             Some(service) => vec![&service.choose(&loaded, |(_, group)| group.to_string())?.1],
             None => loaded.iter().map(|(_, group)| group).collect(),
@@ -65,17 +65,6 @@ impl Run for Arguments {
 
 fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == 404)
-}
-
-/// Identifiers without version, and groups, in the order of the list.
-fn loaded(services: &Value) -> Vec<(String, ServiceGroup)> {
-    let service = |service: &Value| {
-        let word = |value: &Value| value.as_str().map(str::to_owned);
-        let package = &service["pkg"];
-        let ident = format!("{}/{}", word(&package["origin"])?, word(&package["name"])?);
-        Some((ident, service["service_group"].as_str()?.parse().ok()?))
-    };
-    services.as_array().into_iter().flatten().filter_map(service).collect()
 }
 
 const HEADER: [&str; 8] =
@@ -165,12 +154,5 @@ web.default    -     -          -        -        -             -           (the
 a\\u{1b}.b      1     1          1        0.0      0.0           -           (may not read)
 ";
         assert_eq!(columns(&table(&all)), expected);
-    }
-
-    #[test]
-    fn services_of_a_list_have_identifier_and_group() {
-        let list = json!([{"service_group": "a.b", "pkg": {"origin": "o", "name": "a"}}, {}]);
-        let found = loaded(&list);
-        assert_eq!(found, [("o/a".to_owned(), "a.b".parse().expect("a group"))]);
     }
 }

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::{
     cli::Run,
-    cmd::{loaded::Loaded, svc_check::loaded, traces},
+    cmd::{loaded::Loaded, traces},
     complete,
     context::Context,
     exit::Exit,
-    gateway::{Client, Target, escape, refused},
+    gateway::{Client, Refused, Target, escape, refused},
 };
 
 /// Most letters that a similar name differs in.
@@ -70,11 +70,10 @@ impl Arguments {
         {
             return Ok(explanation);
         }
-        let answer = client.get("/services", &[])?;
-        if answer.status != 200 {
-            return Err(Told(refused(&answer).to_string()).into());
-        }
-        let loaded = loaded(&answer.body);
+        let loaded = client.services().map_err(|error| match error.downcast::<Refused>() {
+            Ok(refused) => Told(refused.to_string()).into(),
+            Err(error) => error,
+        })?;
         let found = self.service.choose(&loaded, |(_, group)| group.to_string());
         let (_, group) = found.map_err(|error| Told(unknown(&error, &self.service, &loaded)))?;
         let found = explanation(client, group)?;

@@ -111,6 +111,19 @@ fn each_reader_gets_what_its_token_names_until_it_is_revoked() {
     };
     assert_eq!(password(&reader, "?source=all")["value"], "***");
 
+    // It is enough for the commands that ask for the state, also by identifier.
+    let url = format!("http://{}", sup.http);
+    for args in [
+        &["svc", "why", "acme/web"][..],
+        &["svc", "check", "acme/web"],
+        &["svc", "stats"],
+        &["svc", "history", "acme/web"],
+    ] {
+        let args = args.iter().copied().chain(["--url", &url, "--token", &reader]);
+        let said = Said::from(sup.hab(args));
+        assert!(said.code == 0 && said.stdout.contains("web.default"), "{said:?}");
+    }
+
     // A token that is made while the Supervisor runs.
     let all = made(&root, "all", "probe,read,logs,secrets,ring", "never");
     wait_for("the new token", || (status(&sup, LOGS, &all) == 200).then_some(()));
