@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{butterfly, fill, scenario};
 use roost_api::{
     Document, Format, ServiceEntry, Snapshot,
-    documents::{Butterfly, Census, HealthDocument, ServiceDocument, v1},
+    documents::{Butterfly, Census, HealthDocument, ServiceDocument, surroundings, v1},
 };
 use roost_ident::ReasonCode;
 use serde_json::{Value, json};
@@ -245,7 +245,12 @@ fn the_document_of_the_v1_api_fits_the_description() {
         }),
         last_hook_failure: Some(v1::HookFailure::default()),
         health_check: Some(v1::HealthCheck::default()),
-        binds: vec![v1::Bind::default()],
+        binds: vec![surroundings::Bind {
+            members: vec![surroundings::BoundMember::default()],
+            ..surroundings::Bind::default()
+        }],
+        election: Some(surroundings::Election::default()),
+        links: surroundings::Links::of("redis.default", false),
         why: Some("it exits".into()),
         ..empty.clone()
     };

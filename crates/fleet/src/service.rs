@@ -7,7 +7,7 @@ use std::{
 
 use roost_census::{Bind, Sight};
 use roost_events::Cause;
-use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup};
+use roost_ident::{ElectionStatus, PackageIdent, ServiceGroup, Topology};
 use roost_service::{BindReport, Histories, Machine, ServiceSpec, Status};
 use roost_template::config::Layers;
 use toml::Table;
@@ -206,6 +206,13 @@ impl<R: Release> Service<R> {
         let status = self.machine.status();
         let reason = status.reason.clone().or_else(|| self.look_failure.clone());
         Status { reason, ..status }
+    }
+
+    /// True when what it shows depends on members of the ring: those of its binds, those that elect
+    /// with it.
+    #[must_use]
+    pub fn sees_others(&self) -> bool {
+        !self.spec().binds.is_empty() || self.spec().topology == Topology::Leader
     }
 
     /// True while it waits for others.

@@ -118,6 +118,10 @@ pub struct Status {
     pub next_restart_at_s: Option<u64>,
     /// Restarts after failures.
     pub restart_count: u64,
+    /// Those of the last hour, whatever happened since; exact to five minutes.
+    pub restarts_last_hour: u64,
+    /// The last wait before a restart; `None` without failures.
+    pub backoff_ms: Option<u64>,
     /// Fully qualified identifier of the release in use.
     pub release: Option<String>,
     /// Phase for people.

@@ -22,7 +22,7 @@ const SILENT_MAX: u64 = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     Whole,
-    /// Without what processes printed.
+    /// Without what processes printed, and without members of the ring.
     Redacted,
 }
 
@@ -36,11 +36,28 @@ impl View {
             return json.into();
         }
         let mut document: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        // Members of the ring are not shown elsewhere either.
+        if let Some(kind) = kind_of(&document).filter(|kind| is_about_members(*kind)) {
+            document["message"] = kind.meaning().into();
+            document["data"] = serde_json::json!({});
+            if !matches!(kind.topic(), Topic::Member) || kind == Kind::MemberAddressChanged {
+                document["before"] = serde_json::Value::Null;
+                document["after"] = serde_json::Value::Null;
+            }
+        }
         if let Some(data) = document["data"].as_object_mut() {
             data.retain(|key, _| key != PRINTED_STDERR && key != PRINTED_OUTPUT);
         }
         document.to_string().into()
     }
+}
+
+fn kind_of(document: &serde_json::Value) -> Option<Kind> {
+    document["type"].as_str()?.parse().ok()
+}
+
+const fn is_about_members(kind: Kind) -> bool {
+    matches!(kind.topic(), Topic::Member | Topic::Election | Topic::Leader)
 }
 
 /// A page of events.

@@ -18,6 +18,7 @@ pub mod service;
 pub mod stats;
 pub mod summary;
 pub mod supervisor;
+pub mod surroundings;
 pub mod v1;
 
 pub use butterfly::Butterfly;

@@ -39,7 +39,7 @@ pub struct ServiceSummary {
     pub health_since: Option<String>,
     /// Process id while up.
     pub pid: Option<u32>,
-    /// Restarts after failures, since it was started by a user.
+    /// Restarts after failures.
     pub restarts: Restarts,
     /// Member id of the leader of its group; null without one, and when the API is redacted.
     pub leader: Option<String>,

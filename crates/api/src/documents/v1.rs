@@ -6,7 +6,11 @@ use roost_ident::{DesiredState, HealthStatus, ReasonCode, ServiceState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{configuration::ConfigValue, explain::Explanation};
+use super::{
+    configuration::ConfigValue,
+    explain::Explanation,
+    surroundings::{Bind, Election, Links},
+};
 use crate::json::Json;
 
 /// The documents of one service.
@@ -106,7 +110,7 @@ pub struct ServiceV1 {
     pub health_since: Option<String>,
     /// Process id while up.
     pub pid: Option<u32>,
-    /// Restarts after failures, since it was started by a user.
+    /// Restarts after failures.
     pub restarts: Restarts,
     /// One line: why it is not up, or not well.
     pub why: Option<String>,
@@ -120,6 +124,13 @@ pub struct ServiceV1 {
     pub health_check: Option<HealthCheck>,
     /// Its binds.
     pub binds: Vec<Bind>,
+    /// The election of its group; null without a leader, and when the API is redacted.
+    pub election: Option<Election>,
+    /// What keeps it from running what it should: a newer release, configuration or spec that
+    /// cannot be used.
+    pub conditions: Vec<Reason>,
+    /// The other resources about it.
+    pub links: Links,
 }
 
 /// What the user wants of a service.
@@ -186,8 +197,13 @@ impl From<HealthStatus> for Health {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restarts {
-    /// How many.
+    /// How many since a user started it, or it was restarted on purpose.
     pub total: u64,
+    /// How many within the last hour, whatever happened since; exact to five minutes.
+    pub last_hour: u64,
+    /// The wait before the last one; the next wait is at most three times as long. Null without
+    /// failures.
+    pub backoff_ms: Option<u64>,
     /// When it starts again, while it waits for that.
     #[schema(format = DateTime)]
     pub next_at: Option<String>,
@@ -276,18 +292,4 @@ pub struct HealthCheck {
     pub at: String,
     /// The first line that it printed.
     pub output: String,
-}
-
-/// A bind of a service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bind {
-    /// Its name.
-    pub name: String,
-    /// The group that it is mapped to.
-    pub group: String,
-    /// The group gives what is needed.
-    pub satisfied: bool,
-    /// What is lacking, or that nothing is.
-    pub message: String,
 }

@@ -15,6 +15,7 @@ mod peer;
 mod peers;
 mod postgresql;
 mod record;
+mod surroundings;
 mod view;
 
 use std::{

@@ -37,12 +37,31 @@ pub(super) fn sentence(facts: &Facts<'_>, links: &[Link<'_>], redact: bool) -> S
             }
         }
     };
-    match status.restart_count {
-        0 => {}
-        1 => text.push_str("; it was restarted once after a failure"),
-        count => text.push_str(&format!("; it was restarted {count} times after failures")),
-    }
+    text.push_str(&restarts(status));
     text
+}
+
+/// How often it was restarted after failures. Those of the last hour are named where they are not
+/// all of them, or all that happened before a user started it.
+fn restarts(status: &Status) -> String {
+    let times = |count: u64| match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let (total, hour) = (status.restart_count, status.restarts_last_hour);
+    match (total, hour) {
+        (0, 0) => String::new(),
+        (0, hour) => format!("; it failed and was restarted {} in the last hour", times(hour)),
+        (1, _) => "; it was restarted once after a failure".into(),
+        (total, hour) if hour == 0 || hour == total => {
+            format!("; it was restarted {} after failures", times(total))
+        }
+        (total, hour) => format!(
+            "; it was restarted {} after failures, {} in the last hour",
+            times(total),
+            times(hour)
+        ),
+    }
 }
 
 /// Messages of all causes, each with the last line of its output.

@@ -34,6 +34,8 @@ fn status(state: ServiceState, cause: Option<Reason>) -> Status {
         last_process_state: None,
         next_restart_at_s: None,
         restart_count: 0,
+        restarts_last_hour: 0,
+        backoff_ms: None,
         release: None,
         phase: PhaseName::Running,
     }
@@ -93,6 +95,9 @@ fn a_fine_service_has_no_causes_and_two_times() {
     assert_eq!((said.answer.as_str(), said.chain.len(), said.remedies.len()), (line, 0, 0));
     fine.status.restart_count = 7;
     assert!(fine.explain(false).answer.ends_with("; it was restarted 7 times after failures"));
+    fine.status.restarts_last_hour = 1;
+    let said = fine.explain(false).answer;
+    assert!(said.ends_with("; it was restarted 7 times after failures, once in the last hour"));
     fine.status.has_check = false;
     assert!(fine.explain(false).answer.contains(", and has no health check"));
 }

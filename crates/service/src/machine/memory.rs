@@ -1,7 +1,14 @@
 //! State that outlives a Supervisor: kept by the launcher for the next one.
 
 use super::Machine;
-use crate::{account::Crashes, effect::Effect, event::Now, phase::Phase, remembered::Remembered};
+use crate::{
+    account::Crashes,
+    effect::Effect,
+    event::Now,
+    phase::Phase,
+    recent::{Recent, Span},
+    remembered::Remembered,
+};
 
 impl Machine {
     /// State for the next Supervisor; see [`Effect::Remember`].
@@ -25,6 +32,10 @@ impl Machine {
             crashes_unix_ms: {
                 let times_ms = self.crashes.times_ms();
                 times_ms.into_iter().map(|at_ms| self.unix_of(at_ms)).collect()
+            },
+            recent: {
+                let unix = |span: Span| Span { since_ms: self.unix_of(span.since_ms), ..span };
+                self.recent.spans().map(unix).collect()
             },
             account: self.account.clone(),
         }
@@ -55,6 +66,9 @@ impl Machine {
         self.failure.clone_from(&remembered.failure);
         let times_ms: Vec<u64> = remembered.crashes_unix_ms.iter().copied().map(mono_of).collect();
         self.crashes = Crashes::new(&times_ms);
+        let spans = remembered.recent.iter();
+        let spans = spans.map(|span| Span { since_ms: mono_of(span.since_ms), ..*span });
+        self.recent = Recent::new(spans, now.mono_ms);
         self.account.clone_from(&remembered.account);
     }
 

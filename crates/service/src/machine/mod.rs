@@ -57,6 +57,7 @@ use crate::{
     health::Health,
     hooks::Hooks,
     phase::{After, Phase, Step},
+    recent::Recent,
     remembered::{Remembered, Survivor},
     settings::Settings,
     spec::ServiceSpec,
@@ -104,6 +105,7 @@ pub struct Machine {
     /// The last reason why it did not run.
     failure: Option<Failure>,
     crashes: Crashes,
+    recent: Recent,
     account: Account,
     /// Candidate to replace the running release or spec, until it has been checked.
     candidate: Option<Candidate>,
@@ -225,6 +227,7 @@ impl Machine {
             reason: None,
             failure: None,
             crashes: Crashes::default(),
+            recent: Recent::default(),
             account: Account::default(),
             candidate: None,
             former: None,
@@ -285,6 +288,7 @@ impl Machine {
 
     /// Performs due actions. Call it at [`Machine::next_wake_ms`]; an earlier call is harmless.
     pub fn wake(&mut self, now: Now) {
+        self.recent.forget(now.mono_ms);
         match self.phase {
             Phase::Waiting(wait) => {
                 if wait.until_ms <= now.mono_ms {
@@ -303,6 +307,11 @@ impl Machine {
     /// Time when [`Machine::wake`] is due, on the clock of [`Now::mono_ms`].
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
+        let recent = self.recent.next_ms().filter(|_| self.phase != Phase::Gone);
+        self.phase_wake_ms().into_iter().chain(recent).min()
+    }
+
+    fn phase_wake_ms(&self) -> Option<u64> {
         match self.phase {
             Phase::Waiting(wait) => Some(wait.until_ms),
             Phase::Running => {

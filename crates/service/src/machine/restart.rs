@@ -46,6 +46,7 @@ impl Machine {
         self.mark(now, reason, pid);
         let pause_ms = self.backoff.fail(now.mono_ms, &mut self.rng);
         self.restart_count += 1;
+        self.recent.note(now.mono_ms);
         self.not_before_ms = Some(now.mono_ms.saturating_add(pause_ms));
         self.next_restart_at_s =
             (pause_ms > 0).then(|| now.unix_ms.saturating_add(pause_ms) / 1_000);

@@ -36,6 +36,8 @@ impl Machine {
             last_process_state: self.last_process_state,
             next_restart_at_s: self.next_restart_at_s,
             restart_count: self.restart_count,
+            restarts_last_hour: self.recent.count(),
+            backoff_ms: self.backoff.previous_ms(),
             release: self.plan().map(|plan| plan.ident.clone()),
             phase: self.phase_name(),
         }

@@ -10,6 +10,7 @@ use crate::{
     event::{ExitStatus, HookOutcome, Plan},
     excerpt::{Excerpt, Printed, STDERR_BYTES_MAX},
     health::Streak,
+    recent::Span,
     status::LastProcess,
     why::{Failure, ReasonCode},
 };
@@ -46,6 +47,11 @@ pub(super) struct State {
     pub(super) failure: Option<Reason>,
     #[prost(uint64, repeated, tag = "15")]
     crashes_unix_ms: Vec<u64>,
+    /// Restarts of the last hour: when each span began, and how many there were.
+    #[prost(uint64, repeated, tag = "23")]
+    recent_unix_ms: Vec<u64>,
+    #[prost(uint32, repeated, tag = "24")]
+    recent_counts: Vec<u32>,
     #[prost(message, tag = "16")]
     pub(super) exit: Option<Exit>,
     #[prost(message, tag = "17")]
@@ -196,6 +202,8 @@ impl From<&Remembered> for State {
             restarting: remembered.restarting,
             failure: remembered.failure.as_ref().map(Reason::from),
             crashes_unix_ms: remembered.crashes_unix_ms.clone(),
+            recent_unix_ms: remembered.recent.iter().map(|span| span.since_ms).collect(),
+            recent_counts: remembered.recent.iter().map(|span| span.count).collect(),
             exit: exit.as_ref().map(Exit::from),
             hook: hook.as_ref().map(HookEnd::from),
             check: check.as_ref().map(Check::from),
@@ -226,6 +234,10 @@ impl From<State> for Remembered {
             restarting: state.restarting,
             failure: state.failure.and_then(Reason::read),
             crashes_unix_ms,
+            recent: {
+                let spans = state.recent_unix_ms.into_iter().zip(state.recent_counts);
+                spans.map(|(since_ms, count)| Span { since_ms, count }).collect()
+            },
             account: Account {
                 exit: state.exit.and_then(Exit::read),
                 hook: state.hook.and_then(HookEnd::read),

@@ -10,6 +10,7 @@ use crate::{
     account::Account,
     event::{Plan, ProcessEnd},
     health::Streak,
+    recent::Span,
     status::LastProcess,
     why::Failure,
 };
@@ -70,6 +71,8 @@ pub struct Remembered {
     pub failure: Option<Failure>,
     /// The last unexpected ends, Unix milliseconds.
     pub crashes_unix_ms: Vec<u64>,
+    /// Restarts of the last hour, with Unix milliseconds.
+    pub recent: Vec<Span>,
     /// The last events.
     pub account: Account,
 }
@@ -173,6 +176,7 @@ mod tests {
                 since_unix_ms: 9,
             }),
             crashes_unix_ms: vec![7, 8],
+            recent: vec![Span { since_ms: 1_795_362_330_126, count: 300_000 }; 12],
             account: Account {
                 exit: Some(LastExit {
                     pid: 42,

@@ -10,7 +10,7 @@ use roost_pkg::FsRoot;
 use roost_template::config::Layers;
 
 use super::{
-    checks, configuration, explanation,
+    configuration,
     service::{self, Common, Facts},
     v1,
 };
@@ -119,16 +119,8 @@ impl Entries {
         );
         let output = service.health_output();
         let health = service::health(&status, &output.stdout, &output.stderr);
-        let v1 = v1::documents(
-            service.group().as_str(),
-            service.ident().to_string(),
-            &status,
-            service.bind_reports(),
-            explanation::document(fleet, service, self.common.redact),
-            checks::document(service, &status, self.common.redact),
-            self.configured(service),
-            self.common.redact,
-        );
+        let v1 =
+            v1::documents(fleet, service, &status, self.configured(service), self.common.redact);
         let entry = match self.shown.get(service.name()) {
             None => ServiceEntry::new(document, health).with_v1(v1),
             Some(known) => {

@@ -41,7 +41,7 @@ impl<'a> Known<'a> {
 
 /// The members of a group that take part in its elections: those in the member list, which a
 /// Supervisor joins when it meets another one.
-fn voters(census: &Census, group: &ServiceGroup) -> Vec<Voter> {
+pub(super) fn voters(census: &Census, group: &ServiceGroup) -> Vec<Voter> {
     let Some(group) = census.group(group) else { return Vec::new() };
     let voter = |member: &Member| {
         let is_listed =

@@ -10,5 +10,6 @@ pub(crate) mod ring;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod supervisor;
+mod surroundings;
 pub(crate) mod usage;
 pub(crate) mod v1;

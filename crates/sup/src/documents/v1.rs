@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use roost_api::documents::{
     configuration::ConfigValue,
-    explain::Explanation,
+    surroundings::Links,
     v1::{
-        Bind, Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments,
-        ServiceHealthV1, ServiceV1,
+        Cause, HealthCheck, HookFailure, LastExit, Reason, Restarts, ServiceDocuments, ServiceV1,
     },
 };
+use roost_fleet::{Fleet, Service};
 use roost_ident::time::rfc3339_ms;
-use roost_service::{BindReport, ExitCause, ExitStatus, HookOutcome, Status};
+use roost_service::{ExitCause, ExitStatus, HookOutcome, Status};
+
+use super::{checks, explanation, surroundings};
+use crate::services::built::Built;
 
 /// Exit code and signal of a process.
 pub(crate) fn code_and_signal(status: ExitStatus) -> (Option<i32>, Option<i32>) {
@@ -42,24 +45,28 @@ const fn cause(cause: ExitCause) -> Cause {
 /// The document of a service at this moment. What processes printed is left out of it when the
 /// API is redacted: it may hold what the configuration does.
 pub(crate) fn documents(
-    id: &str,
-    package: String,
+    fleet: &Fleet<Built>,
+    service: &Service<Built>,
     status: &Status,
-    binds: &[BindReport],
-    explanation: Explanation,
-    health: ServiceHealthV1,
     configuration: Arc<Vec<ConfigValue>>,
     redact: bool,
 ) -> ServiceDocuments {
+    let id = service.group().as_str();
     let lines = |excerpt: &roost_service::Excerpt| match redact {
         true => Vec::new(),
         false => excerpt.lines().to_vec(),
     };
+    let reason = |why: &roost_service::Reason| Reason {
+        code: why.code,
+        message: why.line_without_output(),
+        since: rfc3339_ms(why.since_unix_ms),
+        evidence: lines(&why.evidence),
+    };
     let account = &status.account;
     let since_ms = status.health_since_unix_ms;
-    let service = ServiceV1 {
+    let shown = ServiceV1 {
         id: id.into(),
-        package,
+        package: service.ident().to_string(),
         state: status.state,
         since: rfc3339_ms(status.process.state_entered_ms),
         desired: status.desired_state.into(),
@@ -68,18 +75,15 @@ pub(crate) fn documents(
         pid: status.process.pid,
         restarts: Restarts {
             total: status.restart_count,
+            last_hour: status.restarts_last_hour,
+            backoff_ms: status.backoff_ms,
             next_at: status.next_restart_at_s.map(|at_s| rfc3339_ms(at_s.saturating_mul(1_000))),
         },
         why: status.why.as_ref().map(|why| match redact {
             true => why.line_without_output(),
             false => why.line(),
         }),
-        reason: status.why.as_ref().map(|why| Reason {
-            code: why.code,
-            message: why.line_without_output(),
-            since: rfc3339_ms(why.since_unix_ms),
-            evidence: lines(&why.evidence),
-        }),
+        reason: status.why.as_ref().map(reason),
         last_exit: account.exit.as_ref().map(|exit| {
             let (code, signal) = code_and_signal(exit.status);
             LastExit {
@@ -110,20 +114,15 @@ pub(crate) fn documents(
             at: rfc3339_ms(check.at_unix_ms),
             output: check.printed.first.clone(),
         }),
-        binds: binds
-            .iter()
-            .map(|report| Bind {
-                name: report.name.clone(),
-                group: report.group.clone(),
-                satisfied: report.is_satisfied(),
-                message: report.line(),
-            })
-            .collect(),
+        binds: surroundings::binds(fleet.census(), service.bind_reports(), redact),
+        election: surroundings::election(fleet, service).filter(|_| !redact),
+        conditions: status.conditions.iter().map(reason).collect(),
+        links: Links::of(id, redact),
     };
     ServiceDocuments {
-        service: service.into(),
-        explanation: explanation.into(),
-        health: health.into(),
+        service: shown.into(),
+        explanation: explanation::document(fleet, service, redact).into(),
+        health: checks::document(service, status, redact).into(),
         configuration,
     }
 }

@@ -84,10 +84,15 @@ impl Supervisor {
     /// Publishes a new snapshot if something that documents show has changed.
     pub(super) fn publish(&mut self) {
         let touched = self.fleet.take_touched();
+        let census_changed = self.publisher.ring_changed == Some(true);
         let has_news = !touched.is_empty() || self.publisher.ring_changed.is_some();
         for service in self.fleet.services() {
-            // What a blocked service waits for is shown with it, and that is others.
-            let may_differ = touched.contains(service.name()) || (has_news && service.is_blocked());
+            // What a blocked service waits for is shown with it, and that is others; so are the
+            // members that its binds lead to, and those of its election.
+            let sees_others = census_changed && service.sees_others();
+            let may_differ = touched.contains(service.name())
+                || (has_news && service.is_blocked())
+                || sees_others;
             if may_differ {
                 self.publisher.entries.show(&self.fleet, service);
             }
