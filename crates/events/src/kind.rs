@@ -243,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn the_page_for_users_lists_the_data_of_every_type() {
+        let page = include_str!("../../../docs/monitoring.md");
+        let section = page.split("\n### Data of events\n").nth(1).expect("the section");
+        let section = section.split("\n##").next().unwrap_or_default();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let listed: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert_eq!(listed, Kind::WORDS);
+    }
+
+    #[test]
     fn an_unknown_word_names_those_that_are_allowed() {
         let error = "helth".parse::<Topic>().unwrap_err().to_string();
         assert!(error.contains("topic") && error.contains("health"), "{error}");

@@ -10,6 +10,7 @@
 
 mod chromium;
 mod disk;
+pub mod events;
 mod http;
 mod lease;
 mod network;

@@ -144,6 +144,7 @@ fn a_journal_that_cannot_be_read_costs_no_start_and_is_recorded() {
     sup.wait_up("web");
     let event =
         wait_for("the event", || page(&sup, "type=journal.recovered")["items"].get(0).cloned());
+    testkit::events::Documented::read().check(&event);
     assert!(event["message"].as_str().unwrap().contains("journal.redb.corrupt"), "{event}");
     assert!(directory.join("journal.redb.corrupt").exists());
 }

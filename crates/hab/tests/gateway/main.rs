@@ -4,6 +4,7 @@
 mod access;
 mod bundle;
 mod commands;
+mod emitted;
 mod event_stream;
 mod events;
 mod explain;

@@ -1,7 +1,7 @@
 //! What Supervisors record of their ring.
 
 use serde_json::Value;
-use testkit::{Root, Supervisor, wait_for};
+use testkit::{Root, Supervisor, events::Documented, wait_for};
 
 use super::{
     election::{LEADER, wait_leader},
@@ -20,7 +20,10 @@ fn all_events(sup: &Supervisor) -> Vec<Value> {
 fn page(sup: &Supervisor, filter: &str) -> Vec<Value> {
     let answer = sup.get(&format!("/v1/events?order=oldest&limit=1000{filter}"));
     assert_eq!(answer.status(), 200, "{}", answer.text());
-    answer.json()["items"].as_array().cloned().unwrap_or_default()
+    let events = answer.json()["items"].as_array().cloned().unwrap_or_default();
+    let documented = Documented::read();
+    events.iter().for_each(|event| documented.check(event));
+    events
 }
 
 /// Waits for an event of a type that is as wanted.
