@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Once, time::Duration};
 
 use anyhow::bail;
 use roost_ctl::{
-    Answer, Client, ClientError, Request,
+    Answer, AnswerError, Client, ClientError, Request,
     client::dial,
     reply::ErrorCode,
     tls::{ClientTlsFiles, client_config},
@@ -175,7 +175,7 @@ pub(crate) fn expect_answer(ended: Ended) -> anyhow::Result<()> {
 /// The failure code when the Supervisor refused.
 pub(crate) fn refusal_code(error: &anyhow::Error) -> Option<i32> {
     match error.downcast_ref::<ClientError>() {
-        Some(ClientError::Refused(failure)) => Some(failure.code),
+        Some(ClientError::Answer(AnswerError::Refused(failure))) => Some(failure.code),
         _ => None,
     }
 }
@@ -273,7 +273,7 @@ impl Secret {
     fn advise(&self, error: ClientError, remote: &CtlAddress) -> anyhow::Error {
         let refused = matches!(
             &error,
-            ClientError::Refused(failure) if failure.code == ErrorCode::Unauthorized as i32
+            ClientError::Answer(AnswerError::Refused(failure)) if failure.code == ErrorCode::Unauthorized as i32
         );
         let error = explain(error, remote);
         if !refused {

@@ -12,10 +12,10 @@ use prost::Message;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::{
+    answer::{Answer, AnswerError},
     frame::{Decoder, Frame, FrameError, MAX_BODY_BYTES, Transaction},
     message::{self, Named},
     net::tls::ClientTls,
-    reply::{Color, Console, Failure, ServiceStatus, StatusError},
     request::Request,
 };
 
@@ -58,32 +58,18 @@ pub enum ClientError {
     /// TLS failed.
     #[error("TLS with the Supervisor failed: {0}")]
     Tls(String),
-    /// The Supervisor refused.
-    #[error(transparent)]
-    Refused(#[from] Failure),
     /// The answer is not a frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The body does not match the message id.
-    #[error("answer {id} of the Supervisor cannot be read: {error}")]
-    Body {
-        /// Message id.
-        id: String,
-        /// What is wrong.
-        error: String,
-    },
-    /// A service status is not valid.
-    #[error("[Err: 7] {0}")]
-    Status(StatusError),
+    /// The Supervisor refused, or its answer cannot be read.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     /// The answer to the handshake is not one of the protocol.
     #[error(
         "The server at this address does not speak the control protocol. Is it the address of a control \
          gateway, which `hab sup run --listen-ctl` sets?"
     )]
     NoGateway,
-    /// A console colour is unknown.
-    #[error("unknown colour '{0}' in an answer of the Supervisor")]
-    Color(String),
 }
 
 impl From<io::Error> for ClientError {
@@ -95,30 +81,6 @@ impl From<io::Error> for ClientError {
             _ => Self::Io(error),
         }
     }
-}
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// A piece of console text.
-    Console(Console),
-    /// Progress of a download.
-    Progress {
-        /// Total bytes.
-        total_bytes: u64,
-        /// Bytes so far.
-        position_bytes: u64,
-    },
-    /// State of one service.
-    Status(Box<ServiceStatus>),
-    /// Default configuration as TOML.
-    Config(String),
-    /// Done.
-    Ok,
-    /// Nothing was changed, for this reason.
-    Unchanged(String),
-    /// A message unknown to this client.
-    Other(String),
 }
 
 enum Stream {
@@ -207,7 +169,7 @@ impl Client {
         });
         let frame = read?.ok_or(ClientError::Closed)?;
         if frame.id == message::NetErr::ID {
-            return Err(failure(&frame)?.into());
+            return Err(AnswerError::refusal(&frame).into());
         }
         Ok(client)
     }
@@ -244,7 +206,7 @@ impl Client {
         });
         let Some(frame) = read? else { return Ok(None) };
         self.finished = frame.transaction.is_some_and(|transaction| transaction.last);
-        answer(&frame).map(Some)
+        Ok(Some(Answer::decode(&frame)?))
     }
 
     /// True when the last answer was read.
@@ -316,45 +278,4 @@ fn start_tls(
         }
     }
     Ok(stream)
-}
-
-fn answer(frame: &Frame) -> Result<Answer, ClientError> {
-    Ok(match frame.id.as_str() {
-        message::NetOk::ID => {
-            let ok: message::NetOk = read(frame)?;
-            ok.unchanged.map_or(Answer::Ok, Answer::Unchanged)
-        }
-        message::NetErr::ID => return Err(failure(frame)?.into()),
-        message::ConsoleLine::ID => {
-            let line: message::ConsoleLine = read(frame)?;
-            let color = line
-                .color
-                .map(|name| Color::from_name(&name).ok_or(ClientError::Color(name)))
-                .transpose()?;
-            Answer::Console(Console { text: line.line, color, bold: line.bold })
-        }
-        message::NetProgress::ID => {
-            let progress: message::NetProgress = read(frame)?;
-            Answer::Progress { total_bytes: progress.total, position_bytes: progress.position }
-        }
-        message::ServiceStatus::ID => {
-            let status: message::ServiceStatus = read(frame)?;
-            Answer::Status(Box::new(status.try_into().map_err(ClientError::Status)?))
-        }
-        message::ServiceCfg::ID => {
-            let config: message::ServiceCfg = read(frame)?;
-            Answer::Config(config.default.unwrap_or_default())
-        }
-        other => Answer::Other(other.into()),
-    })
-}
-
-fn failure(frame: &Frame) -> Result<Failure, ClientError> {
-    let error: message::NetErr = read(frame)?;
-    Ok(Failure { code: error.code, text: error.msg })
-}
-
-fn read<M: Named>(frame: &Frame) -> Result<M, ClientError> {
-    M::decode(frame.body.clone())
-        .map_err(|error| ClientError::Body { id: frame.id.clone(), error: error.to_string() })
 }
