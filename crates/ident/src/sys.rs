@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_a_port_is_shown_as_0() {
-        let sys = SysInfo { gossip_port: 65_535, ctl_gateway_port: 65_536, ..SysInfo::default() };
+        let sys = SysInfo { gossip_port: 65_535, ctl_gateway_port: 70_000, ..SysInfo::default() };
         assert_eq!(
             serde_json::to_string(&sys).expect("JSON"),
             r#"{"ip":"","hostname":"","gossip_ip":"","gossip_port":65535,"http_gateway_ip":"","http_gateway_port":0,"ctl_gateway_ip":"","ctl_gateway_port":0}"#
