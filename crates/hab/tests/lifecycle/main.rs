@@ -18,6 +18,7 @@ mod returning;
 mod rights;
 mod services;
 mod starting;
+mod torrents;
 
 use serde_json::Value;
 use testkit::{Root, Supervisor};
