@@ -48,7 +48,11 @@ pub(crate) struct Example {
 impl Example {
     /// Starts `examples/NAME` with a user configuration and waits until it is healthy.
     pub(crate) fn start(name: &'static str, user_toml: &str) -> Self {
-        let root = Root::new(env!("CARGO_BIN_EXE_hab"));
+        Self::start_in(Root::new(env!("CARGO_BIN_EXE_hab")), name, user_toml)
+    }
+
+    /// The same in a root that is prepared.
+    pub(crate) fn start_in(root: Root, name: &'static str, user_toml: &str) -> Self {
         root.write(&user_toml_path(name), user_toml);
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/");
         let sup = root
@@ -128,6 +132,8 @@ impl Example {
         self.sup.wait_log("Stopping service, will restart after 1.00 secs");
         self.wait_health(200, "OK");
         self.wait_recorded_kill(pid);
+        // Another one within half a minute goes on as the same incident.
+        self.wait_incident("", true);
     }
 
     /// Waits until the record holds the end of this process, which the start of the next follows
@@ -172,6 +178,40 @@ impl Example {
     pub(crate) fn wait_recorded_health(&self, word: &str) {
         let path = format!("/v1/services/{}.default/events?type=health.changed&limit=1", self.name);
         self.sup.wait_json(&path, |page| page["items"][0]["after"] == word);
+    }
+
+    /// Waits until availability has an incident with this reason, over or not; returns it.
+    pub(crate) fn wait_incident(&self, reason: &str, is_over: bool) -> Value {
+        let path = format!("/v1/services/{}.default/availability", self.name);
+        let find = |document: &Value| {
+            let is = |it: &&Value| {
+                it["reason"].as_str().is_some_and(|text| text.contains(reason))
+                    && it["to"].is_string() == is_over
+            };
+            document["incidents"].as_array()?.iter().find(is).cloned()
+        };
+        find(&self.sup.wait_json(&path, |document| find(document).is_some())).expect("found")
+    }
+
+    /// Waits until the service is critical, and checks what each way to ask says about it: that the
+    /// check printed this.
+    pub(crate) fn wait_critical_everywhere(&self, printed: &str) {
+        self.wait_health(503, "CRITICAL");
+        let path = |what: &str| format!("/v1/services/{}.default/{what}", self.name);
+        self.wait_explained("health_critical");
+        let holds = |document: &Value| document.to_string().contains(printed);
+        let explanation = self.sup.wait_json(&path("explain"), holds);
+        let chain = explanation["chain"].as_array().expect("a chain");
+        let step = chain.iter().find(|step| step["code"] == "health_critical").expect("it");
+        assert!(holds(&step["evidence"]), "{explanation:#}");
+        let health = self.sup.get(&path("health")).json();
+        assert!(holds(&health["checks"]), "{health:#}");
+        let events = self.sup.wait_json(&path("events?type=health.changed&limit=1"), |page| {
+            page["items"][0]["after"] == "critical" && holds(page)
+        });
+        assert_eq!(events["items"][0]["severity"], "error", "{events:#}");
+        let incident = self.wait_incident("critical", false);
+        assert!(holds(&incident), "{incident:#}");
     }
 
     /// Pauses all processes of the service: it neither ends nor answers.

@@ -11,3 +11,4 @@ mod nginx;
 mod postgresql;
 mod prometheus;
 mod redis;
+mod scenarios;

@@ -41,6 +41,15 @@ fn postgresql_keeps_what_was_committed() {
     postgresql.wait_health(200, "OK");
     assert_ne!(postgresql.pid(), pid);
 
+    // A client with a wrong password: the service is well, and its lines state what happened.
+    let url = format!("postgresql://postgres:wrong@127.0.0.1:{port}/postgres");
+    let refused = ask(&psql, &[&url, "-c", "SELECT 1"]);
+    assert!(refused.contains("password authentication failed"), "{refused}");
+    wait_for("the line about it", || {
+        postgresql.lines().contains("password authentication failed for user").then_some(())
+    });
+    postgresql.wait_health(200, "OK");
+
     postgresql.kill_and_wait_for_the_next();
 
     postgresql.freeze();
