@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use roost_events::Cause;
 use roost_ident::PackageIdent;
-use roost_service::{BuildFailure, HookOutcome, ProbeFound, ProcessEnd, Rendering};
+use roost_service::{BuildFailure, HookOutcome, ProbeFound, ProcessEnd, Rendering, ServiceSpec};
 
 use crate::{hook::HookOutput, release::Release, specs::Listing, watched::Watched};
 
@@ -182,6 +182,13 @@ pub enum FleetEvent<R: Release> {
     /// A command begins that may change the spec directory. Nothing follows from a change before
     /// the command has ended.
     SpecsBeingWritten,
+    /// A command that is under way has written a spec, and has read the service for that.
+    Read {
+        /// The spec.
+        spec: Box<ServiceSpec>,
+        /// What the service is made of; nothing was prepared on disk.
+        release: Box<R>,
+    },
     /// The command ended.
     SpecsWritten,
     /// The launcher wants the Supervisor and its services to end.

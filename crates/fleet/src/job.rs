@@ -63,6 +63,8 @@ pub enum Job<R: Release> {
     Build {
         /// What is read.
         blueprint: Blueprint,
+        /// What a command has read of it just before, if one has.
+        read: Option<Box<R>>,
         /// It is read for the documents alone.
         look: bool,
     },

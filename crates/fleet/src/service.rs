@@ -77,6 +77,14 @@ pub(crate) struct Checking {
     pub(crate) group: ServiceGroup,
 }
 
+/// What a command has read of a service while it checked the spec that it then wrote: the service is
+/// not read again to be loaded.
+#[derive(Debug)]
+pub(crate) struct Fresh<R> {
+    pub(crate) spec: ServiceSpec,
+    pub(crate) release: Box<R>,
+}
+
 /// The process of a service, until nothing of its group lives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process {

@@ -8,7 +8,7 @@ use crate::{
     action::Action,
     job::{Blueprint, Job},
     release::Release,
-    service::HeldBuild,
+    service::{Fresh, HeldBuild},
     watched::{Place, Watched},
     work::{Kind, Piece, unread},
 };
@@ -21,12 +21,17 @@ impl<R: Release> Fleet<R> {
             return;
         }
         let Some(service) = self.services.get(name) else { return };
+        let is_same = |fresh: &mut Fresh<R>| fresh.spec == *service.spec();
+        let read = self.fresh.take_if(is_same).filter(|_| pin.is_none() && !service.is_unloaded);
+        let read = read.map(|fresh| fresh.release);
         // What a directory is now counts, not which of its releases sorts last.
         let pin = pin.or_else(|| self.directories.release(name).map(ToString::to_string));
         let directory = self.directories.path(name);
+        // A release does not know the directory that messages are to name.
+        let read = read.filter(|_| directory.is_none());
         let for_end = service.is_unloaded;
         let blueprint = Blueprint { pin, directory, for_end, ..service.blueprint() };
-        self.actions.work(Job::Build { blueprint, look: false });
+        self.actions.work(Job::Build { blueprint, read, look: false });
     }
 
     /// Reads what the service ran from before: in the state that it had then where that is known.
@@ -71,7 +76,7 @@ impl<R: Release> Fleet<R> {
         }
         let directory = self.directories.path(name);
         let blueprint = Blueprint { prepare: false, directory, ..Blueprint::of(spec) };
-        self.actions.work(Job::Build { blueprint, look: true });
+        self.actions.work(Job::Build { blueprint, read: None, look: true });
     }
 
     /// A service was read from disk, or could not be.

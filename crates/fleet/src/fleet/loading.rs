@@ -33,6 +33,7 @@ impl<R: Release> Fleet<R> {
         let Some(mut listing) = listing else {
             if !read.again {
                 self.folder.fail(self.now.mono_ms);
+                self.fresh = None;
             }
             return;
         };
@@ -67,6 +68,7 @@ impl<R: Release> Fleet<R> {
         }
         if read.settled {
             self.record.expect_nothing();
+            self.fresh = None;
         }
     }
 

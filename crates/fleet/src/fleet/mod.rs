@@ -36,7 +36,7 @@ use crate::{
     orphans::Orphans,
     processes::Processes,
     release::Release,
-    service::Service,
+    service::{Fresh, Service},
     shutdown::{Left, SIGKILL},
     spec_folder::SpecFolder,
     specs::service_of,
@@ -84,6 +84,7 @@ pub struct Fleet<R: Release> {
     processes: Processes,
     work: Work,
     folder: SpecFolder,
+    fresh: Option<Fresh<R>>,
     directories: Directories<R::Rights>,
     context: Context,
     /// Advice about services and directories that was logged.
@@ -113,6 +114,7 @@ impl<R: Release> Fleet<R> {
             processes,
             work: Work::default(),
             folder: SpecFolder::default(),
+            fresh: None,
             directories: Directories::new(),
             context: Context::new(&config.member_id),
             advice: Heard::default(),
@@ -187,6 +189,9 @@ impl<R: Release> Fleet<R> {
                 self.record.apply(group, version, cause);
             }
             FleetEvent::SpecsBeingWritten => self.folder.begin_command(),
+            FleetEvent::Read { spec, release } => {
+                self.fresh = Some(Fresh { spec: *spec, release });
+            }
             FleetEvent::SpecsWritten => {
                 if self.folder.end_command() {
                     self.begin_to_read_specs();

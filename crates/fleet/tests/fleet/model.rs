@@ -110,6 +110,23 @@ impl Model {
         self.drain();
     }
 
+    /// What a command reads of a service.
+    pub(crate) fn read(&self, service: &str) -> Box<Made> {
+        Box::new(Made::new(service, 0, &self.hooks, false))
+    }
+
+    /// Of each reading under way that a service is to start from: whether a command did it already.
+    pub(crate) fn builds(&self) -> Vec<bool> {
+        let is_read = |asked: &Asked| match asked {
+            Asked::Job(job) => match &**job {
+                Job::Build { read, look: false, .. } => Some(read.is_some()),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.asked.iter().filter_map(is_read).collect()
+    }
+
     pub(crate) fn pass(&mut self, ms: u64) {
         self.now_ms += ms;
     }
@@ -201,11 +218,12 @@ impl Model {
                 let specs = self.specs.clone();
                 FleetEvent::Specs(Some(Listing { specs, ..Listing::default() }))
             }
-            Job::Build { blueprint, look } => {
+            Job::Build { blueprint, read, look } => {
                 let service = blueprint.spec.ident.name;
-                let result = match fails {
-                    true => Err(BuildFailure::Refused("bad".into())),
-                    false => Ok(Box::new(made(&service, blueprint.pin.as_ref()))),
+                let result = match (fails, read) {
+                    (true, _) => Err(BuildFailure::Refused("bad".into())),
+                    (false, Some(read)) => Ok(read),
+                    (false, None) => Ok(Box::new(made(&service, blueprint.pin.as_ref()))),
                 };
                 FleetEvent::Built { service, result, look }
             }

@@ -130,6 +130,10 @@ fn take(model: &mut Model, step: Step) {
                 let (service, cause) = (service.into(), Cause::Unknown);
                 model.tell(FleetEvent::WillChange { service, timeout_s, cause });
             }
+            if let Some(spec) = spec.clone().filter(|_| timeout_s.is_none()) {
+                let (release, spec) = (model.read(service), Box::new(spec));
+                model.tell(FleetEvent::Read { spec, release });
+            }
             write(model, service, spec);
             model.tell(FleetEvent::Changed(Watched::Specs));
             model.tell(FleetEvent::SpecsWritten);
@@ -292,6 +296,20 @@ fn the_end_of_an_orphan_is_forgotten_though_others_of_its_group_live() {
         take(&mut model, step);
     }
     shows_the_same_after_a_restart(&mut model);
+}
+
+#[test]
+fn a_service_that_a_command_has_read_is_not_read_again() {
+    let mut model = Model::new(&[]);
+    model.work(Model::is_as_wanted);
+    take(&mut model, Step::Command { service: "web", spec: Some(spec("web")), timeout_s: None });
+    take(&mut model, Step::Answer { which: 0, choice: 1 });
+    assert_eq!(model.builds(), [true]);
+    model.work(Model::is_as_wanted);
+    // A spec that a person writes, and a later start, are read.
+    take(&mut model, Step::Edit { service: "db", spec: Some(spec("db")) });
+    take(&mut model, Step::Answer { which: 0, choice: 1 });
+    assert_eq!(model.builds(), [false]);
 }
 
 fn shows_the_same_after_a_restart(model: &mut Model) {

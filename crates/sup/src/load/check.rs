@@ -8,20 +8,20 @@ use super::SpecWriter;
 use crate::{
     services::{
         DISK_PATIENCE,
-        built::{Blueprint, Purpose},
+        built::{Blueprint, Built, Purpose},
     },
     vital::{self, guarded},
 };
 
 impl SpecWriter {
-    /// Checks that a service with this spec could be started, so that its user gets the error at once.
-    /// `release` is the one that a plain directory stands for.
+    /// Checks that a service with this spec could be started, so that its user gets the error at once; returns what it
+    /// would be made of.     /// `release` is the one that a plain directory stands for.
     pub(super) async fn check(
         &self,
         spec: &ServiceSpec,
         release: Option<&PackageIdent>,
         purpose: Purpose,
-    ) -> Result<(), Unfit> {
+    ) -> Result<Box<Built>, Unfit> {
         let invalid = |text| Unfit::Refused(Failure::new(ErrorCode::InvalidPayload, text));
         let failed = |text| Unfit::Refused(Failure::new(ErrorCode::Internal, text));
         let ident = spec.ident.clone().validate().map_err(|error| failed(error.to_string()))?;
@@ -40,7 +40,7 @@ impl SpecWriter {
         };
         // One command after the other: a file system that does not answer must not stop them all.
         let checked = vital::spawn_blocking("check of a spec", move || {
-            let built = guarded(|| blueprint.build().map(drop));
+            let built = guarded(|| blueprint.build().map(Box::new));
             built.unwrap_or_else(|bug| Err(BuildFailure::Refused(bug)))
         });
         let Ok(checked) = tokio::time::timeout(DISK_PATIENCE, checked).await else {
@@ -51,7 +51,7 @@ impl SpecWriter {
             )));
         };
         match checked {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(built)) => Ok(built),
             Ok(Err(BuildFailure::NotInstalled(_))) => Err(Unfit::NotInstalled),
             Ok(Err(BuildFailure::NotRunnable(package))) => {
                 let text = format!("Can't start non-runnable service: {package}");

@@ -35,7 +35,7 @@ impl SpecWriter {
             let fields = self.config.load_options.clone();
             let loaded = self.load(&ident, true, fields, followed.as_ref(), None).await;
             match loaded {
-                Ok(line) => self.output.line("hab-sup", "AG", &line),
+                Ok(loaded) => self.output.line("hab-sup", "AG", &loaded.line),
                 // Options of this start can only be mended at this start.
                 Err(failure) if failure.code == ErrorCode::InvalidPayload as i32 => {
                     return Err(failure.to_string());

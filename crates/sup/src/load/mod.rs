@@ -38,9 +38,18 @@ use crate::{
     config::SupConfig,
     files::{specs, store::Store},
     output::Output,
-    services::built::Purpose,
+    services::built::{Built, Purpose},
     vital,
 };
+
+/// A service whose spec was written.
+pub(crate) struct Loaded {
+    /// For the user.
+    line: String,
+    spec: ServiceSpec,
+    /// What was read of it.
+    read: Option<Box<Built>>,
+}
 
 /// Changes spec files.
 #[derive(Debug, Clone)]
@@ -62,11 +71,13 @@ impl SpecWriter {
         group.ok().map(|group| group.to_string())
     }
 
-    /// Gives the reason when there was nothing to change.
+    /// Returns the reason when there was nothing to change. `loaded` gets what was read of a service
+    /// that is loaded.
     async fn carry_out(
         &self,
         request: Request,
         responder: &Responder,
+        loaded: impl Fn(ServiceSpec, Box<Built>),
     ) -> Result<Option<String>, Failure> {
         let say = |line: &str| {
             responder.line(line);
@@ -84,8 +95,12 @@ impl SpecWriter {
                     }
                 };
                 let client = Some(responder);
-                let loaded = self.load(&ident, force, options, followed.as_ref(), client).await;
-                loaded.map(|line| say(&line))?;
+                let Loaded { line, spec, read } =
+                    self.load(&ident, force, options, followed.as_ref(), client).await?;
+                if let Some(read) = read {
+                    loaded(spec, read);
+                }
+                say(&line);
                 Ok(None)
             }
             Request::Update { ident, options } => {
@@ -107,7 +122,7 @@ impl SpecWriter {
     }
 
     /// Loads a service: checks that it can run, then stores its spec. Returns the line for the
-    /// user. A package that is not installed is taken from the cache of archives, and the client sees the progress.
+    /// user and what was read. A package that is not installed is taken from the cache of archives, and the client sees the progress.
     pub(crate) async fn load(
         &self,
         ident: &PackageIdent,
@@ -115,7 +130,7 @@ impl SpecWriter {
         mut options: ServiceOptions,
         followed: Option<&Followed>,
         client: Option<&Responder>,
-    ) -> Result<String, Failure> {
+    ) -> Result<Loaded, Failure> {
         // The next Supervisor may be started elsewhere.
         options.config_from = options.config_from.map(|path| {
             std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
@@ -125,7 +140,7 @@ impl SpecWriter {
         spec.merge_load(ident.clone(), options);
         let release = followed.and_then(|followed| followed.release.clone());
         let purpose = if client.is_some() { Purpose::Command } else { Purpose::Run };
-        match self.check(&spec, release.as_ref(), purpose).await {
+        let read = match self.check(&spec, release.as_ref(), purpose).await {
             Err(Unfit::NotInstalled) if followed.is_none() => {
                 self.install_cached(&spec, client).await?;
                 self.check(&spec, None, purpose).await
@@ -137,10 +152,13 @@ impl SpecWriter {
             self.write_followed(followed).await?;
         }
         self.write(&spec).await?;
-        Ok(format!("The {ident} service was successfully loaded"))
+        let line = format!("The {ident} service was successfully loaded");
+        // A directory is where its messages point to, which its release does not know.
+        let read = followed.is_none().then_some(read);
+        Ok(Loaded { line, spec, read })
     }
 
-    /// Refuses to load what is loaded already, unless it is forced; gives the spec that there is.
+    /// Refuses to load what is loaded already, unless it is forced; returns the spec that there is.
     async fn refuse_loaded(
         &self,
         ident: &PackageIdent,

@@ -40,7 +40,11 @@ impl SpecCommands {
                 let ident = ident_of(&request).cloned();
                 // Before it is unloaded, or after it was loaded.
                 let group = writer.group_of(ident.as_ref()).await;
-                let result = writer.carry_out(request, &responder).await;
+                let loaded = |spec, release| {
+                    let event = FleetEvent::Read { spec: Box::new(spec), release };
+                    drop(events.send(Event::Fleet(event)));
+                };
+                let result = writer.carry_out(request, &responder, loaded).await;
                 let group = match group {
                     None => writer.group_of(ident.as_ref()).await,
                     group => group,

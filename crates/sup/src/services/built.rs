@@ -159,10 +159,7 @@ impl Blueprint {
         let layers = self.layers(&source, &places, user.table)?;
         let svc = self.root.svc(&self.spec.ident.name);
         if self.prepare {
-            dirs::prepare(&svc, credentials.as_ref()).map_err(|error| BuildFailure::Directory {
-                path: error.dir.display().to_string(),
-                error: error.source.to_string(),
-            })?;
+            prepare(&svc, credentials.as_ref())?;
         }
         Ok(Built {
             environment: self.environment(&package).map_err(refuse)?,
@@ -296,6 +293,17 @@ impl Blueprint {
         };
         dependencies.chain([&package.ident]).filter(outstanding).cloned().collect()
     }
+}
+
+/// Makes the directories of a service.
+pub(super) fn prepare(
+    svc: &SvcPaths,
+    credentials: Option<&Credentials>,
+) -> Result<(), BuildFailure> {
+    dirs::prepare(svc, credentials).map_err(|error| BuildFailure::Directory {
+        path: error.dir.display().to_string(),
+        error: error.source.to_string(),
+    })
 }
 
 /// What is wrong with a configuration file, in one line.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use roost_fleet::{self as fleet, Change, FleetEvent, Followed, InstallReady, Job, Scope, Staged};
 use roost_ident::{GroupFile, Hook, PackageIdent};
 use roost_pkg::{
-    FsRoot, dirs,
+    FsRoot,
     stage::Pinned,
     write::{Rendered, write_rendered},
 };
@@ -15,7 +15,7 @@ use roost_template::context::{Pkg, Sys, service_context};
 use serde_json::Value;
 
 use super::{
-    built::{Blueprint, Built, Purpose},
+    built::{Blueprint, Built, Purpose, prepare},
     install, rendering,
     user_layer::{self, UserLayer},
 };
@@ -40,9 +40,13 @@ impl Workshop {
     pub(crate) fn carry_out(&self, job: Job<Built>) -> Event {
         Event::Fleet(match job {
             Job::ReadSpecs { known } => FleetEvent::Specs(listing(&self.root, &known)),
-            Job::Build { blueprint, look } => {
-                let (service, result) = self.build(blueprint);
-                FleetEvent::Built { service, result, look }
+            Job::Build { blueprint, read, look } => {
+                let blueprint = self.blueprint(blueprint);
+                let result = built(|| match read {
+                    None => blueprint.build(),
+                    Some(read) => prepared(*read, &blueprint),
+                });
+                FleetEvent::Built { service: blueprint.spec.ident.name, result, look }
             }
             Job::BuildFormer { blueprint, ran, user } => {
                 let blueprint = self.blueprint(blueprint);
@@ -54,9 +58,9 @@ impl Workshop {
                 FleetEvent::Built { service: blueprint.spec.ident.name, result, look: false }
             }
             Job::Check { blueprint } => {
-                let (service, result) = self.build(blueprint);
-                let result = result.map_err(|error| error.to_string());
-                FleetEvent::CandidateBuilt { service, result }
+                let blueprint = self.blueprint(blueprint);
+                let result = built(|| blueprint.build()).map_err(|error| error.to_string());
+                FleetEvent::CandidateBuilt { service: blueprint.spec.ident.name, result }
             }
             Job::ReadForCandidate { service, release, contents } => {
                 contents.iter().for_each(|content| content.read());
@@ -107,13 +111,6 @@ impl Workshop {
         let purpose = if for_end { Purpose::End } else { Purpose::Run };
         let (root, interpreter) = (self.root.clone(), self.interpreter.clone());
         Blueprint { root, spec, pin, exact, directory, interpreter, prepare, purpose }
-    }
-
-    /// Reads a service; returns its name too.
-    fn build(&self, blueprint: fleet::Blueprint) -> (String, Result<Box<Built>, BuildFailure>) {
-        let blueprint = self.blueprint(blueprint);
-        let result = built(|| blueprint.build());
-        (blueprint.spec.ident.name, result)
     }
 
     fn stage(
@@ -171,6 +168,14 @@ fn built(build: impl FnOnce() -> Result<Built, BuildFailure>) -> Result<Box<Buil
     guarded(build).unwrap_or_else(|bug| Err(BuildFailure::Refused(bug))).map(Box::new)
 }
 
+/// What was read before, with its directories.
+fn prepared(built: Built, blueprint: &Blueprint) -> Result<Built, BuildFailure> {
+    if blueprint.prepare {
+        prepare(&built.svc, built.credentials.as_ref())?;
+    }
+    Ok(built)
+}
+
 /// What ran, once more.
 fn again(
     ran: &Built,
@@ -186,13 +191,7 @@ fn again(
     });
     built.layers.user = layer.table;
     (built.user_fault, built.user_to_keep) = (layer.fault, layer.to_keep);
-    dirs::prepare(&built.svc, built.credentials.as_ref()).map_err(|error| {
-        BuildFailure::Directory {
-            path: error.dir.display().to_string(),
-            error: error.source.to_string(),
-        }
-    })?;
-    Ok(built)
+    prepared(built, blueprint)
 }
 
 fn install_ready(mut hook: install::InstallHook) -> InstallReady<install::InstallHook> {
