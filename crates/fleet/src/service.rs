@@ -24,7 +24,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Service<R> {
     pub(crate) name: String,
-    pub(crate) machine: Machine,
+    /// Boxed, since a node of the map of services has room for eleven.
+    pub(crate) machine: Box<Machine>,
     /// What it is made of, once that was read.
     pub(crate) built: Option<Arc<R>>,
     /// What its process was started from.
@@ -174,7 +175,7 @@ impl<R: Release> Service<R> {
             settled: false,
             look_failure: None,
             is_unloaded: false,
-            machine,
+            machine: Box::new(machine),
         }
     }
 

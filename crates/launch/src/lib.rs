@@ -57,7 +57,7 @@ mod systemd;
 mod table;
 pub mod wire;
 
-pub use memory::{limit_arenas, release_heap, release_text};
+pub use memory::{limit_arenas, release_heap, release_program};
 pub use program::{exec_launcher, name_process};
 pub use start::run;
 

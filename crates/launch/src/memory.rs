@@ -1,23 +1,23 @@
-//! Returns unneeded memory to the system: program text used only during the start, and free memory
+//! Returns unneeded memory to the system: pages of the program that are not in use, and free memory
 //! that the allocator keeps after a burst.
 //!
 //! A start reads options, files and certificates; afterwards a launcher or Supervisor runs a small
 //! part of its program for months. The kernel keeps the rest mapped, and counts it as resident,
-//! until memory is short. Dropping the mappings is cheap: the pages stay in the page cache, and a
-//! needed one is mapped again by a minor fault.
+//! until memory is short; with each page in use it maps fifteen around it. Dropping the mappings is
+//! cheap: the pages stay in the page cache, and a needed one is mapped again by a minor fault.
 
 use std::fs;
 
-/// Drops the mappings of all program text, including that of shared libraries.
+/// Drops the mappings of all program text and constants, including those of shared libraries.
 ///
-/// Only mappings that may be executed and not written: no code of ours changes text, so their
-/// pages are those of the files.
-pub fn release_text() {
-    for (start, length) in text_mappings(&fs::read_to_string("/proc/self/maps").unwrap_or_default())
-    {
-        // SAFETY: the range is a private file mapping without write permission that was never
-        // written, so dropping its pages only makes the kernel read the same bytes from the same
-        // file again. What happens to the text of this very function is just that.
+/// Only mappings that cannot be written and have no page of their own: the pages are those of the
+/// files. Constants with addresses, which the loader has written, do have some.
+pub fn release_program() {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    for Mapping { start, length } in program_mappings(&maps) {
+        // SAFETY: the range is a private file mapping without write permission and without a page
+        // that was ever written, so dropping its pages only makes the kernel read the same bytes
+        // from the same file again. What happens to the text of this very function is just that.
         // Advice that is not taken changes nothing.
         let _ = unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_DONTNEED) };
     }
@@ -46,19 +46,39 @@ pub fn release_heap() {
 #[cfg(target_env = "gnu")]
 const ARENAS: libc::c_int = 2;
 
-/// Address and length of each executable and read-only mapping of a file.
-fn text_mappings(maps: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
-    maps.lines().filter_map(|line| {
+/// A range of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mapping {
+    start: usize,
+    length: usize,
+}
+
+/// Each mapping of a file that cannot be written, and of which no page was written before that.
+fn program_mappings(smaps: &str) -> Vec<Mapping> {
+    let mut found = Vec::new();
+    let mut candidate = None;
+    for line in smaps.lines() {
         let mut fields = line.split_ascii_whitespace();
-        let (range, flags) = (fields.next()?, fields.next()?);
-        let path = fields.nth(3)?;
-        if flags != "r-xp" || !path.starts_with('/') {
-            return None;
+        match (fields.next(), fields.next()) {
+            (Some("Anonymous:"), Some("0")) => found.extend(candidate.take()),
+            (Some(name), _) if name.ends_with(':') => {}
+            _ => candidate = candidate_of(line),
         }
-        let (start, end) = range.split_once('-')?;
-        let start = usize::from_str_radix(start, 16).ok()?;
-        Some((start, usize::from_str_radix(end, 16).ok()?.checked_sub(start)?))
-    })
+    }
+    found
+}
+
+fn candidate_of(header: &str) -> Option<Mapping> {
+    let mut fields = header.split_ascii_whitespace();
+    let (range, flags) = (fields.next()?, fields.next()?);
+    let path = fields.nth(3)?;
+    if !matches!(flags, "r-xp" | "r--p") || !path.starts_with('/') {
+        return None;
+    }
+    let (start, end) = range.split_once('-')?;
+    let start = usize::from_str_radix(start, 16).ok()?;
+    let length = usize::from_str_radix(end, 16).ok()?.checked_sub(start)?;
+    Some(Mapping { start, length })
 }
 
 #[cfg(test)]
@@ -66,16 +86,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_text_of_files_is_a_text_mapping() {
-        let maps = "\
-            1000-3000 r--p 00000000 08:01 7 /usr/bin/hab\n\
-            3000-9000 r-xp 00002000 08:01 7 /usr/bin/hab\n\
-            9000-a000 rw-p 00008000 08:01 7 /usr/bin/hab\n\
-            b000-c000 rwxp 00000000 08:01 8 /usr/lib/odd.so\n\
-            d000-e000 r-xp 00000000 00:00 0 [vdso]\n\
-            f000-ff00 r-xp 00000000 00:00 0\n\
-            garbage\n";
-        assert_eq!(text_mappings(maps).collect::<Vec<_>>(), [(0x3000, 0x6000)]);
+    fn only_what_is_in_the_files_is_released() {
+        let mapping = |header: &str, anonymous| {
+            format!("{header}\nSize: 8 kB\nRss: 8 kB\nAnonymous: {anonymous} kB\nVmFlags: rd mr\n")
+        };
+        let smaps = [
+            mapping("1000-3000 r--p 00000000 08:01 7 /usr/bin/hab", 0),
+            mapping("3000-9000 r-xp 00002000 08:01 7 /usr/bin/hab", 0),
+            mapping("9000-a000 r--p 00008000 08:01 7 /usr/bin/hab", 4),
+            mapping("a000-b000 rw-p 00009000 08:01 7 /usr/bin/hab", 0),
+            mapping("b000-c000 rwxp 00000000 08:01 8 /usr/lib/odd.so", 0),
+            mapping("d000-e000 r-xp 00000000 00:00 0 [vdso]", 0),
+            mapping("f000-ff00 r-xp 00000000 00:00 0", 0),
+            "garbage\n".to_owned(),
+        ];
+        let constants = Mapping { start: 0x1000, length: 0x2000 };
+        let text = Mapping { start: 0x3000, length: 0x6000 };
+        assert_eq!(program_mappings(&smaps.concat()), [constants, text]);
     }
 
     #[cfg(target_env = "gnu")]
@@ -101,8 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn the_program_keeps_running_after_its_text_was_released() {
-        release_text();
+    fn the_program_keeps_running_after_its_pages_were_released() {
+        release_program();
         assert_eq!((1..=10).sum::<u32>(), 55);
+        assert_eq!(format!("{:?}", std::io::Error::from_raw_os_error(libc::ENOENT).kind()), "NotFound");
     }
 }

@@ -301,10 +301,10 @@ async fn start(
                 }
                 systemd::ready();
                 tokio::time::sleep(SETTLED).await;
-                roost_launch::release_text();
                 loop {
-                    // The memory that a burst of clients or loads needed goes back to the system.
+                    // What a start, or a burst of clients or loads, needed is not needed for ever.
                     roost_launch::release_heap();
+                    roost_launch::release_program();
                     tokio::time::sleep(HEAP_PERIOD).await;
                 }
             }

@@ -98,6 +98,11 @@ impl Exit {
     }
 }
 
+/// Stack of a thread for work that may block on a disk: address space, of which little is used.
+/// glibc keeps the stacks of ended threads, with the pages that they have used, as far as 40 MB of
+/// address space go. So a large stack keeps fewer of the many that a start with many services needs.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
 /// Runs a Supervisor under its launcher until it ends. Reports a failed start on standard output.
 #[must_use]
 pub fn run(config: SupConfig) -> Exit {
@@ -106,7 +111,7 @@ pub fn run(config: SupConfig) -> Exit {
     let Ok(output) = Output::start(config.style) else { return Exit::Failed };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.http.threads.max(1))
-        .thread_stack_size(512 * 1024)
+        .thread_stack_size(STACK_BYTES)
         .thread_name("hab-worker")
         .enable_all()
         .build();

@@ -22,7 +22,7 @@ use roost_logs::Stream;
 use crate::vital;
 
 /// Lines that wait for a slow reader.
-const QUEUE_LINES: usize = 4096;
+const QUEUE_LINES: usize = 1024;
 /// Lost lines are reported no more often than this.
 const LOSS_PERIOD: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for a reader that does not read.

@@ -46,6 +46,8 @@ use crate::{
 /// Interval of checks whether a group without its first process still lives. Usually a child signal
 /// reports its end sooner.
 const LINGER_CHECK: Duration = Duration::from_millis(200);
+/// Time after which what a start of processes needs is not needed any more.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// Constants over the life of the launcher.
 pub(crate) struct Setup {
@@ -87,6 +89,8 @@ pub(crate) struct Launcher {
     groups_due: Instant,
     phase: Phase,
     saving: Saving,
+    /// When memory that a start needed is returned.
+    release_at: Option<Instant>,
 }
 
 /// Phase of the launcher.
@@ -204,6 +208,7 @@ impl Launcher {
             groups_due: now,
             phase: Phase::Running,
             saving: Saving::default(),
+            release_at: None,
         }
     }
 
@@ -316,7 +321,8 @@ impl Launcher {
         let save = self.saving.due(now);
         let (printer, logs) = (self.printer.deadline(), self.service_logs.deadline());
         let due = [start, stop, linger, link, promise, beat, hooks, held, save, printer, logs];
-        due.into_iter().flatten().min().and_then(|at| time_until(at, now))
+        let due = due.into_iter().chain([self.release_at]);
+        due.flatten().min().and_then(|at| time_until(at, now))
     }
 
     /// Waits until the outputs accept more, at most until this time.
@@ -343,6 +349,16 @@ impl Launcher {
         self.check_promise(now);
         self.check_stopping(now);
         self.start_if_due(now);
+        if self.release_at.is_some_and(|at| now >= at) {
+            self.release_at = None;
+            crate::release_heap();
+            crate::release_program();
+        }
+    }
+
+    /// Returns memory once what starts now has started: with the next process it begins again.
+    fn release_memory_soon(&mut self) {
+        self.release_at.get_or_insert_with(|| Instant::now() + SETTLED);
     }
 
     fn on_signals(&mut self) {

@@ -190,8 +190,7 @@ impl Launcher {
         } else if restart {
             self.tell(&LauncherEvent::Restart(()));
         }
-        // The start is complete.
-        crate::release_text();
+        self.release_memory_soon();
     }
 
     /// HUP: starts a new Supervisor, services are not touched.
