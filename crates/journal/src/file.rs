@@ -7,6 +7,8 @@
 //! | `hours` | for each hour of the clock the lowest and highest number of its events, since a clock can be set back and numbers cannot |
 //! | `meta` | format, numbers that were handed out, sizes |
 //!
+//! [`accounts`] has tables of its own.
+//!
 //! redb promises that a commit is there completely or not at all. It does not promise to survive
 //! bytes that were changed behind its back: it panics on some. Every call of it is therefore
 //! guarded, and a panic means a damaged file.
@@ -21,9 +23,13 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, Table,
     TableDefinition,
 };
-use roost_events::{Event, Seq, Topic};
+use roost_events::{
+    Event, Seq, Topic,
+    availability::{Ledger, Seen},
+};
 
 use crate::{
+    accounts::{self, ACCOUNTED, Accounts, Progress},
     query::{Entry, Filter, Order, Page, Query},
     row,
 };
@@ -63,6 +69,8 @@ pub(crate) const SEQ_MAX: u64 = (1 << 53) - 1;
 const SCAN_MAX: usize = 20_000;
 /// Rows that one commit removes, so that it stays short.
 const PRUNE_MAX: usize = 10_000;
+/// Events that one commit adds to the accounts, when they lack some.
+const CATCH_UP: usize = 5_000;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +193,7 @@ impl JournalFile {
                 let text = format!("its format is {}, not {FORMAT_VERSION}", format.unwrap_or(0));
                 return Err(FileError::Damaged(text));
             }
+            let is_new = get(&meta, LAST)?.is_none();
             let written = get(&meta, LAST)?.unwrap_or(base.0);
             let reserved = get(&meta, RESERVED)?.unwrap_or(base.0).max(written);
             if reserved > SEQ_MAX - RESERVE {
@@ -193,10 +202,14 @@ impl JournalFile {
             meta.insert(FORMAT, FORMAT_VERSION)?;
             meta.insert(LAST, written)?;
             meta.insert(RESERVED, reserved + RESERVE)?;
+            if is_new {
+                meta.insert(ACCOUNTED, written)?;
+            }
             // They exist from here on, so that reading needs no case without them.
             transaction.open_table(EVENTS)?;
             transaction.open_table(OF_SERVICES)?;
             transaction.open_table(HOURS)?;
+            Accounts::open(&transaction)?;
             let lost = (reserved > written).then(|| (Seq(written + 1), Seq(reserved)));
             Opened { written: Seq(written), last: Seq(reserved), lost }
         };
@@ -212,9 +225,11 @@ impl JournalFile {
         bounds: &Bounds,
         file_bytes: u64,
     ) -> Result<usize, FileError> {
+        self.catch_up()?;
         guarded(|| {
             let transaction = self.database()?.begin_write()?;
             let removed = {
+                let mut accounts = Accounts::open(&transaction)?;
                 let mut tables = Tables {
                     events: transaction.open_table(EVENTS)?,
                     of_services: transaction.open_table(OF_SERVICES)?,
@@ -223,11 +238,66 @@ impl JournalFile {
                 };
                 for event in events {
                     tables.insert(event)?;
+                    accounts.take(event.fact.service.as_deref(), &Seen::from(&**event))?;
                 }
+                if let Some(last) = events.last() {
+                    tables.meta.insert(ACCOUNTED, last.seq.0)?;
+                }
+                if let Some(oldest_ms) = bounds.oldest_ms {
+                    accounts.remove_over(oldest_ms)?;
+                }
+                accounts.finish()?;
                 tables.prune(bounds, file_bytes)?
             };
             transaction.commit()?;
             Ok(removed)
+        })
+    }
+
+    /// Adds to the accounts the events that they lack: those of a version without accounts.
+    fn catch_up(&self) -> Result<(), FileError> {
+        while !guarded(|| self.catch_up_some())? {}
+        Ok(())
+    }
+
+    /// Adds some, in a commit of their own. True when no event is missing.
+    fn catch_up_some(&self) -> Result<bool, FileError> {
+        let transaction = self.database()?.begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            let progress = progress(&meta)?;
+            if progress.is_complete() {
+                return Ok(true);
+            }
+            let events = transaction.open_table(EVENTS)?;
+            let mut accounts = Accounts::open(&transaction)?;
+            let mut accounted = progress.written.0;
+            for (count, row) in events.range(progress.accounted.0 + 1..)?.enumerate() {
+                let (seq, bytes) = row?;
+                if count == CATCH_UP {
+                    accounted = seq.value() - 1;
+                    break;
+                }
+                let row = row::decode(bytes.value()).ok_or_else(|| {
+                    FileError::Damaged(format!("event {} is damaged", seq.value()))
+                })?;
+                if let Some(document) = accounts::document(row.json) {
+                    accounts.take(row.service, &Seen::from(&document))?;
+                }
+            }
+            accounts.finish()?;
+            meta.insert(ACCOUNTED, accounted)?;
+        }
+        transaction.commit()?;
+        Ok(false)
+    }
+
+    /// How available a service was up to a certain event.
+    pub(crate) fn ledger(&self, service: &str) -> Result<(Ledger, Progress), FileError> {
+        guarded(|| {
+            let reading = self.database()?.begin_read()?;
+            let progress = progress(&reading.open_table(META)?)?;
+            Ok((accounts::ledger(&reading, service)?, progress))
         })
     }
 
@@ -237,6 +307,9 @@ impl JournalFile {
             let transaction = self.database()?.begin_write()?;
             {
                 let mut meta = transaction.open_table(META)?;
+                if progress(&meta)?.is_complete() {
+                    meta.insert(ACCOUNTED, last.0)?;
+                }
                 meta.insert(RESERVED, last.0)?;
                 meta.insert(LAST, last.0)?;
             }
@@ -365,6 +438,11 @@ fn get(meta: &impl ReadableTable<&'static str, u64>, key: &str) -> Result<Option
     Ok(meta.get(key)?.map(|value| value.value()))
 }
 
+fn progress(meta: &impl ReadableTable<&'static str, u64>) -> Result<Progress, FileError> {
+    let number = |key| Ok::<_, FileError>(Seq(get(meta, key)?.unwrap_or(0)));
+    Ok(Progress { accounted: number(ACCOUNTED)?, written: number(LAST)? })
+}
+
 /// The tables of a write.
 struct Tables<'t> {
     events: Table<'t, u64, &'static [u8]>,
@@ -474,6 +552,8 @@ impl Tables<'_> {
     }
 }
 
+#[cfg(test)]
+mod accounted;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

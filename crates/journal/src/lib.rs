@@ -4,6 +4,7 @@
 //! each at its own pace.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod file;
 #[doc(hidden)]
 pub mod measured;

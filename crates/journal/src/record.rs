@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use roost_events::{Event, EventDocument, Gap, Position, Seq, Topic};
+use roost_events::{
+    Event, Gap, Position, Seq,
+    availability::{Ledger, Seen},
+};
 
 use crate::{
     query::{Entry, Filter, Order, Page, Query},
@@ -12,10 +15,6 @@ use crate::{
 
 /// Events of a chain of causes.
 const CHAIN_MAX: usize = 32;
-/// Events of the past that are read at once.
-const PAST_PAGE: usize = 1000;
-/// Events of the past that are read at most, of a service and of the Supervisor each.
-const PAST_MAX: usize = 20_000;
 
 /// The whole record, for readers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -113,43 +112,28 @@ impl Record {
         }
     }
 
-    /// The events of a service and of the Supervisor since this time, with the last one before it,
-    /// for [`roost_events::availability`]. It can wait for the disk.
+    /// How available a service was, up to the last event. It can wait for the disk.
     #[must_use]
-    pub fn past_of(&self, service: &str, since_ms: u64) -> Past {
-        let topics = vec![Topic::Service, Topic::Health, Topic::Process];
-        let of_service = Filter { service: Some(service.into()), topics, ..Filter::default() };
-        let of_supervisor = Filter { topics: vec![Topic::Supervisor], ..Filter::default() };
-        let mut past = self.since(of_service, since_ms);
-        let other = self.since(of_supervisor, since_ms);
-        past.is_partial |= other.is_partial;
-        past.events.extend(other.events);
-        past.events.sort_by_key(|event| event.seq);
-        past
-    }
-
-    fn since(&self, filter: Filter, since_ms: u64) -> Past {
-        let mut past = Past::default();
-        let mut query = Query { filter, order: Order::NewestFirst, limit: PAST_PAGE, after: None };
-        while past.events.len() < PAST_MAX {
-            let page = self.page(&query);
-            past.is_partial |= page.is_partial;
-            for entry in &page.items {
-                // Types of a later version mean nothing here.
-                past.events.extend(serde_json::from_str::<EventDocument>(&entry.json).ok());
-                let kind = entry.row().kind;
-                let is_state = kind.starts_with("service.") || kind.starts_with("supervisor.");
-                if entry.row().time_ms < since_ms && is_state {
-                    return past;
-                }
-            }
-            query.after = page.next;
-            if page.next.is_none() {
-                return past;
+    pub fn past_of(&self, service: &str) -> Past {
+        // Memory first: what leaves it meanwhile has reached the journal, as far as it does.
+        let held = self.recorder.held();
+        let stored = self.journal.as_ref().map(|journal| journal.ledger(&self.recorder, service));
+        let (mut ledger, known, is_lacking) = match stored {
+            None => (Ledger::default(), Seq(0), false),
+            Some(None) => (Ledger::default(), Seq(0), true),
+            Some(Some((ledger, progress))) => (ledger, progress.accounted, !progress.is_complete()),
+        };
+        // The disk did not take what memory has dropped since.
+        let before = held.first().map_or(Seq(0), |event| Seq(event.seq.0 - 1));
+        let is_torn = before > known.max(self.recorder.begun());
+        for event in held.iter().filter(|event| event.seq > known) {
+            let seen = Seen::from(&**event);
+            let is_own = event.fact.service.as_deref() == Some(service);
+            if seen.is_of_interest() && (is_own || seen.is_of_supervisor()) {
+                ledger.take(&seen);
             }
         }
-        past.is_partial = true;
-        past
+        Past { ledger, is_partial: is_lacking || is_torn }
     }
 
     /// Follows the events after this one, or those from now on.
@@ -162,9 +146,9 @@ impl Record {
 /// What the record knows of the past of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Past {
-    /// Events, by their numbers.
-    pub events: Vec<EventDocument>,
-    /// There are earlier ones that could not be read, or too many.
+    /// How available it was.
+    pub ledger: Ledger,
+    /// Events are missing that could not be read.
     pub is_partial: bool,
 }
 

@@ -19,6 +19,8 @@ pub struct Recorder(Arc<Shared>);
 struct Shared {
     stream: Mutex<Stream>,
     last: watch::Sender<Seq>,
+    /// The event before the first one.
+    begun: Seq,
     /// For the one thread that follows.
     bell: Condvar,
     /// Events by type, in the order of [`Kind::ALL`].
@@ -32,6 +34,7 @@ impl Recorder {
         Self(Arc::new(Shared {
             stream: Mutex::new(Stream::new(last, Stream::CAPACITY)),
             last: watch::Sender::new(last),
+            begun: last,
             bell: Condvar::new(),
             counts: Kind::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }))
@@ -70,6 +73,11 @@ impl Recorder {
     #[must_use]
     pub fn last(&self) -> Seq {
         self.stream().last()
+    }
+
+    /// The last event of the Supervisor before this one.
+    pub(crate) fn begun(&self) -> Seq {
+        self.0.begun
     }
 
     /// The latest events, the oldest first.

@@ -11,10 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use roost_events::{Event, Fact, Gap, Kind, Seq};
+use roost_events::{Event, Fact, Gap, Kind, Seq, availability::Ledger};
 use tokio::sync::oneshot;
 
 use crate::{
+    accounts::Progress,
     file::{Bounds, FileError, JournalFile, Opened},
     place::Place,
     query::{Page, Query},
@@ -105,9 +106,23 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Journal {
     /// A page of the events on disk. `None` while there is no file, or it is damaged.
     pub(crate) fn page(&self, recorder: &Recorder, query: &Query) -> Option<Page> {
+        self.read(recorder, |file| file.page(query))
+    }
+
+    /// How available a service was, as far as the file has events. `None` while there is no file, or
+    /// it is damaged.
+    pub(crate) fn ledger(&self, recorder: &Recorder, service: &str) -> Option<(Ledger, Progress)> {
+        self.read(recorder, |file| file.ledger(service))
+    }
+
+    fn read<T>(
+        &self,
+        recorder: &Recorder,
+        read: impl FnOnce(&JournalFile) -> Result<T, FileError>,
+    ) -> Option<T> {
         let file = locked(&self.0.file).clone()?;
-        match file.page(query) {
-            Ok(page) => Some(page),
+        match read(&file) {
+            Ok(found) => Some(found),
             Err(FileError::Damaged(problem)) => {
                 *locked(&self.0.damage) = Some(problem);
                 self.call(recorder);

@@ -1,4 +1,4 @@
-//! How available services were, as readers of the API ask for it: computed from the record.
+//! How available services were, as readers of the API ask for it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use roost_api::{
     documents::availability::{AvailabilityV1, BucketV1, IncidentV1, TimelineV1, WindowV1},
     live::Pending,
 };
-use roost_events::availability::{History, Incident};
+use roost_events::availability::{Incident, Ledger, hour_of, start_of_hour};
 use roost_ident::time::rfc3339_ms;
 use roost_journal::Record;
 
@@ -24,11 +24,13 @@ const BUCKETS: u64 = 90;
 
 /// How available the service was.
 pub(crate) fn of(record: &Record, view: View, ask: &Ask) -> Pending<AvailabilityV1> {
-    let reading = read(record, ask, LONGEST_HOURS);
+    let reading = read(record, ask);
     Box::pin(async move {
-        let Read { id, history, now_ms, is_partial } = reading.await?;
-        let windows = WINDOWS.map(|(name, hours)| window(&history, name, hours, now_ms));
-        let newest = history.incidents.iter().rev().take(INCIDENTS_MAX);
+        let Read { id, past, now_ms, is_partial } = reading.await?;
+        let windows = WINDOWS.map(|(name, hours)| window(&past, name, hours, now_ms));
+        let since_ms = now_ms.saturating_sub(milliseconds(LONGEST_HOURS));
+        let is_recent = |it: &&Incident| it.to_ms.is_none_or(|to_ms| to_ms >= since_ms);
+        let newest = past.incidents.iter().rev().filter(is_recent).take(INCIDENTS_MAX);
         let incidents = newest.map(|it| incident(it, view)).collect();
         Ok(AvailabilityV1 { id, windows: windows.into(), incidents, partial: is_partial })
     })
@@ -39,12 +41,12 @@ pub(crate) fn timeline(record: &Record, ask: &Ask) -> Pending<TimelineV1> {
     let name = ask.query.word("window").unwrap_or(WINDOWS[0].0);
     let hours = WINDOWS.iter().find(|window| window.0 == name).map_or(24, |window| window.1);
     let count = ask.query.number("buckets").unwrap_or(BUCKETS);
-    let reading = read(record, ask, hours);
+    let reading = read(record, ask);
     Box::pin(async move {
-        let Read { id, history, now_ms, .. } = reading.await?;
+        let Read { id, past, now_ms, .. } = reading.await?;
         let length = milliseconds(hours);
         let from_ms = now_ms.saturating_sub(length);
-        let states = history.worst(from_ms, now_ms, count);
+        let states = past.hours.worst(from_ms, now_ms, count);
         let bucket =
             |(index, state)| BucketV1 { from: rfc3339_ms(from_ms + length * index / count), state };
         let buckets = (0..).zip(states).map(bucket).collect();
@@ -54,23 +56,21 @@ pub(crate) fn timeline(record: &Record, ask: &Ask) -> Pending<TimelineV1> {
 
 struct Read {
     id: String,
-    history: History,
+    past: Ledger,
     now_ms: u64,
     is_partial: bool,
 }
 
-fn read(record: &Record, ask: &Ask, hours: u64) -> Pending<Read> {
+fn read(record: &Record, ask: &Ask) -> Pending<Read> {
     let id = ask.service.as_ref().map(|service| service.group().to_owned());
     let record = record.clone();
     Box::pin(async move {
         let id = id.ok_or(Code::NotFound)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let since_ms = now_ms.saturating_sub(milliseconds(hours));
         let reading = vital::spawn_blocking("availability", move || {
-            let past = record.past_of(&id, since_ms);
-            let history = History::of(&past.events, now_ms);
-            Read { id, history, now_ms, is_partial: past.is_partial }
+            let past = record.past_of(&id);
+            Read { id, past: past.ledger.at(now_ms), now_ms, is_partial: past.is_partial }
         });
         reading.await.map_err(|_| Problem::from(Code::Unavailable))
     })
@@ -80,9 +80,11 @@ fn milliseconds(hours: u64) -> u64 {
     u64::try_from(HOUR.as_millis()).unwrap_or(0) * hours
 }
 
-fn window(history: &History, name: &str, hours: u64, now_ms: u64) -> WindowV1 {
-    let from_ms = now_ms.saturating_sub(milliseconds(hours));
-    let tally = history.tally(from_ms, now_ms);
+/// Times are kept by the hour: a window begins with a full one.
+fn window(past: &Ledger, name: &str, hours: u64, now_ms: u64) -> WindowV1 {
+    let first = hour_of(now_ms.saturating_sub(milliseconds(hours)));
+    let from_ms = start_of_hour(first);
+    let tally = past.hours.tally(first, now_ms);
     let (available_ms, expected_ms) = (tally.available_ms(), tally.expected_ms());
     let ratio = (expected_ms > 0).then(|| available_ms as f64 / expected_ms as f64);
     WindowV1 {

@@ -13,11 +13,11 @@ pub struct AvailabilityV1 {
     /// Its service group, `name.group[@org]`.
     #[schema(examples("redis.default"))]
     pub id: String,
-    /// The last 24 hours, 7, 30 and 90 days.
+    /// The last 24 hours, 7, 30 and 90 days, each from the beginning of an hour on.
     pub windows: Vec<WindowV1>,
     /// Incidents of the last 90 days, the newest first; at most 100.
     pub incidents: Vec<IncidentV1>,
-    /// Earlier events could not be read: time before them counts as not recorded.
+    /// Events are missing that could not be read: the time before the next one may be wrong.
     pub partial: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct AvailabilityV1 {
 pub struct WindowV1 {
     /// Its length: `24h`, `7d`, `30d` or `90d`.
     pub window: String,
-    /// Its beginning.
+    /// Its beginning: the full hour so long ago.
     #[schema(format = DateTime)]
     pub from: String,
     /// Its end: now.
@@ -40,7 +40,7 @@ pub struct WindowV1 {
     pub available_ms: u64,
     /// Time in which it should have been available, as far as is known: not `down`, not `unknown`.
     pub expected_ms: u64,
-    /// Time before the first event of the service that is kept.
+    /// Time of which nothing is kept: before the first event of the service.
     pub not_recorded_ms: u64,
     /// Time by state; with `not_recorded_ms` it adds up to the window.
     pub states_ms: BTreeMap<Availability, u64>,
@@ -76,7 +76,7 @@ pub struct TimelineV1 {
     /// The end of the last bucket: now.
     #[schema(format = DateTime)]
     pub to: String,
-    /// Parts of equal length, the oldest first.
+    /// Parts of equal length, the oldest first, cut at full minutes.
     pub buckets: Vec<BucketV1>,
 }
 

@@ -1,21 +1,41 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Event, Fact};
+use crate::{
+    Event, EventDocument, Fact, Kind, LAST_SEEN, PRINTED_OUTPUT, availability::hours::start_of_hour,
+};
 
 const S: u64 = 1000;
-const START_MS: u64 = 1_700_000_000_000;
+/// The beginning of an hour.
+const START_MS: u64 = 472_222 * 3_600 * S;
 
 /// Events with their times in seconds from the start.
-fn history(events: Vec<(u64, Fact)>, now_s: u64) -> History {
-    let events: Vec<_> = (1..)
-        .zip(events)
-        .map(|(seq, (at_s, fact))| {
-            let time_ms = START_MS + at_s * S;
-            EventDocument::from(&Event { seq: Seq(seq), time_ms, cause: None, fact })
-        })
-        .collect();
-    History::of(&events, START_MS + now_s * S)
+fn events(facts: Vec<(u64, Fact)>) -> Vec<Event> {
+    let event = |(seq, (at_s, fact))| {
+        let time_ms = START_MS + at_s * S;
+        Event { seq: Seq(seq), time_ms, cause: None, fact }
+    };
+    (1..).zip(facts).map(event).collect()
+}
+
+fn ledger(facts: Vec<(u64, Fact)>, now_s: u64) -> Ledger {
+    let mut ledger = Ledger::default();
+    for event in events(facts) {
+        // as a reader of the journal has it
+        ledger.take(&Seen::from(&EventDocument::from(&event)));
+    }
+    ledger.at(START_MS + now_s * S)
+}
+
+/// The same without hours: each time in one state.
+fn spans(events: &[Event], now_ms: u64) -> Vec<Span> {
+    let (mut account, mut entries) = (Account::default(), Vec::new());
+    events.iter().for_each(|event| account.take(&Seen::from(event), &mut entries));
+    account.end(now_ms, &mut entries);
+    let span = |entry| if let Entry::Span(span) = entry { Some(span) } else { None };
+    entries.into_iter().filter_map(span).collect()
 }
 
 fn state(kind: Kind) -> Fact {
@@ -31,14 +51,14 @@ fn exit(cause: &str) -> Fact {
     Fact::new(Kind::ProcessExited, "killed by signal 9").with("cause", cause)
 }
 
-fn seconds(history: &History, now_s: u64) -> Vec<(Availability, u64)> {
-    let tally = history.tally(START_MS, START_MS + now_s * S);
+fn seconds(ledger: &Ledger, now_s: u64) -> Vec<(Availability, u64)> {
+    let tally = ledger.hours.tally(hour_of(START_MS), START_MS + now_s * S);
     tally.states_ms.into_iter().map(|(state, ms)| (state, ms / S)).collect()
 }
 
 #[test]
 fn a_stop_that_was_asked_for_does_not_count_and_a_restart_does() {
-    let history = history(
+    let ledger = ledger(
         vec![
             (0, state(Kind::ServiceStarting)),
             (1, state(Kind::ServiceUp)),
@@ -53,7 +73,7 @@ fn a_stop_that_was_asked_for_does_not_count_and_a_restart_does() {
         405,
     );
     assert_eq!(
-        seconds(&history, 405),
+        seconds(&ledger, 405),
         [
             (Availability::Down, 99),
             (Availability::Up, 300),
@@ -61,14 +81,14 @@ fn a_stop_that_was_asked_for_does_not_count_and_a_restart_does() {
             (Availability::Starting, 3),
         ]
     );
-    assert_eq!(history.incidents, []);
-    let tally = history.tally(START_MS, START_MS + 405 * S);
+    assert_eq!(ledger.incidents, []);
+    let tally = ledger.hours.tally(hour_of(START_MS), START_MS + 405 * S);
     assert_eq!((tally.available_ms(), tally.expected_ms()), (300 * S, 306 * S));
 }
 
 #[test]
 fn an_incident_says_what_happened_and_what_was_printed() {
-    let history = history(
+    let ledger = ledger(
         vec![
             (0, state(Kind::ServiceUp)),
             (0, health("ok")),
@@ -84,7 +104,7 @@ fn an_incident_says_what_happened_and_what_was_printed() {
         ],
         1000,
     );
-    let [check, crash] = &history.incidents[..] else { panic!("{:?}", history.incidents) };
+    let [check, crash] = &ledger.incidents[..] else { panic!("{:?}", ledger.incidents) };
     assert_eq!((check.from_ms, check.to_ms), (START_MS + 100 * S, Some(START_MS + 160 * S)));
     assert_eq!((check.worst, check.event), (Availability::Critical, Seq(3)));
     assert_eq!(check.printed, ["it is critical"]);
@@ -100,20 +120,49 @@ fn an_incident_says_what_happened_and_what_was_printed() {
 fn time_without_a_supervisor_is_unknown_and_not_up() {
     let seen = roost_ident::time::rfc3339_ms(START_MS + 60 * S);
     let started = Fact::new(Kind::SupervisorStarted, "started").with(LAST_SEEN, seen);
-    let history = history(
+    let ledger = ledger(
         vec![(0, state(Kind::ServiceUp)), (100, started), (101, state(Kind::ServiceUp))],
         201,
     );
-    assert_eq!(seconds(&history, 201), [(Availability::Up, 160), (Availability::Unknown, 41)]);
+    assert_eq!(seconds(&ledger, 201), [(Availability::Up, 160), (Availability::Unknown, 41)]);
 }
 
 #[test]
 fn parts_of_a_window_show_the_worst_state() {
-    let history =
-        history(vec![(100, state(Kind::ServiceUp)), (250, state(Kind::ServiceFailed))], 300);
-    let worst = history.worst(START_MS, START_MS + 300 * S, 3);
-    assert_eq!(worst, [None, Some(Availability::Up), Some(Availability::Failed)]);
-    assert_eq!(history.incidents.last().map(|incident| incident.to_ms), Some(None));
+    let ledger =
+        ledger(vec![(120, state(Kind::ServiceUp)), (3_700, state(Kind::ServiceFailed))], 3_720);
+    let worst = ledger.hours.worst(START_MS, START_MS + 3_720 * S, 31);
+    assert_eq!(worst[..2], [None, Some(Availability::Up)]);
+    assert_eq!(worst[29..], [Some(Availability::Up), Some(Availability::Failed)]);
+    assert_eq!(ledger.incidents.last().map(|incident| incident.to_ms), Some(None));
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_while_costs_that_time() {
+    const YEAR: u64 = 365 * 24 * 3_600;
+    let ledger = ledger(
+        vec![
+            (0, state(Kind::ServiceUp)),
+            (10 * YEAR, health("critical")),
+            (100, health("ok")),
+            (160, health("critical")),
+        ],
+        200,
+    );
+    assert_eq!(seconds(&ledger, 200), [(Availability::Up, 60), (Availability::Critical, 40)]);
+    // ten years are not kept by the hour
+    assert!(ledger.hours.days().count() as u64 <= KEPT_DAYS + 2);
+}
+
+#[test]
+fn what_is_stored_of_a_quiet_quarter_is_small() {
+    let quarter_s = 90 * 24 * 3_600;
+    let ledger = ledger(vec![(0, state(Kind::ServiceUp))], quarter_s);
+    let bytes: usize = ledger.hours.days().map(|day| ledger.hours.day(day).unwrap().len()).sum();
+    assert!(bytes < 10_000, "{bytes}");
+    for damaged in ["", "{}", "[{}]", r#"[{"first":20,"hours":9,"ms":{},"worst":[]}]"#] {
+        assert_eq!(Hours::default().read_day(1, damaged.as_bytes()), None, "{damaged}");
+    }
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {
@@ -139,27 +188,104 @@ fn any_fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
+/// Puts what is kept of a service on disk and reads it again.
+fn stored(ledger: &Ledger) -> Ledger {
+    let account = serde_json::to_vec(&ledger.account).unwrap();
+    let incidents = serde_json::to_vec(&ledger.incidents).unwrap();
+    let mut hours = Hours::default();
+    for day in ledger.hours.days() {
+        hours.read_day(day, &ledger.hours.day(day).unwrap()).unwrap();
+    }
+    Ledger {
+        account: serde_json::from_slice(&account).unwrap(),
+        incidents: serde_json::from_slice(&incidents).unwrap(),
+        hours,
+    }
+}
+
 proptest! {
     #[test]
-    fn every_moment_counts_once_whatever_the_clock_does(
-        events in prop::collection::vec((0..1000_u64, any_fact()), 0..40),
-        window in (0..1000_u64, 0..1000_u64),
+    fn hours_that_were_stored_hold_what_the_events_show(
+        facts in prop::collection::vec((0..20_000_u64, any_fact(), any::<bool>()), 0..40),
+        later_s in 0..20_000_u64,
+        first in 0..100_u64,
         parts in 1..20_u64,
     ) {
-        let history = history(events, 1000);
-        for pair in history.spans.windows(2) {
+        let mut at_s = 0;
+        let mut in_order = Vec::new();
+        let mut is_restart = Vec::new();
+        for (after_s, fact, restart) in facts {
+            at_s += after_s;
+            in_order.push((at_s, fact));
+            is_restart.push(restart);
+        }
+        let events = events(in_order);
+        let now_ms = START_MS + (at_s + later_s) * S;
+        let mut ledger = Ledger::default();
+        for (event, restart) in events.iter().zip(is_restart) {
+            ledger.take(&Seen::from(event));
+            if restart {
+                ledger = stored(&ledger);
+            }
+        }
+        let ledger = ledger.at(now_ms);
+        let spans = spans(&events, now_ms);
+
+        let first = hour_of(START_MS) + first;
+        let from_ms = start_of_hour(first);
+        let mut expected: BTreeMap<Availability, u64> = BTreeMap::new();
+        for span in &spans {
+            let ms = span.to_ms.min(now_ms).saturating_sub(span.from_ms.max(from_ms));
+            *expected.entry(span.state).or_default() += ms;
+        }
+        expected.retain(|_, ms| *ms > 0);
+        let tally = ledger.hours.tally(first, now_ms);
+        prop_assert_eq!(&tally.states_ms, &expected);
+        let recorded: u64 = expected.values().sum();
+        prop_assert_eq!(tally.not_recorded_ms, now_ms.saturating_sub(from_ms).saturating_sub(recorded));
+        prop_assert!(tally.available_ms() <= tally.expected_ms());
+
+        let minute = 60 * S;
+        let (from, to) = (START_MS / minute, now_ms.div_ceil(minute));
+        let worst = ledger.hours.worst(START_MS, now_ms, parts);
+        for (part, shown) in (0..parts).zip(worst) {
+            let edge = |part: u64| (from + (to - from) * part / parts) * minute;
+            let within = spans.iter().filter(|span| {
+                let begin = span.from_ms / minute * minute;
+                let end = span.to_ms.div_ceil(minute) * minute;
+                begin < edge(part + 1) && end > edge(part)
+            });
+            prop_assert_eq!(shown, within.map(|span| span.state).max());
+        }
+    }
+
+    #[test]
+    fn every_moment_counts_once_whatever_the_clock_does(
+        facts in prop::collection::vec((0..1000_u64, any_fact()), 0..40),
+    ) {
+        let ledger = ledger(facts.clone(), 1000);
+        let now_ms = START_MS + 1000 * S;
+        for pair in spans(&events(facts), now_ms).windows(2) {
             prop_assert_eq!(pair[0].to_ms, pair[1].from_ms);
         }
-        let (from, to) = (window.0.min(window.1), window.0.max(window.1));
-        let (from, to) = (START_MS + from * S, START_MS + to * S);
-        let tally = history.tally(from, to);
+        let tally = ledger.hours.tally(hour_of(START_MS), now_ms);
         let sum: u64 = tally.states_ms.values().sum();
-        prop_assert_eq!(sum + tally.not_recorded_ms, to - from);
-        prop_assert!(tally.available_ms() <= tally.expected_ms());
-        prop_assert_eq!(history.worst(from, to, parts).len() as u64, parts);
-        for incident in &history.incidents {
+        prop_assert_eq!(sum + tally.not_recorded_ms, 1000 * S);
+        for incident in &ledger.incidents {
             prop_assert!(incident.to_ms.is_none_or(|to_ms| to_ms >= incident.from_ms));
             prop_assert!(incident.worst.is_outage());
+        }
+    }
+
+    #[test]
+    fn no_order_of_times_makes_an_hour_longer(
+        facts in prop::collection::vec((0..1_000_000_u64, any_fact()), 0..40),
+    ) {
+        let hours = ledger(facts, 1_000_000).hours;
+        for hour in 0..1_000_000 / 3_600 {
+            let first = hour_of(START_MS) + hour;
+            let upto = hours.tally(first, start_of_hour(first + 1) - 1);
+            prop_assert!(upto.states_ms.values().sum::<u64>() <= 3_600 * S);
         }
     }
 }

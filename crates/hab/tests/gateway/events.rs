@@ -200,7 +200,14 @@ fn a_crash_is_an_incident_and_a_stop_is_not() {
             "30d" => 30 * 24,
             _ => 90 * 24,
         };
-        assert_eq!(sum, hours * 3_600_000, "{window}");
+        let time = |key: &str| {
+            let time = window[key].as_str().and_then(roost_ident::time::parse_rfc3339_ms);
+            time.expect("a time")
+        };
+        assert_eq!(sum, time("to") - time("from"), "{window}");
+        // it begins with a full hour
+        assert!((hours..=hours + 1).contains(&(sum / 3_600_000)), "{window}");
+        assert_eq!(time("from") % 3_600_000, 0, "{window}");
     }
     let timeline = sup.get("/v1/services/web.default/timeline?buckets=3").json();
     assert_eq!(timeline["buckets"].as_array().map(Vec::len), Some(3));
