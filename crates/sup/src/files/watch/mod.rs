@@ -44,8 +44,10 @@ const QUIET: Duration = Duration::from_millis(200);
 const QUIET_ADDED: Duration = Duration::from_millis(5);
 /// or after this time when changes continue.
 const QUIET_MAX: Duration = Duration::from_secs(3);
-/// Pause between two checks of everything, however many events arrive.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Least pause between two checks of everything, however many events arrive,
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+/// and in times of what the last one took: checks of many files take no more than a tenth of a core.
+const LOOK_SHARE: u32 = 10;
 /// Nested directories are visited recursively.
 const STACK_BYTES: usize = 1024 * 1024;
 
@@ -216,7 +218,8 @@ impl<K: Ord + Clone> Thread<K> {
             let Some(events) = self.wait(until) else { return };
             stale |= events;
             let is_due = next_due.is_some_and(|due| due <= Instant::now());
-            let looks = is_due || stale && next_look <= Instant::now();
+            let began = Instant::now();
+            let looks = is_due || stale && next_look <= began;
             let mut due = Vec::new();
             let commands = self.take_commands(&mut due);
             let safety = Instant::now() >= next_safety_poll;
@@ -227,12 +230,15 @@ impl<K: Ord + Clone> Thread<K> {
                 self.arm();
             }
             if looks || safety {
-                (stale, next_look) = (false, Instant::now() + LOOK_PAUSE);
+                stale = false;
             }
             // New targets may have changed between their first check and the start of watching.
             stale |= commands;
             if !due.into_iter().all(&report) || (looks || safety) && !self.report_changes(&report) {
                 return;
+            }
+            if looks || safety {
+                next_look = Instant::now() + (began.elapsed() * LOOK_SHARE).max(LOOK_PAUSE);
             }
         }
     }
