@@ -1,10 +1,14 @@
-//! Pages and commits of a journal with 1,000,000 events, and 1,000 readers of the stream.
+//! Pages and commits of a journal with 1,000,000 events, the availability of 90 days, and 1,000
+//! readers of the stream.
 
 #![allow(missing_docs, reason = "criterion makes an undocumented function")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use roost_events::{Fact, Kind, Seq};
-use roost_journal::{Recorder, measured::Filled};
+use roost_journal::{
+    Recorder,
+    measured::{Filled, Quarter},
+};
 
 fn journal(c: &mut Criterion) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -19,6 +23,14 @@ fn journal(c: &mut Criterion) {
     });
     c.bench_function("commit of one event, with its sync", |b| {
         b.iter(|| filled.commit().expect("a commit"));
+    });
+}
+
+fn availability(c: &mut Criterion) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let quarter = Quarter::new(&directory.path().join("journal.redb")).expect("a journal");
+    c.bench_function("availability of 90 days with a change every ten minutes", |b| {
+        b.iter(|| assert!(quarter.availability()[3] > 0));
     });
 }
 
@@ -50,5 +62,5 @@ fn readers(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, journal, readers);
+criterion_group!(benches, availability, journal, readers);
 criterion_main!(benches);

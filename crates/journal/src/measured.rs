@@ -1,9 +1,13 @@
-//! What the benches measure: a journal with many events, and pages of it.
+//! What the benches measure: a journal with many events, pages of it, and the availability of a
+//! service.
 
 use std::{fs::OpenOptions, io, path::Path, sync::Arc};
 
 use redb::backends::FileBackend;
-use roost_events::{Event, Fact, Kind, Seq};
+use roost_events::{
+    Event, Fact, Kind, Seq,
+    availability::{hour_of, start_of_hour},
+};
 
 use crate::{
     file::{Bounds, FileError, JournalFile},
@@ -67,5 +71,56 @@ impl Filled {
         let filter = Filter { service, ..Filter::default() };
         let query = Query { filter, order: Order::NewestFirst, limit: 100, after: None };
         self.file.page(&query).map_or(0, |page| page.items.len())
+    }
+}
+
+/// A journal of 90 days in which the health of a service changed every ten minutes.
+#[derive(Debug)]
+pub struct Quarter(JournalFile);
+
+impl Quarter {
+    const SERVICE: &str = "web.default";
+    const HOURS: u64 = 90 * 24;
+    const FIRST_HOUR: u64 = 472_222;
+    const CHANGES_PER_HOUR: u64 = 6;
+
+    /// A journal with the events of 90 days.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).open(path)?;
+        let backend = FileBackend::new(file).map_err(io::Error::other)?;
+        let (file, _) = JournalFile::open(backend, Seq(0)).map_err(io::Error::other)?;
+        let event = |seq: u64| {
+            let words = ["ok", "critical"];
+            let (kind, health) = match seq {
+                1 => (Kind::ServiceUp, "ok"),
+                _ => (Kind::HealthChanged, words[(seq % 2) as usize]),
+            };
+            let fact = Fact::new(kind, "it changed").of(Self::SERVICE).change(None, health);
+            let time_ms =
+                start_of_hour(Self::FIRST_HOUR) + start_of_hour(seq) / Self::CHANGES_PER_HOUR;
+            Arc::new(Event { seq: Seq(seq), time_ms, cause: None, fact })
+        };
+        let events: Vec<_> = (1..Self::HOURS * Self::CHANGES_PER_HOUR).map(event).collect();
+        let bounds = Bounds { max_bytes: u64::MAX, oldest_ms: None };
+        file.append(&events, &bounds, 0).map_err(io::Error::other)?;
+        Ok(Self(file))
+    }
+
+    /// Milliseconds in which the service was available, of each of the four windows.
+    #[must_use]
+    pub fn availability(&self) -> [u64; 4] {
+        let now_ms = start_of_hour(Self::FIRST_HOUR + Self::HOURS);
+        let past = match self.0.ledger(Self::SERVICE) {
+            Ok((ledger, _)) => ledger.at(now_ms),
+            Err(_) => return [0; 4],
+        };
+        [1, 7, 30, 90].map(|days| {
+            let first = hour_of(now_ms) - days * 24;
+            past.hours.tally(first, now_ms).available_ms()
+        })
     }
 }

@@ -5,6 +5,8 @@
 //! cargo bench -p hab --bench figures -- start     # only those whose name begins so
 //! cargo bench -p hab --bench figures -- control   # the control gateway and its commands
 //! cargo bench -p hab --bench figures -- package   # package commands
+//! cargo bench -p hab --bench figures -- lines     # what lines of services cost the launcher
+//! cargo bench -p hab --bench figures -- record    # events over HTTP, to many readers
 //! cargo bench -p hab --bench figures -- http      # requests per second on paths of the HTTP API
 //! ```
 //!
@@ -13,7 +15,9 @@
 mod control;
 mod http;
 mod large_ring;
+mod lines;
 mod packages;
+mod record;
 
 use std::{
     fs,
@@ -27,11 +31,16 @@ use testkit::{Root, Supervisor, wait_for};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let figures: [(&str, fn()); 15] = [
+    let figures: [(&str, fn()); 20] = [
         ("start", start_to_first_200),
         ("memory", memory),
         ("cpu", idle_cpu),
         ("http", http::throughput),
+        ("lines-rate", lines::rate),
+        ("lines-burst", lines::burst),
+        ("record-memory", record::memory_of_readers),
+        ("record-latency", record::change_to_readers),
+        ("record-page", record::page_of_a_million),
         ("health", health_to_visible),
         ("restart", kill_to_restart),
         ("spec", spec_to_process),
@@ -166,17 +175,19 @@ fn wait_all_up(sup: &Supervisor, count: usize) {
     });
 }
 
-/// CPU time of launcher and Supervisor in seconds, from `/proc/PID/stat`.
+/// CPU time of launcher and Supervisor in seconds.
 fn cpu_s(sup: &Supervisor) -> f64 {
-    let of = |pid: Pid| {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-        let stat = stat.unwrap_or_default();
-        let fields: Vec<&str> =
-            stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok());
-        (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
-    };
-    of(sup.launcher_pid()) + sup.supervisor_pid().map_or(0.0, of)
+    cpu_of(sup.launcher_pid()) + sup.supervisor_pid().map_or(0.0, cpu_of)
+}
+
+/// CPU time of one process in seconds, from `/proc/PID/stat`.
+fn cpu_of(pid: Pid) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    let stat = stat.unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok());
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
 }
 
 fn idle_cpu() {
