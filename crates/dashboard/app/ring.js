@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { Failed, useDocument, useTick } from "./documents.js";
+import { Groups } from "./groups.js";
 import { Age, Mood, Note, Shape, Source, html, placeOf } from "./parts.js";
 import { RING, services } from "./store.js";
 import { plain } from "./text.js";
@@ -47,7 +48,8 @@ function headline(members) {
 }
 
 export function Ring() {
-  const { value, error } = useDocument(`${PATH}?limit=${SHOWN}`, { of: RING, due: useTick(EACH) });
+  const due = useTick(EACH);
+  const { value, error } = useDocument(`${PATH}?limit=${SHOWN}`, { of: RING, due });
   const [typed, setTyped] = useState("");
   if (!value) return error ? html`<h1>Ring</h1><${Failed} error=${error} />` : html`<${Note}>Loading …<//>`;
   const { mood, text } = headline(value.items);
@@ -64,5 +66,6 @@ export function Ring() {
       <tbody>${members.map((member) => html`<${Member} key=${member.id} member=${member} />`)}</tbody>
     </table>
     <p class="note" role="status">${members.length === value.items.length ? "" : `${members.length} of `}${value.items.length} ${value.items.length === 1 ? "member" : "members"}${value.next && `; the first ${SHOWN} are shown`}
-      <${Source} path=${PATH} /></p>`;
+      <${Source} path=${PATH} /></p>
+    <${Groups} due=${due} />`;
 }

@@ -49,6 +49,7 @@ const FILES: &[File] = &[
     file!("documents.js"),
     file!("events.js"),
     file!("figures.js"),
+    file!("groups.js"),
     file!("health.js"),
     file!("icon.svg"),
     file!("incidents.js"),
