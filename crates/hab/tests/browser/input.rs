@@ -69,6 +69,9 @@ fn a_keyboard_is_enough() {
     page.press("Enter");
     page.wait("document.querySelector('h1')?.textContent.includes('web.default')");
     page.wait("document.querySelector('.answer')");
+    page.wait(
+        "document.querySelector('.windows') && document.querySelector('.log time, .log .mark')",
+    );
     // Each thing that acts can be reached and shows that it has the focus.
     let mut reached = Vec::new();
     for _ in 0..60 {
