@@ -75,6 +75,11 @@ pub trait Live: Send + Sync + 'static {
         unavailable()
     }
 
+    /// The health of the ring.
+    fn ring_health(&self, _: Ask) -> Pending<Reply> {
+        unavailable()
+    }
+
     /// The Supervisor itself.
     fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {
         unavailable()

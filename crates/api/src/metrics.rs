@@ -208,7 +208,7 @@ impl GatewayMetrics {
             denied,
             unauthorized: OnceLock::new(),
             other: OnceLock::new(),
-            fixed: Default::default(),
+            fixed: std::array::from_fn(|_| OnceLock::new()),
             services: RwLock::default(),
             compared: AtomicU64::new(0),
         })
@@ -252,7 +252,11 @@ impl GatewayMetrics {
         }
         drop(known);
         let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(services.entry(group.to_string()).or_default())
+        Arc::clone(
+            services
+                .entry(group.to_string())
+                .or_insert_with(|| Arc::new(std::array::from_fn(|_| OnceLock::new()))),
+        )
     }
 
     fn make(&self, path: &str) -> Series {

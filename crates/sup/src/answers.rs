@@ -26,6 +26,7 @@ use crate::{
         supervisor::{self, Facts},
         usage,
     },
+    fanout::Fanout,
     history::{self, View},
     output::Output,
     self_checks::SelfChecks,
@@ -45,6 +46,7 @@ pub(crate) struct Answers {
     pub(crate) output: Output,
     pub(crate) conditions: Conditions,
     pub(crate) self_checks: SelfChecks,
+    pub(crate) fanout: Fanout,
     /// Known once all ports are open.
     pub(crate) facts: Arc<OnceLock<Facts>>,
 }
@@ -99,6 +101,14 @@ impl Live for Answers {
     fn checks(&self, ask: Ask) -> Pending<Vec<Check>> {
         let checks = self.self_checks.clone();
         Box::pin(async move { Ok(checks.checks(ask.snapshot.is_some())) })
+    }
+
+    fn ring_health(&self, ask: Ask) -> Pending<Reply> {
+        let fanout = self.fanout.clone();
+        Box::pin(async move {
+            let snapshot = ask.snapshot.ok_or(Code::Starting)?;
+            Ok(Reply::json(&*fanout.health(snapshot).await?))
+        })
     }
 
     fn supervisor(&self, ask: Ask) -> Pending<SupervisorV1> {

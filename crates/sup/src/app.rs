@@ -19,11 +19,12 @@ use crate::{
     answers::Answers,
     clock::Clock,
     conditions::Conditions,
-    config::SupConfig,
+    config::{RingKeySource, SupConfig},
     control::{self, Control, ControlError},
     documents::{entries::Entries, service::Common},
     event_stream::{self, NotConnected},
     exposure,
+    fanout::Fanout,
     files::{
         identity::{self, IdentityError},
         store::Store,
@@ -177,6 +178,10 @@ async fn start(
                 output: output.clone(),
                 conditions: conditions.clone(),
                 self_checks: self_checks.clone(),
+                fanout: Fanout::new(
+                    config.http.token.as_deref().and_then(|token| token.to_str()),
+                    config.ring.key != RingKeySource::None,
+                ),
                 facts: Arc::clone(&facts),
             };
             Some(Http::prepare(&config.http, snapshots, &metrics, answers, output)?)

@@ -35,6 +35,7 @@ pub mod decoders;
 mod documents;
 mod event_stream;
 mod exposure;
+mod fanout;
 mod files;
 mod history;
 mod http;

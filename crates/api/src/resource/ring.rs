@@ -5,6 +5,7 @@ use crate::{
     accept::Media,
     documents::ring::{
         groups::{RingGroup, RingGroupList},
+        health::RingHealth,
         members::RingMemberList,
         targets::PrometheusTargets,
     },
@@ -47,6 +48,17 @@ pub(super) const RESOURCES: &[Resource] = &[
         shape: Some(Shape::of::<RingGroup>()),
         outcomes: &[Outcome { status: 200, meaning: "The group." }],
         renderer: Renderer::Group(groups::one),
+    },
+    Resource {
+        path: "/v1/ring/health",
+        organization_path: None,
+        summary: "How the services of all members are: each is asked at its own gateway.",
+        gives: Gives::Ring,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<RingHealth>()),
+        outcomes: &[Outcome { status: 200, meaning: "What the members answered." }],
+        renderer: Renderer::Live(|live, ask| live.ring_health(ask)),
     },
     Resource {
         path: "/v1/ring/prometheus-targets",

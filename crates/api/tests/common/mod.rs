@@ -24,6 +24,7 @@ use roost_api::{
         ring::{
             RingDocuments,
             groups::{RingElection, RingGroup, RingGroupMember},
+            health::{RingHealth, RingMemberHealth, RingServiceHealth, RingSource},
             members::RingMember,
         },
         stats::{
@@ -365,6 +366,17 @@ impl Live for Samples {
         let at = "2026-11-22T15:51:38.999Z".to_owned();
         let stats = Stats { id, at, pid: Some(1), usage: Some(usage), ..Stats::default() };
         Box::pin(async { Ok(stats) })
+    }
+
+    fn ring_health(&self, _: Ask) -> Pending<Reply> {
+        let at = "2026-11-22T15:51:38.999Z".to_owned();
+        let member = RingMemberHealth {
+            source: Some(RingSource::V1),
+            services: vec![RingServiceHealth::default()],
+            ..RingMemberHealth::default()
+        };
+        let health = RingHealth { at, partial: true, members: vec![member] };
+        Box::pin(async move { Ok(Reply::json(&health)) })
     }
 
     fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {

@@ -212,6 +212,8 @@ group! {
     RingCommand {
         /// Show the service groups of the ring: members, leader, quorum, what is wrong
         Groups(Box<cmd::ring_groups::Arguments>),
+        /// Show how the services of all members are; also a check of monitoring systems
+        Health(Box<cmd::ring_health::Arguments>),
         /// Commands relating to ring keys
         Key(Group<RingKeyCommand>),
         /// Show the members of the ring: since when and from whom their state is known

@@ -43,6 +43,7 @@ pub(crate) mod pkg_uninstall;
 pub(crate) mod pkg_verify;
 pub(crate) mod plan_render;
 pub(crate) mod ring_groups;
+pub(crate) mod ring_health;
 pub(crate) mod ring_key_export;
 pub(crate) mod ring_key_generate;
 pub(crate) mod ring_key_import;

@@ -122,6 +122,13 @@ pub(super) const MANUALS: &[Manual] = &[
         ],
     ),
     manual(
+        "ring health",
+        &[
+            ("hab ring health", "The services of all machines."),
+            ("hab ring health --strict", "The same as a check of Nagios."),
+        ],
+    ),
+    manual(
         "ring members",
         &[
             ("hab ring members", "Each member, and since when its state is known from whom."),

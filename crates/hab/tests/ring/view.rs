@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::Supervisor;
 
-use super::{first, installed, joining, stdout, wait_converged};
+use super::{first, installed, joining, joining_builder, stdout, wait_converged};
 
 /// The row of a member.
 fn row(list: &Value, id: &str) -> Value {
@@ -105,4 +105,40 @@ fn groups_show_leader_quorum_and_why_there_is_no_leader() {
     );
     let none = a.hab(["ring", "groups", "cache.default"]);
     assert_eq!(none.status.code(), Some(1));
+}
+
+#[test]
+fn health_comes_from_the_gateways_and_names_members_that_do_not_answer() {
+    let roots = [installed(), installed(), installed()];
+    let a = first(&roots[0], &["acme/db"]);
+    let b = joining(&roots[1], &a, &["acme/db"]);
+    let c = joining_builder(&roots[2], &a, &["acme/db"])
+        .env("HAB_SUP_GATEWAY_AUTH_TOKEN", "sekret")
+        .start();
+    let (id_a, id_b, id_c) = (a.member_id(), b.member_id(), {
+        let file = c.root().join("hab/sup/default/MEMBER_ID");
+        std::fs::read_to_string(file).expect("an id").trim().to_owned()
+    });
+    let member = |health: &Value, id: &str| {
+        let members = health["members"].as_array().expect("members");
+        members.iter().find(|member| member["id"] == id).cloned().unwrap_or_default()
+    };
+    let health = a.wait_json("/v1/ring/health", |health| {
+        member(health, &id_b)["result"] == "answered"
+            && member(health, &id_c)["result"] == "refused"
+    });
+    let (own, other) = (member(&health, &id_a), member(&health, &id_b));
+    assert_eq!((&own["source"], &other["source"]), (&"own".into(), &"v1".into()));
+    assert_eq!(other["services"][0]["id"], "db.default");
+    assert!(other["version"].as_str().is_some_and(|it| it.contains("roost")), "{other}");
+    assert_eq!(health["partial"], true);
+    let strict = a.hab(["ring", "health", "--strict"]);
+    assert_eq!(strict.status.code(), Some(3), "{}", stdout(&strict));
+    assert!(stdout(&strict).starts_with("UNKNOWN: 2 of 3 members answered"), "{}", stdout(&strict));
+    let stopped = b.supervisor_pid().expect("it runs");
+    rustix::process::kill_process(stopped, rustix::process::Signal::STOP).expect("stopped");
+    a.wait_json("/v1/ring/health", |health| {
+        ["unreachable", "dead"].iter().any(|result| member(health, &id_b)["result"] == *result)
+    });
+    rustix::process::kill_process(stopped, rustix::process::Signal::CONT).expect("continued");
 }

@@ -1,6 +1,7 @@
 //! `/v1/ring/…`: the ring as this Supervisor sees it.
 
 pub mod groups;
+pub mod health;
 pub mod members;
 pub mod targets;
 
