@@ -131,6 +131,9 @@ mod tests {
     fn the_program_keeps_running_after_its_pages_were_released() {
         release_program();
         assert_eq!((1..=10).sum::<u32>(), 55);
-        assert_eq!(format!("{:?}", std::io::Error::from_raw_os_error(libc::ENOENT).kind()), "NotFound");
+        assert_eq!(
+            format!("{:?}", std::io::Error::from_raw_os_error(libc::ENOENT).kind()),
+            "NotFound"
+        );
     }
 }

@@ -38,10 +38,17 @@ const ROUND_PATIENCE: Duration = Duration::from_secs(8);
 /// What becomes of asking a member.
 type Outcome = Result<ask::Told, ask::Failure>;
 
+/// The last time that all members were asked.
+#[derive(Debug)]
+struct Round {
+    ended: Instant,
+    health: Arc<RingHealth>,
+}
+
 /// Asks the ring. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Fanout {
-    last: Arc<Mutex<Option<(Instant, Arc<RingHealth>)>>>,
+    last: Arc<Mutex<Option<Round>>>,
     /// Sent to members; present only in a ring with a key, because without one an address in a
     /// rumor is a stranger's word.
     token: Option<Arc<str>>,
@@ -60,13 +67,13 @@ impl Fanout {
         // A round goes on for the others when the client that began it leaves.
         let round = tokio::spawn(async move {
             let mut last = fanout.last.lock().await;
-            if let Some((made, health)) = &*last
-                && made.elapsed() < SHARED
+            if let Some(Round { ended, health }) = &*last
+                && ended.elapsed() < SHARED
             {
                 return Arc::clone(health);
             }
             let health = Arc::new(round(&snapshot, fanout.token.as_ref()).await);
-            *last = Some((Instant::now(), Arc::clone(&health)));
+            *last = Some(Round { ended: Instant::now(), health: Arc::clone(&health) });
             health
         });
         round.await.map_err(|_| Code::Unavailable.into())
