@@ -16,7 +16,7 @@
 //! | `resource`, `shape`, `openapi` | the table of resources, and the description made from it |
 //! | [`gateway`] | configuration and the answer to one request |
 //! | `path`, `query`, `accept`, `token` | the checked parts of a request |
-//! | `admission`, `client` | who may read what, and who asks |
+//! | `admission`, `pass`, `lease`, `client` | who may read what and until when, and who asks |
 //! | `version`, `watchers`, [`cursor`] | what is new to a client, waiting for it, pages |
 //! | `service_list`, `configuration`, `probe` | `/v1/services`, `/v1/services/{sg}/config`, `/livez` and its like |
 //! | `ring` | `/v1/ring/…` |
@@ -38,6 +38,7 @@ pub mod documents;
 pub mod gateway;
 mod held;
 mod json;
+mod lease;
 pub mod limits;
 mod line;
 pub mod listen;
@@ -46,6 +47,7 @@ pub mod metrics;
 mod openapi;
 mod openmetrics;
 mod page;
+mod pass;
 mod path;
 mod percent;
 mod probe;

@@ -14,9 +14,9 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
-    admission::Lease,
     chunks::Chunks,
     held::Held,
+    lease::Lease,
     limits::{CHUNK_BYTES_MAX, HEARTBEAT, LEFT_CHECK},
     line::{Line, Waiting},
 };

@@ -2,26 +2,20 @@
 //! no rule allows.
 
 mod denials;
-mod lease;
 mod tries;
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use roost_access::{Rules, Scope, Scopes, digest_of};
-use roost_tls::Subject;
 use tokio::sync::watch;
 
+pub(crate) use self::denials::{Denials, Denied};
 use self::tries::Tries;
-pub(crate) use self::{
-    denials::{Denials, Denied},
-    lease::{Lease, ended},
-};
 use crate::{
     client::Client,
+    lease::{self, Lease},
+    pass::{Basis, Pass, unix_ms},
     resource::{Gives, Resource, is_probe},
     token::{self, Token},
 };
@@ -35,30 +29,6 @@ pub(crate) struct Admission {
     redact: bool,
     /// There while there are tokens to guess.
     tries: Option<Tries>,
-}
-
-/// What an admitted request may read.
-#[derive(Debug, Clone)]
-pub(crate) struct Pass {
-    basis: Basis,
-    scopes: Scopes,
-}
-
-/// What a pass is based on.
-#[derive(Debug, Clone)]
-enum Basis {
-    /// The token of Habitat, or the absence of all rules: all of Habitat's documents too.
-    Habitat,
-    /// The client is the owner of the Supervisor, or the resource is open to everyone.
-    Given,
-    Token {
-        digest: [u8; 32],
-        name: Arc<str>,
-    },
-    Certificate {
-        subject: Subject,
-        until_ms: u64,
-    },
 }
 
 impl Admission {
@@ -145,7 +115,7 @@ impl Admission {
     /// Denies a resource that the pass does not cover.
     pub(crate) fn check(&self, pass: &Pass, resource: &Resource) -> Result<(), Denied> {
         match self.needed(resource.gives) {
-            Some(needed) if !pass.covers(resource, needed) => {
+            Some(needed) if !pass.covers(resource.is_v1(), needed) => {
                 Err(Denied::Scope { needed, holder: pass.holder(), scopes: pass.scopes })
             }
             _ => Ok(()),
@@ -162,53 +132,4 @@ impl Admission {
             }
         }
     }
-}
-
-impl Pass {
-    fn habitat() -> Self {
-        Self { basis: Basis::Habitat, scopes: Scopes::all_but(Scope::Secrets) }
-    }
-
-    /// True when values of configurations are shown that are secrets.
-    pub(crate) const fn shows_secrets(&self) -> bool {
-        self.scopes.allow(Scope::Secrets)
-    }
-
-    fn covers(&self, resource: &Resource, needed: Scope) -> bool {
-        // Habitat has no scopes: its documents are shown as they are.
-        let as_in_habitat = matches!(self.basis, Basis::Habitat) && !resource.is_v1();
-        as_in_habitat || self.scopes.allow(needed)
-    }
-
-    /// Who has it, for messages.
-    fn holder(&self) -> String {
-        match &self.basis {
-            Basis::Habitat => "HAB_SUP_GATEWAY_AUTH_TOKEN".into(),
-            Basis::Given => "this client".into(),
-            Basis::Token { name, .. } => format!("the token '{name}'"),
-            Basis::Certificate { subject, .. } => {
-                format!("the certificate '{}'", roost_text::shown(subject.as_str()))
-            }
-        }
-    }
-
-    /// Until when these rules grant it this scope; `None` if they do not.
-    fn until_ms(&self, rules: &Rules, needed: Scope, now_ms: u64) -> Option<u64> {
-        let (scopes, until_ms) = match &self.basis {
-            Basis::Habitat | Basis::Given => (self.scopes, u64::MAX),
-            Basis::Token { digest, .. } => {
-                let rule = rules.token(digest)?;
-                (rule.scopes, rule.expires_ms.unwrap_or(u64::MAX))
-            }
-            Basis::Certificate { subject, until_ms } => {
-                (rules.certificate(subject)?.scopes, *until_ms)
-            }
-        };
-        (scopes.allow(needed) && now_ms < until_ms).then_some(until_ms)
-    }
-}
-
-fn unix_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

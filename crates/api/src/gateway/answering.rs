@@ -14,13 +14,14 @@ use super::{
 };
 use crate::{
     accept,
-    admission::{Denied, Pass},
+    admission::Denied,
     answer::{self, Answer, Persistence},
     asset,
     document::Format,
     line::Line,
     live::{Ask, Live, Pending, Reply},
     metrics::Label,
+    pass::Pass,
     path::Route,
     problem::{Code, Problem},
     query::Query,

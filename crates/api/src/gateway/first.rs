@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 
 use crate::{
     accept::Media,
-    admission::Lease,
     answer::{self, Answer, Persistence},
+    lease::Lease,
     live::{Pending, Reply},
     metrics::Series,
     rendered::Rendered,

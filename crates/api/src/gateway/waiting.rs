@@ -10,9 +10,9 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    admission::{Lease, ended},
     answer::{self, Answer},
     document::Format,
+    lease::{Lease, ended},
     limits,
     line::{Line, Waiting},
     live::{Reply, ReplyBody},

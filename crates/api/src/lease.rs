@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use roost_access::{Rules, Scope};
 use tokio::{sync::watch, time::sleep};
 
-use super::{Pass, unix_ms};
+use crate::pass::{Pass, unix_ms};
 
 /// Completes when the pass ends.
 pub(crate) type Lease = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -14,7 +14,7 @@ pub(crate) type Lease = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The clock may be set meanwhile: after this time the pass is compared with it again.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
 
-pub(super) fn of(pass: Pass, mut rules: watch::Receiver<Arc<Rules>>, needed: Scope) -> Lease {
+pub(crate) fn of(pass: Pass, mut rules: watch::Receiver<Arc<Rules>>, needed: Scope) -> Lease {
     Box::pin(async move {
         loop {
             let now_ms = unix_ms();
