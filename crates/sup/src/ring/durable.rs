@@ -7,6 +7,7 @@
 use std::io;
 
 use roost_ctl::reply::{ErrorCode, Failure};
+use roost_fleet::FleetEvent;
 use roost_ring::{Command, Dropped, Input, Now, Ring, Stores};
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,7 +15,7 @@ use super::{
     disk::Disk,
     record::{Made, Record},
 };
-use crate::{audit::Audit, vital};
+use crate::{audit::Audit, supervisor::event::Event, vital};
 
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
@@ -115,13 +116,15 @@ impl Durable {
         });
     }
 
-    /// The write has ended: applies its changes to the ring.
+    /// The write has ended: applies its changes to the ring. What a configuration follows from is
+    /// sent before the ring shows it.
     pub(super) fn apply(
         &mut self,
         now: Now,
         ring: &mut Ring,
         result: &io::Result<()>,
         record: &mut Record,
+        tell: impl Fn(Event),
     ) {
         for change in self.writing.take().into_iter().flatten() {
             if let Err(error) = result {
@@ -130,10 +133,20 @@ impl Durable {
                 continue;
             }
             let Change { command, audit, answer } = change;
+            let configured = match &*command {
+                Command::SetServiceConfig { group, incarnation, .. } => {
+                    Some((group.clone(), *incarnation))
+                }
+                _ => None,
+            };
             let made = record.make(audit, |cause| {
                 let input = Input::Command(*command);
                 Ok(ring.handle_because(now, cause, input).map_err(Refused::Ring)?)
             });
+            if let Some((group, version)) = configured.filter(|_| made.result.is_ok()) {
+                let cause = made.request.into();
+                tell(Event::Fleet(FleetEvent::ConfigApplied { group, version, cause }));
+            }
             // The requester may be gone.
             let _ = answer.send(made);
         }

@@ -5,22 +5,15 @@
 //! to disk; answers from the present state are given here.
 
 use roost_ctl::{reply::Reply, request::Request, responder::Responder};
-use roost_events::Cause;
 use roost_ring::{Command, MemberId};
 
-use super::{Supervisor, event::Event};
+use super::Supervisor;
 use crate::{
     audit::{Audit, Outcome},
     documents::status,
     ring::Made,
     standing,
 };
-
-/// A configuration that a client gave to the ring.
-struct Applied {
-    group: String,
-    version: u64,
-}
 
 impl Supervisor {
     pub(super) fn command(&mut self, request: Request, responder: Responder) {
@@ -44,14 +37,13 @@ impl Supervisor {
                 {
                     return self.unchanged(why, audit, responder);
                 }
-                let applied = Applied { group: group.to_string(), version };
                 let command = Command::SetServiceConfig {
                     group: group.to_string(),
                     incarnation: version,
                     encrypted,
                     config: config.into(),
                 };
-                self.spread(command, audit, Some(applied), responder);
+                self.spread(command, audit, responder);
             }
             Request::PutFile { group, filename, content, version, encrypted } => {
                 let text =
@@ -70,7 +62,7 @@ impl Supervisor {
                     filename,
                     body: content.into(),
                 };
-                self.spread(command, audit, None, responder);
+                self.spread(command, audit, responder);
             }
             Request::Depart { member_id } => {
                 let text = format!("Attempting to depart member: {member_id}");
@@ -79,7 +71,7 @@ impl Supervisor {
                     return self.unchanged(why, audit, responder);
                 }
                 let command = Command::DepartMember(MemberId::new(&member_id));
-                self.spread(command, audit, None, responder);
+                self.spread(command, audit, responder);
             }
             Request::Restart => {
                 // The end of the connection is the answer.
@@ -94,22 +86,11 @@ impl Supervisor {
 
     /// Gives the ring something to spread. The client is answered when it is on disk and the ring
     /// has it.
-    fn spread(
-        &self,
-        command: Command,
-        audit: Option<Audit>,
-        applied: Option<Applied>,
-        responder: Responder,
-    ) {
-        let (ring, events) = (self.world.ring.clone(), self.world.events.clone());
+    fn spread(&self, command: Command, audit: Option<Audit>, responder: Responder) {
+        let ring = self.world.ring.clone();
         tokio::spawn(async move {
             // A client of a process that is ending must not hear that it was done.
-            let Some(Made { result, request }) = ring.change(command, audit).await else { return };
-            if let Some(Applied { group, version }) = applied.filter(|_| result.is_ok()) {
-                let cause = Cause::from(request);
-                let applied = roost_fleet::FleetEvent::ConfigApplied { group, version, cause };
-                drop(events.send(Event::Fleet(applied)));
-            }
+            let Some(Made { result, .. }) = ring.change(command, audit).await else { return };
             responder.finish_with(result);
         });
     }

@@ -220,13 +220,12 @@ impl Supervisor {
                     if let Some(event) = event {
                         self.handle(event);
                     }
-                    for _ in 1..EVENTS_PER_TURN {
-                        let Ok(event) = events.try_recv() else { break };
-                        self.handle(event);
-                    }
+                    self.handle_waiting(&mut events);
                 }
                 Ok(()) = views.changed(), if takes_views => {
                     view_at = Some(clock.elapsed());
+                    // The ring has sent what it follows from before it.
+                    self.handle_waiting(&mut events);
                     let view = Arc::clone(&views.borrow_and_update());
                     self.handle(Event::Ring(view));
                 }
@@ -259,6 +258,13 @@ impl Supervisor {
                 };
                 return End { exit, left: self.fleet.left().to_vec() };
             }
+        }
+    }
+
+    fn handle_waiting(&mut self, events: &mut mpsc::UnboundedReceiver<Event>) {
+        for _ in 1..EVENTS_PER_TURN {
+            let Ok(event) = events.try_recv() else { break };
+            self.handle(event);
         }
     }
 
