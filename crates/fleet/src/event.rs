@@ -143,8 +143,8 @@ pub enum FleetEvent<R: Release> {
     FilesWritten {
         /// The service.
         service: String,
-        /// Names of those that changed on disk.
-        names: Vec<String>,
+        /// Those that changed on disk.
+        files: Vec<WrittenFile>,
         /// Names of those that could not be written, with the reason.
         failed: BTreeMap<String, String>,
         /// They were there before the service started, so that nothing follows.
@@ -170,10 +170,10 @@ pub enum FleetEvent<R: Release> {
         /// The command, in the record.
         cause: Cause,
     },
-    /// A client gave a configuration to the ring. It may come before or after services see it.
-    ConfigApplied {
-        /// The service group.
-        group: String,
+    /// A client gave a configuration or a file to the ring. It comes before services see it.
+    Applied {
+        /// What it is.
+        what: Applied,
         /// Its version.
         version: u64,
         /// The command, in the record.
@@ -197,6 +197,24 @@ pub enum FleetEvent<R: Release> {
     Departed,
     /// The Supervisor is to be replaced; its services run on.
     Restart,
+}
+
+/// What a client gave to the ring.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Applied {
+    /// The service group.
+    pub group: String,
+    /// The name of a file. `None` for the configuration.
+    pub file: Option<String>,
+}
+
+/// A gossiped file that changed on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Its name.
+    pub filename: String,
+    /// Its version.
+    pub version: u64,
 }
 
 /// `user.toml` of a service.

@@ -142,7 +142,7 @@ mod work;
 
 pub use action::{Action, Line, RingAction};
 pub use course::Ending;
-pub use event::{Change, FleetEvent, InstallReady, Staged, UserLayer};
+pub use event::{Applied, Change, FleetEvent, InstallReady, Staged, UserLayer, WrittenFile};
 pub use fleet::{Config, Fleet, Glance};
 pub use governor::Governor;
 pub use heard::Heard;

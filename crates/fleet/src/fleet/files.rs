@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use roost_service::MachineEvent;
 
 use super::Fleet;
-use crate::{event::UserLayer, job::Job, release::Release, stored::Stored};
+use crate::{
+    event::{UserLayer, WrittenFile},
+    job::Job,
+    release::Release,
+    stored::Stored,
+};
 
 /// Gossiped files that could not be written (a full disk) are written again after this.
 const FILES_PAUSE_MS: u64 = 10_000;
@@ -78,29 +83,30 @@ impl<R: Release> Fleet<R> {
     pub(super) fn files_written(
         &mut self,
         name: &str,
-        names: Vec<String>,
+        files: Vec<WrittenFile>,
         failed: BTreeMap<String, String>,
         initial: bool,
     ) {
         let Some(service) = self.services.get_mut(name) else { return };
-        let files = &mut service.files;
+        let state = &mut service.files;
         if !failed.is_empty() {
-            files.written.retain(|file, _| !failed.contains_key(file));
-            files.again_at_ms.get_or_insert(self.now.mono_ms.saturating_add(FILES_PAUSE_MS));
+            state.written.retain(|file, _| !failed.contains_key(file));
+            state.again_at_ms.get_or_insert(self.now.mono_ms.saturating_add(FILES_PAUSE_MS));
         }
         for (file, error) in &failed {
-            if files.failures.get(file) != Some(error) {
+            if state.failures.get(file) != Some(error) {
                 let text = format!("Service file refused, {error}");
                 self.actions.line(service.machine.group().as_str(), "SR", text);
             }
         }
-        files.failures = failed;
-        if !initial && !names.is_empty() {
-            let cause = self.record_files(name, &names);
+        state.failures = failed;
+        if !initial && !files.is_empty() {
+            let cause = self.record_files(name, &files);
+            let names = files.into_iter().map(|file| file.filename).collect();
             return self.tell_because(cause, name, MachineEvent::FilesUpdated(names));
         }
-        for file in names {
-            self.say(name, "SR", format!("Service file updated, {file}"));
+        for file in files {
+            self.say(name, "SR", format!("Service file updated, {}", file.filename));
         }
     }
 }

@@ -173,8 +173,8 @@ impl<R: Release> Fleet<R> {
             FleetEvent::Rendered { service, rendering } => self.rendered(&service, rendering),
             FleetEvent::UserLayer { service, result } => self.take_user_layer(&service, result),
             FleetEvent::InstallReady { service, result } => self.run_install_hook(&service, result),
-            FleetEvent::FilesWritten { service, names, failed, initial } => {
-                self.files_written(&service, names, failed, initial);
+            FleetEvent::FilesWritten { service, files, failed, initial } => {
+                self.files_written(&service, files, failed, initial);
             }
             FleetEvent::Staged { service, directory, result } => {
                 self.staged(&service, &directory, result);
@@ -185,8 +185,8 @@ impl<R: Release> Fleet<R> {
                     service.stop_timeout_s = timeout_s;
                 }
             }
-            FleetEvent::ConfigApplied { group, version, cause } => {
-                self.record.apply(group, version, cause);
+            FleetEvent::Applied { what, version, cause } => {
+                self.record.apply(what, version, cause);
             }
             FleetEvent::SpecsBeingWritten => self.folder.begin_command(),
             FleetEvent::Read { spec, release } => {

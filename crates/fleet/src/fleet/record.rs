@@ -8,7 +8,13 @@ use roost_ident::Hook;
 use roost_service::{HookOutcome, Printed, ServiceSpec, facts};
 
 use super::Fleet;
-use crate::{action::Action, configuration::Merged, release::Release, service::Service};
+use crate::{
+    action::Action,
+    configuration::Merged,
+    event::{Applied, WrittenFile},
+    release::Release,
+    service::Service,
+};
 
 /// The name of the layer that comes over the ring.
 pub(super) const FROM_RING: &str = "ring";
@@ -22,20 +28,20 @@ pub(super) struct Record {
     reports: Reports,
     /// Commands that change what is wanted of services, by service.
     expected: BTreeMap<String, Cause>,
-    /// Configurations that clients here gave to the ring, the last of each group.
-    applied: BTreeMap<String, Applied>,
+    /// Configurations and files that clients here gave to the ring, the last of each.
+    applied: BTreeMap<Applied, Version>,
     /// What the end of the Supervisor follows from.
     end: Cause,
 }
 
-/// A configuration that a client gave to the ring.
+/// The version that a client gave to the ring.
 #[derive(Debug, Clone, Copy)]
-struct Applied {
-    version: u64,
+struct Version {
+    number: u64,
     cause: Cause,
 }
 
-/// Groups whose last applied configuration is known.
+/// Configurations and files whose last version from a client is known.
 const APPLIED_MAX: usize = 256;
 
 impl Record {
@@ -57,17 +63,17 @@ impl Record {
         self.expected.clear();
     }
 
-    /// A client gave a configuration to the ring.
-    pub(super) fn apply(&mut self, group: String, version: u64, cause: Cause) {
-        if self.applied.len() >= APPLIED_MAX && !self.applied.contains_key(&group) {
+    /// A client gave a configuration or a file to the ring.
+    pub(super) fn apply(&mut self, what: Applied, number: u64, cause: Cause) {
+        if self.applied.len() >= APPLIED_MAX && !self.applied.contains_key(&what) {
             self.applied.pop_first();
         }
-        self.applied.insert(group, Applied { version, cause });
+        self.applied.insert(what, Version { number, cause });
     }
 
-    /// What a configuration from the ring follows from: the command, if it was given here.
-    fn applied(&self, group: &str, version: u64) -> Cause {
-        let applied = self.applied.get(group).filter(|applied| applied.version == version);
+    /// What a configuration or file from the ring follows from: the command, if it was given here.
+    fn applied(&self, what: &Applied, number: u64) -> Cause {
+        let applied = self.applied.get(what).filter(|applied| applied.number == number);
         applied.map(|applied| applied.cause).unwrap_or_default()
     }
 
@@ -147,7 +153,8 @@ impl<R: Release> Fleet<R> {
             .with("source", from)
             .with("keys", named.to_vec())
             .with("keys_left_out", more);
-        let cause = version.map(|version| self.record.applied(group.as_str(), version));
+        let what = Applied { group: group.to_string(), file: None };
+        let cause = version.map(|version| self.record.applied(&what, version));
         let changed = self.record(cause.unwrap_or_default(), fact);
         if let Some(service) = self.services.get_mut(name) {
             service.change = changed;
@@ -155,13 +162,16 @@ impl<R: Release> Fleet<R> {
     }
 
     /// Files came over the ring. Returns the cause of what follows.
-    pub(super) fn record_files(&mut self, name: &str, files: &[String]) -> Cause {
+    pub(super) fn record_files(&mut self, name: &str, files: &[WrittenFile]) -> Cause {
         let Some(service) = self.services.get(name) else { return Cause::Unknown };
         let group = service.group().clone();
         let mut last = Cause::Unknown;
         for file in files {
-            let fact = Fact::new(Kind::FileReceived, format!("{group}: received file {file}"));
-            last = self.record(Cause::Unknown, fact.of(group.as_str()).with("file", file.as_str()));
+            let name = &file.filename;
+            let what = Applied { group: group.to_string(), file: Some(name.clone()) };
+            let cause = self.record.applied(&what, file.version);
+            let fact = Fact::new(Kind::FileReceived, format!("{group}: received file {name}"));
+            last = self.record(cause, fact.of(group.as_str()).with("file", name.as_str()));
         }
         last
     }

@@ -266,8 +266,8 @@ impl Model {
                 FleetEvent::UserLayer { service, result }
             }
             Job::WriteFiles { service, initial, .. } => {
-                let (names, failed) = (Vec::new(), BTreeMap::new());
-                FleetEvent::FilesWritten { service, names, failed, initial }
+                let (files, failed) = (Vec::new(), BTreeMap::new());
+                FleetEvent::FilesWritten { service, files, failed, initial }
             }
             Job::Stage { followed, .. } => FleetEvent::Staged {
                 service: followed.service,

@@ -40,7 +40,7 @@ const EXPECTED: &[Expected] = &[
     expect("service.options_changed", "web.default", "control.request"),
     expect("config.changed", "web.default", "control.request"),
     expect("config.rejected", "web.default", ""),
-    expect("file.received", "web.default", ""),
+    expect("file.received", "web.default", "control.request"),
     expect("service.unloaded", "web.default", "service.down"),
     expect("service.backing_off", "crashing.default", "process.exited"),
     expect("hook.failed", "initless.default", "service.starting"),

@@ -7,7 +7,7 @@
 use std::io;
 
 use roost_ctl::reply::{ErrorCode, Failure};
-use roost_fleet::FleetEvent;
+use roost_fleet::{Applied, FleetEvent};
 use roost_ring::{Command, Dropped, Input, Now, Ring, Stores};
 use tokio::sync::{mpsc, oneshot};
 
@@ -116,15 +116,15 @@ impl Durable {
         });
     }
 
-    /// The write has ended: applies its changes to the ring. What a configuration follows from is
-    /// sent before the ring shows it.
+    /// The write has ended: applies its changes to the ring. What a configuration or a file
+    /// follows from is sent before the ring shows it.
     pub(super) fn apply(
         &mut self,
         now: Now,
         ring: &mut Ring,
         result: &io::Result<()>,
         record: &mut Record,
-        tell: impl Fn(Event),
+        send: impl Fn(Event),
     ) {
         for change in self.writing.take().into_iter().flatten() {
             if let Err(error) = result {
@@ -133,23 +133,31 @@ impl Durable {
                 continue;
             }
             let Change { command, audit, answer } = change;
-            let configured = match &*command {
-                Command::SetServiceConfig { group, incarnation, .. } => {
-                    Some((group.clone(), *incarnation))
-                }
-                _ => None,
-            };
+            let applied = applied(&command);
             let made = record.make(audit, |cause| {
                 let input = Input::Command(*command);
                 Ok(ring.handle_because(now, cause, input).map_err(Refused::Ring)?)
             });
-            if let Some((group, version)) = configured.filter(|_| made.result.is_ok()) {
+            if let Some((what, version)) = applied.filter(|_| made.result.is_ok()) {
                 let cause = made.request.into();
-                tell(Event::Fleet(FleetEvent::ConfigApplied { group, version, cause }));
+                send(Event::Fleet(FleetEvent::Applied { what, version, cause }));
             }
             // The requester may be gone.
             let _ = answer.send(made);
         }
+    }
+}
+
+/// What a client gives to the ring that services follow, and its version.
+fn applied(command: &Command) -> Option<(Applied, u64)> {
+    match command {
+        Command::SetServiceConfig { group, incarnation, .. } => {
+            Some((Applied { group: group.clone(), file: None }, *incarnation))
+        }
+        Command::SetServiceFile { group, filename, incarnation, .. } => {
+            Some((Applied { group: group.clone(), file: Some(filename.clone()) }, *incarnation))
+        }
+        _ => None,
     }
 }
 

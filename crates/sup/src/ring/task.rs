@@ -304,8 +304,8 @@ impl Task {
     /// Changes are on disk, or cannot be brought there.
     fn changes_written(&mut self, result: &std::io::Result<()>) {
         let now = self.now();
-        let tell = |event| drop(self.events.send(event));
-        self.durable.apply(now, &mut self.ring, result, &mut self.record, tell);
+        let send = |event| drop(self.events.send(event));
+        self.durable.apply(now, &mut self.ring, result, &mut self.record, send);
         // What else happened meanwhile; and what was refused must not stay in the file.
         self.saving.changed(Instant::now(), true);
         self.write_changes();

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use roost_fleet::{self as fleet, Change, FleetEvent, Followed, InstallReady, Job, Scope, Staged};
+use roost_fleet::{
+    self as fleet, Change, FleetEvent, Followed, InstallReady, Job, Scope, Staged, WrittenFile,
+};
 use roost_ident::{GroupFile, Hook, PackageIdent};
 use roost_pkg::{
     FsRoot,
@@ -212,16 +214,19 @@ fn write_files(
     files: Vec<GroupFile>,
     initial: bool,
 ) -> FleetEvent<Built> {
-    let (mut names, mut failed) = (Vec::new(), BTreeMap::new());
+    let (mut changed, mut failed) = (Vec::new(), BTreeMap::new());
     for file in files {
         // The census has checked that the name is that of a file.
         let target = Rendered::File(&file.filename);
         let written = write_rendered(&built.svc, target, &file.body, built.credentials.as_ref());
         match written {
-            Ok(change) if change.is_change() => names.push(file.filename),
+            Ok(change) if change.is_change() => {
+                let (filename, version) = (file.filename, file.incarnation);
+                changed.push(WrittenFile { filename, version });
+            }
             Ok(_) => {}
             Err(error) => drop(failed.insert(file.filename, error.to_string())),
         }
     }
-    FleetEvent::FilesWritten { service, names, failed, initial }
+    FleetEvent::FilesWritten { service, files: changed, failed, initial }
 }
