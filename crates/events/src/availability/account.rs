@@ -27,6 +27,7 @@ pub struct Seen<'a> {
     /// When it was recorded, milliseconds since 1970.
     pub time_ms: u64,
     kind: Kind,
+    before: Option<&'a str>,
     after: Option<&'a str>,
     message: &'a str,
     data: &'a Map<String, Value>,
@@ -54,6 +55,7 @@ impl<'a> From<&'a Event> for Seen<'a> {
             seq: *seq,
             time_ms: *time_ms,
             kind: fact.kind,
+            before: fact.before.as_deref(),
             after: fact.after.as_deref(),
             message: &fact.message,
             data: &fact.data,
@@ -67,6 +69,7 @@ impl<'a> From<&'a EventDocument> for Seen<'a> {
             seq: event.seq,
             time_ms: parse_rfc3339_ms(&event.time).unwrap_or(0),
             kind: event.kind,
+            before: event.before.as_deref(),
             after: event.after.as_deref(),
             message: &event.message,
             data: &event.data,
@@ -95,6 +98,8 @@ pub struct Account {
     begin: Option<Began>,
     /// An unexpected end of the process, until the state after it begins.
     exit: Option<Began>,
+    /// It started, and has not passed a check since.
+    is_start: bool,
     /// The time of the last event.
     last_ms: u64,
     incident: Option<Open>,
@@ -139,11 +144,18 @@ impl Account {
             Topic::Service if is_state(event.kind) => {
                 self.close(at_ms, Some(event.kind), entries);
                 self.state = Some(event.kind);
+                // A service that was taken back has no state before.
+                self.is_start = event.kind == Kind::ServiceUp && event.before.is_some();
                 self.begin = self.exit.take().or_else(|| Some(Began::of(event, false)));
+            }
+            // What a service is in depends on its health only while it is up.
+            Topic::Health if self.state.is_some_and(|state| state != Kind::ServiceUp) => {
+                self.health = event.after.map(str::to_owned);
             }
             Topic::Health => {
                 self.close(at_ms, self.state, entries);
                 self.health = event.after.map(str::to_owned);
+                self.is_start &= !matches!(event.after, Some("ok" | "warning"));
                 self.begin = Some(Began::of(event, false));
             }
             Topic::Process if event.kind == Kind::ProcessExited => {
@@ -203,10 +215,11 @@ impl Account {
                 Some("critical") => Availability::Critical,
                 Some(_) => Availability::Unknown,
             },
-            // A stop that was asked for is not an outage.
+            // A stop that was asked for is not an outage. What runs after a failure is.
             Some(Kind::ServiceStopping) => match next {
-                None | Some(Kind::ServiceDown | Kind::ServiceStopping) => Availability::Down,
-                Some(_) => Availability::Stopping,
+                Some(Kind::ServiceDown) => Availability::Down,
+                None | Some(Kind::ServiceStopping) if !self.has_failed() => Availability::Down,
+                _ => Availability::Stopping,
             },
             Some(Kind::ServiceStarting) => Availability::Starting,
             Some(Kind::ServiceBlocked) => Availability::Blocked,
@@ -216,13 +229,20 @@ impl Account {
         }
     }
 
+    /// True when the present state began with a failure of the process.
+    fn has_failed(&self) -> bool {
+        self.begin.as_ref().is_some_and(|began| began.is_failure)
+    }
+
     /// Ends the present span.
     fn close(&mut self, at_ms: u64, next: Option<Kind>, entries: &mut Vec<Entry>) {
         let Some(from_ms) = self.since_ms.replace(at_ms) else { return };
         let began = self.begin.as_ref();
+        let state = self.class(next);
         let piece = Piece {
-            span: Span { from_ms, to_ms: at_ms.max(from_ms), state: self.class(next) },
-            has_failed: began.is_some_and(|began| began.is_failure),
+            span: Span { from_ms, to_ms: at_ms.max(from_ms), state },
+            has_failed: self.has_failed(),
+            is_start: self.is_start && state == Availability::Critical,
             event: began.map_or(Seq(0), |began| began.event),
             reason: began.map(|began| began.reason.clone()).unwrap_or_default(),
             printed: began.map(|began| began.printed.clone()).unwrap_or_default(),

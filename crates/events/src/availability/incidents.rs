@@ -16,6 +16,8 @@ pub(super) struct Piece {
     pub(super) span: Span,
     /// The process ended without having been asked to.
     pub(super) has_failed: bool,
+    /// It started, and no check has been passed since.
+    pub(super) is_start: bool,
     pub(super) event: Seq,
     pub(super) reason: String,
     pub(super) printed: Vec<String>,
@@ -34,11 +36,24 @@ pub(super) fn take(open: &mut Option<Open>, piece: &Piece) -> Option<Incident> {
     is_over.then(|| open.take()).flatten().and_then(Open::end)
 }
 
+/// What explains an incident, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// A start or stop.
+    Change,
+    /// A check that was critical before the first one was passed: the service may not listen yet.
+    Check,
+    Failure,
+}
+
 /// An incident that may go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Open {
     incident: Incident,
     has_failed: bool,
+    /// There was nothing but a start whose checks were not passed yet.
+    #[serde(default)]
+    is_start: bool,
 }
 
 impl Open {
@@ -51,29 +66,44 @@ impl Open {
             reason: piece.reason.clone(),
             printed: piece.printed.clone(),
         };
-        Self { incident, has_failed: piece.has_failed }
+        Self { incident, has_failed: piece.has_failed, is_start: piece.is_start }
     }
 
-    /// True while there was nothing but a start or stop.
+    /// True while there was nothing but a start or stop, and checks before the end of the start.
     fn is_uneventful(&self) -> bool {
-        !self.has_failed && self.incident.worst <= Availability::Starting
+        self.weight() < Weight::Failure
+    }
+
+    fn weight(&self) -> Weight {
+        let is_change = self.incident.worst <= Availability::Starting;
+        match (self.has_failed, is_change) {
+            (false, true) => Weight::Change,
+            (false, false) if self.is_start => Weight::Check,
+            _ => Weight::Failure,
+        }
     }
 
     fn go_on(&mut self, piece: &Piece) {
         let next = Self::begin(piece);
-        if self.is_uneventful() && !next.is_uneventful() {
+        let worst = self.incident.worst.max(piece.span.state);
+        let is_failure = self.weight().max(next.weight()) == Weight::Failure;
+        let is_start = !is_failure && (self.is_start || next.is_start);
+        if next.weight() > self.weight() {
             // The failure explains it, not the start before.
             self.incident = Incident { from_ms: self.incident.from_ms, ..next.incident };
         }
         self.incident.to_ms = None;
-        self.incident.worst = self.incident.worst.max(piece.span.state);
+        self.incident.worst = worst;
+        self.is_start = is_start;
         self.has_failed |= piece.has_failed;
     }
 
-    /// The service is in a state that is not an outage. True when that ends the incident.
+    /// The service is in a state that is not an outage. True when that ends the incident. A start
+    /// goes on until the first result of a check.
     fn recover(&mut self, span: Span) -> bool {
         let ended_ms = *self.incident.to_ms.get_or_insert(span.from_ms);
-        self.is_uneventful()
+        let is_known = span.state != Availability::Unknown;
+        (self.is_uneventful() && is_known)
             || span.state == Availability::Down
             || span.to_ms.saturating_sub(ended_ms) >= RECOVERY_MS
     }

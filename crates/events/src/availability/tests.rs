@@ -116,6 +116,87 @@ fn an_incident_says_what_happened_and_what_was_printed() {
     );
 }
 
+fn up_after_a_start() -> Fact {
+    state(Kind::ServiceUp).change(Some("starting"), "up")
+}
+
+#[test]
+fn a_check_that_is_critical_before_the_first_ok_of_a_start_is_part_of_it() {
+    let start = |first: u64, ok_s: u64| {
+        vec![
+            (first, state(Kind::ServiceStarting)),
+            (first, health("unknown")),
+            (first + 1, up_after_a_start()),
+            (first + 2, health("critical")),
+            (first + ok_s, health("ok")),
+        ]
+    };
+    assert_eq!(ledger(start(0, 10), 100).incidents, []);
+
+    let long = ledger(start(0, 11), 100).incidents;
+    let [long] = &long[..] else { panic!("{long:?}") };
+    assert_eq!((long.from_ms, long.to_ms), (START_MS, Some(START_MS + 11 * S)));
+    assert_eq!((long.worst, long.reason.as_str()), (Availability::Critical, "health is critical"));
+
+    // What fails afterwards explains itself.
+    let mut facts = start(0, 3);
+    facts.extend([(9, exit("unexpected")), (9, state(Kind::ServiceBackingOff))]);
+    let failed = ledger(facts, 12).incidents;
+    let [failed] = &failed[..] else { panic!("{failed:?}") };
+    assert_eq!((failed.from_ms, failed.reason.as_str()), (START_MS + 9 * S, "killed by signal 9"));
+    let mut facts = start(0, 3);
+    facts.truncate(4);
+    facts.extend([(9, exit("unexpected")), (9, state(Kind::ServiceBackingOff))]);
+    let failed = ledger(facts, 12).incidents;
+    let [failed] = &failed[..] else { panic!("{failed:?}") };
+    assert_eq!((failed.from_ms, failed.reason.as_str()), (START_MS, "killed by signal 9"));
+
+    // One that was taken back has been up before.
+    let taken_back = vec![(0, state(Kind::ServiceUp)), (1, health("critical")), (2, health("ok"))];
+    assert_eq!(ledger(taken_back, 100).incidents.len(), 1);
+}
+
+#[test]
+fn starts_that_never_pass_a_check_are_one_incident() {
+    let mut facts = Vec::new();
+    for at_s in (0..60).step_by(6) {
+        facts.extend([
+            (at_s, state(Kind::ServiceStarting)),
+            (at_s, up_after_a_start()),
+            (at_s + 1, health("critical")),
+            (at_s + 5, state(Kind::ServiceStopping)),
+            (at_s + 5, health("unknown")),
+        ]);
+    }
+    let incidents = ledger(facts, 70).incidents;
+    let [incident] = &incidents[..] else { panic!("{incidents:?}") };
+    assert_eq!((incident.worst, &*incident.reason), (Availability::Critical, "health is critical"));
+}
+
+#[test]
+fn a_crash_loop_is_one_incident_while_the_service_also_stops() {
+    let mut facts = Vec::new();
+    for at_s in (0..60).step_by(3) {
+        facts.extend([
+            (at_s, state(Kind::ServiceStarting)),
+            (at_s, up_after_a_start()),
+            (at_s, health("ok")),
+            (at_s + 1, exit("unexpected")),
+            // its hook `post-stop` runs
+            (at_s + 1, state(Kind::ServiceStopping)),
+            (at_s + 1, health("unknown")),
+            (at_s + 2, state(Kind::ServiceBackingOff)),
+        ]);
+    }
+    for end in [facts.len(), facts.len() - 1] {
+        let facts = facts[..end].to_vec();
+        let incidents = ledger(facts, 60).incidents;
+        let [incident] = &incidents[..] else { panic!("{incidents:?}") };
+        assert_eq!((incident.from_ms, incident.to_ms), (START_MS + S, None));
+        assert_eq!(incident.reason, "killed by signal 9");
+    }
+}
+
 #[test]
 fn time_without_a_supervisor_is_unknown_and_not_up() {
     let seen = roost_ident::time::rfc3339_ms(START_MS + 60 * S);
