@@ -121,7 +121,7 @@ impl Target {
         let Some(url) = &self.url else {
             let path = context.root.sup().http_socket();
             return match local::connect(&path, self.timeout()) {
-                Ok(_) => Ok(self.local_client(&path)),
+                Ok(_) => Ok(Client::local(&path, self.timeout())),
                 // The usual port of this machine belongs to the usual root alone.
                 Err(_) if context.root.path() == Path::new("/") => self.url_client(USUAL_URL),
                 Err(error) => bail!(
@@ -145,22 +145,6 @@ impl Target {
 
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout).min(MAX_TIMEOUT)
-    }
-
-    fn local_client(&self, path: &Path) -> Client {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .build();
-        let connector = LocalConnector::new(path.to_owned());
-        Client {
-            agent: Agent::with_parts(config, connector, AnyAddress),
-            base: LOCAL_URL.into(),
-            shown: path.display().to_string(),
-            token: None,
-            timeout: self.timeout(),
-        }
     }
 
     fn url_client(&self, url: &str) -> anyhow::Result<Client> {
@@ -190,6 +174,23 @@ impl Target {
 }
 
 impl Client {
+    /// The client for the Supervisor whose socket this is.
+    pub(crate) fn local(path: &Path, timeout: Duration) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        let connector = LocalConnector::new(path.to_owned());
+        Self {
+            agent: Agent::with_parts(config, connector, AnyAddress),
+            base: LOCAL_URL.into(),
+            shown: path.display().to_string(),
+            token: None,
+            timeout,
+        }
+    }
+
     /// Requests a path; any status is an answer.
     ///
     /// # Errors

@@ -26,11 +26,11 @@ impl UpBefore {
 /// Whether all services are up that were up before.
 pub(super) fn are_up(before: &UpBefore, statuses: &[ServiceStatus]) -> anyhow::Result<Seen> {
     if statuses.iter().any(|status| status.extra.pending == Some(true)) {
-        return Ok(Seen::NotYet("it has not read all services yet".into()));
+        return Ok(Seen::unlisted("it has not read all services yet"));
     }
     for (group, pid) in &before.0 {
         let Some(status) = statuses.iter().find(|it| it.group.as_str() == group) else {
-            return Ok(Seen::NotYet(format!("{group} is not listed yet")));
+            return Ok(Seen::until_change(format!("{group} is not listed yet")));
         };
         if status.desired == Some(DesiredState::Down) {
             continue;
@@ -39,11 +39,11 @@ pub(super) fn are_up(before: &UpBefore, statuses: &[ServiceStatus]) -> anyhow::R
             bail!("{group} does not come up: {}.", why_not_up(status));
         }
         if status.state != ProcessState::Up {
-            return Ok(Seen::NotYet(format!("{group}: {}", why_not_up(status))));
+            return Ok(Seen::until_change(format!("{group}: {}", why_not_up(status))));
         }
-        let is_steady = status.extra.up_ms.is_none_or(|up_ms| up_ms >= STEADY_MS);
-        if status.pid != Some(*pid) && !is_steady {
-            return Ok(Seen::NotYet(format!("{group} has only just started")));
+        let left_ms = STEADY_MS.saturating_sub(status.extra.up_ms.unwrap_or(STEADY_MS));
+        if status.pid != Some(*pid) && left_ms > 0 {
+            return Ok(Seen::for_ms(format!("{group} has only just started"), left_ms));
         }
     }
     Ok(Seen::There)
@@ -58,7 +58,7 @@ mod tests {
         let before = UpBefore([("web.default".to_owned(), 7)].into());
         let is = |statuses: &[ServiceStatus]| match are_up(&before, statuses) {
             Ok(Seen::There) => Some(true),
-            Ok(Seen::NotYet(_)) => Some(false),
+            Ok(Seen::NotYet { .. }) => Some(false),
             Err(_) => None,
         };
         assert_eq!(is(&[]), Some(false));

@@ -82,7 +82,7 @@ impl Judge {
     ) -> anyhow::Result<Seen> {
         let extra = &status.extra;
         if extra.pending == Some(true) {
-            return Ok(Seen::NotYet(NOT_APPLIED.into()));
+            return Ok(Seen::unlisted(NOT_APPLIED));
         }
         if extra.pending == Some(false) && status.desired == Some(DesiredState::Down) {
             bail!("{ident} is stopped and stays stopped. `hab svc start {ident}` starts it.");
@@ -93,13 +93,12 @@ impl Judge {
         }
         let is_running = extra.phase.as_deref().is_none_or(|phase| phase == RUNNING);
         if status.state != ProcessState::Up || !is_running {
-            return Ok(Seen::NotYet(why_not_up(status)));
+            return Ok(Seen::until_change(why_not_up(status)));
         }
         if extra.pending.is_none() && self.may_be_replaced(status) {
-            return Ok(Seen::NotYet(
+            return Ok(Seen::unlisted(
                 "it has the same process as before, and this Supervisor does not report whether that \
-                 will stay"
-                    .into(),
+                 will stay",
             ));
         }
         let has_check = extra.has_check == Some(true);
@@ -113,7 +112,7 @@ impl Judge {
                 Some(health) => {
                     let why = extra.reason.as_ref().map(|reason| format!(", {reason}"));
                     let why = why.unwrap_or_default();
-                    return Ok(Seen::NotYet(format!("its health is {health}{why}")));
+                    return Ok(Seen::until_change(format!("its health is {health}{why}")));
                 }
             }
         }
@@ -121,10 +120,10 @@ impl Judge {
         let needed_ms = if is_checked { CHECKED_MS } else { STEADY_MS };
         // Whole seconds are rounded down on both sides, so one of them may be missing.
         let up_ms = extra.up_ms.unwrap_or(status.elapsed_s.saturating_sub(1) * 1_000);
-        if up_ms >= needed_ms {
-            return Ok(Seen::There);
-        }
-        Ok(Seen::NotYet("its process has only just started".into()))
+        Ok(match needed_ms.saturating_sub(up_ms) {
+            0 => Seen::There,
+            left_ms => Seen::for_ms("its process has only just started", left_ms),
+        })
     }
 
     /// An error from the second failure on.
@@ -184,7 +183,7 @@ mod tests {
         for status in statuses {
             seen = match judge.judge(&ident, status) {
                 Ok(Seen::There) => Ok(true),
-                Ok(Seen::NotYet(_)) => Ok(false),
+                Ok(Seen::NotYet { .. }) => Ok(false),
                 Err(error) => return Err(error.to_string()),
             };
         }

@@ -1,8 +1,9 @@
 //! `--wait`: after a command is accepted, waits until the service reaches its state.
 //!
 //! A Supervisor answers when it has stored the command, not when it has carried it out, and the old
-//! process keeps running in between. There is no subscription, so this module polls the state. A
-//! Supervisor of Roost reports whether it has applied the stored command, and whether the process
+//! process keeps running in between. The control gateway has no subscription, so this module polls the
+//! state there: whenever the list of services changes, where the HTTP gateway of the Supervisor has a
+//! socket on this machine, else ten times a second. A Supervisor of Roost reports whether it has applied the stored command, and whether the process
 //! is being stopped. One of Habitat reports neither: its process counts as new when its id has
 //! changed since the command.
 
@@ -13,6 +14,7 @@ use roost_ident::{PackageIdent, ProcessState};
 pub(crate) use self::judge::{Before, Command};
 use self::{
     back::{UpBefore, are_up},
+    changes::Changes,
     facts::{NOT_APPLIED, STOPPING},
     judge::{Goal, Judge},
     polls::{LOOK, Question, Seen, look_at_all, until},
@@ -24,6 +26,7 @@ use crate::{
 };
 
 mod back;
+mod changes;
 mod facts;
 mod judge;
 mod polls;
@@ -81,9 +84,10 @@ impl WaitUp {
         let Some(goal) = self.wait else { return Ok(()) };
         let question = Question { context, remote, ident };
         let mut judge = Judge::new(goal, command, before);
-        until(context, self.timeout, &format!("{ident} is not {}", goal.word()), |left| {
+        let what = format!("{ident} is not {}", goal.word());
+        until(context, question.changes(), self.timeout, &what, |left| {
             match question.look(left)? {
-                None => Ok(Seen::NotYet("it is not listed yet".into())),
+                None => Ok(Seen::until_change("it is not listed yet")),
                 Some(status) => judge.judge(ident, &status),
             }
         })
@@ -99,15 +103,15 @@ impl WaitDown {
         ident: &PackageIdent,
     ) -> anyhow::Result<()> {
         let question = Question { context, remote, ident };
-        self.when(context, &format!("{ident} is not down"), |left| {
+        self.when(context, question.changes(), &format!("{ident} is not down"), |left| {
             let Some(status) = question.look(left)? else { return Ok(Seen::There) };
             let is_stopping = status.extra.phase.as_deref() == Some(STOPPING);
             Ok(if status.extra.pending == Some(true) {
-                Seen::NotYet(NOT_APPLIED.into())
+                Seen::unlisted(NOT_APPLIED)
             } else if status.state == ProcessState::Up {
-                Seen::NotYet("its process runs".into())
+                Seen::until_change("its process runs")
             } else if is_stopping {
-                Seen::NotYet("it is being stopped".into())
+                Seen::until_change("it is being stopped")
             } else {
                 Seen::There
             })
@@ -122,9 +126,9 @@ impl WaitDown {
         ident: &PackageIdent,
     ) -> anyhow::Result<()> {
         let question = Question { context, remote, ident };
-        self.when(context, &format!("{ident} is not gone"), |left| {
+        self.when(context, question.changes(), &format!("{ident} is not gone"), |left| {
             Ok(match question.look(left)? {
-                Some(_) => Seen::NotYet("it is still listed".into()),
+                Some(_) => Seen::until_change("it is still listed"),
                 None => Seen::There,
             })
         })
@@ -150,22 +154,26 @@ impl WaitDown {
         remote: &CtlAddress,
         before: &UpBefore,
     ) -> anyhow::Result<()> {
-        self.when(context, "the Supervisor is not back", |left| {
-            match look_at_all(context, remote, left) {
+        self.when(
+            context,
+            Changes::of(context, remote, None),
+            "the Supervisor is not back",
+            |left| match look_at_all(context, remote, left) {
                 Ok((Ended::Answered, statuses)) => are_up(before, &statuses),
-                Ok((Ended::Closed, _)) => Ok(Seen::NotYet("it is ending".into())),
-                Err(error) if is_away(&error) => Ok(Seen::NotYet("it is away".into())),
+                Ok((Ended::Closed, _)) => Ok(Seen::unlisted("it is ending")),
+                Err(error) if is_away(&error) => Ok(Seen::unlisted("it is away")),
                 Err(error) => Err(error),
-            }
-        })
+            },
+        )
     }
 
     fn when(
         &self,
         context: &Context,
+        changes: Changes,
         what: &str,
         see: impl FnMut(Duration) -> anyhow::Result<Seen>,
     ) -> anyhow::Result<()> {
-        if self.wait { until(context, self.timeout, what, see) } else { Ok(()) }
+        if self.wait { until(context, changes, self.timeout, what, see) } else { Ok(()) }
     }
 }

@@ -68,6 +68,31 @@ fn a_process_from_before_is_not_what_was_waited_for() {
 }
 
 #[test]
+fn a_command_on_the_same_machine_waits_for_changes_of_the_list() {
+    let root = root_with_slow_web();
+    let sup = root.supervisor().start();
+    let waits = || {
+        let metrics = sup.get("/metrics").text();
+        let of_list = "hab_sup_http_gateway_requests_total{path=\"/v1/services\"} ";
+        let count = metrics.lines().find_map(|line| line.strip_prefix(of_list));
+        count.map_or(0, |count| count.parse::<u32>().expect("a number"))
+    };
+    let mut before = waits();
+    for args in [
+        &["svc", "load", "--wait", "acme/web"][..],
+        &["svc", "stop", "--wait", "acme/web"],
+        &["svc", "start", "--wait", "acme/web"],
+        &["svc", "unload", "--wait", "acme/web"],
+    ] {
+        ok(&sup, args);
+        let after = waits();
+        // The first request asks for the version, each further one waits for another.
+        assert!(after >= before + 2, "{args:?}: {before} to {after}");
+        before = after;
+    }
+}
+
+#[test]
 fn a_service_that_fails_or_stays_down_is_not_up() {
     let root = root_with_slow_web();
     let sup = root.supervisor().start();
@@ -95,7 +120,7 @@ fn a_service_that_fails_or_stays_down_is_not_up() {
 }
 
 #[test]
-fn a_supervisor_that_does_not_come_back_is_told() {
+fn a_supervisor_that_does_not_come_back_is_reported() {
     let root = root_with_slow_web();
     let sup = root.supervisor().args(["acme/web"]).start();
     let pid = sup.wait_up("web");
