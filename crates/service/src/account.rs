@@ -136,14 +136,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// How a service that is not wanted up came down.
-    pub(crate) fn stopped(&self) -> String {
+    /// How a service that is not wanted up came down, by a command if that is known.
+    pub(crate) fn stopped(&self, by: Option<&str>) -> String {
+        let stopped = match by {
+            Some(command) => format!("it was stopped by {command}"),
+            None => "it was stopped".into(),
+        };
         match self.exit {
             Some(LastExit { cause: ExitCause::StopTimeout { after_ms }, .. }) => {
                 let after = text::seconds(after_ms);
-                format!("it was stopped (killed, because it did not end within {after} s)")
+                format!("{stopped} (killed, because it did not end within {after} s)")
             }
-            _ => "it was stopped".into(),
+            _ => stopped,
         }
     }
 

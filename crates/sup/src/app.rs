@@ -45,7 +45,12 @@ use crate::{
     ring::{self, RingError},
     self_checks::SelfChecks,
     services::{jobs::Workshop, small_files::SmallFiles},
-    supervisor::{self, End, Places, Supervisor, World, event::Reports, publish::Publisher},
+    stops::Stops,
+    supervisor::{
+        self, End, Places, Supervisor, World,
+        event::{Event, Reports},
+        publish::Publisher,
+    },
     systemd,
     usages::Usages,
     vital,
@@ -216,10 +221,12 @@ async fn start(
         recorder.record(Some(started), fact);
     }
 
+    let stops = Stops::default();
     let writer = SpecWriter {
         config: Arc::clone(&config),
         store: store.clone(),
         recorder: recorder.clone(),
+        stops: stops.clone(),
         output: output.clone(),
         updates_told: Arc::default(),
     };
@@ -257,7 +264,15 @@ async fn start(
     let small_files = SmallFiles::start(metrics.clone())
         .map_err(system("Unable to start the writer of small files"))?;
     let common = Common::new(&config.root, me.document(), &config.backoff, config.http.redact);
-    let entries = Entries::new(config.root.clone(), common, metrics.clone());
+    let entries = Entries::new(config.root.clone(), common, metrics.clone(), stops.clone());
+    let recall = {
+        let (record, events) = (events_record.clone(), events.clone());
+        async move {
+            stops.recall(record).await;
+            // Without the Supervisor's task the process is ending.
+            let _ = events.send(Event::StopsKnown);
+        }
+    };
     let event_stream = match (&mut connection, &config.event_stream) {
         (Some(connection), Some(stream)) => Some(connection.open(stream, listeners.gossip, clock)),
         _ => None,
@@ -316,6 +331,7 @@ async fn start(
         }
     };
     vital::spawn("opening", opening);
+    vital::spawn("stops of the past", recall);
     let End { exit, left: still_running } = supervisor.run(inbox, views, from_launcher).await;
     if let Some(connection) = connection {
         connection.end().await;

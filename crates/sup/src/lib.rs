@@ -57,6 +57,7 @@ mod ring;
 mod self_checks;
 mod services;
 mod standing;
+mod stops;
 mod supervisor;
 mod system;
 mod systemd;

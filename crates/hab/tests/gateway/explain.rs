@@ -6,6 +6,39 @@ use testkit::{Root, Supervisor};
 
 use super::{RUN, Said, ok, root, root_with_web};
 
+#[test]
+fn a_stopped_service_names_the_command_that_stopped_it_also_after_the_supervisor() {
+    let root = root_with_web();
+    let sup = root.supervisor().args(["acme/web"]).start();
+    sup.wait_up("web");
+    ok(&sup, &["svc", "stop", "acme/web"]);
+    let path = "/v1/services/web.default/explain";
+    let by = "it was stopped by hab svc stop acme/web from 127.";
+    let is_named = |said: &Value| {
+        let step = &said["chain"][0];
+        step["code"] == "desired_down"
+            && step["message"].as_str().is_some_and(|message| message.starts_with(by))
+    };
+    let said = sup.wait_json(path, is_named);
+    assert!(said["answer"].as_str().is_some_and(|answer| answer.contains(by)), "{said:#}");
+    let former = sup.supervisor_pid().expect("a Supervisor");
+    let journal = root.join("hab/sup/default/journal.redb");
+    testkit::wait_for("the journal", || {
+        let bytes = std::fs::read(&journal).ok()?;
+        bytes.windows(8).any(|part| part == b"svc stop").then_some(())
+    });
+    kill_process(former, Signal::KILL).expect("killed");
+    testkit::wait_for("another Supervisor", || sup.supervisor_pid().filter(|pid| *pid != former));
+    sup.wait_json(path, is_named);
+
+    // Started and stopped by its spec: no command did that.
+    let spec = root.read("hab/sup/default/specs/web.spec");
+    root.spec("web", &spec.replace("\"down\"", "\"up\""));
+    sup.wait_up("web");
+    root.spec("web", &spec);
+    sup.wait_json(path, |said| said["chain"][0]["message"] == "it was stopped");
+}
+
 /// A service that is broken.
 struct Broken {
     name: &'static str,

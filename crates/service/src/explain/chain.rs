@@ -83,9 +83,10 @@ fn down(facts: &Facts<'_>) -> Step {
     let status = facts.status;
     let exit = status.account.exit.as_ref();
     let since_ms = status.process.state_entered_ms;
+    let message = status.account.stopped(facts.stopped_by);
     Step {
         facts: exit.map(crate::account::LastExit::sentence).into_iter().collect(),
-        ..bare(ReasonCode::DesiredDown, status.account.stopped(), since_ms)
+        ..bare(ReasonCode::DesiredDown, message, since_ms)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Facts<'a> {
     pub voters: &'a [Voter],
     /// Why a service that is not wanted up could not be read.
     pub unread: Option<&'a str>,
+    /// The command that stopped it, and where that came from.
+    pub stopped_by: Option<&'a str>,
 }
 
 /// A member of the ring with a service in a group.

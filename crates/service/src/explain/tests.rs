@@ -69,6 +69,7 @@ impl Case {
             binds: &self.binds,
             voters: &self.voters,
             unread: None,
+            stopped_by: None,
         }
     }
 

@@ -63,7 +63,7 @@ impl Machine {
     }
 
     fn stopped(&self) -> Reason {
-        let (message, ident) = (self.account.stopped(), &self.spec.ident);
+        let (message, ident) = (self.account.stopped(None), &self.spec.ident);
         let hint = format!("; 'hab svc start {}/{}' starts it", ident.origin, ident.name);
         self.since_state(ReasonCode::DesiredDown, message + &hint)
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use roost_api::{ServiceEntry, documents::configuration::ConfigValue};
 use roost_fleet::{Fleet, Service};
-use roost_ident::ProcessState;
+use roost_ident::{ProcessState, ServiceState};
 use roost_pkg::FsRoot;
 use roost_template::config::Layers;
 
@@ -14,7 +14,7 @@ use super::{
     service::{self, Common, Facts},
     v1,
 };
-use crate::{metrics::Metrics, services::built::Built};
+use crate::{metrics::Metrics, services::built::Built, stops::Stops};
 
 /// The documents of services, by name.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Entries {
     root: FsRoot,
     common: Common,
     metrics: Metrics,
+    stops: Stops,
     shown: BTreeMap<String, Arc<ServiceEntry>>,
     /// What documents show of releases.
     facts: BTreeMap<String, Known>,
@@ -45,11 +46,12 @@ struct Configured {
 }
 
 impl Entries {
-    pub(crate) fn new(root: FsRoot, common: Common, metrics: Metrics) -> Self {
+    pub(crate) fn new(root: FsRoot, common: Common, metrics: Metrics, stops: Stops) -> Self {
         Self {
             root,
             common,
             metrics,
+            stops,
             shown: BTreeMap::new(),
             facts: BTreeMap::new(),
             configured: BTreeMap::new(),
@@ -68,6 +70,7 @@ impl Entries {
         self.configured.remove(service);
         if let Some(entry) = self.shown.remove(service) {
             self.metrics.forget_service(entry.group());
+            self.stops.forget(entry.group());
             self.changed = true;
         }
     }
@@ -119,8 +122,12 @@ impl Entries {
         );
         let output = service.health_output();
         let health = service::health(&status, &output.stdout, &output.stderr);
+        if status.state == ServiceState::Up {
+            self.stops.started(service.group().as_str(), status.process.state_entered_ms);
+        }
+        let configured = self.configured(service);
         let v1 =
-            v1::documents(fleet, service, &status, self.configured(service), self.common.redact);
+            v1::documents(fleet, service, &status, &self.stops, configured, self.common.redact);
         let entry = match self.shown.get(service.name()) {
             None => ServiceEntry::new(document, health).with_v1(v1),
             Some(known) => {
@@ -141,6 +148,11 @@ impl Entries {
         };
         self.shown.insert(service.name().into(), Arc::new(entry));
         self.changed = true;
+    }
+
+    /// Shows all services again: what stopped some of them, for which others wait, is known now.
+    pub(crate) fn show_all(&mut self, fleet: &Fleet<Built>) {
+        fleet.services().for_each(|service| self.show(fleet, service));
     }
 
     /// Services that run first, then those that do not, each by name.

@@ -11,20 +11,27 @@ use roost_service::{
     explain::{Facts, Voter, explain},
 };
 
-use crate::services::built::Built;
+use crate::{services::built::Built, stops::Stops};
 
 /// What is known of one service, by value.
 struct Known<'a> {
     service: &'a Service<Built>,
     status: Status,
     voters: Vec<Voter>,
+    /// The command that stopped it.
+    stopped_by: Option<String>,
 }
 
 impl<'a> Known<'a> {
-    fn of(service: &'a Service<Built>, census: &Census) -> Self {
+    fn of(service: &'a Service<Built>, census: &Census, stops: &Stops) -> Self {
         let is_led = service.spec().topology == Topology::Leader;
         let voters = if is_led { voters(census, service.group()) } else { Vec::new() };
-        Self { service, status: service.status(), voters }
+        Self {
+            service,
+            status: service.status(),
+            voters,
+            stopped_by: stops.of(service.group().as_str()),
+        }
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -35,6 +42,7 @@ impl<'a> Known<'a> {
             binds: self.service.bind_reports(),
             voters: &self.voters,
             unread: self.service.unread(),
+            stopped_by: self.stopped_by.as_deref(),
         }
     }
 }
@@ -58,7 +66,11 @@ pub(super) fn voters(census: &Census, group: &ServiceGroup) -> Vec<Voter> {
 }
 
 /// The services of this Supervisor that one waits for, and those that they wait for, by group.
-fn waited_for<'a>(fleet: &'a Fleet<Built>, known: &Known<'a>) -> BTreeMap<&'a str, Known<'a>> {
+fn waited_for<'a>(
+    fleet: &'a Fleet<Built>,
+    known: &Known<'a>,
+    stops: &Stops,
+) -> BTreeMap<&'a str, Known<'a>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![(known.service, known.status.state)];
     while let Some((service, state)) = waiting.pop() {
@@ -70,7 +82,7 @@ fn waited_for<'a>(fleet: &'a Fleet<Built>, known: &Known<'a>) -> BTreeMap<&'a st
             let other = fleet.service(bind.group.service());
             let Some(other) = other.filter(|other| *other.group() == bind.group) else { continue };
             if !found.contains_key(other.group().as_str()) {
-                let known = Known::of(other, fleet.census());
+                let known = Known::of(other, fleet.census(), stops);
                 waiting.push((other, known.status.state));
                 found.insert(other.group().as_str(), known);
             }
@@ -83,10 +95,11 @@ fn waited_for<'a>(fleet: &'a Fleet<Built>, known: &Known<'a>) -> BTreeMap<&'a st
 pub(crate) fn document(
     fleet: &Fleet<Built>,
     service: &Service<Built>,
+    stops: &Stops,
     redact: bool,
 ) -> Explanation {
-    let known = Known::of(service, fleet.census());
-    let others = waited_for(fleet, &known);
+    let known = Known::of(service, fleet.census(), stops);
+    let others = waited_for(fleet, &known, stops);
     let look_up = |group: &str| others.get(group).map(Known::facts);
     let roost_service::Explanation { answer, chain, remedies } =
         explain(&known.facts(), &look_up, redact);

@@ -14,7 +14,7 @@ use roost_ident::time::rfc3339_ms;
 use roost_service::{ExitCause, ExitStatus, HookOutcome, Status};
 
 use super::{checks, explanation, surroundings};
-use crate::services::built::Built;
+use crate::{services::built::Built, stops::Stops};
 
 /// Exit code and signal of a process.
 pub(crate) fn code_and_signal(status: ExitStatus) -> (Option<i32>, Option<i32>) {
@@ -48,6 +48,7 @@ pub(crate) fn documents(
     fleet: &Fleet<Built>,
     service: &Service<Built>,
     status: &Status,
+    stops: &Stops,
     configuration: Arc<Vec<ConfigValue>>,
     redact: bool,
 ) -> ServiceDocuments {
@@ -121,7 +122,7 @@ pub(crate) fn documents(
     };
     ServiceDocuments {
         service: shown.into(),
-        explanation: explanation::document(fleet, service, redact).into(),
+        explanation: explanation::document(fleet, service, stops, redact).into(),
         health: checks::document(service, status, redact).into(),
         configuration,
     }

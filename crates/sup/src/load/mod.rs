@@ -39,6 +39,7 @@ use crate::{
     files::{specs, store::Store},
     output::Output,
     services::built::{Built, Purpose},
+    stops::Stops,
     vital,
 };
 
@@ -58,6 +59,7 @@ pub(crate) struct SpecWriter {
     pub(crate) store: Store,
     pub(crate) output: Output,
     pub(crate) recorder: Recorder,
+    pub(crate) stops: Stops,
     /// The user has the message that there are no updates.
     pub(crate) updates_told: Arc<AtomicBool>,
 }

@@ -52,7 +52,9 @@ impl SpecCommands {
                 let timeout_s =
                     stops.and_then(|(_, timeout_s)| timeout_s).filter(|_| result.is_ok());
                 let recorded = audit.map(|audit| {
-                    writer.recorder.record(None, audit.of_group(group).fact(Outcome::of(&result)))
+                    let fact = audit.of_group(group).fact(Outcome::of(&result));
+                    writer.stops.note(&fact);
+                    writer.recorder.record(None, fact)
                 });
                 if let Some(ident) = ident {
                     let cause = recorded.filter(|_| result.is_ok()).into();

@@ -8,6 +8,7 @@
 //! | work for services | one of a kind and service: no other begins before it was taken |
 //! | checks of services | one of each check: no other begins before it was taken |
 //! | reading of what the ring brought | one |
+//! | the record | one |
 //! | watchers of files | one of each thing that is watched ([`Reports`]) |
 //! | the control gateway | one of each conversation, four with commands that change specs, and one when its change is in the ring |
 //! | the ring | one departure; as many questions for suitability as the ring lets wait; advice, which has permits |
@@ -47,6 +48,8 @@ pub(crate) enum Event {
     BoxesOpened(Opened),
     /// The ring is in a state that its operator must know of. The permit bounds how many wait.
     Advice(String, OwnedSemaphorePermit),
+    /// What stopped services before this Supervisor started was read from the record.
+    StopsKnown,
     /// Something watched has changed.
     Changed(Watch),
     /// A client of the control gateway asks for something.

@@ -286,6 +286,7 @@ impl Supervisor {
                     self.world.output.sup(&text);
                 }
             }
+            Event::StopsKnown => self.publisher.entries.show_all(&self.fleet),
             Event::Changed(watch) => {
                 self.world.reports.taken(&watch);
                 match watch {
