@@ -80,7 +80,7 @@ pub enum StartError {
     System {
         /// What was tried.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Who this member is.
@@ -228,7 +228,7 @@ async fn start(
         recorder: recorder.clone(),
         stops: stops.clone(),
         output: output.clone(),
-        updates_told: Arc::default(),
+        updates_reported: Arc::default(),
     };
     if welcome.state_of(LOADED).is_none() {
         writer.load_given().await.map_err(StartError::Load)?;

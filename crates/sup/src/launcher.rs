@@ -59,7 +59,7 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// Says hello, and returns what the launcher holds together with all later events. The
+    /// Sends hello, and returns what the launcher holds together with all later events. The
     /// queue ends when the launcher does.
     pub(crate) async fn connect(
         style: Style,

@@ -95,7 +95,7 @@ impl Output {
         self.line(SUPERVISOR, "MR", text);
     }
 
-    /// Waits until what was said is written, for at most two seconds.
+    /// Waits until all queued lines are written, for at most two seconds.
     pub(crate) fn flush(&self) {
         let (done, answer) = mpsc::sync_channel(1);
         if self.queue.try_send(Message::Flush(done)).is_ok() {
@@ -107,7 +107,7 @@ impl Output {
 
 /// Writes what is in the queue until the last handle is gone.
 fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64) {
-    let mut told = Instant::now();
+    let mut reported_at = Instant::now();
     let rest = file_of_launcher();
     let print = |line: &str| print(line, rest.as_ref());
     for message in inbox {
@@ -115,8 +115,8 @@ fn write_all(inbox: &mpsc::Receiver<Message>, style: Style, dropped: &AtomicU64)
             Message::Line(line) => print(&line),
             Message::Flush(done) => drop(done.send(())),
         }
-        if dropped.load(Ordering::Relaxed) > 0 && told.elapsed() >= LOSS_PERIOD {
-            told = Instant::now();
+        if dropped.load(Ordering::Relaxed) > 0 && reported_at.elapsed() >= LOSS_PERIOD {
+            reported_at = Instant::now();
             let lost = dropped.swap(0, Ordering::Relaxed);
             let text = format!("{lost} lines were lost because the output is not read fast enough");
             print(&Line::new(SUPERVISOR, "MR", &text).format(style));

@@ -99,10 +99,10 @@ mod tests {
     #[ignore = "started by another test"]
     fn part() {
         let kind = env::var(KIND).unwrap_or_default();
-        let (said, heard) = mpsc::channel();
+        let (started, heard) = mpsc::channel();
         let fails = kind.ends_with("fails");
         let work = move || {
-            said.send(()).unwrap();
+            started.send(()).unwrap();
             assert!(!fails, "the part fails");
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();

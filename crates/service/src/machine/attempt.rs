@@ -52,7 +52,7 @@ impl Machine {
                 self.attempt.plan = Some(plan);
                 self.attempt.built = true;
                 // After a failure the line waits until there is something new to report.
-                if self.told.failure.is_none() {
+                if self.logged.failure.is_none() {
                     self.log_starting();
                 }
                 if installs {
@@ -157,12 +157,12 @@ impl Machine {
     /// Logs why an attempt failed, unless the last one failed for the same reason.
     fn log_failure(&mut self, preamble: Preamble, key: LogKey, lines: &[String]) {
         let reason = lines.first().cloned().unwrap_or_default();
-        if self.told.failure.as_ref() != Some(&reason) {
+        if self.logged.failure.as_ref() != Some(&reason) {
             for line in lines {
                 self.log(preamble, key, line);
             }
         }
-        self.told.failure = Some(reason.clone());
+        self.logged.failure = Some(reason.clone());
         self.reason = Some(reason);
     }
 
@@ -177,7 +177,7 @@ impl Machine {
     }
 
     fn log_starting(&mut self) {
-        if std::mem::replace(&mut self.attempt.told_starting, true) {
+        if std::mem::replace(&mut self.attempt.logged_starting, true) {
             return;
         }
         if let Some(plan) = &self.attempt.plan {
@@ -187,7 +187,7 @@ impl Machine {
     }
 
     fn log_prepared(&mut self) {
-        if std::mem::replace(&mut self.attempt.told_prepared, true) {
+        if std::mem::replace(&mut self.attempt.logged_prepared, true) {
             return;
         }
         self.log(Preamble::Group, LogKey::Ucw, "Watching user.toml");
@@ -202,7 +202,7 @@ impl Machine {
         if self.restarting {
             self.backoff.restarted(now.mono_ms);
         }
-        if self.told.failure.is_none() {
+        if self.logged.failure.is_none() {
             self.log_prepared();
         }
         self.announce();
@@ -230,12 +230,12 @@ impl Machine {
                     // The reports come first: they name the missing binds.
                     let is_known =
                         self.spec.binds.iter().all(|bind| self.bind_report(bind).is_some());
-                    if is_known && !std::mem::replace(&mut self.attempt.told_waiting, true) {
+                    if is_known && !std::mem::replace(&mut self.attempt.logged_waiting, true) {
                         self.push(text::service("Waiting for service binds..."));
                     }
                     return;
                 }
-                self.attempt.told_waiting = false;
+                self.attempt.logged_waiting = false;
                 if self.is_rendered() && self.may_act_now() {
                     self.initialize(now);
                 }
@@ -298,9 +298,9 @@ impl Machine {
     fn log_binds(&mut self) {
         let reports = self.spec.binds.iter().filter_map(|bind| self.bind_report(bind));
         for report in reports.cloned().collect::<Vec<_>>() {
-            let told = self.told.binds.insert(report.name.clone(), report.state.clone());
-            let is_news = match &told {
-                Some(told) => *told != report.state,
+            let logged = self.logged.binds.insert(report.name.clone(), report.state.clone());
+            let is_news = match &logged {
+                Some(logged) => *logged != report.state,
                 None => report.state != BindState::Satisfied,
             };
             if is_news {
@@ -334,7 +334,7 @@ impl Machine {
     fn initialize(&mut self, now: Now) {
         self.log_starting();
         self.log_prepared();
-        self.told.failure = None;
+        self.logged.failure = None;
         self.reason = None;
         self.push(text::service("Initializing"));
         self.last_start_ms = Some(now.mono_ms);

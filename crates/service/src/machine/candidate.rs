@@ -132,7 +132,7 @@ impl Machine {
     pub(super) fn drop_candidate(&mut self) {
         self.candidate = None;
         self.conditions.not_replaced = None;
-        self.told.candidate = None;
+        self.logged.candidate = None;
     }
 
     /// Requests a check, or another one when one is in progress.
@@ -266,14 +266,14 @@ impl Machine {
             self.because_of(cause);
         }
         let running = self.attempt.plan.as_ref().map(|plan| plan.ident.clone());
-        self.tell_condition(now, text::not_replaced(error, running.as_deref()));
+        self.report_condition(now, text::not_replaced(error, running.as_deref()));
     }
 
-    fn tell_condition(&mut self, now: Now, condition: String) {
-        if self.told.candidate.as_ref() != Some(&condition) {
+    fn report_condition(&mut self, now: Now, condition: String) {
+        if self.logged.candidate.as_ref() != Some(&condition) {
             self.push(text::service(condition.clone()));
         }
-        self.told.candidate = Some(condition.clone());
+        self.logged.candidate = Some(condition.clone());
         let present = self.conditions.not_replaced.take();
         self.conditions.not_replaced = Some(Condition::after(present.as_ref(), now, condition));
     }
@@ -344,7 +344,7 @@ impl Machine {
         let stage = Stage::Refused { retry_at_ms: now.mono_ms.saturating_add(pause_ms) };
         self.candidate =
             Some(Candidate { spec, release: None, stage, stale: false, cause: self.given_cause() });
-        self.tell_condition(now, text::gone_back(error, &release));
+        self.report_condition(now, text::gone_back(error, &release));
         let first_error = Some(error.to_owned());
         self.attempt = Attempt { former: true, first_error, ..Attempt::default() };
         self.phase = Phase::Starting(Step::Building);

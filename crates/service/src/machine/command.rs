@@ -102,7 +102,7 @@ impl Machine {
     /// Replaces the spec in effect.
     pub(super) fn replace_spec(&mut self, spec: ServiceSpec, group: ServiceGroup) {
         if spec.binds != self.spec.binds {
-            self.told.binds.clear();
+            self.logged.binds.clear();
         }
         self.spec = spec;
         if group != self.group {

@@ -53,7 +53,7 @@ impl Machine {
     pub(super) fn conditions(&self) -> Vec<Reason> {
         let Conditions { not_replaced, unreleased, unconfigured, unmonitored } = &self.conditions;
         let unread = |failure: &RenderFailure| matches!(failure, RenderFailure::Unfinished(_));
-        let unrendered = match self.told.render.iter().any(unread) {
+        let unrendered = match self.logged.render.iter().any(unread) {
             true => ReasonCode::FilesNotAnswering,
             false => ReasonCode::TemplateError,
         };

@@ -46,7 +46,7 @@ use self::{
     checking::Checking,
     conditions::Conditions,
     reporting::Reporting,
-    state::{Asked, Attempt, Pending, Process, Told},
+    state::{Asked, Attempt, Logged, Pending, Process},
 };
 use crate::{
     account::{Account, Crashes},
@@ -116,7 +116,7 @@ pub struct Machine {
     /// The release for the next attempt.
     pin: Option<String>,
     conditions: Conditions,
-    told: Told,
+    logged: Logged,
     reporting: Reporting,
     /// Difference between Unix time and the caller's clock, for the remembered state.
     unix_minus_mono_ms: u64,
@@ -234,7 +234,7 @@ impl Machine {
             on_disk: None,
             pin: None,
             conditions: Conditions::default(),
-            told: Told::default(),
+            logged: Logged::default(),
             reporting: Reporting::new(seed),
             unix_minus_mono_ms: now.unix_ms.saturating_sub(now.mono_ms),
             remembered: Some(Remembered::default()),

@@ -64,7 +64,7 @@ impl Machine {
                 if let Some(failure) = fatal {
                     // The files on disk belong to another release or are missing: do not run them.
                     let reason = self.give_up_former(&failure.to_string());
-                    self.told.failure = Some(reason.clone());
+                    self.logged.failure = Some(reason.clone());
                     let code = match failure {
                         RenderFailure::Unfinished(_) => ReasonCode::FilesNotAnswering,
                         _ => ReasonCode::TemplateError,
@@ -126,7 +126,7 @@ impl Machine {
             self.advance(now);
         } else if !self.go_back(now, &reason) {
             let reason = self.give_up_former(&reason);
-            self.told.failure = Some(reason.clone());
+            self.logged.failure = Some(reason.clone());
             self.note_failure(now, ReasonCode::TemplateError, reason.clone());
             self.reason = Some(reason);
             self.break_down(now, WaitReason::Unrendered);
@@ -145,11 +145,11 @@ impl Machine {
             self.push(text::rendered(file));
         }
         for failure in &rendering.failures {
-            if !self.told.render.contains(failure) {
+            if !self.logged.render.contains(failure) {
                 self.push(text::service(failure.to_string()));
             }
         }
-        self.told.render.clone_from(&rendering.failures);
+        self.logged.render.clone_from(&rendering.failures);
     }
 
     /// True when files match templates and context; otherwise requests a rendering.

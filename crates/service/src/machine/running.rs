@@ -80,7 +80,7 @@ impl Machine {
         self.attempt.built = true;
         self.attempt.rebuild_at_ms = None;
         self.attempt.dirty = true;
-        self.told.failure = None;
+        self.logged.failure = None;
         self.reason = None;
         if !self.crashes.is_loop() {
             self.failure = None;
@@ -158,9 +158,9 @@ impl Machine {
 
     /// Logs lines about a hook unless they equal those of its last end.
     fn log_hook(&mut self, hook: Hook, lines: Vec<Effect>) {
-        if self.told.hooks.get(&hook) != Some(&lines) {
+        if self.logged.hooks.get(&hook) != Some(&lines) {
             self.effects.extend(lines.iter().cloned());
-            self.told.hooks.insert(hook, lines);
+            self.logged.hooks.insert(hook, lines);
         }
     }
 

@@ -83,7 +83,7 @@ impl Machine {
     /// The state for machines.
     pub(super) fn state(&self) -> ServiceState {
         // A retry counts as a start once it has come further than what failed before.
-        let retried = self.told.failure.is_some().then_some(self.failure.as_ref()).flatten();
+        let retried = self.logged.failure.is_some().then_some(self.failure.as_ref()).flatten();
         match self.phase {
             Phase::Stopped | Phase::Gone => ServiceState::Down,
             Phase::Waiting(wait) if wait.is_broken() => ServiceState::Failed,

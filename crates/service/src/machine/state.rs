@@ -70,11 +70,11 @@ pub(super) struct Attempt {
     /// Changes that wait for the process or the election.
     pub(super) pending: Pending,
     /// The line `Starting …` was logged.
-    pub(super) told_starting: bool,
+    pub(super) logged_starting: bool,
     /// The lines after preparation were logged.
-    pub(super) told_prepared: bool,
+    pub(super) logged_prepared: bool,
     /// `Waiting for service binds...` was logged for the present wait.
-    pub(super) told_waiting: bool,
+    pub(super) logged_waiting: bool,
     /// The service rumor was gossiped.
     pub(super) announced: bool,
     /// The election status last acted on.
@@ -100,7 +100,7 @@ pub(super) struct Attempt {
 
 /// Lines already logged, to avoid repetition until something changes.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Logged {
     /// Why the last attempts failed before `init`.
     pub(super) failure: Option<String>,
     pub(super) render: Vec<RenderFailure>,

@@ -206,6 +206,6 @@ impl Machine {
         self.reason = None;
         self.failure = None;
         self.crashes = Crashes::default();
-        self.told = super::Told::default();
+        self.logged = super::Logged::default();
     }
 }

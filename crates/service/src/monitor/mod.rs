@@ -78,7 +78,7 @@ pub enum Trust {
     System,
     /// Those from an authority in this file.
     File(PathBuf),
-    /// Any: the check says nothing about who answers.
+    /// Any: the check does not verify the server.
     Anyone,
 }
 

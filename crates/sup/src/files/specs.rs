@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_file_is_told_and_keeps_no_other_from_being_read() {
+    fn a_bad_file_is_reported_and_keeps_no_other_from_being_read() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
         write("web.spec", "ident = \"acme/web\"\n");

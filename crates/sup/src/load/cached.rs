@@ -80,8 +80,8 @@ impl SpecWriter {
         let channel = spec.channel.clone();
         let installing = vital::spawn_blocking("installation", move || {
             // Without a receiver the result is not needed; work in progress is finished.
-            let tell = |line| drop(lines.send(line));
-            tell(Line::begin(&ident));
+            let send = |line| drop(lines.send(line));
+            send(Line::begin(&ident));
             let setup = Setup {
                 root: &config.root,
                 beside: None,
@@ -89,8 +89,8 @@ impl SpecWriter {
                 keys: config.public_keys.iter().map(KeyCache::new).collect(),
             };
             let wanted = Wanted::Ident(ident);
-            let outcome = setup.install(&wanted, &mut |step| tell(Line::step(step, &channel)))?;
-            tell(Line::end(&outcome.ident, outcome.new_packages));
+            let outcome = setup.install(&wanted, &mut |step| send(Line::step(step, &channel)))?;
+            send(Line::end(&outcome.ident, outcome.new_packages));
             Ok(())
         });
         let installed = tokio::time::timeout(INSTALL_PATIENCE, async {

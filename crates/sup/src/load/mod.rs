@@ -60,8 +60,8 @@ pub(crate) struct SpecWriter {
     pub(crate) output: Output,
     pub(crate) recorder: Recorder,
     pub(crate) stops: Stops,
-    /// The user has the message that there are no updates.
-    pub(crate) updates_told: Arc<AtomicBool>,
+    /// The message that there are no updates has been logged.
+    pub(crate) updates_reported: Arc<AtomicBool>,
 }
 
 impl SpecWriter {
@@ -81,7 +81,7 @@ impl SpecWriter {
         responder: &Responder,
         loaded: impl Fn(ServiceSpec, Box<Built>),
     ) -> Result<Option<String>, Failure> {
-        let say = |line: &str| {
+        let report = |line: &str| {
             responder.line(line);
             self.output.line("hab-sup", "AG", line);
         };
@@ -102,22 +102,22 @@ impl SpecWriter {
                 if let Some(read) = read {
                     loaded(spec, read);
                 }
-                say(&line);
+                report(&line);
                 Ok(None)
             }
             Request::Update { ident, options } => {
                 let changed = self.update(&ident, options).await?;
                 // Clients of Habitat get this line in either case.
-                say(&format!("Updating {ident}"));
+                report(&format!("Updating {ident}"));
                 Ok((!changed).then(|| format!("{ident} has these values already")))
             }
             Request::Unload { ident, .. } => {
                 let unloaded = self.unload(&ident).await;
-                unloaded.map(|()| say(&format!("Unloading {ident}")))?;
+                unloaded.map(|()| report(&format!("Unloading {ident}")))?;
                 Ok(None)
             }
-            Request::Start { ident } => self.turn(&ident, DesiredState::Up, say).await,
-            Request::Stop { ident, .. } => self.turn(&ident, DesiredState::Down, say).await,
+            Request::Start { ident } => self.turn(&ident, DesiredState::Up, report).await,
+            Request::Stop { ident, .. } => self.turn(&ident, DesiredState::Down, report).await,
             // Everything else is answered from the Supervisor's state.
             _ => Err(Failure::new(ErrorCode::NotSupported, "Not supported")),
         }
@@ -228,7 +228,7 @@ impl SpecWriter {
         &self,
         ident: &PackageIdent,
         wanted: DesiredState,
-        say: impl Fn(&str),
+        report: impl Fn(&str),
     ) -> Result<Option<String>, Failure> {
         let mut spec = self.stored(ident).await.ok_or_else(|| Failure::not_loaded(ident))?;
         if spec.desired_state == wanted {
@@ -243,7 +243,7 @@ impl SpecWriter {
             DesiredState::Up => "starting",
             DesiredState::Down => "stopping",
         };
-        say(&format!("Supervisor {verb} {ident}. See the Supervisor output for more details."));
+        report(&format!("Supervisor {verb} {ident}. See the Supervisor output for more details."));
         Ok(None)
     }
 
@@ -258,12 +258,12 @@ impl SpecWriter {
         read.ok()?.ok().flatten().map(|(spec, _)| spec)
     }
 
-    /// Tells once that a spec asks for updates, which do not exist yet.
-    fn tell_of_updates(&self, spec: &ServiceSpec) {
+    /// Logs once that a spec asks for updates, which do not exist yet.
+    fn report_missing_updates(&self, spec: &ServiceSpec) {
         let asks = spec.update_strategy != UpdateStrategy::None
             || spec.channel != CHANNEL_DEFAULT
             || spec.bldr_url.trim_end_matches('/') != BLDR_URL_DEFAULT;
-        if asks && !self.updates_told.swap(true, Ordering::Relaxed) {
+        if asks && !self.updates_reported.swap(true, Ordering::Relaxed) {
             self.output.sup(&format!(
                 "Updates are not supported yet: strategy '{}', channel '{}' and url '{}' of {} \
                  are stored and shown, and have no effect",
@@ -273,7 +273,7 @@ impl SpecWriter {
     }
 
     async fn write(&self, spec: &ServiceSpec) -> Result<(), Failure> {
-        self.tell_of_updates(spec);
+        self.report_missing_updates(spec);
         let path = self.config.root.sup().spec_file(&spec.ident.name);
         let written = self.store.write(&path, spec.to_toml().into_bytes(), 0o600).await;
         written.map_err(|error| internal(&path, &error))

@@ -18,14 +18,14 @@ const PEERS_MAX: usize = 64;
 /// Time of the last line about each peer.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
-    peers: HashMap<IpAddr, Told>,
+    peers: HashMap<IpAddr, LastLine>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct LastLine {
     at: Instant,
     /// Messages dropped since then without a line.
-    unsaid: u64,
+    unlogged: u64,
 }
 
 impl Complaints {
@@ -39,24 +39,24 @@ impl Complaints {
         if !is_the_senders_fault(dropped) {
             return None;
         }
-        let is_recent = |told: &Told| now.duration_since(told.at) < PERIOD;
-        let mut unsaid = 0;
-        if let Some(told) = self.peers.get_mut(&peer) {
-            if is_recent(told) {
-                told.unsaid += 1;
+        let is_recent = |last: &LastLine| now.duration_since(last.at) < PERIOD;
+        let mut unlogged = 0;
+        if let Some(last) = self.peers.get_mut(&peer) {
+            if is_recent(last) {
+                last.unlogged += 1;
                 return None;
             }
-            unsaid = told.unsaid;
+            unlogged = last.unlogged;
         } else if self.peers.len() >= PEERS_MAX {
-            self.peers.retain(|_, told| is_recent(told));
+            self.peers.retain(|_, last| is_recent(last));
             if self.peers.len() >= PEERS_MAX {
                 return None;
             }
         }
-        self.peers.insert(peer, Told { at: now, unsaid: 0 });
-        let more = match unsaid {
+        self.peers.insert(peer, LastLine { at: now, unlogged: 0 });
+        let more = match unlogged {
             0 => String::new(),
-            unsaid => format!(" ({unsaid} more since the last such line)"),
+            unlogged => format!(" ({unlogged} more since the last such line)"),
         };
         Some(format!("Dropped a message of the ring from {peer}: {dropped}{more}"))
     }

@@ -254,9 +254,9 @@ impl Task {
                     self.store_incarnation();
                 }
                 Output::Changed => changed = true,
-                Output::Departed => self.tell(Event::Fleet(FleetEvent::Departed)),
+                Output::Departed => self.send(Event::Fleet(FleetEvent::Departed)),
                 Output::NeedSuitability { group, term } => {
-                    self.tell(Event::Fleet(FleetEvent::NeedSuitability { group, term }));
+                    self.send(Event::Fleet(FleetEvent::NeedSuitability { group, term }));
                 }
                 Output::Event(RingEvent::OwnIdHeard { from }) => self.look_at_double(from),
                 Output::Event(event) if event.is_advice() => self.advise(event.to_string()),
@@ -276,13 +276,13 @@ impl Task {
     /// Hands on what an operator must act on.
     fn advise(&self, text: String) {
         match Arc::clone(&self.advice).try_acquire_owned() {
-            Ok(room) => self.tell(Event::Advice(text, room)),
+            Ok(room) => self.send(Event::Advice(text, room)),
             Err(_) => self.metrics.queue_dropped("advice"),
         }
     }
 
-    /// Somebody sends with the id of this member. Its own pings come back when its address is among
-    /// the initial peers.
+    /// Another member sends with the id of this one. Its own pings come back when its address is
+    /// among the initial peers.
     fn look_at_double(&self, from: SocketAddr) {
         if !is_itself(from, self.sockets.port) {
             let id = self.published.views.borrow().id.clone();
@@ -315,7 +315,7 @@ impl Task {
         self.durable.write(self.now(), &self.ring, &self.disk, &mut self.record);
     }
 
-    fn tell(&self, event: Event) {
+    fn send(&self, event: Event) {
         // Without the Supervisor's task the process is ending.
         let _ = self.events.send(event);
     }

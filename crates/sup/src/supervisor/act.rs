@@ -60,7 +60,7 @@ impl Supervisor {
             }
             Action::Probe { id, pid } => {
                 if process_has_ended(pid) {
-                    self.tell(FleetEvent::OrphanEnded { id });
+                    self.notify_fleet(FleetEvent::OrphanEnded { id });
                 }
             }
             Action::Remember { group, state } => {

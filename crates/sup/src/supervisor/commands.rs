@@ -78,7 +78,7 @@ impl Supervisor {
                 let fact = audit.map(|audit| audit.fact(Outcome::Done));
                 let request = fact.map(|fact| self.world.recorder.record(None, fact));
                 responder.finish(Reply::CloseAtEnd);
-                self.tell_because(request, roost_fleet::FleetEvent::Restart);
+                self.notify_fleet_because(request, roost_fleet::FleetEvent::Restart);
             }
             request => self.world.specs.handle(request, responder),
         }

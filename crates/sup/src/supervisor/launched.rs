@@ -20,16 +20,16 @@ impl Supervisor {
         match event {
             Sent::Welcome(_) => {}
             Sent::Spawned(Spawned { id, pid, started_unix_ms }) => {
-                self.tell(FleetEvent::Spawned { id, pid, started_unix_ms });
+                self.notify_fleet(FleetEvent::Spawned { id, pid, started_unix_ms });
             }
             Sent::SpawnFailed(SpawnFailed { id, errno: _, message }) => match self.hooks.has(id) {
-                false => self.tell(FleetEvent::SpawnFailed { id, message }),
+                false => self.notify_fleet(FleetEvent::SpawnFailed { id, message }),
                 true => {
                     let ended = self.hooks.not_started(id, message);
                     self.hook_ended(id, ended);
                 }
             },
-            Sent::Notice(Notice { id, text }) => self.tell(FleetEvent::Notice { id, text }),
+            Sent::Notice(Notice { id, text }) => self.notify_fleet(FleetEvent::Notice { id, text }),
             Sent::Output(output) => self.hooks.printed(&output),
             Sent::HookEnded(HookEnded { id, status }) => {
                 let ended = self.hooks.ended(id, status);
@@ -37,14 +37,14 @@ impl Supervisor {
             }
             Sent::Exited(Exited { end, group_alive }) => {
                 let (id, pid, end) = (end.id, end.pid, process_end(&end));
-                self.tell(FleetEvent::Exited { id, pid, group_alive, end });
+                self.notify_fleet(FleetEvent::Exited { id, pid, group_alive, end });
             }
-            Sent::GroupGone(id) => self.tell(FleetEvent::GroupGone { id }),
+            Sent::GroupGone(id) => self.notify_fleet(FleetEvent::GroupGone { id }),
             Sent::OutOfReach(OutOfReach { id, processes }) => {
-                self.tell(FleetEvent::OutOfReach { id, processes });
+                self.notify_fleet(FleetEvent::OutOfReach { id, processes });
             }
-            Sent::Shutdown(_) => self.tell(FleetEvent::ShutDown),
-            Sent::Restart(()) => self.tell(FleetEvent::Restart),
+            Sent::Shutdown(_) => self.notify_fleet(FleetEvent::ShutDown),
+            Sent::Restart(()) => self.notify_fleet(FleetEvent::Restart),
         }
     }
 
@@ -65,6 +65,6 @@ impl Supervisor {
         }
         let (stdout, stderr) = printed;
         let output = HookOutput { stdout, stderr };
-        self.tell(FleetEvent::HookEnded { id, outcome, output });
+        self.notify_fleet(FleetEvent::HookEnded { id, outcome, output });
     }
 }

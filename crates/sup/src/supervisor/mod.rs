@@ -202,7 +202,7 @@ impl Supervisor {
         let mut alive = tokio::time::interval(ALIVE_EVERY);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut launcher_lives = true;
-        // Whoever can send gossip can change the ring all the time. Its changes get a share of this
+        // Any sender of gossip can change the ring all the time. Its changes get a share of this
         // task, and what must wait is not queued: only the last view counts.
         loop {
             let clock = self.world.clock;
@@ -272,7 +272,7 @@ impl Supervisor {
         let began = Instant::now();
         match event {
             Event::Launcher(event) => self.launcher_sent(event),
-            Event::LauncherGone => self.tell(FleetEvent::LauncherGone),
+            Event::LauncherGone => self.notify_fleet(FleetEvent::LauncherGone),
             Event::Ring(view) => self.look(Glance::Ring, view),
             Event::ContentsRead { took } => {
                 self.look_again(Glance::Contents);
@@ -290,7 +290,7 @@ impl Supervisor {
             Event::Changed(watch) => {
                 self.world.reports.taken(&watch);
                 match watch {
-                    Watch::Fleet(what) => self.tell(FleetEvent::Changed(what)),
+                    Watch::Fleet(what) => self.notify_fleet(FleetEvent::Changed(what)),
                     Watch::Peers if self.fleet.is_ending() => {}
                     Watch::Peers => self.world.peers.reread(),
                     Watch::Tokens => {
@@ -301,20 +301,20 @@ impl Supervisor {
             Event::Control((request, responder)) => self.command(request, responder),
             Event::Fleet(event) => {
                 self.count_probe(&event);
-                self.tell(event);
+                self.notify_fleet(event);
             }
         }
         self.act();
         self.world.metrics.event_took("sup", began.elapsed());
     }
 
-    /// Hands the fleet an event; what it asks for then is carried out with [`Supervisor::act`].
-    fn tell(&mut self, event: FleetEvent<Built>) {
-        self.tell_because(None, event);
+    /// Passes an event to the fleet. [`Supervisor::act`] then executes its effects.
+    fn notify_fleet(&mut self, event: FleetEvent<Built>) {
+        self.notify_fleet_because(None, event);
     }
 
-    /// Hands it an event that follows from another one in the record.
-    fn tell_because(&mut self, cause: Option<Seq>, event: FleetEvent<Built>) {
+    /// Passes an event that follows from another one in the record.
+    fn notify_fleet_because(&mut self, cause: Option<Seq>, event: FleetEvent<Built>) {
         let began = Instant::now();
         if !self.fleet.is_ending()
             && let Some(fact) = record::stopping(&event)

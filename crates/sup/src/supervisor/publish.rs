@@ -134,11 +134,11 @@ impl Supervisor {
             // Nothing waits any more when the start has failed elsewhere.
             let _ = started.send(());
         }
-        self.tell_systemd();
+        self.notify_systemd();
     }
 
-    /// One line for `systemctl status`, when it is another one.
-    fn tell_systemd(&mut self) {
+    /// Sends the line for `systemctl status` when it has changed.
+    fn notify_systemd(&mut self) {
         let statuses: Vec<Status> = self.fleet.services().map(Service::status).collect();
         let up = statuses.iter().filter(|s| s.process.state == ProcessState::Up).count();
         let broken = statuses.iter().filter(|s| s.phase == PhaseName::Broken).count();
