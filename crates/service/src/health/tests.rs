@@ -3,7 +3,10 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::*;
+use super::{
+    HealthStatus::{Critical, Ok, Unknown, Warning},
+    *,
+};
 
 fn at(mono_ms: u64) -> Now {
     Now { mono_ms, unix_ms: mono_ms }
@@ -36,8 +39,6 @@ fn pauses(interval_s: u64, seed: u64, results: &[HealthStatus]) -> Vec<u64> {
         })
         .collect()
 }
-
-use HealthStatus::{Critical, Ok, Unknown, Warning};
 
 #[test]
 fn until_the_first_good_result_checks_come_soon() {
