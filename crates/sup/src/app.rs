@@ -185,7 +185,7 @@ async fn start(
                 self_checks: self_checks.clone(),
                 fanout: Fanout::new(
                     config.http.token.as_deref().and_then(|token| token.to_str()),
-                    config.ring.key != RingKeySource::None,
+                    config.ring.key != RingKeySource::None && config.http.tls_key.is_none(),
                 ),
                 facts: Arc::clone(&facts),
             };
@@ -293,6 +293,7 @@ async fn start(
         places: Places::default(),
         launcher,
         ring: ring.clone(),
+        here: me.here(config.ring.key != RingKeySource::None),
         peers,
         tokens,
         conditions,

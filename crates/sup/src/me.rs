@@ -6,7 +6,10 @@ use roost_api::documents::{service, supervisor};
 use roost_ident::SysInfo;
 use roost_template::context;
 
-use crate::{VERSION, clock::Clock, config::SupConfig, documents::supervisor::Facts, system};
+use crate::{
+    VERSION, clock::Clock, config::SupConfig, documents::supervisor::Facts, ring::gateway::Here,
+    system,
+};
 
 /// Addresses of the three listeners.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +83,13 @@ impl Me {
                 gossip: gossip.to_string(),
             },
         }
+    }
+
+    /// What decides which gateways of other members are asked.
+    pub(crate) fn here(&self, ring_has_key: bool) -> Here {
+        let gossip = self.listeners.gossip.ip();
+        let announced = self.addresses.ip.parse().unwrap_or(gossip);
+        Here { gossip, announced, ring_has_key }
     }
 
     /// `sys` of a template.

@@ -57,9 +57,10 @@ fn services(member: &Value) -> impl Iterator<Item = &Value> {
     member["services"].as_array().into_iter().flatten()
 }
 
-/// The worst of all: critical, then unknown, then a warning.
+/// The worst of all: critical, then unknown, then a warning. Nothing is known without members: a
+/// ring has at least the Supervisor that answers.
 fn judge(document: &Value) -> Exit {
-    let (mut warning, mut unknown) = (false, false);
+    let (mut warning, mut unknown) = (false, members(document).next().is_none());
     for member in members(document) {
         match member["result"].as_str() {
             Some("answered" | "no_services") => {}
@@ -161,6 +162,9 @@ mod tests {
             (json!({}), Exit::Unknown),
         ] {
             assert_eq!(judge(&json!({"members": [fine, other]})), exit, "{other}");
+        }
+        for nothing in [json!({}), json!([]), json!({"members": []}), json!({"members": 1})] {
+            assert_eq!(judge(&nothing), Exit::Unknown, "{nothing}");
         }
     }
 }

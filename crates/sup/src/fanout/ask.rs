@@ -230,6 +230,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn services_that_are_not_read_are_not_left_out_silently() {
+        let first = ok(r#"{"items":[],"next":"abc"}"#);
+        let failure = asked(vec![ok(SUPERVISOR), first]).await.expect_err("there are more");
+        assert_eq!(failure.result, RingAnswer::Invalid);
+        assert!(failure.reason.contains("more services"), "{failure:?}");
+    }
+
+    #[tokio::test]
     async fn a_slow_answer_can_be_given_up() {
         let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec();
         let (gateway, _served) = {

@@ -49,15 +49,16 @@ struct Round {
 #[derive(Debug, Clone)]
 pub(crate) struct Fanout {
     last: Arc<Mutex<Option<Round>>>,
-    /// Sent to members; present only in a ring with a key, because without one an address in a
-    /// rumor is a stranger's word.
+    /// Sent to members, in plain text; see [`Fanout::new`].
     token: Option<Arc<str>>,
 }
 
 impl Fanout {
-    /// `token` is that of the own gateway; it leaves only when the ring has a key.
-    pub(crate) fn new(token: Option<&str>, ring_has_key: bool) -> Self {
-        let token = token.filter(|token| ring_has_key && !token.is_empty()).map(Arc::from);
+    /// `token` is that of the own gateway. It `may_leave` when the ring has a key, because
+    /// otherwise anyone could announce an address for it, and when gateways have no TLS, because
+    /// members are asked in plain text.
+    pub(crate) fn new(token: Option<&str>, may_leave: bool) -> Self {
+        let token = token.filter(|token| may_leave && !token.is_empty()).map(Arc::from);
         Self { last: Arc::default(), token }
     }
 

@@ -43,6 +43,9 @@ pub(super) fn services(bytes: &[u8]) -> Result<Vec<RingServiceHealth>, Failure> 
     let document = json(bytes)?;
     let items = document["items"].as_array();
     let items = items.ok_or_else(|| Failure::invalid("its list of services has no items"))?;
+    if !document["next"].is_null() {
+        return Err(Failure::invalid("it has more services than one request reads"));
+    }
     let service = |item: &Value| {
         Some(RingServiceHealth {
             id: group(&item["id"])?,

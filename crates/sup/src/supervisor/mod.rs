@@ -61,7 +61,7 @@ use crate::{
     output::Output,
     peers::Peers,
     record,
-    ring::RingHandle,
+    ring::{RingHandle, gateway::Here},
     self_checks::SelfChecks,
     services::{
         built::Built, hook_run::HookRuns, jobs::Workshop, probes::Probes, small_files::SmallFiles,
@@ -89,6 +89,8 @@ pub(crate) struct World {
     pub(crate) places: Places,
     pub(crate) launcher: Launcher,
     pub(crate) ring: RingHandle,
+    /// What decides which gateways of members are shown and asked.
+    pub(crate) here: Here,
     pub(crate) peers: Peers,
     pub(crate) tokens: Option<Tokens>,
     pub(crate) conditions: Conditions,

@@ -117,7 +117,8 @@ impl Supervisor {
             let butterfly = Document::deferred(move || butterfly::document(&view));
             publisher.butterfly = Arc::new(butterfly);
             let (view, origin) = (Arc::clone(&self.outlook.view), self.world.ring.origin.clone());
-            let ring = Document::deferred(move || ring::documents(&view, &origin));
+            let here = self.world.here;
+            let ring = Document::deferred(move || ring::documents(&view, &origin, here));
             publisher.ring = Arc::new(ring);
         } else if publisher.census.value().changed {
             let census = documents::Census { changed: false, ..publisher.census.value().clone() };

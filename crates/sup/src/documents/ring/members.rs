@@ -8,7 +8,10 @@ use roost_ring::{Listed, MemberId, Source, SysInfo, View};
 
 use crate::{
     VERSION,
-    ring::{Origin, gateway},
+    ring::{
+        Origin,
+        gateway::{self, Here},
+    },
 };
 
 /// What the services of a member announce about it.
@@ -19,7 +22,11 @@ struct Announced<'a> {
 }
 
 /// The members of a view by id, each with its place in the list.
-pub(super) fn documents(view: &View, origin: &Origin) -> Vec<(Option<usize>, RingMember)> {
+pub(super) fn documents(
+    view: &View,
+    origin: &Origin,
+    here: Here,
+) -> Vec<(Option<usize>, RingMember)> {
     let mut announced: HashMap<&MemberId, Announced<'_>> = HashMap::new();
     for service in view.services.iter() {
         let entry = announced.entry(&service.member_id).or_default();
@@ -32,7 +39,7 @@ pub(super) fn documents(view: &View, origin: &Origin) -> Vec<(Option<usize>, Rin
         .enumerate()
         .map(|(place, listed)| {
             let is_own = listed.member.id == view.id;
-            let member = member(view, listed, origin, announced.remove(&listed.member.id));
+            let member = member(view, listed, origin, here, announced.remove(&listed.member.id));
             (Some(place).filter(|_| !is_own), if is_own { own(view, member) } else { member })
         })
         .collect();
@@ -68,6 +75,7 @@ fn member(
     view: &View,
     listed: &Listed,
     origin: &Origin,
+    here: Here,
     announced: Option<Announced<'_>>,
 ) -> RingMember {
     let Listed { member, health, since, source } = listed;
@@ -86,6 +94,10 @@ fn member(
         Source::DataFile => MemberSource::DataFile,
     };
     let is_known = source != MemberSource::DataFile;
+    let gateway = sys.and_then(|sys| match member.id == view.id {
+        true => gateway::own(member, sys).ok(),
+        false => gateway::of(here, member, sys).ok(),
+    });
     RingMember {
         id: member.id.to_string(),
         own: false,
@@ -98,7 +110,7 @@ fn member(
         address: member.address.map(|address| address.to_string()),
         swim_port: member.swim_port,
         gossip_port: member.gossip_port,
-        http: sys.and_then(|sys| gateway::of(member, sys).ok()).map(|it| it.to_string()),
+        http: gateway.map(|it| it.to_string()),
         version: None,
         services: groups,
         persistent: member.persistent,

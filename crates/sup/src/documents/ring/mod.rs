@@ -6,9 +6,10 @@ mod members;
 use roost_api::documents::ring::RingDocuments;
 use roost_ring::View;
 
-use crate::ring::Origin;
+use crate::ring::{Origin, gateway::Here};
 
 /// The documents of a view.
-pub(crate) fn documents(view: &View, origin: &Origin) -> RingDocuments {
-    RingDocuments { members: members::documents(view, origin), groups: groups::documents(view) }
+pub(crate) fn documents(view: &View, origin: &Origin, here: Here) -> RingDocuments {
+    let members = members::documents(view, origin, here);
+    RingDocuments { members, groups: groups::documents(view) }
 }
