@@ -19,9 +19,8 @@ use crate::{
 
 /// Pause between two tries to connect.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long the server may take to accept what is in this process; until then a lost connection
-/// would go unnoticed.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the client may take to send; meanwhile a lost connection goes unnoticed.
+const SEND_PATIENCE: Duration = Duration::from_secs(1);
 /// How long one try may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,6 +46,8 @@ pub enum Report {
     Down(String),
     /// An event was given to the connection.
     Sent,
+    /// An event was not taken by the connection.
+    Lost,
 }
 
 /// Why a file with certificates cannot be used.
@@ -80,9 +81,16 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Ce
 }
 
 /// Publishes what the buffer holds, and connects again and again. Ends only when its task does.
-pub async fn run(server: Server, buffer: Arc<Buffer>, mut report: impl FnMut(Report) + Send) {
+///
+/// Reading the authorities of the system may block: to be made beforehand, see [`tls`].
+pub async fn run(
+    server: Server,
+    tls: ClientConfig,
+    buffer: Arc<Buffer>,
+    mut report: impl FnMut(Report) + Send,
+) {
     let (signals, mut signalled) = mpsc::unbounded_channel();
-    let client = connect(&server, &signals, &mut report).await;
+    let client = connect(&server, &tls, &signals, &mut report).await;
     report(Report::Connected);
     let mut is_connected = true;
     loop {
@@ -104,12 +112,15 @@ pub async fn run(server: Server, buffer: Arc<Buffer>, mut report: impl FnMut(Rep
                 _ => {}
             },
             event = buffer.pop(), if is_connected => {
-                if client.publish(event.subject, event.bytes.into()).await.is_ok() {
-                    report(Report::Sent);
+                // The client waits when its own queue is full, and would hide a lost connection.
+                let sent = client.publish(event.subject, event.bytes.into());
+                match time::timeout(SEND_PATIENCE, sent).await {
+                    Ok(Ok(())) => report(Report::Sent),
+                    Ok(Err(_)) | Err(_) => report(Report::Lost),
                 }
                 if buffer.is_empty() {
                     // A connection that is lost meanwhile is reported by its own signal.
-                    if let Ok(Ok(())) = time::timeout(FLUSH_PATIENCE, client.flush()).await {
+                    if let Ok(Ok(())) = time::timeout(SEND_PATIENCE, client.flush()).await {
                         buffer.confirm();
                     }
                 }
@@ -121,11 +132,13 @@ pub async fn run(server: Server, buffer: Arc<Buffer>, mut report: impl FnMut(Rep
 /// Connects, however long that takes.
 async fn connect(
     server: &Server,
+    tls: &ClientConfig,
     signals: &mpsc::UnboundedSender<Signal>,
     report: &mut impl FnMut(Report),
 ) -> Client {
     loop {
-        let error = match options(server, signals).connect(server.address.to_string()).await {
+        let options = options(server, tls.clone(), signals);
+        let error = match options.connect(server.address.to_string()).await {
             Ok(client) => return client,
             Err(error) => error,
         };
@@ -134,7 +147,11 @@ async fn connect(
     }
 }
 
-fn options(server: &Server, signals: &mpsc::UnboundedSender<Signal>) -> ConnectOptions {
+fn options(
+    server: &Server,
+    tls: ClientConfig,
+    signals: &mpsc::UnboundedSender<Signal>,
+) -> ConnectOptions {
     let signals = signals.clone();
     let options = match &server.address.credentials {
         None => ConnectOptions::with_token(server.token.clone()),
@@ -146,11 +163,14 @@ fn options(server: &Server, signals: &mpsc::UnboundedSender<Signal>) -> ConnectO
     options
         .name(&server.name)
         .no_echo()
+        // A certificate was given, so TLS is expected: otherwise a machine in between could ask for
+        // the token in clear.
+        .require_tls(!server.authorities.is_empty())
         // Servers that the first one names are not those that the operator chose.
         .ignore_discovered_servers()
         .connection_timeout(CONNECT_PATIENCE)
         .reconnect_delay_callback(|failed| if failed <= 1 { Duration::ZERO } else { RETRY })
-        .tls_client_config(tls(server.authorities.clone()))
+        .tls_client_config(tls)
         .event_callback(move |signal| {
             // Nothing reads signals when the stream has ended.
             let _ = signals.send(signal);
@@ -158,11 +178,12 @@ fn options(server: &Server, signals: &mpsc::UnboundedSender<Signal>) -> ConnectO
         })
 }
 
-/// TLS with the authorities of the system and these.
-fn tls(authorities: Vec<CertificateDer<'static>>) -> ClientConfig {
+/// TLS with the authorities of the system and these. Reads files.
+#[must_use]
+pub fn tls(authorities: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots.add_parsable_certificates(authorities);
+    roots.add_parsable_certificates(authorities.iter().cloned());
     ClientConfig::builder_with_provider(roost_tls::provider())
         .with_safe_default_protocol_versions()
         .expect("the provider supports the default versions")

@@ -157,7 +157,16 @@ async fn start(
     let mut connection = match &config.event_stream {
         None => None,
         Some(stream) => {
-            Some(event_stream::connect(stream, &member_id, output, &conditions, &metrics).await?)
+            let takes_back = !welcome.running.is_empty();
+            let connecting = event_stream::connect(
+                stream,
+                takes_back,
+                &member_id,
+                output,
+                &conditions,
+                &metrics,
+            );
+            Some(connecting.await?)
         }
     };
     let opening = journal::open(config.journal, sup.journal(), &conditions, &metrics);
@@ -334,15 +343,15 @@ async fn start(
     vital::spawn("opening", opening);
     vital::spawn("stops of the past", recall);
     let End { exit, left: still_running } = supervisor.run(inbox, views, from_launcher).await;
-    if let Some(connection) = connection {
-        connection.end().await;
-    }
     ring.end().await;
     if !still_running.is_empty() {
         // The next Supervisor may be starting already, and needs the ports.
         shutdown.cancel();
         tokio::task::yield_now().await;
         left::stop_without_launcher(&still_running);
+    }
+    if let Some(connection) = connection {
+        connection.end().await;
     }
     // Failed writes are logged already; a disk that hangs must not keep the next Supervisor from
     // its services.

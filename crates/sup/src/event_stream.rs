@@ -21,6 +21,7 @@ use roost_service::{Interval, monitor::HOOK_CHECK};
 use roost_text::shown;
 use tokio::{
     sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
     time,
 };
 
@@ -38,6 +39,9 @@ use crate::{
 const SERVER: &str = "server";
 /// How long the name of this host is looked up.
 const NAME_PATIENCE: Duration = Duration::from_secs(5);
+/// Changes that wait to become events; the task that does this waits for nothing but the name of
+/// this host.
+const CHANGES_MAX: usize = 4_096;
 /// How long the end waits for the last events.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -51,7 +55,8 @@ pub struct NotConnected;
 pub(crate) struct Connection {
     buffer: Arc<Buffer>,
     member_id: String,
-    fqdn: String,
+    /// Until events are made.
+    fqdn: Option<JoinHandle<String>>,
     figures: StreamFigures,
     /// Closed when every change is an event.
     announced: Option<oneshot::Receiver<()>>,
@@ -78,19 +83,21 @@ enum Change {
 /// Takes changes of services. Dropping it ends the task that makes events of them.
 #[derive(Debug)]
 pub(crate) struct EventStream {
-    changes: mpsc::UnboundedSender<Change>,
+    changes: mpsc::Sender<Change>,
+    figures: StreamFigures,
 }
 
-/// Starts to connect, and waits for the connection as long as the configuration asks for.
+/// Starts to connect, and waits for the connection as long as the configuration asks for. A
+/// Supervisor that `takes_back` running services does not wait: they need it more.
 pub(crate) async fn connect(
     config: &EventStreamConfig,
+    takes_back: bool,
     member_id: &str,
     output: &Output,
     conditions: &Conditions,
     metrics: &Metrics,
 ) -> Result<Connection, NotConnected> {
-    let fqdn = canonical_host_name().await;
-    output.sup(&format!("Event FQDN {}", shown(&fqdn)));
+    let fqdn = Some(tokio::spawn(canonical_host_name(output.clone())));
     let server = Server {
         address: config.server.clone(),
         token: config.token.clone(),
@@ -117,14 +124,21 @@ pub(crate) async fn connect(
                      sent when it does",
                     shown(&reason)
                 );
-                conditions.note(conditions::Kind::EventStreamDown, SERVER, &line);
+                conditions.appear(conditions::Kind::EventStreamDown, SERVER, &line);
             }
             link::Report::Sent => figures.sent(),
+            link::Report::Lost => figures.dropped(),
         }
     };
-    let sending = link::run(server, Arc::clone(&buffer), report);
-    vital::spawn("event stream", sending);
-    if !config.connect_timeout.is_zero() {
+    let (events, authorities) = (Arc::clone(&buffer), config.authorities.clone());
+    vital::spawn("event stream", async move {
+        let tls = vital::spawn_blocking("authorities", move || link::tls(&authorities)).await;
+        // The other task ends early only with the process.
+        if let Ok(tls) = tls {
+            link::run(server, tls, events, report).await;
+        }
+    });
+    if !config.connect_timeout.is_zero() && !takes_back {
         let connection = is_connected.wait_for(|connected| *connected);
         match time::timeout(config.connect_timeout, connection).await {
             Ok(Ok(_)) => {}
@@ -142,24 +156,31 @@ impl Connection {
         gossip: SocketAddr,
         clock: Clock,
     ) -> EventStream {
-        let announcer = Announcer::new(Origin {
+        let origin = Origin {
             supervisor_id: self.member_id.clone(),
             ip_address: gossip.to_string(),
             application: config.application.clone(),
             environment: config.environment.clone(),
             site: config.site.clone(),
             meta: config.meta.clone(),
-            fqdn: self.fqdn.clone(),
-        });
-        let (changes, inbox) = mpsc::unbounded_channel();
+            fqdn: String::new(),
+        };
+        let (changes, inbox) = mpsc::channel(CHANGES_MAX);
         let (buffer, figures) = (Arc::clone(&self.buffer), self.figures.clone());
         let (done, announced) = oneshot::channel();
         self.announced = Some(announced);
+        let stream = EventStream { changes, figures: figures.clone() };
+        let fqdn = self.fqdn.take();
         vital::spawn("events for the stream", async move {
+            let fqdn = match fqdn {
+                Some(fqdn) => fqdn.await.unwrap_or_default(),
+                None => system::hostname(),
+            };
+            let announcer = Announcer::new(Origin { fqdn, ..origin });
             announce(announcer, inbox, buffer, figures, clock).await;
             drop(done);
         });
-        EventStream { changes }
+        stream
     }
 
     /// Waits until the last events are sent, for a moment at most. To be called when the
@@ -179,7 +200,7 @@ impl Connection {
 /// Turns changes into events, which wait in the buffer.
 async fn announce(
     mut announcer: Announcer,
-    mut changes: mpsc::UnboundedReceiver<Change>,
+    mut changes: mpsc::Receiver<Change>,
     buffer: Arc<Buffer>,
     figures: StreamFigures,
     clock: Clock,
@@ -272,8 +293,9 @@ impl EventStream {
     }
 
     fn pass(&self, change: Change) {
-        // The other task ends only with this value.
-        let _ = self.changes.send(change);
+        if self.changes.try_send(change).is_err() {
+            self.figures.dropped();
+        }
     }
 }
 
@@ -282,12 +304,14 @@ fn interval(given: Interval) -> Duration {
 }
 
 /// The canonical name of this host, or its plain name when the resolver does not respond.
-async fn canonical_host_name() -> String {
+async fn canonical_host_name(output: Output) -> String {
     let plain = system::hostname();
     let name = plain.clone();
     let look = vital::spawn_blocking("name of this host", move || system::canonical_name(&name));
-    match time::timeout(NAME_PATIENCE, look).await {
+    let name = match time::timeout(NAME_PATIENCE, look).await {
         Ok(Ok(Some(name))) => name,
         _ => plain,
-    }
+    };
+    output.sup(&format!("Event FQDN {}", shown(&name)));
+    name
 }

@@ -206,6 +206,7 @@ fn a_server_that_was_away_gets_the_latest_events() {
     let url = format!("nats://TOK@127.0.0.1:{}", nats.port);
     let sup = streaming(&root, &url, "another token").start();
     wait_for("the condition", || (condition(&sup).0 == "warn").then_some(()));
+    sup.wait_log("hab-sup(ES): The event stream does not reach 127.0.0.1:");
     let (_, message) = condition(&sup);
     assert!(message.contains(&format!("127.0.0.1:{}", nats.port)), "{message}");
     assert!(!message.contains("TOK"), "{message}");
@@ -226,6 +227,24 @@ fn a_server_that_was_away_gets_the_latest_events() {
     let metrics = sup.get("/metrics").text();
     assert!(metrics.contains("hab_sup_event_stream_connected 1\n"), "{metrics}");
     assert!(metrics.contains("hab_sup_event_stream_dropped_total 0\n"), "{metrics}");
+}
+
+#[test]
+fn running_services_do_not_wait_for_the_server() {
+    let Some(mut nats) = Nats::start(&["--auth", "TOK"]) else { return };
+    let root = root_with_web();
+    let url = format!("127.0.0.1:{}", nats.port);
+    let mut sup =
+        streaming(&root, &url, "TOK").args(["--event-stream-connect-timeout", "30"]).start();
+    ok(&sup, &["svc", "load", "--wait", "acme/web"]);
+    let pid = sup.wait_up("web");
+    nats.kill();
+    let former = sup.supervisor_pid().expect("a Supervisor");
+    kill_process(former, Signal::KILL).expect("it runs");
+    wait_for("the next Supervisor", || sup.supervisor_pid().filter(|next| *next != former));
+    assert_eq!(sup.wait_up("web"), pid);
+    wait_for("the condition", || (condition(&sup).0 == "warn").then_some(()));
+    assert_eq!(sup.stop(), 0, "{}", sup.log());
 }
 
 #[test]
@@ -273,6 +292,15 @@ fn the_stream_is_encrypted_where_the_server_wants_it() {
         sent.filter(|line| !line.ends_with(" 0")).map(drop)
     });
     drop(sup);
+
+    // With a certificate, a server without TLS gets no token.
+    let Some(open) = Nats::start(&["--auth", "TOK"]) else { return };
+    let mut strict = streaming(&root, &format!("localhost:{}", open.port), "TOK")
+        .args(["--event-stream-server-certificate", &certificate])
+        .args(["--event-stream-connect-timeout", "1"])
+        .spawn();
+    assert_eq!(strict.wait_exit(), 86, "{}", strict.log());
+    drop(strict);
 
     // Without the certificate the server is not trusted.
     let mut untrusting =
