@@ -1,5 +1,5 @@
-//! Commands of clients that change something, for the record: who asked for what, and what came of
-//! it.
+//! Commands of clients that change something, for the record: the client, the request and its
+//! result.
 
 use roost_ctl::{
     reply::Failure,

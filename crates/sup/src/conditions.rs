@@ -140,7 +140,8 @@ impl Conditions {
         }
     }
 
-    /// The disk below the state files does not answer, for so long with this file, or it does.
+    /// The disk below the state files has not answered, with this file and for this time, or it
+    /// answers.
     pub(crate) fn state_files(&self, hangs: Option<(PathBuf, Duration)>) {
         let (kind, subject) = (Kind::DiskHangs, "state files");
         match hangs {

@@ -28,7 +28,7 @@ use crate::{
 /// Pause before a taken port is tried again while reattaching to services.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long figures of processes are waited for before `/metrics` is answered without them.
+/// Longest wait for figures of processes; `/metrics` is then answered without them.
 const READING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fewest and most open connections; each costs up to 32 KiB.

@@ -22,8 +22,8 @@ use crate::{
     conditions::{Conditions, Kind},
 };
 
-/// The Supervisor's task has something to do at least every ten seconds. After so long without a
-/// turn it hangs.
+/// The Supervisor's task has something to do at least every ten seconds. After this time without a
+/// turn it counts as hanging.
 const TURN_MS_MAX: u64 = 30_000;
 
 /// The facts. Cheap to clone.

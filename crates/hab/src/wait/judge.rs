@@ -48,15 +48,21 @@ pub(crate) enum Command {
 /// State of the service before a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Before {
-    /// Its process, if one ran: `(its id, the desired state)`.
-    process: Option<(u32, Option<DesiredState>)>,
+    /// Its process, if one ran.
+    process: Option<Process>,
     /// Its number of failures.
     failures: u64,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Process {
+    pid: u32,
+    desired: Option<DesiredState>,
+}
+
 impl Before {
     pub(super) fn of(status: &ServiceStatus) -> Self {
-        let process = status.pid.map(|pid| (pid, status.desired));
+        let process = status.pid.map(|pid| Process { pid, desired: status.desired });
         Self { process, failures: status.extra.restarts.unwrap_or(0) }
     }
 }
@@ -145,7 +151,7 @@ impl Judge {
             }
             // Habitat does not send the count; each failure has another process.
             None => {
-                let before = self.before.process.map(|(pid, _)| pid);
+                let before = self.before.process.map(|process| process.pid);
                 self.pids.extend(status.pid.filter(|pid| Some(*pid) != before));
                 (self.pids.len() as u64).saturating_sub(1)
             }
@@ -158,7 +164,7 @@ impl Judge {
 
     /// True when the process predates the command and may still be replaced.
     fn may_be_replaced(&self, status: &ServiceStatus) -> bool {
-        let Some((pid, desired)) = self.before.process else { return false };
+        let Some(Process { pid, desired }) = self.before.process else { return false };
         let stays = self.command == Command::Start && desired != Some(DesiredState::Down);
         status.pid == Some(pid) && !stays
     }

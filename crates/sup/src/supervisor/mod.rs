@@ -72,9 +72,9 @@ use crate::{
 
 /// Events that are handled before documents are published again.
 const EVENTS_PER_TURN: usize = 64;
-/// How often the launcher hears that events are handled.
+/// Time between two signs of life to the launcher.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
-/// After so long without a sign of life it starts another Supervisor.
+/// After this time without a sign of life the launcher starts another Supervisor.
 const ALIVE: wire::Request = wire::Request::Alive(wire::Alive { within_ms: 60_000 });
 
 /// Handles of everything outside the Supervisor's task.

@@ -24,7 +24,7 @@ use super::{
 
 const HEADERS_MAX: usize = 100;
 const REDIRECTS_MAX: usize = 5;
-/// What may be waited for the body of an answer that is only shown.
+/// Longest wait for the body of an answer that is only shown.
 const SHOWN_BODY_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What came back.
