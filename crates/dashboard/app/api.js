@@ -30,8 +30,11 @@ export function useToken(text) {
   locked.value = false;
 }
 
-/** The address of a path. */
-export const address = (path) => new URL(path.replace(/^\//, ""), base).href;
+/** The address of a path below this Supervisor; null for what leads elsewhere, whatever it looks like. */
+export function address(path) {
+  const { href } = new URL(`./${path.replace(/^\/+/, "")}`, base);
+  return href.startsWith(base.href) ? href : null;
+}
 
 /** An answer that is not the document that was asked for. */
 export class Refused extends Error {
@@ -47,7 +50,9 @@ export async function request(path, { accept = "application/json", headers = {},
   const sent = { Accept: accept, ...headers };
   const used = token;
   if (token !== null) sent.Authorization = `Bearer ${token}`;
-  const answer = await fetch(address(path), { cache: "no-cache", ...rest, headers: sent });
+  const target = address(path);
+  if (target === null) throw new Error("This is not a path of this Supervisor.");
+  const answer = await fetch(target, { cache: "no-cache", ...rest, headers: sent });
   // The refusal of an older token says nothing about the one that has been given meanwhile.
   if (answer.status === 401 && used === token) {
     locked.value = token === null ? "missing" : "wrong";

@@ -33,9 +33,10 @@ export function Request({ path }) {
       setFound({ text: (isJson && text.length < SHOWN ? JSON.stringify(JSON.parse(text), null, 2) : text).slice(0, SHOWN) });
     }).catch((error) => setFound({ error }));
   }, [path]);
+  const target = address(path);
   const token = hasToken() ? '-H "Authorization: Bearer $TOKEN" ' : "";
   return html`<h1 class="title"><bdi>GET /${plain(path)}</bdi></h1>
-    <p><${Command} text=${`curl -s ${token}'${address(path).replaceAll("'", "%27")}'`} /></p>
+    ${target && html`<p><${Command} text=${`curl -s ${token}'${target.replaceAll("'", "%27")}'`} /></p>`}
     ${found.error && html`<${Note}>${plain(found.error.message)}<//>`}
     ${found.text !== undefined && html`<div class="panel flush"><${Evidence} lines=${found.text.split("\n")} label="Answer" /></div>`}`;
 }

@@ -2,7 +2,7 @@
 
 use testkit::Chromium;
 
-use super::{assert_content, open, root, service, shop, texts, wait_settled};
+use super::{address, assert_content, open, root, service, shop, texts, wait_settled};
 
 /// Prints markup, escape sequences, marks of direction and a line of 1 MB.
 const HOSTILE: &str = "#!/bin/sh\n\
@@ -46,6 +46,24 @@ fn foreign_text_changes_nothing() {
     open(&page, &sup, "#/events");
     assert_eq!(page.value("window.hit ?? null"), serde_json::Value::Null);
     assert_content(&page, &sup);
+}
+
+#[test]
+fn a_link_leads_to_no_other_server() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    let sup = root.supervisor().start();
+    let page = browser.page();
+    page.look(1280, 860, "light");
+    let elsewhere = ["https://evil.example/x", "//evil.example/x", "///evil.example/x"];
+    for path in elsewhere.into_iter().chain(["\\\\evil.example/x", "data:,x", "../../x"]) {
+        open(&page, &sup, &format!("#/get/{path}"));
+        page.wait("document.querySelector('main .note, main .evidence')");
+        let command = texts(&page, ".command code").concat();
+        let own = format!("curl -s '{}", address(&sup, ""));
+        assert!(command.starts_with(&own), "{path}: {command}");
+        assert_content(&page, &sup);
+    }
 }
 
 #[test]
