@@ -356,7 +356,9 @@ impl Launcher {
         }
     }
 
-    /// Returns memory once what starts now has started: with the next process it begins again.
+    /// Returns memory once what starts now has started. Only after the start of a Supervisor, not
+    /// after that of each process: what the launcher does when a process ends should be in memory
+    /// when the disk is not.
     fn release_memory_soon(&mut self) {
         self.release_at.get_or_insert_with(|| Instant::now() + SETTLED);
     }

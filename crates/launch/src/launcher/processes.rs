@@ -269,7 +269,6 @@ impl Launcher {
         if child.kind == Kind::Service {
             let text = format!("process {} started", child.entry.pid);
             self.service_logs.mark(&child.entry.name, Tag::Started, &text);
-            self.release_memory_soon();
         }
         let child = &self.children[at];
         let event = Spawned {
