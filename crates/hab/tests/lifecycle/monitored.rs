@@ -130,8 +130,9 @@ fn the_users_file_counts_at_once_and_an_error_in_it_costs_nothing() {
     assert!(text.ends_with("without the expected text: hello\n"), "{text}");
 
     root.write(user, "[[check]]\nname = \"body\"\nhttp = \"ftp://x\"\n");
-    let fault = "hab/user/web/monitor.toml:3: 'ftp://x' is not a URL; use http://HOST:PORT/PATH; \
-                 until that is corrected, the last content without an error stays in force";
+    let fault = "hab/user/web/monitor.toml:3: 'ftp://x' is not a URL; use http://HOST:PORT/PATH or \
+                 https://HOST:PORT/PATH; until that is corrected, the last content without an error \
+                 stays in force";
     let has_fault = |health: &serde_json::Value| {
         health["stderr"].as_str().is_some_and(|text| text.contains(fault))
     };

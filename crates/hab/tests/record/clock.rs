@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use roost_ident::time::parse_rfc3339_ms;
 use serde_json::Value;
 use testkit::{Root, Supervisor, skip, wait_for};
 
@@ -12,7 +13,8 @@ use super::{
 
 /// Where Debian's package `faketime` has it.
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
-const DAY_MS: u64 = 24 * 3_600_000;
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// A Supervisor whose clock differs from the real one by what stands in the file `clock`.
 fn start(root: &Root, former: Option<&Supervisor>) -> Supervisor {
@@ -47,11 +49,19 @@ fn expect_record(sup: &Supervisor, former: &[Value]) -> Vec<Value> {
     client.expect_sequence();
     let availability = sup.get("/v1/services/web.default/availability").json();
     let windows = availability["windows"].as_array().expect("windows");
+    assert_eq!(windows.len(), 4, "{windows:?}");
     for (window, days) in windows.iter().zip([1, 7, 30, 90]) {
+        let moment = |key: &str| {
+            let text = window[key].as_str().expect("a moment");
+            parse_rfc3339_ms(text).expect("a moment")
+        };
+        let (from, to) = (moment("from"), moment("to"));
+        assert_eq!(from % HOUR_MS, 0, "it begins with an hour: {window}");
+        assert_eq!(from / HOUR_MS, (to - days * DAY_MS) / HOUR_MS, "{window}");
         let times = window["states_ms"].as_object().expect("times");
         let sum: u64 = times.values().filter_map(Value::as_u64).sum();
         let missing = window["not_recorded_ms"].as_u64().expect("a time");
-        assert_eq!(sum + missing, days * DAY_MS, "{window}");
+        assert_eq!(sum + missing, to - from, "{window}");
     }
     assert_eq!(sup.get("/v1/services/web.default/timeline").status(), 200);
     events
