@@ -123,10 +123,24 @@ fn a_follower_sees_every_line_once_and_in_order_over_rotations() {
     let path = "/v1/services/web.default/logs?follow&tail=0&stream=stdout";
     let mut reader = open(&sup, path, "text/plain");
     let long = "x".repeat(3_000);
+    // The writer is at most this many lines ahead: a follower that is further behind than the files
+    // reach back loses lines, which is another case.
+    let (ahead, read) = std::sync::mpsc::sync_channel(50);
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..300).for_each(|number| say(&root, &format!("{number} {long}"))));
+        // A reader that fails takes its end of the channel along, which ends the writer.
+        let (root, long, read) = (&root, &long, read);
+        scope.spawn(move || {
+            for number in 0..300 {
+                // An error means that the reader has failed.
+                if ahead.send(()).is_err() {
+                    return;
+                }
+                say(root, &format!("{number} {long}"));
+            }
+        });
         for number in 0..300 {
             let line = next(&mut reader);
+            read.recv().expect("the writer is ahead");
             assert!(line.contains(&format!(" {number} x")), "{number}: {}", &line[..40]);
         }
     });
