@@ -80,6 +80,11 @@ pub trait Live: Send + Sync + 'static {
         unavailable()
     }
 
+    /// How the members of the ring see each other.
+    fn ring_matrix(&self, _: Ask) -> Pending<Reply> {
+        unavailable()
+    }
+
     /// The Supervisor itself.
     fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {
         unavailable()

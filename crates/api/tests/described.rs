@@ -96,5 +96,5 @@ async fn each_refusal_is_as_described() {
     assert_eq!(count(&statuses, 503) + count(&statuses, 200), all, "{statuses:?}");
     let redacted = GatewayConfig { redact: true, ..config() };
     let statuses = check(redacted, web(), "GET", "").await;
-    assert_eq!(count(&statuses, 404), 12, "{statuses:?}");
+    assert_eq!(count(&statuses, 404), 13, "{statuses:?}");
 }

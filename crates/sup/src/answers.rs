@@ -111,6 +111,14 @@ impl Live for Answers {
         })
     }
 
+    fn ring_matrix(&self, ask: Ask) -> Pending<Reply> {
+        let fanout = self.fanout.clone();
+        Box::pin(async move {
+            let snapshot = ask.snapshot.ok_or(Code::Starting)?;
+            Ok(Reply::json(&*fanout.matrix(snapshot).await?))
+        })
+    }
+
     fn supervisor(&self, ask: Ask) -> Pending<SupervisorV1> {
         let (usages, conditions) = (self.usages.clone(), self.conditions.clone());
         let facts = Arc::clone(&self.facts);

@@ -6,6 +6,7 @@ use crate::{
     documents::ring::{
         groups::{RingGroup, RingGroupList},
         health::RingHealth,
+        matrix::RingMatrix,
         members::RingMemberList,
         targets::PrometheusTargets,
     },
@@ -59,6 +60,18 @@ pub(super) const RESOURCES: &[Resource] = &[
         shape: Some(Shape::of::<RingHealth>()),
         outcomes: &[Outcome { status: 200, meaning: "What the members answered." }],
         renderer: Renderer::Live(|live, ask| live.ring_health(ask)),
+    },
+    Resource {
+        path: "/v1/ring/matrix",
+        organization_path: None,
+        summary: "Who thinks whom alive: each member is asked at its own gateway; one-way cuts \
+                  and split views are named.",
+        gives: Gives::Ring,
+        parameters: &[],
+        media: &[Media::Json],
+        shape: Some(Shape::of::<RingMatrix>()),
+        outcomes: &[Outcome { status: 200, meaning: "How the members see each other." }],
+        renderer: Renderer::Live(|live, ask| live.ring_matrix(ask)),
     },
     Resource {
         path: "/v1/ring/prometheus-targets",

@@ -25,6 +25,7 @@ use roost_api::{
             RingDocuments,
             groups::{RingElection, RingGroup, RingGroupMember},
             health::{RingHealth, RingMemberHealth, RingServiceHealth, RingSource},
+            matrix::{RingFinding, RingFindingCode, RingMatrix, RingMatrixMember},
             members::RingMember,
         },
         stats::{
@@ -377,6 +378,28 @@ impl Live for Samples {
         };
         let health = RingHealth { at, partial: true, members: vec![member] };
         Box::pin(async move { Ok(Reply::json(&health)) })
+    }
+
+    fn ring_matrix(&self, _: Ask) -> Pending<Reply> {
+        let member = RingMatrixMember {
+            id: "a1".into(),
+            source: Some(RingSource::Habitat),
+            sees: Some(".?x_".into()),
+            ..RingMatrixMember::default()
+        };
+        let finding = RingFinding {
+            code: RingFindingCode::SplitViews,
+            members: vec![],
+            groups: vec![vec!["a1".into()], vec!["b2".into()]],
+            message: "The ring is split.".into(),
+        };
+        let matrix = RingMatrix {
+            at: "2026-11-22T15:51:38.999Z".into(),
+            members: vec![member, RingMatrixMember::default()],
+            findings: vec![finding],
+            ..RingMatrix::default()
+        };
+        Box::pin(async move { Ok(Reply::json(&matrix)) })
     }
 
     fn supervisor(&self, _: Ask) -> Pending<SupervisorV1> {

@@ -216,6 +216,8 @@ group! {
         Health(Box<cmd::ring_health::Arguments>),
         /// Commands relating to ring keys
         Key(Group<RingKeyCommand>),
+        /// Show who thinks whom alive: one-way cuts, split views, members that are not seen
+        Matrix(Box<cmd::ring_matrix::Arguments>),
         /// Show the members of the ring: since when and from whom their state is known
         Members(Box<cmd::ring_members::Arguments>),
     }

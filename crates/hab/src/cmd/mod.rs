@@ -47,6 +47,7 @@ pub(crate) mod ring_health;
 pub(crate) mod ring_key_export;
 pub(crate) mod ring_key_generate;
 pub(crate) mod ring_key_import;
+pub(crate) mod ring_matrix;
 pub(crate) mod ring_members;
 pub(crate) mod sup_debug_bundle;
 pub(crate) mod sup_depart;

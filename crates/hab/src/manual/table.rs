@@ -129,6 +129,10 @@ pub(super) const MANUALS: &[Manual] = &[
         ],
     ),
     manual(
+        "ring matrix",
+        &[("hab ring matrix", "How the members see each other, and what is wrong with it.")],
+    ),
+    manual(
         "ring members",
         &[
             ("hab ring members", "Each member, and since when its state is known from whom."),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::Supervisor;
 
-use super::{first, installed, joining, joining_builder, stdout, wait_converged};
+use super::{first, installed, joining, joining_builder, stdout, wait_converged, wait_health};
 
 /// The row of a member.
 fn row(list: &Value, id: &str) -> Value {
@@ -141,4 +141,58 @@ fn health_comes_from_the_gateways_and_names_members_that_do_not_answer() {
         ["unreachable", "dead"].iter().any(|result| member(health, &id_b)["result"] == *result)
     });
     rustix::process::kill_process(stopped, rustix::process::Signal::CONT).expect("continued");
+}
+
+#[test]
+fn the_matrix_shows_who_sees_whom_and_names_a_member_that_is_not_seen() {
+    const MATRIX: &str = "/v1/ring/matrix";
+    let roots = [installed(), installed(), installed()];
+    let a = first(&roots[0], &["acme/db"]);
+    let b = joining(&roots[1], &a, &["acme/db"]);
+    let c = joining(&roots[2], &a, &["acme/db"]);
+    wait_converged(&[&a, &b, &c]);
+    let id = c.member_id();
+    let codes = |matrix: &Value| -> Vec<String> {
+        let findings = matrix["findings"].as_array().expect("findings").iter();
+        findings.map(|it| it["code"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let whole = a.wait_json(MATRIX, |matrix| {
+        matrix["partial"] == false
+            && codes(matrix) == ["agree"]
+            && matrix["members"].as_array().is_some_and(|all| all.len() == 3)
+    });
+    for member in whole["members"].as_array().expect("members") {
+        let source = if member["id"] == a.member_id() { "own" } else { "v1" };
+        assert_eq!(
+            (&member["sees"], &member["source"]),
+            (&"...".into(), &source.into()),
+            "{whole}"
+        );
+    }
+    assert_eq!(whole["findings"][0]["message"], "All 3 members see each other alive.");
+    let said = stdout(&a.hab(["ring", "matrix"]));
+    assert_eq!(said.lines().filter(|line| line.ends_with("  ...")).count(), 3, "{said}");
+
+    let stopped = c.supervisor_pid().expect("it runs");
+    rustix::process::kill_process(stopped, rustix::process::Signal::STOP).expect("stopped");
+    for sup in [&a, &b] {
+        wait_health(sup, &id, "Confirmed");
+    }
+    let left = a.wait_json(MATRIX, |matrix| codes(matrix) == ["unseen", "agree"]);
+    assert_eq!(left["partial"], true);
+    assert_eq!(left["findings"][0]["members"], json!([id]));
+    let silent = left["members"].as_array().expect("members").iter().find(|it| it["id"] == id);
+    let silent = silent.expect("the stopped member");
+    assert_eq!(
+        (&silent["result"], &silent["state"], &silent["sees"]),
+        (&"unreachable".into(), &"confirmed".into(), &Value::Null)
+    );
+    let said = stdout(&a.hab(["ring", "matrix"]));
+    assert!(said.contains("2 of 3 members answered:"), "{said}");
+    assert!(said.lines().any(|line| line.ends_with("  ---")), "{said}");
+    let json = a.hab(["ring", "matrix", "--format", "json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(codes(&json), ["unseen", "agree"]);
+    rustix::process::kill_process(stopped, rustix::process::Signal::CONT).expect("continued");
+    a.wait_json(MATRIX, |matrix| matrix["partial"] == false && codes(matrix) == ["agree"]);
 }

@@ -1,7 +1,7 @@
 //! The requests to one gateway: plain GETs on one connection, without redirects.
 //!
-//! They read `/v1/supervisor` and `/v1/services`, or `/services` of Habitat. None of these asks
-//! other members, so no loop can form.
+//! They read `/v1/supervisor` with `/v1/services` or `/v1/ring/members`; of Habitat `/services`, or
+//! `/census` with `/butterfly`. None of these asks other members, so no loop can form.
 
 use std::net::SocketAddr;
 
@@ -12,9 +12,9 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use roost_api::documents::ring::health::{RingAnswer, RingServiceHealth, RingSource};
 use roost_text::shown;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinSet};
 
-use super::read;
+use super::read::{self, View};
 
 /// Longest answer that is read; 32 of them are in memory at most.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -23,13 +23,23 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// Services of one member that are read.
 const SERVICES: &str = "/v1/services?limit=1000";
+/// Members in pages, each of which is shorter than an answer may be.
+const MEMBERS: &str = "/v1/ring/members?limit=500";
+const MEMBER_PAGES_MAX: usize = 40;
 
 /// What a member answered.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct MemberServices {
     pub(super) source: RingSource,
     pub(super) version: Option<String>,
     pub(super) services: Vec<RingServiceHealth>,
+}
+
+/// How a member sees the members.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) source: RingSource,
+    pub(super) view: View,
 }
 
 /// Why a member did not answer.
@@ -49,48 +59,78 @@ impl Failure {
     }
 }
 
-/// Asks the gateway of the member with this id.
-pub(super) async fn member(
+/// The health of the services of the member with this id, as its gateway answers.
+pub(super) async fn services(
     gateway: SocketAddr,
     id: &str,
     token: Option<&str>,
-) -> Result<Told, Failure> {
-    let unreachable = |error: &dyn std::fmt::Display| {
-        Failure::new(RingAnswer::Unreachable, format!("{gateway}: {}", shown(&error.to_string())))
+) -> Result<MemberServices, Failure> {
+    let mut gateway = Gateway::connect(gateway, token).await?;
+    let Some(supervisor) = gateway.get("/v1/supervisor").await? else {
+        let services = gateway.get("/services").await?;
+        let services = services.ok_or_else(|| Failure::invalid("it has no /services"))?;
+        return read::habitat(&services, id);
     };
-    let stream = TcpStream::connect(gateway).await.map_err(|error| unreachable(&error))?;
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    let (mut sender, connection) =
-        builder.handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-    let conversation = async {
-        let mut gateway = Gateway { sender: &mut sender, gateway, token };
-        let Some(supervisor) = gateway.get("/v1/supervisor").await? else {
-            let services = gateway.get("/services").await?;
-            let services = services.ok_or_else(|| Failure::invalid("it has no /services"))?;
-            return read::habitat(&services, id);
-        };
-        let version = read::supervisor(&supervisor, id)?;
-        let services = gateway.get(SERVICES).await?;
-        let services = services.ok_or_else(|| Failure::invalid("it has no /v1/services"))?;
-        let services = read::services(&services)?;
-        Ok(Told { source: RingSource::V1, version: Some(version), services })
-    };
-    tokio::pin!(conversation);
-    tokio::select! {
-        told = &mut conversation => told,
-        // What arrived before the end is still read.
-        _ = connection => conversation.await,
-    }
+    let version = read::supervisor(&supervisor, id)?;
+    let services = gateway.get(SERVICES).await?;
+    let services = services.ok_or_else(|| Failure::invalid("it has no /v1/services"))?;
+    let services = read::services(&services)?;
+    Ok(MemberServices { source: RingSource::V1, version: Some(version), services })
 }
 
+/// How the member with this id sees the members, as its gateway answers.
+pub(super) async fn view(
+    gateway: SocketAddr,
+    id: &str,
+    token: Option<&str>,
+) -> Result<Seen, Failure> {
+    let hidden = || {
+        Failure::new(RingAnswer::Refused, "it hides its ring, by HAB_FEAT_REDACT_HTTP or a rule")
+    };
+    let mut gateway = Gateway::connect(gateway, token).await?;
+    let Some(supervisor) = gateway.get("/v1/supervisor").await? else {
+        let census = gateway.get("/census").await?.ok_or_else(hidden)?;
+        read::census(&census, id)?;
+        let butterfly = gateway.get("/butterfly").await?.ok_or_else(hidden)?;
+        return Ok(Seen { source: RingSource::Habitat, view: read::butterfly(&butterfly)? });
+    };
+    read::supervisor(&supervisor, id)?;
+    let (mut view, mut path) = (View::new(), MEMBERS.to_owned());
+    for _ in 0..MEMBER_PAGES_MAX {
+        let page = gateway.get(&path).await?.ok_or_else(hidden)?;
+        match read::members(&page, &mut view)? {
+            Some(cursor) => path = format!("{MEMBERS}&cursor={cursor}"),
+            None => return Ok(Seen { source: RingSource::V1, view }),
+        }
+    }
+    Err(Failure::invalid(format!("its list of members has more than {MEMBER_PAGES_MAX} pages")))
+}
+
+/// A connection to a gateway; it is closed when this is dropped.
 struct Gateway<'a> {
-    sender: &'a mut SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Empty<Bytes>>,
     gateway: SocketAddr,
     token: Option<&'a str>,
+    _driver: JoinSet<()>,
 }
 
-impl Gateway<'_> {
+impl<'a> Gateway<'a> {
+    async fn connect(gateway: SocketAddr, token: Option<&'a str>) -> Result<Self, Failure> {
+        let unreachable = |error: &dyn std::fmt::Display| {
+            let text = error.to_string();
+            Failure::new(RingAnswer::Unreachable, format!("{gateway}: {}", shown(&text)))
+        };
+        let stream = TcpStream::connect(gateway).await.map_err(|error| unreachable(&error))?;
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+        let (sender, connection) =
+            builder.handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+        let mut driver = JoinSet::new();
+        // Its error is that of the request, too.
+        driver.spawn(async move { drop(connection.await) });
+        Ok(Self { sender, gateway, token, _driver: driver })
+    }
+
     /// The document of a path; `None` when there is none.
     async fn get(&mut self, path: &str) -> Result<Option<Bytes>, Failure> {
         let gateway = self.gateway;
@@ -145,6 +185,7 @@ impl Gateway<'_> {
 mod tests {
     use std::time::Duration;
 
+    use roost_api::documents::ring::members::MemberState;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -176,9 +217,9 @@ mod tests {
         (address, served)
     }
 
-    async fn asked(answers: Vec<Vec<u8>>) -> Result<Told, Failure> {
+    async fn asked(answers: Vec<Vec<u8>>) -> Result<MemberServices, Failure> {
         let (gateway, _served) = stub(answers).await;
-        member(gateway, "a1", None).await
+        services(gateway, "a1", None).await
     }
 
     const SUPERVISOR: &str = r#"{"member_id":"a1","version":"2.1.78+roost.0.1.0"}"#;
@@ -188,9 +229,9 @@ mod tests {
         let services = r#"{"items":[{"id":"db.default","state":"up","desired":"up",
             "health":"warning","why":"slow"}],"next":null}"#;
         let (gateway, served) = stub(vec![ok(SUPERVISOR), ok(services)]).await;
-        let told = member(gateway, "a1", Some("secret")).await.expect("an answer");
-        assert_eq!((told.source, told.services.len()), (RingSource::V1, 1));
-        assert_eq!(told.services[0].why.as_deref(), Some("slow"));
+        let found = super::services(gateway, "a1", Some("secret")).await.expect("an answer");
+        assert_eq!((found.source, found.services.len()), (RingSource::V1, 1));
+        assert_eq!(found.services[0].why.as_deref(), Some("slow"));
         let sent = served.await.expect("served");
         assert_eq!(sent.matches("authorization: Bearer secret").count(), 2, "{sent}");
     }
@@ -200,8 +241,57 @@ mod tests {
         let missing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec();
         let services = r#"[{"service_group":"db.default","health_check":"Critical",
             "desired_state":"Up","process":{"state":"up"},"sys":{"member_id":"a1"}}]"#;
-        let told = asked(vec![missing, ok(services)]).await.expect("an answer");
-        assert_eq!((told.source, told.services.len()), (RingSource::Habitat, 1));
+        let found = asked(vec![missing, ok(services)]).await.expect("an answer");
+        assert_eq!((found.source, found.services.len()), (RingSource::Habitat, 1));
+    }
+
+    fn as_view<const N: usize>(members: [(&str, MemberState); N]) -> View {
+        members.map(|(id, state)| (id.to_owned(), state)).into()
+    }
+
+    #[tokio::test]
+    async fn the_view_of_a_member_comes_page_by_page() {
+        let first = r#"{"items":[{"id":"a1","state":"alive","new":1}],"next":"0af1"}"#;
+        let last = r#"{"items":[{"id":"b2","state":"confirmed"}],"next":null}"#;
+        let (gateway, served) = stub(vec![ok(SUPERVISOR), ok(first), ok(last)]).await;
+        let seen = view(gateway, "a1", None).await.expect("a view");
+        let expected = [("a1", MemberState::Alive), ("b2", MemberState::Confirmed)];
+        assert_eq!(seen, Seen { source: RingSource::V1, view: as_view(expected) });
+        let sent = served.await.expect("served");
+        assert!(sent.contains("GET /v1/ring/members?limit=500&cursor=0af1 HTTP/1.1"), "{sent}");
+    }
+
+    #[tokio::test]
+    async fn the_view_of_a_member_of_habitat_is_its_list() {
+        let missing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec();
+        let census = r#"{"changed":true,"local_member_id":"a1"}"#;
+        let list = r#"{"member":{"members":{},"health":{"b2":"Suspect","c3":"Departed"}}}"#;
+        let (gateway, _served) = stub(vec![missing.clone(), ok(census), ok(list)]).await;
+        let seen = view(gateway, "a1", None).await.expect("a view");
+        let expected = [("b2", MemberState::Suspect), ("c3", MemberState::Departed)];
+        assert_eq!(seen, Seen { source: RingSource::Habitat, view: as_view(expected) });
+        for (answers, result) in [
+            (vec![missing.clone(), missing.clone()], RingAnswer::Refused),
+            (vec![missing.clone(), ok(census), missing.clone()], RingAnswer::Refused),
+            (vec![missing.clone(), ok(r#"{"local_member_id":"b2"}"#)], RingAnswer::Invalid),
+            (vec![missing.clone(), ok(census), ok("[0]")], RingAnswer::Invalid),
+            (vec![ok(SUPERVISOR), missing], RingAnswer::Refused),
+            (vec![ok(SUPERVISOR), ok(r#"{"items":[{"id":"a1"}]}"#)], RingAnswer::Invalid),
+            (
+                vec![ok(SUPERVISOR), ok("{\"items\":[],\"next\":\"0 HTTP/1.1\\r\\n\"}")],
+                RingAnswer::Invalid,
+            ),
+            (
+                std::iter::once(ok(SUPERVISOR))
+                    .chain(vec![ok(r#"{"items":[],"next":"00"}"#); MEMBER_PAGES_MAX])
+                    .collect(),
+                RingAnswer::Invalid,
+            ),
+        ] {
+            let (gateway, _served) = stub(answers).await;
+            let failure = view(gateway, "a1", None).await.expect_err("no view");
+            assert_eq!(failure.result, result, "{failure:?}");
+        }
     }
 
     #[tokio::test]
@@ -225,7 +315,7 @@ mod tests {
             assert!(failure.reason.contains(part), "{failure:?}");
         }
         let nowhere = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr();
-        let failure = member(nowhere.expect("an address"), "a1", None).await.expect_err("none");
+        let failure = services(nowhere.expect("an address"), "a1", None).await.expect_err("none");
         assert_eq!(failure.result, RingAnswer::Unreachable);
     }
 
@@ -252,7 +342,7 @@ mod tests {
             });
             (address, served)
         };
-        let asked = timeout(Duration::from_millis(200), member(gateway, "a1", None)).await;
+        let asked = timeout(Duration::from_millis(200), services(gateway, "a1", None)).await;
         assert!(asked.is_err());
     }
 }

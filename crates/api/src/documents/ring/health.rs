@@ -57,14 +57,14 @@ pub enum RingAnswer {
     Answered,
     /// It announces no services, and so no gateway.
     NoServices,
-    /// It is dead in the ring, and was not asked.
+    /// It is dead in the ring, and was not asked. The matrix asks it.
     Dead,
     /// It announces a gateway that cannot be asked.
     NoGateway,
     /// No connection, or no complete answer in time.
     #[default]
     Unreachable,
-    /// Its gateway wants a token or a certificate.
+    /// Its gateway wants a token or a certificate, or hides what is asked for.
     Refused,
     /// It answered something else: too long, malformed, a redirect, or of another member.
     Invalid,
@@ -78,9 +78,9 @@ pub enum RingAnswer {
 pub enum RingSource {
     /// This Supervisor itself.
     Own,
-    /// `/v1/services` of a Supervisor of Roost.
+    /// Those below `/v1` of a Supervisor of Roost.
     V1,
-    /// `/services` of a Supervisor of Habitat.
+    /// Those of a Supervisor of Habitat.
     Habitat,
 }
 

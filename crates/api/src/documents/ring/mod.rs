@@ -2,6 +2,7 @@
 
 pub mod groups;
 pub mod health;
+pub mod matrix;
 pub mod members;
 pub mod targets;
 
