@@ -71,10 +71,12 @@ pub(crate) fn of(here: Here, member: &Member, sys: &SysInfo) -> Result<SocketAdd
     }
 }
 
-/// Address and port of this Supervisor's own gateway, as it announces it.
-pub(crate) fn own(member: &Member, sys: &SysInfo) -> Result<SocketAddr, NoGateway> {
+/// Address and port of this Supervisor's own gateway, as it announces it. That it is here, and
+/// where, is no reason to doubt it.
+pub(crate) fn own(here: Here, member: &Member, sys: &SysInfo) -> Result<SocketAddr, NoGateway> {
     let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    of(Here { gossip: nowhere, announced: nowhere, ring_has_key: true }, member, sys)
+    let gossip = if here.gossip.is_loopback() { here.gossip } else { nowhere };
+    of(Here { gossip, announced: nowhere, ring_has_key: true }, member, sys)
 }
 
 fn is_no_machine(ip: IpAddr) -> bool {
@@ -104,22 +106,24 @@ mod tests {
     const WITHIN: Here = Here { gossip: IpAddr::V4(Ipv4Addr::LOCALHOST), ..OPEN };
 
     fn found(here: Here, ring: &str, named: &str, port: u32) -> Result<String, NoGateway> {
-        let member = Member {
+        of(here, &member(ring), &sys(named, port)).map(|address| address.to_string())
+    }
+
+    fn member(address: &str) -> Member {
+        Member {
             id: MemberId::from_bits(1),
             incarnation: 0,
-            address: ring.parse().ok(),
+            address: address.parse().ok(),
             swim_port: 1,
             gossip_port: 1,
             persistent: false,
             departed: false,
             probe_ping: false,
-        };
-        let sys = SysInfo {
-            http_gateway_ip: named.into(),
-            http_gateway_port: port,
-            ..SysInfo::default()
-        };
-        of(here, &member, &sys).map(|address| address.to_string())
+        }
+    }
+
+    fn sys(named: &str, port: u32) -> SysInfo {
+        SysInfo { http_gateway_ip: named.into(), http_gateway_port: port, ..SysInfo::default() }
     }
 
     #[test]
@@ -132,6 +136,19 @@ mod tests {
         assert_eq!(found(KEYED, "10.0.0.7", "192.168.0.7", 80), Ok("192.168.0.7:80".into()));
         assert_eq!(found(KEYED, "10.0.0.7", "2001:db8::7", 80), Ok("[2001:db8::7]:80".into()));
         assert_eq!(found(WITHIN, "127.0.0.2", "127.0.0.3", 80), Ok("127.0.0.3:80".into()));
+    }
+
+    #[test]
+    fn the_own_gateway_is_where_this_supervisor_announces_it() {
+        let own = |here, ring: &str, named: &str| {
+            let (member, sys) = (member(ring), sys(named, 9631));
+            super::own(here, &member, &sys).map(|address| address.to_string())
+        };
+        assert_eq!(own(OPEN, "10.0.0.1", "0.0.0.0"), Ok("10.0.0.1:9631".into()));
+        assert_eq!(own(OPEN, "10.0.0.1", "192.168.0.1"), Ok("192.168.0.1:9631".into()));
+        assert_eq!(own(WITHIN, "127.0.0.1", "127.0.0.9"), Ok("127.0.0.9:9631".into()));
+        let local = Err(NoGateway::Local(Ipv4Addr::LOCALHOST.into()));
+        assert_eq!(own(OPEN, "10.0.0.1", "127.0.0.1"), local, "others cannot reach it");
     }
 
     #[test]

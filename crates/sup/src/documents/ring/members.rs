@@ -95,7 +95,7 @@ fn member(
     };
     let is_known = source != MemberSource::DataFile;
     let gateway = sys.and_then(|sys| match member.id == view.id {
-        true => gateway::own(member, sys).ok(),
+        true => gateway::own(here, member, sys).ok(),
         false => gateway::of(here, member, sys).ok(),
     });
     RingMember {
