@@ -51,6 +51,16 @@ impl Hour {
         self.ms.iter().map(|ms| u64::from(*ms)).sum()
     }
 
+    /// The times by state when this much of the hour has passed. More than that is recorded when
+    /// the clock was ahead before: then each state counts in proportion.
+    fn passed(&self, passed_ms: u64) -> [u64; Availability::ALL.len()] {
+        let recorded_ms = self.recorded_ms();
+        self.ms.map(u64::from).map(|ms| match recorded_ms > passed_ms {
+            true => ms * passed_ms / recorded_ms,
+            false => ms,
+        })
+    }
+
     /// Adds a part of it, counted from its beginning. An hour that a clock passes twice counts once.
     fn add(&mut self, from_ms: u64, to_ms: u64, state: Availability) {
         let free_ms = HOUR_MS.saturating_sub(self.recorded_ms());
@@ -81,9 +91,10 @@ impl Hours {
     #[must_use]
     pub fn tally(&self, first_hour: u64, to_ms: u64) -> Tally {
         let mut sums = [0; Availability::ALL.len()];
-        for (_, hour) in self.0.range(first_hour..=hour_of(to_ms).max(first_hour)) {
-            for (sum, ms) in sums.iter_mut().zip(hour.ms) {
-                *sum += u64::from(ms);
+        for (hour, content) in self.0.range(first_hour..=hour_of(to_ms).max(first_hour)) {
+            let passed_ms = to_ms.saturating_sub(start_of_hour(*hour)).min(HOUR_MS);
+            for (sum, ms) in sums.iter_mut().zip(content.passed(passed_ms)) {
+                *sum += ms;
             }
         }
         let recorded: u64 = sums.iter().sum();

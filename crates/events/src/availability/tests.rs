@@ -236,6 +236,22 @@ fn a_clock_that_was_wrong_for_a_while_costs_that_time() {
 }
 
 #[test]
+fn an_hour_that_a_wrong_clock_filled_ahead_counts_as_far_as_it_has_passed() {
+    let (hour, start_ms) = (hour_of(START_MS), start_of_hour(hour_of(START_MS)));
+    let at = |minutes: u64| start_ms + minutes * 60 * S;
+    let mut hours = Hours::default();
+    hours.add(Span { from_ms: at(0), to_ms: at(40), state: Availability::Down });
+    hours.add(Span { from_ms: at(40), to_ms: at(60), state: Availability::Up });
+    for minutes in [0, 15, 59, 60, 61] {
+        let tally = hours.tally(hour, at(minutes));
+        let sum: u64 = tally.states_ms.values().sum();
+        assert_eq!(sum + tally.not_recorded_ms, minutes * 60 * S, "{tally:?}");
+    }
+    let quarter = hours.tally(hour, at(15));
+    assert_eq!(quarter.states_ms[&Availability::Down], 2 * quarter.states_ms[&Availability::Up]);
+}
+
+#[test]
 fn what_is_stored_of_a_quiet_quarter_is_small() {
     let quarter_s = 90 * 24 * 3_600;
     let ledger = ledger(vec![(0, state(Kind::ServiceUp))], quarter_s);
