@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The client of a connection: its address, certificate and user.
 
 use std::{fmt, net::SocketAddr};
 

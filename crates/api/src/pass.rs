@@ -49,7 +49,7 @@ impl Pass {
         as_in_habitat || self.scopes.allow(needed)
     }
 
-    /// Who has it, for messages.
+    /// The client that has it, for messages.
     pub(crate) fn holder(&self) -> String {
         match &self.basis {
             Basis::Habitat => "HAB_SUP_GATEWAY_AUTH_TOKEN".into(),

@@ -6,19 +6,21 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{context, ui::Ui};
+use crate::{context, plugin::PluginStatus, ui::Ui};
 
 /// Exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Success, help, version; for `svc check`: healthy.
+    /// Success, help, version.
     Success,
-    /// A run-time error; for `svc check`: a warning.
+    /// A run-time error.
     Failure,
-    /// A wrong command line; for `svc check`: critical.
+    /// A wrong command line.
     Usage,
-    /// `svc check`: the health is unknown; `svc why`: the service is not as it should be.
-    Unknown,
+    /// `svc why`: the service is not as it should be.
+    NotAsDesired,
+    /// A plugin of a monitoring system.
+    Plugin(PluginStatus),
     /// A Supervisor cannot start.
     SupervisorFailed,
     /// The exit code of a failed hook.
@@ -28,10 +30,10 @@ pub(crate) enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Success => 0,
-            Exit::Failure => 1,
-            Exit::Usage => 2,
-            Exit::Unknown => 3,
+            Exit::Success | Exit::Plugin(PluginStatus::Ok) => 0,
+            Exit::Failure | Exit::Plugin(PluginStatus::Warning) => 1,
+            Exit::Usage | Exit::Plugin(PluginStatus::Critical) => 2,
+            Exit::NotAsDesired | Exit::Plugin(PluginStatus::Unknown) => 3,
             Exit::SupervisorFailed => 86,
             Exit::Hook(code) => code,
         })

@@ -20,6 +20,7 @@ mod https;
 mod log;
 mod manual;
 mod options;
+mod plugin;
 mod record;
 mod ring_view;
 mod ui;
@@ -30,7 +31,7 @@ use std::{env, process::ExitCode};
 use clap::FromArgMatches as _;
 use clap_complete::CompleteEnv;
 
-use crate::{cli::Cli, context::Context, exit::Exit, ui::Ui};
+use crate::{cli::Cli, context::Context, exit::Exit, plugin::PluginStatus, ui::Ui};
 
 fn main() -> ExitCode {
     // Before anything else: launcher and Supervisor need a fresh, small process.
@@ -51,10 +52,11 @@ fn main() -> ExitCode {
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         // For monitoring systems 2 means a critical service.
-        Err(error) if error.use_stderr() && is_check() => {
-            Ui::new().info("UNKNOWN: wrong command line");
+        Err(error) if error.use_stderr() && plugin::is_run() => {
+            let status = PluginStatus::Unknown;
+            Ui::new().info(&format!("{}: wrong command line", status.word()));
             let _ = error.print();
-            return Exit::Unknown.into();
+            return Exit::from(status).into();
         }
         Err(error) => error.exit(),
     };
@@ -69,9 +71,4 @@ fn main() -> ExitCode {
         .and_then(|context| cli.run(&context))
         .and_then(|exit| ui::check_output().map(|()| exit));
     ended.unwrap_or_else(|error| exit::report(&error, &ui)).into()
-}
-
-/// True for the command `svc check`, which uses the exit codes of monitoring plugins.
-fn is_check() -> bool {
-    env::args_os().skip(1).take(2).eq(["svc", "check"])
 }

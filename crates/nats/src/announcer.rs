@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].subject, "habitat.event.healthcheck");
         announcer.unchecked(at(6), "b.default", Duration::from_secs(30));
-        assert_eq!(announcer.next_wake_ms(), Some(30_005), "the same is no news");
+        assert_eq!(announcer.next_wake_ms(), Some(30_005), "the same interval changes nothing");
         let check = Check {
             status: HealthStatus::Ok,
             took: None,

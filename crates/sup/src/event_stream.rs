@@ -37,7 +37,7 @@ use crate::{
 
 /// What the condition is about.
 const SERVER: &str = "server";
-/// How long the name of this host is looked up.
+/// Longest look-up of the name of this host.
 const NAME_PATIENCE: Duration = Duration::from_secs(5);
 /// Changes that wait to become events; the task that does this waits for nothing but the name of
 /// this host.

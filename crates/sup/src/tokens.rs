@@ -21,7 +21,7 @@ use crate::{
     vital,
 };
 
-/// The clock may be set meanwhile: after this time it is looked at again.
+/// Longest wait for the expiry of a token: the clock may be set meanwhile.
 const CLOCK_CHECK: Duration = Duration::from_secs(3600);
 
 /// Handle of the task that follows the file.

@@ -34,7 +34,7 @@ impl Default for Tries {
 }
 
 impl Tries {
-    /// True when a token of this client is looked at.
+    /// True when a token of this client is checked, not refused unread.
     pub(crate) fn may_try(&self, peer: Peer) -> bool {
         self.may_try_after(peer, self.start.elapsed())
     }

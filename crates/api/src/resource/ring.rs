@@ -53,7 +53,7 @@ pub(super) const RESOURCES: &[Resource] = &[
     Resource {
         path: "/v1/ring/health",
         organization_path: None,
-        summary: "How the services of all members are: each is asked at its own gateway.",
+        summary: "The health of the services of all members, from the gateway of each.",
         gives: Gives::Ring,
         parameters: &[],
         media: &[Media::Json],

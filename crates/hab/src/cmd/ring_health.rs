@@ -9,6 +9,7 @@ use crate::{
     context::Context,
     exit::Exit,
     gateway::Target,
+    plugin::PluginStatus,
     ring_view::{Format, UNKNOWN, age, text},
 };
 
@@ -33,19 +34,20 @@ impl Run for Arguments {
         let asked = self.target.client(context).and_then(|client| client.json(PATH, &[]));
         let document = match asked {
             Err(error) if self.strict => {
-                context.ui.info(&format!("UNKNOWN: {error:#}"));
-                return Ok(Exit::Unknown);
+                let status = PluginStatus::Unknown;
+                context.ui.info(&format!("{}: {error:#}", status.word()));
+                return Ok(status.into());
             }
             asked => asked?,
         };
-        let exit = judge(&document);
+        let status = judge(&document);
         let table = columns(&table(&document, clock::unix_s()));
         context.ui.block(&match self.format {
-            Format::Table if self.strict => format!("{}\n{table}", headline(&document, exit)),
+            Format::Table if self.strict => format!("{}\n{table}", headline(&document, status)),
             Format::Table => table,
             Format::Json => format!("{document:#}\n"),
         });
-        Ok(if self.strict { exit } else { Exit::Success })
+        Ok(if self.strict { status.into() } else { Exit::Success })
     }
 }
 
@@ -59,38 +61,35 @@ fn services(member: &Value) -> impl Iterator<Item = &Value> {
 
 /// The worst of all: critical, then unknown, then a warning. Nothing is known without members: a
 /// ring has at least the Supervisor that answers.
-fn judge(document: &Value) -> Exit {
+fn judge(document: &Value) -> PluginStatus {
     let (mut warning, mut unknown) = (false, members(document).next().is_none());
     for member in members(document) {
         match member["result"].as_str() {
             Some("answered" | "no_services") => {}
-            Some("dead") => return Exit::Usage,
+            Some("dead") => return PluginStatus::Critical,
             _ => unknown = true,
         }
         for service in services(member).filter(|service| service["stopped"] != true) {
             match (service["state"].as_str(), service["health"].as_str()) {
                 (Some("up"), Some("ok")) => {}
                 (Some("up"), Some("warning")) => warning = true,
-                (Some("up"), Some("critical")) => return Exit::Usage,
-                (Some("failed" | "backing_off" | "blocked" | "down"), _) => return Exit::Usage,
+                (Some("up"), Some("critical")) => return PluginStatus::Critical,
+                (Some("failed" | "backing_off" | "blocked" | "down"), _) => {
+                    return PluginStatus::Critical;
+                }
                 _ => unknown = true,
             }
         }
     }
     match (unknown, warning) {
-        (true, _) => Exit::Unknown,
-        (false, true) => Exit::Failure,
-        (false, false) => Exit::Success,
+        (true, _) => PluginStatus::Unknown,
+        (false, true) => PluginStatus::Warning,
+        (false, false) => PluginStatus::Ok,
     }
 }
 
-fn headline(document: &Value, exit: Exit) -> String {
-    let word = match exit {
-        Exit::Success => "OK",
-        Exit::Failure => "WARNING",
-        Exit::Usage => "CRITICAL",
-        _ => "UNKNOWN",
-    };
+fn headline(document: &Value, status: PluginStatus) -> String {
+    let word = status.word();
     let answered = members(document).filter(|member| member["result"] == "answered").count();
     format!("{word}: {answered} of {} members answered", members(document).count())
 }
@@ -142,29 +141,29 @@ mod tests {
             |result: &str, services: Value| json!({"result": result, "services": services});
         let service = |state: &str, health: &str| json!([{"state": state, "health": health, "stopped": false}]);
         let fine = member("answered", service("up", "ok"));
-        for (other, exit) in [
-            (member("no_services", json!([])), Exit::Success),
+        for (other, status) in [
+            (member("no_services", json!([])), PluginStatus::Ok),
             (
                 member(
                     "answered",
                     json!([{"state": "down", "health": "unknown", "stopped": true}]),
                 ),
-                Exit::Success,
+                PluginStatus::Ok,
             ),
-            (member("answered", service("up", "warning")), Exit::Failure),
-            (member("answered", service("up", "critical")), Exit::Usage),
-            (member("answered", service("backing_off", "unknown")), Exit::Usage),
-            (member("dead", json!([])), Exit::Usage),
-            (member("answered", service("up", "unknown")), Exit::Unknown),
-            (member("answered", service("starting", "unknown")), Exit::Unknown),
-            (member("unreachable", json!([])), Exit::Unknown),
-            (member("refused", json!([])), Exit::Unknown),
-            (json!({}), Exit::Unknown),
+            (member("answered", service("up", "warning")), PluginStatus::Warning),
+            (member("answered", service("up", "critical")), PluginStatus::Critical),
+            (member("answered", service("backing_off", "unknown")), PluginStatus::Critical),
+            (member("dead", json!([])), PluginStatus::Critical),
+            (member("answered", service("up", "unknown")), PluginStatus::Unknown),
+            (member("answered", service("starting", "unknown")), PluginStatus::Unknown),
+            (member("unreachable", json!([])), PluginStatus::Unknown),
+            (member("refused", json!([])), PluginStatus::Unknown),
+            (json!({}), PluginStatus::Unknown),
         ] {
-            assert_eq!(judge(&json!({"members": [fine, other]})), exit, "{other}");
+            assert_eq!(judge(&json!({"members": [fine, other]})), status, "{other}");
         }
         for nothing in [json!({}), json!([]), json!({"members": []}), json!({"members": 1})] {
-            assert_eq!(judge(&nothing), Exit::Unknown, "{nothing}");
+            assert_eq!(judge(&nothing), PluginStatus::Unknown, "{nothing}");
         }
     }
 }

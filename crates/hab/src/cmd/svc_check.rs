@@ -12,6 +12,7 @@ use crate::{
     context::Context,
     exit::Exit,
     gateway::{Answer, Client, Refused, Target, escape},
+    plugin::PluginStatus,
 };
 
 /// Arguments of the command.
@@ -25,67 +26,61 @@ pub(crate) struct Arguments {
     service: Loaded,
 }
 
-/// Result of a check: name of the service, exit code, and text.
-type Checked = (String, Exit, String);
+/// Result of a check: name of the service, how it is, and text.
+type Checked = (String, PluginStatus, String);
 
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let checked = self.target.client(context).and_then(|client| self.check(&client));
-        let (name, exit, text) = checked.unwrap_or_else(|error| {
+        let (name, status, text) = checked.unwrap_or_else(|error| {
             let group = self.service.group().map(|group| group.to_string());
             let name = group.unwrap_or_else(|| self.service.to_string());
-            (name, Exit::Unknown, format!("{error:#}"))
+            (name, PluginStatus::Unknown, format!("{error:#}"))
         });
-        let word = match exit {
-            Exit::Success => "OK",
-            Exit::Failure => "WARNING",
-            Exit::Usage => "CRITICAL",
-            Exit::Unknown | Exit::SupervisorFailed | Exit::Hook(_) => "UNKNOWN",
-        };
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         // A bar would start performance data.
         let line = line.trim().replace('|', "/");
-        context.ui.info(&format!("{word}: {name} - {line}"));
-        Ok(exit)
+        context.ui.info(&format!("{}: {name} - {line}", status.word()));
+        Ok(status.into())
     }
 }
 
 /// Result and text for the status and body of an answer.
-fn judge(code: u16, body: &str) -> (Exit, String) {
+fn judge(code: u16, body: &str) -> (PluginStatus, String) {
     let document: Value = serde_json::from_str(body).unwrap_or_default();
-    let exit = match document["status"].as_str() {
-        Some("OK") => Exit::Success,
-        Some("WARNING") => Exit::Failure,
-        Some("CRITICAL") => Exit::Usage,
-        Some(_) => Exit::Unknown,
+    let status = match document["status"].as_str() {
+        Some("OK") => PluginStatus::Ok,
+        Some("WARNING") => PluginStatus::Warning,
+        Some("CRITICAL") => PluginStatus::Critical,
+        Some(_) => PluginStatus::Unknown,
         None => return no_document(code),
     };
     let said = |stream: &str| document[stream].as_str().unwrap_or_default().trim().to_owned();
     let (stdout, stderr) = (said("stdout"), said("stderr"));
     let text = if stdout.is_empty() { stderr } else { stdout };
-    (exit, if text.is_empty() { format!("HTTP {code}") } else { text })
+    (status, if text.is_empty() { format!("HTTP {code}") } else { text })
 }
 
 /// Result and text for a document of the v1 API: the reason first, then the output of the last
 /// check. `None` when it is not such a document.
-fn judge_v1(body: &str) -> Option<(Exit, String)> {
+fn judge_v1(body: &str) -> Option<(PluginStatus, String)> {
     let document: Value = serde_json::from_str(body).ok()?;
     let word = |key: &str| document[key].as_str();
     let state = word("state")?;
     let check = &document["health_check"];
     let printed = check["output"].as_str().filter(|output| !output.is_empty());
     let code = document["reason"]["code"].as_str();
-    let exit = match (state, code) {
-        ("down" | "stopping", _) => Exit::Unknown,
-        ("failed" | "blocked" | "backing_off", _) => Exit::Usage,
-        ("starting", Some(_)) => Exit::Usage,
-        ("starting", None) => Exit::Unknown,
-        (_, Some("run_exits" | "init_failed" | "start_failed")) => Exit::Usage,
+    let status = match (state, code) {
+        ("down" | "stopping", _) => PluginStatus::Unknown,
+        ("failed" | "blocked" | "backing_off", _) => PluginStatus::Critical,
+        ("starting", Some(_)) => PluginStatus::Critical,
+        ("starting", None) => PluginStatus::Unknown,
+        (_, Some("run_exits" | "init_failed" | "start_failed")) => PluginStatus::Critical,
         (_, code) => match (word("health")?, code) {
-            ("ok", Some(_)) | ("warning", _) => Exit::Failure,
-            ("ok", None) => Exit::Success,
-            ("critical", _) => Exit::Usage,
-            _ => Exit::Unknown,
+            ("ok", Some(_)) | ("warning", _) => PluginStatus::Warning,
+            ("ok", None) => PluginStatus::Ok,
+            ("critical", _) => PluginStatus::Critical,
+            _ => PluginStatus::Unknown,
         },
     };
     // While the process is down, the last check's output is obsolete.
@@ -105,16 +100,19 @@ fn judge_v1(body: &str) -> Option<(Exit, String)> {
             state => format!("it is {state}"),
         },
     };
-    Some((exit, text))
+    Some((status, text))
 }
 
-fn no_document(code: u16) -> (Exit, String) {
+fn no_document(code: u16) -> (PluginStatus, String) {
     match code {
-        401 => (Exit::Unknown, "the gateway rejected the token; give --token".into()),
-        403 => (Exit::Unknown, "the token does not allow this; it needs the scope 'read'".into()),
-        404 => (Exit::Usage, "service not loaded".into()),
-        503 => (Exit::Unknown, "the Supervisor has not fully started".into()),
-        _ => (Exit::Unknown, format!("unexpected answer, HTTP {code}")),
+        401 => (PluginStatus::Unknown, "the gateway rejected the token; give --token".into()),
+        403 => (
+            PluginStatus::Unknown,
+            "the token does not allow this; it needs the scope 'read'".into(),
+        ),
+        404 => (PluginStatus::Critical, "service not loaded".into()),
+        503 => (PluginStatus::Unknown, "the Supervisor has not fully started".into()),
+        _ => (PluginStatus::Unknown, format!("unexpected answer, HTTP {code}")),
     }
 }
 
@@ -124,31 +122,36 @@ impl Arguments {
     fn check(&self, client: &Client) -> anyhow::Result<Checked> {
         let service = &self.service;
         if let Some(group) = service.group()
-            && let Some((exit, said)) = check_group(client, &group)?
+            && let Some((status, said)) = check_group(client, &group)?
         {
-            return Ok((group.to_string(), exit, said));
+            return Ok((group.to_string(), status, said));
         }
         let loaded = match client.services() {
             Ok(loaded) => loaded,
             Err(error) => {
                 let Some(refused) = error.downcast_ref::<Refused>() else { return Err(error) };
-                let (exit, said) = no_document(refused.status);
-                return Ok((service.to_string(), exit, said));
+                let (status, said) = no_document(refused.status);
+                return Ok((service.to_string(), status, said));
             }
         };
         let found = match service.choose(&loaded, |(_, group)| group.to_string()) {
             Ok((_, found)) => found.clone(),
-            Err(error) => return Ok((service.to_string(), Exit::Usage, error.to_string())),
+            Err(error) => {
+                return Ok((service.to_string(), PluginStatus::Critical, error.to_string()));
+            }
         };
         // It may have been unloaded in the meantime.
-        let (exit, said) = check_group(client, &found)?.unwrap_or_else(|| no_document(404));
-        Ok((found.to_string(), exit, said))
+        let (status, said) = check_group(client, &found)?.unwrap_or_else(|| no_document(404));
+        Ok((found.to_string(), status, said))
     }
 }
 
 /// Requests Roost's document of the group, and Habitat's if that does not exist; `None` when
 /// the group is not loaded.
-fn check_group(client: &Client, group: &ServiceGroup) -> anyhow::Result<Option<(Exit, String)>> {
+fn check_group(
+    client: &Client,
+    group: &ServiceGroup,
+) -> anyhow::Result<Option<(PluginStatus, String)>> {
     let path = format!("/v1/services/{}", escape(group.as_str()));
     let Answer { status: code, body, .. } = client.get(&path, &[])?;
     if code == 200
@@ -181,14 +184,14 @@ mod tests {
         let body =
             |status: &str| format!(r#"{{"status":"{status}","stdout":"\nfine|x\n","stderr":""}}"#);
         for (code, body, expected) in [
-            (200, body("OK"), Exit::Success),
-            (200, body("WARNING"), Exit::Failure),
-            (503, body("CRITICAL"), Exit::Usage),
-            (500, body("UNKNOWN"), Exit::Unknown),
-            (503, String::new(), Exit::Unknown),
-            (404, String::new(), Exit::Usage),
-            (401, String::new(), Exit::Unknown),
-            (200, "<html>".into(), Exit::Unknown),
+            (200, body("OK"), PluginStatus::Ok),
+            (200, body("WARNING"), PluginStatus::Warning),
+            (503, body("CRITICAL"), PluginStatus::Critical),
+            (500, body("UNKNOWN"), PluginStatus::Unknown),
+            (503, String::new(), PluginStatus::Unknown),
+            (404, String::new(), PluginStatus::Critical),
+            (401, String::new(), PluginStatus::Unknown),
+            (200, "<html>".into(), PluginStatus::Unknown),
         ] {
             assert_eq!(judge(code, &body).0, expected, "{code} {body}");
         }
@@ -211,36 +214,44 @@ mod tests {
         let binds = Some(("waiting_for_binds", "bind 'db' waits for db.default"));
         let stale = Some(("template_error", "Failed to compile"));
         let critical = Some(("health_critical", "the last health check was critical: refused"));
-        for (body, exit, text) in [
-            (body("up", "ok", None, "fine"), Exit::Success, "fine"),
-            (body("up", "ok", None, ""), Exit::Success, "the last check printed nothing"),
-            (body("up", "warning", None, "slow"), Exit::Failure, "slow"),
+        for (body, status, text) in [
+            (body("up", "ok", None, "fine"), PluginStatus::Ok, "fine"),
+            (body("up", "ok", None, ""), PluginStatus::Ok, "the last check printed nothing"),
+            (body("up", "warning", None, "slow"), PluginStatus::Warning, "slow"),
             (
                 body("up", "critical", critical, "refused"),
-                Exit::Usage,
+                PluginStatus::Critical,
                 critical.map_or("", |it| it.1),
             ),
             (
                 body("up", "ok", exits, "fine"),
-                Exit::Usage,
+                PluginStatus::Critical,
                 "the process exited with code 1; the last check printed: fine",
             ),
             (
                 body("backing_off", "unknown", exits, "fine"),
-                Exit::Usage,
+                PluginStatus::Critical,
                 "the process exited with code 1",
             ),
-            (body("blocked", "unknown", binds, ""), Exit::Usage, "bind 'db' waits for db.default"),
-            (body("down", "unknown", stopped, "fine"), Exit::Unknown, "it was stopped"),
-            (body("starting", "unknown", None, ""), Exit::Unknown, "it is starting"),
-            (body("up", "unknown", None, ""), Exit::Unknown, "the last check printed nothing"),
+            (
+                body("blocked", "unknown", binds, ""),
+                PluginStatus::Critical,
+                "bind 'db' waits for db.default",
+            ),
+            (body("down", "unknown", stopped, "fine"), PluginStatus::Unknown, "it was stopped"),
+            (body("starting", "unknown", None, ""), PluginStatus::Unknown, "it is starting"),
+            (
+                body("up", "unknown", None, ""),
+                PluginStatus::Unknown,
+                "the last check printed nothing",
+            ),
             (
                 body("up", "ok", stale, "fine"),
-                Exit::Failure,
+                PluginStatus::Warning,
                 "Failed to compile; the last check printed: fine",
             ),
         ] {
-            assert_eq!(judge_v1(&body), Some((exit, text.into())), "{body}");
+            assert_eq!(judge_v1(&body), Some((status, text.into())), "{body}");
         }
         assert_eq!(judge_v1("<html>"), None);
         assert_eq!(judge_v1(r#"{"status":"OK"}"#), None);

@@ -116,7 +116,7 @@ fn exit(explanation: &Value) -> Exit {
     let chain = explanation["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
     match chain.iter().all(|step| step["code"] == STOPPED) {
         true => Exit::Success,
-        false => Exit::Unknown,
+        false => Exit::NotAsDesired,
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let expected = "web.default cannot start\n\nCauses, from the effect to the root:\n  \
                         run_exits since T: it exited\n    | no port\n\nWhat to do:\n  Read it\n      \
                         hab svc logs web\n  Wait\n";
-        assert_eq!((text(&broken).as_str(), exit(&broken)), (expected, Exit::Unknown));
+        assert_eq!((text(&broken).as_str(), exit(&broken)), (expected, Exit::NotAsDesired));
         broken["chain"][0]["code"] = STOPPED.into();
         assert_eq!(exit(&broken), Exit::Success);
     }

@@ -1,5 +1,5 @@
-//! The services that a Supervisor has loaded: Roost's list, which needs the scope `read` alone, and
-//! Habitat's where there is no other.
+//! The services that a Supervisor has loaded: Roost's list, which needs the scope `read` alone, or
+//! Habitat's.
 
 use roost_ident::ServiceGroup;
 use serde_json::Value;

@@ -147,7 +147,7 @@ impl Task {
                     }
                     Some(Order::End(done)) => {
                         self.end().await;
-                        // Who asked may be gone.
+                        // The part that requested it may have ended.
                         let _ = done.send(());
                         return;
                     }

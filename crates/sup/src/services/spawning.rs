@@ -1,4 +1,4 @@
-//! What the launcher is asked to start: services and hooks.
+//! Requests to the launcher that start services and hooks.
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
