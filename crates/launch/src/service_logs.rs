@@ -31,7 +31,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Waiting bytes of one service from which it is slowed down. The lines of one more read fit above
 /// it, even when all of them are empty.
 const HIGH_OF_GROUP_BYTES: usize = MOST_OF_GROUP_BYTES / 2;
-/// Waiting bytes of all services from which all are slowed down.
+/// Waiting bytes of all services from which each that has more than its share is slowed down.
 const HIGH_BYTES: usize = MOST_BYTES / 2;
 /// Time without progress after which the disk counts as hanging.
 const STALL: Duration = Duration::from_secs(1);
@@ -167,8 +167,13 @@ impl Queue {
 
     fn is_congested(&self, group: &str, now: Instant) -> bool {
         let Some(since) = self.full_since else { return false };
-        let of_group = self.groups.get(group).map_or(0, |waiting| waiting.lines.len());
-        now < since + STALL && (of_group > HIGH_OF_GROUP_BYTES || self.bytes > HIGH_BYTES)
+        let Some(waiting) = self.groups.get(group) else { return false };
+        // A service that prints little does not wait for those that print much.
+        let most = match self.bytes > HIGH_BYTES {
+            true => (HIGH_BYTES / self.groups.len()).min(HIGH_OF_GROUP_BYTES),
+            false => HIGH_OF_GROUP_BYTES,
+        };
+        now < since + STALL && waiting.lines.len() > most
     }
 
     fn take(&mut self) -> BTreeMap<String, Waiting> {
@@ -397,13 +402,19 @@ mod tests {
     }
 
     #[test]
-    fn all_services_are_slowed_down_while_the_room_of_all_is_short() {
+    fn while_the_room_of_all_is_short_those_that_print_much_are_slowed_down() {
         let mut queue = Queue::new();
         let text = "x".repeat(1_000);
+        queue.add(GROUP, line("a quiet service"));
         for number in 0..=HIGH_BYTES / text.len() {
             queue.add(&format!("other{}.default", number % 10), line(&text));
         }
-        assert!(queue.is_congested(GROUP, Instant::now()));
+        let now = Instant::now();
+        for number in 0..10 {
+            assert!(queue.is_congested(&format!("other{number}.default"), now));
+        }
+        assert!(!queue.is_congested(GROUP, now));
+        assert!(!queue.is_congested("silent.default", now));
         assert!(queue.groups.values().all(|waiting| waiting.lost == 0));
     }
 
