@@ -16,8 +16,8 @@ export const WORDS = {
 const PROVEN = 30_000;
 
 /** Milliseconds until a service that started after a failure has proven itself; 0 when it need not. */
-export const unproven = ({ state, desired, why, since }) =>
-  (state === "up" && desired === "up" && why ? Math.max(0, Date.parse(since) + PROVEN - Date.now()) : 0);
+export const unproven = ({ state, desired, restarts, since }) =>
+  (state === "up" && desired === "up" && restarts.total > 0 ? Math.max(0, Date.parse(since) + PROVEN - Date.now()) : 0);
 
 /** The mood of a service, from its summary. One that is up and has a reason not to be well is not fine. */
 export function mood(service) {
@@ -25,7 +25,7 @@ export function mood(service) {
   if (desired === "down") return state === "down" ? "stopped" : "changing";
   if (["failed", "backing_off", "blocked", "down"].includes(state)) return "failing";
   // Between two failures it is not better than in them.
-  if (state === "starting" && why && restarts.total > 0) return "failing";
+  if (state === "starting" && restarts.total > 0) return "failing";
   if (state !== "up") return "changing";
   if (unproven(service) > 0) return "failing";
   if (health === "ok" && why) return "warning";

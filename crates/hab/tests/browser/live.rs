@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Chromium, Page, wait_for};
 
 use super::{RUN, assert_content, listed, open, root, service, shop, texts, wait_settled};
@@ -47,6 +47,31 @@ fn the_list_is_what_the_api_says_with_failing_services_first() {
     });
     page.wait("document.title.startsWith('(2) ')");
     assert_content(&page, &sup);
+}
+
+#[test]
+fn a_service_proves_itself_after_a_failure_only() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    let sup = root.supervisor().start();
+    let page = browser.page();
+    open(&page, &sup, "");
+    let mood = |state: &str, total: u32, age_s: u32, health: &str, why: Option<&str>| {
+        let service = json!({"state": state, "desired": "up", "health": health, "why": why,
+            "restarts": {"total": total}});
+        page.value(&format!(
+            "import(document.querySelector('link[rel=modulepreload][href*=mood]').href) \
+               .then(({{ mood }}) => mood({{ ...{service}, \
+                 since: new Date(Date.now() - {age_s}000).toISOString() }}))"
+        ))
+    };
+    // Until failures become a crash loop, a service that is up again has no reason.
+    assert_eq!(mood("up", 1, 0, "ok", None), "failing");
+    assert_eq!(mood("up", 1, 31, "ok", None), "fine");
+    assert_eq!(mood("up", 0, 0, "ok", None), "fine");
+    assert_eq!(mood("up", 0, 0, "warning", Some("the check warns")), "warning");
+    assert_eq!(mood("starting", 1, 0, "unknown", None), "failing");
+    assert_eq!(mood("starting", 0, 0, "unknown", None), "changing");
 }
 
 #[test]
