@@ -89,20 +89,28 @@ pub fn removed(path: &Path, text: &str, name: &str) -> Result<String, Fault> {
     candidates.find(is_right).ok_or_else(|| by_hand(path))
 }
 
-/// Where the blocks below `[[token]]` are in the text.
+/// Where the blocks below `[[token]]` are in the text. Each ends with its last line that is neither
+/// blank nor a comment: what follows that line is about the next entry.
 fn blocks(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut blocks = Vec::new();
-    let mut open = None;
+    let mut open: Option<std::ops::Range<usize>> = None;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with('[') {
-            blocks.extend(open.take().map(|start| start..at));
+        let (start, end) = (at, at + line.len());
+        at = end;
+        let content = line.trim_start();
+        if content.starts_with('[') {
+            blocks.extend(open.take());
             let header: String = line.split_whitespace().collect();
-            open = header.starts_with("[[token]]").then_some(at);
+            open = header.starts_with("[[token]]").then_some(start..end);
+        } else if let Some(block) = &mut open
+            && !content.is_empty()
+            && !content.starts_with('#')
+        {
+            block.end = end;
         }
-        at += line.len();
     }
-    blocks.extend(open.map(|start| start..at));
+    blocks.extend(open);
     blocks
 }
 
@@ -142,7 +150,8 @@ mod tests {
         let without = removed(path(), &two, "b").expect("removed");
         assert_eq!(without, format!("{by_hand}\n"));
         let none = removed(path(), &without, "a").expect("removed");
-        assert!(none.starts_with("# Tokens") && none.contains("subject = \"CN=x\""), "{none}");
+        let rest = "# for the page\n\n[[certificate]]\nsubject = \"CN=x\"\nscopes = [\"read\"]\n";
+        assert_eq!(none, format!("{HEAD}\n{rest}"), "the comment of the next entry stays");
         let forever = NewToken { expires_ms: None, ..new("c", 3) };
         let text = added(path(), None, &forever).expect("added");
         assert_eq!(parse(path(), &text).expect("valid").tokens[0].expires_ms, None);

@@ -4,10 +4,15 @@ use std::{
     fs::{self, File, Metadata},
     os::unix::fs::MetadataExt,
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use roost_files::{Durability, Owner, PUBLIC_DIRECTORY, open, replace_at, text_of};
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 
 use crate::{FILE_BYTES_MAX, Fault, Rules, form::parse};
 
@@ -17,6 +22,10 @@ const FORBIDDEN: u32 = 0o026;
 const KEPT: u32 = 0o640;
 /// Mode of a file that is made.
 const PRIVATE: u32 = 0o600;
+/// How often a change tries to get its turn: five seconds. Each user who can open the directory can
+/// hold its lock, and must not be able to hang the revocation of a token.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Reads the rules for a Supervisor that runs as this user.
 ///
@@ -38,8 +47,8 @@ pub fn read_to_show(path: &Path) -> Result<Rules, Fault> {
 }
 
 /// Replaces the text of the file, atomically, by what `edit` makes of it; `None` stands for a
-/// file that does not exist. Changes by other programs that call this wait for each other. A new
-/// file can be read by its owner alone; an existing one keeps its owner.
+/// file that does not exist. Changes by other programs that call this wait for each other, for
+/// seconds. A new file can be read by its owner alone; an existing one keeps its owner.
 ///
 /// # Errors
 /// Those of `edit`, which leave the file as it is, and those of the system.
@@ -69,8 +78,14 @@ pub fn change(
     let directory =
         File::open(parent).map_err(|error| failed("its directory cannot be opened", error))?;
     // Held until the directory is closed.
-    flock(&directory, FlockOperation::LockExclusive)
-        .map_err(|error| failed("its directory cannot be locked", error.into()))?;
+    lock(&directory, TRIES).map_err(|error| match error {
+        Errno::WOULDBLOCK => Fault::new(
+            path,
+            format!("another process holds the lock of the directory {}", parent.display()),
+            format!("'fuser {}' lists processes that have it open", parent.display()),
+        ),
+        error => failed("its directory cannot be locked", error.into()),
+    })?;
     let before = content(&target)?;
     let text = edit(path, before.as_ref().map(|(text, _)| text.as_str()))?;
     let (mode, owner) = before.as_ref().map_or((PRIVATE, None), |(_, metadata)| {
@@ -79,6 +94,17 @@ pub fn change(
     });
     replace_at(&directory, name, text.as_bytes(), mode, owner, Durability::State)
         .map_err(|error| failed("it cannot be written", error))
+}
+
+/// Locks the directory; fails with [`Errno::WOULDBLOCK`] when each try found it locked.
+fn lock(directory: &File, tries: u32) -> Result<(), Errno> {
+    for _ in 1..tries {
+        match flock(directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    flock(directory, FlockOperation::NonBlockingLockExclusive)
 }
 
 fn content(path: &Path) -> Result<Option<(String, Metadata)>, Fault> {
@@ -140,6 +166,20 @@ mod tests {
         assert_eq!(read_to_show(&path).expect("valid").tokens.len(), 1);
         let error = change(&path, |path, text| removed(path, text.unwrap_or_default(), "a"));
         assert!(error.expect_err("gone").to_string().contains("there is no token 'a'"));
+    }
+
+    #[test]
+    fn a_lock_that_another_process_keeps_is_an_error() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("tokens");
+        let other = File::open(dir.path()).expect("opened");
+        flock(&other, FlockOperation::LockExclusive).expect("locked");
+        let fault = change(&path, |path, text| added(path, text, &token("a")));
+        let fault = fault.expect_err("locked").to_string();
+        assert!(fault.contains("another process holds the lock of the directory /"), "{fault}");
+        assert!(!path.exists());
+        drop(other);
+        change(&path, |path, text| added(path, text, &token("a"))).expect("written");
     }
 
     #[test]
