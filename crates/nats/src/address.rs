@@ -65,10 +65,13 @@ impl FromStr for ServerAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let invalid = || AddressError::Address(text.chars().take(LENGTH_MAX).collect());
+        let invalid = || AddressError::Address(masked(text));
         let rest = match text.split_once("://") {
             Some(("nats", rest)) => rest,
-            Some((scheme, _)) => return Err(AddressError::Scheme(scheme.into())),
+            Some((scheme, _)) if is_scheme(scheme) => {
+                return Err(AddressError::Scheme(scheme.into()));
+            }
+            Some(_) => return Err(invalid()),
             None => text,
         };
         let (credentials, place) = match rest.rsplit_once('@') {
@@ -95,6 +98,24 @@ impl FromStr for ServerAddress {
         }
         Ok(address)
     }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// What people may see of a text that stands for an address: `***` in the place of all that can be
+/// credentials.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let Some((credentials, place)) = text.rsplit_once('@') else {
+        return text.chars().take(LENGTH_MAX).collect();
+    };
+    let scheme = match credentials.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => format!("{scheme}://"),
+        _ => String::new(),
+    };
+    format!("{scheme}***@{place}").chars().take(LENGTH_MAX).collect()
 }
 
 /// Splits `HOST[:PORT]`. `None` when the host is empty or the port is not a port.
@@ -148,9 +169,7 @@ mod tests {
             read("http://x:1").unwrap_err(),
             "invalid scheme 'http' only 'nats' is supported"
         );
-        for text in
-            ["", "nats://x:y:z", "a:b@", "@h", ":1", "h:70000", "h:-1", "h/path", "h i", "[::1"]
-        {
+        for text in ["", "nats://x:y:z", ":1", "h:70000", "h:-1", "h/path", "h i", "[::1"] {
             assert_eq!(read(text).unwrap_err(), format!("invalid address {text:?}"));
         }
     }
@@ -160,5 +179,14 @@ mod tests {
         let shown = format!("{:?}", read("nats://me:s3cret@h").unwrap());
         assert!(shown.contains("me") && !shown.contains("s3cret"), "{shown}");
         assert!(!format!("{:?}", read("s3cret@h").unwrap()).contains("s3cret"));
+        for (text, problem) in [
+            ("nats://me:s3cret@h:x", "invalid address \"nats://***@h:x\""),
+            ("s3cret@", "invalid address \"***@\""),
+            ("a:s3@cret@h i", "invalid address \"***@h i\""),
+            ("me:s3cret@h://x", "invalid address \"***@h://x\""),
+            ("http://me:s3cret@h", "invalid scheme 'http' only 'nats' is supported"),
+        ] {
+            assert_eq!(read(text).unwrap_err(), problem);
+        }
     }
 }
