@@ -30,7 +30,8 @@ pub struct ConfigValue {
     /// secrets.
     #[schema(value_type = Object)]
     pub value: Value,
-    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is.
+    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is, as long as this
+    /// Supervisor runs.
     pub hash: Option<String>,
     /// The value in clear, where it is hidden.
     #[serde(skip)]
@@ -50,7 +51,8 @@ pub struct LayerValue {
     /// secrets.
     #[schema(value_type = Object)]
     pub value: Value,
-    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is.
+    /// Of a hidden value: 8 hexadecimal digits that are equal where the value is, as long as this
+    /// Supervisor runs.
     pub hash: Option<String>,
     /// The value in clear, where it is hidden.
     #[serde(skip)]

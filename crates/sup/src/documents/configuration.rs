@@ -1,5 +1,7 @@
 //! `/v1/services/{sg}/config`: effective values, and the layers that they come from.
 
+use std::sync::LazyLock;
+
 use roost_api::documents::configuration::{Clear, ConfigValue, Layer, LayerValue};
 use roost_template::{config::Layers, value::to_json};
 use serde_json::Value;
@@ -18,8 +20,12 @@ const SECRET_PARTS: [&str; 9] = [
     "private",
 ];
 const HIDDEN: &str = "***";
-/// Digits of the hash of a hidden value: enough to compare, too few to search for the value.
+/// Digits of the hash of a hidden value: enough to compare.
 const HASH_DIGITS: usize = 8;
+/// The key of the hashes, of this process alone: without it a client could try words until the hash
+/// fits, or find the machines with equal secrets. `None` without random bytes, then values have no
+/// hash.
+static HASH_KEY: LazyLock<Option<[u8; 32]>> = LazyLock::new(|| roost_crypto::random_bytes().ok());
 
 /// The values of a configuration.
 pub(crate) fn values(layers: &Layers) -> Vec<ConfigValue> {
@@ -92,13 +98,20 @@ struct Shown {
 fn shown(value: &toml::Value, is_secret: bool) -> Shown {
     let clear = in_clear(value);
     if is_secret {
-        let hash = roost_crypto::hash::hash_hex(value.to_string().as_bytes());
-        let hash = Some(hash.chars().take(HASH_DIGITS).collect());
+        let hash = HASH_KEY.as_ref().map(|key| keyed_hash(key, value));
         return Shown { value: HIDDEN.into(), hash, clear: Some(Clear(clear)) };
     }
     let value = visible(value);
     let clear = (value != clear).then_some(Clear(clear));
     Shown { value, hash: None, clear }
+}
+
+/// BLAKE2b has no extension of messages, so the key in front of the value makes it a keyed hash.
+fn keyed_hash(key: &[u8; 32], value: &toml::Value) -> String {
+    let message = [key, value.to_string().as_bytes()].concat();
+    let mut hash = roost_crypto::hash::hash_hex(&message);
+    hash.truncate(HASH_DIGITS);
+    hash
 }
 
 /// A value without the secrets that tables in it hold.
@@ -125,6 +138,16 @@ fn in_clear(value: &toml::Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_confirms_no_guess_of_the_secret() {
+        let secret = toml::Value::from("hunter2");
+        let hash = shown(&secret, true).hash.expect("random bytes");
+        assert_eq!(shown(&secret, true).hash.as_ref(), Some(&hash), "equal where the value is");
+        let guess = roost_crypto::hash::hash_hex(secret.to_string().as_bytes());
+        assert!(!guess.starts_with(&hash), "{hash} is the hash of the value alone");
+        assert_ne!(keyed_hash(&[1; 32], &secret), keyed_hash(&[2; 32], &secret));
+    }
 
     #[test]
     fn values_name_their_layer_and_secrets_are_hidden() {
