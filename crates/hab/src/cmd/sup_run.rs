@@ -16,7 +16,7 @@ use crate::{
     exit::{self, Exit, StartError, UsageError},
     log,
     options::{
-        archive, generate,
+        archive, event_stream, generate,
         run::{Merged, RunArgs, RunOptions, generated_keys},
     },
     ui::Ui,
@@ -113,6 +113,9 @@ fn own_arguments() -> impl Iterator<Item = OsString> {
 
 fn print_config(run: RunArgs, context: &Context) -> anyhow::Result<Exit> {
     let Merged { options, warnings } = run.merged(context)?;
+    if let Some(url) = &options.event_stream_url {
+        event_stream::server(url)?;
+    }
     warnings.iter().for_each(|warning| context.ui.warn(warning));
     let mut values = toml::Table::try_from(RunOptions::defaults())?;
     values.extend(toml::Table::try_from(&options)?);

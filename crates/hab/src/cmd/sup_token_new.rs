@@ -48,8 +48,8 @@ impl Run for Arguments {
             Format::Text => {
                 context.ui.info(&token);
                 context.ui.warn(&format!(
-                    "Keep the token: it is shown only now, and {path} holds its hash. It may read \
-                     {scopes}; it expires: {end}. A Supervisor that runs with --http-tokens {path} \
+                    "Keep the token: it is shown only now, and {path} holds its hash. Scopes: \
+                     {scopes}. Expires: {end}. A Supervisor that runs with --http-tokens {path} \
                      accepts it within a second.",
                     path = path.display(),
                     end = end(expires_ms),

@@ -3,18 +3,13 @@
 use std::{path::Path, time::Duration};
 
 use roost_nats::{
-    address::{AddressError, ServerAddress},
+    address::{AddressError, ServerAddress, masked},
     link,
 };
 use roost_sup::config::EventStreamConfig;
 
 use super::run::RunOptions;
 use crate::exit::UsageError;
-
-/// Checks the address of a server.
-pub(super) fn parse_url(text: &str) -> Result<String, AddressError> {
-    text.parse::<ServerAddress>().map(|_| text.to_owned())
-}
 
 /// Checks a token.
 pub(super) fn parse_token(text: &str) -> Result<String, String> {
@@ -39,13 +34,21 @@ fn pair(text: &str) -> Option<(String, String)> {
     is_pair.then(|| (key.to_owned(), value.to_owned()))
 }
 
+/// The server of an address; the error hides credentials.
+///
+/// # Errors
+/// When the text does not stand for an address.
+pub(crate) fn server(url: &str) -> Result<ServerAddress, UsageError> {
+    url.parse().map_err(|error: AddressError| invalid("url", &masked(url), &error))
+}
+
 /// The event stream that the options ask for; `None` without an address.
 ///
 /// # Errors
 /// When a value cannot be used, which files of options can contain, or one is missing.
 pub(super) fn config(options: &RunOptions) -> Result<Option<EventStreamConfig>, UsageError> {
     let Some(url) = &options.event_stream_url else { return Ok(None) };
-    let server = url.parse().map_err(|error: AddressError| invalid("url", url, &error))?;
+    let server = server(url)?;
     let needed = [
         ("application", &options.event_stream_application),
         ("environment", &options.event_stream_environment),

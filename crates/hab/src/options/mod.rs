@@ -2,7 +2,7 @@
 //! line, the environment and configuration files.
 
 pub(crate) mod archive;
-mod event_stream;
+pub(crate) mod event_stream;
 pub(crate) mod generate;
 pub(crate) mod given;
 pub(crate) mod nearest;

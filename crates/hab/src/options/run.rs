@@ -182,7 +182,8 @@ pub(crate) struct RunOptions {
     pub(crate) event_stream_token: Option<String>,
     /// The address of a NATS server that gets what happens to services, as in Habitat:
     /// [nats://][USER:PASSWORD@ or TOKEN@]HOST[:PORT]
-    #[arg(long, value_parser = event_stream::parse_url, help_heading = "Event stream")]
+    // It is checked with the other options, since errors of the parser would repeat the password.
+    #[arg(long, hide_env_values = true, help_heading = "Event stream")]
     pub(crate) event_stream_url: Option<String>,
     /// The name of the site in events
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), help_heading = "Event stream")]
@@ -208,7 +209,7 @@ pub(crate) struct RunOptions {
 /// come last.
 pub(crate) fn generated_keys() -> Vec<String> {
     let service = keys::<ServiceArgs>();
-    // The content of a key is not shown.
+    // Habitat's list has no such key.
     let options = keys::<RunOptions>().into_iter().filter(|key| key != "ring_key");
     let options = options.filter(|key| !service.contains(key)).collect::<Vec<_>>();
     let own = ["config_files", "generate_config"].map(str::to_owned);

@@ -85,6 +85,25 @@ fn a_flag_is_set_by_any_layer_and_an_empty_list_hides_none() {
 }
 
 #[test]
+fn generated_settings_hold_no_secrets() {
+    let place = Place::new();
+    place.write("a.toml", "event_stream_url = \"nats://me:s3cret@h\"\nring_key = \"s3cret\"\n");
+    let secrets = [("HAB_AUTOMATE_AUTH_TOKEN", "s3cret"), ("HAB_RING_KEY", "s3cret")];
+    let arguments = ["--generate-config", "--config-files", "a.toml"];
+    let ended = run_with(&place, &arguments, &secrets);
+    assert!(!ended.stdout.contains("s3cret"), "{}", ended.stdout);
+    for key in ["event_stream_token", "event_stream_url"] {
+        let line = format!("###  It is set, and its value is not shown\n# {key} = \n");
+        assert!(ended.stdout.contains(&line), "{}", ended.stdout);
+    }
+    let ended = run(&place, &["--generate-config", "--event-stream-url", "nats://me:s3cret@h:x"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    let expected = "error: invalid value 'nats://***@h:x' for '--event-stream-url \
+                    <EVENT_STREAM_URL>': invalid address \"nats://***@h:x\"\n";
+    assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+}
+
+#[test]
 fn an_error_in_a_file_has_its_line_and_the_name_of_the_file() {
     let place = Place::new();
     place.write("a.toml", "group = \"g\"\n");
