@@ -6,6 +6,7 @@
 
 mod accounts;
 mod file;
+mod holes;
 #[doc(hidden)]
 pub mod measured;
 mod place;

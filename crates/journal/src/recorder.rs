@@ -11,6 +11,8 @@ use std::{
 use roost_events::{Batch, Event, Fact, Kind, Numbering, Position, Report, Seq, Stream};
 use tokio::sync::watch;
 
+use crate::{holes, writer::Start};
+
 /// Records facts. Cheap to clone; recording waits for no reader and no disk.
 #[derive(Debug, Clone)]
 pub struct Recorder(Arc<Shared>);
@@ -38,6 +40,19 @@ impl Recorder {
             bell: Condvar::new(),
             counts: Kind::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }))
+    }
+
+    /// A recorder for a start with this journal.
+    ///
+    /// What the former Supervisor lost is stated by its first event, so that no commit can be
+    /// without it: later starts count their loss from the last event on disk.
+    #[must_use]
+    pub fn after(start: &Start) -> Self {
+        let recorder = Self::new(start.last);
+        if let Some(lost) = start.lost {
+            recorder.record(None, holes::recovered(lost));
+        }
+        recorder
     }
 
     /// Records a fact now. Returns its number, which can be the cause of others.

@@ -222,9 +222,6 @@ async fn start(
     let listeners = Listeners { http: http.address, ctl: ctl_address, gossip: gossip_address };
 
     let started = recorder.record(None, record::started(&member_id, found.last_seen_ms));
-    if let Some(lost) = found.lost {
-        recorder.record(Some(started), record::recovered(lost));
-    }
     let running = welcome.running.iter().map(|process| process.name.clone());
     if let Some(fact) = record::took_back(running.collect()) {
         recorder.record(Some(started), fact);

@@ -32,7 +32,7 @@ pub(crate) async fn open(
 ) -> io::Result<(Record, Start)> {
     let Some(JournalConfig { max_bytes, max_age }) = config else {
         let start = Start::without_journal();
-        return Ok((Record::new(Recorder::new(start.last), None), start));
+        return Ok((Record::new(Recorder::after(&start), None), start));
     };
     let noted = notices(conditions.clone(), metrics.clone());
     let (writer, journal) = Writer::new(Config { path, max_bytes, max_age }, noted);
@@ -43,7 +43,7 @@ pub(crate) async fn open(
         Ok(Ok(start)) => start,
         Ok(Err(_)) | Err(_) => Start::without_journal(),
     };
-    let recorder = Recorder::new(start.last);
+    let recorder = Recorder::after(&start);
     // The thread is gone only when the process is ending.
     let _ = give.send(recorder.clone());
     Ok((Record::new(recorder, Some(journal)), start))

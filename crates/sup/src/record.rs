@@ -1,6 +1,6 @@
 //! What the Supervisor records of itself.
 
-use roost_events::{Fact, Gap, Kind, LAST_SEEN};
+use roost_events::{Fact, Kind, LAST_SEEN};
 use roost_fleet::FleetEvent;
 use roost_ident::time::rfc3339_ms;
 
@@ -13,15 +13,6 @@ pub(crate) fn started(member_id: &str, last_seen_ms: Option<u64>) -> Fact {
         .with("member_id", member_id)
         .with("pid", std::process::id())
         .with_some(LAST_SEEN, last_seen_ms.map(rfc3339_ms))
-}
-
-/// The Supervisor before this one did not end in order, and may have recorded more than the journal
-/// has.
-pub(crate) fn recovered(lost: Gap) -> Fact {
-    let message = "The Supervisor before this one did not end in order; what it recorded in its \
-                   last second may be missing";
-    let fact = Fact::new(Kind::SupervisorRecovered, message);
-    fact.with("first_missing", lost.first.0).with("last_missing", lost.last.0)
 }
 
 /// Services of these groups ran before the Supervisor did. `None` if there are none.

@@ -22,7 +22,7 @@ const fn expect(kind: &'static str, service: &'static str, cause: &'static str) 
 /// What happens to one Supervisor and its services, in [`everything_happens`].
 const EXPECTED: &[Expected] = &[
     expect("supervisor.started", "", ""),
-    expect("supervisor.recovered", "", "supervisor.started"),
+    expect("supervisor.recovered", "", ""),
     expect("supervisor.took_back", "", "supervisor.started"),
     expect("supervisor.stopping", "", "control.request"),
     expect("control.request", "", ""),

@@ -33,10 +33,31 @@ impl Run {
         let (give, take) = mpsc::channel();
         let thread = thread::spawn(move || writer.run(opened, take));
         let start = start.blocking_recv().unwrap();
-        let recorder = Recorder::new(start.last);
+        let recorder = Recorder::after(&start);
         give.send(recorder.clone()).unwrap();
         let record = Record::new(recorder.clone(), Some(journal.clone()));
         Self { recorder, record, journal, start, notices, thread: Some(thread) }
+    }
+
+    /// As a kill ends it: nothing more is written. A copy of the file has what was on disk.
+    fn kill(self, path: &Path) {
+        let copy = path.with_extension("copy");
+        fs::copy(path, &copy).unwrap();
+        self.end();
+        fs::rename(copy, path).unwrap();
+    }
+
+    /// The numbers that events state as missing.
+    fn stated(&self) -> Vec<(u64, u64)> {
+        let held = self.recorder.held();
+        let number = |event: &Event, keys: [&str; 2]| {
+            keys.iter().find_map(|key| event.fact.data.get(*key)?.as_u64())
+        };
+        let stated = held.iter().filter_map(|event| {
+            let first = number(event, ["first_missing", "first"])?;
+            Some((first, number(event, ["last_missing", "last"])?))
+        });
+        stated.collect()
     }
 
     fn record(&self, count: usize) {
@@ -95,6 +116,25 @@ fn numbers_go_on_over_restarts() {
     let run = Run::start(&path);
     assert_eq!(run.numbers(), [1, 2, 3, 4, 5]);
     assert_eq!(run.kinds(), []);
+    run.end();
+}
+
+#[test]
+fn a_loss_is_stated_by_the_first_event_and_until_it_is_on_disk() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    run.record(2);
+    run.wait_for("a commit", |run| run.numbers() == [1, 2]);
+    run.kill(&path);
+    let run = Run::start(&path);
+    let (from, to) = (3, run.start.last.0);
+    assert_eq!(run.stated(), [(from, to)]);
+    assert_eq!(run.kinds(), [Kind::SupervisorRecovered]);
+    // A start that fails ends in order.
+    run.end();
+    let run = Run::start(&path);
+    assert_eq!(run.start.lost, None);
+    assert_eq!(run.numbers(), [1, 2, to + 1]);
     run.end();
 }
 
