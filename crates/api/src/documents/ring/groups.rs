@@ -22,7 +22,7 @@ pub struct RingGroup {
     /// Its name, `name.group[@org]`.
     #[schema(examples("redis.default"))]
     pub id: String,
-    /// Member id of the leader; null without one.
+    /// Member id of the leader; null without one that is alive or suspect.
     pub leader: Option<String>,
     /// Why an election has not given a leader, or gives none that is alive; null when there is one,
     /// and for groups without an election.
@@ -136,7 +136,7 @@ pub struct RingGroupMember {
     pub hostname: String,
     /// How it is; null when the member is not in the member list yet.
     pub state: Option<MemberState>,
-    /// It leads the group.
+    /// It leads the group: it is the group's `leader`.
     pub leader: bool,
     /// It has voted for the leader or the present candidate.
     pub voted: bool,

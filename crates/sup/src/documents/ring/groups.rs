@@ -31,8 +31,13 @@ fn group<'a>(
     let leading = view.elections.list.get(name).and_then(|group| group.values().next());
     let updating = view.update_elections.list.get(name).and_then(|group| group.values().next());
     let election = leading.map(|election| shown(election, &alive));
-    let leader = leading.filter(|election| election.status == rumor::Status::Finished);
-    let leader = leader.map(|election| &election.member_id);
+    let elected = leading.filter(|election| election.status == rumor::Status::Finished);
+    let elected = elected.map(|election| &election.member_id);
+    let is_alone = view.members.is_empty();
+    let why = |election| why_no_leader(election, quorum, elected.map(health), is_alone);
+    let why_no_leader = election.as_ref().and_then(why);
+    // The election goes on naming a leader that has died.
+    let leader = elected.filter(|_| why_no_leader.is_none());
     let members = services.map(|service| RingGroupMember {
         id: service.member_id.to_string(),
         own: service.member_id == view.id,
@@ -42,8 +47,6 @@ fn group<'a>(
         voted: leading.is_some_and(|election| election.votes.contains(&service.member_id)),
         package: service.pkg.clone(),
     });
-    let is_alone = view.members.is_empty();
-    let why = |election| why_no_leader(election, quorum, leader.map(health), is_alone);
     let conflict = view.conflicts.get(name).map(|conflict| RingConflict {
         term: conflict.term,
         leaders: conflict.leaders.iter().map(ToString::to_string).collect(),
@@ -51,8 +54,8 @@ fn group<'a>(
     RingGroup {
         id: name.into(),
         leader: leader.map(ToString::to_string),
-        why_no_leader: election.as_ref().and_then(why),
-        warnings: warnings(quorum, election.as_ref(), conflict.as_ref(), leader.map(health)),
+        why_no_leader,
+        warnings: warnings(quorum, election.as_ref(), conflict.as_ref(), elected.map(health)),
         quorum: RingQuorum {
             electorate: quorum.electorate as u64,
             alive: quorum.alive as u64,
@@ -86,7 +89,7 @@ fn shown(election: &rumor::Election, alive: &[&MemberId]) -> RingElection {
     }
 }
 
-/// One sentence; `leader` is the health of the leader, if there is one.
+/// One sentence; `leader` is the health of the member that was elected, if one was.
 fn why_no_leader(
     election: &RingElection,
     quorum: Quorum,
@@ -193,6 +196,51 @@ mod tests {
         assert!(why(Running, &["a", "b"], enough, None, false).ends_with("the votes of a, b"));
         assert!(why(Running, &[], enough, None, false).contains("have voted"));
         assert!(why(NoQuorum, &[], Quorum::default(), None, true).contains("has not met"));
+    }
+
+    /// The group of a finished election whose leader, "c", is a member with this health.
+    fn group_led_by(health: Health) -> RingGroup {
+        const GROUP: &str = "db.default";
+        let leader = MemberId::new("c");
+        let mut view = View::empty(MemberId::new("a"));
+        let service = rumor::Service {
+            member_id: leader.clone(),
+            group: GROUP.into(),
+            incarnation: 1,
+            initialized: false,
+            pkg: "acme/db/1.0/20250101000000".into(),
+            cfg: Vec::new().into(),
+            sys: roost_ring::SysInfo::default(),
+            pkg_incarnation: 0,
+        };
+        let election = rumor::Election {
+            member_id: leader.clone(),
+            group: GROUP.into(),
+            term: 3,
+            suitability: 7,
+            status: rumor::Status::Finished,
+            votes: Vec::new(),
+        };
+        let elections = Arc::new([("election".into(), Arc::new(election))].into());
+        Arc::make_mut(&mut view.elections).list.insert(GROUP.into(), elections);
+        group(&view, &[(&leader, health)].into(), GROUP, [Arc::new(service)].iter())
+    }
+
+    #[test]
+    fn a_group_has_a_leader_or_the_sentence_why_not() {
+        for (health, leads) in [
+            (Health::Alive, true),
+            (Health::Suspect, true),
+            (Health::Confirmed, false),
+            (Health::Departed, false),
+        ] {
+            let group = group_led_by(health);
+            assert_eq!(group.leader.as_deref(), leads.then_some("c"), "{health:?}");
+            assert_eq!(group.why_no_leader.is_some(), !leads, "{health:?}");
+            assert_eq!(group.members[0].leader, leads, "{health:?}");
+            let warns = |it: &RingWarning| it.code == RingWarningCode::LeaderNotAlive;
+            assert_eq!(group.warnings.iter().any(warns), health != Health::Alive, "{health:?}");
+        }
     }
 
     #[test]
