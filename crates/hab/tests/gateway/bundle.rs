@@ -11,6 +11,21 @@ use testkit::Root;
 use super::{RUN, WEB, root};
 
 const SECRET: &str = "open-sesame";
+/// Documents about the Supervisor, its ring and its environment.
+const PATHS: [&str; 12] = [
+    "/",
+    "/api",
+    "/v1/supervisor",
+    "/v1/services",
+    "/v1/services/web.default",
+    "/v1/events?limit=1000",
+    "/v1/ring/members",
+    "/v1/ring/groups",
+    "/census",
+    "/butterfly",
+    "/metrics",
+    "/livez?verbose=true",
+];
 
 fn bundle(root: &Root, name: &str, timeout: &str) -> Output {
     let mut command = Command::new(root.program());
@@ -38,8 +53,15 @@ fn a_bundle_is_private_and_complete_and_holds_no_secrets_also_without_a_supervis
     root.spec("web", &format!("ident = \"acme/web\"\nsvc_encrypted_password = \"{SECRET}2\"\n"));
     root.spec("idle", "ident = \"acme/idle\"\ndesired_state = \"down\"\n");
     root.write("hab/sup/default/CTL_SECRET", &format!("{SECRET}3"));
+    // A key whose text in base64 is found again, on one line and as the parsed key.
+    let ring_key = "c2VjcmV0LXJpbmcta2V5LW9mLTMyLWJ5dGVzLWxvbmc=";
+    let event_stream = format!("nats://me:{SECRET}7@127.0.0.1:1");
     let sup = root
         .supervisor()
+        .args(["--event-stream-url", &event_stream, "--event-stream-application", "shop"])
+        .args(["--event-stream-environment", "live"])
+        .env("HAB_AUTOMATE_AUTH_TOKEN", &format!("{SECRET}8"))
+        .env("HAB_RING_KEY", &format!("SYM-SEC-1\nhome-20250101000000\n\n{ring_key}"))
         .env("HAB_SUP_GATEWAY_AUTH_TOKEN", &format!("{SECRET}4"))
         .env("HAB_WEB", &format!("key = \"{SECRET}5\""))
         .env("DATABASE_URL", &format!("{SECRET}6"))
@@ -53,7 +75,17 @@ fn a_bundle_is_private_and_complete_and_holds_no_secrets_also_without_a_supervis
     let mode = std::fs::metadata(root.join("whole.tar.gz")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let all = content(&root, "whole.tar.gz", None);
-    assert!(!all.contains(SECRET), "a secret is in it");
+    let secrets = [SECRET, ring_key];
+    let is_clean = |text: &str| !secrets.iter().any(|secret| text.contains(secret));
+    assert!(is_clean(&all), "a secret is in it");
+    sup.wait_log("The event stream does not reach");
+    assert!(is_clean(&sup.log()), "a secret is in the log: {}", sup.log());
+    let bearer = format!("Bearer {SECRET}4");
+    for path in PATHS {
+        let answer = sup.send("GET", path, &[("Authorization", &bearer)]).expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        assert!(is_clean(&answer.text()), "a secret is in {path}");
+    }
     let manifest = content(&root, "whole.tar.gz", Some("MANIFEST"));
     for part in [
         "api/supervisor.json",
@@ -92,5 +124,5 @@ fn a_bundle_is_private_and_complete_and_holds_no_secrets_also_without_a_supervis
     let manifest = content(&root, "dead.tar.gz", Some("MANIFEST"));
     assert!(manifest.contains("  processes.txt: the launcher (process "), "{manifest}");
     assert!(manifest.contains("  lines/web.default.txt ("), "{manifest}");
-    assert!(!content(&root, "dead.tar.gz", None).contains(SECRET));
+    assert!(is_clean(&content(&root, "dead.tar.gz", None)));
 }
