@@ -64,7 +64,9 @@ impl Chunks {
     /// ```
     /// # use roost_api::live::Chunks;
     /// # let (_, lines) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
-    /// let chunks = Chunks::unfold(lines, |mut lines| async { Some((lines.recv().await?, lines)) });
+    /// let chunks = Chunks::unfold(lines, |mut lines| async {
+    ///     Some((lines.recv().await?, lines))
+    /// });
     /// ```
     pub fn unfold<S, F, N>(state: S, step: F) -> Self
     where

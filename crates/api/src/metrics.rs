@@ -53,7 +53,8 @@ impl MetricsSource {
     }
 
     /// Calls this before each answer, for figures that are measured on demand, such as open
-    /// file descriptors. It must return quickly and must not block; the gateway awaits the future that it returns.
+    /// file descriptors. It must return quickly and must not block; the gateway awaits the future
+    /// that it returns.
     #[must_use]
     pub fn with_refresh(self, refresh: impl Fn() -> Refreshing + Send + Sync + 'static) -> Self {
         Self { refresh: Arc::new(refresh), ..self }

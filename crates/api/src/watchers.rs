@@ -1,5 +1,5 @@
-//! Requests that wait until their document changes. Each document with waiting requests has one place;
-//! a new snapshot wakes only the places whose document is another one now.
+//! Requests that wait until their document changes. Each document with waiting requests has one
+//! place; a new snapshot wakes only the places whose document is another one now.
 
 use std::{
     collections::HashMap,

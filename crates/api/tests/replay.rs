@@ -24,7 +24,8 @@ struct Differences {
 struct Difference {
     reason: String,
     /// Our status line and headers in order, one per line, without values of `date` and
-    /// `content-security-policy`; `N` is any length. Empty: the connection is closed without an answer.
+    /// `content-security-policy`; `N` is any length. Empty: the connection is closed without an
+    /// answer.
     ours: Vec<String>,
     files: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! Encrypted configurations and files of the ring on their way to be opened.
 //!
 //! Opening one reads key files, below a directory that may be on a disk that hangs, and decrypts up
-//! to 2 MiB, so it is done elsewhere. At most [`BATCH_BYTES`] of messages are copied for it at once,
-//! whatever the ring holds; the census offers the others again when those are open.
+//! to 2 MiB, so it is done elsewhere. At most [`BATCH_BYTES`] of messages are copied for it at
+//! once, whatever the ring holds; the census offers the others again when those are open.
 
 use std::collections::BTreeMap;
 

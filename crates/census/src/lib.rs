@@ -30,7 +30,8 @@
 //!     sys: &sys,
 //! };
 //! let input = Input { services: vec![service], ..Input::default() };
-//! let update = census.update(&input, &mut |_| Err(roost_census::Closed::Refused("no keys".into())));
+//! let refused = || roost_census::Closed::Refused("no keys".into());
+//! let update = census.update(&input, &mut |_| Err(refused()));
 //! assert!(update.changed);
 //! let svc = census.svc_value(&group).expect("the own rumor is in");
 //! assert_eq!(svc["me"]["cfg"]["port"], 80);

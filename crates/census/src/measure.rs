@@ -8,7 +8,8 @@ pub(crate) struct Limits {
     pub(crate) values: usize,
 }
 
-/// A configuration applied to a group, or the exports of one member. `hab config apply` takes 64 KiB.
+/// A configuration applied to a group, or the exports of one member. `hab config apply` takes
+/// 64 KiB.
 pub(crate) const LIMITS: Limits = Limits { bytes: 1024 * 1024, values: 32_768 };
 /// Depth of nested tables and arrays, and parts of a dotted key.
 const DEPTH_MAX: usize = 64;

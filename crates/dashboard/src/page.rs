@@ -48,7 +48,8 @@ impl Page {
     #[must_use]
     pub fn new<'a>(version: &str, resources: impl IntoIterator<Item = &'a str>) -> Self {
         let resources = resources.into_iter().collect::<Vec<_>>().join(" ");
-        // Otherwise a browser learns of a module from the one that imports it, one round trip later.
+        // Otherwise a browser learns of a module from the one that imports it, one round trip
+        // later.
         let preloads: String = modules()
             .map(|path| format!("<link rel=\"modulepreload\" href=\"{path}\">\n"))
             .collect();

@@ -1,9 +1,9 @@
 //! Events: every change that matters, with its cause.
 //!
-//! A source (the fleet, the ring, the control gateway) decides that something happened, and reports it
-//! with a [`Fact`]. It names its facts as [`Report`]s, so that a later one can name an earlier one
-//! as its cause although neither has a place in the record yet. The record gives each report the
-//! next sequence number of the Supervisor, and the time: an [`Event`].
+//! A source (the fleet, the ring, the control gateway) decides that something happened, and reports
+//! it with a [`Fact`]. It names its facts as [`Report`]s, so that a later one can name an earlier
+//! one as its cause although neither has a place in the record yet. The record gives each report
+//! the next sequence number of the Supervisor, and the time: an [`Event`].
 //!
 //! A fact is small, whatever it is made from: [`limits`] bounds it.
 #![forbid(unsafe_code)]

@@ -82,7 +82,8 @@ pub enum Job<R: Release> {
         /// What is read.
         blueprint: Blueprint,
     },
-    /// Parse what a candidate would see of the ring. Answer: `CandidateBuilt` with the same release.
+    /// Parse what a candidate would see of the ring. Answer: `CandidateBuilt` with the same
+    /// release.
     ReadForCandidate {
         /// The service.
         service: String,

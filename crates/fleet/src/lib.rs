@@ -15,8 +15,8 @@
 //!   carried out in order. Those that have an answer name it. Work on files may take any time: the
 //!   fleet gives up on it after [`DISK_PATIENCE`], and takes its late answer as a reason to try
 //!   again.
-//! - [`Action::LookAround`] is answered with [`Fleet::see`] before the next event, so that a service
-//!   is never started from a census that does not know its group yet.
+//! - [`Action::LookAround`] is answered with [`Fleet::see`] before the next event, so that a
+//!   service is never started from a census that does not know its group yet.
 //! - Documents are made of [`Fleet::services`], and of [`Fleet::take_touched`] which of them may
 //!   look different.
 //! - The Supervisor ends when [`Fleet::finished`] has a reason.

@@ -78,8 +78,8 @@ pub(crate) struct Checking {
     pub(crate) group: ServiceGroup,
 }
 
-/// What a command has read of a service while it checked the spec that it then wrote: the service is
-/// not read again to be loaded.
+/// What a command has read of a service while it checked the spec that it then wrote: the service
+/// is not read again to be loaded.
 #[derive(Debug)]
 pub(crate) struct Fresh<R> {
     pub(crate) spec: ServiceSpec,
@@ -308,7 +308,8 @@ impl<R: Release> Service<R> {
         Shutdown { signal: signal.number(), timeout_ms: u64::from(timeout_s) * 1_000 }
     }
 
-    /// Groups that it is bound to, or will be. A spec that is being checked waits for its binds too.
+    /// Groups that it is bound to, or will be. A spec that is being checked waits for its binds
+    /// too.
     pub(crate) fn bound(&self) -> impl Iterator<Item = &ServiceGroup> {
         let waiting = self.machine.newest_spec().binds.iter();
         self.spec().binds.iter().chain(waiting).map(|bind| &bind.group)

@@ -69,8 +69,8 @@ pub(crate) struct Inherited {
     pub(crate) ended: Option<ProcessEnd>,
     /// It has ended, and others of its group can still run.
     pub(crate) left: bool,
-    /// It is of an earlier launcher, which kept nothing of its service: nothing reads its output, so
-    /// it is stopped and started again.
+    /// It is of an earlier launcher, which kept nothing of its service: nothing reads its output,
+    /// so it is stopped and started again.
     stray: bool,
 }
 

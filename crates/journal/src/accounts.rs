@@ -7,9 +7,9 @@
 //! | `availability` | by service and day: milliseconds of each state in each hour |
 //! | `incidents` | by service and beginning: what happened, and what was printed |
 //!
-//! They follow from the events alone, up to the one that [`ACCOUNTED`] names, and are written in the
-//! transaction of the events. A journal without them, or with events of an earlier version behind
-//! them, gets what is missing from its events.
+//! They follow from the events alone, up to the one that [`ACCOUNTED`] names, and are written in
+//! the transaction of the events. A journal without them, or with events of an earlier version
+//! behind them, gets what is missing from its events.
 
 use std::collections::BTreeMap;
 

@@ -478,8 +478,8 @@ impl Tables<'_> {
     /// Removes the oldest events while there are too many. Returns how many.
     fn prune(&mut self, bounds: &Bounds, file_bytes: u64) -> Result<usize, FileError> {
         let bytes = self.get(BYTES)?.unwrap_or(0);
-        // redb does not report how many rows fit into a file of this size, and a file does not shrink
-        // with its content. So the content of the full file is the measure.
+        // redb does not report how many rows fit into a file of this size, and a file does not
+        // shrink with its content. So the content of the full file is the measure.
         let mut capacity = self.get(CAPACITY)?.unwrap_or(u64::MAX);
         let filled = self.get(FILLED)?.unwrap_or(0);
         if file_bytes > bounds.max_bytes - bounds.max_bytes / 16 && file_bytes > filled {

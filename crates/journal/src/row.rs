@@ -4,7 +4,8 @@
 //! CRC-32 of the rest │ time ms u64 │ severity u8 │ length u8, type │ length u16, group │ JSON
 //! ```
 //! What filters need stands before the document, so that a scan parses no JSON. The type is text: a
-//! journal of a newer Supervisor, with types unknown here, stays readable. Numbers are little-endian.
+//! journal of a newer Supervisor, with types unknown here, stays readable. Numbers are
+//! little-endian.
 
 use roost_events::{Event, Seq, Severity};
 

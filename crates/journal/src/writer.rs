@@ -109,8 +109,8 @@ impl Journal {
         self.read(recorder, |file| file.page(query))
     }
 
-    /// How available a service was, as far as the file has events. `None` while there is no file, or
-    /// it is damaged.
+    /// How available a service was, as far as the file has events. `None` while there is no file,
+    /// or it is damaged.
     pub(crate) fn ledger(&self, recorder: &Recorder, service: &str) -> Option<(Ledger, Progress)> {
         self.read(recorder, |file| file.ledger(service))
     }
@@ -294,8 +294,9 @@ impl Writer {
         }
     }
 
-    /// Opens the journal. A damaged one is set aside, which is noted in `set_aside`, and another one
-    /// begun, whose first event follows `base`, or is behind any number of an earlier Supervisor.
+    /// Opens the journal. A damaged one is set aside, which is noted in `set_aside`, and another
+    /// one begun, whose first event follows `base`, or is behind any number of an earlier
+    /// Supervisor.
     fn open(&mut self, base: Seq, set_aside: &mut Option<String>) -> Result<Opened, FileError> {
         match self.open_file(base) {
             Err(FileError::Damaged(problem)) => {

@@ -73,8 +73,8 @@ impl Lock {
     ///
     /// The exclusive lock becomes a shared one when the id is written. That conversion releases it
     /// for an instant, in which another launcher could take it; that one would write its own id
-    /// before our shared lock is granted, so the id is read again afterwards: a process that does not
-    /// find its own gives up.
+    /// before our shared lock is granted, so the id is read again afterwards: a process that does
+    /// not find its own gives up.
     pub(crate) fn acquire(root: &Path) -> Result<Lock, LockError> {
         let path = path(root);
         let attempt = || -> io::Result<Lock> {

@@ -242,8 +242,8 @@ pub enum MachineEvent {
     /// Answer to [`crate::Effect::Check`]: the plan to start, or why it cannot start.
     Checked(Result<Plan, String>),
     /// A newer state of the service's directory cannot become a release; the text contains the
-    /// reason and the remedy. [`MachineEvent::ReleaseFit`] or [`MachineEvent::PackageUpdated`] follows when it
-    /// can.
+    /// reason and the remedy. [`MachineEvent::ReleaseFit`] or [`MachineEvent::PackageUpdated`]
+    /// follows when it can.
     ReleaseRefused(String),
     /// The service's directory can become a release, whether or not it is to run; or the service no
     /// longer follows a directory. Ends the condition of an [`MachineEvent::ReleaseRefused`].
@@ -298,8 +298,8 @@ pub enum MachineEvent {
     Exited {
         /// Id of the process.
         pid: u32,
-        /// True when other processes of its group may still run; [`MachineEvent::GroupEnded`] follows.
-        /// Processes that survive a crash are stopped before the next start.
+        /// True when other processes of its group may still run; [`MachineEvent::GroupEnded`]
+        /// follows. Processes that survive a crash are stopped before the next start.
         group_alive: bool,
         /// How it ended.
         end: ProcessEnd,

@@ -2,8 +2,8 @@
 //!
 //! It has no clock, files, processes or randomness of its own: [`Machine::handle`] and
 //! [`Machine::wake`] take the time, [`Machine::poll`] returns the requested actions, and the caller
-//! answers each with an [`MachineEvent`]. Behaviour is that of Habitat 2.1.78 (reference: services) except
-//! for the differences in `docs/compatibility.md`.
+//! answers each with an [`MachineEvent`]. Behaviour is that of Habitat 2.1.78 (reference: services)
+//! except for the differences in `docs/compatibility.md`.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Restarts of the last hour, counted by spans of five minutes: a service that fails without a pause
-//! has any number of them.
+//! Restarts of the last hour, counted by spans of five minutes: a service that fails without a
+//! pause has any number of them.
 
 use std::collections::VecDeque;
 

@@ -329,7 +329,8 @@ async fn start(
                 systemd::ready();
                 tokio::time::sleep(SETTLED).await;
                 loop {
-                    // Memory that a start, or a burst of clients or loads, needed is free afterwards.
+                    // Memory that a start, or a burst of clients or loads, needed is free
+                    // afterwards.
                     roost_launch::release_heap();
                     roost_launch::release_program();
                     tokio::time::sleep(HEAP_PERIOD).await;

@@ -102,7 +102,8 @@ impl Exit {
 
 /// Stack of a thread for work that may block on a disk: address space, of which little is used.
 /// glibc keeps the stacks of ended threads, with the pages that they have used, as far as 40 MB of
-/// address space go. So a large stack keeps fewer of the many that a start with many services needs.
+/// address space go. So a large stack keeps fewer of the many that a start with many services
+/// needs.
 const STACK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Runs a Supervisor under its launcher until it ends. Reports a failed start on standard output.

@@ -1,6 +1,6 @@
 //! Checks of what a command gives to the ring: whether it is valid, and whether it would change
-//! anything, so that this can be reported. The ring itself silently ignores what is not newer, as it
-//! must for gossip.
+//! anything, so that this can be reported. The ring itself silently ignores what is not newer, as
+//! it must for gossip.
 
 use std::fmt::Display;
 

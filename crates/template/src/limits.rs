@@ -18,8 +18,8 @@ pub const MAX_PARSE_WORK: usize = 500_000_000;
 /// rest of the run again for each backslash.
 pub const MAX_BACKSLASHES: usize = 256;
 
-/// Deepest nesting of blocks, `else if` links and subexpressions in one template. Public templates stay below 10.
-/// Every level costs a few KiB of stack while rendering.
+/// Deepest nesting of blocks, `else if` links and subexpressions in one template. Public templates
+/// stay below 10. Every level costs a few KiB of stack while rendering.
 pub const MAX_NESTING: usize = 64;
 
 /// Most `{{else if ...}}` links in one template. The parser links them before the depth can be

@@ -23,8 +23,8 @@ pub struct TemplateSet {
 }
 
 impl TemplateSet {
-    /// Parses templates, given as name (path relative to `config/`, or the hook's name) and text, for a
-    /// root of `/`.
+    /// Parses templates, given as name (path relative to `config/`, or the hook's name) and text,
+    /// for a root of `/`.
     ///
     /// # Errors
     /// The first template, in the given order, that is not valid or exceeds a limit.

@@ -5,8 +5,10 @@
 //! cargo run --release -p roost-zmtp --features tokio --example throughput
 //! # the same with libzmq as the other side (needs pyzmq):
 //! python3 crates/zmtp/tests/peers/pull.py count tcp://127.0.0.1:7001 500000 &
-//! cargo run --release -p roost-zmtp --features tokio --example throughput -- send 127.0.0.1:7001
-//! cargo run --release -p roost-zmtp --features tokio --example throughput -- receive 127.0.0.1:7002 &
+//! cargo run --release -p roost-zmtp --features tokio --example throughput -- \
+//!     send 127.0.0.1:7001
+//! cargo run --release -p roost-zmtp --features tokio --example throughput -- \
+//!     receive 127.0.0.1:7002 &
 //! python3 crates/zmtp/tests/peers/push.py flood tcp://127.0.0.1:7002 500000 200
 //! ```
 

@@ -60,8 +60,8 @@ pub struct GatewayConfig {
 /// 2. [`Gateway::new`] registers the gateway's own metrics. A registry holds those of one gateway:
 ///    a second one with the same registry is an error.
 /// 3. [`Gateway::serve`] takes the gateway and the listener. While the channel holds `None`,
-///    requests for documents get 503 with `retry-after`; `/`, `/metrics` and the OpenAPI description
-///    are available.
+///    requests for documents get 503 with `retry-after`; `/`, `/metrics` and the OpenAPI
+///    description are available.
 /// 4. Each `send_replace(Some(snapshot))` replaces all documents at once. A request that has begun
 ///    finishes with the snapshot that it began with, so that one answer never mixes two moments.
 ///    Numbers of snapshots rise; metrics of services that a later one lacks are dropped.
@@ -186,8 +186,8 @@ impl Gateway {
 
     /// Answers the same requests on a socket in the file system, without TLS. Root and the user of
     /// this process may read everything without a token; the mode of the socket decides whether
-    /// others can connect, and they need a token as at the port. Its connections have a limit of their own, so that a
-    /// flood at the port does not lock out the tools of this machine.
+    /// others can connect, and they need a token as at the port. Its connections have a limit of
+    /// their own, so that a flood at the port does not lock out the tools of this machine.
     pub fn serve_local(
         &self,
         listener: UnixListener,

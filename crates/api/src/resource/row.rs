@@ -48,7 +48,8 @@ pub(crate) struct Outcome {
 /// (`HAB_FEAT_REDACT_HTTP`) does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gives {
-    /// Whether the Supervisor works: can be open to everyone, and is exempt from the limit on requests.
+    /// Whether the Supervisor works: can be open to everyone, and is exempt from the limit on
+    /// requests.
     Probe,
     /// How the Supervisor and its services are.
     State,

@@ -1,4 +1,5 @@
-//! Milliseconds of each state in each hour of the clock, and the worst state of each of its minutes.
+//! Milliseconds of each state in each hour of the clock, and the worst state of each of its
+//! minutes.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,8 @@ impl Hour {
         })
     }
 
-    /// Adds a part of it, counted from its beginning. An hour that a clock passes twice counts once.
+    /// Adds a part of it, counted from its beginning. An hour that a clock passes twice counts
+    /// once.
     fn add(&mut self, from_ms: u64, to_ms: u64, state: Availability) {
         let free_ms = HOUR_MS.saturating_sub(self.recorded_ms());
         let ms = u32::try_from((to_ms - from_ms).min(free_ms)).unwrap_or(0);

@@ -48,8 +48,8 @@ impl<R: Release> Fleet<R> {
         self.actions.work(Job::BuildFormer { blueprint, ran, user });
     }
 
-    /// False when the reading is `held` until the end of an orphan, or is refused because the one before
-    /// it has not ended.
+    /// False when the reading is `held` until the end of an orphan, or is refused because the one
+    /// before it has not ended.
     fn begin_build(&mut self, name: &str, held: impl FnOnce() -> HeldBuild) -> bool {
         let Some(service) = self.services.get_mut(name) else { return false };
         if !self.work.begin(name, Kind::Build, self.now.mono_ms) {

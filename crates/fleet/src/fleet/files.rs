@@ -38,7 +38,8 @@ impl<R: Release> Fleet<R> {
             Err(_) if !is_read => {}
             Err(error) => self.tell(name, MachineEvent::UserConfig { refused: Some(error) }),
         }
-        // Also when it holds nothing new: what failed may have failed because of a state in between.
+        // Also when it holds nothing new: what failed may have failed because of a state in
+        // between.
         self.tell(name, MachineEvent::FilesChanged);
         if !is_same {
             self.announce_again(name);

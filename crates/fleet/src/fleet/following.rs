@@ -125,7 +125,8 @@ impl<R: Release> Fleet<R> {
         self.tell(name, MachineEvent::PackageUpdated(ident.to_string()));
     }
 
-    /// The former release continues; the reason is logged once, and is the condition of the service.
+    /// The former release continues; the reason is logged once, and is the condition of the
+    /// service.
     fn not_staged(&mut self, name: &str, text: &str) {
         let condition: Vec<&str> = text.lines().collect();
         // Whatever was logged: the service may have been loaded since.

@@ -86,8 +86,9 @@ impl<R: Release> Fleet<R> {
         ServiceGroup::new(&spec.ident.name, &spec.group, organization)
     }
 
-    /// Loads a service: with the process and the state that outlived the former Supervisor, if there
-    /// are any. `former` is what it ran from last; of one that `is_unloaded` only the stop is left.
+    /// Loads a service: with the process and the state that outlived the former Supervisor, if
+    /// there are any. `former` is what it ran from last; of one that `is_unloaded` only the stop is
+    /// left.
     fn create(&mut self, spec: &ServiceSpec, former: Option<&String>, is_unloaded: bool) {
         let group = match self.group_of(spec) {
             Ok(group) => group,

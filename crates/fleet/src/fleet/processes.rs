@@ -151,8 +151,8 @@ impl<R: Release> Fleet<R> {
         true
     }
 
-    /// Makes the launcher forget how an orphan ended: the next Supervisor would take that for the end
-    /// of a process of the service that stands for the group by now.
+    /// Makes the launcher forget how an orphan ended: the next Supervisor would take that for the
+    /// end of a process of the service that stands for the group by now.
     fn forget_end_of(&mut self, group: &str) {
         let service = self.services.values().find(|it| it.remembered_as.as_str() == group);
         // The end of its own process replaces that of the orphan.

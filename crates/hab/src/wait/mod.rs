@@ -1,11 +1,11 @@
 //! `--wait`: after a command is accepted, waits until the service reaches its state.
 //!
 //! A Supervisor answers when it has stored the command, not when it has carried it out, and the old
-//! process keeps running in between. The control gateway has no subscription, so this module polls the
-//! state there: whenever the list of services changes, where the HTTP gateway of the Supervisor has a
-//! socket on this machine, else ten times a second. A Supervisor of Roost reports whether it has applied the stored command, and whether the process
-//! is being stopped. One of Habitat reports neither: its process counts as new when its id has
-//! changed since the command.
+//! process keeps running in between. The control gateway has no subscription, so this module polls
+//! the state there: whenever the list of services changes, where the HTTP gateway of the Supervisor
+//! has a socket on this machine, else ten times a second. A Supervisor of Roost reports whether it
+//! has applied the stored command, and whether the process is being stopped. One of Habitat reports
+//! neither: its process counts as new when its id has changed since the command.
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod crates;
 mod imports;
 mod links;
 mod session;
+mod width;
 
 use std::{fs, path::PathBuf};
 

@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Status line and headers in order, interim answers too; no values of `date` and
-    /// `content-security-policy`, and no lengths other than 0. Empty when the connection was closed without an answer.
+    /// `content-security-policy`, and no lengths other than 0. Empty when the connection was closed
+    /// without an answer.
     pub(crate) head: Vec<String>,
     pub(crate) body: String,
 }

@@ -224,8 +224,8 @@ fn a_slow_reader_misses_nothing() {
     sup.group_gone(1);
 }
 
-/// The launcher's own output is full when the service and the Supervisor end, so that the last lines
-/// are still in the service's pipe when everything else is done.
+/// The launcher's own output is full when the service and the Supervisor end, so that the last
+/// lines are still in the service's pipe when everything else is done.
 fn what_is_in_a_pipe_when_the_launcher_ends_is_printed() {
     let mut rig = Rig::new();
     let command = rig.command();

@@ -40,11 +40,11 @@
 //! The name of the directory is the one in the given path: `app/current`, a link to
 //! `app/releases/102`, gives the service `current`.
 //!
-//! Symbolic links: followed for `hooks/*`, `run`, `default.toml`, `monitor.toml` and the two fact files, left out
-//! below `config/` and `config_install/`, as in packages. Files of editors, version control and
-//! `hab plan render` are left out (see `rules`), as are the Supervisor's own root and, except below
-//! `config/`, hidden files. Limits: those of [`crate::sources`]. Files that other users cannot read
-//! in the directory, they cannot read in the release.
+//! Symbolic links: followed for `hooks/*`, `run`, `default.toml`, `monitor.toml` and the two fact
+//! files, left out below `config/` and `config_install/`, as in packages. Files of editors, version
+//! control and `hab plan render` are left out (see `rules`), as are the Supervisor's own root and,
+//! except below `config/`, hidden files. Limits: those of [`crate::sources`]. Files that other
+//! users cannot read in the directory, they cannot read in the release.
 //!
 //! As root: files that others than root may write are read with the rights of those others (see
 //! `reach`), and with [`StageOptions::pinned`] the directory cannot change the user of the service.

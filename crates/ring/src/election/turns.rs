@@ -1,5 +1,5 @@
-//! What became of elections, for the record: the difference between what was recorded of an election
-//! last and what is stored now.
+//! What became of elections, for the record: the difference between what was recorded of an
+//! election last and what is stored now.
 
 use super::{Decision, Elections, Electorate, Surroundings};
 use crate::{

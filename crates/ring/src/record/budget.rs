@@ -1,5 +1,5 @@
-//! How many events of one kind are recorded one by one: a large ring that falls apart, or a stranger
-//! who invents members, must not push everything else out of the record.
+//! How many events of one kind are recorded one by one: a large ring that falls apart, or a
+//! stranger who invents members, must not push everything else out of the record.
 
 use crate::time::Now;
 

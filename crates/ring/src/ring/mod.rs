@@ -90,11 +90,11 @@ use crate::{
 /// # Errors
 ///
 /// `handle` returns [`Dropped`] when an input had no effect, for example a datagram that cannot be
-/// decoded or a rumor that finds no room. Inputs come from the network: such an error is normal. The
-/// ring has counted it ([`Ring::counters`]), stays usable, and needs no answer. For a command the
-/// error is the answer to the user. No input makes a ring panic, and no number of inputs makes it
-/// grow beyond its [`limits`](crate::limits). When outputs are not fetched, the oldest messages to
-/// the network are lost, as datagrams may be.
+/// decoded or a rumor that finds no room. Inputs come from the network: such an error is normal.
+/// The ring has counted it ([`Ring::counters`]), stays usable, and needs no answer. For a command
+/// the error is the answer to the user. No input makes a ring panic, and no number of inputs makes
+/// it grow beyond its [`limits`](crate::limits). When outputs are not fetched, the oldest messages
+/// to the network are lost, as datagrams may be.
 ///
 /// # Example
 ///

@@ -235,8 +235,8 @@ impl Health {
         }
     }
 
-    /// The hook has exceeded its time limit and is being stopped, with this result. Unknown shows at
-    /// once, with the reason.
+    /// The hook has exceeded its time limit and is being stopped, with this result. Unknown shows
+    /// at once, with the reason.
     pub fn time_out(&mut self, now: Now, status: HealthStatus, reason: String) {
         let Stage::Round(round) = &mut self.stage else { return };
         round.hook = HookStage::Ending;

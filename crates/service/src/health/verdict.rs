@@ -33,7 +33,8 @@ impl Default for Rule {
     }
 }
 
-/// The worse of two results. A result that is not known may be a bad one, so only critical is worse.
+/// The worse of two results. A result that is not known may be a bad one, so only critical is
+/// worse.
 #[must_use]
 pub fn worse(one: HealthStatus, other: HealthStatus) -> HealthStatus {
     let rank = |status: HealthStatus| match status {

@@ -151,8 +151,8 @@ impl Machine {
         self.push(Effect::Check { spec: Box::new(spec), group, release });
     }
 
-    /// Checks a candidate whose last answer came while there was nothing to replace: without this it
-    /// would wait forever.
+    /// Checks a candidate whose last answer came while there was nothing to replace: without this
+    /// it would wait forever.
     pub(super) fn check_unanswered(&mut self) {
         let candidate = self.candidate.as_ref();
         let is_waiting = candidate.is_some_and(|candidate| candidate.stage == Stage::Checking);

@@ -254,7 +254,8 @@ impl Machine {
         &self.checking.histories
     }
 
-    /// When the next checks start, Unix milliseconds; `None` while some run, and when there are none.
+    /// When the next checks start, Unix milliseconds; `None` while some run, and when there are
+    /// none.
     #[must_use]
     pub fn next_check_unix_ms(&self) -> Option<u64> {
         let at_ms = self.health.next_round_ms().filter(|_| self.phase == Phase::Running)?;

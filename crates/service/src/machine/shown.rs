@@ -43,8 +43,8 @@ impl Machine {
         }
     }
 
-    /// Why the service is down; else the conditions that keep it from running what it should, and why
-    /// its health is unknown.
+    /// Why the service is down; else the conditions that keep it from running what it should, and
+    /// why its health is unknown.
     fn shown_reason(&self) -> Option<String> {
         if self.reason.is_some() {
             return self.reason.clone();

@@ -133,8 +133,8 @@ pub struct ProbeFound {
 /// The answer of the caller that rendered `monitor.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MonitorRead {
-    /// What is in the files; without a file the default. `None` when they cannot be used: the former
-    /// one stays in force.
+    /// What is in the files; without a file the default. `None` when they cannot be used: the
+    /// former one stays in force.
     pub monitor: Option<Arc<Monitor>>,
     /// What is wrong, for the user, with the file and line.
     pub fault: Option<String>,

@@ -14,8 +14,9 @@ use crate::{
 };
 
 impl SpecWriter {
-    /// Checks that a service with this spec could be started, so that its user gets the error at once; returns what it
-    /// would be made of.     /// `release` is the one that a plain directory stands for.
+    /// Checks that a service with this spec could be started, so that its user gets the error at
+    /// once; returns what it would be made of. `release` is the one that a plain directory stands
+    /// for.
     pub(super) async fn check(
         &self,
         spec: &ServiceSpec,

@@ -14,8 +14,8 @@ use crate::{config::LoadSource, services::DISK_PATIENCE, vital};
 
 impl SpecWriter {
     /// Loads what was named at the start; not after a restart of the Supervisor, since the user may
-    /// have changed or unloaded it. An error in files of what an earlier start has loaded costs neither
-    /// that service nor the others: it continues with what it ran from.
+    /// have changed or unloaded it. An error in files of what an earlier start has loaded costs
+    /// neither that service nor the others: it continues with what it ran from.
     ///
     /// # Errors
     /// The text for the user.

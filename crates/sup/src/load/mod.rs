@@ -73,8 +73,8 @@ impl SpecWriter {
         group.ok().map(|group| group.to_string())
     }
 
-    /// Returns the reason when there was nothing to change. `loaded` gets what was read of a service
-    /// that is loaded.
+    /// Returns the reason when there was nothing to change. `loaded` gets what was read of a
+    /// service that is loaded.
     async fn carry_out(
         &self,
         request: Request,
@@ -124,7 +124,8 @@ impl SpecWriter {
     }
 
     /// Loads a service: checks that it can run, then stores its spec. Returns the line for the
-    /// user and what was read. A package that is not installed is taken from the cache of archives, and the client sees the progress.
+    /// user and what was read. A package that is not installed is taken from the cache of archives,
+    /// and the client sees the progress.
     pub(crate) async fn load(
         &self,
         ident: &PackageIdent,

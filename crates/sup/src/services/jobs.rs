@@ -1,5 +1,5 @@
-//! Slow work that the fleet asks for. It is carried out on threads beside the Supervisor's task, and
-//! what comes of it is an event.
+//! Slow work that the fleet asks for. It is carried out on threads beside the Supervisor's task,
+//! and what comes of it is an event.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 

@@ -2,7 +2,8 @@
 //!
 //! The fleet decides; this task brings it what happened, carries out what it asks for, and after
 //! each event that changed something that documents show publishes a new snapshot. Everything slow
-//! runs beside it and comes back as an [`Event`]: reading packages, rendering, hooks, writing state.
+//! runs beside it and comes back as an [`Event`]: reading packages, rendering, hooks, writing
+//! state.
 //!
 //! | file | holds |
 //! |---|---|

@@ -46,7 +46,8 @@ const QUIET_ADDED: Duration = Duration::from_millis(5);
 const QUIET_MAX: Duration = Duration::from_secs(3);
 /// Least pause between two checks of everything, however many events arrive,
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
-/// and in times of what the last one took: checks of many files take no more than a tenth of a core.
+/// and in times of what the last one took: checks of many files take no more than a tenth of a
+/// core.
 const LOOK_SHARE: u32 = 10;
 /// Nested directories are visited recursively.
 const STACK_BYTES: usize = 1024 * 1024;
