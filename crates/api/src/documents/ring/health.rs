@@ -11,7 +11,8 @@ use crate::documents::v1::Health;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RingHealth {
-    /// When the members were asked. The answer is shared for two seconds.
+    /// When the first members were asked. Clients share the answer until two seconds after the last
+    /// one has answered, ten seconds later at most.
     #[schema(format = DateTime, examples("2026-11-22T15:51:38.900Z"))]
     pub at: String,
     /// True when a member that may run services did not answer.

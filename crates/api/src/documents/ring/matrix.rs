@@ -12,7 +12,8 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RingMatrix {
-    /// When the members were asked. The answer is shared for two seconds.
+    /// When the first members were asked. Clients share the answer until two seconds after the last
+    /// one has answered, ten seconds later at most.
     #[schema(format = DateTime, examples("2026-11-22T15:51:38.900Z"))]
     pub at: String,
     /// True when the view of a member is missing, whatever the reason.
