@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::yield_now};
 
 use crate::{query::Query, resource::ResourceId};
 
@@ -17,6 +17,10 @@ pub(crate) struct Watched {
     pub(crate) group: String,
     pub(crate) query: Query,
 }
+
+/// Documents that are compared before other requests, such as `/livez`, get their turn: each may be
+/// a page of a large ring.
+const AT_ONCE: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Watchers(Mutex<HashMap<Watched, Arc<Place>>>);
@@ -47,21 +51,30 @@ impl Watchers {
     }
 
     /// Wakes those whose document has another tag now.
-    pub(crate) fn wake(&self, tag_of: impl Fn(&Watched) -> Option<String>) {
+    pub(crate) async fn wake(&self, tag_of: impl Fn(&Watched) -> Option<String>) {
         let places: Vec<_> =
             self.lock().iter().map(|(watched, place)| (watched.clone(), place.clone())).collect();
-        for (watched, place) in places {
-            let tag = tag_of(&watched);
-            let mut seen = place.tag.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen != tag {
-                *seen = tag;
-                place.changed.notify_waiters();
+        for some in places.chunks(AT_ONCE) {
+            for (watched, place) in some {
+                place.compare(tag_of(watched));
             }
+            yield_now().await;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Watched, Arc<Place>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Wakes those who wait here when this tag is another one.
+    fn compare(&self, tag: Option<String>) {
+        let mut seen = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen != tag {
+            *seen = tag;
+            self.changed.notify_waiters();
+        }
     }
 }
 
@@ -77,18 +90,39 @@ impl Drop for Watcher {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::Future, pin::pin, task::Context};
+    use std::{cell::Cell, future::Future, pin::pin, task::Context};
 
     use super::*;
 
-    #[test]
-    fn only_those_whose_document_changed_are_woken_and_places_end_with_them() {
-        let watchers = Arc::new(Watchers::default());
-        let watched = |group: &str| Watched {
+    fn watched(group: &str) -> Watched {
+        Watched {
             id: ResourceId::all().next().expect("a resource"),
             group: group.into(),
             query: Query::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn many_documents_are_compared_in_several_turns() {
+        let watchers = Arc::new(Watchers::default());
+        let names = (0..2 * AT_ONCE + 1).map(|number| number.to_string());
+        let all: Vec<_> = names.map(|name| watchers.enter(watched(&name), "1")).collect();
+        let compared = Cell::new(0);
+        let mut wake = pin!(watchers.wake(|_| {
+            compared.set(compared.get() + 1);
+            None
+        }));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        for expected in [AT_ONCE, 2 * AT_ONCE, all.len()] {
+            assert!(wake.as_mut().poll(&mut context).is_pending());
+            assert_eq!(compared.get(), expected);
+        }
+        assert!(wake.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[tokio::test]
+    async fn only_those_whose_document_changed_are_woken_and_places_end_with_them() {
+        let watchers = Arc::new(Watchers::default());
         let (a, b) = (watchers.enter(watched("a"), "1"), watchers.enter(watched("b"), "1"));
         let second = watchers.enter(watched("a"), "1");
         {
@@ -104,9 +138,9 @@ mod tests {
                 ]
             };
             assert_eq!(woken(), [false; 3]);
-            watchers.wake(|_| Some("1".into()));
+            watchers.wake(|_| Some("1".into())).await;
             assert_eq!(woken(), [false; 3]);
-            watchers.wake(|watched| (watched.group == "b").then(|| "1".into()));
+            watchers.wake(|watched| (watched.group == "b").then(|| "1".into())).await;
             assert_eq!(woken(), [true, false, true], "a is gone, b is the same");
         }
         drop(b);

@@ -106,7 +106,7 @@ impl Shared {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
             if let Some(snapshot) = snapshot {
-                self.watchers.wake(|watched| self.tag(&snapshot, watched));
+                self.watchers.wake(|watched| self.tag(&snapshot, watched)).await;
             }
             if snapshots.changed().await.is_err() {
                 return std::future::pending().await;
