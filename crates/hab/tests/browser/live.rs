@@ -1,6 +1,6 @@
 //! What is on the page is what the Supervisor has: at once, and never longer than it is known.
 
-use std::time::Instant;
+use std::{fs, time::Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -141,4 +141,45 @@ fn a_lost_connection_is_shown_with_the_age_of_what_is_below() {
         (up["state"] == "up").then(|| up["since"].as_str().map(str::to_owned))?
     });
     page.wait(&format!("document.querySelector('td.lead time')?.dateTime === {since:?}"));
+}
+
+#[test]
+fn the_page_of_a_request_shows_a_part_of_an_endless_answer_and_ends_it() {
+    let Some(browser) = Chromium::start() else { return };
+    let root = root();
+    let lines = "#!/bin/sh\nseq -f 'request %.0f, answered with status 200' 9000\n\
+         echo all printed\nexec sleep 100000\n";
+    service(&root, "loud", lines, &[]);
+    // Its restarts keep events coming.
+    service(&root, "broken", "#!/bin/sh\nexit 1\n", &[]);
+    let sup = root.supervisor().start();
+    wait_for("the lines of the service", || {
+        let kept = root.join("hab/sup/default/logs/loud.default/current");
+        fs::read_to_string(kept).ok()?.contains("all printed").then_some(())
+    });
+    let logs = "/v1/services/loud.default/logs?tail=10000";
+    let page = browser.page();
+    page.look(1280, 860, "light");
+    open(&page, &sup, "");
+    // The page follows the same stream for itself, as lines.
+    page.value(
+        "window.sent = []; const real = window.fetch; window.fetch = (to, options) => { \
+           if (options.headers.Accept === 'application/json') \
+             window.sent.push([String(to), options.signal]); \
+           return real(to, options); }; 0",
+    );
+    let is_ended =
+        |path: &str| format!("window.sent.findLast(([to]) => to.endsWith({path:?}))?.[1].aborted");
+    let stream = "/v1/events/stream";
+    page.value(&format!("location.hash = '#/get{stream}'"));
+    page.wait("document.querySelector('main .evidence')?.textContent.includes('broken.default')");
+    assert_eq!(page.value(&is_ended(stream)), false);
+    page.value("location.hash = '#/api'");
+    page.wait(&is_ended(stream));
+    page.value(&format!("location.hash = '#/get{logs}'"));
+    page.wait("document.querySelector('main')?.textContent.includes('first 200,000 characters')");
+    assert_eq!(page.value(&is_ended(logs)), true);
+    let shown = page.value("document.querySelector('.evidence').textContent.length");
+    assert_eq!(shown, 200_000);
+    assert_content(&page, &sup);
 }
