@@ -7,7 +7,7 @@
 //! | `hours` | for each hour of the clock the lowest and highest number of its events, since a clock can be set back and numbers cannot |
 //! | `meta` | format, numbers that were handed out, sizes |
 //!
-//! [`accounts`] has tables of its own.
+//! [`accounts`] and [`holes`](crate::holes) have tables of their own.
 //!
 //! redb promises that a commit is there completely or not at all. It does not promise to survive
 //! bytes that were changed behind its back: it panics on some. Every call of it is therefore
@@ -24,12 +24,13 @@ use redb::{
     TableDefinition,
 };
 use roost_events::{
-    Event, Seq, Topic,
+    Event, Gap, Seq, Topic,
     availability::{Ledger, Seen},
 };
 
 use crate::{
     accounts::{self, ACCOUNTED, Accounts, Progress},
+    holes::Holes,
     query::{Entry, Filter, Order, Page, Query},
     row,
 };
@@ -132,14 +133,24 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileErro
 }
 
 /// What is known of a journal that was just opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Opened {
     /// The number of the last event in it.
     pub(crate) written: Seq,
     /// The number of the last event that may have been handed out.
     pub(crate) last: Seq,
-    /// Numbers up to `last` that no event has: what the last Supervisor may have lost.
-    pub(crate) lost: Option<(Seq, Seq)>,
+    /// Numbers up to `last` that no event has and none states: what earlier Supervisors may have
+    /// lost.
+    pub(crate) lost: Vec<Gap>,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// How many events it has removed.
+    pub(crate) removed: usize,
+    /// Numbers without an event that no event on disk states.
+    pub(crate) holes: Vec<Gap>,
 }
 
 /// What bounds the journal.
@@ -210,25 +221,28 @@ impl JournalFile {
             transaction.open_table(OF_SERVICES)?;
             transaction.open_table(HOURS)?;
             Accounts::open(&transaction)?;
-            let lost = (reserved > written).then(|| (Seq(written + 1), Seq(reserved)));
+            let mut lost = Holes::open(&transaction)?.oldest()?;
+            if reserved > written {
+                lost.push(Gap { first: Seq(written + 1), last: Seq(reserved) });
+            }
             Opened { written: Seq(written), last: Seq(reserved), lost }
         };
         transaction.commit()?;
         Ok(opened)
     }
 
-    /// Appends events, which have rising numbers, and removes what exceeds the bounds. Returns how
-    /// many events it has removed.
+    /// Appends events, which have rising numbers, and removes what exceeds the bounds.
     pub(crate) fn append(
         &self,
         events: &[Arc<Event>],
         bounds: &Bounds,
         file_bytes: u64,
-    ) -> Result<usize, FileError> {
+    ) -> Result<Appended, FileError> {
         self.catch_up()?;
         guarded(|| {
             let transaction = self.database()?.begin_write()?;
-            let removed = {
+            let appended = {
+                let mut holes = Holes::open(&transaction)?;
                 let mut accounts = Accounts::open(&transaction)?;
                 let mut tables = Tables {
                     events: transaction.open_table(EVENTS)?,
@@ -236,8 +250,12 @@ impl JournalFile {
                     hours: transaction.open_table(HOURS)?,
                     meta: transaction.open_table(META)?,
                 };
+                let mut last = Seq(tables.get(LAST)?.unwrap_or(0));
                 for event in events {
+                    holes.note_between(last, event.seq)?;
+                    last = event.seq;
                     tables.insert(event)?;
+                    holes.take(event)?;
                     accounts.take(event.fact.service.as_deref(), &Seen::from(&**event))?;
                 }
                 if let Some(last) = events.last() {
@@ -247,10 +265,10 @@ impl JournalFile {
                     accounts.remove_over(oldest_ms)?;
                 }
                 accounts.finish()?;
-                tables.prune(bounds, file_bytes)?
+                Appended { removed: tables.prune(bounds, file_bytes)?, holes: holes.oldest()? }
             };
             transaction.commit()?;
-            Ok(removed)
+            Ok(appended)
         })
     }
 
@@ -310,6 +328,9 @@ impl JournalFile {
                 if progress(&meta)?.is_complete() {
                     meta.insert(ACCOUNTED, last.0)?;
                 }
+                // A Supervisor whose numbers begin at the clock may have recorded nothing.
+                let written = Seq(get(&meta, LAST)?.unwrap_or(0));
+                Holes::open(&transaction)?.note_between(written, Seq(last.0.saturating_add(1)))?;
                 meta.insert(RESERVED, last.0)?;
                 meta.insert(LAST, last.0)?;
             }

@@ -44,13 +44,12 @@ impl Recorder {
 
     /// A recorder for a start with this journal.
     ///
-    /// What the former Supervisor lost is stated by its first event, so that no commit can be
-    /// without it: later starts count their loss from the last event on disk.
+    /// What earlier Supervisors lost is stated by its first event: the first commit has it.
     #[must_use]
     pub fn after(start: &Start) -> Self {
         let recorder = Self::new(start.last);
-        if let Some(lost) = start.lost {
-            recorder.record(None, holes::recovered(lost));
+        for lost in &start.lost {
+            recorder.record(None, holes::recovered(*lost));
         }
         recorder
     }
@@ -90,7 +89,7 @@ impl Recorder {
         self.stream().last()
     }
 
-    /// The last event of the Supervisor before this one.
+    /// The number before the first event of this Supervisor.
     pub(crate) fn begun(&self) -> Seq {
         self.0.begun
     }

@@ -29,13 +29,22 @@ impl Row<'_> {
 
 /// The bytes of an event.
 pub(crate) fn encode(event: &Event) -> Vec<u8> {
-    let kind = event.fact.kind.as_str();
-    let service = event.fact.service.as_deref().unwrap_or_default();
-    let json = event.to_json();
+    encode_row(&Row {
+        time_ms: event.time_ms,
+        severity: event.fact.severity,
+        kind: event.fact.kind.as_str(),
+        service: event.fact.service.as_deref(),
+        json: &event.to_json(),
+    })
+}
+
+pub(crate) fn encode_row(row: &Row<'_>) -> Vec<u8> {
+    let Row { time_ms, severity, kind, service, json } = *row;
+    let service = service.unwrap_or_default();
     let mut bytes = Vec::with_capacity(4 + 8 + 1 + 1 + kind.len() + 2 + service.len() + json.len());
     bytes.extend([0; 4]);
-    bytes.extend(event.time_ms.to_le_bytes());
-    bytes.push(event.fact.severity as u8);
+    bytes.extend(time_ms.to_le_bytes());
+    bytes.push(severity as u8);
     // Both are bounded far below these lengths (`limits.rs` of the events).
     bytes.push(u8::try_from(kind.len()).unwrap_or(0));
     bytes.extend(kind.as_bytes());

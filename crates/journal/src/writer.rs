@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::{
     accounts::Progress,
     file::{Bounds, FileError, JournalFile, Opened},
+    holes,
     place::Place,
     query::{Page, Query},
     recorder::{Reader, Recorder, now_ms},
@@ -59,12 +60,13 @@ pub enum Notice {
 }
 
 /// How the journal was found at the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// The last number that an earlier Supervisor may have handed out.
     pub last: Seq,
-    /// Numbers whose events are not in the journal: the earlier Supervisor did not end in order.
-    pub lost: Option<Gap>,
+    /// Numbers whose events are not in the journal, and which no event states: an earlier Supervisor
+    /// did not end in order.
+    pub lost: Vec<Gap>,
     /// When the earlier Supervisor was last seen, in milliseconds since 1970.
     pub last_seen_ms: Option<u64>,
 }
@@ -73,12 +75,11 @@ impl Start {
     /// A start without a journal: behind any number that an earlier Supervisor can have used.
     #[must_use]
     pub fn without_journal() -> Self {
-        Self { last: Seq(now_ms()), lost: None, last_seen_ms: None }
+        Self { last: Seq(now_ms()), lost: Vec::new(), last_seen_ms: None }
     }
 
     fn of(opened: &Opened) -> Self {
-        let lost = opened.lost.map(|(first, last)| Gap { first, last });
-        Self { last: opened.last, lost, last_seen_ms: None }
+        Self { last: opened.last, lost: opened.lost.clone(), last_seen_ms: None }
     }
 }
 
@@ -175,6 +176,10 @@ pub struct Writer {
     /// Why there is no file, and when the writer opens it again.
     closed: Option<Instant>,
     is_lossy: bool,
+    /// Whether an earlier Supervisor lost events, once the journal has been open.
+    has_lost: Option<bool>,
+    /// Holes that the journal has, and that events in memory state.
+    stated: Vec<Gap>,
     /// When the journal was last searched for old events, by both clocks.
     aged: Option<(Instant, u64)>,
 }
@@ -198,6 +203,8 @@ impl Writer {
             inode: 0,
             closed: None,
             is_lossy: false,
+            has_lost: None,
+            stated: Vec::new(),
             aged: None,
         };
         (writer, journal)
@@ -323,6 +330,7 @@ impl Writer {
         self.journal.0.bytes.store(size.bytes, Ordering::Relaxed);
         *locked(&self.journal.0.file) = Some(Arc::new(file));
         self.closed = None;
+        self.has_lost.get_or_insert(!opened.lost.is_empty());
         Ok(opened)
     }
 
@@ -401,14 +409,17 @@ impl Writer {
         loop {
             let before = reader.position();
             let batch = reader.take();
-            if let Some(gap) = batch.gap {
-                self.lost(recorder, gap);
-            }
             if batch.events.is_empty() {
                 return wrote;
             }
             match self.write(&batch.events) {
-                Ok(()) => wrote = true,
+                Ok(holes) => {
+                    wrote = true;
+                    if let Some(gap) = batch.gap {
+                        self.dropped(gap);
+                    }
+                    self.state(recorder, holes);
+                }
                 Err(error) => {
                     reader.go_back_to(before);
                     match error {
@@ -421,7 +432,8 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, events: &[Arc<Event>]) -> Result<(), FileError> {
+    /// Returns the holes of the journal that no event on disk states.
+    fn write(&mut self, events: &[Arc<Event>]) -> Result<Vec<Gap>, FileError> {
         let size = self.place.size();
         if !size.as_ref().is_ok_and(|size| size.inode == self.inode) {
             return Err(FileError::Damaged("it was removed or replaced".into()));
@@ -429,7 +441,7 @@ impl Writer {
         let file = locked(&self.journal.0.file).clone();
         let file = file.ok_or_else(|| io::Error::other("it is closed"))?;
         let bounds = Bounds { max_bytes: self.config.max_bytes, oldest_ms: self.oldest_ms() };
-        file.append(events, &bounds, size?.bytes)?;
+        let appended = file.append(events, &bounds, size?.bytes)?;
         if let Ok(size) = self.place.size() {
             self.journal.0.bytes.store(size.bytes, Ordering::Relaxed);
         }
@@ -437,19 +449,29 @@ impl Writer {
             self.is_lossy = false;
             self.note(Notice::Whole);
         }
-        Ok(())
+        Ok(appended.holes)
     }
 
     /// Events that the disk did not get and memory no longer has.
-    fn lost(&self, recorder: &Recorder, gap: Gap) {
+    fn dropped(&mut self, gap: Gap) {
         let count = gap.last.0 - gap.first.0 + 1;
         self.journal.0.lost.fetch_add(count, Ordering::Relaxed);
-        let message = format!(
-            "The journal lacks events {} to {}: the disk did not take them in time",
-            gap.first.0, gap.last.0
-        );
-        let fact = Fact::new(Kind::JournalGap, message);
-        recorder.record(None, fact.with("first", gap.first.0).with("last", gap.last.0));
+        // Events that state holes may be among them.
+        self.stated.clear();
+    }
+
+    /// Records the holes that no event states yet.
+    fn state(&mut self, recorder: &Recorder, holes: Vec<Gap>) {
+        let is_earlier = |hole: &Gap| hole.first <= recorder.begun();
+        for hole in holes.iter().filter(|hole| !self.stated.contains(hole)) {
+            let fact = match is_earlier(hole) {
+                true if self.has_lost == Some(true) => holes::recovered(*hole),
+                true => holes::skipped(*hole),
+                false => holes::dropped(*hole),
+            };
+            recorder.record(None, fact);
+        }
+        self.stated = holes;
     }
 
     /// The time before which events are too old; at most once an hour.

@@ -87,6 +87,9 @@ fn a_full_disk_costs_only_what_no_journal_took_and_readers_learn_which_numbers()
     let [(first_missing, last_missing)] = gaps(&client)[..] else { panic!("{client:?}") };
     assert!(first_missing > written, "what was on disk is there");
     assert!(events(&client).into_iter().any(|event| seq(event) == last_missing + 1));
+    let stated = wait_event(&sup, "supervisor.recovered");
+    assert_eq!(stated["data"]["first_missing"], first_missing, "{stated}");
+    assert_eq!(stated["data"]["last_missing"], last_missing, "{stated}");
     let record = recorded(&sup);
     assert!(
         events(&client)

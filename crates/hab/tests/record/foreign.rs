@@ -158,8 +158,13 @@ fn an_event_source_of_a_browser_resumes_after_the_end_of_the_supervisor() {
     let is_after = |event: &&Value| (first..=last).contains(&seq(event));
     assert!(events.iter().copied().eq(record.iter().filter(is_after)), "{received:#?}");
     let gaps: Vec<&Value> = received.iter().filter_map(|it| it.get("gap")).collect();
-    let started = record.iter().rfind(|event| event["type"] == "supervisor.started").expect("one");
-    assert_eq!(gaps, [&serde_json::json!({"first": written + 1, "last": seq(started) - 1})]);
+    let stated = record.iter().rfind(|event| event["type"] == "supervisor.recovered");
+    let stated = &stated.expect("one")["data"];
+    assert_eq!(stated["first_missing"], written + 1);
+    assert_eq!(
+        gaps,
+        [&serde_json::json!({"first": stated["first_missing"], "last": stated["last_missing"]})]
+    );
     let _ = browser.kill();
     let _ = browser.wait();
 }

@@ -110,13 +110,17 @@ fn follow(sup: &Supervisor, mut random: StdRng, progress: &Progress) -> (Client,
     (client, form)
 }
 
-/// The numbers that Supervisors may have lost when they were killed.
+/// The numbers that events state as missing.
 fn lost(events: &[Value]) -> Vec<(u64, u64)> {
-    let recovered = events.iter().filter(|event| event["type"] == "supervisor.recovered");
-    recovered
-        .map(|event| {
+    let stated = events.iter().filter_map(|event| match event["type"].as_str()? {
+        "supervisor.recovered" => Some((event, "first_missing", "last_missing")),
+        "journal.gap" => Some((event, "first", "last")),
+        _ => None,
+    });
+    stated
+        .map(|(event, first, last)| {
             let number = |key: &str| event["data"][key].as_u64().expect("a number");
-            (number("first_missing"), number("last_missing"))
+            (number(first), number(last))
         })
         .collect()
 }

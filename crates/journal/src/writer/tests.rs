@@ -73,13 +73,7 @@ impl Run {
     }
 
     fn numbers(&self) -> Vec<u64> {
-        let query = Query {
-            filter: Filter::default(),
-            order: Order::OldestFirst,
-            limit: 1000,
-            after: None,
-        };
-        let page = self.journal.page(&self.recorder, &query).unwrap_or_default();
+        let page = self.journal.page(&self.recorder, &oldest_first()).unwrap_or_default();
         page.items.iter().map(|entry| entry.seq.0).collect()
     }
 
@@ -96,6 +90,10 @@ impl Run {
     }
 }
 
+fn oldest_first() -> Query {
+    Query { filter: Filter::default(), order: Order::OldestFirst, limit: 1000, after: None }
+}
+
 fn place() -> (TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.redb");
@@ -106,11 +104,11 @@ fn place() -> (TempDir, std::path::PathBuf) {
 fn numbers_go_on_over_restarts() {
     let (_directory, path) = place();
     let run = Run::start(&path);
-    assert_eq!((run.start.last, run.start.lost), (Seq(0), None));
+    assert_eq!((run.start.last, run.start.lost.clone()), (Seq(0), Vec::new()));
     run.record(3);
     run.end();
     let run = Run::start(&path);
-    assert_eq!((run.start.last, run.start.lost), (Seq(3), None));
+    assert_eq!((run.start.last, run.start.lost.clone()), (Seq(3), Vec::new()));
     run.record(2);
     run.end();
     let run = Run::start(&path);
@@ -133,8 +131,58 @@ fn a_loss_is_stated_by_the_first_event_and_until_it_is_on_disk() {
     // A start that fails ends in order.
     run.end();
     let run = Run::start(&path);
-    assert_eq!(run.start.lost, None);
+    assert_eq!(run.start.lost, []);
     assert_eq!(run.numbers(), [1, 2, to + 1]);
+    run.end();
+}
+
+#[test]
+fn a_loss_that_the_start_could_not_read_is_stated_when_the_journal_opens() {
+    let (directory, path) = place();
+    let path = directory.path().join("sup").join(path.file_name().unwrap());
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    let run = Run::start(&path);
+    run.record(2);
+    run.wait_for("a commit", |run| run.numbers() == [1, 2]);
+    run.kill(&path);
+    let elsewhere = directory.path().join("elsewhere");
+    fs::rename(path.parent().unwrap(), &elsewhere).unwrap();
+    let run = Run::start(&path);
+    run.record(1);
+    run.wait_for("the notice", |run| !locked(&run.notices).is_empty());
+    assert_eq!(run.stated(), []);
+    fs::rename(&elsewhere, path.parent().unwrap()).unwrap();
+    let begun = run.start.last.0;
+    run.wait_for("the statement", |run| run.numbers() == [1, 2, begun + 1, begun + 2]);
+    assert_eq!(run.stated(), [(3, begun)]);
+    assert_eq!(run.kinds(), [Kind::ServiceUp, Kind::SupervisorRecovered]);
+    run.end();
+    let run = Run::start(&path);
+    assert_eq!(run.start.lost, []);
+    run.end();
+}
+
+#[test]
+fn what_memory_could_not_hold_is_stated_once() {
+    let (directory, path) = place();
+    let path = directory.path().join("sup").join(path.file_name().unwrap());
+    let run = Run::start(&path);
+    run.wait_for("the notice", |run| !locked(&run.notices).is_empty());
+    let (begun, lost) = (run.start.last.0, 10);
+    run.record(roost_events::Stream::CAPACITY + lost);
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    run.wait_for("the journal", |run| run.record.journal().unwrap().lost() > 0);
+    run.wait_for("the statement", |run| {
+        let last = run.recorder.last();
+        let query = Query { after: Some(Seq(last.0 - 1)), ..oldest_first() };
+        let page = run.journal.page(&run.recorder, &query).unwrap_or_default();
+        !run.stated().is_empty() && page.items.iter().any(|entry| entry.seq == last)
+    });
+    assert_eq!(run.stated(), [(begun + 1, begun + 10)]);
+    assert_eq!(run.record.journal().unwrap().lost(), 10);
+    run.end();
+    let run = Run::start(&path);
+    assert_eq!(run.start.lost, []);
     run.end();
 }
 
@@ -213,7 +261,7 @@ fn what_cannot_be_a_journal_is_set_aside_and_recorded() {
         run.wait_for(what, |run| run.numbers() == [last]);
         run.end();
         let run = Run::start(&path);
-        assert_eq!((run.start.last, run.start.lost), (Seq(last), None), "{what}");
+        assert_eq!((run.start.last, run.start.lost.clone()), (Seq(last), Vec::new()), "{what}");
         run.end();
     }
 }
@@ -231,7 +279,10 @@ fn a_file_that_another_supervisor_has_open_is_used_when_it_is_free() {
     // Readers still get it.
     assert_eq!(second.record.recorder().held().len(), 1);
     first.end();
-    second.wait_for("the second to take over", |run| run.numbers().len() == 2);
+    second.wait_for("the second to take over", |run| run.numbers().len() == 3);
+    // Numbers that it did not use, since they may be those of the first.
+    assert_eq!(second.stated(), [(2, second.start.last.0)]);
+    assert_eq!(second.kinds(), [Kind::ServiceUp, Kind::JournalGap]);
     assert_eq!(locked(&second.notices).last(), Some(&Notice::Whole));
     let numbers = second.numbers();
     assert!(numbers[0] == 1 && numbers[1] > 1_700_000_000_000, "{numbers:?}");
@@ -299,9 +350,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         let run = Run::start(&path);
         run.record(5);
-        let query =
-            Query { filter: Filter::default(), order: Order::OldestFirst, limit: 1000, after: None };
-        for entry in run.record.page(&query).items {
+        for entry in run.record.page(&oldest_first()).items {
             let is_ours = entry.seq > run.start.last;
             prop_assert!(is_ours || recorded.iter().any(|json| **json == *entry.json));
         }
