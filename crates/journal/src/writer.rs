@@ -64,8 +64,8 @@ pub enum Notice {
 pub struct Start {
     /// The last number that an earlier Supervisor may have handed out.
     pub last: Seq,
-    /// Numbers whose events are not in the journal, and which no event states: an earlier Supervisor
-    /// did not end in order.
+    /// Numbers whose events are not in the journal, and which no event states: an earlier
+    /// Supervisor did not end in order.
     pub lost: Vec<Gap>,
     /// When the earlier Supervisor was last seen, in milliseconds since 1970.
     pub last_seen_ms: Option<u64>,
