@@ -52,7 +52,7 @@ impl Record {
             Order::NewestFirst => {
                 let mut page = Page::default();
                 take(&mut page, query, held.iter().rev());
-                if page.items.len() >= query.limit {
+                if page.items.len() >= query.limit || is_whole(first) {
                     return page;
                 }
                 let after = query.after.map_or(first, |after| after.min(first));
@@ -63,7 +63,7 @@ impl Record {
             }
             Order::OldestFirst => {
                 let mut page = Page::default();
-                if query.after.is_none_or(|after| after.0 + 1 < first.0) {
+                if !is_whole(first) && query.after.is_none_or(|after| after.0 + 1 < first.0) {
                     page = self.on_disk(query);
                     // The journal has newer events too, which memory has as well.
                     page.items.retain(|entry| entry.seq < first);
@@ -120,7 +120,10 @@ impl Record {
         let stored = self.journal.as_ref().map(|journal| journal.ledger(&self.recorder, service));
         let (mut ledger, known, is_lacking) = match stored {
             None => (Ledger::default(), Seq(0), false),
-            Some(None) => (Ledger::default(), Seq(0), true),
+            Some(None) => {
+                let is_lacking = held.first().is_none_or(|event| !is_whole(event.seq));
+                (Ledger::default(), Seq(0), is_lacking)
+            }
             Some(Some((ledger, progress))) => (ledger, progress.accounted, !progress.is_complete()),
         };
         // The disk did not take what memory has dropped since.
@@ -141,6 +144,12 @@ impl Record {
     pub fn follow(&self, after: Option<Seq>, filter: Filter) -> Follower {
         Follower { record: self.clone(), reader: self.recorder.reader(after), filter }
     }
+}
+
+/// True when memory, which begins with this number, has every event that there ever was: the
+/// journal has no other one.
+fn is_whole(first: Seq) -> bool {
+    first <= Seq(1)
 }
 
 /// What the record knows of the past of a service.

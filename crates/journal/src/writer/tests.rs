@@ -187,6 +187,26 @@ fn what_memory_could_not_hold_is_stated_once() {
 }
 
 #[test]
+fn a_page_is_whole_without_the_journal_while_memory_has_every_event() {
+    let (_directory, path) = place();
+    let run = Run::start(&path);
+    run.record(3);
+    run.wait_for("a commit", |run| run.numbers() == [1, 2, 3]);
+    let is_partial = |run: &Run| {
+        let newest = Query { order: Order::NewestFirst, ..oldest_first() };
+        let pages = [oldest_first(), newest].map(|query| run.record.page(&query).is_partial);
+        (pages, run.record.past_of("web.default").is_partial)
+    };
+    *locked(&run.journal.0.file) = None;
+    assert_eq!(is_partial(&run), ([false; 2], false));
+    assert_eq!(run.record.page(&oldest_first()).items.len(), 3);
+    run.record(roost_events::Stream::CAPACITY);
+    // The newest thousand are there.
+    assert_eq!(is_partial(&run), ([true, false], true));
+    run.end();
+}
+
+#[test]
 fn a_chain_of_causes_is_read_from_disk_and_memory() {
     let (_directory, path) = place();
     let run = Run::start(&path);
