@@ -13,8 +13,8 @@ const resources = new Set(meta("resources").split(" "));
 /** Whether this Supervisor answers a path, given as in its description. */
 export const answers = (path) => resources.has(path);
 
-/** Why a token is asked for: false, "missing" or "wrong". */
-export const locked = signal(false);
+/** Null, or that a token is asked for: `{ refused }`, why the last one was not enough, if there was one. */
+export const locked = signal(null);
 
 const base = new URL(".", location.href);
 const KEPT = "token";
@@ -27,7 +27,7 @@ export const hasToken = () => token !== null;
 export function useToken(text) {
   token = text;
   sessionStorage.setItem(KEPT, text);
-  locked.value = false;
+  locked.value = null;
 }
 
 /** The address of a path below this Supervisor; null for what leads elsewhere, whatever it looks like. */
@@ -38,11 +38,30 @@ export function address(path) {
 
 /** An answer that is not the document that was asked for. */
 export class Refused extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, used) {
     super(problem?.detail ?? `The Supervisor answered with status ${status}.`);
     this.status = status;
+    this.used = used;
     this.hint = problem?.hint ?? "";
   }
+}
+
+/** Asks for another token, unless that is so already or one was given after the refused request was sent. */
+export function lock({ status, message, used }) {
+  if (locked.value || used !== token) return;
+  locked.value = { refused: status === 401 && used === null ? "" : message };
+  token = null;
+  sessionStorage.removeItem(KEPT);
+}
+
+/** Why an answer is a refusal. Below /v1 alone it is a document, so it is asked for there. */
+async function problemOf(answer, sent) {
+  const isV1 = answer.url.startsWith(`${base.href}v1/`);
+  const named = isV1 || answer.status !== 401 ? answer : await fetch(address("v1/supervisor"), { headers: sent });
+  return named.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
 }
 
 /** Asks for a path; the answer has been accepted. */
@@ -53,14 +72,10 @@ export async function request(path, { accept = "application/json", headers = {},
   const target = address(path);
   if (target === null) throw new Error("This is not a path of this Supervisor.");
   const answer = await fetch(target, { cache: "no-cache", ...rest, headers: sent });
-  // The refusal of an older token says nothing about the one that has been given meanwhile.
-  if (answer.status === 401 && used === token) {
-    locked.value = token === null ? "missing" : "wrong";
-    token = null;
-    sessionStorage.removeItem(KEPT);
-  }
-  if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => null));
-  return answer;
+  if (answer.ok) return answer;
+  const refused = new Refused(answer.status, await problemOf(answer, sent), used);
+  if (answer.status === 401) lock(refused);
+  throw refused;
 }
 
 /** The JSON document of a path. */

@@ -70,8 +70,8 @@ function AskToken() {
       <input id="token" ref=${field} type="password" autocomplete="current-password" aria-describedby="about" />
       <button>Open</button>
     </form>
-    ${locked.value === "wrong" && html`<p class="wrong" role="alert"><${Shape} mood="failing" /> This is not the token.</p>`}
-    <p id="about" class="note">It is the value of <code>HAB_SUP_GATEWAY_AUTH_TOKEN</code> that the Supervisor was started with, for example in <code>/etc/default/hab-sup</code>. It is kept until this tab is closed.</p>
+    ${locked.value.refused && html`<p class="wrong" role="alert"><${Shape} mood="failing" /> ${plain(locked.value.refused)}</p>`}
+    <p id="about" class="note">It is the value of <code>HAB_SUP_GATEWAY_AUTH_TOKEN</code> that the Supervisor was started with, for example in <code>/etc/default/hab-sup</code>, or a token with the scope <code>read</code> from the file of <code>--http-tokens</code>, made by <code>hab sup token new</code>. It is kept until this tab is closed.</p>
   </main>`;
 }
 

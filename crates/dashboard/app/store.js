@@ -1,7 +1,7 @@
 // What the Supervisor reports, kept up to date by one stream of events.
 
 import { computed, signal } from "@preact/signals";
-import { json, lines, locked } from "./api.js";
+import { json, lines, lock, locked } from "./api.js";
 import { mood, ORDER, unproven } from "./mood.js";
 
 /** Summaries of the services as they were loaded last; null before that. */
@@ -181,7 +181,10 @@ export async function follow() {
       link.value = "live";
       connected.value += 1;
       await connect();
-    } catch { /* The state of the link shows it. */ }
+    } catch (error) {
+      // A token without the scope for the services cannot open the page; the state of the link shows the rest.
+      if (error.status === 403) lock(error);
+    }
     link.value = "lost";
     delay = Date.now() - begun > 10_000 ? 250 : Math.min(delay * 2, 5000);
     await sleep(delay);
