@@ -14,6 +14,7 @@ mod hostile;
 mod local;
 mod many;
 mod probes;
+mod rejected;
 mod stats;
 mod tls;
 mod waiting;
