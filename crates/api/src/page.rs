@@ -37,7 +37,7 @@ impl Pages {
         let page = Page::new(version, answered.map(|resource| resource.path));
         Self {
             list: Rendered::new(page.with_content(&endpoints())),
-            token: Rendered::new(page.locked()),
+            token: Rendered::new(Page::locked()),
             page,
             description: LazyLock::new(|| Rendered::versioned(openapi::description())),
             metrics,

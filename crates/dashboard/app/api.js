@@ -2,16 +2,18 @@
 
 import { signal } from "@preact/signals";
 
-const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+/** What a page holds about its Supervisor; null when it was sent to a browser without the token. */
+function described(page) {
+  const meta = (name) => page.querySelector(`meta[name="${name}"]`)?.content;
+  const resources = meta("resources");
+  return resources === undefined ? null : { version: meta("supervisor-version"), resources: new Set(resources.split(" ")) };
+}
 
-/** Version of the Supervisor. */
-export const version = meta("supervisor-version");
-
-/** Paths of the API that this Supervisor answers. */
-const resources = new Set(meta("resources").split(" "));
+/** The version of the Supervisor, and the paths of its API that it answers; null until they are known. */
+export const about = signal(described(document));
 
 /** Whether this Supervisor answers a path, given as in its description. */
-export const answers = (path) => resources.has(path);
+export const answers = (path) => about.value.resources.has(path);
 
 /** Null, or that a token is asked for: `{ refused }`, why the last one was not enough, if there was one. */
 export const locked = signal(null);
@@ -76,6 +78,13 @@ export async function request(path, { accept = "application/json", headers = {},
   const refused = new Refused(answer.status, await problemOf(answer, sent), used);
   if (answer.status === 401) lock(refused);
   throw refused;
+}
+
+/** Learns what the page did not hold, once there is a token. */
+export async function describe() {
+  if (about.value) return;
+  const page = await (await request("", { accept: "text/html" })).text();
+  about.value = described(new DOMParser().parseFromString(page, "text/html"));
 }
 
 /** The JSON document of a path. */

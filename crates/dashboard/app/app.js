@@ -3,7 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { answers, locked, useToken, version } from "./api.js";
+import { about, answers, locked, useToken } from "./api.js";
 import { Events } from "./events.js";
 import { Shape, html } from "./parts.js";
 import { Paths, Request } from "./requests.js";
@@ -82,6 +82,7 @@ function Page() {
   useEffect(() => { document.title = `${failing > 0 ? `(${failing}) ` : ""}${title} – ${host.value || "Supervisor"}`; }, [failing, title, host.value]);
   useEffect(() => { scrollTo(0, 0); }, [place.value]);
   if (locked.value) return html`<${AskToken} />`;
+  if (!about.value) return html`<main class="token"><p class="note" role="status">Loading …</p></main>`;
   const stale = link.value === "lost" && services.value !== null;
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the content</a>
@@ -90,7 +91,7 @@ function Page() {
       <${Link} /></header>
     <div role="alert">${stale && html`<p class="banner"><b>Not connected to the Supervisor.</b> What is shown below is how it was ${span(now.value - confirmed.value)} ago.</p>`}</div>
     <main id="main" ref=${main} tabindex="-1" class=${stale ? "stale" : ""}>${shown}</main>
-    <footer>Version ${version}. Read-only: nothing here changes anything.
+    <footer>Version ${about.value.version}. Read-only: nothing here changes anything.
       Made with ${PARTS.map(([name, file], at) => html`${at > 0 && ", "}<a href=${import.meta.resolve(`${file}.license`)}>${name}</a>`)}.</footer>`;
 }
 

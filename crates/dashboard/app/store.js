@@ -1,7 +1,7 @@
 // What the Supervisor reports, kept up to date by one stream of events.
 
 import { computed, signal } from "@preact/signals";
-import { json, lines, lock, locked } from "./api.js";
+import { describe, json, lines, lock, locked } from "./api.js";
 import { mood, ORDER, unproven } from "./mood.js";
 
 /** Summaries of the services as they were loaded last; null before that. */
@@ -178,6 +178,7 @@ export async function follow() {
     const begun = Date.now();
     try {
       await refresh();
+      await describe();
       link.value = "live";
       connected.value += 1;
       await connect();

@@ -48,31 +48,14 @@ impl Page {
     #[must_use]
     pub fn new<'a>(version: &str, resources: impl IntoIterator<Item = &'a str>) -> Self {
         let resources = resources.into_iter().collect::<Vec<_>>().join(" ");
-        // Otherwise a browser learns of a module from the one that imports it, one round trip
-        // later.
-        let preloads: String = modules()
-            .map(|path| format!("<link rel=\"modulepreload\" href=\"{path}\">\n"))
-            .collect();
-        let head = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"supervisor-version\" content=\"{}\">\n\
-             <meta name=\"resources\" content=\"{}\">\n\
-             <title>Supervisor</title>\n\
-             <link rel=\"icon\" href=\"{}\">\n<link rel=\"stylesheet\" href=\"{}\">\n\
-             <script type=\"importmap\">{}</script>\n{preloads}\
-             <script type=\"module\" src=\"{}\"></script>\n\
-             <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
-             </head>\n<body>\n<div id=\"app\">\n\
-             <header><span class=\"brand\">Supervisor</span></header>\n<main>\n",
-            escape(version),
-            escape(&resources),
-            path_of("icon.svg"),
-            path_of("style.css"),
-            imports(),
-            path_of("app.js"),
-        );
-        Self { head }
+        Self {
+            head: head(&format!(
+                "<meta name=\"supervisor-version\" content=\"{}\">\n\
+                 <meta name=\"resources\" content=\"{}\">\n",
+                escape(version),
+                escape(&resources),
+            )),
+        }
     }
 
     /// The page with the services of a moment; without them while the Supervisor starts.
@@ -101,15 +84,40 @@ impl Page {
         format!("{}{content}{TAIL}", self.head)
     }
 
-    /// The page for a browser without the token: it shows nothing, and asks for the token.
+    /// The page for a browser without the token: it shows nothing, not even the version, and asks
+    /// for the token.
     #[must_use]
-    pub fn locked(&self) -> String {
-        self.with_content(
-            "<h1>This Supervisor asks for a token</h1>\n\
+    pub fn locked() -> String {
+        format!(
+            "{}<h1>This Supervisor asks for a token</h1>\n\
              <noscript><p>The field for it needs JavaScript. From a terminal:</p>\n\
-             <pre>curl -H \"Authorization: Bearer $TOKEN\" localhost:9631/services</pre></noscript>\n",
+             <pre>curl -H \"Authorization: Bearer $TOKEN\" localhost:9631/services</pre></noscript>\n\
+             {TAIL}",
+            head("")
         )
     }
+}
+
+/// All of a page before its content, with this about the Supervisor.
+fn head(about: &str) -> String {
+    // Otherwise a browser learns of a module from the one that imports it, one round trip later.
+    let preloads: String =
+        modules().map(|path| format!("<link rel=\"modulepreload\" href=\"{path}\">\n")).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{about}\
+         <title>Supervisor</title>\n\
+         <link rel=\"icon\" href=\"{}\">\n<link rel=\"stylesheet\" href=\"{}\">\n\
+         <script type=\"importmap\">{}</script>\n{preloads}\
+         <script type=\"module\" src=\"{}\"></script>\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
+         </head>\n<body>\n<div id=\"app\">\n\
+         <header><span class=\"brand\">Supervisor</span></header>\n<main>\n",
+        path_of("icon.svg"),
+        path_of("style.css"),
+        imports(),
+        path_of("app.js"),
+    )
 }
 
 const TAIL: &str = "</main>\n</div>\n</body>\n</html>\n";
@@ -168,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_the_import_map_and_nothing_else_inline() {
-        let page = Page::new("2.1", []).locked();
+        let page = Page::locked();
         assert_eq!(page.matches("<script").count(), 2);
         assert!(!page.contains("<style") && !page.contains("style="), "{page}");
         let map = page.split("<script type=\"importmap\">").nth(1).expect("the map");

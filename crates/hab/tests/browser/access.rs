@@ -20,6 +20,9 @@ fn a_token_is_asked_for_once_and_kept_in_the_tab_alone() {
     page.open(&address(&sup, ""));
     page.wait("document.activeElement?.id === 'token'");
     assert!(!page.value("document.body.innerText").as_str().expect("text").contains("web.default"));
+    // Without the token there is nothing about the Supervisor.
+    let locked = sup.get("/").text();
+    assert!(!locked.contains("/v1/") && !locked.contains("<meta name=\"supervisor-version\""));
     page.type_text("wrong");
     page.press("Enter");
     page.wait(
@@ -32,6 +35,10 @@ fn a_token_is_asked_for_once_and_kept_in_the_tab_alone() {
     page.type_text("sekret");
     page.press("Enter");
     page.wait("document.querySelector('tbody th a')?.textContent === 'web.default'");
+    // With it there is: the page Ring is offered where its path is known.
+    let known = "[...document.querySelectorAll('nav a')].some((it) => it.textContent === 'Ring') && \
+         /^Version \\d/.test(document.querySelector('footer').textContent)";
+    assert_eq!(page.value(known), true);
     // A reload does not ask again; another tab does.
     page.call("Page.reload", &serde_json::json!({}));
     page.wait("document.querySelector('tbody th a')?.textContent === 'web.default'");
