@@ -20,6 +20,16 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    /// The document in this format.
+    pub(crate) fn show(self, document: &Value, table: impl FnOnce(&Value) -> String) -> String {
+        match self {
+            Self::Table => table(document),
+            Self::Json => format!("{document:#}\n"),
+        }
+    }
+}
+
 /// All items of a list of the v1 API, page by page.
 ///
 /// # Errors
@@ -42,6 +52,11 @@ pub(crate) fn all_items(
             return Ok(items);
         }
     }
+}
+
+/// The items of a document that is a list.
+pub(crate) fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A text of a document in a cell.

@@ -110,8 +110,8 @@ impl Journal {
         self.read(recorder, |file| file.page(query))
     }
 
-    /// How available a service was, as far as the file has events. `None` while there is no file,
-    /// or it is damaged.
+    /// The availability of a service, from the events in the file. `None` without a file, and with
+    /// a damaged one.
     pub(crate) fn ledger(&self, recorder: &Recorder, service: &str) -> Option<(Ledger, Progress)> {
         self.read(recorder, |file| file.ledger(service))
     }

@@ -64,8 +64,8 @@ pub(super) const RESOURCES: &[Resource] = &[
     Resource {
         path: "/v1/ring/matrix",
         organization_path: None,
-        summary: "Who thinks whom alive: each member is asked at its own gateway; one-way cuts \
-                  and split views are named.",
+        summary: "How the members see each other: each one is queried at its own gateway; \
+                  one-way cuts and split views are named.",
         gives: Gives::Ring,
         parameters: &[],
         media: &[Media::Json],

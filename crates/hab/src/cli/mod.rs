@@ -216,7 +216,7 @@ group! {
         Health(Box<cmd::ring_health::Arguments>),
         /// Commands relating to ring keys
         Key(Group<RingKeyCommand>),
-        /// Show who thinks whom alive: one-way cuts, split views, members that are not seen
+        /// Show how the members see each other: one-way cuts, split views, unseen members
         Matrix(Box<cmd::ring_matrix::Arguments>),
         /// Show the members of the ring: since when and from whom their state is known
         Members(Box<cmd::ring_members::Arguments>),

@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     exit::Exit,
     gateway::{Target, escape},
-    ring_view::{Format, UNKNOWN, all_items, text},
+    ring_view::{Format, UNKNOWN, all_items, items, text},
 };
 
 const PATH: &str = "/v1/ring/groups";
@@ -38,18 +38,12 @@ impl Run for Arguments {
         let answer = match &self.group {
             Some(group) => {
                 let group = client.json(&format!("{PATH}/{}", escape(group)), &[])?;
-                match self.format {
-                    Format::Table => details(&group),
-                    Format::Json => format!("{group:#}\n"),
-                }
+                self.format.show(&group, details)
             }
             None => {
                 let filter: &[(&str, &str)] = if self.warnings { &[("warnings", "")] } else { &[] };
-                let groups = all_items(&client, PATH, filter)?;
-                match self.format {
-                    Format::Table => columns(&table(&groups)),
-                    Format::Json => format!("{:#}\n", Value::Array(groups)),
-                }
+                let groups = Value::Array(all_items(&client, PATH, filter)?);
+                self.format.show(&groups, |all| columns(&table(items(all))))
             }
         };
         context.ui.block(&answer);

@@ -41,12 +41,13 @@ impl Run for Arguments {
             asked => asked?,
         };
         let status = judge(&document);
-        let table = columns(&table(&document, clock::unix_s()));
-        context.ui.block(&match self.format {
-            Format::Table if self.strict => format!("{}\n{table}", headline(&document, status)),
-            Format::Table => table,
-            Format::Json => format!("{document:#}\n"),
-        });
+        context.ui.block(&self.format.show(&document, |document| {
+            let table = columns(&table(document, clock::unix_s()));
+            match self.strict {
+                true => format!("{}\n{table}", headline(document, status)),
+                false => table,
+            }
+        }));
         Ok(if self.strict { status.into() } else { Exit::Success })
     }
 }

@@ -1,4 +1,4 @@
-//! `hab ring matrix`: who thinks whom alive.
+//! `hab ring matrix`: how the members of the ring see each other.
 
 use std::fmt::Write as _;
 
@@ -32,10 +32,7 @@ pub(crate) struct Arguments {
 impl Run for Arguments {
     fn run(self, context: &Context) -> anyhow::Result<Exit> {
         let document = self.target.client(context)?.json(PATH, &[])?;
-        context.ui.block(&match self.format {
-            Format::Table => table(&document),
-            Format::Json => format!("{document:#}\n"),
-        });
+        context.ui.block(&self.format.show(&document, table));
         Ok(Exit::Success)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     exit::Exit,
     gateway::Target,
-    ring_view::{Format, UNKNOWN, age, all_items, text, texts},
+    ring_view::{Format, UNKNOWN, age, all_items, items, text, texts},
 };
 
 const PATH: &str = "/v1/ring/members";
@@ -41,11 +41,10 @@ impl Run for Arguments {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value.as_deref()?)))
                 .collect();
-        let members = all_items(&client, PATH, &filters)?;
-        context.ui.block(&match self.format {
-            Format::Table => columns(&table(&members, clock::unix_s())),
-            Format::Json => format!("{:#}\n", Value::Array(members)),
-        });
+        let members = Value::Array(all_items(&client, PATH, &filters)?);
+        context
+            .ui
+            .block(&self.format.show(&members, |all| columns(&table(items(all), clock::unix_s()))));
         Ok(Exit::Success)
     }
 }

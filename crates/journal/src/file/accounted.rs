@@ -1,7 +1,6 @@
 //! Accounts in the journal hold what the events show, whatever happens in between.
 
 use proptest::prelude::*;
-use redb::backends::FileBackend;
 use roost_events::{Fact, Kind, availability::start_of_hour};
 
 use super::*;
@@ -10,10 +9,7 @@ const WIDE: Bounds = Bounds { max_bytes: u64::MAX, oldest_ms: None };
 const SERVICES: [&str; 2] = ["web.default", "redis.default"];
 
 fn open(directory: &std::path::Path) -> JournalFile {
-    let path = directory.join("journal.redb");
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).open(path).unwrap();
-    JournalFile::open(FileBackend::new(file).unwrap(), Seq(0)).unwrap().0
+    tests::open(directory).0
 }
 
 fn fact(kind: Kind, service: usize) -> Fact {

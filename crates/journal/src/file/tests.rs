@@ -71,15 +71,18 @@ fn a_clock_that_was_set_back_hides_no_event() {
     assert_eq!(at(12 * day, 11 * day), [0; 0]);
 }
 
+/// The journal in a directory, and what was found in it.
+pub(super) fn open(directory: &std::path::Path) -> (JournalFile, Opened) {
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(directory.join("journal.redb")).unwrap();
+    JournalFile::open(redb::backends::FileBackend::new(file).unwrap(), Seq(0)).unwrap()
+}
+
 #[test]
 fn numbers_of_a_supervisor_that_did_not_end_in_order_are_not_used_again() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || {
-        let path = directory.path().join("journal.redb");
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path).unwrap();
-        JournalFile::open(redb::backends::FileBackend::new(file).unwrap(), Seq(0)).unwrap()
-    };
+    let open = || open(directory.path());
     let (file, opened) = open();
     assert_eq!(opened, Opened { written: Seq(0), last: Seq(0), lost: Vec::new() });
     file.append(&[event(1, 0, "a.default")], &WIDE, 0).unwrap();
@@ -97,12 +100,7 @@ fn numbers_of_a_supervisor_that_did_not_end_in_order_are_not_used_again() {
 #[test]
 fn a_hole_stays_until_an_event_on_disk_states_it() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || {
-        let path = directory.path().join("journal.redb");
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path).unwrap();
-        JournalFile::open(redb::backends::FileBackend::new(file).unwrap(), Seq(0)).unwrap()
-    };
+    let open = || open(directory.path());
     let hole = |first, last| Gap { first: Seq(first), last: Seq(last) };
     let (file, _) = open();
     file.append(&[event(1, 0, "a.default")], &WIDE, 0).unwrap();

@@ -14,6 +14,7 @@ use roost_ident::{DesiredState, time::rfc3339_ms};
 use super::{
     Fanout, Outcome, Target,
     ask::{self, MemberServices},
+    before_asking,
 };
 use crate::clock::unix_ms;
 
@@ -45,7 +46,7 @@ pub(super) async fn round(snapshot: &Snapshot, fanout: &Fanout) -> RingHealth {
     RingHealth { at, partial, members }
 }
 
-/// A member before it is asked, or what is known without asking.
+/// The entry of a member that has not answered yet; of this Supervisor, its own services.
 fn unasked(snapshot: &Snapshot, member: &RingMember) -> RingMemberHealth {
     let known = RingMemberHealth {
         id: member.id.clone(),
@@ -53,11 +54,6 @@ fn unasked(snapshot: &Snapshot, member: &RingMember) -> RingMemberHealth {
         state: member.state,
         announced: member.services.clone(),
         ..RingMemberHealth::default()
-    };
-    let without = |result, reason: &str| RingMemberHealth {
-        result,
-        reason: Some(reason.into()),
-        ..known.clone()
     };
     if member.own {
         return RingMemberHealth {
@@ -70,17 +66,11 @@ fn unasked(snapshot: &Snapshot, member: &RingMember) -> RingMemberHealth {
             ..known
         };
     }
-    match member.state {
-        MemberState::Confirmed => without(RingAnswer::Dead, "it is dead in the ring"),
-        _ if member.services.is_empty() => {
-            without(RingAnswer::NoServices, "it announces no services, and so no gateway")
-        }
-        _ if member.http.is_none() => without(
-            RingAnswer::NoGateway,
-            "it announces no gateway that can be reached from other machines",
-        ),
-        _ => without(RingAnswer::NotAsked, "there was no time left to ask it"),
-    }
+    let (result, reason) = match member.state {
+        MemberState::Confirmed => (RingAnswer::Dead, "it is dead in the ring"),
+        _ => before_asking(member),
+    };
+    RingMemberHealth { result, reason: Some(reason.into()), ..known }
 }
 
 fn own_services(snapshot: &Snapshot) -> Vec<RingServiceHealth> {

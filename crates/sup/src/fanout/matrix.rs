@@ -13,7 +13,7 @@ use roost_api::{
 use roost_ident::time::rfc3339_ms;
 
 use super::{
-    Fanout, Outcome, Target, ask,
+    Fanout, Outcome, Target, ask, before_asking,
     compare::{self, Observer, Sight},
     read::View,
 };
@@ -98,7 +98,7 @@ pub(super) async fn round(snapshot: &Snapshot, fanout: &Fanout) -> RingMatrix {
     }
 }
 
-/// A member before it is asked, or what is known without asking.
+/// The row of a member that has not answered yet; of this Supervisor, its own view.
 fn unasked(member: &RingMember, own_view: &View, ids: &[String]) -> Row {
     let known = RingMatrixMember {
         id: member.id.clone(),
@@ -114,13 +114,7 @@ fn unasked(member: &RingMember, own_view: &View, ids: &[String]) -> Row {
         );
         return row;
     }
-    let (result, reason) = if member.services.is_empty() {
-        (RingAnswer::NoServices, "it announces no services, and so no gateway")
-    } else if member.http.is_none() {
-        (RingAnswer::NoGateway, "it announces no gateway that can be reached from other machines")
-    } else {
-        (RingAnswer::NotAsked, "there was no time left to ask it")
-    };
+    let (result, reason) = before_asking(member);
     row.member.result = result;
     row.member.reason = Some(reason.into());
     row

@@ -64,6 +64,17 @@ impl Target {
     }
 }
 
+/// What a member has come to before it is asked: why it is not, or that there was no time for it.
+fn before_asking(member: &RingMember) -> (RingAnswer, &'static str) {
+    if member.services.is_empty() {
+        (RingAnswer::NoServices, "it announces no services, and so no gateway")
+    } else if member.http.is_none() {
+        (RingAnswer::NoGateway, "it announces no gateway that can be reached from other machines")
+    } else {
+        (RingAnswer::NotAsked, "there was no time left to ask it")
+    }
+}
+
 /// What a member answered.
 #[derive(Debug)]
 struct Answer<T> {

@@ -65,7 +65,7 @@ pub enum RingAnswer {
     /// No connection, or no complete answer in time.
     #[default]
     Unreachable,
-    /// Its gateway wants a token or a certificate, or hides what is asked for.
+    /// Its gateway requires a token or a certificate, or hides the requested documents.
     Refused,
     /// It answered something else: too long, malformed, a redirect, or of another member.
     Invalid,

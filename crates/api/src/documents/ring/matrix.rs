@@ -1,4 +1,4 @@
-//! `/v1/ring/matrix`: who thinks whom alive.
+//! `/v1/ring/matrix`: how the members of the ring see each other.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
